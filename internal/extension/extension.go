@@ -1,0 +1,146 @@
+// Package extension reads the two files that describe an image extension:
+// extension.toml (the descriptor) and package.toml (how to package it). It
+// turns bytes into checked values with their positions and reports everything
+// that is wrong with a file at once.
+//
+// It does not look at the files of an extension (package content does), does
+// not decide which platforms are built (package plan does), and writes nothing.
+package extension
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// File names of an extension, fixed by the Image Extension Specification and,
+// for package.toml, by pack.
+const (
+	DescriptorFile = "extension.toml"
+	PackageFile    = "package.toml"
+)
+
+// Descriptor is a valid extension.toml.
+// Format: Buildpacks "Image Extension Specification", section "extension.toml
+// (TOML)", plus the keys pack and Paketo's tools read.
+type Descriptor struct {
+	// File is the path the descriptor was read from, as the user would name it.
+	File string
+	// API is the Buildpack API version, "MAJOR.MINOR".
+	API  string
+	Info Info
+	// Targets are the [[targets]] in file order; empty when there are none.
+	Targets  []Target
+	Metadata Metadata
+}
+
+// Info is the [extension] table. The order of its fields and their JSON names
+// are those of pack's io.buildpacks.buildpackage.metadata label.
+type Info struct {
+	ID          string    `json:"id,omitempty"`
+	Name        string    `json:"name,omitempty"`
+	Version     string    `json:"version,omitempty"`
+	Description string    `json:"description,omitempty"`
+	Homepage    string    `json:"homepage,omitempty"`
+	Keywords    []string  `json:"keywords,omitempty"`
+	ExecEnv     []string  `json:"exec-env,omitempty"`
+	Licenses    []License `json:"licenses,omitempty"`
+	ClearEnv    bool      `json:"clear-env,omitempty"`
+}
+
+// License is one [[extension.licenses]]; Type may be an SPDX identifier. The
+// JSON names are pack's, which has none of its own and so uses Go's.
+type License struct {
+	Type string `json:"Type"`
+	URI  string `json:"URI"`
+}
+
+// Target is one [[targets]] of a descriptor or package.toml, spelled as in the
+// file. The JSON form is the one in the io.buildpacks.extension.layers label.
+type Target struct {
+	OS      string   `json:"os"`
+	Arch    string   `json:"arch"`
+	Variant string   `json:"variant,omitempty"`
+	Distros []Distro `json:"distros,omitempty"`
+	// Path is the folder that holds this target's files, relative to the
+	// extension root and separated by "/" (RFC 0128); empty when not given.
+	Path string `json:"-"`
+	// Position is where the [[targets]] stands; PathPosition its path key.
+	Position     diag.Position `json:"-"`
+	PathPosition diag.Position `json:"-"`
+}
+
+// Distro is one [[targets.distros]].
+type Distro struct {
+	Name    string `json:"name,omitempty"`
+	Version string `json:"version,omitempty"`
+}
+
+// String gives "name@version", or the name alone.
+func (d Distro) String() string {
+	if d.Version == "" {
+		return d.Name
+	}
+	return d.Name + "@" + d.Version
+}
+
+// Metadata is what docker extpack reads from the free-form [metadata] table.
+type Metadata struct {
+	// IncludeFiles is metadata.include-files, the allow-list that Paketo's
+	// tools honour; nil when the key is absent.
+	IncludeFiles []Entry
+	Extpack      Settings
+}
+
+// Settings is the [metadata.extpack] table, docker extpack's own.
+type Settings struct {
+	// Image is the reference to publish to when no tag is given; the version
+	// is its tag when it has none.
+	Image Entry
+	// Shared names files and folders of the extension root that every platform
+	// gets when platform roots are in use.
+	Shared      []Entry
+	Labels      map[string]string
+	Annotations map[string]string
+	// Build is the [metadata.extpack.build] table; nil when absent.
+	Build *Build
+}
+
+// Entry is a string together with where it stands.
+type Entry struct {
+	Value    string
+	Position diag.Position
+}
+
+// Build is the [metadata.extpack.build] table: platform roots that come from a
+// build stage instead of a folder.
+type Build struct {
+	Position   diag.Position
+	Dockerfile string
+	Stage      string
+	Args       map[string]string
+	Contexts   map[string]string
+	Secrets    []string
+	SSH        []string
+	CacheFrom  []string
+	CacheTo    []string
+}
+
+// Package is a valid package.toml of an extension.
+type Package struct {
+	File string
+	// URI is [extension] uri, "." when not given.
+	URI     Entry
+	Targets []Target
+}
+
+// EscapedID is the id as it stands in paths: "/" becomes "_" as in pack and the
+// lifecycle. It is not injective; see Slug.
+func (i Info) EscapedID() string { return strings.ReplaceAll(i.ID, "/", "_") }
+
+// String gives "id@version".
+func (i Info) String() string { return i.ID + "@" + i.Version }
+
+// Dir is the extension root the descriptor was read from.
+func (d *Descriptor) Dir() string { return filepath.Dir(d.File) }
