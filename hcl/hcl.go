@@ -1,0 +1,142 @@
+// Package hcl writes HCL files from typed values: a thin layer over hclwrite
+// that makes it impossible to put a caller's string into a file as syntax.
+//
+// Strings, lists and maps go in as values and are escaped (quotes, "${", "%{",
+// newlines, also in map keys). The only way to write an expression is
+// [Body.Expr], which is for constants of the calling program.
+//
+// Text is written in Unicode normalisation form C, as every HCL reader (cty)
+// sees it anyway; a caller for whom that matters, such as one that writes file
+// names, has to check before.
+//
+// It knows nothing of bake or of extensions.
+package hcl
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// File is an HCL file being written. Blocks and attributes appear in the order
+// they are added.
+type File struct {
+	file *hclwrite.File
+	Body
+}
+
+// New gives an empty file.
+func New() *File {
+	f := hclwrite.NewEmptyFile()
+	return &File{file: f, Body: Body{body: f.Body()}}
+}
+
+// Bytes gives the file in the canonical format of "terraform fmt".
+func (f *File) Bytes() []byte { return hclwrite.Format(f.file.Bytes()) }
+
+// Body is the inside of a file or of a block.
+type Body struct{ body *hclwrite.Body }
+
+// Comment adds a line "# text" for each line of text. Control characters other
+// than the line break are dropped, so no text can end the comment early.
+func (b Body) Comment(text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.Map(func(r rune) rune {
+			if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
+				return -1
+			}
+			return r
+		}, line)
+		b.raw(hclsyntax.TokenComment, strings.TrimRight("# "+line, " ")+"\n")
+	}
+}
+
+// Newline adds an empty line.
+func (b Body) Newline() { b.body.AppendNewline() }
+
+// Block adds a block and gives its body.
+func (b Body) Block(typeName string, labels ...string) Body {
+	return Body{body: b.body.AppendNewBlock(typeName, labels).Body()}
+}
+
+// String adds name = "value".
+func (b Body) String(name, value string) {
+	b.body.SetAttributeValue(name, cty.StringVal(value))
+}
+
+// Strings adds name = ["value", …].
+func (b Body) Strings(name string, values []string) {
+	list := make([]cty.Value, len(values))
+	for i, v := range values {
+		list[i] = cty.StringVal(v)
+	}
+	b.body.SetAttributeValue(name, cty.TupleVal(list))
+}
+
+// Map adds name = { key = "value", … } with the keys sorted.
+func (b Body) Map(name string, values map[string]string) {
+	object := make(map[string]cty.Value, len(values))
+	for k, v := range values {
+		object[k] = cty.StringVal(v)
+	}
+	b.body.SetAttributeRaw(name, objectTokens(object))
+}
+
+// Heredoc adds name = <<EOT … EOT. Template sequences in text are escaped, so
+// it comes back as it is, ending with a newline. It is an error of the caller
+// when text holds a line that is the end marker itself.
+func (b Body) Heredoc(name, text string) error {
+	const marker = "EOT"
+	text = strings.TrimSuffix(text, "\n") + "\n"
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(line) == marker {
+			return fmt.Errorf("writing %s: text holds the heredoc marker %s", name, marker)
+		}
+	}
+	text = strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
+	b.body.SetAttributeRaw(name, hclwrite.Tokens{
+		{Type: hclsyntax.TokenOHeredoc, Bytes: []byte("<<" + marker + "\n")},
+		{Type: hclsyntax.TokenStringLit, Bytes: []byte(text)},
+		{Type: hclsyntax.TokenCHeredoc, Bytes: []byte(marker)},
+	})
+	return nil
+}
+
+// Expr adds name = expr as it stands. expr must be a constant of the program or
+// be made of nothing but checked identifiers: it is the one thing not escaped.
+func (b Body) Expr(name, expr string) error {
+	tokens, err := exprTokens(expr)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	b.body.SetAttributeRaw(name, tokens)
+	return nil
+}
+
+// ExprMap adds name = { key = expr } for one key, under the rules of Expr.
+func (b Body) ExprMap(name, key, expr string) error {
+	tokens, err := exprTokens(expr)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	b.body.SetAttributeRaw(name, hclwrite.TokensForObject([]hclwrite.ObjectAttrTokens{
+		{Name: hclwrite.TokensForIdentifier(key), Value: tokens},
+	}))
+	return nil
+}
+
+func exprTokens(expr string) (hclwrite.Tokens, error) {
+	file, diags := hclwrite.ParseConfig([]byte("x = "+expr+"\n"), "expression", hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return file.Body().GetAttribute("x").Expr().BuildTokens(nil), nil
+}
+
+func (b Body) raw(t hclsyntax.TokenType, text string) {
+	b.body.AppendUnstructuredTokens(hclwrite.Tokens{{Type: t, Bytes: []byte(text)}})
+}
