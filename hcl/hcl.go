@@ -5,7 +5,7 @@
 // newlines, also in map keys). The only way to write an expression is
 // [Body.Expr], which is for constants of the calling program.
 //
-// Text is written in Unicode normalisation form C, as every HCL reader (cty)
+// Text must be valid UTF-8 and is written in Unicode normalisation form C, as every HCL reader (cty)
 // sees it anyway; a caller for whom that matters, such as one that writes file
 // names, has to check before.
 //
