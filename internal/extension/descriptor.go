@@ -1,0 +1,215 @@
+package extension
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Read reads extension.toml in dir. The list holds every warning and error;
+// the error is a [*diag.InvalidError] with the errors of the list, and the
+// descriptor is nil with it.
+func Read(dir string) (*Descriptor, diag.List, error) {
+	file := filepath.Join(dir, DescriptorFile)
+	data, err := readFile(file)
+	if err != nil {
+		list := diag.List{unreadable(dir, file, err)}
+		return nil, list, list.Err()
+	}
+	return Parse(file, data)
+}
+
+// Parse is Read for content that is at hand; file is its name in messages.
+func Parse(file string, data []byte) (*Descriptor, diag.List, error) {
+	r := newReader(file, data)
+	var d *Descriptor
+	if root := r.root(); root != nil {
+		d = r.descriptor(root)
+	}
+	list, err := r.result()
+	if err != nil {
+		return nil, list, err
+	}
+	return d, list, nil
+}
+
+var errNotRegular = errors.New("is not a file")
+
+// readFile reads at most one byte more than a file may have, so that Parse can
+// tell that it is too large. It opens no pipes and devices, which may block.
+func readFile(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSize+1))
+}
+
+// unreadable says why there is no descriptor and what to do about it.
+func unreadable(dir, file string, err error) diag.Diagnostic {
+	d := diag.Diagnostic{
+		Position: diag.Position{File: file},
+		Hint:     fmt.Sprintf("run docker extpack build DIR with the directory that holds %s", DescriptorFile),
+	}
+	info, statErr := os.Stat(dir)
+	var pathErr *fs.PathError
+	switch {
+	case statErr == nil && !info.IsDir():
+		d.Position.File, d.Message = dir, "is a file, not the directory of an extension"
+	case errors.Is(err, fs.ErrNotExist) && statErr != nil:
+		d.Position.File, d.Message = dir, "there is no such directory"
+	case errors.Is(err, fs.ErrNotExist):
+		d.Message = "there is no such file"
+	case errors.As(err, &pathErr):
+		d.Message = "cannot be read: " + pathErr.Err.Error()
+	default:
+		d.Message = err.Error()
+	}
+	return d
+}
+
+// descriptor reads the tables of extension.toml. Its result is used only when
+// it reports no error.
+func (r *reader) descriptor(root *table) *Descriptor {
+	d := &Descriptor{File: r.file}
+	if e := root.required("api", `add api = "0.10" as the first line`); e != nil {
+		d.API = r.checkAPI(e)
+	}
+	d.Info = r.info(root)
+	d.Targets = r.targets(root)
+	if metadata := root.child("metadata"); metadata != nil {
+		d.Metadata = r.metadata(metadata, d.Info)
+	}
+	root.unknown()
+	return d
+}
+
+// required is text for a key that must be there.
+func (t *table) required(name, hint string) *Entry {
+	if !t.has(name) {
+		t.r.errorf(t.position(), "missing %s%s", name, t.in()).Hint = hint
+	}
+	return t.text(name)
+}
+
+func (r *reader) info(root *table) Info {
+	t := root.child("extension")
+	if t == nil {
+		if !root.has("extension") {
+			r.errorf(r.whole(), "missing [extension]").Hint = "add the table [extension] with id and version"
+		}
+		return Info{}
+	}
+	info := Info{Description: t.plain("description"), Keywords: t.plains("keywords"),
+		ExecEnv: t.plains("exec-env"), ClearEnv: t.flag("clear-env"), Licenses: r.licenses(t)}
+	if e := t.required("id", `add id = "my-company/my-extension" below [extension]`); e != nil {
+		info.ID = r.checkID(e)
+	}
+	if e := t.required("version", `add version = "0.0.1" below [extension]`); e != nil {
+		info.Version = r.checkVersion(e)
+	}
+	if e := t.text("name"); e != nil && r.checkControl("name", e) {
+		info.Name = e.Value
+	}
+	if e := t.text("homepage"); e != nil {
+		r.checkHomepage(e)
+		info.Homepage = e.Value
+	}
+	t.unknown()
+	return info
+}
+
+func (r *reader) licenses(extension *table) []License {
+	var out []License
+	for _, t := range extension.children("licenses") {
+		l := License{Type: t.plain("type"), URI: t.plain("uri")}
+		t.unknown()
+		if cmp.Or(l.Type, l.URI) == "" {
+			r.warnf(t.position(), "%s names neither type nor uri", t)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// metadata reads the free-form table: keys of other tools are their business,
+// so the unknown ones are reported only below extpack, which is ours.
+func (r *reader) metadata(t *table, info Info) Metadata {
+	var m Metadata
+	m.IncludeFiles = r.checkPaths("include-files entry", t.texts("include-files"))
+	if e := t.text("pre-package"); e != nil {
+		r.warnf(e.Position, "docker extpack does not run metadata.pre-package").Hint =
+			"run " + quote(e.Value) + " before docker extpack"
+	}
+	if s := t.child("extpack"); s != nil {
+		m.Extpack = r.settings(s, info)
+	}
+	return m
+}
+
+func (r *reader) settings(t *table, info Info) Settings {
+	var s Settings
+	if e := t.text("image"); e != nil {
+		r.checkImage(e, info)
+		s.Image = *e
+	}
+	s.Shared = r.checkPaths("shared entry", t.texts("shared"))
+	s.Labels = t.textMap("labels", func(key Entry) { r.checkOwnKey("label", key) })
+	s.Annotations = t.textMap("annotations", func(key Entry) { r.checkOwnKey("annotation", key) })
+	if b := t.child("build"); b != nil {
+		s.Build = r.build(b)
+	}
+	t.unknown()
+	return s
+}
+
+// reservedPrefix belongs to the Cloud Native Buildpacks project; builders and
+// lifecycles read such labels, and docker extpack writes them.
+const reservedPrefix = "io.buildpacks."
+
+func (r *reader) checkOwnKey(what string, key Entry) {
+	r.checkKey(what, key)
+	if strings.HasPrefix(key.Value, reservedPrefix) {
+		r.errorf(key.Position, "%s %s: names that begin with %q are reserved", what, quote(key.Value), reservedPrefix)
+	}
+}
+
+func (r *reader) checkKey(what string, key Entry) {
+	if key.Value == "" {
+		r.errorf(key.Position, "%s without a name", what)
+	}
+	r.checkControl(what, &key)
+}
+
+func (r *reader) build(t *table) *Build {
+	b := &Build{
+		Position:  t.position(),
+		Stage:     t.plain("stage"),
+		Args:      t.textMap("args", func(key Entry) { r.checkKey("build argument", key) }),
+		Contexts:  t.textMap("contexts", func(key Entry) { r.checkKey("context", key) }),
+		Secrets:   t.plains("secrets"),
+		SSH:       t.plains("ssh"),
+		CacheFrom: t.plains("cache-from"),
+		CacheTo:   t.plains("cache-to"),
+	}
+	if e := t.text("dockerfile"); e != nil && r.checkControl("dockerfile", e) {
+		b.Dockerfile = e.Value
+	}
+	t.unknown()
+	return b
+}

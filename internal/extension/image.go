@@ -1,0 +1,59 @@
+package extension
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/distribution/reference"
+)
+
+var placeholder = regexp.MustCompile(`\{\{.*?\}\}|\{\{|\}\}`)
+
+// Expand replaces {{.ID}}, {{.Slug}} and {{.Version}} in an image reference.
+// The error names anything else between double braces.
+func (i Info) Expand(text string) (string, error) {
+	known := map[string]string{"{{.ID}}": i.ID, "{{.Slug}}": Slug(i.ID), "{{.Version}}": i.Version}
+	var err error
+	expanded := placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		value, ok := known[found]
+		if !ok && err == nil {
+			names := []string{"{{.ID}}", "{{.Slug}}", "{{.Version}}"}
+			err = fmt.Errorf("has the unknown placeholder %s%s", quote(found), suggest(found, names))
+		}
+		return value
+	})
+	if err != nil {
+		return "", err
+	}
+	return expanded, nil
+}
+
+// checkImage makes sure that the image becomes a reference one can push to.
+func (r *reader) checkImage(e *Entry, info Info) {
+	// An id or version that is wrong has its own error: stand in for it here.
+	info.ID, info.Version = cmp.Or(info.ID, "id"), cmp.Or(info.Version, "0.0.0")
+	what := "image " + quote(e.Value)
+	expanded, err := info.Expand(e.Value)
+	if err == nil {
+		err = pushable(expanded)
+		if expanded != e.Value {
+			what += ", here " + quote(expanded) + ","
+		}
+	}
+	if err != nil {
+		r.errorf(e.Position, "%s %v", what, err)
+	}
+}
+
+func pushable(image string) error {
+	ref, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return fmt.Errorf("is not an image reference: %w", err)
+	}
+	if _, ok := ref.(reference.Digested); ok {
+		return errors.New("has a digest: a package gets its digest when it is built")
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package extension
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// KnownOS gives the operating systems a target may name, sorted.
+func KnownOS() []string { return slices.Clone(knownOS) }
+
+// KnownArch gives the architectures a target may name, sorted.
+func KnownArch() []string { return slices.Clone(knownArch) }
+
+// CheckPlatform tells what is wrong with the os, arch or variant of a target
+// that was not read from a file, with the closest valid spelling.
+func CheckPlatform(t Target) error {
+	known := knownVariants[t.Arch]
+	switch {
+	case !slices.Contains(knownOS, t.OS):
+		return fmt.Errorf("unknown os %s%s", quote(t.OS), suggestOS(t.OS))
+	case !slices.Contains(knownArch, t.Arch):
+		return fmt.Errorf("unknown arch %s%s", quote(t.Arch), suggestArch(t.Arch))
+	case t.Variant != "" && known != nil && !slices.Contains(known, t.Variant):
+		return fmt.Errorf("unknown variant %s of %s%s", quote(t.Variant), t.Arch, suggest(t.Variant, known))
+	case t.Variant != "" && !token.MatchString(t.Variant):
+		return fmt.Errorf("variant %s may hold only letters, digits and . _ + ~ -", quote(t.Variant))
+	}
+	return nil
+}
+
+// CheckDistro tells what is wrong with a distro that was not read from a file.
+func CheckDistro(d Distro) error {
+	switch {
+	case d.Name == "" || d.Version == "":
+		return errors.New("a distro is name@version")
+	case !token.MatchString(d.Name) || !token.MatchString(d.Version):
+		return fmt.Errorf("distro %s may hold only letters, digits and . _ + ~ -", quote(d.String()))
+	}
+	return nil
+}

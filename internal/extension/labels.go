@@ -1,0 +1,51 @@
+package extension
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Labels of an extension package's image config, as pack writes and reads them.
+const (
+	// LabelMetadata holds [Info] as JSON.
+	LabelMetadata = "io.buildpacks.buildpackage.metadata"
+	// LabelLayers holds, by id and version, in which layer the extension is.
+	LabelLayers = "io.buildpacks.extension.layers"
+)
+
+// MetadataLabel gives the value of [LabelMetadata]. pack's package metadata has
+// a stacks field that is null for everything but old buildpacks.
+func (d *Descriptor) MetadataLabel() (string, error) {
+	return marshalLabel(LabelMetadata, struct {
+		Info
+		Stacks []string `json:"stacks"`
+	}{Info: d.Info})
+}
+
+// LayerInfo is the value of [LabelLayers] for one id and version.
+type LayerInfo struct {
+	API         string   `json:"api"`
+	Targets     []Target `json:"targets,omitempty"`
+	LayerDiffID string   `json:"layerDiffID"`
+	Homepage    string   `json:"homepage,omitempty"`
+	Name        string   `json:"name,omitempty"`
+}
+
+// LayersLabel gives the value of [LabelLayers] for an extension that is in the
+// layer with that diffID.
+func (d *Descriptor) LayersLabel(diffID string) (string, error) {
+	return marshalLabel(LabelLayers, map[string]map[string]LayerInfo{
+		d.Info.ID: {d.Info.Version: {
+			API: d.API, Targets: d.Targets, LayerDiffID: diffID, Homepage: d.Info.Homepage, Name: d.Info.Name,
+		}},
+	})
+}
+
+// marshalLabel writes JSON as pack does, with Go's default escaping.
+func marshalLabel(name string, v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("writing label %s: %w", name, err)
+	}
+	return string(b), nil
+}

@@ -1,0 +1,110 @@
+package extension
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// ReadPackage reads package.toml in dir; without one it gives nil and no
+// error. List and error are as with [Read].
+func ReadPackage(dir string) (*Package, diag.List, error) {
+	file := filepath.Join(dir, PackageFile)
+	data, err := readFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		list := diag.List{unreadable(dir, file, err)}
+		return nil, list, list.Err()
+	}
+	return ParsePackage(file, data)
+}
+
+// ParsePackage is ReadPackage for content that is at hand; file is its name in
+// messages, and the uri in it is relative to the file's directory.
+func ParsePackage(file string, data []byte) (*Package, diag.List, error) {
+	r := newReader(file, data)
+	var p *Package
+	if root := r.root(); root != nil {
+		p = r.packageTOML(root)
+	}
+	list, err := r.result()
+	if err != nil {
+		return nil, list, err
+	}
+	return p, list, nil
+}
+
+func (r *reader) packageTOML(root *table) *Package {
+	p := &Package{File: r.file, URI: Entry{Value: ".", Position: r.whole()}}
+	if t := root.child("extension"); t != nil {
+		if e := t.text("uri"); e != nil {
+			r.checkURI(e)
+			p.URI = *e
+		}
+		t.unknown()
+	}
+	if buildpack := root.child("buildpack"); buildpack != nil {
+		r.errorf(buildpack.position(), "this is the package.toml of a buildpack").Hint =
+			"package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
+	}
+	p.Targets = r.targets(root)
+	if t := root.child("platform"); t != nil {
+		r.platform(t, p.Targets)
+	}
+	if dependencies := root.children("dependencies"); len(dependencies) > 0 {
+		r.warnf(dependencies[0].position(), "extensions have no dependencies: [[dependencies]] is ignored")
+	}
+	root.unknown()
+	return p
+}
+
+// checkURI accepts the directory of package.toml alone, under any spelling.
+func (r *reader) checkURI(e *Entry) {
+	if !r.checkControl("uri", e) {
+		return
+	}
+	here := filepath.Dir(r.file)
+	path, isFile := strings.CutPrefix(e.Value, "file://")
+	if e.Value == "" || !isFile && strings.Contains(path, ":/") {
+		r.errorf(e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint =
+			"fetch the extension and run docker extpack build with its directory"
+		return
+	}
+	there := filepath.FromSlash(path)
+	if filepath.IsAbs(there) {
+		here = absolute(here)
+	} else {
+		there = filepath.Join(here, there)
+	}
+	if there = filepath.Clean(there); there != filepath.Clean(here) {
+		r.errorf(e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "run docker extpack build " + there
+	}
+}
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}
+
+// platform checks what [[targets]] replaced (RFC 0128); nothing else reads it.
+func (r *reader) platform(t *table, targets []Target) {
+	os := t.text("os")
+	t.unknown()
+	switch {
+	case os == nil:
+	case os.Value != "linux" && os.Value != "windows":
+		r.errorf(os.Position, `os %s in [platform] must be "linux" or "windows"`, quote(os.Value))
+	case len(targets) == 0 && os.Value == "windows":
+		r.warnf(os.Position, "os in [platform] is ignored: it gives no arch").Hint = "name the platforms with [[targets]]"
+	case slices.ContainsFunc(targets, func(t Target) bool { return t.OS != "" && t.OS != os.Value }):
+		r.warnf(os.Position, "os %s in [platform] is ignored: [[targets]] names another", quote(os.Value))
+	}
+}

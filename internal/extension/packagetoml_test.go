@@ -1,0 +1,41 @@
+package extension
+
+import "testing"
+
+func TestPackageDiagnostics(t *testing.T) { runDiagnostics(t, packageTests, parsePackage) }
+
+const packageTarget = "[[targets]]\n" + linuxAMD64
+
+var packageTests = []diagnosticTest{
+	{"empty", "", ``},
+	{"usual", "[extension]\nuri = \".\"\n[platform]\nos = \"linux\"\n" + packageTarget, ``},
+	{"same directory", "[extension]\nuri = \"../dir/./\"", ``},
+	{"other directory", "[extension]\nuri = \"../other\"", `dir/package.toml:2:7: uri "../other" is not the directory of package.toml
+  run docker extpack build other`},
+	{"other scheme", "[extension]\nuri = \"https://example.com/x.tgz\"", `dir/package.toml:2:7: uri "https://example.com/x.tgz" is not the directory of package.toml
+  fetch the extension and run docker extpack build with its directory`},
+	{"other image", "[extension]\nuri = \"docker://example.com/x\"", `dir/package.toml:2:7: uri "docker://example.com/x" is not the directory of package.toml
+  fetch the extension and run docker extpack build with its directory`},
+	{"file scheme", "[extension]\nuri = \"file:///else/where\"", `dir/package.toml:2:7: uri "file:///else/where" is not the directory of package.toml
+  run docker extpack build /else/where`},
+	{"empty uri", "[extension]\nuri = \"\"", `dir/package.toml:2:7: uri "" is not the directory of package.toml
+  fetch the extension and run docker extpack build with its directory`},
+	{"control", "[extension]\nuri = \"a\\n\"", `dir/package.toml:2:7: uri "a\n" holds a control character`},
+	{"wrong types", "extension = 1\nplatform = 2\ntargets = 3\ndependencies = 4", `dir/package.toml:1:13: extension must be a table, found an integer
+dir/package.toml:2:12: platform must be a table, found an integer
+dir/package.toml:3:11: targets must be an array of tables, [[targets]], found an integer
+dir/package.toml:4:16: dependencies must be an array of tables, [[dependencies]], found an integer`},
+	{"buildpack", "[buildpack]\nuri = \".\"", `dir/package.toml:1:1: this is the package.toml of a buildpack
+  package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]`},
+	{"dependencies", "[[dependencies]]\nimage = \"x\"\n[[dependencies]]\nuri = \"y\"", `dir/package.toml:1:1: warning: extensions have no dependencies: [[dependencies]] is ignored`},
+	{"platform unknown", "[platform]\nos = \"macos\"", `dir/package.toml:2:6: os "macos" in [platform] must be "linux" or "windows"`},
+	{"platform contradicts", "[platform]\nos = \"windows\"\n" + packageTarget, `dir/package.toml:2:6: warning: os "windows" in [platform] is ignored: [[targets]] names another`},
+	{"platform alone", "[platform]\nos = \"windows\"", `dir/package.toml:2:6: warning: os in [platform] is ignored: it gives no arch
+  name the platforms with [[targets]]`},
+	{"unknown keys", "[extention]\n[platform]\nOS = \"linux\"\n[extension]\nurl = \".\"", `dir/package.toml:1:2: warning: unknown key "extention" at the top level (did you mean "extension"?)
+dir/package.toml:3:1: warning: unknown key "OS" in [platform] (did you mean "os"?)
+dir/package.toml:5:1: warning: unknown key "url" in [extension] (did you mean "uri"?)`},
+	{"targets", packageTarget + "[[targets]]\nos = \"linux\"\narch = \"amd46\"", `dir/package.toml:6:8: unknown arch "amd46" (did you mean "amd64"?)`},
+	{"syntax", "[extension]\nuri = .", `dir/package.toml:2:7: expected a value, found '.'
+  text is quoted in TOML: key = "value"`},
+}

@@ -1,0 +1,67 @@
+package extension
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+)
+
+// goPlatforms are the platforms of Go 1.26. Source: "go tool dist list". The
+// OCI Image Specification takes its os and architecture values from Go.
+var goPlatforms = strings.Fields(`
+	aix/ppc64 android/386 android/amd64 android/arm android/arm64 darwin/amd64
+	darwin/arm64 dragonfly/amd64 freebsd/386 freebsd/amd64 freebsd/arm
+	freebsd/arm64 illumos/amd64 ios/amd64 ios/arm64 js/wasm linux/386
+	linux/amd64 linux/arm linux/arm64 linux/loong64 linux/mips linux/mips64
+	linux/mips64le linux/mipsle linux/ppc64 linux/ppc64le linux/riscv64
+	linux/s390x netbsd/386 netbsd/amd64 netbsd/arm netbsd/arm64 openbsd/386
+	openbsd/amd64 openbsd/arm openbsd/arm64 openbsd/ppc64 openbsd/riscv64
+	plan9/386 plan9/amd64 plan9/arm solaris/amd64 wasip1/wasm windows/386
+	windows/amd64 windows/arm64`)
+
+var knownOS, knownArch = splitPlatforms()
+
+// knownVariants are the variants of an architecture. Sources: OCI Image
+// Specification, "Platform Variants", and GOAMD64 and GOARM64 of Go 1.26.
+var knownVariants = map[string][]string{
+	"amd64": {"v1", "v2", "v3", "v4"},
+	"arm":   {"v5", "v6", "v7", "v8"},
+	"arm64": strings.Fields(`v8 v8.0 v8.1 v8.2 v8.3 v8.4 v8.5 v8.6 v8.7 v8.8 v8.9
+		v9 v9.0 v9.1 v9.2 v9.3 v9.4 v9.5 v9.6 v9.7`),
+}
+
+func splitPlatforms() (oses, arches []string) {
+	for _, p := range goPlatforms {
+		os, arch, _ := strings.Cut(p, "/")
+		oses, arches = append(oses, os), append(arches, arch)
+	}
+	slices.Sort(arches)
+	return slices.Compact(oses), slices.Compact(arches)
+}
+
+// normalize spells a platform as builders compare it: "arm" is "arm/v7".
+func normalize(os, arch, variant string) platforms.Platform {
+	return platforms.Normalize(platforms.Platform{OS: os, Architecture: arch, Variant: variant})
+}
+
+// suggestOS and suggestArch know other names of a platform, which may be far
+// from the right one letter by letter, before they look for slips.
+func suggestOS(os string) string {
+	// An empty os would normalise to that of this computer.
+	if alias := normalize(os, "", "").OS; os != "" && slices.Contains(knownOS, alias) {
+		return didYouMean(alias)
+	}
+	return suggest(os, knownOS)
+}
+
+func suggestArch(arch string) string {
+	alias := normalize("linux", arch, "")
+	switch {
+	case !slices.Contains(knownArch, alias.Architecture):
+		return suggest(arch, knownArch)
+	case alias.Architecture == "arm" && !strings.EqualFold(arch, "arm"):
+		return ` (did you mean "arm" with variant "` + alias.Variant + `"?)`
+	}
+	return didYouMean(alias.Architecture)
+}

@@ -1,0 +1,157 @@
+package extension
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// The Buildpack APIs of lifecycles that run extensions.
+const minAPIMinor, maxAPIMinor = 7, 12
+
+// maxID is what a file system takes as a file name: the id is one in the
+// package. maxVersion is what a registry takes as a tag.
+const maxID, maxVersion = 255, 128
+
+// reservedIDs are folders the lifecycle makes beside those of buildpacks.
+// Source: Buildpack Interface Specification, "buildpack.toml (TOML)".
+var reservedIDs = []string{"app", "config", "generated", "sbom"}
+
+var (
+	apiPattern     = regexp.MustCompile(`^(\d+)(?:\.(\d+))?$`)
+	looksLikeAPI   = regexp.MustCompile(`^[vV]?(\d+\.\d+)`)
+	versionPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+	digits         = regexp.MustCompile(`^\d+$`)
+)
+
+// checkControl refuses control characters, which forge terminal output and
+// break the line-based formats the value travels in.
+func (r *reader) checkControl(what string, e *Entry) bool {
+	if !strings.ContainsFunc(e.Value, unicode.IsControl) {
+		return true
+	}
+	r.errorf(e.Position, "%s %s holds a control character", what, quote(e.Value))
+	return false
+}
+
+// checkAPI gives the API as MAJOR.MINOR.
+func (r *reader) checkAPI(e *Entry) string {
+	m := apiPattern.FindStringSubmatch(e.Value)
+	if m == nil {
+		guess := ""
+		if g := looksLikeAPI.FindStringSubmatch(e.Value); g != nil {
+			guess = g[1]
+		}
+		r.errorf(e.Position, "api %s is not a Buildpack API version, MAJOR.MINOR%s", quote(e.Value), didYouMean(guess))
+		return ""
+	}
+	major, err1 := strconv.ParseUint(m[1], 10, 64)
+	minor, err2 := strconv.ParseUint("0"+m[2], 10, 64)
+	if err1 != nil || err2 != nil {
+		r.errorf(e.Position, "api %s has a number that is too large", quote(e.Value))
+		return ""
+	}
+	if major != 0 || minor < minAPIMinor || minor > maxAPIMinor {
+		r.warnf(e.Position, "api %s is not one that lifecycles run extensions with (0.%d to 0.%d)", quote(e.Value), minAPIMinor, maxAPIMinor)
+	}
+	return fmt.Sprintf("%d.%d", major, minor)
+}
+
+// checkID gives the id, empty when it is not a valid one.
+func (r *reader) checkID(e *Entry) string {
+	if cause := idProblem(e.Value); cause != "" {
+		r.errorf(e.Position, "id %s %s", quote(e.Value), cause)
+		return ""
+	}
+	if strings.Contains(e.Value, "_") {
+		r.warnf(e.Position, `id %s holds "_", which the specification does not allow`, quote(e.Value))
+	}
+	return e.Value
+}
+
+func idProblem(id string) string {
+	if id == "" {
+		return "is empty"
+	}
+	if i := strings.IndexFunc(id, func(c rune) bool { return !isIDChar(c) }); i >= 0 {
+		return fmt.Sprintf(`may hold only letters, digits, ".", "/" and "-", found %q`, []rune(id[i:])[0])
+	}
+	if slices.Contains(reservedIDs, id) {
+		return "is reserved by the specification"
+	}
+	if len(id) > maxID {
+		return fmt.Sprintf("is longer than %d characters", maxID)
+	}
+	if strings.HasPrefix(id, "/") || strings.HasSuffix(id, "/") {
+		return `begins or ends with "/"`
+	}
+	for segment := range strings.SplitSeq(id, "/") {
+		switch segment {
+		case "":
+			return `holds "//"`
+		case ".", "..":
+			return fmt.Sprintf("has the segment %q, which is no name", segment)
+		}
+	}
+	return ""
+}
+
+func isIDChar(c rune) bool {
+	switch {
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		return true
+	}
+	return strings.ContainsRune("./-_", c)
+}
+
+// checkVersion gives the version, empty when it is not a valid one.
+func (r *reader) checkVersion(e *Entry) string {
+	switch {
+	case !r.checkControl("version", e):
+		return ""
+	case !versionPattern.MatchString(e.Value):
+		r.errorf(e.Position, "version %s is not X.Y.Z, three numbers without leading zeros%s", quote(e.Value), didYouMean(closestVersion(e.Value)))
+		return ""
+	case len(e.Value) > maxVersion:
+		r.errorf(e.Position, "version %s is longer than the %d characters of an image tag", quote(e.Value), maxVersion)
+		return ""
+	}
+	return e.Value
+}
+
+// closestVersion guesses the X.Y.Z that was meant, empty when it cannot.
+func closestVersion(v string) string {
+	v = strings.TrimLeft(strings.TrimSpace(v), "vV")
+	if i := strings.IndexAny(v, "-+"); i >= 0 {
+		v = v[:i]
+	}
+	parts := strings.Split(v, ".")
+	if len(parts) > 3 || len(v) > maxVersion {
+		return ""
+	}
+	for i, p := range parts {
+		if !digits.MatchString(p) {
+			return ""
+		}
+		parts[i] = strings.TrimLeft(p[:len(p)-1], "0") + p[len(p)-1:]
+	}
+	for len(parts) < 3 {
+		parts = append(parts, "0")
+	}
+	return strings.Join(parts, ".")
+}
+
+// checkHomepage warns of what registries and pack show as a link but is none.
+func (r *reader) checkHomepage(e *Entry) {
+	if !r.checkControl("homepage", e) || e.Value == "" {
+		return
+	}
+	u, err := url.Parse(e.Value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		r.warnf(e.Position, "homepage %s is not an http or https URL", quote(e.Value))
+	}
+}

@@ -1,0 +1,149 @@
+package extension
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// maxSize bounds the files this package reads. Real descriptors have a few
+// kilobytes; the bound keeps a wrong argument from filling the memory.
+const maxSize = 1 << 20
+
+// reader holds one file and what is wrong with it so far.
+type reader struct {
+	file string
+	data []byte
+	// lines holds the offset of each line's first byte.
+	lines []int
+	list  diag.List
+	// The last place asked for: places are mostly asked for in file order, and
+	// counting on from it keeps one very long line from costing quadratic time.
+	lastOffset int
+	last       diag.Position
+}
+
+func newReader(file string, data []byte) *reader {
+	// Editors on Windows write a byte order mark, and pack's parser skips it.
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	r := &reader{file: file, data: data, lines: []int{0}}
+	for i, c := range data {
+		if c == '\n' {
+			r.lines = append(r.lines, i+1)
+		}
+	}
+	return r
+}
+
+// position gives the place of the byte at offset.
+func (r *reader) position(offset int) diag.Position {
+	line := sort.SearchInts(r.lines, offset+1)
+	start, column := r.lines[line-1], 1
+	if r.last.Line == line && r.lastOffset <= offset {
+		start, column = r.lastOffset, r.last.Column
+	}
+	column += utf8.RuneCount(r.data[start:offset])
+	r.lastOffset, r.last = offset, diag.Position{File: r.file, Line: line, Column: column}
+	return r.last
+}
+
+// whole is the place of what is missing from the file.
+func (r *reader) whole() diag.Position { return diag.Position{File: r.file} }
+
+// errorf adds an error. The diagnostic it gives is for setting the hint at
+// once; it is stale after the next one.
+func (r *reader) errorf(pos diag.Position, format string, args ...any) *diag.Diagnostic {
+	r.list.Errorf(pos, format, args...)
+	return &r.list[len(r.list)-1]
+}
+
+// warnf adds a warning, as errorf does an error.
+func (r *reader) warnf(pos diag.Position, format string, args ...any) *diag.Diagnostic {
+	r.list.Warnf(pos, format, args...)
+	return &r.list[len(r.list)-1]
+}
+
+// result gives all diagnostics in the order of the file, and their errors.
+func (r *reader) result() (diag.List, error) {
+	slices.SortStableFunc(r.list, func(a, b diag.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return r.list, r.list.Err()
+}
+
+// root parses the file into its top-level table, or reports why it cannot and
+// gives nil.
+func (r *reader) root() *table {
+	if len(r.data) > maxSize {
+		r.errorf(r.whole(), "the file is larger than 1 MiB").Hint = "keep other data in files of their own"
+		return nil
+	}
+	if bad := invalidUTF8(r.data); bad >= 0 {
+		r.errorf(r.position(bad), "the file is not UTF-8 text, found byte 0x%02x", r.data[bad]).Hint = "save the file as UTF-8"
+		return nil
+	}
+	// The tree builder below checks only the grammar; decoding also finds what
+	// TOML forbids beyond it, such as keys given twice and impossible dates.
+	var discard map[string]any
+	if err := toml.Unmarshal(r.data, &discard); err != nil {
+		r.syntaxError(err)
+		return nil
+	}
+	node, err := buildTree(r.data)
+	if err != nil {
+		r.errorf(r.whole(), "%v", err)
+		return nil
+	}
+	return &table{r: r, node: node}
+}
+
+func invalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		c, size := utf8.DecodeRune(data[i:])
+		if c == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+func (r *reader) syntaxError(err error) {
+	var decode *toml.DecodeError
+	if !errors.As(err, &decode) {
+		r.errorf(r.whole(), "%v", err)
+		return
+	}
+	line, column := decode.Position()
+	offset := min(r.lines[line-1]+column-1, len(r.data))
+	message, hint := r.syntaxMessage(strings.TrimPrefix(decode.Error(), "toml: "), offset)
+	r.errorf(r.position(offset), "%s", message).Hint = hint
+}
+
+// syntaxMessage words the library's messages for who writes a descriptor: it
+// takes any value that begins with "f" for a misspelt false, and shows bytes
+// where it means characters.
+func (r *reader) syntaxMessage(message string, offset int) (clear, hint string) {
+	c, _ := utf8.DecodeRune(r.data[offset:])
+	const quoteIt = `text is quoted in TOML: key = "value"`
+	switch {
+	case strings.HasPrefix(message, "expected keyword"), strings.HasPrefix(message, "unexpected character"):
+		return fmt.Sprintf("expected a value, found %q", c), quoteIt
+	case strings.HasPrefix(message, "expected newline"):
+		return fmt.Sprintf("expected the end of the line, found %q", c), quoteIt
+	case strings.HasPrefix(message, "expected '=' after key") && offset < len(r.data):
+		return fmt.Sprintf("expected \"=\" after the key, found %q", c), "quote a key that holds more than letters, digits, - and _"
+	case strings.HasPrefix(message, "invalid character at start of key"):
+		return fmt.Sprintf("expected a key, found %q", c), ""
+	}
+	return message, ""
+}

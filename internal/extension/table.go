@@ -1,0 +1,216 @@
+package extension
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// table reads one table of a file with the types its keys must have. The keys
+// asked for are the keys it may have: the calls are the schema, and unknown
+// reports every other key.
+type table struct {
+	r    *reader
+	node *node
+	// path is the dotted name in the file, empty at the top level; array tells
+	// that the table is one of an array of tables.
+	path  string
+	array bool
+	known []string
+}
+
+// String gives the table as it is written in a file: "[extension]".
+func (t *table) String() string {
+	if t.array {
+		return "[[" + t.path + "]]"
+	}
+	return "[" + t.path + "]"
+}
+
+func (t *table) in() string {
+	if t.path == "" {
+		return ""
+	}
+	return " in " + t.String()
+}
+
+// position is where the table stands; the whole file at the top level.
+func (t *table) position() diag.Position {
+	if t.path == "" {
+		return t.r.whole()
+	}
+	return t.r.position(t.node.at)
+}
+
+func (t *table) has(name string) bool { return t.node.index[name] != nil }
+
+// lacks tells that a key is absent or an empty string.
+func (t *table) lacks(name string) bool {
+	k := t.node.index[name]
+	return k == nil || k.value.kind == stringKind && k.value.text == ""
+}
+
+// keyPosition is where the name of a key stands that the table has.
+func (t *table) keyPosition(name string) diag.Position {
+	return t.r.position(t.node.index[name].at)
+}
+
+// typed gives the value of a key, or nil when it is absent or, which is
+// reported, of another type. want describes the type in full.
+func (t *table) typed(name string, k kind, want string) *node {
+	t.known = append(t.known, name)
+	found := t.node.index[name]
+	if found == nil {
+		return nil
+	}
+	if found.value.kind != k {
+		t.wrongType(found.value, name+t.in(), name, want)
+		return nil
+	}
+	return found.value
+}
+
+func (t *table) wrongType(found *node, what, name, want string) {
+	d := t.r.errorf(t.r.position(found.at), "%s must be %s, found %s", what, want, found.kind)
+	switch found.kind {
+	case boolKind, integerKind, floatKind, dateKind:
+		if want == stringKind.String() {
+			d.Hint = fmt.Sprintf("quote it: %s = %q", name, found.text)
+		}
+	}
+}
+
+// text gives a string, nil when there is none.
+func (t *table) text(name string) *Entry {
+	n := t.typed(name, stringKind, stringKind.String())
+	if n == nil {
+		return nil
+	}
+	return &Entry{Value: n.text, Position: t.r.position(n.at)}
+}
+
+// plain gives a string that needs no check; empty when there is none.
+func (t *table) plain(name string) string {
+	if e := t.text(name); e != nil {
+		return e.Value
+	}
+	return ""
+}
+
+// texts gives an array of strings. It is nil only when there is none, so that
+// an empty one can be told from it.
+func (t *table) texts(name string) []Entry {
+	n := t.typed(name, arrayKind, "an array of strings")
+	if n == nil {
+		return nil
+	}
+	out := make([]Entry, 0, len(n.items))
+	for _, item := range n.items {
+		if item.kind != stringKind {
+			t.r.errorf(t.r.position(item.at), "%s%s must hold strings only, found %s", name, t.in(), item.kind)
+			continue
+		}
+		out = append(out, Entry{Value: item.text, Position: t.r.position(item.at)})
+	}
+	return out
+}
+
+// plains gives an array of strings that need no check.
+func (t *table) plains(name string) []string {
+	return values(t.texts(name))
+}
+
+func values(entries []Entry) []string {
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Value)
+	}
+	return out
+}
+
+func (t *table) flag(name string) bool {
+	n := t.typed(name, boolKind, "true or false")
+	return n != nil && n.text == "true"
+}
+
+// child gives a table, nil when there is none.
+func (t *table) child(name string) *table {
+	n := t.typed(name, tableKind, tableKind.String())
+	if n == nil {
+		return nil
+	}
+	return &table{r: t.r, node: n, path: t.join(name)}
+}
+
+// children gives the tables of an array of tables.
+func (t *table) children(name string) []*table {
+	path := t.join(name)
+	n := t.typed(name, arrayKind, "an array of tables, [["+path+"]]")
+	if n == nil {
+		return nil
+	}
+	var out []*table
+	for _, item := range n.items {
+		if item.kind != tableKind {
+			t.r.errorf(t.r.position(item.at), "%s%s must hold tables only, found %s", name, t.in(), item.kind)
+			continue
+		}
+		out = append(out, &table{r: t.r, node: item, path: path, array: true})
+	}
+	return out
+}
+
+func (t *table) join(name string) string {
+	if t.path == "" {
+		return name
+	}
+	return t.path + "." + name
+}
+
+// textMap gives a table whose keys are the user's and whose values are
+// strings. check sees every key with its place.
+func (t *table) textMap(name string, check func(Entry)) map[string]string {
+	c := t.child(name)
+	if c == nil {
+		return nil
+	}
+	out := map[string]string{}
+	for _, k := range c.node.keys {
+		check(Entry{Value: k.name, Position: t.r.position(k.at)})
+		if k.value.kind != stringKind {
+			name := quote(k.name)
+			c.wrongType(k.value, name+c.in(), name, stringKind.String())
+			c.hintDotted(k)
+			continue
+		}
+		out[k.name] = k.value.text
+	}
+	return out
+}
+
+// hintDotted explains the usual cause of a table among labels: a key such as
+// org.example.name without quotes, which TOML takes for nested tables.
+func (t *table) hintDotted(k *key) {
+	name := k.name
+	for k.value.kind == tableKind && len(k.value.keys) > 0 {
+		k = k.value.keys[0]
+		name += "." + k.name
+	}
+	if name != k.name && len(name) <= quoteLimit {
+		t.r.list[len(t.r.list)-1].Hint = fmt.Sprintf("quote a key that holds dots: %q = …", name)
+	}
+}
+
+// unknown warns of every key that was not asked for.
+func (t *table) unknown() {
+	where := t.in()
+	if where == "" {
+		where = " at the top level"
+	}
+	for _, k := range t.node.keys {
+		if !slices.Contains(t.known, k.name) {
+			t.r.warnf(t.r.position(k.at), "unknown key %s%s%s", quote(k.name), where, suggest(k.name, t.known))
+		}
+	}
+}

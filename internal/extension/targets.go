@@ -1,0 +1,202 @@
+package extension
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// token is what a variant and the parts of a distribution may hold: they
+// become folder names and names in the generated build. os-release(5) allows
+// less for ID and VERSION_ID.
+var token = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
+
+// targets reads [[targets]], which extension.toml and package.toml share.
+func (r *reader) targets(root *table) []Target {
+	var out []Target
+	seen := map[string]diag.Position{}
+	for _, t := range root.children("targets") {
+		target := r.target(t)
+		t.unknown()
+		if target.OS != "" && target.Arch != "" {
+			r.checkTwice(target, seen)
+		}
+		out = append(out, target)
+	}
+	return out
+}
+
+// target reads one [[targets]]. A part that is wrong is left empty.
+func (r *reader) target(t *table) Target {
+	target := Target{Position: t.position()}
+	os, arch := t.text("os"), t.text("arch")
+	if os != nil {
+		target.OS = r.checkOS(os)
+	}
+	if arch != nil {
+		target.Arch = r.checkArch(arch)
+	}
+	r.checkMissing(t)
+	if target.OS != "" && target.Arch != "" && !slices.Contains(goPlatforms, target.OS+"/"+target.Arch) {
+		r.warnf(arch.Position, "no toolchain is known for %s/%s", target.OS, target.Arch)
+	}
+	if e := r.variant(t); e != nil {
+		target.Variant = r.checkVariant(e, target.Arch)
+	}
+	if e := t.text("path"); e != nil {
+		target.Path, target.PathPosition = r.checkPath("path", e), e.Position
+	}
+	target.Distros = r.distros(t, target.OS)
+	return target
+}
+
+func (r *reader) checkOS(e *Entry) string {
+	if !slices.Contains(knownOS, e.Value) {
+		r.errorf(e.Position, "unknown os %s%s", quote(e.Value), suggestOS(e.Value)).Hint = wildcardHint(e.Value)
+		return ""
+	}
+	return e.Value
+}
+
+func (r *reader) checkArch(e *Entry) string {
+	if !slices.Contains(knownArch, e.Value) {
+		r.errorf(e.Position, "unknown arch %s%s", quote(e.Value), suggestArch(e.Value)).Hint = wildcardHint(e.Value)
+		return ""
+	}
+	return e.Value
+}
+
+const onePlatform = "an image has exactly one platform: give one [[targets]] for each"
+
+func wildcardHint(value string) string {
+	if value == "*" || value == "" || value == "any" || value == "all" {
+		return onePlatform
+	}
+	return ""
+}
+
+// checkMissing refuses targets without os or arch. The specification lets them
+// match anything, which a builder can use but nobody can package.
+func (r *reader) checkMissing(t *table) {
+	var missing []string
+	for _, name := range []string{"os", "arch"} {
+		if !t.has(name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		r.errorf(t.position(), "missing %s%s", strings.Join(missing, " and "), t.in()).Hint = onePlatform
+	}
+}
+
+// variant reads the key under both its names: the specification and pack say
+// variant, the lifecycle arch-variant, so a file may well have both.
+func (r *reader) variant(t *table) *Entry {
+	pack, lifecycle := t.text("variant"), t.text("arch-variant")
+	if pack == nil {
+		return lifecycle
+	}
+	if lifecycle != nil && lifecycle.Value != pack.Value {
+		r.errorf(lifecycle.Position, "arch-variant %s contradicts variant %s", quote(lifecycle.Value), quote(pack.Value))
+	}
+	return pack
+}
+
+func (r *reader) checkVariant(e *Entry, arch string) string {
+	known := knownVariants[arch]
+	switch {
+	case e.Value == "":
+		return ""
+	case arch != "" && known != nil && !slices.Contains(known, e.Value):
+		r.errorf(e.Position, "unknown variant %s of %s%s", quote(e.Value), arch, suggest(e.Value, known)).Hint =
+			"known are " + strings.Join(known, ", ")
+		return ""
+	case !token.MatchString(e.Value):
+		r.errorf(e.Position, "variant %s may hold only letters, digits and . _ + ~ -", quote(e.Value))
+		return ""
+	case arch != "" && known == nil:
+		r.warnf(e.Position, "no variants are known of %s, found %s", arch, quote(e.Value))
+	}
+	return e.Value
+}
+
+// distros reads [[targets.distros]] and what drafts and examples of RFC 0096
+// and RFC 0128 call [[targets.distributions]].
+func (r *reader) distros(t *table, os string) []Distro {
+	tables := t.children("distros")
+	old := t.children("distributions")
+	if len(old) > 0 {
+		r.warnf(t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in())
+	}
+	var out []Distro
+	for _, d := range append(tables, old...) {
+		out = append(out, r.distro(d, os)...)
+		d.unknown()
+	}
+	return out
+}
+
+// distro gives one Distro, or several for the old list of versions.
+func (r *reader) distro(t *table, os string) []Distro {
+	name, version, versions := t.text("name"), t.text("version"), t.texts("versions")
+	r.checkDistroKeys(t, os)
+	d := Distro{Name: r.checkToken("name", name), Version: r.checkToken("version", version)}
+	var out []Distro
+	if version != nil || len(versions) == 0 {
+		out = append(out, d)
+	}
+	for i := range versions {
+		out = append(out, Distro{Name: d.Name, Version: r.checkToken("versions", &versions[i])})
+	}
+	return out
+}
+
+func (r *reader) checkDistroKeys(t *table, os string) {
+	noName := t.lacks("name")
+	hasVersion := !t.lacks("version") || t.has("versions")
+	switch {
+	case noName && !hasVersion:
+		r.errorf(t.position(), "missing name and version in %s", t)
+	case noName && os != "windows" && os != "":
+		// Only Windows is told apart by the version of the system alone.
+		r.errorf(t.position(), "missing name in %s", t).Hint = "add the ID of the distribution's /etc/os-release, such as name = \"ubuntu\""
+	case !hasVersion:
+		r.warnf(t.position(), "missing version in %s: it stands for every version", t)
+	}
+	if t.has("versions") {
+		r.warnf(t.keyPosition("versions"), `versions in %s is an old spelling that other tools ignore: give each version a table of its own`, t)
+	}
+}
+
+func (r *reader) checkToken(what string, e *Entry) string {
+	if e == nil || e.Value == "" {
+		return ""
+	}
+	if !token.MatchString(e.Value) {
+		r.errorf(e.Position, "distribution %s %s may hold only letters, digits and . _ + ~ -", what, quote(e.Value))
+		return ""
+	}
+	return e.Value
+}
+
+// checkTwice refuses a target that is there already: both would be the same
+// image of the index.
+func (r *reader) checkTwice(t Target, seen map[string]diag.Position) {
+	p := normalize(t.OS, t.Arch, t.Variant)
+	distros := t.Distros
+	if len(distros) == 0 {
+		distros = []Distro{{}}
+	}
+	for _, d := range distros {
+		id := strings.TrimSpace(fmt.Sprintf("%s/%s %s", p.OS, strings.TrimSuffix(p.Architecture+"/"+p.Variant, "/"), d))
+		first, ok := seen[id]
+		if ok {
+			r.errorf(t.Position, "target %s is given twice, first at line %d", id, first.Line)
+			continue
+		}
+		seen[id] = t.Position
+	}
+}
