@@ -158,3 +158,12 @@ func WithHint(err error, hint string) error {
 	}
 	return &HintError{Err: err, Hint: hint}
 }
+
+// Of gives the diagnostics of an [*InvalidError] in err's chain, else none.
+func Of(err error) List {
+	var invalid *InvalidError
+	if errors.As(err, &invalid) {
+		return invalid.Diagnostics
+	}
+	return nil
+}

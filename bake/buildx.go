@@ -1,0 +1,107 @@
+package bake
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli-plugins/manager"
+	"github.com/docker/cli/cli-plugins/metadata"
+	"github.com/docker/cli/cli/config"
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/semver"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// MinVersion is the oldest buildx that handles object-form attributes and
+// --allow as the generated file needs them.
+const MinVersion = "v0.20.0"
+
+const installHint = "install or update buildx: https://github.com/docker/buildx#installing"
+
+// Buildx is the user's buildx.
+type Buildx struct {
+	Path string
+	// Version is as buildx says, such as "v0.37.2", or "v0.0.0+unknown" for one
+	// built without a version.
+	Version string
+	// Env is the whole environment it is run with.
+	Env []string
+}
+
+// Find looks for buildx where the docker CLI would, and then on PATH, where
+// those who have no docker CLI put it. A missing or too old buildx is a
+// [*diag.HintError]. warn receives what is doubtful but not wrong.
+func Find(cli config.Provider, root *cobra.Command, warn func(string)) (*Buildx, error) {
+	b, err := findPlugin(cli, root)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !semver.IsValid(b.Version) || strings.HasPrefix(b.Version, "v0.0.0"):
+		warn(fmt.Sprintf("%s does not say its version (%q); %s or newer is needed", b.Path, b.Version, MinVersion))
+	case semver.Compare(b.Version, MinVersion) < 0:
+		return nil, diag.WithHint(fmt.Errorf("buildx %s at %s is too old, %s or newer is needed", b.Version, b.Path, MinVersion), installHint)
+	}
+	return b, nil
+}
+
+func findPlugin(cli config.Provider, root *cobra.Command) (*Buildx, error) {
+	p, err := manager.GetPlugin("buildx", cli, root)
+	if err == nil && p.Err == nil {
+		return &Buildx{Path: p.Path, Version: p.Version}, nil
+	}
+	if err == nil {
+		return nil, diag.WithHint(fmt.Errorf("using the buildx plugin at %s: %w", p.Path, p.Err), installHint)
+	}
+	for _, name := range []string{"docker-buildx", "buildx"} {
+		path, lookErr := exec.LookPath(name)
+		if lookErr != nil {
+			continue
+		}
+		version, err := versionOf(path)
+		if err != nil {
+			return nil, err
+		}
+		return &Buildx{Path: path, Version: version}, nil
+	}
+	return nil, diag.WithHint(errors.New("finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH"), installHint)
+}
+
+// versionOf asks a standalone binary, which prints "MODULE VERSION REVISION".
+func versionOf(path string) (string, error) {
+	out, err := exec.Command(path, "version").Output()
+	if err != nil {
+		return "", diag.WithHint(fmt.Errorf("asking %s for its version: %w", path, err), installHint)
+	}
+	fields := strings.Fields(string(out))
+	if len(fields) < 2 {
+		return "", nil
+	}
+	return fields[1], nil
+}
+
+// Environ makes the environment for buildx from this process's. docker holds
+// the variables that carry the docker CLI's global flags, as NAME=VALUE.
+func Environ(docker []string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		// With the first set, buildx expects docker's arguments before its own.
+		// The second names a variable of the generated file, whose value the
+		// plan has settled; other extensions have one each.
+		return name == metadata.ReexecEnvvar || name == "PLATFORMS" || strings.HasPrefix(name, "PLATFORMS_")
+	})
+	env = append(env, docker...)
+	// Nothing reads provenance from the metadata file.
+	env = append(env, "BUILDX_METADATA_PROVENANCE=disabled")
+	if !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "OTEL_") }) {
+		// Without it BuildKit encodes the whole trace once per target, for
+		// seconds after the build, which the next command pays.
+		env = append(env, "OTEL_TRACES_SAMPLER=always_off")
+	}
+	return env
+}

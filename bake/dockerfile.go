@@ -1,0 +1,131 @@
+package bake
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// copyFlags make a layer independent of who checked the files out and how:
+// owner root, and modes folded to 0755 and 0644.
+const copyFlags = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
+
+// dockerfile writes the Dockerfile of a target. Its text is constant but for
+// platform names, which are checked; every path travels in args.
+type dockerfile struct {
+	strings.Builder
+	args  map[string]string
+	names map[string]string // path → name of its arg
+}
+
+func newDockerfile(t Target) *dockerfile {
+	d := &dockerfile{args: map[string]string{}, names: map[string]string{}}
+	d.args["DEST"] = t.Extension.Dest()
+	// BuildKit's name for the time that rewrite-timestamp clamps to.
+	d.args["SOURCE_DATE_EPOCH"] = "0"
+	images := t.Extension.Images
+	if sameSteps(images, t.Images) {
+		d.stage("tree", images[t.Images[0]], "")
+	} else {
+		for _, i := range t.Images {
+			d.stage("tree-"+stageSuffix(images[i]), images[i], "_"+argSuffix(images[i]))
+		}
+		d.WriteString("\nFROM tree-${TARGETOS}-${TARGETARCH}${TARGETVARIANT} AS tree\n")
+	}
+	d.WriteString("\n# Readers of a package look at one layer only.\nFROM scratch\nCOPY --from=tree / /\n")
+	return d
+}
+
+func sameSteps(images []plan.Image, indices []int) bool {
+	first := images[indices[0]]
+	return !slices.ContainsFunc(indices, func(i int) bool {
+		return images[i].Root != first.Root || !reflect.DeepEqual(images[i].Steps, first.Steps)
+	})
+}
+
+// stageSuffix is what ${TARGETOS}-${TARGETARCH}${TARGETVARIANT} gives.
+func stageSuffix(image plan.Image) string {
+	p := image.Platform
+	return p.OS + "-" + p.Architecture + p.Variant
+}
+
+func argSuffix(image plan.Image) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(stageSuffix(image)))
+}
+
+// stage writes the stage that holds the files of an image.
+func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
+	var lines strings.Builder
+	used := []string{"DEST"}
+	path := func(p, hint string) string { return d.path(p, hint, &used) }
+	for i := 0; i < len(image.Steps); i++ {
+		step := image.Steps[i]
+		if step.Exec {
+			// The entry points go in one instruction, which is one step less.
+			sources := []string{source(image, step, suffix, path)}
+			for i+1 < len(image.Steps) && image.Steps[i+1].Exec {
+				i++
+				sources = append(sources, source(image, image.Steps[i], suffix, path))
+			}
+			fmt.Fprintf(&lines, "COPY --chown=0:0 --chmod=0755 %s ${DEST}/bin/\n", strings.Join(sources, " "))
+			continue
+		}
+		dest := "${DEST}/"
+		if step.Dest != "." {
+			dest += path(step.Dest, "FILE")
+		}
+		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), source(image, step, suffix, path), dest)
+	}
+	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())
+}
+
+func excludes(patterns []string) string {
+	var b strings.Builder
+	for _, p := range patterns {
+		b.WriteString(" --exclude=" + p)
+	}
+	return b.String()
+}
+
+// source writes where a step copies from: below the platform root, or for what
+// platforms share, below the extension root.
+func source(image plan.Image, s content.Step, suffix string, path func(p, hint string) string) string {
+	root := path(image.Root, "ROOT"+suffix)
+	switch {
+	case s.Dest == "." && s.Source == image.Root:
+		return root + "/"
+	case image.Root != platform.RootDir && s.Source == image.Root+"/"+s.Dest:
+		return root + "/" + path(s.Dest, "FILE")
+	default:
+		return path(s.Source, "FILE")
+	}
+}
+
+// literals are the paths that are the same in every extension.
+var literals = []string{platform.RootDir, extension.DescriptorFile, "bin/detect", "bin/generate"}
+
+// path writes a path: as it is when it is a constant, else as the arg that
+// holds it, which is named after hint and noted in used.
+func (d *dockerfile) path(p, hint string, used *[]string) string {
+	if slices.Contains(literals, p) {
+		return p
+	}
+	name, ok := d.names[p]
+	if !ok {
+		name = hint
+		if hint == "FILE" {
+			name = fmt.Sprintf("FILE_%d", len(d.names))
+		}
+		d.names[p], d.args[name] = name, p
+	}
+	if !slices.Contains(*used, name) {
+		*used = append(*used, name)
+	}
+	return "${" + name + "}"
+}

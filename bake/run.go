@@ -1,0 +1,196 @@
+package bake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// RunOptions are buildx's own flags that a user passes through.
+type RunOptions struct {
+	Builder  string
+	Set      []string
+	Allow    []string
+	NoCache  bool
+	Progress string
+	// Quiet keeps buildx's progress to itself unless it fails.
+	Quiet bool
+	// Stderr receives buildx's progress and messages. A terminal must be given
+	// as it is, for buildx to draw on it.
+	Stderr io.Writer
+}
+
+// waitDelay is how long buildx may take to leave after an interrupt.
+const waitDelay = 10 * time.Second
+
+// Build runs the plan's bake file. Below dir, which must exist and be empty,
+// it leaves a folder "out/<bake target>" with an OCI layout for each target.
+// Interruption is ctx's error.
+func (b *Buildx) Build(ctx context.Context, p *plan.Plan, dir string, opts RunOptions) ([]Target, error) {
+	if err := checkSet(opts.Set); err != nil {
+		return nil, err
+	}
+	targets, err := Targets(p)
+	if err != nil {
+		return nil, err
+	}
+	args, err := b.buildArgs(p, targets, dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		if err := os.MkdirAll(OutputDir(dir, t), 0o755); err != nil {
+			return nil, fmt.Errorf("creating output folder: %w", err)
+		}
+	}
+	return targets, b.run(ctx, args, opts)
+}
+
+// OutputDir is where Build leaves the OCI layout of a target.
+func OutputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
+
+// buildArgs writes the bake file and gives the command line that builds it.
+func (b *Buildx) buildArgs(p *plan.Plan, targets []Target, dir string, opts RunOptions) ([]string, error) {
+	file, err := writeFile(p, dir)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"bake", "--file", file}
+	args = append(args, passthrough(opts)...)
+	for _, t := range targets {
+		// One grant per folder, never more: what a stranger's override asks for
+		// beyond them is for the user to allow.
+		context, err := filepath.EvalSymlinks(t.Extension.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("resolving context: %w", err)
+		}
+		if context, err = filepath.Abs(context); err != nil {
+			return nil, fmt.Errorf("resolving context: %w", err)
+		}
+		out := OutputDir(dir, t)
+		args = append(args, "--allow", "fs.read="+context, "--allow", "fs.write="+out,
+			"--set", t.Name+".output="+output(out))
+	}
+	return args, nil
+}
+
+func writeFile(p *plan.Plan, dir string) (string, error) {
+	text, err := File(p, ".")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, FileName)
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		return "", fmt.Errorf("writing bake file: %w", err)
+	}
+	return file, nil
+}
+
+func output(dir string) string {
+	return "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=gzip,force-compression=true,dest=" + dir
+}
+
+func passthrough(opts RunOptions) []string {
+	var args []string
+	if opts.Builder != "" {
+		args = append(args, "--builder", opts.Builder)
+	}
+	if opts.NoCache {
+		args = append(args, "--no-cache")
+	}
+	if opts.Progress != "" {
+		args = append(args, "--progress", opts.Progress)
+	}
+	for _, s := range opts.Set {
+		args = append(args, "--set", s)
+	}
+	for _, a := range opts.Allow {
+		args = append(args, "--allow", a)
+	}
+	return args
+}
+
+// ours are the attributes that carry the plan, with the flag that sets each.
+var ours = map[string]string{
+	"output": "-o or --push", "outputs": "-o or --push", "platform": "--target", "platforms": "--target", "tags": "--tag",
+	"context": "a folder argument", "dockerfile": "platform folders", "dockerfile-inline": "platform folders", "target": "platform folders",
+}
+
+// checkSet refuses overrides that would build something else than what is then
+// verified and published.
+func checkSet(set []string) error {
+	for _, s := range set {
+		key, _, _ := strings.Cut(s, "=")
+		_, attribute, _ := strings.Cut(key, ".")
+		attribute, _, _ = strings.Cut(strings.TrimSuffix(attribute, "+"), ".")
+		if flag, ok := ours[attribute]; ok {
+			return diag.Invalidf("use "+flag+" instead", "--set %s: %s is decided by docker extpack", s, attribute)
+		}
+	}
+	return nil
+}
+
+func (b *Buildx) run(ctx context.Context, args []string, opts RunOptions) error {
+	cmd := b.command(ctx, args)
+	tail := &tailBuffer{limit: 64 << 10}
+	switch _, isFile := opts.Stderr.(*os.File); {
+	case opts.Quiet:
+		cmd.Stderr = tail
+	case isFile:
+		cmd.Stderr = opts.Stderr
+	default:
+		cmd.Stderr = io.MultiWriter(opts.Stderr, tail)
+	}
+	cmd.Stdout = cmd.Stderr
+	err := cmd.Run()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if err == nil {
+		return nil
+	}
+	if opts.Quiet {
+		_, _ = opts.Stderr.Write(tail.Bytes())
+	}
+	return explain(err, tail.String())
+}
+
+// command runs buildx so that an interrupt reaches it as one, not as a kill.
+func (b *Buildx) command(ctx context.Context, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, b.Path, args...)
+	cmd.Env = b.Env
+	cmd.WaitDelay = waitDelay
+	cmd.Cancel = func() error {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return cmd.Process.Kill()
+		}
+		return nil
+	}
+	return cmd
+}
+
+// Print shows buildx's own evaluation of the plan's bake file on stdout.
+func (b *Buildx) Print(ctx context.Context, p *plan.Plan, dir string, opts RunOptions, stdout io.Writer) error {
+	file, err := writeFile(p, dir)
+	if err != nil {
+		return err
+	}
+	cmd := b.command(ctx, append([]string{"bake", "--file", file, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: opts.Builder, Set: opts.Set})...))
+	cmd.Stdout, cmd.Stderr = stdout, opts.Stderr
+	if err := cmd.Run(); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return fmt.Errorf("evaluating the bake file: buildx: %w", err)
+	}
+	return nil
+}

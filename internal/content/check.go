@@ -1,0 +1,68 @@
+package content
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Check reports what in the files of a package no reader can use: links that
+// leave the package, entries that are neither file, folder nor link, and names
+// that cannot travel. dir names the extension root in messages.
+func Check(dir string, files map[string]File) diag.List {
+	var list diag.List
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		checkFile(&list, dir, files, files[name])
+	}
+	return list
+}
+
+func checkFile(list *diag.List, dir string, files map[string]File, f File) {
+	pos := diag.Position{File: path.Join(dir, f.Source)}
+	switch {
+	case !utf8.ValidString(f.Path):
+		list.Errorf(diag.Position{}, "%q in %s: the name is not valid UTF-8; rename it", f.Source, dir)
+	case strings.ContainsFunc(f.Path, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		list.Errorf(diag.Position{}, "%q in %s: the name holds a control character; rename it", f.Source, dir)
+	case f.Mode&fs.ModeSymlink != 0:
+		checkLink(list, pos, files, f)
+	case !f.Mode.IsDir() && !f.Mode.IsRegular():
+		list.Errorf(pos, "is a %s, which cannot be packed; remove it or add it to %s", kind(f.Mode), IgnoreFile)
+	}
+}
+
+func checkLink(list *diag.List, pos diag.Position, files map[string]File, f File) {
+	to := path.Join(path.Dir(f.Path), f.Target)
+	switch {
+	case path.IsAbs(f.Target):
+		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root; use a relative link or a copy", f.Target)
+	case to == ".." || strings.HasPrefix(to, "../"):
+		list.Errorf(pos, "symbolic link to %q leaves the extension root; use a copy", f.Target)
+	case to != "." && files[to].Path == "":
+		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target)
+	}
+}
+
+func kind(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	default:
+		return "special file"
+	}
+}
+
+// CheckName reports whether a path can be written to a bake file and come back
+// the same: HCL reads text in Unicode normalisation form C.
+func CheckName(name string) bool { return norm.NFC.IsNormalString(name) }

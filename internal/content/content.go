@@ -1,0 +1,218 @@
+// Package content says which files of an extension directory enter a package,
+// and under which names: .dockerignore, the files that never enter, and the
+// copy steps of an image, which the bake file spells as COPY instructions.
+//
+// It reads names and modes, never contents, and changes nothing. The rules are
+// BuildKit's own (the same walker and pattern matcher), so that what it says is
+// what a build does.
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+	"github.com/tonistiigi/fsutil"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// IgnoreFile is the file at the extension root that keeps files out of a build
+// context, in the format of the Dockerfile reference, ".dockerignore files".
+const IgnoreFile = ".dockerignore"
+
+// Never are the patterns of what never enters a package, relative to whatever
+// folder is copied: version control, packages, and generated bake files.
+func Never() []string { return []string{"**/.git", "**/*.cnb", GeneratedPattern} }
+
+// GeneratedPattern matches the names a generated bake file may have inside an
+// extension.
+const GeneratedPattern = "docker-bake*.hcl"
+
+// Step copies a file, or what is in a folder, into the package. It means what
+// COPY does: later steps replace the files of earlier ones.
+type Step struct {
+	// Source is relative to the extension root and Dest to the folder of the
+	// extension in the package, both separated by "/"; "." is the folder itself.
+	Source, Dest string
+	// Exclude are patterns relative to Source, as COPY --exclude takes them.
+	Exclude []string
+	// Exec makes the file executable whatever its mode.
+	Exec bool
+}
+
+// File is one entry of a package.
+type File struct {
+	// Path is relative to the extension's folder in the package.
+	Path string
+	// Source is where it comes from, relative to the extension root.
+	Source string
+	Mode   fs.FileMode
+	Size   int64
+	// Target is what a symbolic link says, as it stands.
+	Target string
+}
+
+// Tree is what .dockerignore leaves of an extension directory.
+type Tree struct {
+	dir   string
+	files map[string]File // by source
+	order []string
+}
+
+// Read walks the extension directory dir. A .dockerignore that cannot be
+// parsed is a [*diag.InvalidError].
+func Read(ctx context.Context, dir string) (*Tree, error) {
+	patterns, err := ignorePatterns(dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tree{dir: dir, files: map[string]File{}}
+	err = fsutil.Walk(ctx, dir, &fsutil.FilterOpt{ExcludePatterns: patterns}, func(name string, info fs.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		return t.add(filepath.ToSlash(name), info)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
+	}
+	return t, nil
+}
+
+func ignorePatterns(dir string) ([]string, error) {
+	name := filepath.Join(dir, IgnoreFile)
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading ignore file: %w", err)
+	}
+	defer f.Close()
+	patterns, err := ignorefile.ReadAll(f)
+	if err == nil {
+		_, err = patternmatcher.New(patterns)
+	}
+	if err != nil {
+		return nil, diag.Invalidf("see the Dockerfile reference, \".dockerignore files\"", "%s: %v", name, err)
+	}
+	return patterns, nil
+}
+
+func (t *Tree) add(name string, info fs.FileInfo) error {
+	f := File{Source: name, Mode: info.Mode(), Size: info.Size()}
+	if f.Mode&fs.ModeSymlink != 0 {
+		target, err := os.Readlink(filepath.Join(t.dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		f.Target = filepath.ToSlash(target)
+	}
+	t.files[name] = f
+	t.order = append(t.order, name)
+	return nil
+}
+
+// Has reports whether name, relative to the extension root, is there and not
+// ignored.
+func (t *Tree) Has(name string) bool {
+	_, ok := t.files[name]
+	return ok || name == "."
+}
+
+// Lookup gives the entry of that name, relative to the extension root.
+func (t *Tree) Lookup(name string) (File, bool) {
+	f, ok := t.files[name]
+	return f, ok
+}
+
+// Apply gives the entries that the steps put into the package, by path. A step
+// that puts a file where another has a folder is an error, as it is in a build.
+func (t *Tree) Apply(steps []Step) (map[string]File, error) {
+	out := map[string]File{}
+	for _, s := range steps {
+		if err := t.apply(out, s); err != nil {
+			return nil, fmt.Errorf("copying %s: %w", s.Source, err)
+		}
+	}
+	return out, nil
+}
+
+func (t *Tree) apply(out map[string]File, s Step) error {
+	source, err := t.follow(s.Source)
+	if err != nil {
+		return err
+	}
+	if f, ok := t.files[source]; ok && !f.Mode.IsDir() {
+		f.Path = s.Dest
+		if s.Exec {
+			f.Mode |= 0o111
+		}
+		return put(out, f)
+	}
+	matcher, err := patternmatcher.New(s.Exclude)
+	if err != nil {
+		return err
+	}
+	for _, name := range t.order {
+		rel, ok := within(source, name)
+		if !ok {
+			continue
+		}
+		if excluded, err := matcher.MatchesOrParentMatches(rel); err != nil || excluded {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		f := t.files[name]
+		f.Path = path.Join(s.Dest, rel)
+		if err := put(out, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow resolves a source that is itself a link, as COPY does for the names
+// it is given (but not for what it finds below them).
+func (t *Tree) follow(name string) (string, error) {
+	const maxLinks = 40 // as Linux's ELOOP limit, path_resolution(7)
+	for range maxLinks {
+		f, ok := t.files[name]
+		switch {
+		case !ok && name != ".":
+			return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		case f.Mode&fs.ModeSymlink == 0:
+			return name, nil
+		case path.IsAbs(f.Target):
+			return "", fmt.Errorf("%s: link to the absolute path %q", name, f.Target)
+		}
+		name = path.Join(path.Dir(name), f.Target)
+	}
+	return "", fmt.Errorf("%s: too many links", name)
+}
+
+// within gives name relative to dir, when it lies below it.
+func within(dir, name string) (string, bool) {
+	if dir == "." {
+		return name, true
+	}
+	return strings.CutPrefix(name, dir+"/")
+}
+
+func put(out map[string]File, f File) error {
+	if old, ok := out[f.Path]; ok && old.Mode.IsDir() != f.Mode.IsDir() {
+		return fmt.Errorf("%s is a folder in one place and a file in another (%s, %s)", f.Path, old.Source, f.Source)
+	}
+	out[f.Path] = f
+	return nil
+}

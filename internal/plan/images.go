@@ -1,0 +1,166 @@
+package plan
+
+import (
+	"context"
+	"path"
+	"slices"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// imagePlanner finds the images of one extension and the files of each.
+type imagePlanner struct {
+	dir        string
+	descriptor *extension.Descriptor
+	list       *diag.List
+	tree       *content.Tree
+	included   map[string]bool // include-files entries some image has
+}
+
+func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags []extension.Target) ([]Image, error) {
+	tree, err := content.Read(ctx, p.dir)
+	if err != nil {
+		return nil, err
+	}
+	p.tree, p.included = tree, map[string]bool{}
+	targets, err := selectTargets(p.dir, p.descriptor, pkg, flags)
+	if err != nil {
+		return nil, err
+	}
+	checkUnique(p.list, targets)
+	images, err := p.images(targets)
+	if err != nil {
+		return nil, err
+	}
+	p.checkDescriptorFile()
+	if err := p.checkEntries(images); err != nil {
+		return nil, err
+	}
+	for i := range images {
+		if err := p.fill(&images[i]); err != nil {
+			return nil, err
+		}
+	}
+	p.checkIncluded()
+	return images, nil
+}
+
+// images gives one image per target, or one per distro of a target whose
+// distros have different platform roots.
+func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
+	if len(targets) == 0 {
+		return []Image{{Root: platform.RootDir}}, nil
+	}
+	var images []Image
+	for _, t := range targets {
+		distros := distrosOf(t)
+		roots := make([]string, len(distros))
+		for i, d := range distros {
+			root, err := platform.Root(p.dir, t, d)
+			if err != nil {
+				if !diag.IsInvalid(err) {
+					return nil, err
+				}
+				*p.list = append(*p.list, diag.Of(err)...)
+				break
+			}
+			roots[i] = root
+		}
+		images = append(images, split(t, distros, roots)...)
+	}
+	return images, nil
+}
+
+func split(t extension.Target, distros []extension.Distro, roots []string) []Image {
+	if len(slices.Compact(slices.Clone(roots))) == 1 {
+		return []Image{newImage(t, t.Distros, roots[0])}
+	}
+	images := make([]Image, len(distros))
+	for i, d := range distros {
+		images[i] = newImage(t, []extension.Distro{d}, roots[i])
+	}
+	return images
+}
+
+func newImage(t extension.Target, distros []extension.Distro, root string) Image {
+	image := Image{Platform: platform.Of(t), Distros: distros, Root: root}
+	if len(distros) == 1 {
+		image.Platform.OSVersion = distros[0].Version
+	}
+	return image
+}
+
+// fill works out the steps of an image and checks the files they give.
+func (p *imagePlanner) fill(image *Image) error {
+	steps, err := p.steps(image.Root)
+	if err != nil {
+		return err
+	}
+	files, err := p.tree.Apply(steps)
+	if err != nil {
+		p.list.Errorf(diag.Position{File: p.dir}, "%s: %v", image, err)
+		return nil
+	}
+	// A mode is not part of a checkout on every system, and an entry point
+	// that cannot be executed is of no use to anyone.
+	for _, name := range []string{"bin/detect", "bin/generate"} {
+		if f, ok := files[name]; ok && f.Mode.IsRegular() {
+			steps = append(steps, content.Step{Source: f.Source, Dest: name, Exec: true})
+		}
+	}
+	// The descriptor of the extension root is the one that counts, whatever a
+	// platform root holds.
+	if files[extension.DescriptorFile].Source != extension.DescriptorFile {
+		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile})
+	}
+	image.Steps = steps
+	for _, d := range content.Check(p.dir, files) {
+		if !slices.Contains(*p.list, d) {
+			*p.list = append(*p.list, d)
+		}
+	}
+	p.checkEntryPoints(image, files)
+	return nil
+}
+
+// steps gives what an image with that platform root copies, without entry
+// points and descriptor.
+func (p *imagePlanner) steps(root string) ([]content.Step, error) {
+	var steps []content.Step
+	if root != platform.RootDir {
+		for _, s := range p.descriptor.Metadata.Extpack.Shared {
+			steps = append(steps, content.Step{Source: s.Value, Dest: s.Value, Exclude: content.Never()})
+		}
+	}
+	if p.descriptor.Metadata.IncludeFiles != nil {
+		return append(steps, p.includeSteps(root)...), nil
+	}
+	nested, err := platform.Nested(p.dir, root)
+	if err != nil {
+		return nil, err
+	}
+	return append(steps, content.Step{Source: root, Dest: ".", Exclude: append(content.Never(), nested...)}), nil
+}
+
+// includeSteps gives a step per include-files entry that the platform root
+// has. An entry is relative to the platform root or, as in Paketo's
+// multi-platform packages, to the extension root.
+func (p *imagePlanner) includeSteps(root string) []content.Step {
+	var steps []content.Step
+	for _, entry := range p.descriptor.Metadata.IncludeFiles {
+		source := path.Join(root, entry.Value)
+		if rel, ok := below(root, entry.Value); ok && p.tree.Has(entry.Value) {
+			source = path.Join(root, rel)
+		}
+		if !p.tree.Has(source) || entry.Value == extension.DescriptorFile {
+			continue
+		}
+		dest, _ := below(root, source)
+		p.included[entry.Value] = true
+		steps = append(steps, content.Step{Source: source, Dest: dest, Exclude: content.Never()})
+	}
+	return steps
+}

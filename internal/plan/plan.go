@@ -1,0 +1,196 @@
+// Package plan turns descriptors, flags and the layout of extension directories
+// into the one model that everything else is made from: what is printed,
+// generated, built, verified and published.
+//
+// It reads extension directories but starts nothing, contacts nothing and
+// writes nothing. A plan that exists is valid.
+package plan
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// Plan is what one run makes.
+type Plan struct {
+	// Extensions are in the order of the arguments.
+	Extensions []*Extension
+}
+
+// Extension is one package to make: the images of an extension under one index.
+type Extension struct {
+	// Dir is the extension root as the user named it.
+	Dir        string
+	Descriptor *extension.Descriptor
+	// Slug names the extension's bake targets and default file.
+	Slug string
+	// Images are in target order, the order of the index. There is at least one.
+	Images []Image
+	// Tags are the complete references (registry/repository:tag) to publish.
+	Tags []string
+	// Labels and Annotations are the user's own, flags before the descriptor.
+	Labels, Annotations map[string]string
+}
+
+// Image is one image of an index.
+type Image struct {
+	// Platform is in normal form; OSVersion is the distro's version when the
+	// image is for exactly one. The zero platform is the builder's own.
+	Platform v1.Platform
+	// Distros are those the image is for; none means any.
+	Distros []extension.Distro
+	// Root is the platform root, relative to the extension root.
+	Root string
+	// Steps copy the image's files, in order.
+	Steps []content.Step
+}
+
+// Dest is the extension's folder in its images (Buildpack Interface
+// Specification, "Image Extensions", and pack: "/" in ids becomes "_").
+func (e *Extension) Dest() string {
+	info := e.Descriptor.Info
+	return "/cnb/extensions/" + info.EscapedID() + "/" + info.Version
+}
+
+// String names the image in messages: "linux/arm/v7", with the distro when
+// there is one.
+func (i Image) String() string {
+	name := "builder's platform"
+	if !platform.IsZero(i.Platform) {
+		name = platform.Format(i.Platform)
+	}
+	if len(i.Distros) == 1 {
+		name += ":" + i.Distros[0].String()
+	}
+	return name
+}
+
+// Options are the flags that shape a plan.
+type Options struct {
+	// Targets replace those of the descriptor when there are any.
+	Targets []extension.Target
+	// Tags may hold {{.ID}}, {{.Slug}} and {{.Version}}; they replace the
+	// descriptor's image.
+	Tags                []string
+	Labels, Annotations map[string]string
+}
+
+// New makes the plan for the extensions in dirs. The list holds warnings; when
+// anything cannot be built as asked the error is a [*diag.InvalidError] with
+// every problem of every extension.
+func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, error) {
+	var list diag.List
+	p := &Plan{}
+	for _, dir := range dirs {
+		e, found, err := newExtension(ctx, dir, opts)
+		list = append(list, found...)
+		if err != nil {
+			return nil, list.Warnings(), err
+		}
+		if e != nil {
+			p.Extensions = append(p.Extensions, e)
+		}
+	}
+	checkTogether(&list, p.Extensions)
+	return p, list.Warnings(), list.Err()
+}
+
+// newExtension plans one extension. Problems go to the list, so that the other
+// extensions are still looked at; then the extension is nil.
+func newExtension(ctx context.Context, dir string, opts Options) (*Extension, diag.List, error) {
+	descriptor, list, err := extension.Read(dir)
+	if err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	pkg, more, err := extension.ReadPackage(dir)
+	list = append(list, more...)
+	if err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	e := &Extension{
+		Dir:         filepath.Clean(dir),
+		Descriptor:  descriptor,
+		Slug:        extension.Slug(descriptor.Info.ID),
+		Labels:      merge(descriptor.Metadata.Extpack.Labels, opts.Labels),
+		Annotations: merge(descriptor.Metadata.Extpack.Annotations, opts.Annotations),
+	}
+	if b := descriptor.Metadata.Extpack.Build; b != nil {
+		list.Errorf(b.Position, "[metadata.extpack.build] is not supported by this version; build the files into platform folders such as linux/arm64/ before packaging")
+	}
+	if e.Tags, err = tags(descriptor, opts.Tags); err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list}
+	if e.Images, err = images.plan(ctx, pkg, opts.Targets); err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	if list.Err() != nil {
+		return nil, list, nil
+	}
+	return e, list, nil
+}
+
+// withInvalid puts the diagnostics of an invalid-input error into the list,
+// unless they are there already.
+func withInvalid(list diag.List, err error) diag.List {
+	for _, d := range diag.Of(err) {
+		if !slices.Contains(list, d) {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+func ifNot(is func(error) bool, err error) error {
+	if is(err) {
+		return nil
+	}
+	return err
+}
+
+// checkTogether reports extensions that cannot be made in one run.
+func checkTogether(list *diag.List, extensions []*Extension) {
+	modules, tagged := map[string]string{}, map[string]string{}
+	for _, e := range extensions {
+		name := e.Descriptor.Info.String()
+		if other, ok := modules[name]; ok {
+			list.Errorf(diag.Position{File: e.Descriptor.File}, "%s is also the extension in %s; build them in separate runs or change one id", name, other)
+			continue
+		}
+		modules[name] = e.Dir
+		for _, tag := range e.Tags {
+			if other, ok := tagged[tag]; ok {
+				list.Errorf(diag.Position{}, "tag %s is given to both %s and %s; put {{.Slug}} or {{.Version}} into the tag", tag, other, name)
+			}
+			tagged[tag] = name
+		}
+	}
+}
+
+func merge(under, over map[string]string) map[string]string {
+	out := make(map[string]string, len(under)+len(over))
+	for _, m := range []map[string]string{under, over} {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// Promise says in one line what the plan makes of an extension.
+func (e *Extension) Promise() string {
+	names := make([]string, len(e.Images))
+	for i, image := range e.Images {
+		names[i] = image.String()
+	}
+	return fmt.Sprintf("%s for %v", e.Descriptor.Info, names)
+}

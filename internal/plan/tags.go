@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"strings"
+	"text/template"
+
+	"github.com/distribution/reference"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+)
+
+const tagHint = "write it as [registry/]repository[:tag], for example ghcr.io/acme/{{.Slug}}:{{.Version}}"
+
+// tags gives the complete references to publish: those given, else the
+// descriptor's image, with the extension's version for a tag it does not name.
+func tags(d *extension.Descriptor, given []string) ([]string, error) {
+	if image := d.Metadata.Extpack.Image; len(given) == 0 && image.Value != "" {
+		named, err := parseTag(d.Info, image.Value)
+		if err != nil {
+			var list diag.List
+			list.Errorf(image.Position, "image: %v", err)
+			return nil, list.Err()
+		}
+		if reference.IsNameOnly(named) {
+			if named, err = reference.WithTag(named, d.Info.Version); err != nil {
+				return nil, err
+			}
+		}
+		return []string{named.String()}, nil
+	}
+	var out []string
+	for _, tag := range given {
+		named, err := parseTag(d.Info, tag)
+		if err != nil {
+			return nil, diag.Invalidf(tagHint, "tag %q: %v", tag, err)
+		}
+		out = append(out, reference.TagNameOnly(named).String())
+	}
+	return out, nil
+}
+
+func parseTag(info extension.Info, text string) (reference.Named, error) {
+	expanded, err := expand(info, text)
+	if err != nil {
+		return nil, err
+	}
+	named, err := reference.ParseNormalizedNamed(expanded)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := named.(reference.Digested); ok {
+		return nil, errDigest
+	}
+	return named, nil
+}
+
+type constError string
+
+func (e constError) Error() string { return string(e) }
+
+const errDigest = constError("a tag cannot hold a digest")
+
+func expand(info extension.Info, text string) (string, error) {
+	t, err := template.New("tag").Option("missingkey=error").Parse(text)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	err = t.Execute(&b, map[string]string{
+		"ID": info.ID, "Slug": extension.Slug(info.ID), "Version": info.Version,
+	})
+	return b.String(), err
+}

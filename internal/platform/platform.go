@@ -1,0 +1,94 @@
+// Package platform holds the grammar of targets on the command line, their
+// normal form, and where the files of a platform are: the platform roots.
+//
+// It works on one target at a time and never on a whole extension; which
+// targets are built is package plan's question.
+package platform
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/containerd/platforms"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+)
+
+const targetHint = "write it as os/arch[/variant][:distro@version[,version...]], for example linux/arm/v7 or linux/amd64:ubuntu@22.04,24.04"
+
+// ParseTarget reads a target as people type it:
+// os/arch[/variant][:distro@version[,version…][;distro@version…]]. The aliases
+// that containerd knows (x86_64, aarch64, arm64/v8) are normalised; an os or
+// arch nobody knows is an error with the closest spelling. Errors are
+// [*diag.InvalidError].
+func ParseTarget(s string) (extension.Target, error) {
+	spec, distros, hasDistros := strings.Cut(s, ":")
+	fields := strings.Split(spec, "/")
+	if len(fields) < 2 || len(fields) > 3 || strings.Contains(spec, " ") {
+		return extension.Target{}, diag.Invalidf(targetHint, "target %q is not os/arch[/variant]", s)
+	}
+	for _, f := range fields {
+		if f == "" {
+			return extension.Target{}, diag.Invalidf(targetHint, "target %q has an empty part", s)
+		}
+	}
+	// Parse would accept "linux" alone and fill in this machine's
+	// architecture, so it gets to see complete specifiers only.
+	p, err := platforms.Parse(spec)
+	if err != nil {
+		return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
+	}
+	t := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
+	if err := extension.CheckPlatform(t); err != nil {
+		return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
+	}
+	if hasDistros {
+		if t.Distros, err = parseDistros(distros); err != nil {
+			return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
+		}
+	}
+	return t, nil
+}
+
+func parseDistros(s string) ([]extension.Distro, error) {
+	var distros []extension.Distro
+	for part := range strings.SplitSeq(s, ";") {
+		name, versions, ok := strings.Cut(part, "@")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("distro %q is not name@version", part)
+		}
+		for version := range strings.SplitSeq(versions, ",") {
+			d := extension.Distro{Name: name, Version: version}
+			if err := extension.CheckDistro(d); err != nil {
+				return nil, err
+			}
+			distros = append(distros, d)
+		}
+	}
+	return distros, nil
+}
+
+// Of gives the platform of a target in containerd's normal form. The variant
+// that an architecture has by default is left out (arm64/v8) or filled in
+// (arm is arm/v7), as BuildKit does.
+func Of(t extension.Target) v1.Platform {
+	p := platforms.Normalize(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant})
+	return v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
+}
+
+// Format gives "os/arch[/variant]", what buildx takes and prints.
+func Format(p v1.Platform) string {
+	return platforms.Format(v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant})
+}
+
+// IsZero reports whether p names no platform, which stands for the builder's
+// own.
+func IsZero(p v1.Platform) bool { return p.OS == "" && p.Architecture == "" }
+
+// Equal reports whether two platforms in normal form are the same, os.version
+// apart.
+func Equal(a, b v1.Platform) bool {
+	return a.OS == b.OS && a.Architecture == b.Architecture && a.Variant == b.Variant
+}

@@ -1,0 +1,262 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+)
+
+// RootDir stands for the extension root itself.
+const RootDir = "."
+
+// Root gives the folder that holds the files of target t for distro d (zero
+// when the target names none), relative to the extension root dir and separated
+// by "/". That is targets.path if given (RFC 0128); else the deepest folder
+// that exists when os, arch, variant and name@version are walked down, as pack
+// does; else [RootDir]. A path that is absent, is no folder, or leaves the
+// extension root is a [*diag.InvalidError].
+func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
+	if t.Path != "" {
+		return givenRoot(dir, t)
+	}
+	root := RootDir
+	for _, names := range walkNames(t, d) {
+		next, err := firstDir(dir, root, names)
+		if err != nil {
+			return "", err
+		}
+		if next == "" {
+			if slices.Equal(names, variantNames(t)) {
+				continue // a distro folder may stand directly below the arch
+			}
+			break
+		}
+		root = next
+	}
+	return root, nil
+}
+
+// walkNames gives, level by level, the folder names that stand for the target.
+func walkNames(t extension.Target, d extension.Distro) [][]string {
+	levels := [][]string{{t.OS}, {t.Arch}}
+	if names := variantNames(t); len(names) > 0 {
+		levels = append(levels, names)
+	}
+	if d.Name != "" {
+		levels = append(levels, []string{d.String()})
+	}
+	return levels
+}
+
+// variantNames gives the spelling of the target first, then others that mean
+// the same platform: "arm" has its files in arm/v7, "arm64" may have them in
+// arm64/v8.
+func variantNames(t extension.Target) []string {
+	var names []string
+	if t.Variant != "" {
+		names = append(names, t.Variant)
+	}
+	for _, v := range []string{"v1", "v7", "v8"} {
+		same := extension.Target{OS: t.OS, Arch: t.Arch, Variant: v}
+		if v != t.Variant && Equal(Of(same), Of(t)) {
+			names = append(names, v)
+		}
+	}
+	return names
+}
+
+func givenRoot(dir string, t extension.Target) (string, error) {
+	var list diag.List
+	root, err := resolve(dir, t.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		list.Errorf(t.PathPosition, "targets.path %q does not exist in %s", t.Path, dir)
+	case errors.Is(err, errLeaves):
+		list.Errorf(t.PathPosition, "targets.path %q leaves the extension root", t.Path)
+	case err != nil:
+		list.Errorf(t.PathPosition, "targets.path %q: %v", t.Path, err)
+	case !isDir(filepath.Join(dir, filepath.FromSlash(root))):
+		list.Errorf(t.PathPosition, "targets.path %q is not a folder", t.Path)
+	}
+	return root, list.Err()
+}
+
+func firstDir(dir, parent string, names []string) (string, error) {
+	for _, name := range names {
+		candidate := path.Join(parent, name)
+		if !isDir(filepath.Join(dir, filepath.FromSlash(candidate))) {
+			continue
+		}
+		root, err := resolve(dir, candidate)
+		if err != nil {
+			return "", diag.Invalidf("replace the link by a folder inside the extension", "platform root %s: %v", candidate, err)
+		}
+		return root, nil
+	}
+	return "", nil
+}
+
+var errLeaves = errors.New("leaves the extension root")
+
+// resolve follows the links of a folder of the extension, because BuildKit
+// copies what a link leads to, and makes sure that it ends inside.
+func resolve(dir, rel string) (string, error) {
+	realDir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(filepath.Join(realDir, filepath.FromSlash(rel)))
+	if err != nil {
+		return "", err
+	}
+	in, err := filepath.Rel(realDir, real)
+	if err != nil {
+		return "", fmt.Errorf("resolving %s: %w", rel, err)
+	}
+	if in = filepath.ToSlash(in); in == ".." || strings.HasPrefix(in, "../") {
+		return "", errLeaves
+	}
+	return in, nil
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+var (
+	variantDir = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
+	distroDir  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*@[A-Za-z0-9._-]+$`)
+)
+
+// Discover gives the targets for which dir has platform folders
+// (linux/amd64, linux/arm/v7, linux/amd64/ubuntu@24.04), in lexical order.
+func Discover(dir string) ([]extension.Target, error) {
+	var targets []extension.Target
+	for _, folder := range Folders(dir) {
+		os, arch, _ := strings.Cut(folder, "/")
+		t := extension.Target{OS: os, Arch: arch}
+		variants, distros, err := below(filepath.Join(dir, os, arch), t)
+		if err != nil {
+			return nil, err
+		}
+		t.Distros = distros
+		if len(variants) == 0 || len(distros) > 0 || HasEntryPoints(filepath.Join(dir, os, arch)) {
+			targets = append(targets, t)
+		}
+		for _, v := range variants {
+			vt := extension.Target{OS: os, Arch: arch, Variant: v}
+			if _, vt.Distros, err = below(filepath.Join(dir, os, arch, v), vt); err != nil {
+				return nil, err
+			}
+			if !slices.ContainsFunc(targets, func(o extension.Target) bool { return Equal(Of(o), Of(vt)) }) {
+				targets = append(targets, vt)
+			}
+		}
+	}
+	return targets, nil
+}
+
+// Folders gives the platform folders os/arch of an extension root, known
+// operating systems and architectures only, in lexical order.
+func Folders(dir string) []string {
+	var folders []string
+	for _, os := range extension.KnownOS() {
+		for _, arch := range extension.KnownArch() {
+			if isDir(filepath.Join(dir, os, arch)) {
+				folders = append(folders, os+"/"+arch)
+			}
+		}
+	}
+	slices.Sort(folders)
+	return folders
+}
+
+// below gives the variant and distro folders of a platform folder.
+func below(dir string, t extension.Target) (variants []string, distros []extension.Distro, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading platform folder: %w", err)
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case !isDir(filepath.Join(dir, name)):
+		case t.Variant == "" && variantDir.MatchString(name):
+			if extension.CheckPlatform(extension.Target{OS: t.OS, Arch: t.Arch, Variant: name}) == nil {
+				variants = append(variants, name)
+			}
+		case distroDir.MatchString(name):
+			distro, version, _ := strings.Cut(name, "@")
+			distros = append(distros, extension.Distro{Name: distro, Version: version})
+		}
+	}
+	return variants, distros, nil
+}
+
+// Nested gives the folders below root (a platform root, as Root gives it) that
+// hold the files of other platforms or distros and so are no part of it:
+// os/arch folders below the extension root, variant and distro folders below an
+// os/arch folder. They are relative to root.
+func Nested(dir, root string) ([]string, error) {
+	if root == RootDir {
+		return nestedInRoot(dir)
+	}
+	parts := strings.Split(root, "/")
+	if len(parts) < 2 || len(parts) > 3 || !slices.Contains(Folders(dir), parts[0]+"/"+parts[1]) {
+		return nil, nil
+	}
+	t := extension.Target{OS: parts[0], Arch: parts[1]}
+	if len(parts) == 3 {
+		t.Variant = parts[2]
+	}
+	variants, distros, err := below(filepath.Join(dir, filepath.FromSlash(root)), t)
+	for _, d := range distros {
+		variants = append(variants, d.String())
+	}
+	slices.Sort(variants)
+	return variants, err
+}
+
+// nestedInRoot gives the platform folders os/arch, or the whole os folder when
+// it holds nothing else.
+func nestedInRoot(dir string) ([]string, error) {
+	var nested []string
+	byOS := map[string]int{}
+	folders := Folders(dir)
+	for _, f := range folders {
+		byOS[path.Dir(f)]++
+	}
+	for _, f := range folders {
+		osDir := path.Dir(f)
+		entries, err := os.ReadDir(filepath.Join(dir, osDir))
+		if err != nil {
+			return nil, fmt.Errorf("reading platform folder: %w", err)
+		}
+		if len(entries) == byOS[osDir] {
+			f = osDir
+		}
+		if !slices.Contains(nested, f) {
+			nested = append(nested, f)
+		}
+	}
+	return nested, nil
+}
+
+// HasEntryPoints reports whether dir holds what makes a folder the root of an
+// extension: bin/detect or bin/generate, or their static outputs detect and
+// generate (Image Extension Specification, "Static Files").
+func HasEntryPoints(dir string) bool {
+	return slices.ContainsFunc([]string{"bin/detect", "bin/generate", "detect", "generate"}, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
+		return err == nil
+	})
+}
