@@ -1,0 +1,184 @@
+package ocilayout
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// WriteTar writes a layout with this index, and the blobs it leads to, as an
+// uncompressed tar. Equal input gives equal bytes: oci-layout, index.json, then
+// the blobs by name, all times 0, owner 0:0, modes 0644 and 0755.
+//
+// Readers of package files take the first image manifest that index lists and
+// follow no nested index, so index should list images flat.
+func WriteTar(ctx context.Context, w io.Writer, src content.Fetcher, index v1.Index) error {
+	raw, err := marshalIndex(index)
+	if err != nil {
+		return err
+	}
+	blobs, err := reachableFrom(ctx, src, index)
+	if err != nil {
+		return err
+	}
+	names := make(map[string]v1.Descriptor, len(blobs))
+	dirs := []string{v1.ImageBlobsDir}
+	for _, desc := range blobs {
+		name, err := blobPath(desc)
+		if err != nil {
+			return err
+		}
+		names[name] = desc
+		dirs = append(dirs, path.Dir(name))
+	}
+
+	tw := tar.NewWriter(w)
+	if err := writeTarBytes(tw, v1.ImageLayoutFile, layoutFile()); err != nil {
+		return err
+	}
+	if err := writeTarBytes(tw, v1.ImageIndexFile, raw); err != nil {
+		return err
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}); err != nil {
+			return fmt.Errorf("writing %s: %w", dir, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if err := writeTarBlob(ctx, tw, name, src, names[name]); err != nil {
+			return err
+		}
+	}
+	if err := tw.Close(); err != nil {
+		return fmt.Errorf("writing OCI layout: %w", err)
+	}
+	return nil
+}
+
+func writeTarBytes(tw *tar.Writer, name string, data []byte) error {
+	err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))})
+	if err == nil {
+		_, err = tw.Write(data)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+func writeTarBlob(ctx context.Context, tw *tar.Writer, name string, src content.Fetcher, desc v1.Descriptor) error {
+	rc, err := FetchVerified(ctx, src, desc)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	err = tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: desc.Size})
+	if err == nil {
+		_, err = io.Copy(tw, rc)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// reachableFrom gives the blobs an index leads to that is not a blob itself.
+func reachableFrom(ctx context.Context, src content.Fetcher, index v1.Index) ([]v1.Descriptor, error) {
+	var blobs []v1.Descriptor
+	for _, desc := range index.Manifests {
+		more, err := Reachable(ctx, src, desc)
+		if err != nil {
+			return nil, err
+		}
+		blobs = append(blobs, more...)
+	}
+	slices.SortFunc(blobs, func(a, b v1.Descriptor) int {
+		return cmp.Or(cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Size, b.Size))
+	})
+	blobs = slices.CompactFunc(blobs, func(a, b v1.Descriptor) bool { return a.Digest == b.Digest && a.Size == b.Size })
+	for i := 1; i < len(blobs); i++ {
+		if a, b := blobs[i-1], blobs[i]; a.Digest == b.Digest {
+			return nil, contentErrorf(b, ErrCorrupt, "is said to be %d bytes long, and %d elsewhere", b.Size, a.Size)
+		}
+	}
+	return blobs, nil
+}
+
+// WriteTarFile writes the tar of [WriteTar] to the file at name. The file
+// appears, or is replaced, in one step and only when everything is on disk; a
+// failure leaves what was there.
+func WriteTarFile(ctx context.Context, name string, src content.Fetcher, index v1.Index) (err error) {
+	// A link stays a link, its target is replaced.
+	target, err := filepath.EvalSymlinks(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		target = name
+	case err != nil:
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
+		return diag.Invalidf("", "cannot write %s: it exists and is not a regular file", name)
+	}
+	f, err := createBeside(target)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close() // may be closed already; the first error is the one that counts
+			os.Remove(f.Name())
+		}
+	}()
+	if err := WriteTar(ctx, f, src, index); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := os.Rename(f.Name(), target); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	syncDir(filepath.Dir(target))
+	return nil
+}
+
+// createBeside creates a temporary file next to target with the permissions a
+// new file of the user gets, which os.CreateTemp does not give.
+func createBeside(target string) (*os.File, error) {
+	temp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
+	if err != nil {
+		return nil, err
+	}
+	name := temp.Name()
+	if err := errors.Join(temp.Close(), os.Remove(name)); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// syncDir makes a rename in dir durable where the system can; the rename itself
+// is done, so a failure is none of the caller's.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+}

@@ -1,0 +1,183 @@
+package ocilayout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Layout is an OCI image layout in a directory, for reading and writing. Its
+// methods may be used from several goroutines at once.
+type Layout struct {
+	dir string
+	// name is the directory as the user would name it.
+	name string
+	// root reads without following links out of the layout.
+	root *os.Root
+}
+
+// Create makes an empty layout in the directory name, which must be empty or not exist.
+func Create(name string) (*Layout, error) {
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("creating OCI layout: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("creating OCI layout: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("creating OCI layout: %w", err)
+	}
+	if len(entries) > 0 {
+		return nil, diag.Invalidf("", "cannot create an OCI layout in %s: the directory is not empty", name)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, v1.ImageBlobsDir, "sha256"), 0o755); err != nil {
+		return nil, fmt.Errorf("creating OCI layout: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("creating OCI layout: %w", err)
+	}
+	l := &Layout{dir: dir, name: name, root: root}
+	if err := l.writeFile(v1.ImageLayoutFile, layoutFile()); err != nil {
+		root.Close()
+		return nil, err
+	}
+	if err := l.WriteIndex(v1.Index{}); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// OpenDir opens a layout directory; see [Open].
+func OpenDir(name string) (*Layout, error) {
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening OCI layout: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening OCI layout: %w", err)
+	}
+	l := &Layout{dir: dir, name: name, root: root}
+	data, err := l.readFile(v1.ImageLayoutFile, maxLayoutFileBytes)
+	if err == nil {
+		err = checkLayoutFile(name, data)
+	}
+	if err == nil {
+		_, err = l.Index(context.Background())
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Dir is the absolute path of the layout.
+func (l *Layout) Dir() string { return l.dir }
+
+// Close releases the layout; the directory stays.
+func (l *Layout) Close() error { return l.root.Close() }
+
+// RawIndex gives the bytes of index.json.
+func (l *Layout) RawIndex(context.Context) ([]byte, error) {
+	return l.readFile(v1.ImageIndexFile, MaxManifestBytes)
+}
+
+// Index gives the parsed index.json.
+func (l *Layout) Index(ctx context.Context) (v1.Index, error) {
+	raw, err := l.RawIndex(ctx)
+	if err != nil {
+		return v1.Index{}, err
+	}
+	return parseIndex(l.name, raw)
+}
+
+// Fetch opens a blob, or index.json when its digest is asked for. What is not
+// there is an error that wraps [ErrMissing].
+func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	name, err := blobPath(desc)
+	if err != nil {
+		return nil, err
+	}
+	f, err := l.open(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	raw, err := l.RawIndex(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fetchIndexFile(raw, desc)
+}
+
+// Exists reports whether the layout has the blob, whatever its content.
+func (l *Layout) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
+	name, err := blobPath(desc)
+	if err != nil {
+		return false, err
+	}
+	info, err := l.root.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.Mode().IsRegular(), err
+}
+
+// open opens a regular file. Asking first keeps a FIFO from blocking forever.
+func (l *Layout) open(name string) (io.ReadCloser, error) {
+	info, err := l.root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, diag.Invalidf("", "%s is not an OCI layout: %s is not a regular file", l.name, name)
+	}
+	return l.root.Open(name)
+}
+
+func (l *Layout) readFile(name string, limit int64) ([]byte, error) {
+	f, err := l.open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, diag.Invalidf("", "%s is not an OCI layout: it holds no %s file", l.name, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAtMost(f, l.name, name, limit)
+}
+
+// layoutFile is the content of the oci-layout file.
+func layoutFile() []byte {
+	return []byte(`{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`)
+}
+
+// marshalIndex gives the bytes of an index.json. Its map keys are sorted, so
+// equal indexes give equal bytes.
+func marshalIndex(index v1.Index) ([]byte, error) {
+	index.SchemaVersion = 2
+	if index.MediaType == "" {
+		index.MediaType = v1.MediaTypeImageIndex
+	}
+	if index.Manifests == nil {
+		index.Manifests = []v1.Descriptor{} // the field is required: null is not a list
+	}
+	data, err := json.Marshal(index)
+	if err != nil {
+		return nil, fmt.Errorf("encoding index: %w", err)
+	}
+	return data, nil
+}

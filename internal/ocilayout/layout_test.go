@@ -1,0 +1,266 @@
+package ocilayout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+func newLayout(t *testing.T) *Layout {
+	t.Helper()
+	l, err := Create(filepath.Join(t.TempDir(), "layout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// putImage puts an image with one layer, and gives its manifest's descriptor.
+func putImage(t *testing.T, l *Layout, arch, layer string) v1.Descriptor {
+	t.Helper()
+	ctx, put := t.Context(), must[v1.Descriptor](t)
+	platform := v1.Platform{OS: "linux", Architecture: arch}
+	manifest := v1.Manifest{
+		MediaType: v1.MediaTypeImageManifest,
+		Config:    put(l.PutJSON(ctx, v1.MediaTypeImageConfig, v1.Image{Platform: platform})),
+		Layers:    []v1.Descriptor{put(l.PutBytes(ctx, v1.MediaTypeImageLayer, []byte(layer)))},
+	}
+	manifest.SchemaVersion = 2
+	desc := put(l.PutJSON(ctx, v1.MediaTypeImageManifest, manifest))
+	desc.Platform = &platform
+	return desc
+}
+
+// twoImages gives a layout whose index.json lists two images flat.
+func twoImages(t *testing.T) (*Layout, v1.Index) {
+	t.Helper()
+	l := newLayout(t)
+	index := v1.Index{Manifests: []v1.Descriptor{putImage(t, l, "amd64", "one"), putImage(t, l, "arm64", "two")}}
+	if err := l.WriteIndex(index); err != nil {
+		t.Fatal(err)
+	}
+	return l, index
+}
+
+func TestPut(t *testing.T) {
+	l := newLayout(t)
+	desc := must[v1.Descriptor](t)(l.Put(t.Context(), "x/y", strings.NewReader("hello")))
+	if desc.Digest != digest.FromString("hello") || desc.Size != 5 || desc.MediaType != "x/y" {
+		t.Errorf("Put gave %+v", desc)
+	}
+	data := must[[]byte](t)(ReadBytes(t.Context(), l, desc, 5))
+	if string(data) != "hello" {
+		t.Errorf("read %q", data)
+	}
+	info := must[fs.FileInfo](t)(os.Stat(filepath.Join(l.Dir(), "blobs", "sha256", desc.Digest.Encoded())))
+	if info.Mode() != 0o644 {
+		t.Errorf("mode %v", info.Mode())
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Put(ctx, "x/y", strings.NewReader("bye")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Put with a cancelled context: %v", err)
+	}
+	entries := must[[]fs.DirEntry](t)(os.ReadDir(l.Dir()))
+	if len(entries) != 3 {
+		t.Errorf("a failed Put leaves %v", entries)
+	}
+}
+
+func TestCreateAndOpenDir(t *testing.T) {
+	l, index := twoImages(t)
+	s := must[Store](t)(Open(l.Dir()))
+	defer s.Close()
+	got := must[v1.Index](t)(s.Index(t.Context()))
+	if len(got.Manifests) != 2 || got.SchemaVersion != 2 || got.MediaType != v1.MediaTypeImageIndex {
+		t.Errorf("index %+v", got)
+	}
+	if ok, err := s.Exists(t.Context(), index.Manifests[0]); !ok || err != nil {
+		t.Errorf("Exists = %v, %v", ok, err)
+	}
+	if ok, err := s.Exists(t.Context(), content.NewDescriptorFromBytes("", []byte("none"))); ok || err != nil {
+		t.Errorf("Exists of what is not there = %v, %v", ok, err)
+	}
+	if _, err := Create(l.Dir()); !diag.IsInvalid(err) {
+		t.Errorf("Create over a layout: %v", err)
+	}
+	if _, err := Open(filepath.Join(l.Dir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open of nothing: %v", err)
+	}
+}
+
+func TestOpenDirRefuses(t *testing.T) {
+	tests := map[string]struct {
+		change func(t *testing.T, dir string)
+		want   string
+	}{
+		"no oci-layout": {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "oci-layout")) }, "it holds no oci-layout file"},
+		"no index":      {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "index.json")) }, "it holds no index.json file"},
+		"other version": {func(t *testing.T, dir string) {
+			os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"2.0.0"}`), 0o644)
+		}, `is an OCI layout of version "2.0.0"; only 1.0.0 is known`},
+		"index not JSON": {func(t *testing.T, dir string) {
+			os.WriteFile(filepath.Join(dir, "index.json"), []byte(`{`), 0o644)
+		}, "its index.json is not valid"},
+		"index too large": {func(t *testing.T, dir string) {
+			os.WriteFile(filepath.Join(dir, "index.json"), make([]byte, MaxManifestBytes+1), 0o644)
+		}, "its index.json is larger than 4194304 bytes"},
+		"index a directory": {func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, "index.json"))
+			os.Mkdir(filepath.Join(dir, "index.json"), 0o755)
+		}, "index.json is not a regular file"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			l, _ := twoImages(t)
+			tt.change(t, l.Dir())
+			_, err := Open(l.Dir())
+			if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLayoutDoesNotFollowLinksOut(t *testing.T) {
+	l, _ := twoImages(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	os.WriteFile(secret, []byte("secret"), 0o600)
+	desc := content.NewDescriptorFromBytes("", []byte("secret"))
+	if err := os.Symlink(secret, filepath.Join(l.Dir(), "blobs", "sha256", desc.Digest.Encoded())); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := ReadBytes(t.Context(), l, desc, 100); err == nil {
+		t.Errorf("read %q through a link out of the layout", data)
+	}
+}
+
+func TestImportLinksOrCopies(t *testing.T) {
+	src, index := twoImages(t)
+	linked, copied := newLayout(t), newLayout(t)
+	if err := linked.ImportAll(t.Context(), src, index.Manifests[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := copied.ImportAll(t.Context(), content.FetcherFunc(src.Fetch), index.Manifests[0]); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join("blobs", "sha256", index.Manifests[0].Digest.Encoded())
+	stat := func(l *Layout) fs.FileInfo { return must[fs.FileInfo](t)(os.Stat(filepath.Join(l.Dir(), name))) }
+	if !os.SameFile(stat(src), stat(linked)) {
+		t.Error("a blob of another layout is not hard linked")
+	}
+	if os.SameFile(stat(src), stat(copied)) {
+		t.Error("a blob of something else is hard linked")
+	}
+	entries := must[[]fs.DirEntry](t)(os.ReadDir(filepath.Join(copied.Dir(), "blobs", "sha256")))
+	if len(entries) != 3 {
+		t.Errorf("imported %d blobs, want manifest, config and layer", len(entries))
+	}
+}
+
+func TestReadBytesVerifies(t *testing.T) {
+	good := content.NewDescriptorFromBytes("x/y", []byte("hello"))
+	long, short, other, odd := good, good, good, good
+	long.Size, short.Size, other.Digest, odd.Digest = 6, 4, digest.FromString("bye"), "sha256:../../etc"
+	negative := good
+	negative.Size = -1
+	src := content.FetcherFunc(func(context.Context, v1.Descriptor) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("hello")), nil
+	})
+	tests := map[string]struct {
+		desc  v1.Descriptor
+		limit int64
+		cause error
+		want  string
+	}{
+		"good":      {good, 5, nil, ""},
+		"too large": {good, 4, ErrTooLarge, "is 5 bytes long; the limit is 4"},
+		"long":      {long, 9, ErrCorrupt, "holds 5 bytes, not the 6 its descriptor says"},
+		"short":     {short, 9, ErrCorrupt, "holds more than the 4 bytes"},
+		"other":     {other, 9, ErrCorrupt, "holds other content, of digest " + good.Digest.String()},
+		"digest":    {odd, 9, ErrCorrupt, "unusable digest"},
+		"size":      {negative, 9, ErrCorrupt, "size -1"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadBytes(t.Context(), src, tt.desc, tt.limit)
+			if tt.cause == nil {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			var broken *ContentError
+			if !errors.Is(err, tt.cause) || !errors.As(err, &broken) || !diag.IsInvalid(err) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+
+	broken := errors.New("connection reset")
+	_, err := ReadBytes(t.Context(), content.FetcherFunc(func(context.Context, v1.Descriptor) (io.ReadCloser, error) {
+		return nil, broken
+	}), good, 5)
+	if !errors.Is(err, broken) || diag.IsInvalid(err) {
+		t.Errorf("trouble with reading gave %v", err)
+	}
+}
+
+func TestReadManifestKeepsUnknownFieldsAndRefusesAmbiguity(t *testing.T) {
+	l, put := newLayout(t), must[v1.Descriptor](t)
+	raw := []byte(`{"schemaVersion":2,"x-new":1,"layers":[]}`)
+	_, got, err := ReadManifest(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageManifest, raw)))
+	if err != nil || !bytes.Equal(got, raw) {
+		t.Errorf("got %s, %v", got, err)
+	}
+	both := []byte(`{"manifests":[],"layers":[]}`)
+	if _, _, err := ReadManifest(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageManifest, both))); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a manifest with manifests: %v", err)
+	}
+	if _, _, err := ReadIndex(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageIndex, both))); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an index with layers: %v", err)
+	}
+	if _, _, err := ReadConfig(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageConfig, []byte("[")))); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a config that is no JSON: %v", err)
+	}
+}
+
+func TestRoot(t *testing.T) {
+	l, index := twoImages(t)
+	root := must[v1.Descriptor](t)(Root(t.Context(), l))
+	raw := must[[]byte](t)(ReadBytes(t.Context(), l, root, MaxManifestBytes))
+	if want := must[[]byte](t)(l.RawIndex(t.Context())); !bytes.Equal(raw, want) {
+		t.Errorf("the root of flat images is not index.json but %s", raw)
+	}
+	inner := must[v1.Descriptor](t)(l.PutJSON(t.Context(), v1.MediaTypeImageIndex, index))
+	if err := l.WriteIndex(v1.Index{Manifests: []v1.Descriptor{inner}}); err != nil {
+		t.Fatal(err)
+	}
+	if root := must[v1.Descriptor](t)(Root(t.Context(), l)); root.Digest != inner.Digest {
+		t.Errorf("the root of one index is %s", root.Digest)
+	}
+}

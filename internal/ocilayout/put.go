@@ -1,0 +1,170 @@
+package ocilayout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+)
+
+// Put writes what r gives as a blob and describes it. A blob appears under its
+// name only when it is complete.
+func (l *Layout) Put(ctx context.Context, mediaType string, r io.Reader) (v1.Descriptor, error) {
+	hash := digest.SHA256.Digester()
+	desc := v1.Descriptor{MediaType: mediaType}
+	err := l.writeVia(func(w io.Writer) error {
+		n, err := io.Copy(io.MultiWriter(w, hash.Hash()), contextReader{ctx, r})
+		desc.Size, desc.Digest = n, hash.Digest()
+		return err
+	}, func() (string, error) { return blobPath(desc) })
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("writing %s: %w", noun(mediaType), err)
+	}
+	return desc, nil
+}
+
+// PutBytes writes data as a blob and describes it.
+func (l *Layout) PutBytes(ctx context.Context, mediaType string, data []byte) (v1.Descriptor, error) {
+	return l.Put(ctx, mediaType, bytes.NewReader(data))
+}
+
+// PutJSON writes v as a blob of compact JSON with sorted map keys, the bytes
+// encoding/json gives, and describes it.
+func (l *Layout) PutJSON(ctx context.Context, mediaType string, v any) (v1.Descriptor, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", noun(mediaType), err)
+	}
+	return l.PutBytes(ctx, mediaType, data)
+}
+
+// Import brings the one blob that desc names from src into the layout, unless
+// it is there already. From another layout on the same file system it is hard
+// linked, blobs being never changed in place, and only its size is checked;
+// from anywhere else it is copied and verified.
+func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
+	name, err := blobPath(desc)
+	if err != nil {
+		return err
+	}
+	if info, err := l.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == desc.Size {
+		return nil
+	}
+	if from, ok := src.(*Layout); ok && l.link(from, name, desc.Size) {
+		return nil
+	}
+	rc, err := FetchVerified(ctx, src, desc)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	return l.writeVia(func(w io.Writer) error {
+		_, err := io.Copy(w, rc)
+		return err
+	}, func() (string, error) { return name, nil })
+}
+
+// ImportAll brings desc and everything it leads to: for an index its manifests,
+// for a manifest its config and layers, attestations included.
+func (l *Layout) ImportAll(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
+	blobs, err := Reachable(ctx, src, desc)
+	if err != nil {
+		return err
+	}
+	for _, blob := range blobs {
+		if err := l.Import(ctx, src, blob); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link hard links a blob of another layout and reports whether that worked;
+// what hinders it (another file system, a link, odd permissions) hinders a copy
+// less, or is reported by it.
+func (l *Layout) link(from *Layout, name string, size int64) bool {
+	info, err := from.root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm() != 0o644 || info.Size() != size {
+		return false
+	}
+	to := filepath.Join(l.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return false
+	}
+	return os.Link(filepath.Join(from.dir, filepath.FromSlash(name)), to) == nil
+}
+
+// WriteIndex replaces index.json in one step. Schema version and media type
+// are filled in.
+func (l *Layout) WriteIndex(index v1.Index) error {
+	data, err := marshalIndex(index)
+	if err != nil {
+		return err
+	}
+	return l.writeFile(v1.ImageIndexFile, data)
+}
+
+func (l *Layout) writeFile(name string, data []byte) error {
+	err := l.writeVia(func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}, func() (string, error) { return name, nil })
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// writeVia writes a temporary file and renames it to what name gives, a path
+// relative to the layout, once fill is done; so readers never see half a file.
+func (l *Layout) writeVia(fill func(io.Writer) error, name func() (string, error)) (err error) {
+	f, err := os.CreateTemp(l.dir, ".ingest-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close() // may be closed already; the first error is the one that counts
+			os.Remove(f.Name())
+		}
+	}()
+	if err := fill(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	target, err := name()
+	if err != nil {
+		return err
+	}
+	target = filepath.Join(l.dir, filepath.FromSlash(target))
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), target)
+}
+
+// contextReader ends with the context, so that copying a large file can be
+// interrupted.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

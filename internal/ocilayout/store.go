@@ -1,0 +1,120 @@
+package ocilayout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Store is an OCI image layout that can be read, from several goroutines at
+// once. Besides its blobs it serves its own index.json when that is asked for
+// by digest, so a layout that lists its images flat has a root like any other.
+//
+// Fetch does not verify what it gives; see [FetchVerified].
+type Store interface {
+	content.ReadOnlyStorage
+	// Index gives the parsed index.json.
+	Index(ctx context.Context) (v1.Index, error)
+	// RawIndex gives the bytes of index.json.
+	RawIndex(ctx context.Context) ([]byte, error)
+	// Close releases the store; readers it gave are not usable afterwards.
+	Close() error
+}
+
+// Open opens a layout directory or a tar file of a layout for reading. Input
+// that is neither is a [diag.InvalidError]; blobs are not read.
+func Open(path string) (Store, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening OCI layout: %w", err)
+	}
+	switch {
+	case info.IsDir():
+		return OpenDir(path)
+	case info.Mode().IsRegular():
+		return openTar(path)
+	}
+	return nil, diag.Invalidf("", "%s is neither an OCI layout directory nor a file", path)
+}
+
+// Root gives the descriptor that stands for the whole layout: the only entry of
+// index.json when that is an index, as build tools write it, else index.json
+// itself, as package files have it.
+func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
+	raw, err := s.RawIndex(ctx)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	index, err := s.Index(ctx)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	if len(index.Manifests) == 1 && IsIndex(index.Manifests[0].MediaType) {
+		return index.Manifests[0], nil
+	}
+	mediaType := index.MediaType
+	if !IsIndex(mediaType) {
+		mediaType = v1.MediaTypeImageIndex
+	}
+	return content.NewDescriptorFromBytes(mediaType, raw), nil
+}
+
+// checkLayoutFile checks the oci-layout file of the layout called name.
+func checkLayoutFile(name string, data []byte) error {
+	var layout v1.ImageLayout
+	if err := json.Unmarshal(data, &layout); err != nil {
+		return diag.Invalidf("", "%s is not an OCI layout: its oci-layout file is not valid: %v", name, err)
+	}
+	if layout.Version != v1.ImageLayoutVersion {
+		return diag.Invalidf("", "%s is an OCI layout of version %q; only %s is known", name, layout.Version, v1.ImageLayoutVersion)
+	}
+	return nil
+}
+
+// parseIndex parses the index.json of the layout called name.
+func parseIndex(name string, data []byte) (v1.Index, error) {
+	var index v1.Index
+	if err := json.Unmarshal(data, &index); err != nil {
+		return index, diag.Invalidf("", "%s is not an OCI layout: its index.json is not valid: %v", name, err)
+	}
+	return index, nil
+}
+
+// readAtMost reads a file of the layout called name, which may be limit bytes
+// long.
+func readAtMost(r io.Reader, name, file string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s of %s: %w", file, name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, diag.Invalidf("", "%s cannot be read: its %s is larger than %d bytes", name, file, limit)
+	}
+	return data, nil
+}
+
+// blobPath gives the path of a blob inside a layout (image-layout.md, "Blobs").
+func blobPath(desc v1.Descriptor) (string, error) {
+	if err := checkDescriptor(desc); err != nil {
+		return "", err
+	}
+	return path.Join(v1.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()), nil
+}
+
+// fetchIndexFile serves index.json by digest; see [Store].
+func fetchIndexFile(raw []byte, desc v1.Descriptor) (io.ReadCloser, error) {
+	if digest.FromBytes(raw) != desc.Digest {
+		return nil, fmt.Errorf("%s: %w", desc.Digest, ErrMissing)
+	}
+	return io.NopCloser(bytes.NewReader(raw)), nil
+}

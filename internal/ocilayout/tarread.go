@@ -1,0 +1,225 @@
+package ocilayout
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// tarBlock is the unit of the tar format, in bytes.
+const tarBlock = 512
+
+// tarStore serves a layout from an uncompressed tar file. It keeps where each
+// entry lies, not what is in it, and holds on to one open file: when the path is
+// replaced while it is read, what it gives still belongs together.
+//
+// oras-go's own tar store opens the path anew for every blob, takes the last of
+// two entries of one name, and reads every manifest on opening; hence this one.
+type tarStore struct {
+	name  string
+	file  *os.File
+	files map[string]span
+	raw   []byte
+}
+
+// span is where an entry's content lies in the file, in bytes.
+type span struct{ offset, size int64 }
+
+func openTar(name string) (_ *tarStore, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening OCI layout: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening OCI layout: %w", err)
+	}
+	if err := checkUncompressed(name, f); err != nil {
+		return nil, err
+	}
+	s := &tarStore{name: name, file: f}
+	if s.files, err = scanTar(name, f, info.Size()); err != nil {
+		return nil, err
+	}
+	data, err := s.readFile(v1.ImageLayoutFile, maxLayoutFileBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLayoutFile(name, data); err != nil {
+		return nil, err
+	}
+	if s.raw, err = s.readFile(v1.ImageIndexFile, MaxManifestBytes); err != nil {
+		return nil, err
+	}
+	_, err = s.Index(context.Background())
+	return s, err
+}
+
+// checkUncompressed names the formats people mistake for a tar file, and
+// leaves the file at its start.
+func checkUncompressed(name string, f io.ReadSeeker) error {
+	head := make([]byte, 6)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	if n == 0 {
+		return diag.Invalidf("", "%s is empty; expected an uncompressed tar of an OCI layout", name)
+	}
+	for _, format := range []struct{ name, magic string }{
+		{"gzip", "\x1f\x8b"}, {"zstd", "\x28\xb5\x2f\xfd"}, {"xz", "\xfd7zXZ\x00"}, {"bzip2", "BZh"},
+	} {
+		if bytes.HasPrefix(head[:n], []byte(format.magic)) {
+			return diag.Invalidf("decompress it first", "%s is %s compressed; expected an uncompressed tar of an OCI layout", name, format.name)
+		}
+	}
+	if bytes.HasPrefix(head[:n], []byte("PK")) {
+		return diag.Invalidf("", "%s is a zip archive; expected an uncompressed tar of an OCI layout", name)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	return nil
+}
+
+// scanTar gives the regular files of the tar that r, of size bytes, holds. It
+// reads headers only. Whatever would mean one thing to this reader and another
+// to the next one is refused.
+func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) {
+	files := map[string]span{}
+	tr := tar.NewReader(r)
+	var end int64 // of the last entry's content
+	for count := 0; ; count++ {
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			// The reader takes the end of the file for the end-of-archive
+			// marker: a file cut between two entries would pass as whole.
+			if size < end+tarBlock {
+				return nil, tarError(name, count, io.ErrUnexpectedEOF)
+			}
+			return files, nil
+		}
+		if err != nil && size < tarBlock {
+			return nil, tarError(name, 0, tar.ErrHeader)
+		}
+		if err != nil {
+			return nil, tarError(name, count, err)
+		}
+		if count == MaxTarEntries {
+			return nil, diag.Invalidf("", "%s cannot be read: it has more than %d entries", name, MaxTarEntries)
+		}
+		// tar.Reader reads no further ahead than the header.
+		offset, err := r.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		entry, err := checkTarEntry(name, header)
+		if err != nil {
+			return nil, err
+		}
+		end = offset
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		if _, twice := files[entry]; twice {
+			return nil, diag.Invalidf("", "%s is not a usable OCI layout: it holds the entry %q twice", name, entry)
+		}
+		if header.Size > size-offset {
+			return nil, tarError(name, count, io.ErrUnexpectedEOF)
+		}
+		files[entry] = span{offset: offset, size: header.Size}
+		end = offset + (header.Size+tarBlock-1)/tarBlock*tarBlock
+	}
+}
+
+// checkTarEntry gives the clean name of an entry of the layout called name.
+func checkTarEntry(name string, header *tar.Header) (string, error) {
+	refuse := func(format string, args ...any) (string, error) {
+		return "", diag.Invalidf("", "%s is not a usable OCI layout: the entry %q %s", name, header.Name, fmt.Sprintf(format, args...))
+	}
+	switch header.Typeflag {
+	case tar.TypeReg, tar.TypeDir, tar.TypeXGlobalHeader:
+	case tar.TypeSymlink, tar.TypeLink:
+		return refuse("is a link")
+	default:
+		return refuse("is neither a file nor a directory")
+	}
+	for key := range header.PAXRecords {
+		// What a sparse file holds is not what lies in the tar.
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return refuse("is a sparse file")
+		}
+	}
+	if strings.HasPrefix(header.Name, "/") {
+		return refuse("has an absolute path")
+	}
+	for part := range strings.SplitSeq(header.Name, "/") {
+		if part == ".." {
+			return refuse(`has ".." in its path`)
+		}
+	}
+	return path.Clean(header.Name), nil
+}
+
+// tarError says what an error of tar.Reader means for the file called name
+// after count good entries.
+func tarError(name string, count int, err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return diag.Invalidf("", "%s is truncated: it ends in the middle of the tar", name)
+	case errors.Is(err, tar.ErrHeader) && count == 0:
+		return diag.Invalidf("", "%s is not a tar file; expected an uncompressed tar of an OCI layout", name)
+	case errors.Is(err, tar.ErrHeader), errors.Is(err, tar.ErrFieldTooLong):
+		return diag.Invalidf("", "%s is damaged: what follows entry %d is not a tar header", name, count)
+	}
+	return fmt.Errorf("reading %s: %w", name, err)
+}
+
+func (s *tarStore) readFile(file string, limit int64) ([]byte, error) {
+	at, ok := s.files[file]
+	if !ok {
+		return nil, diag.Invalidf("", "%s is not an OCI layout: it holds no %s file", s.name, file)
+	}
+	return readAtMost(io.NewSectionReader(s.file, at.offset, at.size), s.name, file, limit)
+}
+
+func (s *tarStore) RawIndex(context.Context) ([]byte, error) { return bytes.Clone(s.raw), nil }
+
+func (s *tarStore) Index(context.Context) (v1.Index, error) { return parseIndex(s.name, s.raw) }
+
+func (s *tarStore) Fetch(_ context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	name, err := blobPath(desc)
+	if err != nil {
+		return nil, err
+	}
+	if at, ok := s.files[name]; ok {
+		return io.NopCloser(io.NewSectionReader(s.file, at.offset, at.size)), nil
+	}
+	return fetchIndexFile(s.raw, desc)
+}
+
+func (s *tarStore) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
+	name, err := blobPath(desc)
+	if err != nil {
+		return false, err
+	}
+	_, ok := s.files[name]
+	return ok, nil
+}
+
+func (s *tarStore) Close() error { return s.file.Close() }
