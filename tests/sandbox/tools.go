@@ -1,0 +1,170 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// tools are the commands pinned in go.mod, by the name of their binary.
+var tools = map[string]string{
+	"buildkitd": "github.com/moby/buildkit/cmd/buildkitd",
+	"buildx":    "github.com/docker/buildx/cmd/buildx",
+	"registry":  "github.com/distribution/distribution/v3/cmd/registry",
+}
+
+func (s *Sandbox) bin(name string) string { return filepath.Join(s.opts.BinDir, name) }
+
+// ensureTools makes everything that the daemons need: rights, runc, binaries.
+// The lock on the binaries keeps parallel test processes from doing it twice.
+func (s *Sandbox) ensureTools(ctx context.Context) error {
+	unlock, err := lock(ctx, s.bin("lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.opts.Builder == "" {
+		if err := s.ensureRuntime(ctx); err != nil {
+			return err
+		}
+	}
+	return s.ensureBinaries(ctx)
+}
+
+// ensureBinaries compiles the tools unless they were compiled from the same
+// go.mod by the same Go before.
+func (s *Sandbox) ensureBinaries(ctx context.Context) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	stamp, err := buildStamp(root)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(s.bin("stamp")); err == nil && string(old) == stamp && s.haveBinaries() {
+		return nil
+	}
+	s.logf("compiling BuildKit, buildx and the registry from go.mod (a few minutes the first time)")
+	temp, err := os.MkdirTemp(s.opts.BinDir, "build-")
+	if err != nil {
+		return fmt.Errorf("compiling the sandbox's tools: %w", err)
+	}
+	defer os.RemoveAll(temp) //nolint:errcheck // nothing of value is left in it
+	if err := compile(ctx, root, temp); err != nil {
+		return err
+	}
+	// A rename replaces a binary that runs; writing into it would fail.
+	for name := range tools {
+		if err := os.Rename(filepath.Join(temp, name), s.bin(name)); err != nil {
+			return fmt.Errorf("installing the sandbox's tools: %w", err)
+		}
+	}
+	if err := os.WriteFile(s.bin("stamp"), []byte(stamp), 0o644); err != nil {
+		return fmt.Errorf("installing the sandbox's tools: %w", err)
+	}
+	return nil
+}
+
+func (s *Sandbox) haveBinaries() bool {
+	for name := range tools {
+		if _, err := os.Stat(s.bin(name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// buildStamp changes with anything that could change the binaries.
+func buildStamp(root string) (string, error) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("reading the pinned versions: %w", err)
+	}
+	sum := sha256.Sum256(mod)
+	return runtime.Version() + " " + hex.EncodeToString(sum[:]) + "\n", nil
+}
+
+// compile builds all tools into dir, with the build settings of `go test`, so
+// that packages compiled for the one are cached for the other.
+func compile(ctx context.Context, root, dir string) error {
+	ldflags := "-s -w"
+	// Without a version both are taken for development builds.
+	for _, module := range []string{"github.com/docker/buildx", "github.com/moby/buildkit"} {
+		list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module)
+		list.Dir = root
+		version, err := list.Output()
+		if err != nil {
+			return fmt.Errorf("finding the pinned version of %s: %w; is Go installed and on PATH?", module, err)
+		}
+		ldflags += " -X " + module + "/version.Version=" + strings.TrimSpace(string(version))
+	}
+	args := []string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator), "-ldflags", ldflags}
+	for _, pkg := range tools {
+		args = append(args, pkg)
+	}
+	build := exec.CommandContext(ctx, "go", args...)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("compiling the sandbox's tools: %w:\n%s", err, out)
+	}
+	return nil
+}
+
+// ensureRuntime checks what BuildKit's OCI worker needs: root, and runc, which
+// it installs when it is missing.
+func (s *Sandbox) ensureRuntime(ctx context.Context) error {
+	if os.Geteuid() != 0 {
+		return errors.New("starting BuildKit: it needs root; run as root, or set EXTPACK_BUILDER to a buildx builder that you have (docker buildx ls)")
+	}
+	if runcInstalled() {
+		return nil
+	}
+	install := packageManager()
+	if install == "" {
+		return errors.New("installing runc: found none of apt-get, dnf and apk; install runc by hand or set EXTPACK_BUILDER to a buildx builder that you have")
+	}
+	s.logf("installing runc: %s", install)
+	cmd := exec.CommandContext(ctx, "sh", "-c", install)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("installing runc: %w; install it by hand or set EXTPACK_BUILDER to a buildx builder that you have:\n%s", err, out)
+	}
+	if !runcInstalled() {
+		return errors.New("installing runc: the package manager reports success but runc is not on PATH")
+	}
+	return nil
+}
+
+func runcInstalled() bool {
+	for _, name := range []string{"buildkit-runc", "runc"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// packageManager is the shell command that installs runc on this system.
+func packageManager() string {
+	for _, m := range []struct{ program, install string }{
+		{"apt-get", "apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 runc"},
+		{"dnf", "dnf install -y -q runc"},
+		{"apk", "apk add --quiet runc"},
+	} {
+		if _, err := exec.LookPath(m.program); err == nil {
+			return m.install
+		}
+	}
+	return ""
+}
+
+func isInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
