@@ -1,6 +1,13 @@
 package extension
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
+)
 
 func TestPackageDiagnostics(t *testing.T) { runDiagnostics(t, packageTests, parsePackage) }
 
@@ -38,4 +45,41 @@ dir/package.toml:5:1: warning: unknown key "url" in [extension] (did you mean "u
 	{"targets", packageTarget + "[[targets]]\nos = \"linux\"\narch = \"amd46\"", `dir/package.toml:6:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"syntax", "[extension]\nuri = .", `dir/package.toml:2:7: expected a value, found '.'
   text is quoted in TOML: key = "value"`},
+}
+
+func TestReadPackage(t *testing.T) {
+	dir := t.TempDir()
+	if p, list, err := ReadPackage(dir); p != nil || list != nil || err != nil {
+		t.Errorf("absent: %v %v %v", p, list, err)
+	}
+	file := filepath.Join(dir, PackageFile)
+	write(t, file, packageTarget)
+	p, _, err := ReadPackage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Package{
+		File:    file,
+		URI:     Entry{".", diag.Position{File: file}},
+		Targets: []Target{{OS: "linux", Arch: "amd64", Position: diag.Position{File: file, Line: 1, Column: 1}}},
+	}
+	if !reflect.DeepEqual(p, want) {
+		t.Errorf("got  %+v\nwant %+v", p, want)
+	}
+	// The absolute path and the file URL of the directory are the directory.
+	for _, uri := range []string{dir, "file://" + filepath.ToSlash(dir) + "/"} {
+		if _, _, err := ParsePackage(file, []byte("[extension]\nuri = '"+uri+"'")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReadPackageUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, PackageFile), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if p, list, err := ReadPackage(dir); p != nil || len(list) != 1 || !diag.IsInvalid(err) {
+		t.Errorf("%v %v %v", p, list, err)
+	}
 }
