@@ -1,0 +1,177 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// authClient answers challenges. It stands in for oras-go's auth.Client, which
+// refuses every token server on a private address other than the registry's
+// own and with it most self-hosted registries (a GitLab and its registry, say;
+// docker/model-runner#1050 is the same complaint about the same rule).
+//
+// A credential is looked up for the host of the request as it was made, and
+// goes to that host or the token server it names, never to where a redirect
+// leads.
+type authClient struct {
+	http       *http.Client
+	agent      string
+	credential auth.CredentialFunc // never nil
+
+	mu      sync.Mutex
+	headers map[string]*authHeader // by host and scopes, by host for Basic
+}
+
+// authHeader is an Authorization header that worked. Its lock makes parallel
+// requests wait for one token instead of fetching one each.
+type authHeader struct {
+	mu    sync.Mutex
+	value string
+}
+
+// Do sends req, and once more when a challenge can be answered.
+func (a *authClient) Do(orig *http.Request) (*http.Response, error) {
+	ctx := orig.Context()
+	req := orig.Clone(ctx)
+	if req.Header.Get("Authorization") != "" {
+		// The second half of an upload: oras-go repeats the header of the
+		// first, after checking that it goes to the same host.
+		return a.send(req)
+	}
+	host := orig.URL.Host
+	scopes := auth.GetAllScopesForHost(ctx, host)
+	used := a.cached(host, scopes)
+	if used != "" {
+		req.Header.Set("Authorization", used)
+	}
+	resp, err := a.send(req)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	if !sameOrigin(orig.URL, resp.Request.URL) {
+		return resp, nil // the challenge of a redirect's target
+	}
+	again := orig.Clone(ctx)
+	if orig.Body != nil && orig.Body != http.NoBody {
+		if orig.GetBody == nil {
+			return resp, nil
+		}
+		if again.Body, err = orig.GetBody(); err != nil {
+			drain(resp.Body)
+			return nil, fmt.Errorf("rewinding the request: %w", err)
+		}
+	}
+	header, err := a.answer(ctx, orig.URL, parseChallenges(resp.Header.Values("WWW-Authenticate")), scopes, used)
+	if err != nil || header == "" || header == used {
+		if again.Body != nil {
+			_ = again.Body.Close() // in memory
+		}
+		if err != nil {
+			drain(resp.Body)
+			return nil, err
+		}
+		return resp, nil
+	}
+	drain(resp.Body)
+	again.Header.Set("Authorization", header)
+	return a.send(again)
+}
+
+// send sends one request, and takes the query out of errors: it may hold the
+// signature of a storage URL.
+func (a *authClient) send(req *http.Request) (*http.Response, error) {
+	return sendWith(a.http, a.agent, req)
+}
+
+func sendWith(client *http.Client, agent string, req *http.Request) (*http.Response, error) {
+	req.Header.Set("User-Agent", agent)
+	resp, err := client.Do(req)
+	if err != nil {
+		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return nil, fmt.Errorf("%s %s%s: %w", req.Method, req.URL.Host, req.URL.Path, err)
+	}
+	return resp, nil
+}
+
+func (a *authClient) entry(key string) *authHeader {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.headers[key] == nil {
+		a.headers[key] = &authHeader{}
+	}
+	return a.headers[key]
+}
+
+func (a *authClient) cached(host string, scopes []string) string {
+	for _, key := range []string{tokenKey(host, scopes), host} {
+		e := a.entry(key)
+		e.mu.Lock()
+		value := e.value
+		e.mu.Unlock()
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+func tokenKey(host string, scopes []string) string { return host + " " + strings.Join(scopes, " ") }
+
+// answer gives the Authorization header for a challenge, or "" when there is
+// no credential or no scheme we know. used is the header that was refused.
+func (a *authClient) answer(ctx context.Context, registry *url.URL, challenges []challenge, scopes []string, used string) (string, error) {
+	for _, scheme := range []string{"bearer", "basic"} { // a token is worth less when lost
+		for _, c := range challenges {
+			if c.scheme != scheme {
+				continue
+			}
+			key := registry.Host
+			if scheme == "bearer" {
+				key = tokenKey(registry.Host, scopes)
+			}
+			e := a.entry(key)
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			if e.value != "" && e.value != used {
+				return e.value, nil // fetched by another request meanwhile
+			}
+			value, err := a.header(ctx, registry, c, scopes)
+			if err != nil {
+				return "", err
+			}
+			e.value = value
+			return value, nil
+		}
+	}
+	return "", nil
+}
+
+func (a *authClient) header(ctx context.Context, registry *url.URL, c challenge, scopes []string) (string, error) {
+	cred, err := a.credential(ctx, registry.Host)
+	if err != nil {
+		return "", fmt.Errorf("reading the credentials for %s: %w", registry.Host, err)
+	}
+	if c.scheme == "bearer" {
+		token := cred.AccessToken
+		if token == "" {
+			if token, err = a.fetchToken(ctx, registry, c, scopes, cred); err != nil {
+				return "", fmt.Errorf("getting a token for %s: %w", registry.Host, err)
+			}
+		}
+		return "Bearer " + token, nil
+	}
+	if cred.Username == "" && cred.Password == "" {
+		return "", nil
+	}
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(cred.Username+":"+cred.Password)), nil
+}

@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+)
+
+// copyBlob makes a blob available in r: it may be there, be mounted from
+// another repository of the registry (from, which may be nil), or be uploaded.
+//
+// A lost upload begins anew, as the registry's session cannot be trusted to be
+// where we think it is; and as the answer alone may have been lost, the
+// registry is asked again first.
+func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from *repository) error {
+	for n := 0; ; n++ {
+		ok, err := r.has(ctx, "blobs", desc)
+		if err != nil {
+			return fmt.Errorf("looking for blob %s: %w", desc.Digest, err)
+		}
+		if ok {
+			state := Exists
+			if n > 0 {
+				state = Done
+			}
+			r.report(desc, state, 0)
+			return nil
+		}
+		state, err := r.addBlob(ctx, src, desc, from)
+		if err == nil {
+			r.report(desc, state, 0)
+			return nil
+		}
+		var cut *interruptedError
+		if n == maxRetries || !errors.As(err, &cut) {
+			return fmt.Errorf("copying blob %s: %w", desc.Digest, err)
+		}
+		if err := r.client.backoff.wait(ctx, n, cut.after, "copying blob "+desc.Digest.String(), cut); err != nil {
+			return err
+		}
+	}
+}
+
+// addBlob mounts or uploads a blob.
+func (r *repository) addBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from *repository) (State, error) {
+	if from != nil {
+		uploaded := false
+		// The registry answers 202 when it does not mount, having begun an
+		// upload instead (distribution-spec, "Mounting a blob from another
+		// repository").
+		err := fromORAS(r.remote.Mount(ctx, desc, from.remote.Reference.Repository, func() (io.ReadCloser, error) {
+			uploaded = true
+			return r.open(ctx, src, desc)
+		}))
+		switch {
+		case err == nil && uploaded:
+			return Done, nil
+		case err == nil:
+			return Mounted, nil
+		case uploaded || !isRefusal(err):
+			return Done, err
+		}
+		// Others refuse, for want of access to the other repository or because
+		// they know no mounting; an upload may still work.
+	}
+	rc, err := r.open(ctx, src, desc)
+	if err != nil {
+		return Done, err
+	}
+	defer rc.Close()
+	return Done, fromORAS(r.remote.Blobs().Push(ctx, desc, rc))
+}
+
+// isRefusal reports an answer in the 4xx range.
+func isRefusal(err error) bool {
+	var resp *ResponseError
+	return errors.As(err, &resp) && resp.StatusCode >= http.StatusBadRequest && resp.StatusCode < http.StatusInternalServerError
+}
+
+// open gives a blob's content as a request body that cannot be complete and
+// wrong.
+func (r *repository) open(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (io.ReadCloser, error) {
+	rc, err := src.Fetch(ctx, desc)
+	if err != nil {
+		return nil, fmt.Errorf("reading it: %w", err)
+	}
+	body := newVerifiedBody(rc, desc)
+	body.onRead = func(n int64) { r.report(desc, Uploading, n) }
+	return body, nil
+}

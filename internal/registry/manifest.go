@@ -1,0 +1,244 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// The Docker media types, which image-spec does not hold.
+const (
+	dockerManifest     = "application/vnd.docker.distribution.manifest.v2+json"
+	dockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json"
+)
+
+var manifestTypes = []string{v1.MediaTypeImageIndex, v1.MediaTypeImageManifest, dockerManifestList, dockerManifest}
+
+// Resolve asks what a reference points at, without reading it where the
+// registry allows that. A reference with a digest and a tag means the digest.
+//
+// It fails with [ErrNotFound], [ErrUnauthorized], [ErrTooLarge] or
+// [ErrCorrupt].
+func (c *Client) Resolve(ctx context.Context, ref Reference) (v1.Descriptor, error) {
+	desc, err := c.resolve(ctx, ref)
+	if err != nil {
+		return v1.Descriptor{}, c.explain(ref, fmt.Errorf("resolving %s: %w", ref, err))
+	}
+	return desc, nil
+}
+
+func (c *Client) resolve(ctx context.Context, ref Reference) (v1.Descriptor, error) {
+	r, err := c.repository(ctx, ref)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	return r.resolve(ctx, ref.target())
+}
+
+// resolve uses HEAD, which costs less and does not count as a pull, and falls
+// back to GET when the answer lacks what a descriptor needs: the digest and
+// length are optional in the OCI distribution specification ("Checking if
+// content exists in the registry").
+func (r *repository) resolve(ctx context.Context, target string) (v1.Descriptor, error) {
+	resp, err := r.do(ctx, http.MethodHead, "manifests", target)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	drain(resp.Body)
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented: // no HEAD here
+		desc, _, err := r.get(ctx, target)
+		return desc, err
+	default:
+		return v1.Descriptor{}, newResponseError(resp)
+	}
+	d, mediaType, err := describe(resp, target)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	if resp.ContentLength > MaxManifestSize {
+		return v1.Descriptor{}, tooLarge(resp.ContentLength)
+	}
+	if d == "" || resp.ContentLength <= 0 || !slices.Contains(manifestTypes, mediaType) {
+		desc, _, err := r.get(ctx, target)
+		return desc, err
+	}
+	return v1.Descriptor{MediaType: mediaType, Digest: d, Size: resp.ContentLength}, nil
+}
+
+// get reads a manifest whole and checks it: size, digest, and that the answer
+// and the document agree on what it is.
+func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []byte, error) {
+	var (
+		desc v1.Descriptor
+		data []byte
+	)
+	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
+		resp, err := r.do(ctx, http.MethodGet, "manifests", target)
+		if err != nil {
+			return err
+		}
+		defer drain(resp.Body)
+		if resp.StatusCode != http.StatusOK {
+			return newResponseError(resp)
+		}
+		claimed, mediaType, err := describe(resp, target)
+		if err != nil {
+			return err
+		}
+		if resp.ContentLength > MaxManifestSize {
+			return tooLarge(resp.ContentLength)
+		}
+		if data, err = readLimited(resp.Body, MaxManifestSize); err != nil {
+			return fmt.Errorf("reading a manifest: %w", err)
+		}
+		actual := digest.FromBytes(data)
+		if claimed != "" {
+			actual = claimed.Algorithm().FromBytes(data)
+			if actual != claimed {
+				return fmt.Errorf("the manifest has digest %s, not %s: %w", actual, claimed, ErrCorrupt)
+			}
+		}
+		if mediaType, err = checkMediaType(mediaType, data); err != nil {
+			return err
+		}
+		desc = v1.Descriptor{MediaType: mediaType, Digest: actual, Size: int64(len(data))}
+		return nil
+	})
+	return desc, data, err
+}
+
+// reread repeats f while bodies of its answers are cut off; what happens
+// before a body begins is retried by the transport.
+func (r *repository) reread(ctx context.Context, what string, f func() error) error {
+	for n := 0; ; n++ {
+		err := f()
+		var body *bodyError
+		if err == nil || n == maxRetries || !errors.As(err, &body) || !isDropped(err) {
+			return err
+		}
+		if err := r.client.backoff.wait(ctx, n, 0, what, body.err); err != nil {
+			return err
+		}
+	}
+}
+
+// do sends a request without a body to a manifest or blob.
+func (r *repository) do(ctx context.Context, method, kind, target string) (*http.Response, error) {
+	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull)
+	protocol := "https"
+	if r.remote.PlainHTTP {
+		protocol = "http"
+	}
+	ref := r.remote.Reference
+	url := fmt.Sprintf("%s://%s/v2/%s/%s/%s", protocol, ref.Host(), ref.Repository, kind, target)
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if kind == "manifests" {
+		req.Header.Set("Accept", strings.Join(manifestTypes, ", ")+", */*")
+	}
+	return r.client.auth.Do(req)
+}
+
+// describe reads the digest and the media type an answer claims. The digest is
+// "" when neither the request nor the answer names one.
+func describe(resp *http.Response, target string) (digest.Digest, string, error) {
+	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // "" is handled later
+	wanted, err := digest.Parse(target)
+	if err != nil {
+		wanted = "" // a tag
+	}
+	header := resp.Header.Get("Docker-Content-Digest")
+	if header == "" {
+		return wanted, mediaType, nil
+	}
+	claimed, err := digest.Parse(header)
+	if err != nil {
+		return "", "", fmt.Errorf("the registry calls the digest %q: %w", header, ErrCorrupt)
+	}
+	if wanted != "" && claimed != wanted {
+		return "", "", fmt.Errorf("asked for %s, the registry gives %s: %w", wanted, claimed, ErrCorrupt)
+	}
+	return claimed, mediaType, nil
+}
+
+// checkMediaType refuses a document that says it is something other than what
+// the registry says, or that could be read as an image and as an index:
+// either could pass one reader's checks and run as something else in another
+// (GHSA-mc8v-mgrf-8f4m).
+func checkMediaType(mediaType string, data []byte) (string, error) {
+	var doc struct {
+		MediaType string          `json:"mediaType"`
+		Manifests json.RawMessage `json:"manifests"`
+		Config    json.RawMessage `json:"config"`
+		Layers    json.RawMessage `json:"layers"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return "", fmt.Errorf("the manifest is not JSON: %w: %w", err, ErrCorrupt)
+	}
+	if doc.Manifests != nil && (doc.Config != nil || doc.Layers != nil) {
+		return "", fmt.Errorf("the manifest claims to be an image and an index: %w", ErrCorrupt)
+	}
+	switch mediaType {
+	case "", "application/json", "application/octet-stream", "text/plain":
+		// What servers say that do not know.
+		switch {
+		case doc.MediaType != "":
+			return doc.MediaType, nil
+		case doc.Manifests != nil:
+			return v1.MediaTypeImageIndex, nil
+		case doc.Layers != nil:
+			return v1.MediaTypeImageManifest, nil
+		}
+		return "", fmt.Errorf("the answer is not a manifest (Content-Type %q): %w", mediaType, ErrCorrupt)
+	}
+	if doc.MediaType != "" && doc.MediaType != mediaType {
+		return "", fmt.Errorf("the registry calls the manifest %s, the manifest itself says %s: %w", mediaType, doc.MediaType, ErrCorrupt)
+	}
+	return mediaType, nil
+}
+
+func tooLarge(size int64) error {
+	return fmt.Errorf("a manifest of %d bytes is above the limit of %d bytes (4 MiB): %w", size, MaxManifestSize, ErrTooLarge)
+}
+
+// put writes a manifest by tag or digest. The registry's answer is checked
+// against the digest.
+func (r *repository) put(ctx context.Context, m manifest, target string) error {
+	return fromORAS(r.remote.Manifests().PushReference(ctx, m.desc, bytes.NewReader(m.data), target))
+}
+
+// has asks whether content is there under its digest.
+func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
+	resp, err := r.do(ctx, http.MethodHead, kind, desc.Digest.String())
+	if err != nil {
+		return false, err
+	}
+	drain(resp.Body)
+	switch resp.StatusCode {
+	case http.StatusOK:
+		if _, _, err := describe(resp, desc.Digest.String()); err != nil {
+			return false, err
+		}
+		if n := resp.ContentLength; n > 0 && n != desc.Size {
+			return false, fmt.Errorf("the registry has %s with %d bytes instead of %d: %w", desc.Digest, n, desc.Size, ErrCorrupt)
+		}
+		return true, nil
+	case http.StatusNotFound:
+		return false, nil
+	}
+	return false, newResponseError(resp)
+}

@@ -1,0 +1,148 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/extpack/extpack/internal/diag"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// Publish copies root, a manifest or an index, and all that is below it from
+// src, and then lets every reference point at it. References come from
+// [ParseTag] and may be in several repositories and registries.
+//
+// No tag is touched before all content is in every repository: blobs first,
+// then manifests, each after those it points at, root last, all by digest.
+// Only then the tags are written, in the order given, and each is read back.
+// Content that is there already is not sent again, and a tag that already
+// points at root is not written again.
+//
+// It fails with [*diag.InvalidError] for references that cannot be published
+// to, [ErrNotFound] when src lacks content (before anything is written),
+// [ErrCorrupt] when content is not what its descriptor says,
+// [ErrUnauthorized], [ErrRetryLater], or, once tags have been begun with, with
+// a [*TagError] telling which of them moved. These are returned as well.
+func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root v1.Descriptor, refs []Reference) ([]Published, error) {
+	repos, refs, err := c.destinations(refs)
+	if err != nil {
+		return nil, err
+	}
+	g, err := readGraph(ctx, src, root)
+	if err != nil {
+		return nil, &cleanError{fmt.Errorf("reading what is to be published: %w", err)}
+	}
+	for i := range repos {
+		ref := repos[i].ref
+		r, err := c.repository(ctx, ref)
+		if err == nil {
+			repos[i].repository = r
+			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], r))
+		}
+		if err != nil {
+			return nil, c.explain(ref, fmt.Errorf("publishing to %s: %w", ref.RepositoryName(), err))
+		}
+	}
+	byName := map[string]*repository{}
+	for _, d := range repos {
+		byName[d.ref.RepositoryName()] = d.repository
+	}
+	return c.tagAll(ctx, byName, g.root, refs)
+}
+
+// destination is a repository to publish to.
+type destination struct {
+	ref Reference // one of the references into it
+	*repository
+}
+
+// destinations gives the repositories references are in and the references,
+// each once and in the order they first came.
+func (c *Client) destinations(refs []Reference) ([]destination, []Reference, error) {
+	var (
+		repos []destination
+		once  []Reference
+		seen  = map[string]bool{}
+	)
+	for _, ref := range refs {
+		if ref.Tag() == "" || ref.Digest() != "" {
+			return nil, nil, diag.Invalidf(referenceHint, "%q is not a tag to publish under", ref)
+		}
+		if name := ref.RepositoryName(); !seen[name] {
+			seen[name] = true
+			repos = append(repos, destination{ref: ref})
+		}
+		if name := ref.String(); !seen[name] {
+			seen[name] = true
+			once = append(once, ref)
+		}
+	}
+	if len(once) == 0 {
+		return nil, nil, diag.Invalidf(referenceHint, "there is no reference to publish under")
+	}
+	return repos, once, nil
+}
+
+// mountFrom gives an earlier repository of the same registry, which by then
+// holds every blob, or nil.
+func mountFrom(earlier []destination, r *repository) *repository {
+	for _, d := range earlier {
+		if d.ref.Host() == r.ref.Host() {
+			return d.repository
+		}
+	}
+	return nil
+}
+
+// copyContent brings all of g into r, without a tag.
+func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *graph, from *repository) error {
+	// Asking for both at once saves a token for reading alone.
+	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
+	err := each(ctx, r.client.concurrency, g.blobs, func(ctx context.Context, blob v1.Descriptor) error {
+		return r.copyBlob(ctx, src, blob, from)
+	})
+	if err != nil {
+		return err
+	}
+	for _, level := range g.levels {
+		if err := each(ctx, r.client.concurrency, level, r.copyManifest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *repository) copyManifest(ctx context.Context, m manifest) error {
+	ok, err := r.has(ctx, "manifests", m.desc)
+	if err != nil {
+		return fmt.Errorf("looking for manifest %s: %w", m.desc.Digest, err)
+	}
+	if ok {
+		r.report(m.desc, Exists, 0)
+		return nil
+	}
+	if err := r.put(ctx, m, m.desc.Digest.String()); err != nil {
+		return fmt.Errorf("pushing manifest %s: %w", m.desc.Digest, err)
+	}
+	r.report(m.desc, Done, 0)
+	return nil
+}
+
+// each runs f for all items, at most limit at once, until one fails.
+func each[T any](ctx context.Context, limit int, items []T, f func(context.Context, T) error) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(limit)
+	for _, item := range items {
+		if groupCtx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return f(groupCtx, item) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}

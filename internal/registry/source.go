@@ -1,0 +1,148 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+)
+
+// Source is a repository that is read from, and what the reference it was
+// opened with points at. It is a [content.ReadOnlyStorage].
+type Source struct {
+	// Root is the manifest or index behind the reference. Its media type is
+	// the registry's, checked against the document.
+	Root v1.Descriptor
+
+	repo *repository
+	data []byte // of Root
+}
+
+var _ content.ReadOnlyStorage = (*Source)(nil)
+
+// Open reads the manifest or index a reference points at, and gives access to
+// what is below it.
+//
+// It fails with [ErrNotFound], [ErrUnauthorized], [ErrTooLarge] or
+// [ErrCorrupt].
+func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
+	r, err := c.repository(ctx, ref)
+	if err == nil {
+		s := &Source{repo: r}
+		if s.Root, s.data, err = r.get(ctx, ref.target()); err == nil {
+			return s, nil
+		}
+	}
+	return nil, c.explain(ref, fmt.Errorf("reading %s: %w", ref, err))
+}
+
+// Fetch reads content. Manifests, and blobs up to 4 MiB, are verified before
+// the reader is returned; what is larger is verified while it is read, and the
+// reader fails instead of giving its last bytes when the digest differs.
+//
+// It fails with [ErrNotFound], [ErrUnauthorized], [ErrTooLarge] for a manifest
+// above the limit, or [ErrCorrupt].
+func (s *Source) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	rc, err := s.fetch(ctx, desc)
+	if err != nil {
+		return nil, s.repo.client.explain(s.repo.ref, fmt.Errorf("reading %s of %s: %w", desc.Digest, s.repo.ref.RepositoryName(), err))
+	}
+	return rc, nil
+}
+
+func (s *Source) fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	if err := checkDescriptor(desc); err != nil {
+		return nil, err
+	}
+	if desc.Digest == s.Root.Digest {
+		return exactly(s.data, desc)
+	}
+	known := slices.Contains(manifestTypes, desc.MediaType)
+	if !known {
+		rc, err := s.repo.getBlob(ctx, desc)
+		if err == nil || !errors.Is(err, ErrNotFound) || isBlobType(desc.MediaType) {
+			return rc, err
+		}
+		// Of a type we do not know, it may as well be a manifest.
+	}
+	if desc.Size > MaxManifestSize {
+		return nil, tooLarge(desc.Size)
+	}
+	_, data, err := s.repo.get(ctx, desc.Digest.String())
+	if err != nil {
+		return nil, err
+	}
+	return exactly(data, desc)
+}
+
+// exactly gives data, whose digest is checked already.
+func exactly(data []byte, desc v1.Descriptor) (io.ReadCloser, error) {
+	if int64(len(data)) != desc.Size {
+		return nil, fmt.Errorf("%s has %d bytes instead of %d: %w", desc.Digest, len(data), desc.Size, ErrCorrupt)
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// Exists asks the registry for content.
+//
+// It fails with [ErrUnauthorized], or [ErrCorrupt] when the registry describes
+// the content differently.
+func (s *Source) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
+	ok, err := s.exists(ctx, desc)
+	if err != nil {
+		return false, s.repo.client.explain(s.repo.ref, fmt.Errorf("looking for %s in %s: %w", desc.Digest, s.repo.ref.RepositoryName(), err))
+	}
+	return ok, nil
+}
+
+func (s *Source) exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
+	if err := checkDescriptor(desc); err != nil {
+		return false, err
+	}
+	if slices.Contains(manifestTypes, desc.MediaType) {
+		return s.repo.has(ctx, "manifests", desc)
+	}
+	ok, err := s.repo.has(ctx, "blobs", desc)
+	if err != nil || ok || isBlobType(desc.MediaType) {
+		return ok, err
+	}
+	return s.repo.has(ctx, "manifests", desc)
+}
+
+// getBlob reads a blob, a small one whole and again when its connection drops.
+func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	open := func() (io.ReadCloser, error) {
+		resp, err := r.do(ctx, http.MethodGet, "blobs", desc.Digest.String())
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode != http.StatusOK {
+			defer drain(resp.Body)
+			return nil, newResponseError(resp)
+		}
+		return newVerifiedBody(resp.Body, desc), nil
+	}
+	if desc.Size > maxBufferedBlob {
+		return open()
+	}
+	var data []byte
+	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
+		rc, err := open()
+		if err != nil {
+			return err
+		}
+		defer rc.Close()
+		data, err = readLimited(rc, desc.Size)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}

@@ -1,0 +1,148 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// fetchToken asks the token server a challenge names, with the credential when
+// there is one: an identity token by POST, name and password by GET
+// (distribution.github.io/distribution/spec/auth/token and …/oauth).
+func (a *authClient) fetchToken(ctx context.Context, registry *url.URL, c challenge, scopes []string, cred auth.Credential) (string, error) {
+	realm, err := parseRealm(ctx, c.params["realm"], registry)
+	if err != nil {
+		return "", err
+	}
+	if scope := c.params["scope"]; scope != "" {
+		scopes = auth.CleanScopes(append(scopes[:len(scopes):len(scopes)], strings.Fields(scope)...))
+	}
+	req, err := a.tokenRequest(ctx, realm, c.params["service"], scopes, cred)
+	if err != nil {
+		return "", err
+	}
+	// Following a redirect elsewhere would hand the credential, which is the
+	// body of a POST, to a host nobody named.
+	client := *a.http
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if !sameOrigin(via[0].URL, req.URL) {
+			return fmt.Errorf("the token server redirects to %s, which is not followed", req.URL.Host)
+		}
+		return a.http.CheckRedirect(req, via)
+	}
+	resp, err := sendWith(&client, a.agent, req)
+	if err != nil {
+		return "", err
+	}
+	defer drain(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return "", newResponseError(resp)
+	}
+	var answer struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+	}
+	body, err := readLimited(resp.Body, maxTokenBody)
+	if err == nil {
+		err = json.Unmarshal(body, &answer)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the answer of %s: %w", realm.Host, err)
+	}
+	token := answer.Token
+	if token == "" {
+		token = answer.AccessToken
+	}
+	if token == "" {
+		return "", fmt.Errorf("%s answered without a token", realm.Host)
+	}
+	return token, nil
+}
+
+func (a *authClient) tokenRequest(ctx context.Context, realm *url.URL, service string, scopes []string, cred auth.Credential) (*http.Request, error) {
+	if cred.RefreshToken != "" {
+		client, _, _ := strings.Cut(a.agent, "/")
+		form := url.Values{
+			"grant_type":    {"refresh_token"},
+			"refresh_token": {cred.RefreshToken},
+			"service":       {service},
+			"client_id":     {client},
+		}
+		if len(scopes) > 0 {
+			form.Set("scope", strings.Join(scopes, " "))
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.String(), strings.NewReader(form.Encode()))
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return req, nil
+	}
+	query := realm.Query()
+	if service != "" {
+		query.Set("service", service)
+	}
+	for _, scope := range scopes {
+		query.Add("scope", scope)
+	}
+	target := *realm
+	target.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if cred.Username != "" || cred.Password != "" {
+		req.SetBasicAuth(cred.Username, cred.Password)
+	}
+	return req, nil
+}
+
+// parseRealm decides whether a registry may send us, with its credential, to a
+// token server. The server may be on any host, as Docker Hub's is, and on a
+// private network, but not over plain HTTP when the registry itself is reached
+// over HTTPS, and not where only this machine or its cloud's metadata service
+// answers, whose reply would then be handed to the registry as a token.
+func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL, error) {
+	u, err := url.Parse(realm)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("the registry names %q as its token server", cleanText(realm))
+	}
+	if u.Scheme == "http" && registry.Scheme == "https" {
+		return nil, fmt.Errorf("the token server %s has no TLS, the registry %s has: %w", u.Host, registry.Host, ErrPlainHTTP)
+	}
+	if strings.EqualFold(u.Hostname(), registry.Hostname()) {
+		return u, nil
+	}
+	for _, addr := range addresses(ctx, u.Hostname()) {
+		if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || (addr.IsLoopback() && !isLoopback(registry.Host)) {
+			return nil, fmt.Errorf("the registry names %s as its token server, which is %s: %w", u.Host, addr, errLocalRealm)
+		}
+	}
+	return u, nil
+}
+
+var errLocalRealm = errors.New("tokens are not asked for there")
+
+// addresses gives none for a name that cannot be looked up: behind a proxy it
+// may well exist.
+func addresses(ctx context.Context, host string) []netip.Addr {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs
+}

@@ -1,0 +1,167 @@
+package registry
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// interruptedError is a request that may be tried again, but not by sending
+// the same bytes: its body is a stream. Whoever made the body has to begin
+// anew; after is the pause the registry asked for.
+type interruptedError struct {
+	err   error
+	after time.Duration
+}
+
+func (e *interruptedError) Error() string { return e.err.Error() }
+func (e *interruptedError) Unwrap() error { return e.err }
+
+// retryTransport sends a request again after temporary answers and lost
+// connections. When the attempts are used up the last answer is passed on, so
+// that the registry's own words reach the user.
+//
+// It retries any method: of those used here only POST is not idempotent, and
+// repeating one opens an upload session that expires unused, or fetches one
+// more token.
+type retryTransport struct {
+	base    http.RoundTripper
+	backoff *backoff
+}
+
+func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	what := req.Method + " " + req.URL.Host + req.URL.Path
+	for n, attempt := 0, req; ; n++ {
+		resp, err := t.base.RoundTrip(attempt)
+		var (
+			cause error
+			after time.Duration
+		)
+		switch {
+		case err != nil && isDropped(err):
+			cause = err
+		case err == nil && isTemporary(resp.StatusCode):
+			cause = errors.New(resp.Status)
+			after = t.backoff.retryAfter(resp.Header)
+		default:
+			return resp, err
+		}
+		if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+			if resp != nil {
+				cause = newResponseError(resp)
+				drain(resp.Body)
+			}
+			return nil, &interruptedError{err: cause, after: after}
+		}
+		if n == maxRetries {
+			return resp, err
+		}
+		if resp != nil {
+			drain(resp.Body)
+		}
+		if err := t.backoff.wait(req.Context(), n, after, what, cause); err != nil {
+			return nil, err
+		}
+		attempt = req.Clone(req.Context())
+		if req.GetBody != nil {
+			if attempt.Body, err = req.GetBody(); err != nil {
+				return nil, fmt.Errorf("%s: rewinding the request: %w", what, err)
+			}
+		}
+	}
+}
+
+// guardTransport is the last gate before the network: nothing, be it a
+// request, a redirect or a token server, goes over plain HTTP to another
+// machine unless that was asked for.
+type guardTransport struct {
+	base     http.RoundTripper
+	insecure bool
+}
+
+func (t *guardTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" && !t.insecure && !isLoopback(req.URL.Host) {
+		if req.Body != nil {
+			_ = req.Body.Close() // a RoundTripper must, also on errors
+		}
+		return nil, fmt.Errorf("%s://%s: %w", req.URL.Scheme, req.URL.Host, ErrPlainHTTP)
+	}
+	return t.base.RoundTrip(req)
+}
+
+// newHTTPTransport gives the transport below retries and guard.
+func newHTTPTransport(insecure bool) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	// Digests are of the bytes as stored, and a compressed answer could grow
+	// beyond any limit set on it.
+	t.DisableCompression = true
+	t.MaxResponseHeaderBytes = maxResponseHeader
+	t.MaxIdleConnsPerHost = 16
+	if insecure {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what --insecure asks for
+	}
+	return t
+}
+
+const maxRedirects = 10
+
+// redirectPolicy is the CheckRedirect of every request. Registries redirect
+// blobs to storage on other hosts; the Authorization header is not for them.
+//
+// net/http keeps it for subdomains and other ports, and builds the headers of
+// every hop from the first request, so once a chain has left its origin the
+// header is taken out on every later hop too.
+func redirectPolicy(insecure bool) func(*http.Request, []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		if len(via) >= maxRedirects {
+			return fmt.Errorf("stopped after %d redirects", maxRedirects)
+		}
+		if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" && !insecure {
+			return fmt.Errorf("redirect from https to %s://%s: %w", req.URL.Scheme, req.URL.Host, ErrPlainHTTP)
+		}
+		for _, hop := range append(via[1:len(via):len(via)], req) {
+			if !sameOrigin(via[0].URL, hop.URL) {
+				req.Header.Del("Authorization")
+				break
+			}
+		}
+		return nil
+	}
+}
+
+// sameOrigin compares scheme, host and port (RFC 6454 section 4).
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		return "443"
+	}
+	return "80"
+}
+
+// isLoopback reports whether a host, with or without a port, is this machine
+// by its name alone: names are not looked up, since a name server could
+// answer anything.
+func isLoopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
