@@ -15,7 +15,7 @@ import (
 // roots are the platform roots of every example, by the directory that holds
 // the example's shared files.
 var roots = map[string]string{
-	"hello":                                   "hello",
+	"hello": "hello",
 	"platform-roots/linux/amd64/ubuntu@22.04": "platform-roots",
 	"platform-roots/linux/amd64/ubuntu@24.04": "platform-roots",
 	"platform-roots/linux/arm64":              "platform-roots",

@@ -93,7 +93,7 @@ func (d *daemon) spawn() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the child holds its own copy
+	defer log.Close()
 	if d.logStart, err = log.Seek(0, io.SeekEnd); err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func probeRegistry(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10))
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %s", host, resp.Status)

@@ -58,7 +58,7 @@ func (s *Sandbox) ensureBinaries(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("compiling the sandbox's tools: %w", err)
 	}
-	defer os.RemoveAll(temp) //nolint:errcheck // nothing of value is left in it
+	defer os.RemoveAll(temp)
 	if err := compile(ctx, root, temp); err != nil {
 		return err
 	}

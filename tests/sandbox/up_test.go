@@ -130,7 +130,7 @@ func TestUpLeavesABusyPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer busy.Close() //nolint:errcheck // of a test
+	defer busy.Close()
 	var log bytes.Buffer
 	second := upAgain(t, opts, &log)
 	if second.Registry() == first.Registry() {

@@ -1,0 +1,58 @@
+# The front door: `make` lists what there is. Needs Go, git and a POSIX shell.
+
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0)
+LDFLAGS       := -s -w -X github.com/extpack/extpack/internal/version.Version=$(VERSION)
+PLUGIN_DIR     = $(if $(DOCKER_CONFIG),$(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI      := bin/lint/$(GOLANGCI_VERSION)/golangci-lint
+SANDBOX       := go run ./tests/sandbox/cmd/sandbox
+BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
+
+.DEFAULT_GOAL := help
+.PHONY: help build install test unit e2e lint fmt demo sandbox-up sandbox-down sandbox-env bake clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
+
+build: ## compile the plugin to bin/docker-extpack
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/docker-extpack ./cli-plugin
+
+install: build ## install the plugin for the docker CLI of this user
+	install -d "$(PLUGIN_DIR)" && install -m 0755 bin/docker-extpack "$(PLUGIN_DIR)/docker-extpack"
+
+test: ## run all tests, unit and end to end
+	go test -timeout 20m ./...
+
+unit: ## run the tests that need no daemon
+	go test -timeout 5m $$(go list ./... | grep -v /tests)
+
+e2e: ## run the end-to-end tests against BuildKit and a registry
+	go test -timeout 20m ./tests/...
+
+lint: $(GOLANGCI) ## check formatting and code
+	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
+	go vet ./... && $(GOLANGCI) run
+
+fmt: $(GOLANGCI) ## format the code
+	$(GOLANGCI) fmt
+
+demo: install sandbox-up ## build, push and inspect examples/hello in the sandbox
+	@tests/demo.sh "$(PLUGIN_DIR)"
+
+sandbox-up: ## start BuildKit and a registry on loopback
+	@$(SANDBOX) up
+
+sandbox-down: ## stop them
+	@$(SANDBOX) down
+
+sandbox-env: ## print what selects them: eval $(make -s sandbox-env)
+	@$(SANDBOX) env
+
+bake: ## cross-compile the plugin into bin/release with buildx
+	VERSION=$(VERSION) $(BUILDX) bake --file docker-bake.hcl
+
+clean: ## remove what was built; the sandbox stays (sandbox-down)
+	rm -rf bin
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
