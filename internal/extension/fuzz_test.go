@@ -3,6 +3,8 @@ package extension
 import (
 	"testing"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -20,7 +22,51 @@ func FuzzParse(f *testing.F) {
 		checkInvariants(t, d != nil, "extension.toml", data, list, err)
 		p, list, err := ParsePackage("package.toml", data)
 		checkInvariants(t, p != nil, "package.toml", data, list, err)
+		checkTree(t, data)
 	})
+}
+
+// checkTree compares the tree with what the library decodes: places are the
+// only thing the tree may add.
+func checkTree(t *testing.T, data []byte) {
+	t.Helper()
+	var want map[string]any
+	if toml.Unmarshal(data, &want) != nil {
+		return
+	}
+	root, err := buildTree(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareTree(t, root, want)
+}
+
+func compareTree(t *testing.T, n *node, want any) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		if n.kind != tableKind || len(n.keys) != len(want) {
+			t.Fatalf("%v with %d keys, want %d", n.kind, len(n.keys), len(want))
+		}
+		for _, k := range n.keys {
+			compareTree(t, k.value, want[k.name])
+		}
+	case []any:
+		if n.kind != arrayKind || len(n.items) != len(want) {
+			t.Fatalf("%v with %d items, want %d", n.kind, len(n.items), len(want))
+		}
+		for i, item := range n.items {
+			compareTree(t, item, want[i])
+		}
+	case string:
+		if n.kind != stringKind || n.text != want {
+			t.Fatalf("%v %q, want %q", n.kind, n.text, want)
+		}
+	default:
+		if n.kind < boolKind {
+			t.Fatalf("%v, want %v", n.kind, want)
+		}
+	}
 }
 
 func checkInvariants(t *testing.T, given bool, file string, data []byte, list diag.List, err error) {

@@ -126,7 +126,7 @@ func (r *reader) syntaxError(err error) {
 	line, column := decode.Position()
 	offset := min(r.lines[line-1]+column-1, len(r.data))
 	message, hint := r.syntaxMessage(strings.TrimPrefix(decode.Error(), "toml: "), offset)
-	r.errorf(r.position(offset), "%s", message).Hint = hint
+	r.errorf(r.position(offset), "%s", printable(message)).Hint = hint
 }
 
 // syntaxMessage words the library's messages for who writes a descriptor: it

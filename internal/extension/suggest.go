@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/agext/levenshtein"
 )
@@ -18,6 +19,14 @@ func quote(s string) string {
 		s = string(runes[:quoteLimit]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// printable escapes what cannot stand in a line of output.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	return strings.Trim(strconv.Quote(s), `"`)
 }
 
 // didYouMean gives the remark that ends a message, none for no suggestion.

@@ -26,6 +26,7 @@ extension.toml: missing [extension]
 	{"open table", "[extension\nid = 1", `extension.toml:1:11: expected ']' to close table name`},
 	{"open string", valid + `name = "Curl`, `extension.toml:5:12: unterminated basic string`},
 	{"key twice", valid + "id = \"b\"", `extension.toml:5:1: key id is already defined`},
+	{"control character in a key", valid + "\"\\u001b\\n\" = 1\n\"\\u001b\\n\" = 2", `extension.toml:6:1: key \x1b\n is already defined`},
 	{"table twice", valid + "[extension]", `extension.toml:5:2: table extension already exists`},
 	{"not UTF-8", valid + "name = \"gr\xfc\xdf\"", `extension.toml:5:11: the file is not UTF-8 text, found byte 0xfc
   save the file as UTF-8`},
