@@ -32,34 +32,42 @@ type RunOptions struct {
 // waitDelay is how long buildx may take to leave after an interrupt.
 const waitDelay = 10 * time.Second
 
+// Engine builds plans with buildx.
+type Engine struct {
+	*Buildx
+	Options RunOptions
+}
+
 // Build runs the plan's bake file. Below dir, which must exist and be empty,
 // it leaves a folder "out/<bake target>" with an OCI layout for each target.
-// Interruption is ctx's error.
-func (b *Buildx) Build(ctx context.Context, p *plan.Plan, dir string, opts RunOptions) ([]Target, error) {
-	if err := checkSet(opts.Set); err != nil {
+// Interruption is the cause of ctx's end; a build that fails is a [*BuildError].
+func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
+	if err := CheckSet(e.Options.Set); err != nil {
 		return nil, err
 	}
 	targets, err := Targets(p)
 	if err != nil {
 		return nil, err
 	}
-	args, err := b.buildArgs(p, targets, dir, opts)
+	var built []plan.Built
+	for _, t := range targets {
+		out := outputDir(dir, t)
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return nil, fmt.Errorf("creating output folder: %w", err)
+		}
+		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out})
+	}
+	args, err := buildArgs(p, targets, dir, e.Options)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range targets {
-		if err := os.MkdirAll(OutputDir(dir, t), 0o755); err != nil {
-			return nil, fmt.Errorf("creating output folder: %w", err)
-		}
-	}
-	return targets, b.run(ctx, args, opts)
+	return built, e.run(ctx, args, e.Options)
 }
 
-// OutputDir is where Build leaves the OCI layout of a target.
-func OutputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
+func outputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
 
 // buildArgs writes the bake file and gives the command line that builds it.
-func (b *Buildx) buildArgs(p *plan.Plan, targets []Target, dir string, opts RunOptions) ([]string, error) {
+func buildArgs(p *plan.Plan, targets []Target, dir string, opts RunOptions) ([]string, error) {
 	file, err := writeFile(p, dir)
 	if err != nil {
 		return nil, err
@@ -76,7 +84,7 @@ func (b *Buildx) buildArgs(p *plan.Plan, targets []Target, dir string, opts RunO
 		if context, err = filepath.Abs(context); err != nil {
 			return nil, fmt.Errorf("resolving context: %w", err)
 		}
-		out := OutputDir(dir, t)
+		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.read="+context, "--allow", "fs.write="+out,
 			"--set", t.Name+".output="+output(out))
 	}
@@ -125,9 +133,9 @@ var ours = map[string]string{
 	"context": "a folder argument", "dockerfile": "platform folders", "dockerfile-inline": "platform folders", "target": "platform folders",
 }
 
-// checkSet refuses overrides that would build something else than what is then
-// verified and published.
-func checkSet(set []string) error {
+// CheckSet refuses overrides that would build something else than what is then
+// verified and published, as a [*diag.InvalidError].
+func CheckSet(set []string) error {
 	for _, s := range set {
 		key, _, _ := strings.Cut(s, "=")
 		_, attribute, _ := strings.Cut(key, ".")

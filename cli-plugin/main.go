@@ -1,18 +1,56 @@
+// Command docker-extpack is the docker CLI plugin "docker extpack"; it also
+// runs by itself. The package holds one file per command, which translates
+// flags to a call and the result to text; there is no logic here.
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/flags"
 	"github.com/spf13/cobra"
-	_ "github.com/hashicorp/hcl/v2/hclwrite"
-	_ "github.com/pelletier/go-toml/v2"
-	_ "oras.land/oras-go/v2"
-	_ "oras.land/oras-go/v2/registry/remote"
+
+	"github.com/extpack/extpack/internal/version"
 )
 
 func main() {
-	plugin.Run(func(c command.Cli) *cobra.Command {
-		return &cobra.Command{Use: "extpack", RunE: func(*cobra.Command, []string) error { return nil }}
-	}, metadata.Metadata{SchemaVersion: "0.1.0", Vendor: "x"})
+	dockerCLI, err := command.NewDockerCli()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitFailed)
+	}
+	if plugin.RunningStandalone() {
+		err = runStandalone(dockerCLI)
+	} else {
+		err = runPlugin(dockerCLI)
+	}
+	os.Exit(report(dockerCLI.Err(), err))
+}
+
+func runPlugin(dockerCLI *command.DockerCli) error {
+	v, _ := version.Get()
+	root := newRootCmd(dockerCLI, "extpack")
+	return plugin.RunPlugin(dockerCLI, root, metadata.Metadata{
+		SchemaVersion:    "0.1.0",
+		Vendor:           "docker extpack authors",
+		Version:          v,
+		ShortDescription: root.Short,
+	})
+}
+
+func runStandalone(dockerCLI *command.DockerCli) error {
+	root := newRootCmd(dockerCLI, filepath.Base(os.Args[0]))
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.SetIn(dockerCLI.In())
+	root.SetOut(dockerCLI.Out())
+	root.SetErr(dockerCLI.Err())
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		return dockerCLI.Initialize(flags.NewClientOptions())
+	}
+	return root.ExecuteContext(context.Background())
 }

@@ -178,14 +178,14 @@ func (r *reader) settings(t *table, info Info) Settings {
 	return s
 }
 
-// reservedPrefix belongs to the Cloud Native Buildpacks project; builders and
+// ReservedPrefix belongs to the Cloud Native Buildpacks project; builders and
 // lifecycles read such labels, and docker extpack writes them.
-const reservedPrefix = "io.buildpacks."
+const ReservedPrefix = "io.buildpacks."
 
 func (r *reader) checkOwnKey(what string, key Entry) {
 	r.checkKey(what, key)
-	if strings.HasPrefix(key.Value, reservedPrefix) {
-		r.errorf(key.Position, "%s %s: names that begin with %q are reserved", what, quote(key.Value), reservedPrefix)
+	if strings.HasPrefix(key.Value, ReservedPrefix) {
+		r.errorf(key.Position, "%s %s: names that begin with %q are reserved", what, quote(key.Value), ReservedPrefix)
 	}
 }
 

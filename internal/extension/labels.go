@@ -13,6 +13,21 @@ const (
 	LabelLayers = "io.buildpacks.extension.layers"
 )
 
+// Annotations of a package's index that say which extension it is.
+const (
+	AnnotationID      = "io.buildpacks.extension.id"
+	AnnotationVersion = "io.buildpacks.extension.version"
+	AnnotationAPI     = "io.buildpacks.extension.api"
+)
+
+// Annotations of an image's descriptor in the index, for images that differ in
+// their distro only. The names are those of the run image labels (Platform
+// Interface Specification, "Run Image").
+const (
+	AnnotationDistroName    = "io.buildpacks.base.distro.name"
+	AnnotationDistroVersion = "io.buildpacks.base.distro.version"
+)
+
 // MetadataLabel gives the value of [LabelMetadata]. pack's package metadata has
 // a stacks field that is null for everything but old buildpacks.
 func (d *Descriptor) MetadataLabel() (string, error) {

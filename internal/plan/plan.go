@@ -8,7 +8,6 @@ package plan
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -72,6 +71,15 @@ func (i Image) String() string {
 		name += ":" + i.Distros[0].String()
 	}
 	return name
+}
+
+// Built is what an engine leaves for images of an extension: an OCI layout in
+// Dir that holds them and nothing else. An extension may come in several.
+type Built struct {
+	Extension *Extension
+	// Images are indices into Extension.Images.
+	Images []int
+	Dir    string
 }
 
 // Options are the flags that shape a plan.
@@ -184,13 +192,4 @@ func merge(under, over map[string]string) map[string]string {
 		}
 	}
 	return out
-}
-
-// Promise says in one line what the plan makes of an extension.
-func (e *Extension) Promise() string {
-	names := make([]string, len(e.Images))
-	for i, image := range e.Images {
-		names[i] = image.String()
-	}
-	return fmt.Sprintf("%s for %v", e.Descriptor.Info, names)
 }

@@ -1,9 +1,6 @@
 package plan
 
 import (
-	"strings"
-	"text/template"
-
 	"github.com/distribution/reference"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -41,7 +38,7 @@ func tags(d *extension.Descriptor, given []string) ([]string, error) {
 }
 
 func parseTag(info extension.Info, text string) (reference.Named, error) {
-	expanded, err := expand(info, text)
+	expanded, err := info.Expand(text)
 	if err != nil {
 		return nil, err
 	}
@@ -60,15 +57,3 @@ type constError string
 func (e constError) Error() string { return string(e) }
 
 const errDigest = constError("a tag cannot hold a digest")
-
-func expand(info extension.Info, text string) (string, error) {
-	t, err := template.New("tag").Option("missingkey=error").Parse(text)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	err = t.Execute(&b, map[string]string{
-		"ID": info.ID, "Slug": extension.Slug(info.ID), "Version": info.Version,
-	})
-	return b.String(), err
-}

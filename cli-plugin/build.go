@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/verify"
+)
+
+type buildOptions struct {
+	planOptions
+	buildxOptions
+	destinationOptions
+	labels, annotations   []string
+	mediaTypes            string
+	metadataFile          string
+	quiet, dryRun, single bool
+	allowMismatch         bool
+}
+
+func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, buildOptions) error) *cobra.Command {
+	var opts buildOptions
+	cmd := &cobra.Command{
+		Use:   "build [OPTIONS] [DIR...]",
+		Short: "Build, verify and publish image extensions",
+		Long: "Build the image extensions in the given directories (default \".\") for all of\n" +
+			"their targets, verify the result, and publish it under one tag, write it to a\n" +
+			".cnb file or to an OCI layout directory.",
+		Example: `  docker extpack build
+  docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
+  docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.dirs = dirs(args)
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: completeDirs,
+	}
+	f := cmd.Flags()
+	opts.planOptions.bind(f)
+	opts.buildxOptions.bind(f)
+	opts.destinationOptions.bind(f)
+	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	f.StringVar(&opts.mediaTypes, "media-types", "oci", `Media types of index, manifests and layers ("oci", "docker")`)
+	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the result")
+	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
+	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
+	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
+	complete(cmd, "media-types", "oci", "docker")
+	complete(cmd, "progress", "auto", "plain", "tty", "rawjson", "quiet")
+	return cmd
+}
+
+func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		run, err := opts.prepare(ctx, dockerCLI)
+		if err != nil {
+			return err
+		}
+		if opts.dryRun {
+			return printPlan(dockerCLI.Out(), run.plan, run.destinations)
+		}
+		engine, err := opts.engine(dockerCLI, cmd, opts.quiet)
+		if err != nil {
+			return err
+		}
+		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
+		for _, r := range results {
+			for _, ref := range r.References {
+				fmt.Fprintln(dockerCLI.Out(), ref)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return writeMetadata(opts.metadataFile, results)
+	})
+}
+
+// buildRun is everything a build needs, checked before anything is started.
+type buildRun struct {
+	plan         *plan.Plan
+	destinations map[*plan.Extension][]namedDestination
+	options      pipeline.Options
+}
+
+func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*buildRun, error) {
+	annotateOptions, err := o.annotateOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := bake.CheckSet(o.set); err != nil {
+		return nil, err
+	}
+	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSingle(p, o.single); err != nil {
+		return nil, err
+	}
+	if _, err := bake.Targets(p); err != nil {
+		return nil, err
+	}
+	log := func(format string, args ...any) {
+		if !o.quiet {
+			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+		}
+	}
+	run := &buildRun{plan: p}
+	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log)); err != nil {
+		return nil, err
+	}
+	run.options = pipeline.Options{
+		Annotate:              annotateOptions,
+		AllowPlatformMismatch: o.allowMismatch,
+		Destinations: func(e *plan.Extension) []pipeline.Destination {
+			var out []pipeline.Destination
+			for _, d := range run.destinations[e] {
+				out = append(out, d.Destination)
+			}
+			return out
+		},
+		Warn: func(e *plan.Extension, f verify.Finding) {
+			fmt.Fprintf(dockerCLI.Err(), "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
+		},
+		Verified: func(e *plan.Extension, images []annotate.Image) {
+			log("verified %s: %d platforms", e.Descriptor.Info, len(images))
+		},
+	}
+	return run, nil
+}

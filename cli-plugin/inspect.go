@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/inspect"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/text"
+)
+
+type inspectOptions struct {
+	name          string
+	format        string
+	raw, insecure bool
+}
+
+func newInspectCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, inspectOptions) error) *cobra.Command {
+	var opts inspectOptions
+	cmd := &cobra.Command{
+		Use:   "inspect [OPTIONS] REFERENCE|FILE.cnb|DIR",
+		Short: "Show what is in a package",
+		Args:  exactArgs(1, "one reference, package file or OCI layout directory"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.name = args[0]
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.format, "format", "", formatUsage)
+	f.BoolVar(&opts.raw, "raw", false, "Print the index or manifest as it is stored")
+	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	cmd.MarkFlagsMutuallyExclusive("format", "raw")
+	return cmd
+}
+
+func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		log := func(format string, args ...any) {
+			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+		}
+		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log), opts.name)
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		if opts.raw {
+			raw, err := ocilayout.ReadBytes(ctx, src, src.Root, ocilayout.MaxManifestBytes)
+			if err == nil {
+				_, err = dockerCLI.Out().Write(raw)
+			}
+			return err
+		}
+		report, err := inspect.Package(ctx, src, src.Name, src.Root)
+		if err != nil {
+			return err
+		}
+		if opts.format != "" {
+			return printFormatted(dockerCLI.Out(), opts.format, report)
+		}
+		return printReport(dockerCLI.Out(), report)
+	})
+}
+
+func printReport(out io.Writer, r *inspect.Report) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	field := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s:\t%s\n", name, text.Line(value))
+		}
+	}
+	field("Name", r.Name)
+	field("MediaType", r.MediaType)
+	field("Digest", r.Digest.String())
+	if e := r.Extension; e != nil {
+		field("Extension", e.ID)
+		field("Version", e.Version)
+		field("API", e.API)
+		field("Title", e.Name)
+		field("Homepage", e.Homepage)
+		field("Description", e.Description)
+	} else {
+		field("Extension", "none: no image has the labels of an extension package")
+	}
+	if len(r.Annotations) > 0 {
+		fmt.Fprintf(w, "\nAnnotations:\n")
+		for _, key := range slices.Sorted(maps.Keys(r.Annotations)) {
+			fmt.Fprintf(w, "  %s:\t%s\n", text.Line(key), text.Line(r.Annotations[key]))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return printPlatforms(out, r)
+}
+
+func printPlatforms(out io.Writer, r *inspect.Report) error {
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "\nPLATFORM\tDIGEST\tSIZE\tLAYERS\n")
+	for _, p := range r.Platforms {
+		name := p.Platform
+		switch {
+		case p.DistroName != "":
+			name += ":" + p.DistroName + "@" + p.DistroVersion
+		case p.OSVersion != "":
+			name += " (os.version " + p.OSVersion + ")"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", text.Line(name), p.Digest, units.HumanSize(float64(p.Size)), p.Layers)
+	}
+	if r.Attestations > 0 {
+		fmt.Fprintf(w, "\n%d attestation manifests\n", r.Attestations)
+	}
+	return w.Flush()
+}

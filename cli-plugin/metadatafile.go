@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// builtMetadata is one extension in the --metadata-file.
+type builtMetadata struct {
+	ID         string          `json:"id"`
+	Version    string          `json:"version"`
+	Descriptor v1.Descriptor   `json:"descriptor"`
+	References []string        `json:"references"`
+	Platforms  []builtPlatform `json:"platforms"`
+}
+
+type builtPlatform struct {
+	Platform   string        `json:"platform"`
+	Descriptor v1.Descriptor `json:"descriptor"`
+	DiffID     string        `json:"layerDiffID"`
+}
+
+func writeMetadata(file string, results []pipeline.Result) error {
+	if file == "" {
+		return nil
+	}
+	all := make([]builtMetadata, 0, len(results))
+	for _, r := range results {
+		info := r.Extension.Descriptor.Info
+		m := builtMetadata{ID: info.ID, Version: info.Version, Descriptor: r.Root, References: r.References}
+		for _, image := range r.Images {
+			m.Platforms = append(m.Platforms, builtPlatform{platform.Format(image.Platform), image.Descriptor, image.DiffID.String()})
+		}
+		all = append(all, m)
+	}
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing metadata file: %w", err)
+	}
+	if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing metadata file: %w", err)
+	}
+	return nil
+}

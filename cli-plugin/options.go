@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// planOptions are the flags that shape a plan, of every command that makes one.
+type planOptions struct {
+	dirs    []string
+	targets []string
+	tags    []string
+}
+
+func (o *planOptions) bind(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.targets, "target", nil, `Build for these instead of the descriptor's targets ("os/arch[/variant][:distro@version[,version]]")`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may hold {{.ID}}, {{.Slug}} and {{.Version}}`)
+}
+
+// plan makes the plan and prints the warnings about it.
+func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, annotations []string) (*plan.Plan, error) {
+	opts := plan.Options{Tags: o.tags}
+	for _, s := range o.targets {
+		t, err := platform.ParseTarget(s)
+		if err != nil {
+			return nil, err
+		}
+		opts.Targets = append(opts.Targets, t)
+	}
+	var err error
+	if opts.Labels, err = keyValues("--label", labels); err != nil {
+		return nil, err
+	}
+	if opts.Annotations, err = keyValues("--annotation", annotations); err != nil {
+		return nil, err
+	}
+	p, warnings, err := plan.New(ctx, o.dirs, opts)
+	printDiagnostics(dockerCLI.Err(), warnings)
+	return p, err
+}
+
+func printDiagnostics(w io.Writer, list diag.List) {
+	for _, d := range list {
+		fmt.Fprintln(w, text.Clean(d.String()))
+		if d.Hint != "" {
+			fmt.Fprintln(w, "  "+text.Clean(d.Hint))
+		}
+	}
+}
+
+func keyValues(flag string, list []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, kv := range list {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" {
+			return nil, diag.Invalidf("write it as KEY=VALUE", "%s %q has no key and value", flag, kv)
+		}
+		if strings.HasPrefix(key, extension.ReservedPrefix) {
+			return nil, diag.Invalidf("", "%s %q: names beginning with %s are written by docker extpack", flag, kv, extension.ReservedPrefix)
+		}
+		out[key] = value
+	}
+	return out, nil
+}
+
+// buildxOptions are buildx's own flags, passed on as they are.
+type buildxOptions struct{ bake.RunOptions }
+
+func (o *buildxOptions) bind(f *pflag.FlagSet) {
+	f.StringVar(&o.Builder, "builder", "", "Override the configured buildx builder")
+	f.StringArrayVar(&o.Set, "set", nil, `Override a value of the bake file ("TARGET.KEY=VALUE")`)
+	f.StringArrayVar(&o.Allow, "allow", nil, "Allow the build extra privileges, as in buildx bake")
+	f.BoolVar(&o.NoCache, "no-cache", false, "Do not use cache when building")
+	f.StringVar(&o.Progress, "progress", "", `Type of buildx's progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
+}
+
+func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet bool) (*bake.Engine, error) {
+	warn := func(message string) { fmt.Fprintln(dockerCLI.Err(), "warning: "+text.Clean(message)) }
+	env, err := dockerEnv(dockerCLI, cmd)
+	if err != nil {
+		return nil, err
+	}
+	buildx, err := bake.Find(dockerCLI, cmd.Root(), warn)
+	if err != nil {
+		return nil, err
+	}
+	buildx.Env = bake.Environ(env)
+	run := o.RunOptions
+	run.Quiet = quiet
+	run.Stderr = os.Stderr
+	return &bake.Engine{Buildx: buildx, Options: run}, nil
+}
+
+func (o *buildOptions) annotateOptions() (annotate.Options, error) {
+	created, err := sourceDate()
+	opts := annotate.Options{Created: created, Single: o.single}
+	switch o.mediaTypes {
+	case "oci":
+	case "docker":
+		opts.Docker = true
+	default:
+		return opts, diag.Invalidf("", `--media-types %q is neither "oci" nor "docker"`, o.mediaTypes)
+	}
+	return opts, err
+}
+
+// sourceDate reads SOURCE_DATE_EPOCH
+// (https://reproducible-builds.org/specs/source-date-epoch/), zero when unset.
+func sourceDate() (time.Time, error) {
+	const name = "SOURCE_DATE_EPOCH"
+	value := os.Getenv(name)
+	if value == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}, diag.Invalidf("set it to seconds since 1970, or unset it", "%s %q is not a number of seconds", name, value)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+func checkSingle(p *plan.Plan, single bool) error {
+	for _, e := range p.Extensions {
+		if single && len(e.Images) > 1 {
+			return diag.Invalidf("choose one with --target", "--single: %s has %d platforms, which need an index", e.Descriptor.Info, len(e.Images))
+		}
+	}
+	return nil
+}
+
+// complete has the shell offer the values of a flag.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // the flag does not exist: a mistake in this file
+	}
+}

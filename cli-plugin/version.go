@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/version"
+)
+
+type versionInfo struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func newVersionCmd(dockerCLI command.Cli) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "version [OPTIONS]",
+		Short: "Show the version",
+		Args:  exactArgs(0, "no arguments"),
+		RunE: func(*cobra.Command, []string) error {
+			v, revision := version.Get()
+			info := versionInfo{Version: v, Revision: revision, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+			if format != "" {
+				return printFormatted(dockerCLI.Out(), format, info)
+			}
+			_, err := fmt.Fprintf(dockerCLI.Out(), "docker extpack %s %s\n", info.Version, info.Revision)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "", formatUsage)
+	return cmd
+}

@@ -1,0 +1,199 @@
+// Package annotate turns what an engine built into a package: it gives every
+// image its canonical config with both labels, joins the images under one index
+// with its annotations, and keeps attestations true to the images they are
+// about. Layers stay as they are.
+//
+// It maps OCI layouts to an OCI layout. It does not judge the result (package
+// verify does) and publishes nothing.
+package annotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// DefaultCreated is the creation time of every package unless the user sets
+// SOURCE_DATE_EPOCH: the earliest that zip files can hold, as pack uses.
+var DefaultCreated = time.Date(1980, time.January, 1, 0, 0, 1, 0, time.UTC)
+
+// Options say what the plan does not.
+type Options struct {
+	// Created is the time in configs and annotations; zero is [DefaultCreated].
+	Created time.Time
+	// Docker asks for Docker's media types instead of OCI's.
+	Docker bool
+	// Single asks for the image manifest itself instead of an index of one.
+	Single bool
+}
+
+// Source is a layout an engine filled, and the images of the plan that should
+// be in it.
+type Source struct {
+	Layout *ocilayout.Layout
+	Images []int
+}
+
+// Package is an annotated package in a layout.
+type Package struct {
+	Layout *ocilayout.Layout
+	// Root is what a tag names: the index, or with Options.Single the image.
+	Root v1.Descriptor
+	// Index lists the images flat, then their attestations.
+	Index v1.Index
+	// Images are in plan order.
+	Images []Image
+}
+
+// Image is an image of a package.
+type Image struct {
+	// Platform is the promised one, or what the builder chose when the plan
+	// left it to the builder.
+	Platform   v1.Platform
+	Descriptor v1.Descriptor
+	DiffID     digest.Digest
+}
+
+// Make writes the package of e into dst, which must be an empty layout.
+func Make(ctx context.Context, dst *ocilayout.Layout, e *plan.Extension, sources []Source, opts Options) (*Package, error) {
+	if opts.Created.IsZero() {
+		opts.Created = DefaultCreated
+	}
+	m := &maker{dst: dst, extension: e, opts: opts, types: ociTypes, built: map[int]*built{}}
+	if opts.Docker {
+		m.types = dockerTypes
+	}
+	for _, s := range sources {
+		if err := m.find(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return m.join(ctx)
+}
+
+type maker struct {
+	dst       *ocilayout.Layout
+	extension *plan.Extension
+	opts      Options
+	types     mediaTypes
+	built     map[int]*built // by index into extension.Images
+}
+
+// built is an image as the engine left it.
+type built struct {
+	src          *ocilayout.Layout
+	descriptor   v1.Descriptor
+	config       v1.Image
+	manifest     v1.Manifest
+	attestations []v1.Descriptor
+}
+
+// find matches the images in a layout with those of the plan by their configs,
+// which say what was built; descriptors may leave the platform out.
+func (m *maker) find(ctx context.Context, s Source) error {
+	root, err := ocilayout.Root(ctx, s.Layout)
+	if err != nil {
+		return fmt.Errorf("reading build result: %w", err)
+	}
+	images, attestations, err := ocilayout.Images(ctx, s.Layout, root)
+	if err != nil {
+		return fmt.Errorf("reading build result: %w", err)
+	}
+	for _, desc := range images {
+		b := &built{src: s.Layout, descriptor: desc}
+		if b.manifest, _, err = ocilayout.ReadManifest(ctx, s.Layout, desc); err != nil {
+			return fmt.Errorf("reading build result: %w", err)
+		}
+		if b.config, _, err = ocilayout.ReadConfig(ctx, s.Layout, b.manifest.Config); err != nil {
+			return fmt.Errorf("reading build result: %w", err)
+		}
+		for _, a := range attestations {
+			if a.Annotations[ocilayout.AnnotationReferenceDigest] == desc.Digest.String() {
+				b.attestations = append(b.attestations, a)
+			}
+		}
+		if err := m.assign(b, s.Images); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *maker) assign(b *built, candidates []int) error {
+	got := b.config.Platform
+	i := slices.IndexFunc(candidates, func(i int) bool {
+		want := m.extension.Images[i].Platform
+		return platform.IsZero(want) || platform.Equal(want, got)
+	})
+	if i < 0 {
+		return fmt.Errorf("joining images of %s: the builder made %s, which was not asked for", m.extension.Descriptor.Info.ID, platform.Format(got))
+	}
+	if m.built[candidates[i]] != nil {
+		return fmt.Errorf("joining images of %s: the builder made %s twice", m.extension.Descriptor.Info.ID, platform.Format(got))
+	}
+	if n := len(b.manifest.Layers); n != 1 || len(b.config.RootFS.DiffIDs) != 1 {
+		return fmt.Errorf("joining images of %s: %s has %d layers, want 1, the only one that readers look at", m.extension.Descriptor.Info.ID, platform.Format(got), n)
+	}
+	m.built[candidates[i]] = b
+	return nil
+}
+
+func (m *maker) join(ctx context.Context) (*Package, error) {
+	pkg := &Package{Layout: m.dst}
+	var attestations []v1.Descriptor
+	for i := range m.extension.Images {
+		b := m.built[i]
+		if b == nil {
+			return nil, fmt.Errorf("joining images of %s: the builder did not make %s", m.extension.Descriptor.Info.ID, m.extension.Images[i])
+		}
+		image, err := m.image(ctx, m.extension.Images[i], b)
+		if err != nil {
+			return nil, fmt.Errorf("annotating %s: %w", m.extension.Images[i], err)
+		}
+		pkg.Images = append(pkg.Images, image)
+		more, err := m.attestations(ctx, b, image.Descriptor)
+		if err != nil {
+			return nil, fmt.Errorf("keeping attestations of %s: %w", m.extension.Images[i], err)
+		}
+		attestations = append(attestations, more...)
+	}
+	for _, image := range pkg.Images {
+		pkg.Index.Manifests = append(pkg.Index.Manifests, image.Descriptor)
+	}
+	pkg.Index.Manifests = append(pkg.Index.Manifests, attestations...)
+	return pkg, m.finish(ctx, pkg)
+}
+
+// finish writes the index and makes it the layout's root.
+func (m *maker) finish(ctx context.Context, pkg *Package) error {
+	annotations, err := m.annotations()
+	if err != nil {
+		return err
+	}
+	if m.opts.Single {
+		if len(pkg.Images) != 1 {
+			return errors.New("a package of several platforms needs an index")
+		}
+		pkg.Root = pkg.Images[0].Descriptor
+		pkg.Root.Platform, pkg.Root.Annotations = nil, nil
+		return m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{pkg.Images[0].Descriptor}, Annotations: annotations})
+	}
+	pkg.Index.Versioned, pkg.Index.MediaType, pkg.Index.Annotations = specs.Versioned{SchemaVersion: 2}, m.types.index, annotations
+	if pkg.Root, err = m.dst.PutJSON(ctx, m.types.index, pkg.Index); err != nil {
+		return fmt.Errorf("writing index: %w", err)
+	}
+	return m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{pkg.Root}})
+}
+
+var _ content.Fetcher = (*ocilayout.Layout)(nil)

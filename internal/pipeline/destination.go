@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// Registry publishes a package under every one of its tags.
+type Registry struct {
+	Client *registry.Client
+	Tags   []registry.Reference
+}
+
+// Put publishes; see [registry.Client.Publish].
+func (d Registry) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
+	published, err := d.Client.Publish(ctx, pkg.Layout, pkg.Root, d.Tags)
+	var refs []string
+	for _, p := range published {
+		refs = append(refs, p.String())
+	}
+	if err != nil {
+		return refs, fmt.Errorf("publishing: %w", err)
+	}
+	return refs, nil
+}
+
+// File writes a package file (.cnb).
+type File string
+
+// Put writes the file. Readers of package files take the first image manifest
+// of index.json and follow no nested index, so the images stand there flat;
+// attestations, which they would take for images, stay out.
+func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
+	index, err := topIndex(ctx, pkg)
+	if err != nil {
+		return nil, err
+	}
+	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
+		return ocilayout.KindOf(d) != ocilayout.KindImage
+	})
+	if err := ocilayout.WriteTarFile(ctx, string(d), pkg.Layout, index); err != nil {
+		return nil, fmt.Errorf("writing package file: %w", err)
+	}
+	return []string{string(d)}, nil
+}
+
+// topIndex gives the index that lists the package's images flat.
+func topIndex(ctx context.Context, pkg *annotate.Package) (v1.Index, error) {
+	if len(pkg.Index.Manifests) > 0 && pkg.Index.SchemaVersion != 0 {
+		index := pkg.Index
+		// index.json is OCI's file, whatever the media types of what it lists.
+		index.MediaType = v1.MediaTypeImageIndex
+		return index, nil
+	}
+	return pkg.Layout.Index(ctx)
+}
+
+// Dir writes an OCI layout directory.
+type Dir string
+
+// Put writes the directory; an OCI layout that is there already is replaced.
+func (d Dir) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
+	index, err := pkg.Layout.Index(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := ocilayout.CopyDir(ctx, string(d), pkg.Layout, index); err != nil {
+		return nil, fmt.Errorf("writing OCI layout: %w", err)
+	}
+	return []string{string(d)}, nil
+}

@@ -1,0 +1,74 @@
+// Package source opens packages wherever they are: a registry reference, a
+// package file (.cnb) or an OCI layout directory. What is done with them is
+// other packages' business.
+package source
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// Source is a package that is open for reading.
+type Source struct {
+	content.ReadOnlyStorage
+	// Name is how the user named it, in full for a reference.
+	Name string
+	// Root is the index or manifest that stands for the package.
+	Root  v1.Descriptor
+	close func() error
+}
+
+// Close releases the package.
+func (s *Source) Close() error { return s.close() }
+
+// Open opens what name says: a file or directory that exists, or else a
+// reference. What looks like a path and is not there is a [*diag.InvalidError].
+func Open(ctx context.Context, client *registry.Client, name string) (*Source, error) {
+	if _, err := os.Stat(name); err == nil {
+		return openLayout(ctx, name)
+	} else if !errors.Is(err, fs.ErrNotExist) && looksLikePath(name) {
+		return nil, diag.Invalidf("", "reading %s: %v", name, err)
+	}
+	if looksLikePath(name) {
+		return nil, diag.Invalidf("name a .cnb file, an OCI layout directory or a registry reference", "%s does not exist", name)
+	}
+	ref, err := registry.ParseReference(name)
+	if err != nil {
+		return nil, err
+	}
+	remote, err := client.Open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{ReadOnlyStorage: remote, Name: ref.String(), Root: remote.Root, close: func() error { return nil }}, nil
+}
+
+func openLayout(ctx context.Context, name string) (*Source, error) {
+	store, err := ocilayout.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	root, err := ocilayout.Root(ctx, store)
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
+	return &Source{ReadOnlyStorage: store, Name: name, Root: root, close: store.Close}, nil
+}
+
+// looksLikePath tells what can be no reference.
+func looksLikePath(name string) bool {
+	return strings.HasSuffix(name, ".cnb") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") ||
+		filepath.IsAbs(name) || strings.HasSuffix(name, "/")
+}
