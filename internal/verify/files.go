@@ -1,0 +1,102 @@
+package verify
+
+import (
+	"archive/tar"
+	"fmt"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// descriptorFile is the part of an extension.toml that readers rely on. Whether
+// the rest follows the specification is the linter's question.
+type descriptorFile struct {
+	API       string `toml:"api"`
+	Extension struct {
+		ID      string `toml:"id"`
+		Version string `toml:"version"`
+	} `toml:"extension"`
+}
+
+// checkDescriptor checks the extension.toml in the layer against the label.
+func (c *checker) checkDescriptor(i *image) {
+	if i.tree == nil {
+		return
+	}
+	const file = "extension.toml"
+	e := i.tree.files[i.dir+"/"+file]
+	switch {
+	case e == nil:
+		c.report(idDescriptorMissing, i, file, "the layer holds no /%s/%s", i.dir, file)
+		return
+	case e.kind != tar.TypeReg:
+		c.report(idDescriptorInvalid, i, file, "%s is %s, not a file", file, kindWords(e.kind))
+		return
+	case e.size > maxDescriptorBytes:
+		c.report(idDescriptorInvalid, i, file, "%s is %d bytes long; the limit is %d", file, e.size, maxDescriptorBytes)
+		return
+	}
+	var d descriptorFile
+	if err := toml.Unmarshal(e.data, &d); err != nil {
+		c.report(idDescriptorInvalid, i, file, "%s is not valid: %v", file, err)
+		return
+	}
+	for _, field := range []struct{ name, got, want string }{
+		{"api", d.API, i.labels.api}, {"id", d.Extension.ID, i.labels.id}, {"version", d.Extension.Version, i.labels.version},
+	} {
+		if field.got != field.want {
+			c.report(idDescriptorMismatch, i, file, "%s has the %s %q, but the label says %q", file, field.name, field.got, field.want)
+		}
+	}
+}
+
+// checkEntryPoints checks that what the lifecycle runs can be run. It does so
+// as a user who owns nothing here, so the bits for others count.
+func (c *checker) checkEntryPoints(i *image) {
+	if i.tree == nil || i.platform.OS == "windows" {
+		return
+	}
+	for _, file := range []string{"bin/detect", "bin/generate"} {
+		name := i.dir + "/" + file
+		listed := i.tree.files[name]
+		e := i.tree.file(name)
+		_, inside := i.tree.resolve(name)
+		switch {
+		case e == nil && listed == nil, !inside:
+			// Both are optional, and links to the outside were reported.
+		case e == nil:
+			c.report(idEntryPoint, i, file, "%s links to %s, which is not in the layer", file, listed.link)
+		case e.kind != tar.TypeReg:
+			c.report(idEntryPoint, i, file, "%s is %s, not a file", file, kindWords(e.kind))
+		case e.mode&bitOthersExec == 0:
+			c.report(idEntryPoint, i, file, "%s has mode %04o, which not everyone may execute", file, e.mode)
+		}
+	}
+}
+
+// checkBinaries checks that executables run where the image does. It knows
+// systems that run ELF; lifecycles run extensions on no other.
+func (c *checker) checkBinaries(i *image) {
+	if i.tree == nil || i.platform.OS == "windows" || i.platform.OS == "darwin" {
+		return
+	}
+	arch := normalize(i.platform).Architecture
+	want, known := arches[arch]
+	this := platform.Format(i.platform)
+	if known {
+		this = fmt.Sprintf("%s (%s)", this, want.words)
+	}
+	for _, e := range i.tree.entries {
+		if e.exe == nil || !i.tree.inside(e.name) {
+			continue
+		}
+		file := i.tree.rel(e.name)
+		switch {
+		case e.exe.format != formatELF:
+			c.report(idBinaryPlatform, i, file, "%s is a %s executable, but this image is %s", file, e.exe.format, this)
+		case known && e.exe.machine != want.machine:
+			c.report(idBinaryPlatform, i, file, "%s is built for %s, but this image is %s", file, e.exe.machine, this)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Labels that make an image an extension package. There is no written
+// specification; the shapes are those pack 0.40 writes and reads (pkg/dist).
+const (
+	labelMetadata = "io.buildpacks.buildpackage.metadata"
+	labelLayers   = "io.buildpacks.extension.layers"
+)
+
+// Buildpack API versions, MAJOR 0, that current lifecycles run extensions of.
+const (
+	minAPI = 7
+	maxAPI = 12
+)
+
+var apiPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+
+// labels is what both labels say, the layers label first where they differ.
+type labels struct {
+	id, version, api string
+	diffID           digest.Digest
+}
+
+func (l *labels) String() string { return l.id + "@" + l.version }
+
+type metadataLabel struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
+}
+
+type layersLabel map[string]map[string]struct {
+	API         string        `json:"api"`
+	LayerDiffID digest.Digest `json:"layerDiffID"`
+}
+
+// checkLabels checks the labels of every image and that they name one
+// extension.
+func (c *checker) checkLabels(p *pkg) {
+	want, source := "", ""
+	if promise := c.opts.Promise; promise != nil {
+		want, source = promise.ID+"@"+promise.Version, "the promised package is"
+	}
+	for _, i := range p.images {
+		if i.config == nil {
+			continue
+		}
+		metadata := c.readMetadata(i)
+		i.labels = c.readLayers(i)
+		if i.labels == nil {
+			continue
+		}
+		c.checkAPI(i)
+		got := i.labels.String()
+		switch {
+		case metadata != nil && metadata.ID+"@"+metadata.Version != got:
+			c.report(idLabelMismatch, i, labelLayers, "the label %s names %s, but %s names %s@%s", labelLayers, got, labelMetadata, metadata.ID, metadata.Version)
+		case want == "":
+			want, source = got, "the image for "+i.name+" has"
+		case got != want:
+			c.report(idLabelMismatch, i, labelLayers, "the labels name %s, but %s %s", got, source, want)
+		}
+	}
+}
+
+func (c *checker) readMetadata(i *image) *metadataLabel {
+	var label metadataLabel
+	if !c.readLabel(i, labelMetadata, &label) {
+		return nil
+	}
+	if label.ID == "" || label.Version == "" {
+		c.report(idLabelInvalid, i, labelMetadata, "the label %s has no id or no version", labelMetadata)
+		return nil
+	}
+	return &label
+}
+
+func (c *checker) readLayers(i *image) *labels {
+	var label layersLabel
+	if !c.readLabel(i, labelLayers, &label) {
+		return nil
+	}
+	versions := 0
+	for _, v := range label {
+		versions += len(v)
+	}
+	if len(label) != 1 || versions != 1 {
+		ids := strings.Join(slices.Sorted(maps.Keys(label)), ", ")
+		c.report(idLabelSingle, i, labelLayers, "the label %s names %d extensions (%s) in %d versions; readers take one in one version only", labelLayers, len(label), ids, versions)
+		return nil
+	}
+	for id, versions := range label {
+		for version, layer := range versions {
+			if err := checkPathParts(id, version); err != nil {
+				c.report(idLabelInvalid, i, labelLayers, "the label %s is not usable: %v", labelLayers, err)
+				return nil
+			}
+			if err := layer.LayerDiffID.Validate(); err != nil {
+				c.report(idLabelInvalid, i, labelLayers, "the label %s has the layerDiffID %q, which is no digest", labelLayers, layer.LayerDiffID)
+				return nil
+			}
+			i.dir = path.Join("cnb/extensions", escapeID(id), version)
+			return &labels{id: id, version: version, api: layer.API, diffID: layer.LayerDiffID}
+		}
+	}
+	return nil
+}
+
+// readLabel decodes a label that must be there.
+func (c *checker) readLabel(i *image, name string, into any) bool {
+	value, ok := i.config.Config.Labels[name]
+	if !ok {
+		c.report(idLabelMissing, i, name, "the image has no label %s", name)
+		return false
+	}
+	if err := json.Unmarshal([]byte(value), into); err != nil {
+		c.report(idLabelInvalid, i, name, "the label %s is not valid JSON of its form: %v", name, err)
+		return false
+	}
+	return true
+}
+
+func escapeID(id string) string { return strings.ReplaceAll(id, "/", "_") }
+
+// checkPathParts checks that id and version name one directory each: they come
+// from the package, and files are looked up by them.
+func checkPathParts(id, version string) error {
+	for _, part := range []struct{ what, name string }{{"id", escapeID(id)}, {"version", version}} {
+		if part.name == "" || part.name == "." || part.name == ".." || strings.ContainsAny(part.name, "/\\\x00") {
+			return fmt.Errorf("the %s %q cannot be the name of a directory", part.what, part.name)
+		}
+	}
+	return nil
+}
+
+func (c *checker) checkAPI(i *image) {
+	m := apiPattern.FindStringSubmatch(i.labels.api)
+	if m == nil {
+		c.report(idAPIInvalid, i, labelLayers, "the label %s has the api %q, which is not MAJOR.MINOR", labelLayers, i.labels.api)
+		return
+	}
+	minor, err := strconv.Atoi(m[2])
+	if m[1] != "0" || err != nil || minor < minAPI || minor > maxAPI {
+		c.report(idAPIUnsupported, i, labelLayers, "api %s is not one that lifecycles support, 0.%d to 0.%d", i.labels.api, minAPI, maxAPI)
+	}
+}
+
+// checkDiffIDs checks that readers find the extension's layer: they look for
+// its diffID in the config and take the layer of the same place.
+func (c *checker) checkDiffIDs(p *pkg) {
+	for _, i := range p.images {
+		if i.config == nil {
+			continue
+		}
+		diffIDs, layers := i.config.RootFS.DiffIDs, i.manifest.Layers
+		if len(diffIDs) != len(layers) {
+			c.report(idLayerCount, i, i.manifest.Config.Digest.String(), "the image has %d layers, but its config has %d diffIDs", len(layers), len(diffIDs))
+			continue
+		}
+		if i.labels == nil {
+			continue
+		}
+		if i.layer = slices.Index(diffIDs, i.labels.diffID); i.layer < 0 {
+			c.report(idDiffIDUnlisted, i, i.labels.diffID.String(), "the layerDiffID %s is not one of the image's layers", i.labels.diffID)
+		}
+	}
+}

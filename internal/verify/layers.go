@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"io"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// scanJobs bounds how many layers are read at once: decompressing keeps a
+// processor busy each, and a registry does not like more.
+const scanJobs = 4
+
+// layerKey is a layer as one descriptor describes it; two that differ in size
+// or media type only cannot both be right.
+type layerKey struct {
+	digest, mediaType string
+	size              int64
+}
+
+func keyOfLayer(desc v1.Descriptor) layerKey {
+	return layerKey{desc.Digest.String(), desc.MediaType, desc.Size}
+}
+
+// scanLayers reads every layer of every image once, shared ones too.
+func (c *checker) scanLayers(p *pkg) error {
+	type job struct {
+		desc   v1.Descriptor
+		wanted map[string]bool
+		scan   *scan
+	}
+	jobs := map[layerKey]*job{}
+	for _, i := range p.images {
+		if i.manifest == nil {
+			continue
+		}
+		for n, desc := range i.manifest.Layers {
+			if !ocilayout.IsLayer(desc.MediaType) {
+				continue // was reported
+			}
+			j := jobs[keyOfLayer(desc)]
+			if j == nil {
+				j = &job{desc: desc, wanted: map[string]bool{}}
+				jobs[keyOfLayer(desc)] = j
+			}
+			if n == i.layer {
+				j.wanted[i.dir+"/extension.toml"] = true
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(c.ctx)
+	group.SetLimit(scanJobs)
+	for _, j := range jobs {
+		group.Go(func() (err error) {
+			j.scan, err = scanLayer(ctx, c.src, j.desc, j.wanted)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, i := range p.images {
+		if i.manifest == nil {
+			continue
+		}
+		for n, desc := range i.manifest.Layers {
+			var s *scan
+			if j := jobs[keyOfLayer(desc)]; j != nil {
+				s = j.scan
+			}
+			i.scans = append(i.scans, s)
+			if n == i.layer && s != nil && s.problem == "" {
+				i.tree = newTree(s.entries, i.dir)
+			}
+		}
+	}
+	return nil
+}
+
+// checkLayers reports layers that could not be read and layers that expand to
+// something else than the config says.
+func (c *checker) checkLayers(i *image) {
+	for n, s := range i.scans {
+		subject := i.manifest.Layers[n].Digest.String()
+		switch {
+		case s == nil:
+		case s.problem != "":
+			c.report(s.problem, i, subject, "%s", s.message)
+		case i.config != nil && len(i.config.RootFS.DiffIDs) == len(i.scans) && i.config.RootFS.DiffIDs[n] != s.diffID:
+			c.report(idDiffIDMismatch, i, subject, "layer %s expands to %s, but its diffID is %s", subject, s.diffID, i.config.RootFS.DiffIDs[n])
+		}
+	}
+}
+
+// drain reads a blob to its end, for its size and digest.
+func (c *checker) drain(desc v1.Descriptor) error {
+	rc, err := ocilayout.FetchVerified(c.ctx, c.src, desc)
+	if err == nil {
+		_, err = io.Copy(io.Discard, rc)
+		rc.Close()
+	}
+	if err != nil {
+		return c.unusable(err, nil, desc)
+	}
+	return nil
+}

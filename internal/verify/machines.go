@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+)
+
+// machine is what an ELF header says about the processor a file is for: the
+// machine alone does not do, ppc64 and ppc64le share it, as do the mipses.
+type machine struct {
+	machine elf.Machine
+	class   elf.Class
+	data    elf.Data
+}
+
+// arches maps GOARCH names, which OCI's architectures are (image-spec
+// config.md, "architecture"), to ELF, and to the name that other tools use.
+var arches = map[string]struct {
+	machine
+	words string
+}{
+	"386":      {machine{elf.EM_386, elf.ELFCLASS32, elf.ELFDATA2LSB}, "x86"},
+	"amd64":    {machine{elf.EM_X86_64, elf.ELFCLASS64, elf.ELFDATA2LSB}, "x86-64"},
+	"arm":      {machine{elf.EM_ARM, elf.ELFCLASS32, elf.ELFDATA2LSB}, "32-bit ARM"},
+	"arm64":    {machine{elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2LSB}, "AArch64"},
+	"loong64":  {machine{elf.EM_LOONGARCH, elf.ELFCLASS64, elf.ELFDATA2LSB}, "LoongArch"},
+	"mips":     {machine{elf.EM_MIPS, elf.ELFCLASS32, elf.ELFDATA2MSB}, "32-bit big-endian MIPS"},
+	"mipsle":   {machine{elf.EM_MIPS, elf.ELFCLASS32, elf.ELFDATA2LSB}, "32-bit little-endian MIPS"},
+	"mips64":   {machine{elf.EM_MIPS, elf.ELFCLASS64, elf.ELFDATA2MSB}, "64-bit big-endian MIPS"},
+	"mips64le": {machine{elf.EM_MIPS, elf.ELFCLASS64, elf.ELFDATA2LSB}, "64-bit little-endian MIPS"},
+	"ppc64":    {machine{elf.EM_PPC64, elf.ELFCLASS64, elf.ELFDATA2MSB}, "big-endian POWER"},
+	"ppc64le":  {machine{elf.EM_PPC64, elf.ELFCLASS64, elf.ELFDATA2LSB}, "little-endian POWER"},
+	"riscv64":  {machine{elf.EM_RISCV, elf.ELFCLASS64, elf.ELFDATA2LSB}, "64-bit RISC-V"},
+	"s390x":    {machine{elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB}, "IBM Z"},
+}
+
+// String gives "amd64 (x86-64)", or the ELF constants of what has no name here.
+func (m machine) String() string {
+	for arch, known := range arches {
+		if known.machine == m {
+			return fmt.Sprintf("%s (%s)", arch, known.words)
+		}
+	}
+	bits, order := "32-bit", "little-endian"
+	if m.class == elf.ELFCLASS64 {
+		bits = "64-bit"
+	}
+	if m.data == elf.ELFDATA2MSB {
+		order = "big-endian"
+	}
+	return fmt.Sprintf("%s (%s %s)", m.machine, bits, order)
+}
+
+// format is the kind of an executable file.
+type format string
+
+const (
+	formatELF   format = "ELF"
+	formatMachO format = "Mach-O (macOS)"
+	formatPE    format = "PE (Windows)"
+)
+
+// executable is what the head of a file says when it is an executable or a
+// shared object.
+type executable struct {
+	format format
+	// machine is set for ELF only.
+	machine machine
+}
+
+// headBytes is how much of a file is looked at: a PE header lies where the DOS
+// stub before it ends, which is soon.
+const headBytes = 4096
+
+// readExecutable tells from the head of a file what executable it is, or gives
+// nil. Relocatable objects, core dumps and eBPF programs are data here, and so
+// are Windows DLLs: .NET keeps portable code in them on every system.
+func readExecutable(head []byte) *executable {
+	switch {
+	case len(head) < 20:
+		return nil
+	case string(head[:4]) == elf.ELFMAG:
+		return readELF(head)
+	case isMachO(head):
+		return &executable{format: formatMachO}
+	case isPE(head):
+		return &executable{format: formatPE}
+	}
+	return nil
+}
+
+// readELF reads what all classes have in common: e_ident, e_type and e_machine
+// (System V ABI, "ELF Header").
+func readELF(head []byte) *executable {
+	m := machine{class: elf.Class(head[elf.EI_CLASS]), data: elf.Data(head[elf.EI_DATA])}
+	var order binary.ByteOrder = binary.LittleEndian
+	if m.data == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	m.machine = elf.Machine(order.Uint16(head[18:]))
+	switch elf.Type(order.Uint16(head[16:])) {
+	case elf.ET_EXEC, elf.ET_DYN:
+		return &executable{format: formatELF, machine: m}
+	}
+	return nil
+}
+
+// isMachO knows thin and universal files. Java classes begin like universal
+// files, but where those have their few architectures, classes have a version,
+// 45 or more.
+func isMachO(head []byte) bool {
+	switch binary.BigEndian.Uint32(head) {
+	case 0xfeedface, 0xfeedfacf, 0xcefaedfe, 0xcffaedfe:
+		return true
+	case 0xcafebabe, 0xcafebabf:
+		return binary.BigEndian.Uint32(head[4:]) < 45
+	}
+	return false
+}
+
+// isPE follows the offset at 0x3c to the PE signature (Microsoft, "PE Format")
+// and leaves DLLs out.
+func isPE(head []byte) bool {
+	const offsetAt, characteristicsAt, fileDLL = 0x3c, 22, 0x2000
+	if string(head[:2]) != "MZ" || len(head) < offsetAt+4 {
+		return false
+	}
+	at := int64(binary.LittleEndian.Uint32(head[offsetAt:]))
+	if at+characteristicsAt+2 > int64(len(head)) || string(head[at:at+4]) != "PE\x00\x00" {
+		return false
+	}
+	return binary.LittleEndian.Uint16(head[at+characteristicsAt:])&fileDLL == 0
+}

@@ -1,0 +1,190 @@
+package verify
+
+import (
+	"encoding/json"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// Annotations that tell images of one platform apart by their distro.
+const (
+	annotationDistroName    = "io.buildpacks.base.distro.name"
+	annotationDistroVersion = "io.buildpacks.base.distro.version"
+)
+
+// pkg is a package as far as it could be read.
+type pkg struct {
+	images       []*image
+	attestations []v1.Descriptor
+}
+
+// image is one image of a package. Later stages fill in the later fields; what
+// could not be read is nil and was reported.
+type image struct {
+	desc v1.Descriptor
+	// name is the platform as findings show it.
+	name string
+	// platform is the descriptor's, else the config's.
+	platform v1.Platform
+	// listed is whether an index lists the image.
+	listed   bool
+	manifest *v1.Manifest
+	config   *v1.Image
+
+	labels *labels
+	// dir is the extension's directory in the layer, without a leading "/";
+	// layer is the layer's place in the manifest, -1 when it has none.
+	dir   string
+	layer int
+
+	// scans are the layers in manifest order, tree the files of the extension's.
+	scans []*scan
+	tree  *tree
+}
+
+// load reads everything but layers, and reports what it cannot read.
+func (c *checker) load(root v1.Descriptor) (*pkg, error) {
+	p := &pkg{}
+	err := ocilayout.Walk(c.ctx, c.src, root, func(n ocilayout.Node, err error) error {
+		switch {
+		case err != nil:
+			return c.unusable(err, nil, n.Descriptor)
+		case n.Kind == ocilayout.KindIndex:
+			c.checkDocumentType(nil, n.Descriptor, n.Raw)
+			return nil
+		case n.Kind == ocilayout.KindImage:
+			i, err := c.loadImage(n.Descriptor)
+			if err != nil {
+				return err
+			}
+			i.listed = len(n.Parents) > 0
+			p.images = append(p.images, i)
+			return nil
+		case n.Kind == ocilayout.KindAttestation:
+			p.attestations = append(p.attestations, n.Descriptor)
+			return c.loadAttestation(n.Descriptor)
+		case !ocilayout.IsManifest(n.Descriptor.MediaType):
+			c.report(idMediaType, nil, n.Descriptor.Digest.String(), "the media type %q is neither an image's nor an index's", n.Descriptor.MediaType)
+		}
+		return nil
+	})
+	return p, err
+}
+
+func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
+	i := &image{desc: desc, layer: -1}
+	i.setPlatform(desc.Platform)
+	manifest, raw, err := ocilayout.ReadManifest(c.ctx, c.src, desc)
+	if err != nil {
+		return i, c.unusable(err, i, desc)
+	}
+	i.manifest = &manifest
+	config, _, err := ocilayout.ReadConfig(c.ctx, c.src, manifest.Config)
+	if err == nil {
+		i.config = &config
+		if desc.Platform == nil {
+			i.setPlatform(&config.Platform)
+		}
+	}
+	c.checkDocumentType(i, desc, raw)
+	if t := manifest.Config.MediaType; !ocilayout.IsConfig(t) {
+		c.report(idMediaType, i, manifest.Config.Digest.String(), "the config has the media type %q, which is not an image config's", t)
+	}
+	for _, layer := range manifest.Layers {
+		if !ocilayout.IsLayer(layer.MediaType) {
+			c.report(idMediaType, i, layer.Digest.String(), "a layer has the media type %q, which readers do not take", layer.MediaType)
+		}
+	}
+	if err != nil {
+		return i, c.unusable(err, i, manifest.Config)
+	}
+	return i, nil
+}
+
+func (i *image) setPlatform(p *v1.Platform) {
+	if p == nil {
+		return
+	}
+	i.platform = *p
+	i.name = imageName(*p, i.desc.Annotations[annotationDistroName], i.desc.Annotations[annotationDistroVersion])
+}
+
+// imageName gives "linux/arm/v7", with ":ubuntu@24.04" when the image is for
+// one distro, as targets are written on the command line.
+func imageName(p v1.Platform, distro, version string) string {
+	name := platform.Format(p)
+	switch {
+	case distro != "" && version != "":
+		return name + ":" + distro + "@" + version
+	case distro != "":
+		return name + ":" + distro
+	case p.OSVersion != "":
+		return name + " (os.version " + p.OSVersion + ")"
+	}
+	return name
+}
+
+// loadAttestation reads an attestation's documents, and its statements unless
+// layers are to be left unread.
+func (c *checker) loadAttestation(desc v1.Descriptor) error {
+	manifest, _, err := ocilayout.ReadManifest(c.ctx, c.src, desc)
+	if err != nil {
+		return c.unusable(err, nil, desc)
+	}
+	if c.opts.NoLayers {
+		return nil
+	}
+	for _, blob := range append([]v1.Descriptor{manifest.Config}, manifest.Layers...) {
+		if err := c.drain(blob); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkDocumentType compares the media type in a document with the one its
+// descriptor gives it: readers that trust one or the other would differ.
+func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
+	var doc struct {
+		MediaType string `json:"mediaType"`
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil || doc.MediaType == "" || doc.MediaType == desc.MediaType {
+		return // that it parses is known from reading it
+	}
+	c.report(idMediaType, i, desc.Digest.String(), "the document says it is %q, its descriptor says %q", doc.MediaType, desc.MediaType)
+}
+
+// unusable reports err when the content is at fault, and gives it back when it
+// is anything else.
+func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
+	if !diag.IsInvalid(err) {
+		return err
+	}
+	c.report(idContent, i, desc.Digest.String(), "%s", err)
+	return nil
+}
+
+// checkPresence checks that there is an image at all. A root that cannot be
+// read was reported.
+func (c *checker) checkPresence(p *pkg) {
+	if len(p.images) == 0 && len(c.findings) == 0 {
+		c.report(idNoImage, nil, "", "the package holds no image")
+	}
+}
+
+// checkAttestations checks that what attestations are about is there.
+func (c *checker) checkAttestations(p *pkg) {
+	images := map[string]bool{}
+	for _, i := range p.images {
+		images[i.desc.Digest.String()] = true
+	}
+	for _, desc := range p.attestations {
+		if about := desc.Annotations[ocilayout.AnnotationReferenceDigest]; !images[about] {
+			c.report(idAttestationReference, nil, desc.Digest.String(), "the attestation is about %q, which is no image of this package", about)
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package verify
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+const (
+	testID      = "samples/curl"
+	testVersion = "0.0.1"
+	testDir     = "cnb/extensions/samples_curl/0.0.1/"
+	testTOML    = "api = \"0.10\"\n[extension]\nid = \"samples/curl\"\nversion = \"0.0.1\"\n"
+)
+
+var (
+	amd64 = v1.Platform{OS: "linux", Architecture: "amd64"}
+	arm64 = v1.Platform{OS: "linux", Architecture: "arm64"}
+)
+
+// file is one entry of a test layer; a zero Typeflag is a regular file.
+type file struct {
+	tar.Header
+	content string
+}
+
+func reg(name, content string, mode int64) file {
+	return file{tar.Header{Name: name, Mode: mode}, content}
+}
+
+// testPackage is a package under construction. It begins valid; the hooks
+// break it, each at its stage, n being the image's place.
+type testPackage struct {
+	platforms []v1.Platform
+	files     func(n int, files []file) []file
+	layer     func(n int, raw []byte) []byte
+	config    func(n int, config *v1.Image)
+	metadata  func(n int, label map[string]any)
+	layers    func(n int, label, version map[string]any)
+	labels    func(n int, labels map[string]string)
+	manifest  func(n int, manifest *v1.Manifest)
+	index     func(index *v1.Index)
+	promise   *Promise
+	opts      Options
+	// after changes the layout on disk.
+	after func(t *testing.T, dir string, index v1.Index)
+}
+
+func validPackage() *testPackage {
+	return &testPackage{
+		platforms: []v1.Platform{amd64, arm64},
+		promise: &Promise{ID: testID, Version: testVersion, Images: []PromisedImage{
+			{Platform: amd64}, {Platform: arm64},
+		}},
+	}
+}
+
+// build writes the package and gives its layout and its index's descriptor.
+func (p *testPackage) build(t *testing.T) (*ocilayout.Layout, v1.Descriptor) {
+	t.Helper()
+	l, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	index := v1.Index{MediaType: v1.MediaTypeImageIndex}
+	index.SchemaVersion = 2
+	for n, platform := range p.platforms {
+		index.Manifests = append(index.Manifests, p.buildImage(t, l, n, platform))
+	}
+	if p.index != nil {
+		p.index(&index)
+	}
+	root := putJSON(t, l, v1.MediaTypeImageIndex, index)
+	if p.after != nil {
+		p.after(t, l.Dir(), index)
+	}
+	return l, root
+}
+
+func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platform v1.Platform) v1.Descriptor {
+	t.Helper()
+	files := []file{
+		{Header: tar.Header{Name: "cnb/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: "cnb/extensions/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: "cnb/extensions/samples_curl/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: testDir, Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: testDir + "bin/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		{Header: tar.Header{Name: testDir + "bin/detect", Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: "generate"}},
+		reg(testDir+"bin/generate", elfHeader(platform.Architecture), 0o755),
+		reg(testDir+"extension.toml", testTOML, 0o644),
+	}
+	if p.files != nil {
+		files = p.files(n, files)
+	}
+	raw := tarOf(t, files)
+	diffID := digest.FromBytes(raw)
+	if p.layer != nil {
+		raw = p.layer(n, raw)
+	}
+	config := v1.Image{Platform: platform, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}}}
+	version := map[string]any{"api": "0.10", "layerDiffID": diffID}
+	layers := map[string]any{testID: map[string]any{testVersion: version}}
+	metadata := map[string]any{"id": testID, "version": testVersion, "stacks": nil}
+	if p.metadata != nil {
+		p.metadata(n, metadata)
+	}
+	if p.layers != nil {
+		p.layers(n, layers, version)
+	}
+	config.Config.Labels = map[string]string{labelMetadata: marshal(t, metadata), labelLayers: marshal(t, layers)}
+	if p.labels != nil {
+		p.labels(n, config.Config.Labels)
+	}
+	if p.config != nil {
+		p.config(n, &config)
+	}
+	manifest := v1.Manifest{
+		MediaType: v1.MediaTypeImageManifest,
+		Config:    putJSON(t, l, v1.MediaTypeImageConfig, config),
+		Layers:    []v1.Descriptor{put(t, l, v1.MediaTypeImageLayerGzip, gzipped(raw))},
+	}
+	manifest.SchemaVersion = 2
+	if p.manifest != nil {
+		p.manifest(n, &manifest)
+	}
+	desc := putJSON(t, l, v1.MediaTypeImageManifest, manifest)
+	desc.Platform = &platform
+	return desc
+}
+
+func marshal(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func put(t *testing.T, l *ocilayout.Layout, mediaType string, data []byte) v1.Descriptor {
+	t.Helper()
+	desc, err := l.PutBytes(t.Context(), mediaType, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desc
+}
+
+func putJSON(t *testing.T, l *ocilayout.Layout, mediaType string, v any) v1.Descriptor {
+	t.Helper()
+	return put(t, l, mediaType, []byte(marshal(t, v)))
+}
+
+func tarOf(t *testing.T, files []file) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	tw := tar.NewWriter(&buf)
+	for _, f := range files {
+		if f.Typeflag == 0 {
+			f.Typeflag, f.Size = tar.TypeReg, int64(len(f.content))
+		}
+		if err := tw.WriteHeader(&f.Header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(tw, f.content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func gzipped(data []byte) []byte {
+	var buf bytes.Buffer
+	zw := gzip.NewWriter(&buf)
+	zw.Write(data)
+	zw.Close()
+	return buf.Bytes()
+}
+
+// elfHeader gives the head of an executable for a little-endian 64-bit machine.
+func elfHeader(arch string) string {
+	m := arches[arch]
+	head := make([]byte, 64)
+	copy(head, "\x7fELF")
+	head[4], head[5], head[6] = byte(m.class), byte(m.data), 1
+	head[16], head[18] = 2, byte(m.machine.machine)
+	return string(head)
+}
+
+// compiled builds a tiny program for linux on arch, once per test run.
+func compiled(t *testing.T, arch string) string {
+	t.Helper()
+	once, _ := programs.LoadOrStore(arch, sync.OnceValues(func() (string, error) { return compile(arch) }))
+	program, err := once.(func() (string, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+var programs sync.Map
+
+func compile(arch string) (string, error) {
+	dir, err := os.MkdirTemp("", "verify")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	src, out := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	if err := os.WriteFile(src, []byte("package main\n\nfunc main() { println(\"hello\") }\n"), 0o644); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", out, src)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "GOFLAGS=-trimpath", "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building for %s: %w\n%s", arch, err, output)
+	}
+	data, err := os.ReadFile(out)
+	return string(data), err
+}
+
+// check runs the checks on p.
+func (p *testPackage) check(t *testing.T) []Finding {
+	t.Helper()
+	l, root := p.build(t)
+	opts := p.opts
+	opts.Promise = p.promise
+	findings, err := Check(t.Context(), l, root, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return findings
+}
+
+func lines(findings []Finding) string {
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintf(&b, "%s %s %s\n", f.Severity, f.Subject, f)
+	}
+	return b.String()
+}

@@ -1,0 +1,133 @@
+package verify
+
+import (
+	"archive/tar"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Bits of a tar entry's mode (POSIX pax, "c_mode").
+const (
+	bitsSetID      = 0o6000
+	bitOthersWrite = 0o002
+	bitOthersExec  = 0o001
+)
+
+// checkPaths checks names, types and modes in the extension's layer.
+func (c *checker) checkPaths(i *image) {
+	if i.tree == nil {
+		return
+	}
+	absolute := 0
+	seen := make(map[string]byte, len(i.tree.entries))
+	for _, e := range i.tree.entries {
+		if slices.Contains(strings.Split(e.raw, "/"), "..") {
+			c.report(idPathUnsafe, i, e.raw, "the layer holds the path %q", e.raw)
+			continue
+		}
+		if strings.HasPrefix(e.raw, "/") {
+			absolute++
+		}
+		subject := i.tree.rel(e.name)
+		// Directories may be repeated: unpacking them again changes no file.
+		if kind, ok := seen[e.name]; ok && (kind != tar.TypeDir || e.kind != tar.TypeDir) {
+			c.report(idPathDuplicate, i, subject, "%s is in the layer twice", subject)
+		}
+		seen[e.name] = e.kind
+		if !c.checkPlace(i, e) {
+			continue
+		}
+		c.checkMode(i, e, subject)
+	}
+	if absolute > 0 {
+		c.report(idPathAbsolute, i, "", "%d paths in the layer are absolute", absolute)
+	}
+}
+
+// checkPlace checks that an entry is of a usable type where it is, and reports
+// whether there is more to say about it.
+func (c *checker) checkPlace(i *image, e *entry) bool {
+	switch subject := i.tree.rel(e.name); {
+	case !i.tree.inside(e.name) && !i.tree.above(e.name):
+		c.report(idPathOutside, i, e.name, "the layer holds %s, which is outside %s", e.name, i.tree.dir)
+		return false
+	case !slices.Contains([]byte{tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeLink}, e.kind):
+		c.report(idFileType, i, subject, "%s is %s", subject, kindWords(e.kind))
+		return false
+	case e.kind != tar.TypeDir && (e.name == i.tree.dir || i.tree.above(e.name)):
+		c.report(idFileType, i, e.name, "%q leads to the extension, but is %s, not a directory", e.name, kindWords(e.kind))
+		return false
+	}
+	return true
+}
+
+func (c *checker) checkMode(i *image, e *entry, subject string) {
+	if e.kind == tar.TypeSymlink {
+		return // has no mode of its own
+	}
+	if e.mode&bitsSetID != 0 {
+		c.report(idFileSetID, i, subject, "%s has mode %04o, which is setuid or setgid", subject, e.mode)
+	}
+	if e.capabilities {
+		c.report(idFileSetID, i, subject, "%s has file capabilities", subject)
+	}
+	if e.mode&bitOthersWrite != 0 {
+		c.report(idFileWritable, i, subject, "%s has mode %04o: everyone may write to it", subject, e.mode)
+	}
+}
+
+// kindWords names a tar entry's type with its article.
+func kindWords(kind byte) string {
+	switch kind {
+	case tar.TypeReg:
+		return "a file"
+	case tar.TypeDir:
+		return "a directory"
+	case tar.TypeSymlink:
+		return "a symlink"
+	case tar.TypeLink:
+		return "a hard link"
+	case tar.TypeChar, tar.TypeBlock:
+		return "a device node"
+	case tar.TypeFifo:
+		return "a FIFO"
+	}
+	return "of an unusual type"
+}
+
+// linkName gives the clean name that a hard link names.
+func linkName(e *entry) string { return strings.TrimPrefix(path.Clean("/"+e.link), "/") }
+
+// checkLinks checks where links lead. Readers copy the extension's directory
+// into other images, where what lies outside it is something else or missing.
+func (c *checker) checkLinks(i *image) {
+	if i.tree == nil {
+		return
+	}
+	for _, e := range i.tree.entries {
+		if !i.tree.inside(e.name) {
+			continue // was reported
+		}
+		subject := i.tree.rel(e.name)
+		switch e.kind {
+		case tar.TypeSymlink:
+			if _, inside := i.tree.resolve(e.name); !inside {
+				c.report(idLinkOutside, i, subject, "%s links to %s, which is outside the extension", subject, e.link)
+			}
+		case tar.TypeLink:
+			target := linkName(e)
+			switch {
+			case slices.Contains(strings.Split(e.link, "/"), "..") || !i.tree.inside(target):
+				c.report(idLinkOutside, i, subject, "%s is a hard link to %s, which is outside the extension", subject, e.link)
+			case i.tree.files[target] == nil:
+				c.report(idLinkOutside, i, subject, "%s is a hard link to %s, which is not in the layer", subject, e.link)
+			}
+		default:
+			// A file under a symlinked directory lands where that leads.
+			if _, inside := i.tree.resolve(e.name); !inside {
+				c.report(idLinkOutside, i, subject, "%s is below a symlink that leads outside the extension", subject)
+			}
+		}
+	}
+}
