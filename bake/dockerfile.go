@@ -22,6 +22,7 @@ type dockerfile struct {
 	strings.Builder
 	args  map[string]string
 	names map[string]string // path → name of its arg
+	files int               // how many args are called FILE_n
 }
 
 func newDockerfile(t Target) *dockerfile {
@@ -120,7 +121,8 @@ func (d *dockerfile) path(p, hint string, used *[]string) string {
 	if !ok {
 		name = hint
 		if hint == "FILE" {
-			name = fmt.Sprintf("FILE_%d", len(d.names))
+			d.files++
+			name = fmt.Sprintf("FILE_%d", d.files)
 		}
 		d.names[p], d.args[name] = name, p
 	}

@@ -98,7 +98,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
-	if err := bake.CheckSet(o.set); err != nil {
+	if err := bake.CheckSet(o.Set); err != nil {
 		return nil, err
 	}
 	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)
