@@ -1,0 +1,163 @@
+// Package e2e_test runs docker-extpack the way people do, against the real
+// buildx, a real BuildKit daemon and a real registry, and looks at what it
+// leaves with other means than its own: plain HTTP, archive/tar, buildx.
+//
+// Nothing here is skipped: a machine without the means fails.
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/extpack/extpack/tests/sandbox"
+)
+
+// world is what all tests share: one sandbox and one plugin binary.
+var world struct {
+	*sandbox.Sandbox
+	plugin string
+	root   string // of the repository
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "extpack-e2e-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	if world.root, err = filepath.Abs("../.."); err != nil {
+		return fail(err)
+	}
+	world.plugin = filepath.Join(dir, "docker-extpack")
+	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin")
+	build.Dir = world.root
+	if out, err := build.CombinedOutput(); err != nil {
+		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	}
+	if world.Sandbox, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
+		return fail(err)
+	}
+	code := m.Run()
+	if err := world.Stop(); err != nil {
+		return fail(err)
+	}
+	return code
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "e2e:", err)
+	return 1
+}
+
+// result is how a command ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// command prepares the plugin to run in dir.
+func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	return in(exec.CommandContext(ctx, world.plugin, args...), dir)
+}
+
+func in(cmd *exec.Cmd, dir string) *exec.Cmd {
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), world.Env()...)
+	return cmd
+}
+
+func runCommand(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%v: %v", cmd.Args, err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// extpack runs the plugin in dir and gives how it ended, whatever that is.
+func extpack(t *testing.T, dir string, args ...string) result {
+	t.Helper()
+	return runCommand(t, command(t.Context(), dir, args...))
+}
+
+// mustExtpack runs the plugin, which must succeed, and gives its stdout.
+func mustExtpack(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	r := extpack(t, dir, args...)
+	if r.code != 0 {
+		t.Fatalf("docker-extpack %s: exit code %d\n%s", strings.Join(args, " "), r.code, r.stderr)
+	}
+	return r.stdout
+}
+
+// buildx runs the sandbox's buildx, which must succeed.
+func buildx(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	r := runCommand(t, in(exec.CommandContext(t.Context(), world.BuildxPath(), args...), dir))
+	if r.code != 0 {
+		t.Fatalf("buildx %s: exit code %d\n%s", strings.Join(args, " "), r.code, r.stderr)
+	}
+	return r.stdout
+}
+
+// example gives the path of an example of the repository.
+func example(name string) string { return filepath.Join(world.root, "examples", name) }
+
+// tag gives a reference in the sandbox registry, in a repository of the test.
+func tag(t *testing.T, tag string) string {
+	t.Helper()
+	repository := strings.ToLower(strings.NewReplacer("/", "-", "#", "-").Replace(t.Name()))
+	return world.Registry() + "/" + repository + ":" + tag
+}
+
+// extensionDir makes an extension directory out of a map from names to content.
+// Names below bin/ are executable.
+func extensionDir(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		writeFile(t, filepath.Join(dir, name), content)
+	}
+	return dir
+}
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mode := os.FileMode(0o644)
+	if filepath.Base(filepath.Dir(name)) == "bin" {
+		mode = 0o755
+	}
+	if err := os.WriteFile(name, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// descriptor gives an extension.toml; more is added at its end.
+func descriptor(id, more string) string {
+	return fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"1.2.3\"\n%s", id, more)
+}
+
+const linuxTargets = "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"
+
+const script = "#!/bin/sh\nexit 0\n"
