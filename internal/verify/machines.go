@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // machine is what an ELF header says about the processor a file is for: the
@@ -49,7 +50,11 @@ func (m machine) String() string {
 	if m.data == elf.ELFDATA2MSB {
 		order = "big-endian"
 	}
-	return fmt.Sprintf("%s (%s %s)", m.machine, bits, order)
+	name := m.machine.String()
+	if strings.Contains(name, "+") { // a number, written as the nearest constant plus the rest
+		name = fmt.Sprintf("machine %d", uint16(m.machine))
+	}
+	return fmt.Sprintf("%s (%s %s)", name, bits, order)
 }
 
 // format is the kind of an executable file.

@@ -48,6 +48,7 @@ type testPackage struct {
 	platforms []v1.Platform
 	files     func(n int, files []file) []file
 	layer     func(n int, raw []byte) []byte
+	stored    func(n int, zipped []byte) []byte
 	config    func(n int, config *v1.Image)
 	metadata  func(n int, label map[string]any)
 	layers    func(n int, label, version map[string]any)
@@ -129,10 +130,14 @@ func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platf
 	if p.config != nil {
 		p.config(n, &config)
 	}
+	stored := gzipped(raw)
+	if p.stored != nil {
+		stored = p.stored(n, stored)
+	}
 	manifest := v1.Manifest{
 		MediaType: v1.MediaTypeImageManifest,
 		Config:    putJSON(t, l, v1.MediaTypeImageConfig, config),
-		Layers:    []v1.Descriptor{put(t, l, v1.MediaTypeImageLayerGzip, gzipped(raw))},
+		Layers:    []v1.Descriptor{put(t, l, v1.MediaTypeImageLayerGzip, stored)},
 	}
 	manifest.SchemaVersion = 2
 	if p.manifest != nil {

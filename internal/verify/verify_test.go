@@ -1,9 +1,333 @@
 package verify
 
-import "testing"
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
 
 func TestValidPackage(t *testing.T) {
-	if f := validPackage().check(t); len(f) != 0 {
+	p := validPackage()
+	p.files = func(n int, files []file) []file {
+		return append(files, reg(testDir+"lib/tool", compiled(t, p.platforms[n].Architecture), 0o755))
+	}
+	if f := p.check(t); len(f) != 0 {
 		t.Errorf("findings:\n%s", lines(f))
 	}
+}
+
+// mutation breaks a valid package in one way.
+type mutation struct {
+	change func(p *testPackage)
+	// id and message are of the one finding expected; none when id is empty.
+	id, message string
+}
+
+// onSecond changes the files of the second image, linux/arm64, only.
+func onSecond(change func(files []file) []file) func(*testPackage) {
+	return func(p *testPackage) {
+		p.files = func(n int, files []file) []file {
+			if n == 1 {
+				return change(files)
+			}
+			return files
+		}
+	}
+}
+
+// adding adds files to the second image.
+func adding(more ...file) func(*testPackage) {
+	return onSecond(func(files []file) []file { return append(files, more...) })
+}
+
+// replacing replaces the file of that name in the second image.
+func replacing(with file) func(*testPackage) {
+	return onSecond(func(files []file) []file {
+		at := slices.IndexFunc(files, func(f file) bool { return f.Name == with.Name })
+		return slices.Concat(files[:at], []file{with}, files[at+1:])
+	})
+}
+
+func link(name, target string, kind byte) file {
+	return file{Header: tar.Header{Name: testDir + name, Linkname: target, Typeflag: kind, Mode: 0o755}}
+}
+
+func run(t *testing.T, mutations map[string]mutation) {
+	t.Helper()
+	for name, m := range mutations {
+		t.Run(name, func(t *testing.T) {
+			p := validPackage()
+			m.change(p)
+			found := p.check(t)
+			if m.id == "" {
+				if len(found) != 0 {
+					t.Errorf("findings:\n%s", lines(found))
+				}
+				return
+			}
+			if len(found) != 1 || found[0].ID != m.id || !strings.Contains(found[0].Message, m.message) {
+				t.Fatalf("want one %s with %q, findings:\n%s", m.id, m.message, lines(found))
+			}
+			want := catalogue[m.id].Severity
+			if p.opts.AllowPlatformMismatch && m.id == idBinaryPlatform {
+				want = Warning
+			}
+			if found[0].Severity != want {
+				t.Errorf("severity %s", found[0].Severity)
+			}
+			if err := Err(found); (err != nil) != (want == Error) {
+				t.Errorf("Err = %v", err)
+			}
+		})
+	}
+}
+
+// damage overwrites the blob that pick chooses.
+func damage(pick func(index v1.Index, m v1.Manifest) v1.Descriptor, with func([]byte) []byte) func(*testPackage) {
+	return func(p *testPackage) {
+		var m v1.Manifest
+		p.manifest = func(n int, manifest *v1.Manifest) { m = *manifest }
+		p.after = func(t *testing.T, dir string, index v1.Index) {
+			name := filepath.Join(dir, "blobs", "sha256", pick(index, m).Digest.Encoded())
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if data = with(data); data == nil {
+				err = os.Remove(name)
+			} else {
+				err = os.WriteFile(name, data, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestContent(t *testing.T) {
+	manifest := func(index v1.Index, _ v1.Manifest) v1.Descriptor { return index.Manifests[1] }
+	config := func(_ v1.Index, m v1.Manifest) v1.Descriptor { return m.Config }
+	layer := func(_ v1.Index, m v1.Manifest) v1.Descriptor { return m.Layers[0] }
+	gone := func([]byte) []byte { return nil }
+	longer := func(data []byte) []byte { return append(data, 0) }
+	shorter := func(data []byte) []byte { return data[:len(data)-1] }
+	flipped := func(data []byte) []byte { data[len(data)/2] ^= 1; return data }
+	empty := func([]byte) []byte { return []byte{} }
+	run(t, map[string]mutation{
+		"manifest gone":    {damage(manifest, gone), idContent, "is missing"},
+		"manifest flipped": {damage(manifest, flipped), idContent, "holds other content"},
+		"manifest longer":  {damage(manifest, longer), idContent, "holds more than"},
+		"config gone":      {damage(config, gone), idContent, "is missing"},
+		"config shorter":   {damage(config, shorter), idContent, "bytes, not the"},
+		"layer gone":       {damage(layer, gone), idContent, "is missing"},
+		"layer flipped":    {damage(layer, flipped), idContent, "holds other content"},
+		"layer longer":     {damage(layer, longer), idContent, "holds more than"},
+		"layer shorter":    {damage(layer, shorter), idContent, "bytes, not the"},
+		"layer empty":      {damage(layer, empty), idContent, "holds 0 bytes"},
+		"negative size": {func(p *testPackage) {
+			p.index = func(index *v1.Index) { index.Manifests[1].Size = -1 }
+		}, idContent, "size -1"},
+		"huge config": {func(p *testPackage) {
+			p.manifest = func(n int, m *v1.Manifest) {
+				if n == 1 {
+					m.Config.Size = ocilayout.MaxManifestBytes + 1
+				}
+			}
+		}, idContent, "the limit is"},
+		"unknown layer type": {func(p *testPackage) {
+			p.manifest = func(n int, m *v1.Manifest) {
+				if n == 1 {
+					m.Layers[0].MediaType = "application/x-rar"
+				}
+			}
+		}, idMediaType, `"application/x-rar", which readers do not take`},
+		"unknown config type": {func(p *testPackage) {
+			p.manifest = func(n int, m *v1.Manifest) {
+				if n == 1 {
+					m.Config.MediaType = "application/json"
+				}
+			}
+		}, idMediaType, "not an image config's"},
+		"manifest calls itself something else": {func(p *testPackage) {
+			p.manifest = func(n int, m *v1.Manifest) {
+				if n == 1 {
+					m.MediaType = ocilayout.MediaTypeDockerManifest
+				}
+			}
+		}, idMediaType, "the document says it is"},
+		"unknown child": {func(p *testPackage) {
+			p.index = func(index *v1.Index) {
+				child := index.Manifests[0]
+				child.MediaType = "application/x-rar"
+				index.Manifests = append(index.Manifests, child)
+			}
+		}, idMediaType, "neither an image's nor an index's"},
+		"no image": {func(p *testPackage) {
+			p.promise = nil
+			p.index = func(index *v1.Index) { index.Manifests = nil }
+		}, idNoImage, "holds no image"},
+	})
+}
+
+func TestLayerFormat(t *testing.T) {
+	onLayer := func(change func([]byte) []byte) func(*testPackage) {
+		return func(p *testPackage) {
+			p.layer = func(n int, raw []byte) []byte {
+				if n == 1 {
+					return change(raw)
+				}
+				return raw
+			}
+		}
+	}
+	run(t, map[string]mutation{
+		"media type without compression": {func(p *testPackage) {
+			p.manifest = func(n int, m *v1.Manifest) {
+				if n == 1 {
+					m.Layers[0].MediaType = v1.MediaTypeImageLayer
+				}
+			}
+		}, idLayerFormat, "it has gzip compression"},
+		"no tar":        {onLayer(func([]byte) []byte { return slices.Repeat([]byte("hello "), 200) }), idLayerFormat, "invalid tar header"},
+		"truncated tar": {onLayer(func(raw []byte) []byte { return raw[:len(raw)-1800] }), idLayerFormat, "unexpected EOF"},
+		"other content": {onLayer(func(raw []byte) []byte { return append(raw, make([]byte, 512)...) }), idDiffIDMismatch, "expands to sha256:"},
+		"bomb": {func(p *testPackage) {
+			p.platforms, p.promise = p.platforms[:1], nil
+			p.stored = func(_ int, zipped []byte) []byte {
+				// A gzip file may consist of many; these give nothing but zeros.
+				const member = 1 << 20
+				return append(zipped, bytes.Repeat(gzipped(make([]byte, member)), bombGrace/member+1)...)
+			}
+		}, idLayerBomb, "times as many"},
+		"trailing rubbish": {func(p *testPackage) {
+			p.platforms, p.promise = p.platforms[:1], nil
+			p.stored = func(_ int, zipped []byte) []byte { return append(zipped, "rubbish after it"...) }
+		}, idLayerFormat, "invalid header"},
+		"a diffID more": {func(p *testPackage) { p.config = addDiffID }, idLayerCount, "has 1 layers, but its config has 2 diffIDs"},
+		"zstd": {func(p *testPackage) {
+			p.stored = func(n int, zipped []byte) []byte { return zstdOf(t, zipped) }
+			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }
+		}, "", ""},
+		"diffID unlisted": {func(p *testPackage) { p.layers = otherDiffID }, idDiffIDUnlisted, "is not one of the image's layers"},
+	})
+}
+
+func addDiffID(n int, c *v1.Image) {
+	if n == 1 {
+		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, digest.FromString("x"))
+	}
+}
+
+func otherDiffID(n int, _, version map[string]any) {
+	if n == 1 {
+		version["layerDiffID"] = digest.FromString("x")
+	}
+}
+
+func TestLabels(t *testing.T) {
+	label := func(name, value string) func(*testPackage) {
+		return func(p *testPackage) {
+			p.labels = func(n int, labels map[string]string) {
+				if n == 1 {
+					labels[name] = value
+				}
+			}
+		}
+	}
+	without := func(name string) func(*testPackage) {
+		return func(p *testPackage) {
+			p.labels = func(n int, labels map[string]string) {
+				if n == 1 {
+					delete(labels, name)
+				}
+			}
+		}
+	}
+	api := func(api any) func(*testPackage) {
+		return func(p *testPackage) {
+			p.layers = func(_ int, _, version map[string]any) { version["api"] = api }
+			p.files = func(_ int, files []file) []file {
+				s, _ := api.(string)
+				files[len(files)-1].content = strings.Replace(testTOML, "0.10", s, 1)
+				return files
+			}
+			p.platforms, p.promise = p.platforms[:1], nil
+		}
+	}
+	run(t, map[string]mutation{
+		"no metadata":          {without(labelMetadata), idLabelMissing, labelMetadata},
+		"no layers":            {without(labelLayers), idLabelMissing, labelLayers},
+		"metadata not JSON":    {label(labelMetadata, "{"), idLabelInvalid, "is not valid JSON"},
+		"metadata without id":  {label(labelMetadata, `{"version":"0.0.1"}`), idLabelInvalid, "has no id or no version"},
+		"layers not JSON":      {label(labelLayers, "nope"), idLabelInvalid, "is not valid JSON"},
+		"layers of other form": {label(labelLayers, `{"a":["0.0.1"]}`), idLabelInvalid, "is not valid JSON of its form"},
+		"diffID is no digest":  {label(labelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is no digest"},
+		"version is a path":    {label(labelLayers, `{"samples/curl":{"../../etc":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
+		"id is a parent":       {label(labelLayers, `{"..":{"0.0.1":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
+		"no extension":         {label(labelLayers, `{}`), idLabelSingle, "names 0 extensions"},
+		"two extensions":       {label(labelLayers, `{"a":{"1.0.0":{}},"b":{"1.0.0":{}}}`), idLabelSingle, "names 2 extensions (a, b) in 2 versions"},
+		"two versions":         {label(labelLayers, `{"a":{"1.0.0":{},"2.0.0":{}}}`), idLabelSingle, "names 1 extensions (a) in 2 versions"},
+		"metadata of another":  {label(labelMetadata, `{"id":"other","version":"0.0.1"}`), idLabelMismatch, "names other@0.0.1"},
+		"not what was promised": {func(p *testPackage) {
+			p.promise.Version = "0.0.2"
+			p.platforms = p.platforms[:1]
+			p.promise.Images = p.promise.Images[:1]
+		}, idLabelMismatch, "but the promised package is samples/curl@0.0.2"},
+		"no api":      {api(nil), idAPIInvalid, `has the api "", which is not MAJOR.MINOR`},
+		"odd api":     {api("0.10.1"), idAPIInvalid, "which is not MAJOR.MINOR"},
+		"old api":     {api("0.6"), idAPIUnsupported, "api 0.6 is not one that lifecycles support"},
+		"new api":     {api("0.13"), idAPIUnsupported, "api 0.13"},
+		"other major": {api("1.10"), idAPIUnsupported, "api 1.10"},
+		"oldest api":  {api("0.7"), "", ""},
+		"newest api":  {api("0.12"), "", ""},
+	})
+}
+
+func TestImagesOfTwoVersions(t *testing.T) {
+	p := validPackage()
+	p.promise = nil
+	p.metadata = func(n int, label map[string]any) { label["version"] = []string{"0.0.1", "0.0.2"}[n] }
+	p.layers = func(n int, label, version map[string]any) {
+		if n == 1 {
+			label[testID] = map[string]any{"0.0.2": version}
+		}
+	}
+	p.opts.NoLayers = true
+	found := p.check(t)
+	if len(found) != 1 || !strings.Contains(found[0].Message, "the labels name samples/curl@0.0.2, but the image for linux/amd64 has samples/curl@0.0.1") {
+		t.Errorf("findings:\n%s", lines(found))
+	}
+}
+
+// zstdOf compresses with zstd what a gzip file holds.
+func zstdOf(t *testing.T, zipped []byte) []byte {
+	t.Helper()
+	zr, err := gzip.NewReader(bytes.NewReader(zipped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	zw, err := zstd.NewWriter(&buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := zw.ReadFrom(zr); err != nil {
+		t.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }

@@ -1,0 +1,212 @@
+package verify
+
+import (
+	"archive/tar"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+func TestDescriptor(t *testing.T) {
+	text := func(text string) func(*testPackage) { return replacing(reg(testDir+"extension.toml", text, 0o644)) }
+	run(t, map[string]mutation{
+		"missing": {onSecond(func(files []file) []file { return files[:len(files)-1] }), idDescriptorMissing,
+			"the layer holds no /cnb/extensions/samples_curl/0.0.1/extension.toml"},
+		"a directory": {onSecond(func(files []file) []file {
+			return append(files[:len(files)-1], file{Header: tar.Header{Name: testDir + "extension.toml/", Typeflag: tar.TypeDir, Mode: 0o755}})
+		}), idDescriptorInvalid, "extension.toml is a directory, not a file"},
+		"a symlink": {onSecond(func(files []file) []file {
+			return append(files[:len(files)-1], reg(testDir+"other.toml", testTOML, 0o644), link("extension.toml", "other.toml", tar.TypeSymlink))
+		}), idDescriptorInvalid, "extension.toml is a symlink, not a file"},
+		"too large":     {text(testTOML + strings.Repeat("#", maxDescriptorBytes)), idDescriptorInvalid, "the limit is 1048576"},
+		"large":         {text(testTOML + strings.Repeat("#", maxDescriptorBytes-len(testTOML))), "", ""},
+		"not TOML":      {text("api = "), idDescriptorInvalid, "extension.toml is not valid"},
+		"other id":      {text(strings.Replace(testTOML, testID, "samples/wget", 1)), idDescriptorMismatch, `has the id "samples/wget", but the label says "samples/curl"`},
+		"other version": {text(strings.Replace(testTOML, testVersion, "0.0.2", 1)), idDescriptorMismatch, `has the version "0.0.2"`},
+		"other api":     {text(strings.Replace(testTOML, "0.10", "0.9", 1)), idDescriptorMismatch, `has the api "0.9"`},
+		"unknown keys":  {text(testTOML + "[metadata]\nx = 1\n"), "", ""},
+	})
+}
+
+func TestEntryPoints(t *testing.T) {
+	script := func(mode int64) file { return reg(testDir+"bin/generate", "#!/bin/sh\n", mode) }
+	detect := func(target string) file { return link("bin/detect", target, tar.TypeSymlink) }
+	run(t, map[string]mutation{
+		"script":     {replacing(script(0o755)), "", ""},
+		"hard link":  {adding(link("bin/other", "/"+testDir+"bin/generate", tar.TypeLink)), "", ""},
+		"none":       {onSecond(func(files []file) []file { return append(files[:4:4], files[7:]...) }), "", ""},
+		"dangling":   {replacing(detect("nowhere")), idEntryPoint, "bin/detect links to nowhere, which is not in the layer"},
+		"loop":       {replacing(detect("detect")), idEntryPoint, "bin/detect is a symlink, not a file"},
+		"directory":  {replacing(detect("../bin")), idEntryPoint, "bin/detect is a directory, not a file"},
+		"roundabout": {replacing(detect("/cnb/extensions/samples_curl/0.0.1/bin/../bin/./generate")), "", ""},
+		"not executable": {onSecond(func(files []file) []file {
+			files[5], files[6] = reg(testDir+"bin/detect", "", 0o755), script(0o644)
+			return files
+		}), idEntryPoint, "bin/generate has mode 0644, which not everyone may execute"},
+		"only for its owner": {onSecond(func(files []file) []file {
+			files[5], files[6] = reg(testDir+"bin/detect", "", 0o755), script(0o744)
+			return files
+		}), idEntryPoint, "bin/generate has mode 0744"},
+	})
+}
+
+func TestPaths(t *testing.T) {
+	at := func(name string) file { return reg(name, "", 0o644) }
+	special := func(kind byte) file {
+		return file{Header: tar.Header{Name: testDir + "x", Typeflag: kind, Mode: 0o644}}
+	}
+	run(t, map[string]mutation{
+		"dots":              {adding(at(testDir + "../../../../etc/passwd")), idPathUnsafe, "the layer holds the path"},
+		"dots that stay":    {adding(at(testDir + "a/../b")), idPathUnsafe, "the layer holds the path"},
+		"two dots in names": {adding(at(testDir + "a..b")), "", ""},
+		"absolute":          {adding(at("/" + testDir + "x")), idPathAbsolute, "1 paths in the layer are absolute"},
+		"dot slash":         {adding(at("./" + testDir + "x")), "", ""},
+		"outside":           {adding(at("etc/passwd")), idPathOutside, "the layer holds etc/passwd, which is outside cnb/extensions/samples_curl/0.0.1"},
+		"beside":            {adding(at("cnb/extensions/samples_curl/0.0.10/x")), idPathOutside, "is outside"},
+		"another version": {adding(file{Header: tar.Header{Name: "cnb/extensions/samples_curl/0.0.2/", Typeflag: tar.TypeDir, Mode: 0o755}}),
+			idPathOutside, "0.0.2, which is outside"},
+		"twice":              {adding(reg(testDir+"bin/generate", "", 0o755)), idPathDuplicate, "bin/generate is in the layer twice"},
+		"twice, spelled":     {adding(reg("./"+testDir+"extension.toml", testTOML, 0o644)), idPathDuplicate, "extension.toml is in the layer twice"},
+		"directory twice":    {adding(file{Header: tar.Header{Name: testDir + "bin", Typeflag: tar.TypeDir, Mode: 0o755}}), "", ""},
+		"device":             {adding(special(tar.TypeChar)), idFileType, "x is a device node"},
+		"block device":       {adding(special(tar.TypeBlock)), idFileType, "x is a device node"},
+		"FIFO":               {adding(special(tar.TypeFifo)), idFileType, "x is a FIFO"},
+		"setuid":             {adding(reg(testDir+"x", "", 0o4755)), idFileSetID, "x has mode 4755, which is setuid or setgid"},
+		"setgid":             {adding(reg(testDir+"x", "", 0o2755)), idFileSetID, "x has mode 2755"},
+		"capabilities":       {adding(file{Header: tar.Header{Name: testDir + "x", Mode: 0o755, PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "\x01"}}}), idFileSetID, "x has file capabilities"},
+		"writable":           {adding(reg(testDir+"x", "", 0o666)), idFileWritable, "x has mode 0666: everyone may write to it"},
+		"writable directory": {adding(file{Header: tar.Header{Name: testDir + "x/", Typeflag: tar.TypeDir, Mode: 0o1777}}), idFileWritable, "x has mode 1777"},
+	})
+
+	p := validPackage()
+	p.platforms, p.promise = p.platforms[:1], nil
+	p.files = func(n int, files []file) []file {
+		files[0] = file{Header: tar.Header{Name: "cnb", Typeflag: tar.TypeSymlink, Linkname: "elsewhere", Mode: 0o777}}
+		return files
+	}
+	if found := p.check(t); !slices.ContainsFunc(found, func(f Finding) bool {
+		return f.ID == idFileType && strings.Contains(f.Message, `"cnb" leads to the extension, but is a symlink`)
+	}) {
+		t.Errorf("findings:\n%s", lines(found))
+	}
+}
+
+func TestLinks(t *testing.T) {
+	symlink := func(name, target string) file { return link(name, target, tar.TypeSymlink) }
+	run(t, map[string]mutation{
+		"relative out":     {adding(symlink("x", "../../../../etc/passwd")), idLinkOutside, "x links to ../../../../etc/passwd, which is outside the extension"},
+		"absolute out":     {adding(symlink("x", "/usr/bin/python3")), idLinkOutside, "x links to /usr/bin/python3"},
+		"to a parent":      {adding(symlink("x", "..")), idLinkOutside, "x links to .."},
+		"to its own root":  {adding(symlink("lib/x", "..")), "", ""},
+		"absolute in":      {adding(symlink("x", "/"+testDir+"bin")), "", ""},
+		"out and in again": {adding(symlink("x", "../0.0.1/bin/generate")), "", ""},
+		"beside and back":  {adding(symlink("x", "../../other/../samples_curl/0.0.1/bin")), idLinkOutside, "x links to"},
+		"dangling":         {adding(symlink("x", "nowhere")), "", ""},
+		"beyond the root":  {adding(symlink("x", strings.Repeat("../", 20)+testDir+"bin")), "", ""},
+		"through a link":   {adding(symlink("a/b/up", "../.."), symlink("x", "a/b/up/../y")), idLinkOutside, "x links to a/b/up/../y"},
+		"loop":             {adding(symlink("x", "y"), symlink("y", "x")), "", ""},
+		"hard link out":    {adding(link("x", "etc/shadow", tar.TypeLink)), idLinkOutside, "x is a hard link to etc/shadow, which is outside"},
+		"hard link with dots": {adding(link("x", testDir+"../../../../etc/shadow", tar.TypeLink)), idLinkOutside,
+			"x is a hard link to"},
+		"hard link to nothing": {adding(link("x", testDir+"nowhere", tar.TypeLink)), idLinkOutside, "which is not in the layer"},
+		"hard link in":         {adding(link("x", testDir+"bin/generate", tar.TypeLink)), "", ""},
+	})
+}
+
+// TestBinaries has real binaries: copying amd64 programs into an arm64 image is
+// the mistake that pack and buildx let pass.
+func TestBinaries(t *testing.T) {
+	allArches := []string{"amd64", "arm64", "arm", "riscv64", "s390x"}
+	for _, arch := range allArches {
+		for _, other := range allArches {
+			t.Run(arch+" in "+other, func(t *testing.T) {
+				p := validPackage()
+				p.promise, p.platforms = nil, []v1.Platform{{OS: "linux", Architecture: other}}
+				p.files = func(_ int, files []file) []file {
+					files[6].content = compiled(t, arch)
+					return files
+				}
+				found := p.check(t)
+				if arch == other {
+					if len(found) != 0 {
+						t.Errorf("findings:\n%s", lines(found))
+					}
+					return
+				}
+				want := fmt.Sprintf("bin/generate is built for %s (%s), but this image is linux/%s (%s)", arch, arches[arch].words, other, arches[other].words)
+				if len(found) != 1 || found[0].ID != idBinaryPlatform || found[0].Message != want || found[0].Subject != "bin/generate" {
+					t.Errorf("want %q, findings:\n%s", want, lines(found))
+				}
+			})
+		}
+	}
+}
+
+func TestForeignFormats(t *testing.T) {
+	x86, arm := elfHeader("amd64"), elfHeader("arm64")
+	patched := func(head string, at int, with ...byte) string {
+		data := []byte(head)
+		copy(data[at:], with)
+		return string(data)
+	}
+	pe := make([]byte, 0x100)
+	copy(pe, "MZ")
+	binary.LittleEndian.PutUint32(pe[0x3c:], 0x80)
+	copy(pe[0x80:], "PE\x00\x00\x64\x86")
+	dll := patched(string(pe), 0x80+22, 0x02, 0x20)
+	in := func(content string) func(*testPackage) { return adding(reg(testDir+"lib/tool", content, 0o644)) }
+	allowed := func(p *testPackage) { in(x86)(p); p.opts.AllowPlatformMismatch = true }
+	pad := strings.Repeat("\x00", 40)
+	run(t, map[string]mutation{
+		"shared object":    {in(patched(x86, 16, 3)), idBinaryPlatform, "lib/tool is built for amd64 (x86-64), but this image is linux/arm64 (AArch64)"},
+		"object file":      {in(patched(x86, 16, 1)), "", ""},
+		"32 bits":          {in(patched(arm, 4, 1)), idBinaryPlatform, "is built for EM_AARCH64 (32-bit little-endian)"},
+		"big-endian":       {in(patched(arm, 5, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 183)), idBinaryPlatform, "is built for EM_AARCH64 (64-bit big-endian)"},
+		"unknown machine":  {in(patched(arm, 18, 0xff, 0xff)), idBinaryPlatform, "is built for machine 65535 (64-bit little-endian)"},
+		"cut short":        {in(x86[:19]), "", ""},
+		"just the magic":   {in("\x7fELF"), "", ""},
+		"Mach-O":           {in("\xcf\xfa\xed\xfe" + pad), idBinaryPlatform, "lib/tool is a Mach-O (macOS) executable, but this image is linux/arm64 (AArch64)"},
+		"universal Mach-O": {in("\xca\xfe\xba\xbe\x00\x00\x00\x02" + pad), idBinaryPlatform, "Mach-O"},
+		"Java class":       {in("\xca\xfe\xba\xbe\x00\x00\x00\x34" + pad), "", ""},
+		"PE":               {in(string(pe)), idBinaryPlatform, "lib/tool is a PE (Windows) executable"},
+		"DLL":              {in(dll), "", ""},
+		"text with MZ":     {in("MZ is how some texts begin" + strings.Repeat("\xff", 60)), "", ""},
+		"allowed":          {allowed, idBinaryPlatform, "is built for amd64"},
+	})
+}
+
+func TestTooManyFindingsAreCut(t *testing.T) {
+	p := validPackage()
+	p.files = func(n int, files []file) []file {
+		for k := range 3 * maxFindings {
+			files = append(files, reg(fmt.Sprintf("%sx%d", testDir, k), "", 0o666))
+		}
+		return files
+	}
+	if found := p.check(t); len(found) != 2*(maxFindings+1) {
+		t.Errorf("%d findings", len(found))
+	}
+}
+
+func FuzzReadExecutable(f *testing.F) {
+	for arch := range arches {
+		f.Add([]byte(elfHeader(arch)))
+	}
+	f.Add([]byte("\xca\xfe\xba\xbe\x00\x00\x00\x02"))
+	f.Add([]byte("MZ"))
+	if self, err := os.Executable(); err == nil {
+		if data, err := os.ReadFile(self); err == nil {
+			f.Add(data[:headBytes])
+		}
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		if exe := readExecutable(head); exe != nil && exe.format == formatELF && exe.machine.String() == "" {
+			t.Errorf("no words for %+v", exe.machine)
+		}
+	})
+}
