@@ -165,3 +165,18 @@ func TestNewEnough(t *testing.T) {
 		}
 	}
 }
+
+func TestStartWithAnExistingBuilder(t *testing.T) {
+	var theirs Options
+	other := bringUp(t, &theirs)
+	t.Setenv("DOCKER_CONFIG", theirs.DockerConfig)
+	t.Setenv("EXTPACK_BUILDER", other.Builder())
+	s := start(t)
+	if s.Builder() != other.Builder() {
+		t.Errorf("builder %s instead of %s", s.Builder(), other.Builder())
+	}
+	buildAndPush(t, s, s.Env(), "existing")
+	if !pushed(t, s, "existing") {
+		t.Error("the registry does not have what was pushed")
+	}
+}
