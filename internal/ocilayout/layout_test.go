@@ -28,6 +28,20 @@ func newLayout(t *testing.T) *Layout {
 	return l
 }
 
+func writeFile(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, name string) {
+	t.Helper()
+	if err := os.Mkdir(name, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func must[T any](t *testing.T) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -121,17 +135,17 @@ func TestOpenDirRefuses(t *testing.T) {
 		"no oci-layout": {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "oci-layout")) }, "it holds no oci-layout file"},
 		"no index":      {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "index.json")) }, "it holds no index.json file"},
 		"other version": {func(t *testing.T, dir string) {
-			os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"2.0.0"}`), 0o644)
+			writeFile(t, filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"2.0.0"}`))
 		}, `is an OCI layout of version "2.0.0"; only 1.0.0 is known`},
 		"index not JSON": {func(t *testing.T, dir string) {
-			os.WriteFile(filepath.Join(dir, "index.json"), []byte(`{`), 0o644)
+			writeFile(t, filepath.Join(dir, "index.json"), []byte(`{`))
 		}, "its index.json is not valid"},
 		"index too large": {func(t *testing.T, dir string) {
-			os.WriteFile(filepath.Join(dir, "index.json"), make([]byte, MaxManifestBytes+1), 0o644)
+			writeFile(t, filepath.Join(dir, "index.json"), make([]byte, MaxManifestBytes+1))
 		}, "its index.json is larger than 4194304 bytes"},
 		"index a directory": {func(t *testing.T, dir string) {
 			os.Remove(filepath.Join(dir, "index.json"))
-			os.Mkdir(filepath.Join(dir, "index.json"), 0o755)
+			mkdir(t, filepath.Join(dir, "index.json"))
 		}, "index.json is not a regular file"},
 	}
 	for name, tt := range tests {
@@ -149,7 +163,7 @@ func TestOpenDirRefuses(t *testing.T) {
 func TestLayoutDoesNotFollowLinksOut(t *testing.T) {
 	l, _ := twoImages(t)
 	secret := filepath.Join(t.TempDir(), "secret")
-	os.WriteFile(secret, []byte("secret"), 0o600)
+	writeFile(t, secret, []byte("secret"))
 	desc := content.NewDescriptorFromBytes("", []byte("secret"))
 	if err := os.Symlink(secret, filepath.Join(l.Dir(), "blobs", "sha256", desc.Digest.Encoded())); err != nil {
 		t.Fatal(err)

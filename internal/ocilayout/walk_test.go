@@ -161,21 +161,23 @@ func TestCopyDir(t *testing.T) {
 		}
 	})
 	refused := map[string]struct {
-		prepare func(dir string)
+		prepare func(t *testing.T, dir string)
 		want    string
 	}{
-		"other files": {func(dir string) { os.WriteFile(filepath.Join(dir, "thesis"), nil, 0o644) }, "is not empty and no OCI layout"},
-		"layout and a file": {func(dir string) {
-			os.CopyFS(dir, os.DirFS(l.Dir()))
-			os.WriteFile(filepath.Join(dir, "thesis"), nil, 0o644)
+		"other files": {func(t *testing.T, dir string) { writeFile(t, filepath.Join(dir, "thesis"), nil) }, "is not empty and no OCI layout"},
+		"layout and a file": {func(t *testing.T, dir string) {
+			if err := os.CopyFS(dir, os.DirFS(l.Dir())); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, filepath.Join(dir, "thesis"), nil)
 		}, `also holds "thesis"`},
-		"a file of the name": {func(dir string) { os.Remove(dir); os.WriteFile(dir, nil, 0o644) }, "is not a directory"},
+		"a file of the name": {func(t *testing.T, dir string) { os.Remove(dir); writeFile(t, dir, nil) }, "is not a directory"},
 	}
 	for name, tt := range refused {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "out")
-			os.Mkdir(dir, 0o755)
-			tt.prepare(dir)
+			mkdir(t, dir)
+			tt.prepare(t, dir)
 			before := must[fs.FileInfo](t)(os.Stat(dir))
 			err := CopyDir(t.Context(), dir, l, index)
 			if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tt.want) {

@@ -15,8 +15,10 @@ import (
 func TestDescriptor(t *testing.T) {
 	text := func(text string) func(*testPackage) { return replacing(reg(testDir+"extension.toml", text, 0o644)) }
 	run(t, map[string]mutation{
-		"missing": {onSecond(func(files []file) []file { return files[:len(files)-1] }), idDescriptorMissing,
-			"the layer holds no /cnb/extensions/samples_curl/0.0.1/extension.toml"},
+		"missing": {
+			onSecond(func(files []file) []file { return files[:len(files)-1] }), idDescriptorMissing,
+			"the layer holds no /cnb/extensions/samples_curl/0.0.1/extension.toml",
+		},
 		"a directory": {onSecond(func(files []file) []file {
 			return append(files[:len(files)-1], file{Header: tar.Header{Name: testDir + "extension.toml/", Typeflag: tar.TypeDir, Mode: 0o755}})
 		}), idDescriptorInvalid, "extension.toml is a directory, not a file"},
@@ -68,8 +70,10 @@ func TestPaths(t *testing.T) {
 		"dot slash":         {adding(at("./" + testDir + "x")), "", ""},
 		"outside":           {adding(at("etc/passwd")), idPathOutside, "the layer holds etc/passwd, which is outside cnb/extensions/samples_curl/0.0.1"},
 		"beside":            {adding(at("cnb/extensions/samples_curl/0.0.10/x")), idPathOutside, "is outside"},
-		"another version": {adding(file{Header: tar.Header{Name: "cnb/extensions/samples_curl/0.0.2/", Typeflag: tar.TypeDir, Mode: 0o755}}),
-			idPathOutside, "0.0.2, which is outside"},
+		"another version": {
+			adding(file{Header: tar.Header{Name: "cnb/extensions/samples_curl/0.0.2/", Typeflag: tar.TypeDir, Mode: 0o755}}),
+			idPathOutside, "0.0.2, which is outside",
+		},
 		"twice":              {adding(reg(testDir+"bin/generate", "", 0o755)), idPathDuplicate, "bin/generate is in the layer twice"},
 		"twice, spelled":     {adding(reg("./"+testDir+"extension.toml", testTOML, 0o644)), idPathDuplicate, "extension.toml is in the layer twice"},
 		"directory twice":    {adding(file{Header: tar.Header{Name: testDir + "bin", Typeflag: tar.TypeDir, Mode: 0o755}}), "", ""},
@@ -111,8 +115,10 @@ func TestLinks(t *testing.T) {
 		"through a link":   {adding(symlink("a/b/up", "../.."), symlink("x", "a/b/up/../y")), idLinkOutside, "x links to a/b/up/../y"},
 		"loop":             {adding(symlink("x", "y"), symlink("y", "x")), "", ""},
 		"hard link out":    {adding(link("x", "etc/shadow", tar.TypeLink)), idLinkOutside, "x is a hard link to etc/shadow, which is outside"},
-		"hard link with dots": {adding(link("x", testDir+"../../../../etc/shadow", tar.TypeLink)), idLinkOutside,
-			"x is a hard link to"},
+		"hard link with dots": {
+			adding(link("x", testDir+"../../../../etc/shadow", tar.TypeLink)), idLinkOutside,
+			"x is a hard link to",
+		},
 		"hard link to nothing": {adding(link("x", testDir+"nowhere", tar.TypeLink)), idLinkOutside, "which is not in the layer"},
 		"hard link in":         {adding(link("x", testDir+"bin/generate", tar.TypeLink)), "", ""},
 	})

@@ -195,8 +195,8 @@ func tarOf(t *testing.T, files []file) []byte {
 func gzipped(data []byte) []byte {
 	var buf bytes.Buffer
 	zw := gzip.NewWriter(&buf)
-	zw.Write(data)
-	zw.Close()
+	_, _ = zw.Write(data) // a buffer takes everything
+	_ = zw.Close()
 	return buf.Bytes()
 }
 
