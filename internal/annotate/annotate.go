@@ -110,7 +110,13 @@ func (m *maker) find(ctx context.Context, s Source) error {
 	if err != nil {
 		return fmt.Errorf("reading build result: %w", err)
 	}
+	seen := map[digest.Digest]bool{}
 	for _, desc := range images {
+		// With several tags BuildKit lists the same index once for each.
+		if seen[desc.Digest] {
+			continue
+		}
+		seen[desc.Digest] = true
 		b := &built{src: s.Layout, descriptor: desc}
 		if b.manifest, _, err = ocilayout.ReadManifest(ctx, s.Layout, desc); err != nil {
 			return fmt.Errorf("reading build result: %w", err)
@@ -119,7 +125,8 @@ func (m *maker) find(ctx context.Context, s Source) error {
 			return fmt.Errorf("reading build result: %w", err)
 		}
 		for _, a := range attestations {
-			if a.Annotations[ocilayout.AnnotationReferenceDigest] == desc.Digest.String() {
+			if a.Annotations[ocilayout.AnnotationReferenceDigest] == desc.Digest.String() && !seen[a.Digest] {
+				seen[a.Digest] = true
 				b.attestations = append(b.attestations, a)
 			}
 		}

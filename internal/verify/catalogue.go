@@ -88,7 +88,7 @@ var catalogue = byID(
 	CheckInfo{idDescriptorInvalid, Error, "The extension.toml is a regular file of valid TOML, at most 1 MiB long.", hintRebuild},
 	CheckInfo{idDescriptorMismatch, Error, "The extension.toml has the id, version and api that the label says.", hintAnnotate},
 	CheckInfo{idEntryPoint, Error, "bin/detect and bin/generate, if present, are executable files.", "chmod 0755 the file and build again"},
-	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform, for example in a build stage, or put each platform's files into its own platform root"},
+	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass"},
 	CheckInfo{idPathUnsafe, Error, "No path in the layer has \"..\" in it.", ""},
 	CheckInfo{idPathAbsolute, Warning, "Paths in the layer are relative, as the OCI layer format asks; pack writes absolute ones and readers take both.", ""},
 	CheckInfo{idPathOutside, Error, "The layer holds nothing outside the extension's directory.", hintRebuild},
