@@ -1,0 +1,106 @@
+// Package house_test holds the repository to its own architecture: which
+// package may import which, what the plugin may link, and that every package
+// says what lives in it.
+package house_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/extpack/extpack"
+
+// listed is what "go list -json" says of a package.
+type listed struct {
+	ImportPath string
+	Doc        string
+	Imports    []string
+	GoFiles    []string
+}
+
+func list(t *testing.T, env []string, args ...string) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Doc,Imports,GoFiles"}, args...)...)
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var packages []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// TestArrowsRunDown: commands use everything, bake uses what is below internal
+// and hcl, internal packages know neither, hcl and diag know nothing of ours.
+func TestArrowsRunDown(t *testing.T) {
+	forbidden := map[string][]string{
+		"/internal/":     {"/bake", "/cli-plugin", "/hcl", "/tests"},
+		"/hcl":           {"/"},
+		"/internal/diag": {"/"},
+		"/bake":          {"/cli-plugin", "/tests", "/internal/registry", "/internal/pipeline", "/internal/annotate", "/internal/verify", "/internal/ocilayout"},
+		"/cli-plugin":    {"/tests"},
+	}
+	for _, p := range list(t, nil, "./...") {
+		own := strings.TrimPrefix(p.ImportPath, module)
+		for from, targets := range forbidden {
+			if !strings.HasPrefix(own, from) {
+				continue
+			}
+			for _, imported := range p.Imports {
+				to, ours := strings.CutPrefix(imported, module)
+				if ours && slices.ContainsFunc(targets, func(prefix string) bool { return strings.HasPrefix(to, prefix) }) {
+					t.Errorf("%s may not import %s", own, to)
+				}
+			}
+		}
+	}
+}
+
+// TestPluginIsLean: docker runs every plugin's metadata command often, and a
+// daemon's packages in a client are nobody's wish.
+func TestPluginIsLean(t *testing.T) {
+	forbidden := []string{
+		"github.com/docker/buildx", "github.com/docker/docker/", "github.com/moby/buildkit", "github.com/moby/moby/v2",
+		"github.com/containerd/containerd", "github.com/distribution/distribution", "k8s.io/", "github.com/google/go-containerregistry",
+	}
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		packages := list(t, []string{"GOOS=" + system, "GOARCH=amd64", "CGO_ENABLED=0"}, "-deps", "./cli-plugin")
+		if len(packages) < 100 {
+			t.Fatalf("%s: go list found only %d packages", system, len(packages))
+		}
+		for _, p := range packages {
+			if slices.ContainsFunc(forbidden, func(prefix string) bool { return strings.HasPrefix(p.ImportPath, prefix) }) {
+				t.Errorf("%s: the plugin links %s", system, p.ImportPath)
+			}
+		}
+	}
+}
+
+// TestPackagesSayWhatTheyAre asks for a package comment everywhere.
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	for _, p := range list(t, nil, "./...") {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
