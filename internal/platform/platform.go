@@ -40,6 +40,9 @@ func ParseTarget(s string) (extension.Target, error) {
 	if err != nil {
 		return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
 	}
+	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
+		return extension.Target{}, diag.Invalidf(targetHint, "target %q: versions and features of an os are not supported in brackets", s)
+	}
 	t := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
 	if err := extension.CheckPlatform(t); err != nil {
 		return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)

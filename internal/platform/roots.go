@@ -204,19 +204,26 @@ func below(dir string, t extension.Target) (variants []string, distros []extensi
 
 // Nested gives the folders below root (a platform root, as Root gives it) that
 // hold the files of other platforms or distros and so are no part of it:
-// os/arch folders below the extension root, variant and distro folders below an
-// os/arch folder. They are relative to root.
+// os/arch folders below the extension root, arch folders below an os folder,
+// variant and distro folders below an os/arch folder. They are relative to root.
 func Nested(dir, root string) ([]string, error) {
 	if root == RootDir {
 		return nestedInRoot(dir)
 	}
+	folders := Folders(dir)
 	parts := strings.Split(root, "/")
-	if len(parts) < 2 || len(parts) > 3 || !slices.Contains(Folders(dir), parts[0]+"/"+parts[1]) {
+	if len(parts) == 1 {
+		return nestedInOS(folders, root), nil
+	}
+	if len(parts) > 3 || !slices.Contains(folders, parts[0]+"/"+parts[1]) {
 		return nil, nil
 	}
 	t := extension.Target{OS: parts[0], Arch: parts[1]}
 	if len(parts) == 3 {
-		t.Variant = parts[2]
+		// A distro folder ends the walk: what is in it is the extension's own.
+		if t.Variant = parts[2]; !variantDir.MatchString(t.Variant) {
+			return nil, nil
+		}
 	}
 	variants, distros, err := below(filepath.Join(dir, filepath.FromSlash(root)), t)
 	for _, d := range distros {
@@ -224,6 +231,18 @@ func Nested(dir, root string) ([]string, error) {
 	}
 	slices.Sort(variants)
 	return variants, err
+}
+
+// nestedInOS gives the arch folders of the os folder that is the root of the
+// platforms that have none.
+func nestedInOS(folders []string, os string) []string {
+	var nested []string
+	for _, f := range folders {
+		if arch, ok := strings.CutPrefix(f, os+"/"); ok {
+			nested = append(nested, arch)
+		}
+	}
+	return nested
 }
 
 // nestedInRoot gives the platform folders os/arch, or the whole os folder when
