@@ -32,6 +32,17 @@ const IgnoreFile = ".dockerignore"
 // folder is copied: version control, packages, and generated bake files.
 func Never() []string { return []string{"**/.git", "**/*.cnb", GeneratedPattern} }
 
+// IsNever reports whether name, relative to the folder that is copied, or a
+// folder it is in, is one that never enters a package.
+func IsNever(name string) bool {
+	matcher, err := patternmatcher.New(Never())
+	if err != nil {
+		return false // the patterns are constant and right
+	}
+	never, err := matcher.MatchesOrParentMatches(name)
+	return never && err == nil
+}
+
 // GeneratedPattern matches the names a generated bake file may have inside an
 // extension.
 const GeneratedPattern = "docker-bake*.hcl"
@@ -89,10 +100,18 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 
 func ignorePatterns(dir string) ([]string, error) {
 	name := filepath.Join(dir, IgnoreFile)
-	f, err := os.Open(name)
+	info, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, fmt.Errorf("reading ignore file: %w", err)
+	}
+	// Opening a pipe would wait for someone to write to it.
+	if !info.Mode().IsRegular() {
+		return nil, diag.Invalidf("", "%s: is not a file", name)
+	}
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading ignore file: %w", err)
 	}
