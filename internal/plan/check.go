@@ -1,8 +1,13 @@
 package plan
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
@@ -34,16 +39,51 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 			p.list.Errorf(s.Position, "shared %q does not exist in %s%s", s.Value, p.dir, p.ignored())
 		}
 	}
-	names := append(append([]extension.Entry{}, settings.Shared...), p.descriptor.Metadata.IncludeFiles...)
 	for _, image := range images {
-		names = append(names, extension.Entry{Value: image.Root})
+		if !p.tree.Has(image.Root) {
+			p.list.Errorf(diag.Position{File: filepath.Join(p.dir, content.IgnoreFile)},
+				"excludes %s, which holds the files of %s", image.Root, image)
+		}
 	}
-	for _, n := range names {
-		if !content.CheckName(n.Value) {
-			p.list.Errorf(n.Position, "%q is not in Unicode normalisation form C, in which bake files are read; rename it", n.Value)
+	for _, n := range slices.Concat(settings.Shared, p.descriptor.Metadata.IncludeFiles) {
+		switch {
+		case !content.CheckName(n.Value):
+			p.list.Errorf(n.Position, notNormal, n.Value)
+		case neverEnters(n.Value, images):
+			p.list.Errorf(n.Position, "%q never enters a package: version control, packages and generated bake files are left out", n.Value)
 		}
 	}
 	return p.list.Err()
+}
+
+const notNormal = "%q is not in Unicode normalisation form C, in which bake files are read; rename it"
+
+// neverEnters looks at an entry from the extension root and, as it may be meant
+// so, from each platform root.
+func neverEnters(name string, images []Image) bool {
+	return content.IsNever(name) || slices.ContainsFunc(images, func(image Image) bool {
+		rel, ok := below(image.Root, name)
+		return ok && content.IsNever(rel)
+	})
+}
+
+// checkSteps reports names that COPY or a bake file would not take as they
+// are. Those of a descriptor have been checked, but links lead to any.
+func (p *imagePlanner) checkSteps(steps []content.Step) {
+	for _, s := range steps {
+		d := diag.Diagnostic{Position: diag.Position{File: p.dir}}
+		switch {
+		case !utf8.ValidString(s.Source):
+			d.Message = fmt.Sprintf("the name %q is not valid UTF-8; rename it", s.Source)
+		case !content.CheckName(s.Source):
+			d.Message = fmt.Sprintf(notNormal, s.Source)
+		case strings.ContainsAny(s.Source, `*?[]\$"`) || strings.ContainsFunc(s.Source, unicode.IsControl):
+			d.Message = fmt.Sprintf("the name %q holds a character that COPY does not take as it stands; rename it", s.Source)
+		}
+		if d.Message != "" && !slices.Contains(*p.list, d) {
+			*p.list = append(*p.list, d)
+		}
+	}
 }
 
 func (p *imagePlanner) checkIncluded() {
@@ -56,7 +96,7 @@ func (p *imagePlanner) checkIncluded() {
 
 // ignored adds to a message what else may be the reason for a missing file.
 func (p *imagePlanner) ignored() string {
-	if p.tree.Has(content.IgnoreFile) {
+	if _, err := os.Lstat(filepath.Join(p.dir, content.IgnoreFile)); err == nil {
 		return " or is excluded by its " + content.IgnoreFile
 	}
 	return ""

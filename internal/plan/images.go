@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
@@ -71,7 +72,35 @@ func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 		}
 		images = append(images, split(t, distros, roots)...)
 	}
-	return images, nil
+	return separate(images), nil
+}
+
+// separate gives each distro an image of its own where a platform has several
+// images: what tells those apart names one distro.
+func separate(images []Image) []Image {
+	var out []Image
+	for _, image := range images {
+		if len(image.Distros) < 2 || !hasOther(images, image) {
+			out = append(out, image)
+			continue
+		}
+		for _, d := range image.Distros {
+			one := image
+			one.Distros, one.Platform.OSVersion = []extension.Distro{d}, d.Version
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+func hasOther(images []Image, image Image) bool {
+	same := 0
+	for _, other := range images {
+		if platform.Equal(other.Platform, image.Platform) {
+			same++
+		}
+	}
+	return same > 1
 }
 
 func split(t extension.Target, distros []extension.Distro, roots []string) []Image {
@@ -117,6 +146,7 @@ func (p *imagePlanner) fill(image *Image) error {
 		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile})
 	}
 	image.Steps = steps
+	p.checkSteps(steps)
 	for _, d := range content.Check(p.dir, files) {
 		if !slices.Contains(*p.list, d) {
 			*p.list = append(*p.list, d)
@@ -135,22 +165,30 @@ func (p *imagePlanner) steps(root string) ([]content.Step, error) {
 			steps = append(steps, content.Step{Source: s.Value, Dest: s.Value, Exclude: content.Never()})
 		}
 	}
-	if p.descriptor.Metadata.IncludeFiles != nil {
-		return append(steps, p.includeSteps(root)...), nil
-	}
 	nested, err := platform.Nested(p.dir, root)
 	if err != nil {
 		return nil, err
 	}
-	return append(steps, content.Step{Source: root, Dest: ".", Exclude: append(content.Never(), nested...)}), nil
+	whole := content.Step{Source: root, Dest: ".", Exclude: append(content.Never(), nested...)}
+	if p.descriptor.Metadata.IncludeFiles != nil {
+		return append(steps, p.includeSteps(whole)...), nil
+	}
+	return append(steps, whole), nil
 }
 
 // includeSteps gives a step per include-files entry that the platform root
 // has. An entry is relative to the platform root or, as in Paketo's
-// multi-platform packages, to the extension root.
-func (p *imagePlanner) includeSteps(root string) []content.Step {
+// multi-platform packages, to the extension root. One that names the platform
+// root, or a folder it is in, stands for the whole of it.
+func (p *imagePlanner) includeSteps(whole content.Step) []content.Step {
 	var steps []content.Step
+	root := whole.Source
 	for _, entry := range p.descriptor.Metadata.IncludeFiles {
+		if _, in := strings.CutPrefix(root, entry.Value+"/"); in || root == entry.Value {
+			p.included[entry.Value] = true
+			steps = append(steps, whole)
+			continue
+		}
 		source := path.Join(root, entry.Value)
 		if rel, ok := below(root, entry.Value); ok && p.tree.Has(entry.Value) {
 			source = path.Join(root, rel)

@@ -100,7 +100,12 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 	p := &Plan{}
 	for _, dir := range dirs {
 		e, found, err := newExtension(ctx, dir, opts)
-		list = append(list, found...)
+		for _, d := range found {
+			// A flag that is wrong is wrong for every extension.
+			if !slices.Contains(list, d) {
+				list = append(list, d)
+			}
+		}
 		if err != nil {
 			return nil, list.Warnings(), err
 		}

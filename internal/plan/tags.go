@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/distribution/reference"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -32,7 +34,9 @@ func tags(d *extension.Descriptor, given []string) ([]string, error) {
 		if err != nil {
 			return nil, diag.Invalidf(tagHint, "tag %q: %v", tag, err)
 		}
-		out = append(out, reference.TagNameOnly(named).String())
+		if complete := reference.TagNameOnly(named).String(); !slices.Contains(out, complete) {
+			out = append(out, complete)
+		}
 	}
 	return out, nil
 }

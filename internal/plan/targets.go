@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -31,42 +32,62 @@ func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, 
 func inherit(chosen, declared []extension.Target) []extension.Target {
 	var out []extension.Target
 	for _, t := range chosen {
-		matches := 0
+		var same []extension.Target
 		for _, d := range declared {
-			if !platform.Equal(platform.Of(d), platform.Of(t)) {
-				continue
+			if platform.Equal(platform.Of(d), platform.Of(t)) {
+				same = append(same, d)
 			}
-			filled := t
-			if filled.Path == "" {
-				filled.Path, filled.PathPosition = d.Path, d.PathPosition
-			}
-			if len(t.Distros) == 0 {
-				filled.Distros = d.Distros
-			} else if matches > 0 || !shareDistro(t, d) {
-				continue
-			}
-			matches++
-			out = append(out, filled)
 		}
-		if matches == 0 {
+		switch {
+		case len(same) == 0:
 			out = append(out, t)
+		case len(t.Distros) > 0:
+			out = append(out, withPaths(t, same)...)
+		default:
+			for _, d := range same {
+				filled := withPath(t, d)
+				filled.Distros = d.Distros
+				out = append(out, filled)
+			}
 		}
 	}
 	return out
 }
 
-func shareDistro(t, declared extension.Target) bool {
-	if len(declared.Distros) == 0 {
-		return true
-	}
-	for _, a := range t.Distros {
-		for _, b := range declared.Distros {
-			if a == b {
-				return true
-			}
+// withPaths gives a target that names its distros the paths the descriptor has
+// for them: a target for each run of distros that have one in common.
+func withPaths(t extension.Target, same []extension.Target) []extension.Target {
+	var out []extension.Target
+	for _, distro := range t.Distros {
+		filled := t
+		if i := declaredFor(distro, same); i >= 0 {
+			filled = withPath(t, same[i])
 		}
+		if n := len(out); n > 0 && out[n-1].Path == filled.Path {
+			out[n-1].Distros = append(out[n-1].Distros, distro)
+			continue
+		}
+		filled.Distros = []extension.Distro{distro}
+		out = append(out, filled)
 	}
-	return false
+	return out
+}
+
+// declaredFor gives the index of the target that names the distro, else of one
+// that is for any, else -1.
+func declaredFor(distro extension.Distro, same []extension.Target) int {
+	i := slices.IndexFunc(same, func(d extension.Target) bool { return slices.Contains(d.Distros, distro) })
+	if i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(same, func(d extension.Target) bool { return len(d.Distros) == 0 })
+}
+
+func withPath(t, declared extension.Target) extension.Target {
+	if t.Path == "" {
+		t.Path, t.PathPosition = declared.Path, declared.PathPosition
+	}
+	return t
 }
 
 // identity tells the images of an index apart.
