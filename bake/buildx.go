@@ -85,6 +85,12 @@ func versionOf(path string) (string, error) {
 	return fields[1], nil
 }
 
+// wantsTraces reports whether a variable shows that the user set up tracing.
+// The docker CLI sets the resource attributes for every plugin it runs.
+func wantsTraces(kv string) bool {
+	return strings.HasPrefix(kv, "OTEL_") && !strings.HasPrefix(kv, "OTEL_RESOURCE_ATTRIBUTES=")
+}
+
 // Environ makes the environment for buildx from this process's. docker holds
 // the variables that carry the docker CLI's global flags, as NAME=VALUE.
 func Environ(docker []string) []string {
@@ -92,13 +98,19 @@ func Environ(docker []string) []string {
 		name, _, _ := strings.Cut(kv, "=")
 		// With the first set, buildx expects docker's arguments before its own.
 		// The second names a variable of the generated file, whose value the
-		// plan has settled; other extensions have one each.
-		return name == metadata.ReexecEnvvar || name == "PLATFORMS" || strings.HasPrefix(name, "PLATFORMS_")
+		// plan has settled; other extensions have one each. The third would make
+		// paths relative to the bake file, which is in a temporary folder.
+		return name == metadata.ReexecEnvvar || name == "PLATFORMS" || strings.HasPrefix(name, "PLATFORMS_") ||
+			name == "BUILDX_BAKE_FILE_RELATIVE_PATHS"
 	})
 	env = append(env, docker...)
 	// Nothing reads provenance from the metadata file.
 	env = append(env, "BUILDX_METADATA_PROVENANCE=disabled")
-	if !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "OTEL_") }) {
+	if !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "BUILDX_GIT_INFO=") }) {
+		// Nothing is attested, and buildx runs git six times per target for it.
+		env = append(env, "BUILDX_GIT_INFO=0")
+	}
+	if !slices.ContainsFunc(env, wantsTraces) {
 		// Without it BuildKit encodes the whole trace once per target, for
 		// seconds after the build, which the next command pays.
 		env = append(env, "OTEL_TRACES_SAMPLER=always_off")

@@ -2,6 +2,7 @@ package bake
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -64,27 +65,34 @@ func argSuffix(image plan.Image) string {
 func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	var lines strings.Builder
 	used := []string{"DEST"}
-	path := func(p, hint string) string { return d.path(p, hint, &used) }
+	arg := func(p, hint string) string { return d.path(p, hint, &used) }
 	for i := 0; i < len(image.Steps); i++ {
 		step := image.Steps[i]
 		if step.Exec {
+			sources, dest := []string{source(image, step, suffix, arg)}, step.Dest
 			// The entry points go in one instruction, which is one step less.
-			sources := []string{source(image, step, suffix, path)}
-			for i+1 < len(image.Steps) && image.Steps[i+1].Exec {
+			for keepsName(step) && i+1 < len(image.Steps) && image.Steps[i+1].Exec && keepsName(image.Steps[i+1]) {
 				i++
-				sources = append(sources, source(image, image.Steps[i], suffix, path))
+				sources = append(sources, source(image, image.Steps[i], suffix, arg))
 			}
-			fmt.Fprintf(&lines, "COPY --chown=0:0 --chmod=0755 %s ${DEST}/bin/\n", strings.Join(sources, " "))
+			if keepsName(step) {
+				dest = "bin/"
+			}
+			fmt.Fprintf(&lines, "COPY --chown=0:0 --chmod=0755 %s ${DEST}/%s\n", strings.Join(sources, " "), dest)
 			continue
 		}
 		dest := "${DEST}/"
 		if step.Dest != "." {
-			dest += path(step.Dest, "FILE")
+			dest += arg(step.Dest, "FILE")
 		}
-		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), source(image, step, suffix, path), dest)
+		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), source(image, step, suffix, arg), dest)
 	}
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())
 }
+
+// keepsName reports whether a file has the same name in the package: one that
+// a link led to may not.
+func keepsName(s content.Step) bool { return path.Base(s.Source) == path.Base(s.Dest) }
 
 func excludes(patterns []string) string {
 	var b strings.Builder
@@ -96,15 +104,15 @@ func excludes(patterns []string) string {
 
 // source writes where a step copies from: below the platform root, or for what
 // platforms share, below the extension root.
-func source(image plan.Image, s content.Step, suffix string, path func(p, hint string) string) string {
-	root := path(image.Root, "ROOT"+suffix)
+func source(image plan.Image, s content.Step, suffix string, arg func(p, hint string) string) string {
+	root := arg(image.Root, "ROOT"+suffix)
 	switch {
 	case s.Dest == "." && s.Source == image.Root:
 		return root + "/"
 	case image.Root != platform.RootDir && s.Source == image.Root+"/"+s.Dest:
-		return root + "/" + path(s.Dest, "FILE")
+		return root + "/" + arg(s.Dest, "FILE")
 	default:
-		return path(s.Source, "FILE")
+		return arg(s.Source, "FILE")
 	}
 }
 

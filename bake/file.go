@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/content"
@@ -75,15 +76,23 @@ func matrix(t Target) string {
 func (t Target) shared() bool { return t.Name == t.Extension.Slug }
 
 // variables names the platform matrices: PLATFORMS when one serves every
-// extension, else PLATFORMS_<target>.
+// extension, else PLATFORMS_<target>. An environment variable holds no "-", so
+// two targets can come to the same name; then the later one gets a number.
 func variables(targets []Target) map[string]string {
 	named := map[string]string{}
-	distinct := map[string]bool{}
+	taken, distinct := map[string]bool{}, map[string]bool{}
 	for _, t := range targets {
-		if m := matrix(t); t.shared() && m != "" {
-			distinct[m] = true
-			named[t.Name] = "PLATFORMS_" + strings.ReplaceAll(t.Name, "-", "_")
+		m := matrix(t)
+		if !t.shared() || m == "" {
+			continue
 		}
+		distinct[m] = true
+		base := "PLATFORMS_" + strings.ReplaceAll(t.Name, "-", "_")
+		name := base
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s_%d", base, n)
+		}
+		taken[name], named[t.Name] = true, name
 	}
 	if len(distinct) == 1 {
 		for name := range named {
@@ -218,7 +227,7 @@ func (w *fileWriter) writeMatrix(t Target) error {
 	if err := b.ExprMap("matrix", "platform", `split(",", `+variable+`)`); err != nil {
 		return err
 	}
-	if err := b.Expr("name", `"`+t.Name+`-${replace(platform, "/", "-")}"`); err != nil {
+	if err := b.Expr("name", matrixName(t)); err != nil {
 		return err
 	}
 	b.Strings("inherits", []string{t.Name})
@@ -251,20 +260,37 @@ func labels(e *plan.Extension) (map[string]string, error) {
 
 // context gives the extension root as buildx wants to see it from w.dir.
 func (w *fileWriter) context(dir string) (string, error) {
-	from, err := filepath.Abs(w.dir)
+	rel, err := relative(w.dir, dir)
 	if err != nil {
 		return "", err
 	}
-	to, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	rel, err := filepath.Rel(from, to)
-	if err != nil {
-		rel = to // on another volume
-	}
-	if !content.CheckName(rel) {
+	if !utf8.ValidString(rel) || !content.CheckName(rel) {
 		return "", diag.Invalidf("rename the folder", "the path %q cannot be written to a bake file unchanged", rel)
 	}
 	return filepath.ToSlash(rel), nil
+}
+
+// relative gives the way from one folder to another, absolute when there is
+// none. The system takes ".." from where a link leads to, so a way that goes up
+// is made from real paths.
+func relative(from, to string) (string, error) {
+	var err error
+	if from, err = filepath.Abs(from); err != nil {
+		return "", err
+	}
+	if to, err = filepath.Abs(to); err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(from, to)
+	if err == nil && strings.HasPrefix(rel, "..") {
+		realFrom, fromErr := filepath.EvalSymlinks(from)
+		realTo, toErr := filepath.EvalSymlinks(to)
+		if fromErr == nil && toErr == nil {
+			rel, err = filepath.Rel(realFrom, realTo)
+		}
+	}
+	if err != nil {
+		return to, nil // on another volume
+	}
+	return rel, nil
 }

@@ -1,6 +1,7 @@
 package bake
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,23 +22,59 @@ type Target struct {
 
 // Targets gives the bake targets that together build the plan, extension by
 // extension. Two names that meet are a [*diag.InvalidError]: bake would merge
-// the targets without a word.
+// the targets without a word. So is a platform that a builder has no name for.
 func Targets(p *plan.Plan) ([]Target, error) {
 	var targets []Target
-	owners := map[string]*plan.Extension{"default": nil}
 	var list diag.List
+	owners := map[string]*plan.Extension{}
 	for _, e := range p.Extensions {
+		pos := diag.Position{File: e.Descriptor.File}
+		checkPlatforms(&list, pos, e)
 		own := extensionTargets(e)
 		targets = append(targets, own...)
 		for _, name := range names(e, own) {
-			if other, taken := owners[name]; taken && other != e {
-				list.Errorf(diag.Position{File: e.Descriptor.File}, "the bake target %q of %s is also one of %s; build them in separate runs",
+			// Each has an output folder, and not every file system tells
+			// upper case from lower.
+			key := strings.ToLower(name)
+			switch other, taken := owners[key]; {
+			case key == "default":
+				list.Errorf(pos, "%s cannot have the bake target %q, which is the group of all", e.Descriptor.Info.ID, name)
+			case taken && other == e:
+				list.Errorf(pos, "the bake target %q would stand for two images of %s; choose one with --target", name, e.Descriptor.Info.ID)
+			case taken:
+				list.Errorf(pos, "the bake target %q of %s is also one of %s; build them in separate runs",
 					name, e.Descriptor.Info.ID, other.Descriptor.Info.ID)
 			}
-			owners[name] = e
+			owners[key] = e
 		}
 	}
 	return targets, list.Err()
+}
+
+// platformPart is what may stand in the Dockerfile's stage names. BuildKit's
+// own form of platforms (containerd/platforms, Parse) allows no more either.
+var platformPart = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+
+// checkPlatforms reports platforms whose names cannot be written to the
+// Dockerfile, or not so that they stay different there.
+func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
+	stages := map[string]plan.Image{}
+	for _, image := range e.Images {
+		if platform.IsZero(image.Platform) {
+			continue
+		}
+		p := image.Platform
+		for _, part := range []struct{ what, name string }{{"os", p.OS}, {"arch", p.Architecture}, {"variant", p.Variant}} {
+			if !platformPart.MatchString(part.name) && (part.what != "variant" || part.name != "") {
+				list.Errorf(pos, "%s: no builder has the %s %q: letters, digits and . _ - are possible", image, part.what, part.name)
+			}
+		}
+		key := argSuffix(image)
+		if other, taken := stages[key]; taken && !platform.Equal(other.Platform, p) {
+			list.Errorf(pos, "%s and %s have names too alike to be built together; choose one with --target", other, image)
+		}
+		stages[key] = image
+	}
 }
 
 func extensionTargets(e *plan.Extension) []Target {
@@ -56,19 +93,22 @@ func extensionTargets(e *plan.Extension) []Target {
 	return append([]Target{shared}, own...)
 }
 
-// names gives every name the extension takes in the file.
+// names gives every name the extension takes in the file, once for each thing
+// that has it.
 func names(e *plan.Extension, targets []Target) []string {
 	all := []string{e.Slug, e.Slug + platformSuffix}
 	for _, t := range targets {
-		all = append(all, t.Name)
+		if !t.shared() {
+			all = append(all, t.Name)
+		}
 	}
-	for _, image := range e.Images {
-		if !platform.IsZero(image.Platform) {
+	for i, image := range e.Images {
+		first := slices.IndexFunc(e.Images, func(o plan.Image) bool { return platform.Equal(o.Platform, image.Platform) })
+		if first == i && !platform.IsZero(image.Platform) {
 			all = append(all, platformName(e, image))
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 func count(e *plan.Extension, image plan.Image) int {
@@ -83,14 +123,28 @@ func count(e *plan.Extension, image plan.Image) int {
 
 const platformSuffix = "-platform"
 
-// platformName is what buildx's replace(platform, "/", "-") gives in the
-// matrix target.
+// platformName is what the expression of matrixName gives in the matrix target.
 func platformName(e *plan.Extension, image plan.Image) string {
-	return e.Slug + "-" + strings.ReplaceAll(platform.Format(image.Platform), "/", "-")
+	return e.Slug + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
 }
 
+// matrixName is the HCL that names the targets of a matrix. Few variants have
+// a dot, and without it the file is easier to read.
+func matrixName(t Target) string {
+	name := `replace(platform, "/", "-")`
+	if strings.Contains(matrix(t), ".") {
+		name = `replace(` + name + `, ".", "_")`
+	}
+	return `"` + t.Name + `-${` + name + `}"`
+}
+
+// distroName tells the image for any distro from those for one.
 func distroName(e *plan.Extension, image plan.Image) string {
-	return platformName(e, image) + "-" + identifier(image.Distros[0].String())
+	distro := "any"
+	if len(image.Distros) > 0 {
+		distro = identifier(image.Distros[0].String())
+	}
+	return platformName(e, image) + "-" + distro
 }
 
 // identifier makes a name that bake and HCL accept of text that may hold more.
