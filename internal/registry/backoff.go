@@ -53,6 +53,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 // It fails with [ErrRetryLater] without waiting when that is more than a
 // minute, and with the context's cause when it ends meanwhile.
 func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what string, cause error) error {
+	if ctx.Err() != nil {
+		// net/http gives the context's cause as the request's error, which may
+		// be another request's dropped connection.
+		return context.Cause(ctx)
+	}
 	if after > maxWait {
 		return fmt.Errorf("%s: %w: %w (in %s)", what, cause, ErrRetryLater, after.Round(time.Second))
 	}

@@ -18,6 +18,7 @@ import (
 // where we think it is; and as the answer alone may have been lost, the
 // registry is asked again first.
 func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from *repository) error {
+	renewed := false
 	for n := 0; ; n++ {
 		ok, err := r.has(ctx, "blobs", desc)
 		if err != nil {
@@ -35,6 +36,13 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 		if err == nil {
 			r.report(desc, state, 0)
 			return nil
+		}
+		var refusal *ResponseError
+		if !renewed && errors.As(err, &refusal) && refusal.StatusCode == http.StatusUnauthorized {
+			// The token ran out between the two halves of the upload; asking
+			// for the blob again gets a new one.
+			renewed = true
+			continue
 		}
 		var cut *interruptedError
 		if n == maxRetries || !errors.As(err, &cut) {

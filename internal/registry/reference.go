@@ -35,7 +35,12 @@ func ParseReference(s string) (Reference, error) {
 		}
 		return Reference{}, diag.Invalidf(hint, "%q is not an image reference: %s", s, err)
 	}
-	return Reference{named: reference.TagNameOnly(named)}, nil
+	ref := Reference{named: reference.TagNameOnly(named)}
+	// Docker's grammar takes hosts, such as [0]:5000, that no URL can hold.
+	if err := ref.remote().Validate(); err != nil {
+		return Reference{}, diag.Invalidf(referenceHint, "%q is not an image reference: %s", s, err)
+	}
+	return ref, nil
 }
 
 // ParseTag reads a reference that something can be published under: as

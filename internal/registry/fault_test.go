@@ -1,0 +1,317 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// published is a registry whose acme/curl:1.0 and :latest point at old.
+func published(t *testing.T) (s *server, old *tree, refs []Reference) {
+	t.Helper()
+	s, old = newServer(t), newTree(t, "old")
+	refs = []Reference{s.ref(t, "acme/curl:1.0"), s.ref(t, "acme/curl:latest")}
+	client, _ := newTestClient(Options{})
+	if _, err := client.Publish(t.Context(), old, old.root, refs); err != nil {
+		t.Fatal(err)
+	}
+	s.take()
+	return s, old, refs
+}
+
+func isUpload(r *http.Request) bool {
+	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/uploads/")
+}
+
+func isManifestPut(r *http.Request, target string) bool {
+	return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/"+target)
+}
+
+// once limits a fault to the first request it applies to.
+func once(applies func(*http.Request) bool, fault func(http.ResponseWriter, *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
+	var done atomic.Bool
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		return applies(r) && done.CompareAndSwap(false, true) && fault(w, r)
+	}
+}
+
+func busy(status int, after func() string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Retry-After", after())
+		return jsonError(w, status, "TOOMANYREQUESTS", "slow down")
+	}
+}
+
+func TestPublishRecovers(t *testing.T) {
+	isBlobPost := func(r *http.Request) bool { return r.Method == http.MethodPost }
+	isTagPut := func(r *http.Request) bool { return isManifestPut(r, "1.0") }
+	seconds := func() string { return "30" }
+	date := func() string { return time.Now().Add(30 * time.Second).UTC().Format(http.TimeFormat) }
+	dropped := func(w http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.CopyN(io.Discard, r.Body, 7)
+		return drop(w)
+	}
+	for name, tc := range map[string]struct {
+		applies func(*http.Request) bool
+		fault   func(http.ResponseWriter, *http.Request) bool
+		pause   time.Duration // 0: our own
+	}{
+		"dropped HEAD":        {func(r *http.Request) bool { return r.Method == http.MethodHead }, dropped, 0},
+		"dropped POST":        {isBlobPost, dropped, 0},
+		"dropped upload":      {isUpload, dropped, 0},
+		"dropped manifest":    {isTagPut, dropped, 0},
+		"503 seconds, POST":   {isBlobPost, busy(503, seconds), 30 * time.Second},
+		"503 seconds, upload": {isUpload, busy(503, seconds), 30 * time.Second},
+		"503 date, upload":    {isUpload, busy(503, date), 30 * time.Second},
+		"429 date, tag":       {isTagPut, busy(429, date), 30 * time.Second},
+		"500, tag":            {isTagPut, busy(500, func() string { return "nonsense" }), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, c := newServer(t), newTree(t, "a")
+			s.setFault(once(tc.applies, tc.fault))
+			client, pauses := newTestClient(Options{})
+			if _, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0")}); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.digestOf(t, "acme/curl", "1.0"); got != c.root.Digest {
+				t.Errorf("the tag is at %q", got)
+			}
+			got := pauses.all()
+			if len(got) != 1 || len(pauses.logs) != 1 {
+				t.Fatalf("pauses %v, notices %q, want one of each", got, pauses.logs)
+			}
+			low, high := firstDelay/2, firstDelay
+			if tc.pause > 0 {
+				low, high = tc.pause-2*time.Second, tc.pause+2*time.Second
+			}
+			if got[0] < low || got[0] > high {
+				t.Errorf("paused for %s, want %s to %s", got[0], low, high)
+			}
+		})
+	}
+}
+
+func TestPublishFindsWhatALostAnswerDid(t *testing.T) {
+	s, c := newServer(t), newTree(t, "a")
+	s.setFault(once(isUpload, func(w http.ResponseWriter, r *http.Request) bool {
+		s.app.ServeHTTP(httptest.NewRecorder(), r)
+		return drop(w)
+	}))
+	client, _ := newTestClient(Options{})
+	if _, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0")}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(matching(s.take(), "PUT", "/blobs/uploads/")); n != len(c.blobs) {
+		t.Errorf("%d uploads for %d blobs: the one whose answer was lost was sent again", n, len(c.blobs))
+	}
+}
+
+func TestPublishGivesUp(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		return isUpload(r) && drop(w)
+	})
+	client, pauses := newTestClient(Options{Concurrency: 1})
+	_, err := client.Publish(t.Context(), c, c.root, refs)
+	if !isDropped(err) {
+		t.Errorf("error is %v", err)
+	}
+	if n := len(pauses.all()); n != maxRetries {
+		t.Errorf("%d retries, want %d:\n%s", n, maxRetries, strings.Join(pauses.logs, "\n"))
+	}
+	if got := s.digestOf(t, "acme/curl", "1.0"); got != old.root.Digest {
+		t.Errorf("the tag moved to %s", got)
+	}
+}
+
+func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
+	for name, applies := range map[string]func(*http.Request) bool{
+		"upload":   isUpload,
+		"manifest": func(r *http.Request) bool { return r.Method == http.MethodPut && !isUpload(r) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, c := newServer(t), newTree(t, "a")
+			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+				return applies(r) && busy(429, func() string { return "7200" })(w, r)
+			})
+			client, pauses := newTestClient(Options{})
+			_, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
+			if !errors.Is(err, ErrRetryLater) || !strings.Contains(err.Error(), "2h0m0s") {
+				t.Errorf("error %v does not say how long to wait", err)
+			}
+			if got := pauses.all(); len(got) > 0 {
+				t.Errorf("waited %v", got)
+			}
+		})
+	}
+}
+
+func TestPublishFailingBeforeTags(t *testing.T) {
+	c := newTree(t, "new")
+	invalid := func(w http.ResponseWriter) bool {
+		return jsonError(w, http.StatusBadRequest, "MANIFEST_INVALID", "we do not like \x1b[31mthis")
+	}
+	for name, applies := range map[string]func(*http.Request) bool{
+		"last manifest":               func(r *http.Request) bool { return isManifestPut(r, c.root.Digest.String()) },
+		"second repository, blob":     func(r *http.Request) bool { return r.Method == "POST" && strings.Contains(r.URL.Path, "other/") },
+		"second repository, manifest": func(r *http.Request) bool { return r.Method == "PUT" && strings.Contains(r.URL.Path, "other/") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, old, refs := published(t)
+			s.setFault(func(w http.ResponseWriter, r *http.Request) bool { return applies(r) && invalid(w) })
+			client, _ := newTestClient(Options{})
+			got, err := client.Publish(t.Context(), c, c.root, append(refs, s.ref(t, "other/place:1")))
+			if err == nil || len(got) > 0 {
+				t.Fatalf("published %v, error %v", got, err)
+			}
+			if !strings.Contains(err.Error(), "manifest invalid: we do not like [31mthis") {
+				t.Errorf("the registry's own words are not in %q", err)
+			}
+			for _, tag := range []string{"1.0", "latest"} {
+				if got := s.digestOf(t, "acme/curl", tag); got != old.root.Digest {
+					t.Errorf("%s moved to %q", tag, got)
+				}
+			}
+			if got := s.digestOf(t, "other/place", "1"); got != "" {
+				t.Errorf("other/place:1 was written: %s", got)
+			}
+		})
+	}
+}
+
+func TestPublishFailingAtSecondTag(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	refs = append(refs, s.ref(t, "acme/curl:third"))
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		return isManifestPut(r, "latest") && jsonError(w, http.StatusForbidden, "DENIED", "immutable tag")
+	})
+	client, _ := newTestClient(Options{})
+	got, err := client.Publish(t.Context(), c, c.root, refs)
+	var failed *TagError
+	if !errors.As(err, &failed) {
+		t.Fatalf("error is %v", err)
+	}
+	if len(got) != 1 || got[0].Reference.Tag() != "1.0" || len(failed.Moved) != 1 ||
+		failed.Failed.Tag() != "latest" || failed.Uncertain || len(failed.Untouched) != 1 {
+		t.Errorf("moved %v, error %+v", got, failed)
+	}
+	for _, part := range []string{
+		"tagging " + refs[1].String(), "immutable tag", refs[1].String() + " was not moved",
+		"already moved: " + refs[0].String(), "not moved: " + refs[2].String(), "docker login " + s.host(),
+	} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %q", part, err)
+		}
+	}
+	if !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("error %v is not ErrUnauthorized", err)
+	}
+	for tag, want := range map[string]v1.Descriptor{"1.0": c.root, "latest": old.root, "third": {}} {
+		if got := s.digestOf(t, "acme/curl", tag); got != want.Digest {
+			t.Errorf("%s is at %q, want %q", tag, got, want.Digest)
+		}
+	}
+}
+
+func TestPublishReadsTagsBack(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	// Somebody else moves the tag back each time it was written.
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		if !isManifestPut(r, "1.0") {
+			return false
+		}
+		data, _ := old.Fetch(r.Context(), old.root)
+		body, _ := io.ReadAll(data)
+		w.Header().Set("Docker-Content-Digest", c.root.Digest.String())
+		answer := httptest.NewRecorder()
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		s.app.ServeHTTP(answer, r)
+		w.WriteHeader(answer.Code)
+		return true
+	})
+	client, _ := newTestClient(Options{})
+	got, err := client.Publish(t.Context(), c, c.root, refs)
+	var failed *TagError
+	if !errors.Is(err, ErrTagMoved) || !errors.As(err, &failed) || !failed.Uncertain || len(got) > 0 {
+		t.Errorf("published %v, error %v", got, err)
+	}
+	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
+		t.Errorf("went on to the next tag, now at %s", got)
+	}
+}
+
+func TestPublishToleratesSlowReplicas(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	var wrote, stale atomic.Int32
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		if isManifestPut(r, "1.0") {
+			wrote.Store(1)
+		}
+		if r.Method != http.MethodHead || !strings.HasSuffix(r.URL.Path, "/1.0") || wrote.Load() == 0 || stale.Add(1) > 1 {
+			return false
+		}
+		r.URL.Path = strings.TrimSuffix(r.URL.Path, "1.0") + old.root.Digest.String()
+		return false
+	})
+	client, _ := newTestClient(Options{})
+	if _, err := client.Publish(t.Context(), c, c.root, refs[:1]); err != nil {
+		t.Error(err)
+	}
+	if stale.Load() < 2 {
+		t.Error("the tag was not read again")
+	}
+}
+
+func TestPublishCancelledBetweenTags(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	client, _ := newTestClient(Options{Progress: func(e Event) {
+		if e.Tag == "1.0" {
+			cancel()
+		}
+	}})
+	got, err := client.Publish(ctx, c, c.root, refs)
+	if !errors.Is(err, context.Canceled) || len(got) != 1 {
+		t.Errorf("published %v, error %v", got, err)
+	}
+	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
+		t.Errorf("latest moved to %s after the cancellation", got)
+	}
+}
+
+func TestPublishCancelledWhileWaiting(t *testing.T) {
+	s, c := newServer(t), newTree(t, "a")
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		return busy(503, func() string { return "50" })(w, r)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	client := New(Options{Log: func(string, ...any) { cancel() }}) // really sleeps
+	begin := time.Now()
+	_, err := client.Publish(ctx, c, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+	if d := time.Since(begin); d > 20*time.Second {
+		t.Errorf("took %s to stop", d)
+	}
+	if got := s.take(); slices.ContainsFunc(got, func(r string) bool { return !strings.HasPrefix(r, "HEAD ") }) {
+		t.Errorf("went on: %q", got)
+	}
+}
