@@ -170,12 +170,20 @@ func (t *Tree) apply(out map[string]File, s Step) error {
 	if err != nil {
 		return err
 	}
+	if err := putParents(out, source, s.Dest); err != nil {
+		return err
+	}
 	if f, ok := t.files[source]; ok && !f.Mode.IsDir() {
 		f.Path = s.Dest
 		if s.Exec {
 			f.Mode |= 0o111
 		}
 		return put(out, f)
+	}
+	if s.Dest != "." {
+		if err := put(out, File{Path: s.Dest, Source: source, Mode: fs.ModeDir | 0o755}); err != nil {
+			return err
+		}
 	}
 	matcher, err := patternmatcher.New(s.Exclude)
 	if err != nil {
@@ -226,6 +234,19 @@ func within(dir, name string) (string, bool) {
 		return name, true
 	}
 	return strings.CutPrefix(name, dir+"/")
+}
+
+// putParents adds the folders that a step makes to put its files into.
+func putParents(out map[string]File, source, dest string) error {
+	for dir := path.Dir(dest); dir != "."; dir = path.Dir(dir) {
+		if old, ok := out[dir]; ok && old.Mode.IsDir() {
+			continue
+		}
+		if err := put(out, File{Path: dir, Source: source, Mode: fs.ModeDir | 0o755}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func put(out map[string]File, f File) error {

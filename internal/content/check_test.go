@@ -1,0 +1,116 @@
+package content
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+func TestCheck(t *testing.T) {
+	link := func(path, target string) File {
+		return File{Path: path, Source: "src/" + path, Mode: fs.ModeSymlink | 0o777, Target: target}
+	}
+	special := func(mode fs.FileMode) File { return File{Path: "x", Source: "x", Mode: mode} }
+	tests := []struct {
+		name string
+		file File
+		want string
+	}{
+		{"file", File{Path: "ünï/日本 x", Source: "x", Mode: 0o644}, ""},
+		{"folder", special(fs.ModeDir | 0o755), ""},
+		{"link to a file", link("bin/l", "../lib/a"), ""},
+		{"link to a folder", link("l", "lib"), ""},
+		{"link to the package itself", link("l", "."), ""},
+		{"link through the package root", link("bin/l", ".."), ""},
+		{"absolute link", link("l", "/etc/passwd"), `dir/src/l: symbolic link to the absolute path "/etc/passwd" leaves the extension root; use a relative link or a copy`},
+		{"absolute link that would be right at run time", link("l", "/cnb/extensions/a/1.0.0/lib/a"), `dir/src/l: symbolic link to the absolute path "/cnb/extensions/a/1.0.0/lib/a" leaves the extension root; use a relative link or a copy`},
+		{"escaping link", link("l", "../x"), `dir/src/l: symbolic link to "../x" leaves the extension root; use a copy`},
+		{"parent link", link("l", ".."), `dir/src/l: symbolic link to ".." leaves the extension root; use a copy`},
+		{"out and in again", link("bin/l", "../../x/lib"), `dir/src/bin/l: symbolic link to "../../x/lib" leaves the extension root; use a copy`},
+		{"dangling link", link("l", "gone"), `dir/src/l: warning: symbolic link to "gone", which is not in the package`},
+		{"named pipe", special(fs.ModeNamedPipe | 0o644), "dir/x: is a named pipe, which cannot be packed; remove it or add it to .dockerignore"},
+		{"socket", special(fs.ModeSocket | 0o644), "dir/x: is a socket, which cannot be packed; remove it or add it to .dockerignore"},
+		{"device", special(fs.ModeDevice | fs.ModeCharDevice | 0o644), "dir/x: is a device, which cannot be packed; remove it or add it to .dockerignore"},
+		{"irregular", special(fs.ModeIrregular), "dir/x: is a special file, which cannot be packed; remove it or add it to .dockerignore"},
+		{"control character", File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character; rename it`},
+		{"delete character", File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character; rename it`},
+		{"not UTF-8", File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8; rename it`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string]File{
+				"lib": {Path: "lib", Source: "lib", Mode: fs.ModeDir}, "lib/a": {Path: "lib/a", Source: "lib/a"}, tt.file.Path: tt.file,
+			}
+			var got []string
+			for _, d := range Check("dir", files) {
+				got = append(got, d.String())
+			}
+			if strings.Join(got, "\n") != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCheckReportsAllInOrder(t *testing.T) {
+	list := Check("d", map[string]File{
+		"b": {Path: "b", Source: "b", Mode: fs.ModeSocket}, "a": {Path: "a", Source: "a", Mode: fs.ModeNamedPipe},
+	})
+	if len(list) != 2 || list[0].File != "d/a" || list[1].File != "d/b" {
+		t.Errorf("got %v", list)
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	for name, want := range map[string]bool{"": true, "a b": true, "\u00e9": true, "e\u0301": false, "日本": true, "\u212b": false} {
+		if CheckName(name) != want {
+			t.Errorf("CheckName(%+q) is %v", name, !want)
+		}
+	}
+}
+
+func TestReadBrokenIgnoreFile(t *testing.T) {
+	for data, want := range map[string]string{
+		"a[b":   ": syntax error in pattern",
+		"!":     `: illegal exclusion pattern: "!"`,
+		"ok\n[": ": syntax error in pattern",
+	} {
+		dir := tree(t, map[string]string{IgnoreFile: data})
+		_, err := Read(t.Context(), dir)
+		want := filepath.Join(dir, IgnoreFile) + want + "\n  see the Dockerfile reference, \".dockerignore files\""
+		if !diag.IsInvalid(err) || err.Error() != want {
+			t.Errorf("%q: got %v\nwant %s", data, err, want)
+		}
+	}
+	dir := tree(t, map[string]string{IgnoreFile + "/": ""})
+	if _, err := Read(t.Context(), dir); !diag.IsInvalid(err) {
+		t.Errorf("a folder as ignore file: got %v", err)
+	}
+}
+
+func TestReadMissingFolder(t *testing.T) {
+	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "gone")); err == nil {
+		t.Error("want an error")
+	}
+}
+
+func TestReadThroughALink(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(tree(t, map[string]string{"bin/detect": "", "l": "-> bin/detect"}), link); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(t.Context(), link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, ok := got.Lookup("l"); !ok || f.Target != "bin/detect" {
+		t.Errorf("got %+v, %v", f, ok)
+	}
+	if !got.Has(".") || !got.Has("bin/detect") || got.Has("bin/generate") {
+		t.Error("Has does not say what is there")
+	}
+}
