@@ -192,7 +192,7 @@ func TestRedirectsLoseCredentials(t *testing.T) {
 	seen := make(chan http.Header, 8)
 	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen <- r.Header
-		w.Header().Set("WWW-Authenticate", `Basic realm="phishing"`)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/phishing"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	t.Cleanup(storage.Close)

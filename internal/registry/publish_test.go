@@ -18,7 +18,7 @@ import (
 
 func TestPublishIndex(t *testing.T) {
 	s, c := newServer(t), newTree(t, "a")
-	client, _ := newTestClient(Options{})
+	client, _ := newTestClient(Options{Concurrency: 1}) // so that order is not luck
 	refs := []Reference{s.ref(t, "acme/curl:1.0"), s.ref(t, "acme/curl:latest"), s.ref(t, "acme/curl:1.0")}
 	published, err := client.Publish(t.Context(), c, c.root, refs)
 	if err != nil {

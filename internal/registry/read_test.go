@@ -91,6 +91,10 @@ func TestReadManifest(t *testing.T) {
 			handler: answer(v1.MediaTypeImageManifest, sum.String(), emptyIndex),
 			wrong:   ErrCorrupt, text: "the manifest itself says " + index, resolve: true,
 		},
+		"escape character in the document": {
+			handler: answer(index, "", `{"schemaVersion":2,"mediaType":"\u001b[2Jx"}`),
+			wrong:   ErrCorrupt, text: "the manifest itself says [2Jx",
+		},
 		"web page":      {handler: answer("text/html", "", "<html>"), wrong: ErrCorrupt, text: "not JSON"},
 		"some document": {handler: answer("application/json", "", `{"a":1}`), wrong: ErrCorrupt, text: "not a manifest"},
 		"image and index": {
@@ -150,15 +154,22 @@ func TestReadManifest(t *testing.T) {
 }
 
 func TestReadByDigestIsVerified(t *testing.T) {
-	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
-		_, _ = io.WriteString(w, emptyIndex)
-	})
-	client, _ := newTestClient(Options{})
 	asked := digest.FromString("something else")
-	_, err := client.Open(t.Context(), s.ref(t, "acme/curl@"+asked.String()))
-	if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), asked.String()) {
-		t.Errorf("error is %v", err)
+	for name, header := range map[string]string{
+		"not said": "", "truth": digest.FromString(emptyIndex).String(), "lie": asked.String(),
+	} {
+		s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
+			if header != "" {
+				w.Header().Set("Docker-Content-Digest", header)
+			}
+			_, _ = io.WriteString(w, emptyIndex)
+		})
+		client, _ := newTestClient(Options{})
+		_, err := client.Open(t.Context(), s.ref(t, "acme/curl@"+asked.String()))
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), asked.String()) {
+			t.Errorf("digest header %s: error is %v", name, err)
+		}
 	}
 }
 

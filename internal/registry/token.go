@@ -116,20 +116,20 @@ func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL,
 		return nil, fmt.Errorf("the registry names %q as its token server", cleanText(realm))
 	}
 	if u.Scheme == "http" && registry.Scheme == "https" {
-		return nil, fmt.Errorf("the token server %s has no TLS, the registry %s has: %w", u.Host, registry.Host, ErrPlainHTTP)
+		return nil, fmt.Errorf("the token server %s has no TLS, the registry %s has: %w", u.Host, registry.Host, errRealm)
 	}
 	if strings.EqualFold(u.Hostname(), registry.Hostname()) {
 		return u, nil
 	}
 	for _, addr := range addresses(ctx, u.Hostname()) {
 		if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || (addr.IsLoopback() && !isLoopback(registry.Host)) {
-			return nil, fmt.Errorf("the registry names %s as its token server, which is %s: %w", u.Host, addr, errLocalRealm)
+			return nil, fmt.Errorf("the registry names %s as its token server, which is %s: %w", u.Host, addr, errRealm)
 		}
 	}
 	return u, nil
 }
 
-var errLocalRealm = errors.New("tokens are not asked for there")
+var errRealm = errors.New("tokens are not asked for there")
 
 // addresses gives none for a name that cannot be looked up: behind a proxy it
 // may well exist.
