@@ -32,6 +32,10 @@ func newDockerfile(t Target) *dockerfile {
 	// BuildKit's name for the time that rewrite-timestamp clamps to.
 	d.args["SOURCE_DATE_EPOCH"] = "0"
 	images := t.Extension.Images
+	if slices.ContainsFunc(t.Images, func(i int) bool { return slices.ContainsFunc(images[i].Steps, viaFolder) }) {
+		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
+			"FROM scratch AS context\nCOPY . /context/\n")
+	}
 	if sameSteps(images, t.Images) {
 		d.stage("tree", images[t.Images[0]], "")
 	} else {
@@ -85,10 +89,18 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		if step.Dest != "." {
 			dest += arg(step.Dest, "FILE")
 		}
-		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), source(image, step, suffix, arg), dest)
+		from := source(image, step, suffix, arg)
+		if viaFolder(step) {
+			from = "--from=context /context"
+		}
+		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), from, dest)
 	}
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())
 }
+
+// viaFolder reports whether a step has to copy the context root from a stage
+// where it is a folder.
+func viaFolder(s content.Step) bool { return s.Links }
 
 // keepsName reports whether a file has the same name in the package: one that
 // a link led to may not.
@@ -108,7 +120,7 @@ func source(image plan.Image, s content.Step, suffix string, arg func(p, hint st
 	root := arg(image.Root, "ROOT"+suffix)
 	switch {
 	case s.Dest == "." && s.Source == image.Root:
-		return root + "/"
+		return root // no "/" after a folder: with one, COPY takes it for a root, see content.Step.Links
 	case image.Root != platform.RootDir && s.Source == image.Root+"/"+s.Dest:
 		return root + "/" + arg(s.Dest, "FILE")
 	default:

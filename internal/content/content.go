@@ -57,6 +57,11 @@ type Step struct {
 	Exclude []string
 	// Exec makes the file executable whatever its mode.
 	Exec bool
+	// Links says that the context root, which is Source, has symbolic links
+	// directly in it. COPY with excludes treats them as what they lead to when
+	// it decides whether its cache is good: a dangling one fails the build, a
+	// changed one goes unnoticed. Below the root it looks at the links.
+	Links bool
 }
 
 // File is one entry of a package.
@@ -145,6 +150,17 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 func (t *Tree) Has(name string) bool {
 	_, ok := t.files[name]
 	return ok || name == "."
+}
+
+// LinksAtRoot reports whether a symbolic link stands directly in the extension
+// root; see [Step.Links].
+func (t *Tree) LinksAtRoot() bool {
+	for name, f := range t.files {
+		if f.Mode&fs.ModeSymlink != 0 && !strings.Contains(name, "/") {
+			return true
+		}
+	}
+	return false
 }
 
 // Lookup gives the entry of that name, relative to the extension root.

@@ -169,7 +169,10 @@ func (p *imagePlanner) steps(root string) ([]content.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := content.Step{Source: root, Dest: ".", Exclude: append(content.Never(), nested...)}
+	whole := content.Step{
+		Source: root, Dest: ".", Exclude: append(content.Never(), nested...),
+		Links: root == platform.RootDir && p.tree.LinksAtRoot(),
+	}
 	if p.descriptor.Metadata.IncludeFiles != nil {
 		return append(steps, p.includeSteps(whole)...), nil
 	}

@@ -141,3 +141,29 @@ func compareFiles(t *testing.T, image publishedImage, want map[string]string) {
 		}
 	}
 }
+
+// TestChangedLinkIsSeen: a link that leads elsewhere, to a file with the same
+// content, is another package; BuildKit's cache takes the two for one when
+// COPY --exclude copies from the context root.
+func TestChangedLinkIsSeen(t *testing.T) {
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/links", ""), "bin/detect": script, "a": "same", "b": "same",
+	})
+	link := filepath.Join(dir, "link")
+	var digests []string
+	for _, target := range []string{"a", "b"} {
+		if err := os.RemoveAll(link); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, digestOf(t, dir, tag(t, "1")))
+		if got := fetch(t, tag(t, "1")).images[0].files["cnb/extensions/e2e_links/1.2.3/link"].Linkname; got != target {
+			t.Errorf("link leads to %q, want %q", got, target)
+		}
+	}
+	if digests[0] == digests[1] {
+		t.Error("both links give the same package")
+	}
+}
