@@ -9,15 +9,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/docker/cli/cli/config/configfile"
-	"github.com/docker/cli/cli/config/types"
 	"github.com/extpack/extpack/internal/diag"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -280,90 +276,4 @@ func TestParseRealm(t *testing.T) {
 			t.Errorf("registry %s, realm %q: %v", tc.registry, tc.realm, err)
 		}
 	}
-}
-
-func TestCredentialFailureIsNotAnonymous(t *testing.T) {
-	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
-		w.WriteHeader(http.StatusUnauthorized)
-	})
-	broken := errors.New("keychain is locked")
-	client, _ := newTestClient(Options{Credentials: func(context.Context, string) (auth.Credential, error) {
-		return auth.EmptyCredential, broken
-	}})
-	if _, err := client.Resolve(t.Context(), s.ref(t, "a/b:1")); !errors.Is(err, broken) || !strings.Contains(err.Error(), s.host()) {
-		t.Errorf("error is %v", err)
-	}
-}
-
-func TestDockerCredentials(t *testing.T) {
-	t.Setenv("DOCKER_AUTH_CONFIG", "")
-	dir := t.TempDir()
-	helper := "#!/bin/sh\nread host\n" +
-		`case "$host" in token.example) echo '{"Username":"<token>","Secret":"id"}';;` +
-		` empty.example) echo 'credentials not found in native keychain'; exit 1;;` +
-		` *) echo 'keychain is locked'; exit 1;; esac` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "docker-credential-test"), []byte(helper), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	cfg := configfile.New(filepath.Join(dir, "config.json"))
-	cfg.AuthConfigs = map[string]types.AuthConfig{
-		dockerHubKey:                 {Username: "hub", Password: "p"},
-		"ghcr.io":                    {Username: "gh", Password: "p"},
-		"https://legacy.example/v1/": {Username: "old", Password: "p"},
-		"registry-token.example":     {RegistryToken: "reg"},
-	}
-	cfg.CredentialHelpers = map[string]string{
-		"token.example": "test", "empty.example": "test", "locked.example": "test", "absent.example": "no-such-helper",
-	}
-	lookup := DockerCredentials(cfg)
-	for host, want := range map[string]auth.Credential{
-		"registry-1.docker.io":   {Username: "hub", Password: "p"},
-		"docker.io":              {Username: "hub", Password: "p"},
-		"ghcr.io":                {Username: "gh", Password: "p"},
-		"ghcr.io:8443":           {},
-		"legacy.example":         {Username: "old", Password: "p"},
-		"registry-token.example": {AccessToken: "reg"},
-		"token.example":          {RefreshToken: "id"},
-		"empty.example":          {},
-		"unknown.example":        {},
-	} {
-		for range 2 {
-			if got, err := lookup(t.Context(), host); err != nil || got != want {
-				t.Errorf("%s: %+v, %v, want %+v", host, got, err, want)
-			}
-		}
-	}
-	for _, host := range []string{"locked.example", "absent.example"} {
-		if got, err := lookup(t.Context(), host); err == nil {
-			t.Errorf("%s: a failing helper gave %+v", host, got)
-		}
-	}
-}
-
-func TestParseChallenges(t *testing.T) {
-	got := parseChallenges([]string{
-		`Negotiate`, `Basic realm="a \"b\", c" , BEARER  Realm = "https://x/t",scope=pull`, `, ,`, `"broken`, `Digest =`,
-	})
-	want := []challenge{
-		{"negotiate", map[string]string{}},
-		{"basic", map[string]string{"realm": `a "b", c`}},
-		{"bearer", map[string]string{"realm": "https://x/t", "scope": "pull", "digest": ""}},
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func FuzzParseChallenges(f *testing.F) {
-	f.Add(`Bearer realm="https://x/t",service="s"`)
-	f.Add(`Basic realm="\`)
-	f.Fuzz(func(t *testing.T, in string) {
-		for _, c := range parseChallenges([]string{in, in}) {
-			if c.scheme == "" {
-				t.Errorf("empty scheme in %q", in)
-			}
-		}
-	})
 }

@@ -1,0 +1,120 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+func TestPublishFailingAtSecondTag(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	refs = append(refs, s.ref(t, "acme/curl:third"))
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		return isManifestPut(r, "latest") && jsonError(w, http.StatusForbidden, "DENIED", "immutable tag")
+	})
+	client, _ := newTestClient(Options{})
+	got, err := client.Publish(t.Context(), c, c.root, refs)
+	var failed *TagError
+	if !errors.As(err, &failed) {
+		t.Fatalf("error is %v", err)
+	}
+	if len(got) != 1 || got[0].Reference.Tag() != "1.0" || len(failed.Moved) != 1 ||
+		failed.Failed.Tag() != "latest" || failed.Uncertain || len(failed.Untouched) != 1 {
+		t.Errorf("moved %v, error %+v", got, failed)
+	}
+	for _, part := range []string{
+		"tagging " + refs[1].String(), "immutable tag", refs[1].String() + " was not moved",
+		"already moved: " + refs[0].String(), "not moved: " + refs[2].String(), "docker login " + s.host(),
+	} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %q", part, err)
+		}
+	}
+	if !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("error %v is not ErrUnauthorized", err)
+	}
+	for tag, want := range map[string]v1.Descriptor{"1.0": c.root, "latest": old.root, "third": {}} {
+		if got := s.digestOf(t, "acme/curl", tag); got != want.Digest {
+			t.Errorf("%s is at %q, want %q", tag, got, want.Digest)
+		}
+	}
+}
+
+func TestPublishReadsTagsBack(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	// Somebody else moves the tag back each time it was written.
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		if !isManifestPut(r, "1.0") {
+			return false
+		}
+		data, _ := old.Fetch(r.Context(), old.root)
+		body, _ := io.ReadAll(data)
+		w.Header().Set("Docker-Content-Digest", c.root.Digest.String())
+		answer := httptest.NewRecorder()
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		s.app.ServeHTTP(answer, r)
+		w.WriteHeader(answer.Code)
+		return true
+	})
+	client, _ := newTestClient(Options{})
+	got, err := client.Publish(t.Context(), c, c.root, refs)
+	var failed *TagError
+	if !errors.Is(err, ErrTagMoved) || !errors.As(err, &failed) || !failed.Uncertain || len(got) > 0 {
+		t.Errorf("published %v, error %v", got, err)
+	}
+	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
+		t.Errorf("went on to the next tag, now at %s", got)
+	}
+}
+
+func TestPublishToleratesSlowReplicas(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	var wrote, stale atomic.Int32
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		if isManifestPut(r, "1.0") {
+			wrote.Store(1)
+		}
+		if r.Method != http.MethodHead || !strings.HasSuffix(r.URL.Path, "/1.0") || wrote.Load() == 0 || stale.Add(1) > 1 {
+			return false
+		}
+		r.URL.Path = strings.TrimSuffix(r.URL.Path, "1.0") + old.root.Digest.String()
+		return false
+	})
+	client, _ := newTestClient(Options{})
+	if _, err := client.Publish(t.Context(), c, c.root, refs[:1]); err != nil {
+		t.Error(err)
+	}
+	if stale.Load() < 2 {
+		t.Error("the tag was not read again")
+	}
+}
+
+func TestPublishCancelledBetweenTags(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	client, _ := newTestClient(Options{Progress: func(e Event) {
+		if e.Tag == "1.0" {
+			cancel()
+		}
+	}})
+	got, err := client.Publish(ctx, c, c.root, refs)
+	if !errors.Is(err, context.Canceled) || len(got) != 1 {
+		t.Errorf("published %v, error %v", got, err)
+	}
+	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
+		t.Errorf("latest moved to %s after the cancellation", got)
+	}
+}
