@@ -1,6 +1,7 @@
 package content
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"path"
@@ -39,13 +40,17 @@ func checkFile(list *diag.List, dir string, files map[string]File, f File) {
 }
 
 func checkLink(list *diag.List, pos diag.Position, files map[string]File, f File) {
-	to := path.Join(path.Dir(f.Path), f.Target)
-	switch {
+	lookup := func(name string) (File, bool) { found, ok := files[name]; return found, ok }
+	_, err := resolve(lookup, path.Dir(f.Path), f.Target)
+	switch to := path.Join(path.Dir(f.Path), f.Target); {
 	case path.IsAbs(f.Target):
 		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root; use a relative link or a copy", f.Target)
-	case to == ".." || strings.HasPrefix(to, "../"):
+	case to == "..", strings.HasPrefix(to, "../"), errors.Is(err, errLeaves), errors.Is(f.LinkErr, errLeaves):
 		list.Errorf(pos, "symbolic link to %q leaves the extension root; use a copy", f.Target)
-	case to != "." && files[to].Path == "":
+	case f.LinkErr != nil:
+		// BuildKit follows links at the top of what it copies, and fails.
+		list.Errorf(pos, "symbolic link to %q leads to nothing that a build can see; remove it or add it to %s", f.Target, IgnoreFile)
+	case err != nil:
 		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,38 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// BuildKit fails on such links without saying what is wrong.
+func TestCheckLinksOfATree(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"gone": "-> nothing", "self": "-> self", "deep/gone": "-> ../nothing", "ignored": "-> a.tmp", "a.tmp": "", IgnoreFile: "*.tmp",
+		"up": "-> deep", "deep/er/top": "-> ../..", "sneaky": "-> deep/er/top/../x", "linked": "-> up/er/file", "deep/er/file": "", "dot": "-> .",
+		"not-packed": "-> other/x", "other/x": "",
+	})
+	source, err := Read(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := source.Apply([]Step{{Source: ".", Dest: ".", Exclude: []string{"other"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`deep/gone: symbolic link to "../nothing" leads to nothing that a build can see; remove it or add it to .dockerignore`,
+		`gone: symbolic link to "nothing" leads to nothing that a build can see; remove it or add it to .dockerignore`,
+		`ignored: symbolic link to "a.tmp" leads to nothing that a build can see; remove it or add it to .dockerignore`,
+		`not-packed: warning: symbolic link to "other/x", which is not in the package`,
+		`self: symbolic link to "self" leads to nothing that a build can see; remove it or add it to .dockerignore`,
+		`sneaky: symbolic link to "deep/er/top/../x" leaves the extension root; use a copy`,
+	}
+	var got []string
+	for _, d := range Check(dir, files) {
+		got = append(got, strings.TrimPrefix(d.String(), dir+"/"))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -74,6 +74,8 @@ type File struct {
 	Size   int64
 	// Target is what a symbolic link says, as it stands.
 	Target string
+	// LinkErr is why a symbolic link leads to nothing in the build context.
+	LinkErr error
 }
 
 // Tree is what .dockerignore leaves of an extension directory.
@@ -100,6 +102,7 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
 	}
+	t.checkLinks()
 	return t, nil
 }
 
@@ -227,22 +230,7 @@ func (t *Tree) apply(out map[string]File, s Step) error {
 
 // follow resolves a source that is itself a link, as COPY does for the names
 // it is given (but not for what it finds below them).
-func (t *Tree) follow(name string) (string, error) {
-	const maxLinks = 40 // as Linux's ELOOP limit, path_resolution(7)
-	for range maxLinks {
-		f, ok := t.files[name]
-		switch {
-		case !ok && name != ".":
-			return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-		case f.Mode&fs.ModeSymlink == 0:
-			return name, nil
-		case path.IsAbs(f.Target):
-			return "", fmt.Errorf("%s: link to the absolute path %q", name, f.Target)
-		}
-		name = path.Join(path.Dir(name), f.Target)
-	}
-	return "", fmt.Errorf("%s: too many links", name)
-}
+func (t *Tree) follow(name string) (string, error) { return resolve(t.Lookup, ".", name) }
 
 // within gives name relative to dir, when it lies below it.
 func within(dir, name string) (string, bool) {

@@ -124,7 +124,7 @@ func TestNever(t *testing.T) {
 func TestApply(t *testing.T) {
 	source := read(t, map[string]string{
 		"bin/detect": "root", "lib/a": "", "lib/sub/b": "", "empty/": "", "linux/amd64/bin/detect": "amd64", "linux/amd64/lib/a": "",
-		"links/file": "-> ../lib/a", "links/dir": "-> ../lib", "links/chain": "-> dir/../file", "links/two": "-> file",
+		"links/file": "-> ../lib/a", "links/dir": "-> ../lib", "links/chain": "-> dir/sub/../a", "links/two": "-> file",
 	})
 	tests := []struct {
 		name  string
@@ -142,6 +142,7 @@ func TestApply(t *testing.T) {
 		{"excludes are below the source", []Step{{Source: "lib", Dest: "lib", Exclude: []string{"sub", "lib/a"}}}, map[string]string{"lib/a": "lib/a"}},
 		{"a link to a file", []Step{{Source: "links/file", Dest: "x"}}, map[string]string{"x": "lib/a"}},
 		{"a link to a link", []Step{{Source: "links/two", Dest: "x"}}, map[string]string{"x": "lib/a"}},
+		{"a link through a link", []Step{{Source: "links/chain", Dest: "x"}}, map[string]string{"x": "lib/a"}},
 		{"a link to a folder", []Step{{Source: "links/dir", Dest: "x"}}, map[string]string{"x/a": "lib/a", "x/sub/b": "lib/sub/b"}},
 		{"links in a folder stay links", []Step{{Source: "links", Dest: "."}},
 			map[string]string{"file": "links/file", "dir": "links/dir", "chain": "links/chain", "two": "links/two"}},
@@ -204,9 +205,9 @@ func TestApplyRefuses(t *testing.T) {
 		{[]Step{{Source: "gone", Dest: "."}}, "copying gone: gone: file does not exist"},
 		{[]Step{{Source: "ignored", Dest: "."}}, "copying ignored: ignored: file does not exist"},
 		{[]Step{{Source: "dangling", Dest: "."}}, "copying dangling: gone: file does not exist"},
-		{[]Step{{Source: "out", Dest: "."}}, "copying out: ../x: file does not exist"},
-		{[]Step{{Source: "absolute", Dest: "."}}, `copying absolute: absolute: link to the absolute path "/etc"`},
-		{[]Step{{Source: "loop", Dest: "."}}, "copying loop: loop: too many links"},
+		{[]Step{{Source: "out", Dest: "."}}, "copying out: leaves the extension root"},
+		{[]Step{{Source: "absolute", Dest: "."}}, `copying absolute: link to the absolute path "/etc": leaves the extension root`},
+		{[]Step{{Source: "loop", Dest: "."}}, "copying loop: too many links"},
 		{[]Step{{Source: "file", Dest: "x"}, {Source: "dir", Dest: "x"}},
 			"copying dir: x is a folder in one place and a file in another (file, dir)"},
 		{[]Step{{Source: "file", Dest: "x"}, {Source: "dir", Dest: "x/y"}},
