@@ -47,9 +47,8 @@ func checkLink(list *diag.List, pos diag.Position, files map[string]File, f File
 		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root; use a relative link or a copy", f.Target)
 	case to == "..", strings.HasPrefix(to, "../"), errors.Is(err, errLeaves), errors.Is(f.LinkErr, errLeaves):
 		list.Errorf(pos, "symbolic link to %q leaves the extension root; use a copy", f.Target)
-	case f.LinkErr != nil:
-		// BuildKit follows links at the top of what it copies, and fails.
-		list.Errorf(pos, "symbolic link to %q leads to nothing that a build can see; remove it or add it to %s", f.Target, IgnoreFile)
+	case errors.Is(f.LinkErr, errLoop):
+		list.Errorf(pos, "symbolic link to %q leads in a circle; remove it", f.Target)
 	case err != nil:
 		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target)
 	}

@@ -15,11 +15,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
 
 	"github.com/extpack/extpack/internal/diag"
 )
@@ -74,6 +76,9 @@ type File struct {
 	Size   int64
 	// Target is what a symbolic link says, as it stands.
 	Target string
+	// Group is the same for files that are hard links of each other and are
+	// copied by one step, which keeps them so; empty for a file of its own.
+	Group string
 	// LinkErr is why a symbolic link leads to nothing in the build context.
 	LinkErr error
 }
@@ -142,6 +147,13 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 			return err
 		}
 		f.Target = filepath.ToSlash(target)
+	} else if stat, ok := info.Sys().(*types.Stat); ok && stat.Linkname != "" {
+		// The walker names the first link it met, which knows of no others.
+		f.Group = filepath.ToSlash(stat.Linkname)
+		if first, ok := t.files[f.Group]; ok {
+			first.Group = f.Group
+			t.files[f.Group] = first
+		}
 	}
 	t.files[name] = f
 	t.order = append(t.order, name)
@@ -176,15 +188,17 @@ func (t *Tree) Lookup(name string) (File, bool) {
 // that puts a file where another has a folder is an error, as it is in a build.
 func (t *Tree) Apply(steps []Step) (map[string]File, error) {
 	out := map[string]File{}
-	for _, s := range steps {
-		if err := t.apply(out, s); err != nil {
+	for i, s := range steps {
+		if err := t.apply(out, s, strconv.Itoa(i)); err != nil {
 			return nil, fmt.Errorf("copying %s: %w", s.Source, err)
 		}
 	}
 	return out, nil
 }
 
-func (t *Tree) apply(out map[string]File, s Step) error {
+// apply adds what a step copies; id tells its groups of hard links from those
+// of other steps.
+func (t *Tree) apply(out map[string]File, s Step, id string) error {
 	source, err := t.follow(s.Source)
 	if err != nil {
 		return err
@@ -193,7 +207,7 @@ func (t *Tree) apply(out map[string]File, s Step) error {
 		return err
 	}
 	if f, ok := t.files[source]; ok && !f.Mode.IsDir() {
-		f.Path = s.Dest
+		f.Path, f.Group = s.Dest, ""
 		if s.Exec {
 			f.Mode |= 0o111
 		}
@@ -221,6 +235,9 @@ func (t *Tree) apply(out map[string]File, s Step) error {
 		}
 		f := t.files[name]
 		f.Path = path.Join(s.Dest, rel)
+		if f.Group != "" {
+			f.Group = id + ":" + f.Group
+		}
 		if err := put(out, f); err != nil {
 			return err
 		}

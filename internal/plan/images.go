@@ -58,21 +58,28 @@ func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 	var images []Image
 	for _, t := range targets {
 		distros := distrosOf(t)
-		roots := make([]string, len(distros))
-		for i, d := range distros {
-			root, err := platform.Root(p.dir, t, d)
-			if err != nil {
-				if !diag.IsInvalid(err) {
-					return nil, err
-				}
-				*p.list = append(*p.list, diag.Of(err)...)
-				break
-			}
-			roots[i] = root
+		roots, err := p.roots(t, distros)
+		switch {
+		case diag.IsInvalid(err):
+			*p.list = append(*p.list, diag.Of(err)...)
+		case err != nil:
+			return nil, err
+		default:
+			images = append(images, split(t, distros, roots)...)
 		}
-		images = append(images, split(t, distros, roots)...)
 	}
 	return separate(images), nil
+}
+
+func (p *imagePlanner) roots(t extension.Target, distros []extension.Distro) ([]string, error) {
+	roots := make([]string, len(distros))
+	for i, d := range distros {
+		var err error
+		if roots[i], err = platform.Root(p.dir, t, d); err != nil {
+			return nil, err
+		}
+	}
+	return roots, nil
 }
 
 // separate gives each distro an image of its own where a platform has several
@@ -146,6 +153,9 @@ func (p *imagePlanner) fill(image *Image) error {
 		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile})
 	}
 	image.Steps = steps
+	if image.Files, err = p.tree.Apply(steps); err != nil {
+		return err
+	}
 	p.checkSteps(steps)
 	for _, d := range content.Check(p.dir, files) {
 		if !slices.Contains(*p.list, d) {

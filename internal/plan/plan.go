@@ -49,8 +49,10 @@ type Image struct {
 	Distros []extension.Distro
 	// Root is the platform root, relative to the extension root.
 	Root string
-	// Steps copy the image's files, in order.
+	// Steps copy the image's files, in order, and Files are what they give, by
+	// path in the extension's folder.
 	Steps []content.Step
+	Files map[string]content.File
 }
 
 // Dest is the extension's folder in its images (Buildpack Interface
