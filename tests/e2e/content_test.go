@@ -57,6 +57,8 @@ func awkwardExtension(t *testing.T, toml string) string {
 	must(os.Symlink("README.md", filepath.Join(dir, "link")))
 	must(os.Symlink("sub", filepath.Join(dir, "dirlink")))
 	must(os.Symlink("missing", filepath.Join(dir, "dangling")))
+	must(os.Symlink("missing", filepath.Join(dir, "linux/amd64/dangling")))
+	must(os.Symlink("missing", filepath.Join(dir, "shared/dangling")))
 	must(os.Chmod(filepath.Join(dir, "bin/generate"), 0o600)) // must become executable all the same
 	must(os.Chmod(filepath.Join(dir, "README.md"), 0o400))
 	must(os.WriteFile(filepath.Join(dir, "setuid"), nil, 0o755))
@@ -65,18 +67,20 @@ func awkwardExtension(t *testing.T, toml string) string {
 	return dir
 }
 
+// contentCases are descriptors for awkwardExtension.
+var contentCases = map[string]string{
+	"extension root":        descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\npath = \".\"\n"),
+	"platform roots":        descriptor("e2e/content", linuxTargets+"\n[metadata.extpack]\nshared = [\"shared\", \"README.md\", \"with space\", \"bin\"]\n"),
+	"include-files":         descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\npath = \".\"\n\n[metadata]\ninclude-files = [\"bin/detect\", \"sub\", \"link\", \"logs\", \"ünï/日本.txt\"]\n"),
+	"include-files, roots":  descriptor("e2e/content", linuxTargets+"\n[metadata]\ninclude-files = [\"linux/arm64/bin/extra\", \"bin/tool\", \"only\"]\n"),
+	"targets.path":          descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\npath = \"with space\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\npath = \"./sub/\"\n"),
+	"from platform folders": descriptor("e2e/content", ""),
+}
+
 // TestPackageHoldsWhatThePlanSays compares every layer with the plan's own list
 // of files: the rules in package content must be BuildKit's.
 func TestPackageHoldsWhatThePlanSays(t *testing.T) {
-	cases := map[string]string{
-		"extension root":        descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\npath = \".\"\n"),
-		"platform roots":        descriptor("e2e/content", linuxTargets+"\n[metadata.extpack]\nshared = [\"shared\", \"README.md\", \"with space\", \"bin\"]\n"),
-		"include-files":         descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\npath = \".\"\n\n[metadata]\ninclude-files = [\"bin/detect\", \"sub\", \"link\", \"logs\", \"ünï/日本.txt\"]\n"),
-		"include-files, roots":  descriptor("e2e/content", linuxTargets+"\n[metadata]\ninclude-files = [\"linux/arm64/bin/extra\", \"bin/tool\", \"only\"]\n"),
-		"targets.path":          descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\npath = \"with space\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\npath = \"./sub/\"\n"),
-		"from platform folders": descriptor("e2e/content", ""),
-	}
-	for name, toml := range cases {
+	for name, toml := range contentCases {
 		t.Run(name, func(t *testing.T) {
 			dir := awkwardExtension(t, toml)
 			ref := tag(t, "1")

@@ -1,0 +1,163 @@
+package embedded
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// Layer is a layer before it is written: its entries in order.
+type Layer struct {
+	// Extension and Image say for whom it is written first.
+	Extension *plan.Extension
+	Image     plan.Image
+
+	dir, dest string
+	entries   []entry
+}
+
+// entry is one tar entry.
+type entry struct {
+	// Name is the name in the tar, without a leading "/".
+	Name string
+	// Source is relative to the extension root; empty for the folders above
+	// the extension's own.
+	Source string
+	Mode   fs.FileMode
+	Size   int64
+	// Target is where a symbolic link leads, or the Name a hard link is of.
+	Target string
+	Hard   bool
+}
+
+// NewLayer lists the entries of an image's layer: the folders above, then every
+// file in the order of a walk.
+func NewLayer(e *plan.Extension, image int) Layer {
+	l := Layer{Extension: e, Image: e.Images[image], dir: e.Dir, dest: strings.Trim(e.Dest(), "/")}
+	for parent := l.dest; parent != "."; parent = path.Dir(parent) {
+		l.entries = append(l.entries, entry{Name: parent, Mode: fs.ModeDir})
+	}
+	slices.Reverse(l.entries)
+	files := l.Image.Files
+	first := map[string]string{} // link group → name of its first entry
+	for _, name := range slices.SortedFunc(maps.Keys(files), compareWalk) {
+		f := files[name]
+		e := entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, Target: f.Target}
+		if f.Mode.IsRegular() && f.Group != "" {
+			if target, ok := first[f.Group]; ok {
+				e.Target, e.Hard, e.Size = target, true, 0
+			} else {
+				first[f.Group] = e.Name
+			}
+		}
+		l.entries = append(l.entries, e)
+	}
+	return l
+}
+
+// compareWalk orders names as a walk finds them: what is in "a/" before "a.b".
+func compareWalk(a, b string) int {
+	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
+}
+
+// writeLayer streams a layer into pool: files are hashed, compressed and
+// written in one pass.
+func (e *Engine) writeLayer(ctx context.Context, pool *ocilayout.Layout, l Layer) (v1.Descriptor, digest.Digest, error) {
+	pr, pw := io.Pipe()
+	diffID := sha256.New()
+	done := make(chan error, 1)
+	go func() {
+		zw := gzip.NewWriter(pw)
+		err := l.writeTar(ctx, io.MultiWriter(zw, diffID), e.Progress)
+		err = errors.Join(err, zw.Close())
+		done <- err
+		pw.CloseWithError(err)
+	}()
+	desc, err := pool.Put(ctx, v1.MediaTypeImageLayerGzip, pr)
+	pr.CloseWithError(err) // lets the writer end when the layout cannot be written
+	if tarErr := <-done; tarErr != nil {
+		return v1.Descriptor{}, "", fmt.Errorf("packing %s of %s: %w", l.Image, l.Extension.Descriptor.Info, tarErr)
+	}
+	return desc, digest.NewDigest(digest.SHA256, diffID), err
+}
+
+// writeTar writes the entries as BuildKit does with rewrite-timestamp and an
+// epoch of 0: nothing in a header comes from the machine.
+func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, int64)) error {
+	tw := tar.NewWriter(w)
+	root, err := os.OpenRoot(l.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, e := range l.entries {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := tw.WriteHeader(e.header()); err != nil {
+			return fmt.Errorf("%s: %w", e.Source, err)
+		}
+		if !e.Mode.IsRegular() || e.Hard {
+			continue
+		}
+		if err := copyFile(tw, root, e); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(l, e.Size)
+		}
+	}
+	return tw.Close()
+}
+
+func (e entry) header() *tar.Header {
+	h := &tar.Header{Name: e.Name, ModTime: time.Unix(0, 0).UTC()}
+	switch {
+	case e.Mode.IsDir():
+		h.Typeflag, h.Name, h.Mode = tar.TypeDir, e.Name+"/", 0o755
+	case e.Mode&fs.ModeSymlink != 0:
+		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, e.Target, 0o777
+	default:
+		h.Typeflag, h.Mode, h.Size = tar.TypeReg, 0o644, e.Size
+		if e.Mode&0o111 != 0 {
+			h.Mode = 0o755
+		}
+		if e.Hard {
+			h.Typeflag, h.Linkname = tar.TypeLink, e.Target
+		}
+	}
+	return h
+}
+
+func copyFile(w io.Writer, root *os.Root, e entry) error {
+	f, err := root.Open(filepath.FromSlash(e.Source))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.CopyN(w, f, e.Size); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the file became shorter while it was packed")
+		}
+		return fmt.Errorf("%s: %w", e.Source, err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// TestEnginesAgree packs extensions without a daemon and compares with what
+// buildx made: the same diffIDs, and for files of this size the same bytes.
+func TestEnginesAgree(t *testing.T) {
+	dirs := map[string]string{"hello": example("hello"), "platform-roots": example("platform-roots")}
+	for name, toml := range contentCases {
+		dirs[name] = awkwardExtension(t, toml)
+	}
+	for name, dir := range dirs {
+		t.Run(name, func(t *testing.T) {
+			ref := strings.ReplaceAll(strings.ReplaceAll(tag(t, "1"), "_", "-"), ",", "")
+			mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
+			want := fetch(t, ref)
+
+			p, _, err := plan.New(t.Context(), []string{dir}, plan.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			built, err := (&embedded.Engine{}).Build(t.Context(), p, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range built {
+				compareLayers(t, b, want)
+			}
+		})
+	}
+}
+
+func compareLayers(t *testing.T, b plan.Built, want published) {
+	t.Helper()
+	layout, err := ocilayout.OpenDir(b.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer layout.Close()
+	index, err := layout.Index(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, i := range b.Images {
+		manifest, _, err := ocilayout.ReadManifest(t.Context(), layout, index.Manifests[n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, _, err := ocilayout.ReadConfig(t.Context(), layout, manifest.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image := want.images[i]
+		if got := config.RootFS.DiffIDs[0].String(); got != image.diffID {
+			t.Errorf("%s: diffID %s, buildx made %s", image.platform(), got, image.diffID)
+		}
+		if got := manifest.Layers[0].Digest; got != image.manifest.Layers[0].Digest {
+			t.Errorf("%s: layer %s, buildx made %s", image.platform(), got, image.manifest.Layers[0].Digest)
+		}
+	}
+}
