@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+)
+
+const amd64AndArm64 = "[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"
+
+func TestFilesOfImages(t *testing.T) {
+	tests := []struct {
+		name  string
+		toml  string
+		files files
+		want  []map[string]string // without extension.toml
+	}{
+		{"the extension root without what never enters", "", files{
+			"bin/detect": "", ".git/HEAD": "", "x.cnb": "", "docker-bake.hcl": "", "README.md": "", ".dockerignore": "README.md", "package.toml": "",
+		}, []map[string]string{{"bin/detect": "bin/detect", ".dockerignore": ".dockerignore", "package.toml": "package.toml"}}},
+		{"platform roots hold nothing of the extension root", amd64AndArm64, files{
+			"linux/amd64/bin/detect": "", "linux/arm64/bin/generate": "", "linux/arm64/.git/HEAD": "", "README.md": "", "bin/detect": "",
+		}, []map[string]string{{"bin/detect": "linux/amd64/bin/detect"}, {"bin/generate": "linux/arm64/bin/generate"}}},
+		{"a platform without a folder has the os folder", amd64AndArm64, files{
+			"linux/arm64/bin/detect": "", "linux/bin/detect": "",
+		}, []map[string]string{{"bin/detect": "linux/bin/detect"}, {"bin/detect": "linux/arm64/bin/detect"}}},
+		{"the extension root without platform folders", target("linux", "amd64", "", `path = "."`), files{
+			"bin/detect": "", "linux/arm64/bin/detect": "", "linux/amd64/bin/detect": "", "windows/notes": "",
+		}, []map[string]string{{"bin/detect": "bin/detect", "windows/notes": "windows/notes"}}},
+		{"an arch without its distros", target("linux", "amd64", "", distros("ubuntu@22.04", "ubuntu@24.04")), files{
+			"linux/amd64/bin/detect": "", "linux/amd64/ubuntu@22.04/bin/detect": "", "linux/amd64/ubuntu@22.04/lib@2/x": "", "linux/amd64/v3/x": "",
+		}, []map[string]string{
+			{"bin/detect": "linux/amd64/ubuntu@22.04/bin/detect", "lib@2/x": "linux/amd64/ubuntu@22.04/lib@2/x"}, {"bin/detect": "linux/amd64/bin/detect"},
+		}},
+		{"shared files, the root's own first", "[metadata.extpack]\nshared = [\"LICENSE\", \"lib\", \"bin/generate\"]\n", files{
+			"LICENSE": "", "lib/a": "", "lib/b": "", "lib/x.cnb": "", "bin/generate": "", "linux/amd64/bin/detect": "", "linux/amd64/lib/b": "",
+		}, []map[string]string{{
+			"LICENSE": "LICENSE", "lib/a": "lib/a", "lib/b": "linux/amd64/lib/b", "bin/generate": "bin/generate", "bin/detect": "linux/amd64/bin/detect",
+		}}},
+		{"shared means nothing without platform roots", "[metadata.extpack]\nshared = [\"lib\"]\n", files{
+			"lib/a": "", "bin/detect": "",
+		}, []map[string]string{{"lib/a": "lib/a", "bin/detect": "bin/detect"}}},
+		{"include-files", "[metadata]\ninclude-files = [\"bin/detect\", \"lib\", \"extension.toml\"]\n", files{
+			"bin/detect": "", "bin/generate": "", "lib/a": "", "README.md": "",
+		}, []map[string]string{{"bin/detect": "bin/detect", "lib/a": "lib/a"}}},
+		{"include-files below platform roots", amd64AndArm64 + "[metadata]\ninclude-files = [\"bin/detect\", \"linux/arm64/lib\"]\n", files{
+			"linux/amd64/bin/detect": "", "linux/amd64/lib/a": "", "linux/arm64/bin/detect": "", "linux/arm64/lib/a": "", "bin/detect": "",
+		}, []map[string]string{
+			{"bin/detect": "linux/amd64/bin/detect"}, {"bin/detect": "linux/arm64/bin/detect", "lib/a": "linux/arm64/lib/a"},
+		}},
+		{"include-files that name a whole platform", amd64AndArm64 + "[metadata]\ninclude-files = [\"linux/amd64\", \"bin\"]\n", files{
+			"linux/amd64/bin/detect": "", "linux/amd64/lib/a": "", "linux/amd64/v3/x": "", "linux/arm64/bin/detect": "", "linux/arm64/lib/a": "",
+		}, []map[string]string{
+			{"bin/detect": "linux/amd64/bin/detect", "lib/a": "linux/amd64/lib/a"}, {"bin/detect": "linux/arm64/bin/detect"},
+		}},
+		{"include-files that name all platforms", amd64AndArm64 + "[metadata]\ninclude-files = [\"linux\"]\n", files{
+			"linux/amd64/bin/detect": "", "linux/arm64/bin/detect": "",
+		}, []map[string]string{{"bin/detect": "linux/amd64/bin/detect"}, {"bin/detect": "linux/arm64/bin/detect"}}},
+		{"include-files and shared", "[metadata]\ninclude-files = [\"bin/detect\"]\n[metadata.extpack]\nshared = [\"lib\"]\n", files{
+			"lib/a": "", "linux/amd64/bin/detect": "", "linux/amd64/README.md": "",
+		}, []map[string]string{{"lib/a": "lib/a", "bin/detect": "linux/amd64/bin/detect"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := extensionDir(t, tt.toml, tt.files)
+			var got []map[string]string
+			for _, image := range mustPlan(t, dir, Options{}).Images {
+				all := packed(t, dir, image)
+				if all["extension.toml"] != "extension.toml" {
+					t.Errorf("%s: extension.toml comes from %q", image, all["extension.toml"])
+				}
+				delete(all, "extension.toml")
+				got = append(got, all)
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheDescriptorOfTheRootCounts(t *testing.T) {
+	dir := extensionDir(t, "", files{"linux/amd64/bin/detect": "", "linux/amd64/extension.toml": "other"})
+	if got := packed(t, dir, mustPlan(t, dir, Options{}).Images[0])["extension.toml"]; got != "extension.toml" {
+		t.Errorf("extension.toml is %s", got)
+	}
+}
+
+// A checkout on Windows has no executable bits.
+func TestEntryPointsAreExecutable(t *testing.T) {
+	dir := extensionDir(t, "", files{"bin/detect": "", "bin/generate": "-> ../detect.sh", "detect.sh": "", "bin/tool": ""})
+	want := []content.Step{{Source: "bin/detect", Dest: "bin/detect", Exec: true}}
+	if got := mustPlan(t, dir, Options{}).Images[0].Steps[1:]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestAnExtensionThatDoesNothing(t *testing.T) {
+	dir := extensionDir(t, amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/build": ""})
+	_, list, err := New(t.Context(), []string{dir}, Options{})
+	want := "DIR/linux/arm64: warning: linux/arm64 has no bin/detect, bin/generate, detect or generate, so it does nothing"
+	if err != nil || len(list) != 1 || strings.ReplaceAll(list[0].String(), dir, "DIR") != want {
+		t.Errorf("got %v, %v", list, err)
+	}
+	for _, static := range []string{"detect/plan.toml", "generate/run.Dockerfile"} {
+		mustPlan(t, extensionDir(t, "", files{static: ""}), Options{})
+	}
+}
+
+func TestFilesRefused(t *testing.T) {
+	bin := "bin/detect"
+	const at = "DIR/extension.toml:6:18: "
+	include := func(entries string) string { return "[metadata]\ninclude-files = [" + entries + "]\n" }
+	shared := func(entries string) string { return "[metadata.extpack]\nshared = [" + entries + "]\n" }
+	const never = " never enters a package: version control, packages and generated bake files are left out"
+	tests := []struct {
+		name  string
+		toml  string
+		files files
+		want  []string
+	}{
+		{"descriptor ignored", "", files{bin: "", ".dockerignore": "*.toml"},
+			[]string{`DIR/.dockerignore: excludes extension.toml, which every package needs; add the line "!extension.toml"`}},
+		{"platform root ignored", amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/detect": "", ".dockerignore": "linux/arm64"},
+			[]string{"DIR/.dockerignore: excludes linux/arm64, which holds the files of linux/arm64"}},
+		{"ignore file broken", "", files{bin: "", ".dockerignore": "["},
+			[]string{"DIR/.dockerignore: syntax error in pattern", `  see the Dockerfile reference, ".dockerignore files"`}},
+		{"include-files absent", include(`"gone", "bin"`), files{bin: ""}, []string{at + `include-files "gone" does not exist in DIR`}},
+		{"include-files ignored", include(`"lib", "bin"`), files{bin: "", "lib/a": "", ".dockerignore": "lib\n.dockerignore"},
+			[]string{at + `include-files "lib" does not exist in DIR or is excluded by its .dockerignore`}},
+		{"include-files never", include(`".git", "bin"`), files{bin: "", ".git/HEAD": ""}, []string{at + `".git"` + never}},
+		{"include-files never, in a root", include(`"linux/amd64/docker-bake.hcl", "bin"`), files{"linux/amd64/bin/detect": "", "linux/amd64/docker-bake.hcl": ""},
+			[]string{at + `"linux/amd64/docker-bake.hcl"` + never}},
+		{"shared absent", shared(`"gone"`), files{bin: ""}, []string{`DIR/extension.toml:6:11: shared "gone" does not exist in DIR`}},
+		{"shared never", shared(`"a.cnb"`), files{bin: "", "a.cnb": ""}, []string{`DIR/extension.toml:6:11: "a.cnb"` + never}},
+		{"not in normal form C", shared(`"e\u0301"`), files{bin: "", "e\u0301": ""},
+			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, in which bake files are read; rename it"}},
+		{"a platform root behind a link with a pattern", "", files{"a[b]/bin/detect": "", "linux/amd64": "-> ../a[b]"},
+			[]string{
+				`DIR: the name "a[b]" holds a character that COPY does not take as it stands; rename it`,
+				`DIR: the name "a[b]/bin/detect" holds a character that COPY does not take as it stands; rename it`,
+			}},
+		{"file and folder", shared(`"lib"`), files{"lib": "", "linux/amd64/lib/a": "", "linux/amd64/bin/detect": ""},
+			[]string{"DIR: linux/amd64: copying linux/amd64: lib is a folder in one place and a file in another (lib, linux/amd64/lib)"}},
+		{"links, once for all images", amd64AndArm64, files{bin: "", "a": "-> /etc", "b": "-> ../x", "c": "-> c"}, []string{
+			`DIR/a: symbolic link to the absolute path "/etc" leaves the extension root; use a relative link or a copy`,
+			`DIR/b: symbolic link to "../x" leaves the extension root; use a copy`,
+			`DIR/c: symbolic link to "c" leads in a circle; remove it`,
+		}},
+		{"build table", "[metadata.extpack.build]\nstage = \"x\"\n", files{bin: ""},
+			[]string{"DIR/extension.toml:5:1: [metadata.extpack.build] is not supported by this version; build the files into platform folders such as linux/arm64/ before packaging"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := extensionDir(t, tt.toml, tt.files)
+			_, _, err := New(t.Context(), []string{dir}, Options{})
+			wantInvalid(t, dir, err, tt.want...)
+		})
+	}
+}
+
+func TestANameThatIsNotUTF8(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems refuse such names")
+	}
+	dir := extensionDir(t, "", files{"bin/detect": ""})
+	if err := os.WriteFile(filepath.Join(dir, "a\xff"), nil, 0o644); err != nil {
+		t.Skip(err)
+	}
+	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), `"a\xff" in `) {
+		t.Errorf("got %v", err)
+	}
+}
