@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -11,6 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
 )
@@ -38,7 +41,10 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
   docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.dirs = dirs(args)
+			var err error
+			if opts.dirs, err = dirs(cmd, args); err != nil {
+				return err
+			}
 			return run(cmd, dockerCLI, opts)
 		},
 		ValidArgsFunction: completeDirs,
@@ -55,6 +61,8 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
+	completeFiles(cmd, "metadata-file")
+	completeFiles(cmd, "output")
 	complete(cmd, "media-types", "oci", "docker")
 	complete(cmd, "progress", "auto", "plain", "tty", "rawjson", "quiet")
 	return cmd
@@ -74,16 +82,40 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 			return err
 		}
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
-		for _, r := range results {
-			for _, ref := range r.References {
-				fmt.Fprintln(dockerCLI.Out(), ref)
-			}
-		}
-		if err != nil {
+		printErr := printReferences(dockerCLI.Out(), results)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return interrupted(err, results)
+		case err != nil:
 			return err
+		case printErr != nil:
+			return printErr
 		}
 		return writeMetadata(opts.metadataFile, results)
 	})
+}
+
+func printReferences(w io.Writer, results []pipeline.Result) error {
+	for _, r := range results {
+		for _, ref := range r.References {
+			if _, err := fmt.Fprintln(w, ref); err != nil {
+				return fmt.Errorf("printing the result: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// interrupted says what an interrupted build had done by then.
+func interrupted(err error, results []pipeline.Result) error {
+	var tagging *registry.TagError
+	switch {
+	case errors.As(err, &tagging):
+		return fmt.Errorf("%w: %v", errInterrupted, tagging)
+	case len(results) > 0:
+		return fmt.Errorf("%w: only what is listed on standard output was published or written", errInterrupted)
+	}
+	return fmt.Errorf("%w: no tag was moved", errInterrupted)
 }
 
 // buildRun is everything a build needs, checked before anything is started.
@@ -103,6 +135,12 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	}
 	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)
 	if err != nil {
+		return nil, err
+	}
+	if len(o.tags) > 0 && !o.push {
+		fmt.Fprintln(dockerCLI.Err(), "warning: --tag names where to publish, and nothing is published without --push")
+	}
+	if err := checkMetadataFile(o.metadataFile); err != nil {
 		return nil, err
 	}
 	if err := checkSingle(p, o.single); err != nil {
@@ -134,7 +172,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 			fmt.Fprintf(dockerCLI.Err(), "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},
 		Verified: func(e *plan.Extension, images []annotate.Image) {
-			log("verified %s: %d platforms", e.Descriptor.Info, len(images))
+			log("verified %s: %s", e.Descriptor.Info, text.Count(len(images), "platform"))
 		},
 	}
 	return run, nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -33,28 +36,36 @@ func (o *destinationOptions) bind(f *pflag.FlagSet) {
 // namedDestination is a destination with the name by which people know it.
 type namedDestination struct {
 	pipeline.Destination
-	name string
+	verb, name string
 }
 
 // resolve works out where each package goes, files before registries, because
 // what was written to a file can be deleted again.
 func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map[*plan.Extension][]namedDestination, error) {
 	all := map[*plan.Extension][]namedDestination{}
-	taken := map[string]bool{}
+	taken := map[string]*plan.Extension{}
 	for _, e := range p.Extensions {
 		outputs := o.outputs
 		if !o.push && len(outputs) == 0 {
 			outputs = []string{"{{.Slug}}-{{.Version}}.cnb"}
 		}
 		for _, output := range outputs {
-			d, err := fileDestination(e, output)
+			d, err := fileDestination(p, e, output)
 			if err != nil {
 				return nil, err
 			}
-			if taken[d.name] {
-				return nil, diag.Invalidf("put {{.Slug}} or {{.Version}} into the name", "--output %s is given to more than one package", d.name)
+			where, err := filepath.Abs(d.name)
+			if err != nil {
+				return nil, fmt.Errorf("resolving --output: %w", err)
 			}
-			taken[d.name] = true
+			switch other := taken[where]; {
+			case other == e:
+				return nil, diag.Invalidf("", "--output %s is given twice", d.name)
+			case other != nil:
+				return nil, diag.Invalidf("put {{.Slug}} and {{.Version}} into the name",
+					"--output %s is given to both %s and %s", d.name, other.Descriptor.Info, e.Descriptor.Info)
+			}
+			taken[where] = e
 			all[e] = append(all[e], d)
 		}
 		if o.push {
@@ -81,12 +92,12 @@ func registryDestination(e *plan.Extension, client *registry.Client) (namedDesti
 		}
 		refs = append(refs, ref)
 	}
-	return namedDestination{pipeline.Registry{Client: client, Tags: refs}, strings.Join(e.Tags, ", ")}, nil
+	return namedDestination{pipeline.Registry{Client: client, Tags: refs}, "push", strings.Join(e.Tags, ", ")}, nil
 }
 
 // fileDestination tells a package file by its ending and a layout directory by
 // its slash, or by being one already.
-func fileDestination(e *plan.Extension, output string) (namedDestination, error) {
+func fileDestination(p *plan.Plan, e *plan.Extension, output string) (namedDestination, error) {
 	name, err := e.Descriptor.Info.Expand(output)
 	if err != nil {
 		return namedDestination{}, diag.Invalidf("use {{.ID}}, {{.Slug}} and {{.Version}} only", "--output %q: %v", output, err)
@@ -95,39 +106,77 @@ func fileDestination(e *plan.Extension, output string) (namedDestination, error)
 	isDir := statErr == nil && info.IsDir()
 	switch {
 	case strings.HasSuffix(name, ".cnb") && !isDir:
-		if parent := filepath.Dir(name); !dirExists(parent) {
-			return namedDestination{}, diag.Invalidf("create it with: mkdir -p "+parent, "--output %s: the folder %s does not exist", name, parent)
-		}
-		return namedDestination{pipeline.File(name), name}, nil
+		return namedDestination{pipeline.File(name), "write", name}, checkFileName("--output", name)
 	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
-		if err := outside(e, name); err != nil {
+		if err := checkFolder("--output", name); err != nil {
 			return namedDestination{}, err
 		}
-		return namedDestination{pipeline.Dir(name), name}, nil
+		if err := outside(p, name); err != nil {
+			return namedDestination{}, err
+		}
+		return namedDestination{pipeline.Dir(name), "write", name}, checkReplaceable(name)
 	}
-	return namedDestination{}, diag.Invalidf("", `--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output)
+	return namedDestination{}, diag.Invalidf(`end its name with ".cnb" for a file or "/" for a directory`,
+		`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output)
 }
 
-func dirExists(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
+// checkReplaceable finds, before a build, what writing the layout would refuse
+// at its end.
+func checkReplaceable(name string) error {
+	entries, err := os.ReadDir(name)
+	if err != nil || len(entries) == 0 {
+		return nil // writing it says what is wrong
+	}
+	layout, err := ocilayout.OpenDir(name)
+	if err != nil {
+		return diag.Invalidf("name a new or empty directory", "--output %s: the directory is not empty and no OCI layout", name)
+	}
+	return layout.Close()
 }
 
-// outside refuses a layout inside the extension: the next build would pack it.
-func outside(e *plan.Extension, name string) error {
-	dir, err := filepath.Abs(e.Dir)
-	if err != nil {
-		return err
+// checkFileName refuses a file that could not be written where the flag says.
+func checkFileName(flag, name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return diag.Invalidf("name a file in it", "%s %s is a directory", flag, name)
 	}
-	out, err := filepath.Abs(name)
-	if err != nil {
-		return err
-	}
-	rel, err := filepath.Rel(dir, out)
-	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return diag.Invalidf("choose a directory elsewhere", "--output %s is inside the extension %s and would be packed by the next build", name, e.Dir)
+	return checkFolder(flag, name)
+}
+
+func checkFolder(flag, name string) error {
+	parent := filepath.Dir(filepath.Clean(name))
+	switch info, err := os.Stat(parent); {
+	case errors.Is(err, fs.ErrNotExist):
+		return diag.Invalidf("create it with: mkdir -p "+parent, "%s %s: the folder %s does not exist", flag, name, parent)
+	case err == nil && !info.IsDir():
+		return diag.Invalidf("", "%s %s: %s is not a folder", flag, name, parent)
 	}
 	return nil
+}
+
+// outside refuses a layout inside an extension: the next build would pack it.
+func outside(p *plan.Plan, name string) error {
+	for _, e := range p.Extensions {
+		if _, inside, err := relative(e.Dir, name); err != nil {
+			return err
+		} else if inside {
+			return diag.Invalidf("choose a directory elsewhere", "--output %s is inside the extension %s and would be packed by the next build", name, e.Dir)
+		}
+	}
+	return nil
+}
+
+// relative gives the path of name below dir, if it is there.
+func relative(dir, name string) (rel string, inside bool, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", false, fmt.Errorf("resolving %s: %w", dir, err)
+	}
+	if name, err = filepath.Abs(name); err != nil {
+		return "", false, fmt.Errorf("resolving %s: %w", name, err)
+	}
+	if rel, err = filepath.Rel(dir, name); err != nil {
+		return "", false, nil // on another volume
+	}
+	return rel, filepath.IsLocal(rel), nil
 }
 
 // printPlan is the result of a dry run.
@@ -142,7 +191,7 @@ func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]nam
 			fmt.Fprintf(w, "  build %s from %s\n", image, text.Line(root))
 		}
 		for _, d := range destinations[e] {
-			fmt.Fprintf(w, "  write %s\n", text.Line(d.name))
+			fmt.Fprintf(w, "  %s %s\n", d.verb, text.Line(d.name))
 		}
 	}
 	return nil

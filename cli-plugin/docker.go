@@ -1,13 +1,14 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/flags"
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/version"
 )
@@ -24,29 +25,55 @@ func dockerEnv(dockerCLI command.Cli, cmd *cobra.Command) ([]string, error) {
 		}
 		return f.Value.String(), true
 	}
-	if host, ok := changed("host"); ok {
+	host, hostGiven := changed("host")
+	contextName, contextGiven := changed("context")
+	switch current := dockerCLI.CurrentContext(); {
+	case hostGiven:
 		env = append(env, "DOCKER_HOST="+host, "DOCKER_CONTEXT=")
-	} else if name := dockerCLI.CurrentContext(); name != command.DefaultContextName {
-		env = append(env, "DOCKER_CONTEXT="+name, "DOCKER_HOST=")
+	case contextGiven && contextName == command.DefaultContextName:
+		// The default context is wherever DOCKER_HOST points.
+		env = append(env, "DOCKER_CONTEXT="+contextName)
+	case current != command.DefaultContextName:
+		env = append(env, "DOCKER_CONTEXT="+current, "DOCKER_HOST=")
 	}
-	if _, ok := changed("tlsverify"); ok {
+	// --tlsverify=false means TLS without verification; any value but the empty
+	// one turns a variable on.
+	if verify, ok := changed("tlsverify"); ok && verify == "false" {
+		env = append(env, "DOCKER_TLS=1", "DOCKER_TLS_VERIFY=")
+	} else if ok {
 		env = append(env, "DOCKER_TLS_VERIFY=1")
-	} else if _, ok := changed("tls"); ok {
+	} else if tls, ok := changed("tls"); ok && tls == "false" {
+		env = append(env, "DOCKER_TLS=")
+	} else if ok {
 		env = append(env, "DOCKER_TLS=1")
 	}
-	// The environment knows one folder with fixed names, the flags any file.
-	certs := map[string]string{"tlscacert": "ca.pem", "tlscert": "cert.pem", "tlskey": "key.pem"}
-	for flag, name := range certs {
-		file, ok := changed(flag)
-		if !ok {
-			continue
-		}
-		if filepath.Base(file) != name {
-			return nil, fmt.Errorf("passing docker --%s on to buildx: the file must be called %s; put the three files into one folder and set DOCKER_CERT_PATH", flag, name)
-		}
-		env = append(env, "DOCKER_CERT_PATH="+filepath.Dir(file))
+	certs, err := certPath(changed)
+	if certs != "" {
+		env = append(env, "DOCKER_CERT_PATH="+certs)
 	}
-	return env, nil
+	return env, err
+}
+
+// certPath gives the folder of the certificates that flags name: the
+// environment knows one folder with fixed names, the flags any file.
+func certPath(changed func(string) (string, bool)) (string, error) {
+	const hint = "put ca.pem, cert.pem and key.pem into one folder and set DOCKER_CERT_PATH to it"
+	dir, by := "", ""
+	for _, c := range []struct{ flag, name string }{
+		{"tlscacert", flags.DefaultCaFile}, {"tlscert", flags.DefaultCertFile}, {"tlskey", flags.DefaultKeyFile},
+	} {
+		file, ok := changed(c.flag)
+		switch {
+		case !ok:
+			continue
+		case filepath.Base(file) != c.name:
+			return "", diag.Invalidf(hint, "passing docker --%s %s on to buildx: the file must be called %s", c.flag, file, c.name)
+		case dir != "" && filepath.Dir(file) != dir:
+			return "", diag.Invalidf(hint, "passing docker --%s and --%s on to buildx: the files are in different folders", by, c.flag)
+		}
+		dir, by = filepath.Dir(file), c.flag
+	}
+	return dir, nil
 }
 
 func newRegistryClient(dockerCLI command.Cli, insecure bool, log func(string, ...any)) *registry.Client {

@@ -37,10 +37,14 @@ func report(w io.Writer, err error) int {
 	case err == nil:
 		return 0
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "interrupted: no tag was moved")
+		// Whoever was interrupted may have said what had been done by then.
+		if !errors.Is(err, errInterrupted) {
+			err = errInterrupted
+		}
+		fmt.Fprintln(w, text.Clean(err.Error()))
 		return exitInterrupted
 	case errors.As(err, &status):
-		fmt.Fprintln(w, status)
+		fmt.Fprintln(w, text.Clean(status.Error()))
 		if status.StatusCode == 0 {
 			return exitFailed
 		}
@@ -55,8 +59,8 @@ func report(w io.Writer, err error) int {
 }
 
 // interruptible runs f with a context that ends on Ctrl-C or SIGTERM, also when
-// the docker CLI passes it on, and then makes f's error errInterrupted. A second
-// signal ends the process at once.
+// the docker CLI passes it on, and then makes sure that f's error is
+// errInterrupted. A second signal ends the process at once.
 func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
@@ -72,7 +76,7 @@ func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error 
 		}
 	}()
 	err := f(ctx)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) {
 		return errInterrupted
 	}
 	return err

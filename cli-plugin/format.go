@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,26 +9,38 @@ import (
 	"github.com/docker/cli/templates"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/text"
 )
 
 const formatUsage = `Format output: "json" or a Go template`
 
-// printFormatted prints v as JSON or through a Go template, with the functions
-// that docker's own --format has.
-func printFormatted(w io.Writer, format string, v any) error {
-	if format == "json" {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
+// formatter gives the printer of a --format, nil without one: JSON, which stays
+// exact, or a Go template with the functions that docker's own --format has. A
+// template that cannot be parsed is found before there is anything to print.
+func formatter(format string) (func(w io.Writer, v any) error, error) {
+	switch format {
+	case "":
+		return nil, nil
+	case "json":
+		return printJSON, nil
 	}
 	tmpl, err := templates.Parse(format)
 	if err != nil {
-		return diag.Invalidf(`use --format json to see the fields`, "--format: %v", err)
+		return nil, diag.Invalidf("use --format json to see the fields", "--format: %v", err)
 	}
-	if err := tmpl.Execute(w, v); err != nil {
-		return diag.Invalidf(`use --format '{{json .}}' to see what there is`, "--format: %v", err)
-	}
-	_, err = fmt.Fprintln(w)
-	return err
+	return func(w io.Writer, v any) error {
+		var buf bytes.Buffer // so that a template that fails prints no half of it
+		if err := tmpl.Execute(&buf, v); err != nil {
+			return diag.Invalidf("use --format json to see the fields", "--format: %v", err)
+		}
+		_, err := fmt.Fprintln(w, text.Clean(buf.String()))
+		return err
+	}, nil
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

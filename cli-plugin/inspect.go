@@ -29,8 +29,17 @@ func newInspectCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, 
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] REFERENCE|FILE.cnb|DIR",
 		Short: "Show what is in a package",
-		Args:  exactArgs(1, "one reference, package file or OCI layout directory"),
+		Long: "Show what a package says about itself: its extension, platforms and annotations.\n" +
+			"The package is a .cnb file or an OCI layout directory when there is one of that\n" +
+			"name, and else a reference into a registry.",
+		Example: `  docker extpack inspect samples_curl-0.0.1.cnb
+  docker extpack inspect --format '{{.Digest}}' registry.example.com/acme/my-extension:1.2.3
+  docker extpack inspect --raw ./layout`,
+		Args: exactArgs(1, "one reference, package file or OCI layout directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := exclusive(cmd, "format", "raw"); err != nil {
+				return err
+			}
 			opts.name = args[0]
 			return run(cmd, dockerCLI, opts)
 		},
@@ -42,12 +51,16 @@ func newInspectCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, 
 	f.StringVar(&opts.format, "format", "", formatUsage)
 	f.BoolVar(&opts.raw, "raw", false, "Print the index or manifest as it is stored")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
-	cmd.MarkFlagsMutuallyExclusive("format", "raw")
+	complete(cmd, "format", "json")
 	return cmd
 }
 
 func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
+		print, err := formatter(opts.format)
+		if err != nil {
+			return err
+		}
 		log := func(format string, args ...any) {
 			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
 		}
@@ -67,8 +80,8 @@ func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) 
 		if err != nil {
 			return err
 		}
-		if opts.format != "" {
-			return printFormatted(dockerCLI.Out(), opts.format, report)
+		if print != nil {
+			return print(dockerCLI.Out(), report)
 		}
 		return printReport(dockerCLI.Out(), report)
 	})
@@ -107,6 +120,10 @@ func printReport(out io.Writer, r *inspect.Report) error {
 }
 
 func printPlatforms(out io.Writer, r *inspect.Report) error {
+	if len(r.Platforms) == 0 {
+		_, err := fmt.Fprintln(out, "\nno images")
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\nPLATFORM\tDIGEST\tSIZE\tLAYERS\n")
 	for _, p := range r.Platforms {
@@ -120,7 +137,7 @@ func printPlatforms(out io.Writer, r *inspect.Report) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", text.Line(name), p.Digest, units.HumanSize(float64(p.Size)), p.Layers)
 	}
 	if r.Attestations > 0 {
-		fmt.Fprintf(w, "\n%d attestation manifests\n", r.Attestations)
+		fmt.Fprintf(w, "\n%s\n", text.Count(r.Attestations, "attestation manifest"))
 	}
 	return w.Flush()
 }

@@ -46,6 +46,8 @@ func runPlugin(dockerCLI *command.DockerCli) error {
 func runStandalone(dockerCLI *command.DockerCli) error {
 	root := newRootCmd(dockerCLI, filepath.Base(os.Args[0]))
 	root.SilenceUsage, root.SilenceErrors = true, true
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	disableFlagsInUseLine(root)
 	root.SetIn(dockerCLI.In())
 	root.SetOut(dockerCLI.Out())
 	root.SetErr(dockerCLI.Err())
@@ -53,4 +55,13 @@ func runStandalone(dockerCLI *command.DockerCli) error {
 		return dockerCLI.Initialize(flags.NewClientOptions())
 	}
 	return root.ExecuteContext(context.Background())
+}
+
+// disableFlagsInUseLine keeps cobra from adding "[flags]" to usage lines that
+// say [OPTIONS], as docker's plugin runner does for plugins.
+func disableFlagsInUseLine(cmd *cobra.Command) {
+	cmd.DisableFlagsInUseLine = true
+	for _, c := range cmd.Commands() {
+		disableFlagsInUseLine(c)
+	}
 }

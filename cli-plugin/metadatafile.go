@@ -26,6 +26,14 @@ type builtPlatform struct {
 	DiffID     string        `json:"layerDiffID"`
 }
 
+// checkMetadataFile finds, before a build, that its end could not be written.
+func checkMetadataFile(file string) error {
+	if file == "" {
+		return nil
+	}
+	return checkFileName("--metadata-file", file)
+}
+
 func writeMetadata(file string, results []pipeline.Result) error {
 	if file == "" {
 		return nil
@@ -33,7 +41,9 @@ func writeMetadata(file string, results []pipeline.Result) error {
 	all := make([]builtMetadata, 0, len(results))
 	for _, r := range results {
 		info := r.Extension.Descriptor.Info
-		m := builtMetadata{ID: info.ID, Version: info.Version, Descriptor: r.Root, References: r.References}
+		m := builtMetadata{
+			ID: info.ID, Version: info.Version, Descriptor: r.Root, References: r.References, Platforms: []builtPlatform{},
+		}
 		for _, image := range r.Images {
 			m.Platforms = append(m.Platforms, builtPlatform{platform.Format(image.Platform), image.Descriptor, image.DiffID.String()})
 		}

@@ -130,8 +130,9 @@ func sourceDate() (time.Time, error) {
 		return time.Time{}, nil
 	}
 	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || seconds < 0 {
-		return time.Time{}, diag.Invalidf("set it to seconds since 1970, or unset it", "%s %q is not a number of seconds", name, value)
+	// Later years cannot be written in the form images use (RFC 3339).
+	if err != nil || seconds < 0 || seconds > time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix() {
+		return time.Time{}, diag.Invalidf("set it to seconds since 1970, or unset it", "%s %q is not a time between 1970 and 9999", name, value)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
@@ -139,7 +140,7 @@ func sourceDate() (time.Time, error) {
 func checkSingle(p *plan.Plan, single bool) error {
 	for _, e := range p.Extensions {
 		if single && len(e.Images) > 1 {
-			return diag.Invalidf("choose one with --target", "--single: %s has %d platforms, which need an index", e.Descriptor.Info, len(e.Images))
+			return diag.Invalidf("choose one with --target", "--single: %s has %d images, which need an index", e.Descriptor.Info, len(e.Images))
 		}
 	}
 	return nil
@@ -147,8 +148,16 @@ func checkSingle(p *plan.Plan, single bool) error {
 
 // complete has the shell offer the values of a flag.
 func complete(cmd *cobra.Command, flag string, values ...string) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
-		panic(err) // the flag does not exist: a mistake in this file
+	register(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completeFiles has the shell offer files and folders.
+func completeFiles(cmd *cobra.Command, flag string) {
+	register(cmd, flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
+}
+
+func register(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(err) // the flag does not exist: a mistake of the caller
 	}
 }

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/docker/cli/cli"
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   name,
+		Use:   name + " COMMAND",
 		Short: "Build and publish buildpacks image extensions for several platforms",
 		Long: "Build image extensions of Cloud Native Buildpacks with buildx, verify them, and\n" +
 			"publish every platform under one tag.",
@@ -21,7 +26,8 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 			}
 			return unknownCommand(cmd, args[0])
 		},
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SuggestionsMinimumDistance: 2, // cobra's own default, which it sets too late for us
 	}
 	cmd.SetFlagErrorFunc(cli.FlagErrorFunc)
 	cmd.AddCommand(
@@ -44,7 +50,22 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 // usageError is the error of someone who needs the help text: exit code 125 as
 // in every docker command.
 func usageError(cmd *cobra.Command, message string) error {
-	return cli.FlagErrorFunc(cmd, fmt.Errorf("%s", message))
+	return cli.FlagErrorFunc(cmd, errors.New(message))
+}
+
+// exclusive refuses flags that contradict each other. cobra does so by itself,
+// but with an error that carries no exit code.
+func exclusive(cmd *cobra.Command, names ...string) error {
+	var set []string
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			set = append(set, "--"+name)
+		}
+	}
+	if len(set) < 2 {
+		return nil
+	}
+	return usageError(cmd, strings.Join(set, " and ")+" cannot be used together")
 }
 
 // exactArgs is cobra.ExactArgs with docker's exit code for wrong usage.
@@ -53,16 +74,34 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return usageError(cmd, fmt.Sprintf("%q takes %s, got %d arguments", cmd.CommandPath(), what, len(args)))
+		return usageError(cmd, fmt.Sprintf("%q takes %s, got %d", cmd.CommandPath(), what, len(args)))
 	}
 }
 
-// dirs gives the extension directories named by the arguments.
-func dirs(args []string) []string {
+// dirs gives the extension directories named by the arguments, and refuses what
+// a shell makes of an empty variable or of overlapping patterns.
+func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 {
-		return []string{"."}
+		return []string{"."}, nil
 	}
-	return args
+	var seen []os.FileInfo
+	for i, dir := range args {
+		if dir == "" {
+			return nil, usageError(cmd, fmt.Sprintf("argument %d is empty: name the directory of an extension", i+1))
+		}
+		info, err := os.Stat(dir)
+		if err != nil {
+			seen = append(seen, nil) // reading it says what is wrong
+			continue
+		}
+		for j, other := range seen {
+			if other != nil && os.SameFile(info, other) {
+				return nil, diag.Invalidf("name each extension once", "%s and %s are the same directory", args[j], dir)
+			}
+		}
+		seen = append(seen, info)
+	}
+	return args, nil
 }
 
 // completeDirs has the shell complete folder names.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -24,15 +25,20 @@ func newVersionCmd(dockerCLI command.Cli) *cobra.Command {
 		Short: "Show the version",
 		Args:  exactArgs(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
+			print, err := formatter(format)
+			if err != nil {
+				return err
+			}
 			v, revision := version.Get()
 			info := versionInfo{Version: v, Revision: revision, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			if format != "" {
-				return printFormatted(dockerCLI.Out(), format, info)
+			if print != nil {
+				return print(dockerCLI.Out(), info)
 			}
-			_, err := fmt.Fprintf(dockerCLI.Out(), "docker extpack %s %s\n", info.Version, info.Revision)
+			_, err = fmt.Fprintln(dockerCLI.Out(), strings.TrimSpace("docker extpack "+info.Version+" "+info.Revision))
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "", formatUsage)
+	complete(cmd, "format", "json")
 	return cmd
 }

@@ -15,6 +15,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -57,6 +58,9 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 func openLayout(ctx context.Context, name string) (*Source, error) {
 	store, err := ocilayout.Open(name)
 	if err != nil {
+		if _, statErr := os.Stat(filepath.Join(name, extension.DescriptorFile)); statErr == nil {
+			return nil, diag.Invalidf("build it first: docker extpack build "+name, "%s is the directory of an extension, not a package", name)
+		}
 		return nil, err
 	}
 	root, err := ocilayout.Root(ctx, store)

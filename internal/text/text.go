@@ -1,8 +1,9 @@
-// Package text prepares strings from outside for a terminal. Nothing else
-// lives here; JSON output does not go through it and stays exact.
+// Package text prepares strings from outside for a terminal; JSON output
+// does not go through it and stays exact.
 package text
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -20,6 +21,15 @@ func Clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// Count gives "1 platform", "2 platforms": a number and the noun it counts,
+// whose plural takes an "s".
+func Count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }
 
 // Line is Clean for text that must stay on one line.

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package main
+
+import "github.com/rogpeppe/go-internal/testscript"
+
+func cmdFIFO(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("fifo: there are no named pipes here; guard the line with [unix]")
+}
