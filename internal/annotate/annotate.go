@@ -9,15 +9,12 @@ package annotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
@@ -50,7 +47,8 @@ type Package struct {
 	Layout *ocilayout.Layout
 	// Root is what a tag names: the index, or with Options.Single the image.
 	Root v1.Descriptor
-	// Index lists the images flat, then their attestations.
+	// Index lists the images flat, then their attestations, also when it is not
+	// what the tag names.
 	Index v1.Index
 	// Images are in plan order.
 	Images []Image
@@ -67,27 +65,19 @@ type Image struct {
 
 // Make writes the package of e into dst, which must be an empty layout.
 func Make(ctx context.Context, dst *ocilayout.Layout, e *plan.Extension, sources []Source, opts Options) (*Package, error) {
-	if opts.Created.IsZero() {
-		opts.Created = DefaultCreated
-	}
-	m := &maker{dst: dst, extension: e, opts: opts, types: ociTypes, built: map[int]*built{}}
-	if opts.Docker {
-		m.types = dockerTypes
-	}
+	m := &maker{describer: newDescriber(e, opts), dst: dst, built: map[int]*built{}}
 	for _, s := range sources {
 		if err := m.find(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	return m.join(ctx)
+	return m.write(ctx)
 }
 
 type maker struct {
-	dst       *ocilayout.Layout
-	extension *plan.Extension
-	opts      Options
-	types     mediaTypes
-	built     map[int]*built // by index into extension.Images
+	*describer
+	dst   *ocilayout.Layout
+	built map[int]*built // by index into extension.Images
 }
 
 // built is an image as the engine left it.
@@ -156,51 +146,47 @@ func (m *maker) assign(b *built, candidates []int) error {
 	return nil
 }
 
-func (m *maker) join(ctx context.Context) (*Package, error) {
-	pkg := &Package{Layout: m.dst}
+// write puts everything into the layout, its root last.
+func (m *maker) write(ctx context.Context) (*Package, error) {
+	var images []Image
 	var attestations []v1.Descriptor
-	for i := range m.extension.Images {
+	for i, want := range m.extension.Images {
 		b := m.built[i]
 		if b == nil {
-			return nil, fmt.Errorf("joining images of %s: the builder did not make %s", m.extension.Descriptor.Info.ID, m.extension.Images[i])
+			return nil, fmt.Errorf("joining images of %s: the builder did not make %s", m.extension.Descriptor.Info.ID, want)
 		}
-		image, err := m.image(ctx, m.extension.Images[i], b)
+		image, err := m.writeImage(ctx, want, b)
 		if err != nil {
-			return nil, fmt.Errorf("annotating %s: %w", m.extension.Images[i], err)
+			return nil, fmt.Errorf("annotating %s: %w", want, err)
 		}
-		pkg.Images = append(pkg.Images, image)
+		images = append(images, image)
 		more, err := m.attestations(ctx, b, image.Descriptor)
 		if err != nil {
-			return nil, fmt.Errorf("keeping attestations of %s: %w", m.extension.Images[i], err)
+			return nil, fmt.Errorf("keeping attestations of %s: %w", want, err)
 		}
 		attestations = append(attestations, more...)
 	}
-	for _, image := range pkg.Images {
-		pkg.Index.Manifests = append(pkg.Index.Manifests, image.Descriptor)
-	}
-	pkg.Index.Manifests = append(pkg.Index.Manifests, attestations...)
-	return pkg, m.finish(ctx, pkg)
-}
-
-// finish writes the index and makes it the layout's root.
-func (m *maker) finish(ctx context.Context, pkg *Package) error {
-	annotations, err := m.annotations()
+	d, err := m.join(images, attestations)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if m.opts.Single {
-		if len(pkg.Images) != 1 {
-			return errors.New("a package of several platforms needs an index")
+	for _, doc := range d.Documents {
+		if _, err := m.dst.PutBytes(ctx, doc.Descriptor.MediaType, doc.Data); err != nil {
+			return nil, err
 		}
-		pkg.Root = pkg.Images[0].Descriptor
-		pkg.Root.Platform, pkg.Root.Annotations = nil, nil
-		return m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{pkg.Images[0].Descriptor}, Annotations: annotations})
 	}
-	pkg.Index.Versioned, pkg.Index.MediaType, pkg.Index.Annotations = specs.Versioned{SchemaVersion: 2}, m.types.index, annotations
-	if pkg.Root, err = m.dst.PutJSON(ctx, m.types.index, pkg.Index); err != nil {
-		return fmt.Errorf("writing index: %w", err)
-	}
-	return m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{pkg.Root}})
+	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images}
+	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{d.Root}})
 }
 
-var _ content.Fetcher = (*ocilayout.Layout)(nil)
+// writeImage describes an image and takes over its layer.
+func (m *maker) writeImage(ctx context.Context, want plan.Image, b *built) (Image, error) {
+	layer := b.manifest.Layers[0]
+	if layer.MediaType != ociTypes.layer && layer.MediaType != dockerTypes.layer {
+		return Image{}, fmt.Errorf("the builder made a layer of type %q, want gzip, the only one that readers accept", layer.MediaType)
+	}
+	if err := m.dst.Import(ctx, b.src, layer); err != nil {
+		return Image{}, fmt.Errorf("copying layer: %w", err)
+	}
+	return m.image(want, Layer{Platform: b.config.Platform, DiffID: b.config.RootFS.DiffIDs[0], Descriptor: layer})
+}

@@ -12,35 +12,35 @@ import (
 // annotations gives those of the index: what the descriptor says in the OCI
 // image specification's names ("Pre-Defined Annotation Keys"), then the user's.
 // Nothing comes from the machine or the checkout, or digests would differ.
-func (m *maker) annotations() (map[string]string, error) {
-	d := m.extension.Descriptor
-	metadata, err := d.MetadataLabel()
+func (d *describer) annotations() (map[string]string, error) {
+	desc := d.extension.Descriptor
+	metadata, err := desc.MetadataLabel()
 	if err != nil {
 		return nil, err
 	}
-	title := d.Info.Name
+	title := desc.Info.Name
 	if title == "" {
-		title = d.Info.ID
+		title = desc.Info.ID
 	}
 	all := map[string]string{
 		v1.AnnotationTitle:       title,
-		v1.AnnotationVersion:     d.Info.Version,
-		v1.AnnotationDescription: d.Info.Description,
-		v1.AnnotationURL:         d.Info.Homepage,
-		v1.AnnotationLicenses:    licenses(d.Info.Licenses),
-		v1.AnnotationCreated:     m.opts.Created.UTC().Format(time.RFC3339),
+		v1.AnnotationVersion:     desc.Info.Version,
+		v1.AnnotationDescription: desc.Info.Description,
+		v1.AnnotationURL:         desc.Info.Homepage,
+		v1.AnnotationLicenses:    licenses(desc.Info.Licenses),
+		v1.AnnotationCreated:     d.opts.Created.UTC().Format(time.RFC3339),
 	}
 	for k, v := range all {
 		if v == "" {
 			delete(all, k)
 		}
 	}
-	for k, v := range m.extension.Annotations {
+	for k, v := range d.extension.Annotations {
 		all[k] = v
 	}
-	all[extension.AnnotationID] = d.Info.ID
-	all[extension.AnnotationVersion] = d.Info.Version
-	all[extension.AnnotationAPI] = d.API
+	all[extension.AnnotationID] = desc.Info.ID
+	all[extension.AnnotationVersion] = desc.Info.Version
+	all[extension.AnnotationAPI] = desc.API
 	all[extension.LabelMetadata] = metadata
 	return all, nil
 }

@@ -38,10 +38,9 @@ type File string
 // of index.json and follow no nested index, so the images stand there flat;
 // attestations, which they would take for images, stay out.
 func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
-	index, err := topIndex(ctx, pkg)
-	if err != nil {
-		return nil, err
-	}
+	index := pkg.Index
+	// index.json is OCI's file, whatever the media types of what it lists.
+	index.MediaType = v1.MediaTypeImageIndex
 	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
 		return ocilayout.KindOf(d) != ocilayout.KindImage
 	})
@@ -49,17 +48,6 @@ func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) 
 		return nil, fmt.Errorf("writing package file: %w", err)
 	}
 	return []string{string(d)}, nil
-}
-
-// topIndex gives the index that lists the package's images flat.
-func topIndex(ctx context.Context, pkg *annotate.Package) (v1.Index, error) {
-	if len(pkg.Index.Manifests) > 0 && pkg.Index.SchemaVersion != 0 {
-		index := pkg.Index
-		// index.json is OCI's file, whatever the media types of what it lists.
-		index.MediaType = v1.MediaTypeImageIndex
-		return index, nil
-	}
-	return pkg.Layout.Index(ctx)
 }
 
 // Dir writes an OCI layout directory.

@@ -1,0 +1,199 @@
+package annotate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// Layer is what the documents of an image depend on besides the plan.
+type Layer struct {
+	Platform v1.Platform
+	DiffID   digest.Digest
+	// Descriptor is the compressed layer's; its media type is not used.
+	Descriptor v1.Descriptor
+}
+
+// Document is a config, manifest or index.
+type Document struct {
+	Descriptor v1.Descriptor
+	Data       []byte
+}
+
+// Description is a package without its layers: every document there is in it.
+type Description struct {
+	Root      v1.Descriptor
+	Index     v1.Index
+	Images    []Image
+	Documents []Document
+}
+
+// Describe gives the documents that the package of e has when its images, in
+// plan order, have these layers. It is what Make writes when nothing is
+// attested, and so tells what a package will be before it is built.
+func Describe(e *plan.Extension, layers []Layer, opts Options) (*Description, error) {
+	d := newDescriber(e, opts)
+	var images []Image
+	for i, layer := range layers {
+		image, err := d.image(e.Images[i], layer)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, image)
+	}
+	return d.join(images, nil)
+}
+
+// mediaTypes is one of the two families of media types that readers know.
+type mediaTypes struct{ index, manifest, config, layer string }
+
+var (
+	ociTypes = mediaTypes{
+		index:    v1.MediaTypeImageIndex,
+		manifest: v1.MediaTypeImageManifest,
+		config:   v1.MediaTypeImageConfig,
+		layer:    v1.MediaTypeImageLayerGzip,
+	}
+	// Source: distribution, "Image Manifest Version 2, Schema 2".
+	dockerTypes = mediaTypes{
+		index:    "application/vnd.docker.distribution.manifest.list.v2+json",
+		manifest: "application/vnd.docker.distribution.manifest.v2+json",
+		config:   "application/vnd.docker.container.image.v1+json",
+		layer:    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+	}
+)
+
+// describer writes the documents of one package.
+type describer struct {
+	extension *plan.Extension
+	opts      Options
+	types     mediaTypes
+	documents []Document
+}
+
+func newDescriber(e *plan.Extension, opts Options) *describer {
+	if opts.Created.IsZero() {
+		opts.Created = DefaultCreated
+	}
+	d := &describer{extension: e, opts: opts, types: ociTypes}
+	if opts.Docker {
+		d.types = dockerTypes
+	}
+	return d
+}
+
+func (d *describer) add(mediaType string, v any) (v1.Descriptor, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", mediaType, err)
+	}
+	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+	d.documents = append(d.documents, Document{desc, data})
+	return desc, nil
+}
+
+// image writes config and manifest of an image.
+func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
+	p := v1.Platform{
+		OS: layer.Platform.OS, Architecture: layer.Platform.Architecture, Variant: layer.Platform.Variant, OSVersion: want.Platform.OSVersion,
+	}
+	config, err := d.config(p, layer.DiffID)
+	if err != nil {
+		return Image{}, err
+	}
+	manifest := v1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: d.types.manifest,
+		Layers:    []v1.Descriptor{{MediaType: d.types.layer, Digest: layer.Descriptor.Digest, Size: layer.Descriptor.Size}},
+	}
+	if manifest.Config, err = d.add(d.types.config, config); err != nil {
+		return Image{}, err
+	}
+	if d.opts.Single {
+		// There is no index to carry them.
+		if manifest.Annotations, err = d.annotations(); err != nil {
+			return Image{}, err
+		}
+	}
+	desc, err := d.add(d.types.manifest, manifest)
+	if err != nil {
+		return Image{}, err
+	}
+	desc.Platform = &p
+	desc.Annotations = d.distroAnnotations(want)
+	return Image{Platform: p, Descriptor: desc, DiffID: layer.DiffID}, nil
+}
+
+// config is the canonical one: only what says which platform, which layer and
+// which extension, so that every engine makes the same bytes.
+func (d *describer) config(p v1.Platform, diffID digest.Digest) (v1.Image, error) {
+	labels := map[string]string{}
+	for k, v := range d.extension.Labels {
+		labels[k] = v
+	}
+	var err error
+	if labels[extension.LabelMetadata], err = d.extension.Descriptor.MetadataLabel(); err != nil {
+		return v1.Image{}, err
+	}
+	if labels[extension.LabelLayers], err = d.extension.Descriptor.LayersLabel(diffID.String()); err != nil {
+		return v1.Image{}, err
+	}
+	created := d.opts.Created.UTC()
+	return v1.Image{
+		Created:  &created,
+		Platform: p,
+		Config:   v1.ImageConfig{Labels: labels},
+		RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}},
+		History:  []v1.History{{Created: &created}},
+	}, nil
+}
+
+// distroAnnotations tell apart images of the same platform.
+func (d *describer) distroAnnotations(image plan.Image) map[string]string {
+	same := 0
+	for _, other := range d.extension.Images {
+		if platform.Equal(other.Platform, image.Platform) {
+			same++
+		}
+	}
+	if len(image.Distros) != 1 || same == 1 {
+		return nil
+	}
+	return map[string]string{
+		extension.AnnotationDistroName:    image.Distros[0].Name,
+		extension.AnnotationDistroVersion: image.Distros[0].Version,
+	}
+}
+
+// join writes the index of images and the attestations about them.
+func (d *describer) join(images []Image, attestations []v1.Descriptor) (*Description, error) {
+	description := &Description{Images: images}
+	annotations, err := d.annotations()
+	if err != nil {
+		return nil, err
+	}
+	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: d.types.index, Annotations: annotations}
+	for _, image := range images {
+		index.Manifests = append(index.Manifests, image.Descriptor)
+	}
+	index.Manifests = append(index.Manifests, attestations...)
+	description.Index = index
+	if !d.opts.Single {
+		description.Root, err = d.add(d.types.index, index)
+	} else if len(images) == 1 {
+		description.Root = images[0].Descriptor
+		description.Root.Platform, description.Root.Annotations = nil, nil
+	} else {
+		err = errors.New("a package of several platforms needs an index")
+	}
+	description.Documents = d.documents
+	return description, err
+}
