@@ -12,12 +12,12 @@ import (
 )
 
 // copyBlob makes a blob available in r: it may be there, be mounted from
-// another repository of the registry (from, which may be nil), or be uploaded.
+// another repository of the registry (from, which may be empty), or be uploaded.
 //
 // A lost upload begins anew, as the registry's session cannot be trusted to be
 // where we think it is; and as the answer alone may have been lost, the
 // registry is asked again first.
-func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from *repository) error {
+func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) error {
 	renewed := false
 	for n := 0; ; n++ {
 		ok, err := r.has(ctx, "blobs", desc)
@@ -55,13 +55,13 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 }
 
 // addBlob mounts or uploads a blob.
-func (r *repository) addBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from *repository) (State, error) {
-	if from != nil {
+func (r *repository) addBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) (State, error) {
+	if from != "" {
 		uploaded := false
 		// The registry answers 202 when it does not mount, having begun an
 		// upload instead (distribution-spec, "Mounting a blob from another
 		// repository").
-		err := fromORAS(r.remote.Mount(ctx, desc, from.remote.Reference.Repository, func() (io.ReadCloser, error) {
+		err := fromORAS(r.remote.Mount(ctx, desc, from, func() (io.ReadCloser, error) {
 			uploaded = true
 			return r.open(ctx, src, desc)
 		}))

@@ -31,8 +31,8 @@ var (
 	// ErrPlainHTTP is a refusal to talk plain HTTP to a host that is not this
 	// machine.
 	ErrPlainHTTP = errors.New("plain HTTP is only used for loopback addresses")
-	// ErrTagMoved is a tag that, read back after it was written, points at
-	// something else.
+	// ErrTagMoved is a tag that points at something else than it should: read
+	// back after it was written, or before, as a [*MovedError].
 	ErrTagMoved = errors.New("the tag points at something else")
 )
 
@@ -119,7 +119,10 @@ func (c *Client) explain(ref Reference, err error) error {
 	if host != dockerHub {
 		login += " " + host
 	}
+	var moved *MovedError
 	switch {
+	case errors.As(err, &moved):
+		return diag.WithHint(clean, "look at what is there now and run the command again, or pass --force to replace it")
 	case errors.Is(err, ErrUnauthorized):
 		return diag.WithHint(clean, fmt.Sprintf("check that you may use %s on %s, or log in: %s", ref.RepositoryName(), host, login))
 	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):

@@ -26,7 +26,9 @@ import (
 // [ErrCorrupt] when content is not what its descriptor says,
 // [ErrUnauthorized], [ErrRetryLater], or, once tags have been begun with, with
 // a [*TagError] telling which of them moved. These are returned as well.
-func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root v1.Descriptor, refs []Reference) ([]Published, error) {
+// [Expect] adds the condition that a tag is where it was when it was read.
+func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root v1.Descriptor, refs []Reference, opts ...PublishOption) ([]Published, error) {
+	o := newPublishOptions(opts)
 	repos, refs, err := c.destinations(refs)
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 		r, err := c.repository(ctx, ref)
 		if err == nil {
 			repos[i].repository = r
-			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], r))
+			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, r))
 		}
 		if err != nil {
 			return nil, c.explain(ref, fmt.Errorf("publishing to %s: %w", ref.RepositoryName(), err))
@@ -50,7 +52,7 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 	for _, d := range repos {
 		byName[d.ref.RepositoryName()] = d.repository
 	}
-	return c.tagAll(ctx, byName, g.root, refs)
+	return c.tagAll(ctx, byName, g.root, refs, o)
 }
 
 // destination is a repository to publish to.
@@ -86,23 +88,34 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 	return repos, once, nil
 }
 
-// mountFrom gives an earlier repository of the same registry, which by then
-// holds every blob, or nil.
-func mountFrom(earlier []destination, r *repository) *repository {
+// mountFrom tells from which repository of r's registry a blob can be mounted,
+// "" for none: an earlier one that was published to, which by then holds every
+// blob, or the one that src found it in.
+func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository) func(v1.Descriptor) string {
 	for _, d := range earlier {
 		if d.ref.Host() == r.ref.Host() {
-			return d.repository
+			return func(v1.Descriptor) string { return d.remote.Reference.Repository }
 		}
 	}
-	return nil
+	locator, ok := src.(Locator)
+	if !ok {
+		return func(v1.Descriptor) string { return "" }
+	}
+	return func(blob v1.Descriptor) string {
+		from, ok := locator.Locate(blob)
+		if !ok || from.Host() != r.ref.Host() || from.RepositoryName() == r.ref.RepositoryName() {
+			return ""
+		}
+		return from.remote().Repository
+	}
 }
 
 // copyContent brings all of g into r, without a tag.
-func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *graph, from *repository) error {
+func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *graph, from func(v1.Descriptor) string) error {
 	// Asking for both at once saves a token for reading alone.
 	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
 	err := each(ctx, r.client.concurrency, g.blobs, func(ctx context.Context, blob v1.Descriptor) error {
-		return r.copyBlob(ctx, src, blob, from)
+		return r.copyBlob(ctx, src, blob, from(blob))
 	})
 	if err != nil {
 		return err

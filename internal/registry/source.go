@@ -24,7 +24,20 @@ type Source struct {
 	data []byte // of Root
 }
 
-var _ content.ReadOnlyStorage = (*Source)(nil)
+var (
+	_ content.ReadOnlyStorage = (*Source)(nil)
+	_ Locator                 = (*Source)(nil)
+)
+
+// Locator is what a storage implements that can tell which repository content
+// is in. [Client.Publish] mounts blobs from there instead of moving them, when
+// that is in the registry it publishes to.
+type Locator interface {
+	Locate(desc v1.Descriptor) (Reference, bool)
+}
+
+// Locate gives the reference the source was opened with.
+func (s *Source) Locate(v1.Descriptor) (Reference, bool) { return s.repo.ref, true }
 
 // Open reads the manifest or index a reference points at, and gives access to
 // what is below it.

@@ -27,9 +27,13 @@ type TagError struct {
 func (e *TagError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tagging %s: %s (", e.Failed, e.Err)
-	if e.Uncertain {
+	var moved *MovedError
+	switch {
+	case errors.As(e.Err, &moved):
+		b.WriteString("it stays as it is")
+	case e.Uncertain:
 		fmt.Fprintf(&b, "%s may have been moved", e.Failed)
-	} else {
+	default:
 		fmt.Fprintf(&b, "%s was not moved", e.Failed)
 	}
 	if len(e.Moved) > 0 {
@@ -57,10 +61,10 @@ func (e *TagError) Unwrap() error { return e.Err }
 
 // tagAll moves the tags one after another, so that after a failure it is known
 // which ones did.
-func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root manifest, refs []Reference) ([]Published, error) {
+func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root manifest, refs []Reference, o publishOptions) ([]Published, error) {
 	var moved []Published
 	for i, ref := range refs {
-		sent, err := repos[ref.RepositoryName()].tag(ctx, root, ref)
+		sent, err := repos[ref.RepositoryName()].tag(ctx, root, ref, o)
 		if err != nil {
 			return moved, c.explain(ref, &TagError{
 				Moved: moved, Failed: ref, Uncertain: sent, Untouched: refs[i+1:], Err: err,
@@ -73,7 +77,7 @@ func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root 
 
 // tag lets a tag point at root. sent tells, on failure, whether the tag may
 // have been written.
-func (r *repository) tag(ctx context.Context, root manifest, ref Reference) (sent bool, err error) {
+func (r *repository) tag(ctx context.Context, root manifest, ref Reference, o publishOptions) (sent bool, err error) {
 	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
 	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.desc, State: Done}
 	before, err := r.resolve(ctx, ref.Tag())
@@ -83,6 +87,9 @@ func (r *repository) tag(ctx context.Context, root manifest, ref Reference) (sen
 		r.client.progress(event)
 		return false, nil
 	case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge):
+		return false, err
+	}
+	if err := o.check(ref, before.Digest, err); err != nil {
 		return false, err
 	}
 	// There was no such tag, or it is moved, or it replaces nonsense.

@@ -1,0 +1,205 @@
+package edit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// maxStatement is the size of the largest in-toto statement that is read: SBOMs
+// of large images are some tens of megabytes.
+const maxStatement = 128 << 20
+
+// mediaTypeStatement is an in-toto statement as BuildKit stores it
+// (docs/attestations/attestation-storage.md).
+const mediaTypeStatement = "application/vnd.in-toto+json"
+
+// ErrSealed is an attestation that is no plain in-toto statement, such as a
+// signed envelope: nobody but its signer can make it speak of another image.
+var ErrSealed = errors.New("it cannot be changed by anybody but its maker")
+
+// MoveAttestation takes over what was said about the image from, now that it
+// has become the image to: the reference annotation, the manifest's subject and
+// the subjects of every statement must name the new digest, or tools show an
+// empty or a wrong attestation without a word. old is the attestation's entry
+// in an index, as is the result.
+//
+// Everything new goes to sink; src is read, and its blobs that stay as they
+// are are imported. It fails with [ErrSealed].
+func MoveAttestation(ctx context.Context, src content.Fetcher, sink Sink, old, from, to v1.Descriptor) (v1.Descriptor, error) {
+	for _, d := range []digest.Digest{from.Digest, to.Digest} {
+		if err := d.Validate(); err != nil {
+			return v1.Descriptor{}, fmt.Errorf("moving attestation %s: %w", old.Digest, err)
+		}
+	}
+	m := mover{ctx: ctx, src: src, sink: sink, from: from, to: to}
+	desc, err := m.manifest(old)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("moving attestation %s: %w", old.Digest, err)
+	}
+	desc.Platform = old.Platform
+	desc.ArtifactType = old.ArtifactType
+	desc.Annotations = maps.Clone(old.Annotations)
+	if desc.Annotations == nil {
+		desc.Annotations = map[string]string{}
+	}
+	desc.Annotations[ocilayout.AnnotationReferenceDigest] = to.Digest.String()
+	return desc, nil
+}
+
+type mover struct {
+	ctx      context.Context
+	src      content.Fetcher
+	sink     Sink
+	from, to v1.Descriptor
+}
+
+func (m *mover) manifest(old v1.Descriptor) (v1.Descriptor, error) {
+	_, raw, err := ocilayout.ReadManifest(m.ctx, m.src, old)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	fields, err := ParseObject(raw)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("reading its manifest: %w", err)
+	}
+	diffIDs, err := m.statements(fields)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	if err := m.config(fields, diffIDs); err != nil {
+		return v1.Descriptor{}, err
+	}
+	if fields.Has("subject") {
+		subject := v1.Descriptor{MediaType: m.to.MediaType, Digest: m.to.Digest, Size: m.to.Size}
+		if err := fields.Set("subject", subject); err != nil {
+			return v1.Descriptor{}, err
+		}
+	}
+	return m.put(old.MediaType, fields)
+}
+
+func (m *mover) put(mediaType string, fields *Object) (v1.Descriptor, error) {
+	raw, err := fields.Bytes()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	return m.sink.PutBytes(m.ctx, mediaType, raw)
+}
+
+// statements rewrites the layers of the manifest and gives their diffIDs, which
+// are their digests as they are not compressed.
+func (m *mover) statements(manifest *Object) ([]digest.Digest, error) {
+	var layers []json.RawMessage
+	if err := manifest.Decode("layers", &layers); err != nil {
+		return nil, err
+	}
+	diffIDs := make([]digest.Digest, 0, len(layers))
+	for i, raw := range layers {
+		c, err := parseChild(raw)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i+1, err)
+		}
+		moved, err := m.statement(c.desc)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.pointTo(moved); err != nil {
+			return nil, err
+		}
+		if layers[i], err = c.fields.Bytes(); err != nil {
+			return nil, err
+		}
+		diffIDs = append(diffIDs, moved.Digest)
+	}
+	return diffIDs, manifest.Set("layers", layers)
+}
+
+// statement rewrites the image's digest among the subjects of a statement.
+func (m *mover) statement(layer v1.Descriptor) (v1.Descriptor, error) {
+	if layer.MediaType != mediaTypeStatement {
+		return v1.Descriptor{}, fmt.Errorf("of type %q: %w", layer.MediaType, ErrSealed)
+	}
+	raw, err := ocilayout.ReadBytes(m.ctx, m.src, layer, maxStatement)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("reading statement: %w", err)
+	}
+	fields, err := ParseObject(raw)
+	if err == nil {
+		err = m.subjects(fields)
+	}
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("reading statement: %w", err)
+	}
+	return m.put(layer.MediaType, fields)
+}
+
+func (m *mover) subjects(statement *Object) error {
+	var subjects []json.RawMessage
+	if err := statement.Decode("subject", &subjects); err != nil || len(subjects) == 0 {
+		return err
+	}
+	from, to := m.from.Digest, m.to.Digest
+	for i, raw := range subjects {
+		subject, err := ParseObject(raw)
+		if err != nil {
+			return fmt.Errorf("subject %d: %w", i+1, err)
+		}
+		err = subject.Edit("digest", func(digests *Object) error {
+			var hex string
+			if err := digests.Decode(from.Algorithm().String(), &hex); err != nil || hex != from.Encoded() {
+				return err
+			}
+			return digests.Set(to.Algorithm().String(), to.Encoded())
+		})
+		if err != nil {
+			return fmt.Errorf("subject %d: %w", i+1, err)
+		}
+		if subjects[i], err = subject.Bytes(); err != nil {
+			return err
+		}
+	}
+	return statement.Set("subject", subjects)
+}
+
+// config writes the config anew, whose diffIDs are the statements'. An
+// artifact's empty config has none and stays.
+func (m *mover) config(manifest *Object, diffIDs []digest.Digest) error {
+	var old v1.Descriptor
+	if err := manifest.Decode("config", &old); err != nil {
+		return err
+	}
+	if !ocilayout.IsConfig(old.MediaType) {
+		return m.sink.Import(m.ctx, m.src, old)
+	}
+	_, raw, err := ocilayout.ReadConfig(m.ctx, m.src, old)
+	if err != nil {
+		return err
+	}
+	config, err := ParseObject(raw)
+	if err != nil {
+		return fmt.Errorf("reading its config: %w", err)
+	}
+	err = config.Edit("rootfs", func(rootfs *Object) error {
+		if err := rootfs.Set("type", "layers"); err != nil {
+			return err
+		}
+		return rootfs.Set("diff_ids", diffIDs)
+	})
+	if err != nil {
+		return err
+	}
+	desc, err := m.put(old.MediaType, config)
+	if err != nil {
+		return err
+	}
+	return manifest.Edit("config", func(fields *Object) error { return pointTo(fields, desc) })
+}

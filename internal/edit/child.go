@@ -1,0 +1,141 @@
+package edit
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// Child is an entry of an index: a descriptor with all its fields. An index may
+// list the same digest several times, so a child is known by its pointer.
+type Child struct {
+	fields *Object
+	desc   v1.Descriptor
+}
+
+// NewChild makes an entry to be joined to an index.
+func NewChild(desc v1.Descriptor) (*Child, error) {
+	raw, err := encode(desc)
+	if err != nil {
+		return nil, fmt.Errorf("encoding descriptor: %w", err)
+	}
+	return parseChild(raw)
+}
+
+func parseChild(raw []byte) (*Child, error) {
+	fields, err := ParseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	c := &Child{fields: fields}
+	return c, c.parse()
+}
+
+// parse brings the descriptor up to the fields.
+func (c *Child) parse() error {
+	raw, err := c.fields.Bytes()
+	if err != nil {
+		return err
+	}
+	c.desc = v1.Descriptor{}
+	return json.Unmarshal(raw, &c.desc)
+}
+
+// edit changes fields, or on failure nothing.
+func (c *Child) edit(f func(*Object) error) error {
+	changed := &Child{fields: c.fields.Clone()}
+	if err := f(changed.fields); err != nil {
+		return err
+	}
+	if err := changed.parse(); err != nil {
+		return err
+	}
+	*c = *changed
+	return nil
+}
+
+// Clone gives a copy, for another index.
+func (c *Child) Clone() *Child { return &Child{fields: c.fields.Clone(), desc: c.desc} }
+
+// Descriptor gives what is known of the entry.
+func (c *Child) Descriptor() v1.Descriptor {
+	desc := c.desc
+	desc.Annotations = maps.Clone(desc.Annotations)
+	if desc.Platform != nil {
+		p := *desc.Platform
+		p.OSFeatures = slices.Clone(p.OSFeatures)
+		desc.Platform = &p
+	}
+	return desc
+}
+
+// Kind tells what the entry stands for.
+func (c *Child) Kind() ocilayout.Kind { return ocilayout.KindOf(c.desc) }
+
+// attests reports whether the entry is an attestation of an image.
+func (c *Child) attests(image v1.Descriptor) bool {
+	return c.Kind() == ocilayout.KindAttestation &&
+		c.desc.Annotations[ocilayout.AnnotationReferenceDigest] == image.Digest.String()
+}
+
+// SetPlatform sets os, architecture, variant, os.version and os.features; what
+// is empty is taken out. Other fields of the platform stay.
+func (c *Child) SetPlatform(p v1.Platform) error {
+	return c.edit(func(fields *Object) error {
+		return fields.Edit("platform", func(o *Object) error {
+			for _, f := range []struct {
+				name  string
+				value any
+			}{
+				{"architecture", p.Architecture},
+				{"os", p.OS},
+				{"os.version", p.OSVersion},
+				{"os.features", p.OSFeatures},
+				{"variant", p.Variant},
+			} {
+				if err := o.SetOrDelete(f.name, f.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// Annotate adds annotations to the entry; the others stay.
+func (c *Child) Annotate(annotations map[string]string) error {
+	return c.edit(func(fields *Object) error {
+		return fields.Edit("annotations", func(o *Object) error { return o.Merge(annotations) })
+	})
+}
+
+// pointTo lets the entry name other content. What describes the old content
+// (data, urls) goes, everything else stays.
+func (c *Child) pointTo(desc v1.Descriptor) error {
+	if desc.Digest == c.desc.Digest && desc.MediaType == c.desc.MediaType && desc.Size == c.desc.Size {
+		return nil
+	}
+	return c.edit(func(fields *Object) error { return pointTo(fields, desc) })
+}
+
+// pointTo sets what identifies content in a descriptor.
+func pointTo(fields *Object, desc v1.Descriptor) error {
+	fields.Delete("data")
+	fields.Delete("urls")
+	for _, f := range []struct {
+		name  string
+		value any
+	}{{"mediaType", desc.MediaType}, {"digest", desc.Digest}, {"size", desc.Size}} {
+		if err := fields.Set(f.name, f.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,27 @@
+// Package edit changes indexes and images that somebody else made, without
+// losing anything: fields nobody here knows, subjects, annotations, children
+// and their order stay, and an edit that changes nothing gives the bytes it
+// began with.
+//
+// How it is used:
+//
+//	o := edit.NewOverlay(source)                 // new documents in front of what exists
+//	x, err := edit.ReadIndex(ctx, o, source.Root)
+//	x.Images(), x.Attestations(image), x.Others() // []*Child, in the order of the index
+//	x.Find(slot), x.Join(image, attestations, replace), x.Remove(image)
+//	x.ReplaceImage(ctx, o, image, desc)          // moves its attestations too
+//	x.Annotate(map), image.Annotate(map), image.SetPlatform(platform)
+//	x.Flatten(ctx, o), x.Convert(ctx, o, edit.Docker)
+//	root, err := x.Put(o)                        // then registry.Publish(ctx, o, root, …)
+//
+// [RewriteImage] and [RewriteManifest] clone images with another config or
+// manifest, [MoveAttestation] takes an attestation along to a rewritten image,
+// and [SlotOf] tells which images stand in each other's place.
+//
+// Documents are kept as [Object]: JSON objects with their fields in order and
+// as they were written. Blobs are only read when a destination lacks them.
+//
+// Formats: OCI image-spec v1.1 image-index.md, manifest.md, descriptor.md and
+// config.md; Docker "Image Manifest Version 2, Schema 2"; BuildKit
+// docs/attestations/attestation-storage.md.
+package edit

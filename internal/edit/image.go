@@ -1,0 +1,108 @@
+package edit
+
+import (
+	"context"
+	"fmt"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// RewriteImage clones the image desc with a config that change made of its own;
+// fields nobody touched stay in config and manifest. Labels are in
+//
+//	config.Edit("config", func(c *edit.Object) error {
+//		return c.Edit("Labels", func(l *edit.Object) error { return l.Merge(labels) })
+//	})
+//
+// The result has the platform and annotations of desc, and is desc itself when
+// nothing changed. Attestations do not follow; see [Index.ReplaceImage].
+func RewriteImage(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(config *Object) error) (v1.Descriptor, error) {
+	return RewriteManifest(ctx, o, desc, func(manifest *Object) error {
+		var old v1.Descriptor
+		if err := manifest.Decode("config", &old); err != nil {
+			return err
+		}
+		_, raw, err := ocilayout.ReadConfig(ctx, o, old)
+		if err != nil {
+			return err
+		}
+		next, err := rewrite(o, old, raw, change)
+		if err != nil || next.Digest == old.Digest {
+			return err
+		}
+		return manifest.Edit("config", func(fields *Object) error { return pointTo(fields, next) })
+	})
+}
+
+// RewriteManifest clones the image desc with a manifest that change made of its
+// own. A media type that change sets becomes the descriptor's.
+func RewriteManifest(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(manifest *Object) error) (v1.Descriptor, error) {
+	_, raw, err := ocilayout.ReadManifest(ctx, o, desc)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	next, err := rewrite(o, desc, raw, change)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("rewriting image %s: %w", desc.Digest, err)
+	}
+	if next.Digest == desc.Digest {
+		return desc, nil
+	}
+	next.Platform, next.Annotations, next.ArtifactType = desc.Platform, desc.Annotations, desc.ArtifactType
+	return next, nil
+}
+
+// rewrite changes a document, and gives old when it still says the same.
+func rewrite(o *Overlay, old v1.Descriptor, raw []byte, change func(*Object) error) (v1.Descriptor, error) {
+	fields, err := ParseObject(raw)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	if err := change(fields); err != nil {
+		return v1.Descriptor{}, err
+	}
+	changed, err := fields.Bytes()
+	if err != nil || sameJSON(raw, changed) {
+		return old, err
+	}
+	mediaType := old.MediaType
+	if isDocument(mediaType) {
+		if err := fields.Decode("mediaType", &mediaType); err != nil {
+			return v1.Descriptor{}, err
+		}
+	}
+	return o.Put(mediaType, changed), nil
+}
+
+// ReplaceImage lets an image's entry name the image it has become, and moves
+// its attestations there; see [MoveAttestation]. Where the old image is listed
+// once more, its attestations stay as well.
+func (x *Index) ReplaceImage(ctx context.Context, o *Overlay, image *Child, to v1.Descriptor) error {
+	from, attestations := image.desc, x.Attestations(image)
+	if from.Digest == to.Digest {
+		return x.Replace(image, to)
+	}
+	moved := make([]v1.Descriptor, 0, len(attestations))
+	for _, a := range attestations {
+		desc, err := MoveAttestation(ctx, o, o, a.desc, from, to)
+		if err != nil {
+			return err
+		}
+		moved = append(moved, desc)
+	}
+	if err := x.Replace(image, to); err != nil {
+		return err
+	}
+	for i, a := range attestations {
+		if x.lists(from, image) {
+			a = a.Clone()
+			x.Append(a)
+		}
+		if err := x.Replace(a, moved[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

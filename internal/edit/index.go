@@ -1,0 +1,209 @@
+package edit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// Index is an OCI index or Docker manifest list that is being edited.
+type Index struct {
+	mediaType string
+	original  []byte // nil for a new one
+	fields    *Object
+	children  []*Child
+}
+
+// NewIndex makes an empty OCI index.
+func NewIndex() *Index {
+	x, err := ParseIndex(v1.MediaTypeImageIndex,
+		[]byte(`{"schemaVersion":2,"mediaType":"`+v1.MediaTypeImageIndex+`","manifests":[]}`))
+	if err != nil {
+		panic(err) // a constant
+	}
+	x.original = nil
+	return x
+}
+
+// ReadIndex reads the index that desc names. What is no index is a
+// [*diag.InvalidError].
+func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*Index, error) {
+	if !ocilayout.IsIndex(desc.MediaType) {
+		return nil, diag.Invalidf("", "%s is not an index but of type %q", desc.Digest, desc.MediaType)
+	}
+	_, raw, err := ocilayout.ReadIndex(ctx, src, desc)
+	if err != nil {
+		return nil, err
+	}
+	x, err := ParseIndex(desc.MediaType, raw)
+	if err != nil {
+		return nil, diag.Invalidf("", "index %s is not valid: %v", desc.Digest, err)
+	}
+	return x, nil
+}
+
+// ParseIndex reads an index; the media type is the descriptor's, as the
+// document may leave it out.
+func ParseIndex(mediaType string, raw []byte) (*Index, error) {
+	fields, err := ParseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	var children []json.RawMessage
+	if err := fields.Decode("manifests", &children); err != nil {
+		return nil, err
+	}
+	x := &Index{mediaType: mediaType, original: raw, fields: fields}
+	for i, raw := range children {
+		c, err := parseChild(raw)
+		if err != nil {
+			return nil, fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		x.children = append(x.children, c)
+	}
+	return x, nil
+}
+
+// MediaType tells whether it is an OCI index or a Docker manifest list.
+func (x *Index) MediaType() string { return x.mediaType }
+
+// Annotations gives a copy of the index's annotations; those that are not
+// text, as only a broken tool writes them, give none.
+func (x *Index) Annotations() map[string]string {
+	annotations := map[string]string{}
+	if x.fields.Decode("annotations", &annotations) != nil || len(annotations) == 0 {
+		return nil
+	}
+	return annotations
+}
+
+// Annotate adds annotations to the index; the others stay.
+func (x *Index) Annotate(annotations map[string]string) error {
+	return x.fields.Edit("annotations", func(o *Object) error { return o.Merge(annotations) })
+}
+
+// Children gives all entries in order.
+func (x *Index) Children() []*Child { return slices.Clone(x.children) }
+
+func (x *Index) filter(keep func(*Child) bool) []*Child {
+	return slices.DeleteFunc(slices.Clone(x.children), func(c *Child) bool { return !keep(c) })
+}
+
+// Images gives the entries that are images.
+func (x *Index) Images() []*Child {
+	return x.filter(func(c *Child) bool { return c.Kind() == ocilayout.KindImage })
+}
+
+// Attestations gives the entries that say something about an image.
+func (x *Index) Attestations(image *Child) []*Child {
+	return x.filter(func(c *Child) bool { return c.attests(image.desc) })
+}
+
+// Others gives the entries that are neither images nor the attestations of one
+// of them: nested indexes, artifacts, attestations of images elsewhere.
+func (x *Index) Others() []*Child {
+	return x.filter(func(c *Child) bool {
+		return c.Kind() != ocilayout.KindImage &&
+			!slices.ContainsFunc(x.children, func(image *Child) bool { return image != c && c.attests(image.desc) })
+	})
+}
+
+// Append adds entries: an image behind the last image, others at the end.
+func (x *Index) Append(children ...*Child) {
+	for _, c := range children {
+		at := len(x.children)
+		if c.Kind() == ocilayout.KindImage {
+			at = x.afterImages()
+		}
+		x.children = slices.Insert(x.children, at, c)
+	}
+}
+
+// afterImages is where the next image goes.
+func (x *Index) afterImages() int {
+	for i := len(x.children); i > 0; i-- {
+		if x.children[i-1].Kind() == ocilayout.KindImage {
+			return i
+		}
+	}
+	// Attestations stand behind what they are about.
+	return max(0, slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == ocilayout.KindAttestation }))
+}
+
+// Replace lets an entry name other content, in its place and with its platform,
+// annotations and other fields; platform and annotations of desc are set on
+// top. Attestations stay; see [Index.ReplaceImage].
+func (x *Index) Replace(c *Child, desc v1.Descriptor) error {
+	if err := c.pointTo(desc); err != nil {
+		return err
+	}
+	if desc.Platform != nil {
+		if err := c.SetPlatform(*desc.Platform); err != nil {
+			return err
+		}
+	}
+	return c.Annotate(desc.Annotations)
+}
+
+// Remove takes out an entry and its attestations, unless the same image is
+// listed once more.
+func (x *Index) Remove(c *Child) {
+	gone := map[*Child]bool{c: true}
+	if !x.lists(c.desc, c) {
+		for _, a := range x.Attestations(c) {
+			gone[a] = true
+		}
+	}
+	x.children = slices.DeleteFunc(x.children, func(c *Child) bool { return gone[c] })
+}
+
+// lists reports whether an entry other than except names the same content.
+func (x *Index) lists(desc v1.Descriptor, except *Child) bool {
+	return slices.ContainsFunc(x.children, func(c *Child) bool { return c != except && c.desc.Digest == desc.Digest })
+}
+
+// Bytes gives the document: the original bytes when it still says the same.
+func (x *Index) Bytes() ([]byte, error) {
+	var list bytes.Buffer
+	list.WriteByte('[')
+	for i, c := range x.children {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		raw, err := c.fields.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("encoding index: %w", err)
+		}
+		list.Write(raw)
+	}
+	list.WriteByte(']')
+	fields := x.fields.Clone()
+	if err := fields.Set("manifests", json.RawMessage(list.Bytes())); err != nil {
+		return nil, err
+	}
+	raw, err := fields.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encoding index: %w", err)
+	}
+	if x.original != nil && sameJSON(x.original, raw) {
+		return x.original, nil
+	}
+	return raw, nil
+}
+
+// Put stores the document and describes it.
+func (x *Index) Put(o *Overlay) (v1.Descriptor, error) {
+	raw, err := x.Bytes()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	return o.Put(x.mediaType, raw), nil
+}

@@ -1,0 +1,67 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// PublishOption changes how [Client.Publish] works.
+type PublishOption func(*publishOptions)
+
+type publishOptions struct{ expected map[string]digest.Digest }
+
+func newPublishOptions(opts []PublishOption) publishOptions {
+	o := publishOptions{expected: map[string]digest.Digest{}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// Expect lets a publish fail with a [*MovedError] unless, right before it is
+// written, the tag points at what it pointed at when it was read; "" means that
+// there was no such tag. A tag that points at the new content by then is fine.
+//
+// Registries know no conditional writes of manifests (the distribution
+// specification has none), so a moment remains between look and write.
+func Expect(ref Reference, at digest.Digest) PublishOption {
+	return func(o *publishOptions) { o.expected[ref.String()] = at }
+}
+
+// MovedError is a tag that is not written because it moved since it was read.
+// It is an [ErrTagMoved].
+type MovedError struct {
+	Reference Reference
+	// Expected is where the tag was, Actual where it is now; "" is nowhere.
+	Expected, Actual digest.Digest
+}
+
+func (e *MovedError) Error() string {
+	switch {
+	case e.Expected == "":
+		return fmt.Sprintf("it moved since it was read: it did not exist, now it is at %s", e.Actual)
+	case e.Actual == "":
+		return fmt.Sprintf("it moved since it was read: it was at %s, now it does not exist", e.Expected)
+	}
+	return fmt.Sprintf("it moved since it was read: it was at %s, now it is at %s", e.Expected, e.Actual)
+}
+
+// Unwrap gives [ErrTagMoved].
+func (e *MovedError) Unwrap() error { return ErrTagMoved }
+
+// check compares where a tag is with where it should be. err is what asking for
+// it gave: nil, or a tag that does not exist or points at nonsense.
+func (o publishOptions) check(ref Reference, now digest.Digest, err error) error {
+	expected, ok := o.expected[ref.String()]
+	switch {
+	case !ok || err == nil && now == expected || errors.Is(err, ErrNotFound) && expected == "":
+		return nil
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	case err != nil:
+		now = ""
+	}
+	return &MovedError{Reference: ref, Expected: expected, Actual: now}
+}
