@@ -34,7 +34,7 @@ func newDockerfile(t Target) *dockerfile {
 	images := t.Extension.Images
 	if slices.ContainsFunc(t.Images, func(i int) bool { return slices.ContainsFunc(images[i].Steps, viaFolder) }) {
 		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
-			"FROM scratch AS context\nCOPY . /context/\n")
+			"FROM scratch AS source\nCOPY . /source/\n")
 	}
 	if sameSteps(images, t.Images) {
 		d.stage("tree", images[t.Images[0]], "")
@@ -91,7 +91,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		}
 		from := source(image, step, suffix, arg)
 		if viaFolder(step) {
-			from = "--from=context /context"
+			from = "--from=source /source"
 		}
 		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), from, dest)
 	}

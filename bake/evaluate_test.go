@@ -1,0 +1,156 @@
+package bake
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	buildx "github.com/docker/buildx/bake"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// checkEvaluated compares what buildx makes of the plan's file in dir with
+// what went into it.
+func checkEvaluated(t testing.TB, p *plan.Plan, dir string) {
+	t.Helper()
+	file := mustFile(t, p, dir)
+	targets := mustTargets(t, p)
+	all := evaluate(t, file, "default")
+	if len(all) != len(targets) {
+		t.Errorf("group default has %q, want %d targets", slices.Sorted(maps.Keys(all)), len(targets))
+	}
+	for _, target := range targets {
+		got := all[target.Name]
+		if got == nil {
+			t.Fatalf("group default has no %s:\n%s", target.Name, file)
+		}
+		checkTarget(t, target, got, dir)
+		var platforms []string
+		for _, i := range target.Images {
+			if image := target.Extension.Images[i]; !platform.IsZero(image.Platform) {
+				platforms = append(platforms, platform.Format(image.Platform))
+			}
+		}
+		equal(t, target.Name+" platforms", got.Platforms, platforms)
+		wantTags := target.Extension.Tags
+		if !target.shared() {
+			wantTags = nil
+		}
+		equal(t, target.Name+" tags", got.Tags, wantTags)
+		if target.shared() {
+			checkOneByOne(t, target, file, dir, platforms)
+		}
+	}
+	for _, e := range p.Extensions {
+		// A target, or where each distro has its own, the group of those.
+		var want []string
+		for _, target := range targets {
+			if target.Extension == e && (len(want) == 0 || want[0] != e.Slug) {
+				want = append(want, target.Name)
+			}
+		}
+		slices.Sort(want)
+		equal(t, e.Slug, slices.Sorted(maps.Keys(evaluate(t, file, e.Slug))), want)
+	}
+}
+
+// checkOneByOne wants a target for each platform that builds just that one and
+// pushes nothing.
+func checkOneByOne(t testing.TB, target Target, file []byte, dir string, platforms []string) {
+	t.Helper()
+	for _, p := range platforms {
+		name := target.Extension.Slug + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(p)
+		one := evaluate(t, file, name)
+		if len(one) != 1 || one[name] == nil {
+			t.Fatalf("%s gives %q", name, slices.Sorted(maps.Keys(one)))
+		}
+		checkTarget(t, target, one[name], dir)
+		equal(t, name+" platforms", one[name].Platforms, []string{p})
+		equal(t, name+" tags", one[name].Tags, nil)
+	}
+	if len(platforms) == 0 {
+		return
+	}
+	if group := evaluate(t, file, target.Extension.Slug+platformSuffix); len(group) != len(platforms) {
+		t.Errorf("%s%s gives %q", target.Name, platformSuffix, slices.Sorted(maps.Keys(group)))
+	}
+}
+
+// checkTarget compares what all targets of an extension have in common.
+func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
+	t.Helper()
+	e := target.Extension
+	info := e.Descriptor.Info
+	name := info.ID + "@" + info.Version
+	if info.Name != "" {
+		name += ": " + info.Name
+	}
+	nfc := norm.NFC.String
+	equal(t, "description", []string{got.Description}, []string{nfc(name)})
+	if want, err := filepath.EvalSymlinks(e.Dir); err != nil || resolved(t, dir, *got.Context) != want {
+		t.Errorf("context %q in %s is not %s (%v)", *got.Context, dir, want, err)
+	}
+	metadata, err := e.Descriptor.MetadataLabel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{extension.LabelMetadata: nfc(metadata)}
+	for k, v := range e.Labels {
+		labels[nfc(k)] = nfc(v)
+	}
+	equalMap(t, "labels", got.Labels, labels)
+	d := newDockerfile(target)
+	equalMap(t, "args", got.Args, d.args)
+	if *got.Args["DEST"] != e.Dest() || *got.Args["SOURCE_DATE_EPOCH"] != "0" {
+		t.Errorf("args %v", d.args)
+	}
+	if want := strings.TrimPrefix(d.String(), "\n"); *got.DockerfileInline != want {
+		t.Errorf("dockerfile:\ngot\n%s\nwant\n%s", *got.DockerfileInline, want)
+	}
+	for _, i := range target.Images {
+		checkSteps(t, *got.DockerfileInline, d.args, e, e.Images[i])
+	}
+	if len(got.Outputs) != 1 || got.Outputs[0].Type != "image" || got.Outputs[0].Attrs["rewrite-timestamp"] != "true" || got.Outputs[0].Attrs["push"] != "" {
+		t.Errorf("output %v", got.Outputs)
+	}
+	if len(got.Attest) != 1 || !got.Attest[0].Disabled {
+		t.Errorf("attest %v", got.Attest)
+	}
+}
+
+// resolved gives where a context in a file in dir really is.
+func resolved(t testing.TB, dir, context string) string {
+	t.Helper()
+	if !filepath.IsAbs(context) {
+		context = dir + "/" + context // joining would take ".." by the letter
+	}
+	real, err := filepath.EvalSymlinks(filepath.FromSlash(context))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return real
+}
+
+func equal(t testing.TB, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+func equalMap(t testing.TB, what string, got map[string]*string, want map[string]string) {
+	t.Helper()
+	flat := map[string]string{}
+	for k, v := range got {
+		flat[k] = *v
+	}
+	if !maps.Equal(flat, want) {
+		t.Errorf("%s:\ngot  %q\nwant %q", what, flat, want)
+	}
+}
