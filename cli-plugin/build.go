@@ -25,8 +25,9 @@ type buildOptions struct {
 	labels, annotations   []string
 	mediaTypes            string
 	metadataFile          string
+	engineName            string
 	quiet, dryRun, single bool
-	allowMismatch         bool
+	force, allowMismatch  bool
 }
 
 func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, buildOptions) error) *cobra.Command {
@@ -58,11 +59,14 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f.StringVar(&opts.mediaTypes, "media-types", "oci", `Media types of index, manifests and layers ("oci", "docker")`)
 	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the result")
+	f.StringVar(&opts.engineName, "engine", engineBuildx, `What assembles the images: "buildx", "embedded" (no daemon needed), or "auto" (buildx, else embedded)`)
+	f.BoolVar(&opts.force, "force", false, "Build and publish even what is published already")
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")
+	complete(cmd, "engine", engineBuildx, engineEmbedded, engineAuto)
 	complete(cmd, "media-types", "oci", "docker")
 	complete(cmd, "progress", "auto", "plain", "tty", "rawjson", "quiet")
 	return cmd
@@ -77,7 +81,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		if opts.dryRun {
 			return printPlan(dockerCLI.Out(), run.plan, run.destinations)
 		}
-		engine, err := opts.engine(dockerCLI, cmd, opts.quiet)
+		engine, err := opts.chooseEngine(dockerCLI, cmd)
 		if err != nil {
 			return err
 		}
@@ -161,6 +165,8 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,
+		// What a bake override changes cannot be told before it is built.
+		Force: o.force || o.NoCache || len(o.Set) > 0,
 		Destinations: func(e *plan.Extension) []pipeline.Destination {
 			var out []pipeline.Destination
 			for _, d := range run.destinations[e] {
@@ -173,6 +179,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 		},
 		Verified: func(e *plan.Extension, images []annotate.Image) {
 			log("verified %s: %s", e.Descriptor.Info, text.Count(len(images), "platform"))
+		},
+		Unchanged: func(e *plan.Extension) {
+			log("nothing to do for %s: it is published already", e.Descriptor.Info)
 		},
 	}
 	return run, nil

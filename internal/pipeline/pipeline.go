@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -38,6 +39,8 @@ type Destination interface {
 // Options say how a run is done.
 type Options struct {
 	Annotate annotate.Options
+	// Force builds and puts packages even where they are already.
+	Force bool
 	// AllowPlatformMismatch lets binaries of another platform pass.
 	AllowPlatformMismatch bool
 	// Destinations gives where the package of an extension goes, at least one.
@@ -46,6 +49,8 @@ type Options struct {
 	Warn func(e *plan.Extension, f verify.Finding)
 	// Verified is told of each package that passed.
 	Verified func(e *plan.Extension, images []annotate.Image)
+	// Unchanged is told of each package that needs nothing.
+	Unchanged func(e *plan.Extension)
 }
 
 // Result is what became of an extension.
@@ -55,11 +60,46 @@ type Result struct {
 	Images    []annotate.Image
 	// References are where the package is: "repo:tag@sha256:…", or a path.
 	References []string
+	// Unchanged says that it was there before, and nothing was built.
+	Unchanged bool
 }
 
-// Run makes the packages of a plan. On an error the results tell what had been
-// put to its destinations before. Temporary files are gone when it returns.
+// Run makes the packages of a plan, apart from those that are already where
+// they should go. On an error the results tell what had been put to its
+// destinations before. Temporary files are gone when it returns.
 func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
+	results := make([]Result, len(p.Extensions))
+	todo := &plan.Plan{}
+	var places []int // of todo's extensions in p
+	for i, e := range p.Extensions {
+		if !opts.Force {
+			if result, ok := unchanged(ctx, e, opts); ok {
+				results[i] = result
+				opts.Unchanged(e)
+				continue
+			}
+		}
+		todo.Extensions = append(todo.Extensions, e)
+		places = append(places, i)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if len(todo.Extensions) == 0 {
+		return results, nil
+	}
+	made, err := build(ctx, todo, engine, opts)
+	for i, result := range made {
+		results[places[i]] = result
+	}
+	if err != nil {
+		results = slices.DeleteFunc(results, func(r Result) bool { return r.Extension == nil })
+	}
+	return results, err
+}
+
+// build makes the packages of a plan in a temporary folder and publishes them.
+func build(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
 	dir, err := os.MkdirTemp("", "extpack-")
 	if err != nil {
 		return nil, fmt.Errorf("creating temporary folder: %w", err)

@@ -1,0 +1,50 @@
+package embedded
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"runtime"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// DiffIDs gives the diffIDs that the images of e will have, in plan order,
+// whichever engine builds them: the files are read, nothing is written.
+func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
+	ids := make([]digest.Digest, len(e.Images))
+	first := map[string]int{}
+	same := make([]int, len(e.Images))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range e.Images {
+		layer := NewLayer(e, i)
+		key, err := layer.key()
+		if err != nil {
+			return nil, err
+		}
+		if n, ok := first[key]; ok {
+			same[i] = n
+			continue
+		}
+		first[key], same[i] = i, i
+		group.Go(func() error {
+			h := sha256.New()
+			if err := layer.writeTar(groupCtx, h, nil); err != nil {
+				return fmt.Errorf("reading %s of %s: %w", layer.Image, e.Descriptor.Info, err)
+			}
+			ids[i] = digest.NewDigest(digest.SHA256, h)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for i, n := range same {
+		ids[i] = ids[n]
+	}
+	return ids, nil
+}

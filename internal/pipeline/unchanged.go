@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// holder is a destination that can tell whether it has a package already,
+// without the package having been built.
+type holder interface {
+	// Holds gives the references under which the package is found, or none
+	// when it has to be put there. expect says what the package is, given the
+	// layers of its images in plan order.
+	Holds(ctx context.Context, images int, expect func(layers []v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string)
+}
+
+// unchanged gives the result for an extension whose every destination has it
+// already. What cannot be found out means that it has to be built.
+func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bool) {
+	result := Result{Extension: e, Unchanged: true}
+	for _, image := range e.Images {
+		if platform.IsZero(image.Platform) {
+			return result, false // the builder's to choose
+		}
+	}
+	var diffIDs []digest.Digest // read once, and only when something is there
+	expect := func(layers []v1.Descriptor) (*annotate.Description, error) {
+		if diffIDs == nil {
+			var err error
+			if diffIDs, err = embedded.DiffIDs(ctx, e); err != nil {
+				return nil, err
+			}
+		}
+		described := make([]annotate.Layer, len(layers))
+		for i, layer := range layers {
+			described[i] = annotate.Layer{Platform: e.Images[i].Platform, DiffID: diffIDs[i], Descriptor: layer}
+		}
+		return annotate.Describe(e, described, opts.Annotate)
+	}
+	destinations := opts.Destinations(e)
+	for _, d := range destinations {
+		h, ok := d.(holder)
+		if !ok {
+			return result, false
+		}
+		d, refs := h.Holds(ctx, len(e.Images), expect)
+		if len(refs) == 0 {
+			return result, false
+		}
+		result.Root, result.Images = d.Root, d.Images
+		result.References = append(result.References, refs...)
+	}
+	return result, len(destinations) > 0
+}
+
+// Holds reads each tag: an index and the manifests it lists, a few small
+// requests. They name the compressed layers; everything else follows from the
+// plan and the files, so equal digests mean an equal package.
+func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string) {
+	var held *annotate.Description
+	var refs []string
+	for _, tag := range d.Tags {
+		src, err := d.Client.Open(ctx, tag)
+		if err != nil || held != nil && src.Root.Digest != held.Root.Digest {
+			return nil, nil
+		}
+		if held == nil {
+			layers, ok := layersOf(ctx, src, images)
+			if !ok {
+				return nil, nil
+			}
+			if held, err = expect(layers); err != nil || held.Root.Digest != src.Root.Digest {
+				return nil, nil
+			}
+		}
+		refs = append(refs, registry.Published{Reference: tag, Descriptor: src.Root}.String())
+	}
+	return held, refs
+}
+
+// layersOf gives the one layer of each image of a published package, if that
+// is what it looks like.
+func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descriptor, bool) {
+	manifests := []v1.Descriptor{src.Root}
+	if ocilayout.IsIndex(src.Root.MediaType) {
+		index, _, err := ocilayout.ReadIndex(ctx, src, src.Root)
+		if err != nil {
+			return nil, false
+		}
+		manifests = index.Manifests
+	}
+	if len(manifests) != images {
+		return nil, false
+	}
+	layers := make([]v1.Descriptor, images)
+	for i, desc := range manifests {
+		if !ocilayout.IsManifest(desc.MediaType) {
+			return nil, false
+		}
+		manifest, _, err := ocilayout.ReadManifest(ctx, src, desc)
+		if err != nil || len(manifest.Layers) != 1 {
+			return nil, false
+		}
+		layers[i] = manifest.Layers[0]
+	}
+	return layers, true
+}
