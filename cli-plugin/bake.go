@@ -123,7 +123,12 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, cmd *cobra.Command, do
 		return fmt.Errorf("creating temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	return engine.Print(ctx, p, dir, engine.Options, dockerCLI.Out())
+	var evaluated bytes.Buffer // so that a failure prints no half of it
+	if err := engine.Print(ctx, p, dir, engine.Options, &evaluated); err != nil {
+		return err
+	}
+	_, err = evaluated.WriteTo(dockerCLI.Out())
+	return err
 }
 
 // checkInside refuses a name inside an extension that a build would pack.
