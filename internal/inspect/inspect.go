@@ -61,7 +61,7 @@ type Platform struct {
 func Package(ctx context.Context, src content.Fetcher, name string, root v1.Descriptor) (*Report, error) {
 	r := &Report{Name: name, MediaType: root.MediaType, Digest: root.Digest, Platforms: []Platform{}}
 	if err := r.readAnnotations(ctx, src, root); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	images, attestations, err := ocilayout.Images(ctx, src, root)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *Report) readAnnotations(ctx context.Context, src content.Fetcher, root 
 		return err
 	}
 	if !ocilayout.IsManifest(root.MediaType) {
-		return diag.Invalidf("", "%s is of type %q, which is neither an image nor an index", r.Name, root.MediaType)
+		return diag.Invalidf("", "type %q is neither an image nor an index", root.MediaType)
 	}
 	manifest, _, err := ocilayout.ReadManifest(ctx, src, root)
 	r.Annotations = manifest.Annotations
@@ -121,8 +121,8 @@ func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Desc
 	return nil
 }
 
-// labelled reads an image's labels; labels that are absent or broken give nil,
-// which is for verify to complain about.
+// labelled reads an image's labels; labels that are absent, broken or
+// about more than one extension give nil, which is for verify to complain about.
 func labelled(labels map[string]string) (*Extension, string) {
 	var layers map[string]map[string]extension.LayerInfo
 	if json.Unmarshal([]byte(labels[extension.LabelLayers]), &layers) != nil || len(layers) != 1 {
@@ -131,6 +131,9 @@ func labelled(labels map[string]string) (*Extension, string) {
 	var info extension.Info
 	_ = json.Unmarshal([]byte(labels[extension.LabelMetadata]), &info) // description only
 	for id, versions := range layers {
+		if len(versions) != 1 {
+			break // which one is meant nobody can tell
+		}
 		for version, layer := range versions {
 			return &Extension{
 				ID: id, Version: version, API: layer.API, Name: layer.Name, Homepage: layer.Homepage, Description: info.Description,

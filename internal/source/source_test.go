@@ -1,0 +1,121 @@
+package source
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// layout writes a layout of one image, as a directory and as a package file,
+// into the working directory.
+func layout(t *testing.T) v1.Descriptor {
+	t.Helper()
+	l, err := ocilayout.Create("layout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	config, err := l.PutJSON(t.Context(), v1.MediaTypeImageConfig, v1.Image{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: config}
+	m.SchemaVersion = 2
+	image, err := l.PutJSON(t.Context(), v1.MediaTypeImageManifest, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := v1.Index{Manifests: []v1.Descriptor{image}}
+	if err := l.WriteIndex(index); err != nil {
+		t.Fatal(err)
+	}
+	if err := ocilayout.WriteTarFile(t.Context(), "package.cnb", l, index); err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+func TestOpenLayouts(t *testing.T) {
+	t.Chdir(t.TempDir())
+	image := layout(t)
+	for _, name := range []string{"layout", "./layout/", "package.cnb", "./package.cnb"} {
+		s, err := Open(t.Context(), nil, name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := ocilayout.ReadBytes(t.Context(), s, image, 1<<20); err != nil || s.Name != name {
+			t.Errorf("%s: %q, %v", name, s.Name, err)
+		}
+		if _, err := ocilayout.ReadBytes(t.Context(), s, s.Root, 1<<20); err != nil {
+			t.Errorf("%s: reading the root: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"extension", "empty"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join("extension", "extension.toml"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, words := range map[string]string{
+		"extension":                    "extension is the directory of an extension, not a package\n  build it first: docker extpack build extension",
+		"empty":                        "empty is not an OCI layout",
+		"missing.cnb":                  "missing.cnb does not exist",
+		"./missing":                    "./missing does not exist",
+		"missing/":                     "missing/ does not exist",
+		"/no/such/layout":              "/no/such/layout does not exist",
+		"extension/extension.toml":     "extension/extension.toml is empty",
+		"./extension/extension.toml/x": "reading ./extension/extension.toml/x: ",
+		"Not A Reference":              `"Not A Reference" is not an image reference`,
+		"":                             `"" is not an image reference`,
+	} {
+		_, err := Open(t.Context(), nil, name)
+		if !diag.IsInvalid(err) || !strings.HasPrefix(err.Error(), words) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// What is no path is a reference, and what it is called in full is the name.
+func TestOpenReference(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const manifest = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/acme/curl/manifests/latest" && !strings.HasPrefix(r.URL.Path, "/v2/acme/curl/manifests/sha256:") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
+		_, _ = w.Write([]byte(manifest))
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+
+	s, err := Open(t.Context(), registry.New(registry.Options{}), host+"/acme/curl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	raw, err := ocilayout.ReadBytes(t.Context(), s, s.Root, 1<<20)
+	if err != nil || string(raw) != manifest || s.Name != host+"/acme/curl:latest" {
+		t.Errorf("%q: %s, %v", s.Name, raw, err)
+	}
+}
