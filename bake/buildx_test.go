@@ -1,0 +1,121 @@
+package bake
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEnviron(t *testing.T) {
+	for _, kv := range [][2]string{
+		{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker"}, {"PLATFORMS", "linux/amd64"}, {"PLATFORMS_x", "linux/amd64"},
+		{"BUILDX_BAKE_FILE_RELATIVE_PATHS", "1"}, {"KEPT", "a=b"}, {"PLATFORM", "kept"}, {"OTEL_RESOURCE_ATTRIBUTES", "docker.cli.cobra.command_path=docker%20extpack"},
+	} {
+		t.Setenv(kv[0], kv[1])
+	}
+	env := Environ([]string{"DOCKER_CONFIG=/x"})
+	for _, want := range []string{"KEPT=a=b", "PLATFORM=kept", "DOCKER_CONFIG=/x", "BUILDX_METADATA_PROVENANCE=disabled", "BUILDX_GIT_INFO=0", "OTEL_TRACES_SAMPLER=always_off"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if slices.Contains([]string{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "PLATFORMS", "PLATFORMS_x", "BUILDX_BAKE_FILE_RELATIVE_PATHS"}, name) {
+			t.Errorf("%s is still there", kv)
+		}
+	}
+}
+
+// The user's own settings stand.
+func TestEnvironKeepsSettings(t *testing.T) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "always_on")
+			if slices.Contains(Environ(nil), "OTEL_TRACES_SAMPLER=always_off") {
+				t.Error("traces are off")
+			}
+		})
+	}
+	t.Setenv("BUILDX_GIT_INFO", "1")
+	if slices.Contains(Environ(nil), "BUILDX_GIT_INFO=0") {
+		t.Error("git information is off")
+	}
+}
+
+func TestCheckSet(t *testing.T) {
+	tests := map[string]string{
+		"x.args.BUILDKIT_SYNTAX=docker/dockerfile:1": "",
+		"*.cache-from=type=registry,ref=x":           "",
+		"*.no-cache=true":                            "",
+		"x.contexts.more=.":                          "",
+		"x":                                          "",
+		"*.output=type=docker":                       "-o or --push",
+		"*.output+=type=docker":                      "-o or --push",
+		"x.platform=linux/amd64":                     "--target",
+		"x.platforms=linux/amd64":                    "--target",
+		"*.tags=a":                                   "--tag",
+		"*.context=/":                                "a folder argument",
+		"x.dockerfile=other":                         "platform folders",
+		"x.dockerfile-inline=FROM x":                 "platform folders",
+		"x.target=tree":                              "platform folders",
+		"*.push=true":                                "--push",
+		"*.load=true":                                "--load",
+		"*.labels.a=b":                               "--label",
+		"*.annotations=a=b":                          "--annotation",
+		"*.call=check":                               `"docker buildx bake --call"`,
+	}
+	for set, flag := range tests {
+		err := CheckSet([]string{"x.no-cache=true", set})
+		if flag == "" {
+			if err != nil {
+				t.Errorf("%s: %v", set, err)
+			}
+			continue
+		}
+		key, _, _ := strings.Cut(set, "=")
+		attribute := strings.Split(strings.TrimSuffix(key, "+"), ".")[1]
+		wantInvalid(t, simple(t, "x"), err, "--set "+set+": "+attribute+" is decided by docker extpack\n  use "+flag+" instead")
+	}
+	for _, arg := range []string{"DEST", "ROOT", "ROOT_LINUX_ARM64", "FILE_1"} {
+		err := CheckSet([]string{"x.args." + arg + "=/"})
+		wantInvalid(t, simple(t, "x"), err, "--set x.args."+arg+"=/: the argument "+arg+" is decided by docker extpack\n  change the folders of the extension instead")
+	}
+}
+
+func TestExplain(t *testing.T) {
+	tests := map[string]string{
+		"ERROR: OCI exporter is not supported for the docker driver.":           "turn on the containerd image store",
+		"ERROR: Multi-platform build is not supported for the docker driver.":   "turn on the containerd image store",
+		`ERROR: no builder "x" found`:                                           `run "docker buildx ls"`,
+		"ERROR: Cannot connect to the Docker daemon at unix:///x.":              `run "docker buildx inspect --bootstrap"`,
+		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":        "the builder's BuildKit is too old",
+		"ERROR: additional privileges requested":                                "the override needs a grant",
+		"ERROR: failed to solve: something that nobody can do something about.": "",
+	}
+	for text, want := range tests {
+		err := explain(errTest, text)
+		first, hint, hinted := strings.Cut(err.Error(), "\n  ")
+		if first != "building: buildx bake failed (test); its own message is above" || hinted != (want != "") || !strings.HasPrefix(hint, want) {
+			t.Errorf("%s: got %q", text, err)
+		}
+	}
+}
+
+func TestTailBufferKeepsTheEnd(t *testing.T) {
+	tail := &tailBuffer{limit: 5}
+	for _, s := range []string{"ab", "", "cdefgh", "i"} {
+		if n, err := tail.Write([]byte(s)); n != len(s) || err != nil {
+			t.Errorf("wrote %d of %d, %v", n, len(s), err)
+		}
+	}
+	if tail.String() != "efghi" {
+		t.Errorf("kept %q", tail)
+	}
+}
+
+type testError string
+
+func (e testError) Error() string { return string(e) }
+
+const errTest = testError("test")

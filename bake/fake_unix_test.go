@@ -1,0 +1,257 @@
+//go:build unix
+
+package bake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// fakeBuildx writes a shell script in place of buildx: for faults only, which
+// a real one cannot be brought to.
+func fakeBuildx(t *testing.T, dir, name, script string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// plugin answers as a CLI plugin of that version does.
+func plugin(version string) string {
+	return fmt.Sprintf("echo '{\"SchemaVersion\":\"0.1.0\",\"Vendor\":\"x\",\"Version\":%q}'\n", version)
+}
+
+type provider struct{ file *configfile.ConfigFile }
+
+func (p provider) ConfigFile() *configfile.ConfigFile { return p.file }
+
+// find runs Find with an empty PATH but for pathDir, in a DOCKER_CONFIG that
+// holds the plugin script, if any.
+func find(t *testing.T, script, pathDir string) (*Buildx, []string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	before := config.Dir()
+	config.SetDir(dir)
+	t.Cleanup(func() { config.SetDir(before) })
+	t.Setenv("DOCKER_CONFIG", dir)
+	t.Setenv("PATH", pathDir)
+	if script != "" {
+		fakeBuildx(t, filepath.Join(dir, "cli-plugins"), "docker-buildx", script)
+	}
+	var warnings []string
+	b, err := Find(provider{configfile.New("")}, &cobra.Command{Use: "docker"}, func(s string) { warnings = append(warnings, s) })
+	return b, warnings, err
+}
+
+func TestFind(t *testing.T) {
+	tests := []struct{ name, version, wantErr, wantWarning string }{
+		{"fine", "v0.37.2", "", ""},
+		{"the oldest", "v0.20.0", "", ""},
+		{"too old", "v0.19.3", "buildx v0.19.3 at PATH is too old, v0.20.0 or newer is needed\n  " + installHint, ""},
+		{"a candidate of the oldest", "v0.20.0-rc1", "buildx v0.20.0-rc1 at PATH is too old, v0.20.0 or newer is needed\n  " + installHint, ""},
+		{"built without a version", "v0.0.0+unknown", "", `PATH does not say its version ("v0.0.0+unknown"); v0.20.0 or newer is needed`},
+		{"no version", "", "", `PATH does not say its version (""); v0.20.0 or newer is needed`},
+		{"a distribution's version", "0.13.1+ds1-0ubuntu1", "", `PATH does not say its version ("0.13.1+ds1-0ubuntu1"); v0.20.0 or newer is needed`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, warnings, err := find(t, plugin(tt.version), "")
+			path := filepath.Join(config.Dir(), "cli-plugins", "docker-buildx")
+			if tt.wantErr != "" {
+				var hint *diag.HintError
+				if !errors.As(err, &hint) || err.Error() != strings.ReplaceAll(tt.wantErr, "PATH", path) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil || b.Path != path || b.Version != tt.version {
+				t.Errorf("got %+v, %v", b, err)
+			}
+			if want := strings.ReplaceAll(tt.wantWarning, "PATH", path); strings.Join(warnings, "\n") != want {
+				t.Errorf("got the warnings %q, want %q", warnings, want)
+			}
+		})
+	}
+}
+
+func TestFindABrokenPlugin(t *testing.T) {
+	_, _, err := find(t, "echo no JSON", "")
+	if err == nil || !strings.HasPrefix(err.Error(), "using the buildx plugin at ") || !strings.HasSuffix(err.Error(), installHint) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFindOnPath(t *testing.T) {
+	if b, _, err := find(t, "", ""); err == nil {
+		t.Skipf("buildx is installed for all users, in %s", b.Path)
+	} else if want := "finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH\n  " + installHint; err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	tests := []struct{ name, output, version, wantErr string }{
+		{"docker-buildx", "github.com/docker/buildx v0.37.2 f6c3b9d", "v0.37.2", ""},
+		{"buildx", "github.com/docker/buildx v0.37.2 f6c3b9d", "v0.37.2", ""},
+		{"buildx", "github.com/docker/buildx v0.19.3 x", "", "too old"},
+		{"buildx", "github.com/docker/buildx", "", ""},
+	}
+	for _, tt := range tests {
+		dir := t.TempDir()
+		path := fakeBuildx(t, dir, tt.name, "echo '"+tt.output+"'\n")
+		b, _, err := find(t, "", dir)
+		if tt.wantErr != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+				t.Errorf("%s: got %v", tt.output, err)
+			}
+			continue
+		}
+		if err != nil || b.Path != path || b.Version != tt.version {
+			t.Errorf("%s: got %+v, %v", tt.output, b, err)
+		}
+	}
+	dir := t.TempDir()
+	fakeBuildx(t, dir, "buildx", "exit 1\n")
+	if _, _, err := find(t, "", dir); err == nil || !strings.Contains(err.Error(), "for its version: exit status 1\n  "+installHint) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRunKeepsWhatBuildxSays(t *testing.T) {
+	script := "echo 'progress' >&2; echo 'ERROR: no builder \"x\" found' >&2; exit 1\n"
+	b := &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", script), Env: os.Environ()}
+	for _, quiet := range []bool{false, true} {
+		var stderr bytes.Buffer
+		err := b.run(t.Context(), nil, RunOptions{Stderr: &stderr, Quiet: quiet})
+		var failed *BuildError
+		var exit *exec.ExitError
+		if !errors.As(err, &failed) || !errors.As(err, &exit) || exit.ExitCode() != 1 || diag.IsInvalid(err) {
+			t.Errorf("quiet %v: got %v", quiet, err)
+		}
+		if !strings.HasSuffix(err.Error(), "\n  run \"docker buildx ls\" to see the builders there are") {
+			t.Errorf("quiet %v: no hint in %v", quiet, err)
+		}
+		if want := "progress\nERROR: no builder \"x\" found\n"; stderr.String() != want {
+			t.Errorf("quiet %v: got %q, want %q", quiet, stderr.String(), want)
+		}
+	}
+}
+
+func TestRunQuietSucceedsInSilence(t *testing.T) {
+	b := &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", "echo out; echo progress >&2\n")}
+	var stderr bytes.Buffer
+	if err := b.run(t.Context(), nil, RunOptions{Stderr: &stderr, Quiet: true}); err != nil || stderr.Len() > 0 {
+		t.Errorf("got %v and %q", err, stderr.String())
+	}
+}
+
+func TestRunWithoutBuildx(t *testing.T) {
+	b := &Buildx{Path: filepath.Join(t.TempDir(), "gone")}
+	var failed *BuildError
+	if err := b.run(t.Context(), nil, RunOptions{Stderr: io.Discard}); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// buildx leaves on the first interrupt; what it is told must be that, and the
+// user is told the cause rather than its exit code.
+func TestRunInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ready := filepath.Join(dir, "ready")
+	script := "trap 'echo interrupted >&2; exit 130' INT\necho $$ > " + ready + ".tmp; mv " + ready + ".tmp " + ready + "\nwhile :; do sleep 0.05; done\n"
+	b := &Buildx{Path: fakeBuildx(t, dir, "buildx", script), Env: os.Environ()}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	var stderr bytes.Buffer
+	done := make(chan error, 1)
+	go func() { done <- b.run(ctx, nil, RunOptions{Stderr: &stderr}) }()
+	pid := waitForPID(t, ready)
+	cause := errors.New("interrupted by the test")
+	start := time.Now()
+	cancel(cause)
+	err := <-done
+	if took := time.Since(start); took > waitDelay/2 {
+		t.Errorf("took %s", took)
+	}
+	if !errors.Is(err, cause) || !strings.Contains(stderr.String(), "interrupted\n") {
+		t.Errorf("got %v, buildx said %q", err, stderr.String())
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d is still there (%v)", pid, err)
+	}
+}
+
+func waitForPID(t *testing.T, file string) int {
+	t.Helper()
+	for range 200 {
+		if data, err := os.ReadFile(file); err == nil {
+			pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the script did not start")
+	return 0
+}
+
+func TestBuildArguments(t *testing.T) {
+	work, dir := t.TempDir(), t.TempDir()
+	real := extensionDir(t, work, "real", "acme/x", targetTOML("linux/amd64"), bin)
+	link := filepath.Join(work, "link")
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	script := `for arg; do echo "$arg"; done > ` + filepath.Join(dir, "args") + "\n"
+	e := &Engine{Buildx: &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", script)}, Options: RunOptions{
+		Builder: "b", Set: []string{"*.args.A=1"}, Allow: []string{"network.host"}, NoCache: true, Progress: "plain", Stderr: io.Discard,
+	}}
+	built, err := e.Build(t.Context(), mustPlan(t, plan.Options{}, link), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out", "acme_x")
+	if len(built) != 1 || built[0].Dir != out || !slices.Equal(built[0].Images, []int{0}) {
+		t.Errorf("got %+v", built)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "args"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	realDir, err := filepath.EvalSymlinks(real)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "arguments", strings.Split(strings.TrimSpace(string(data)), "\n"), []string{
+		"bake", "--file", filepath.Join(dir, FileName), "--builder", "b", "--no-cache", "--progress", "plain", "--set", "*.args.A=1", "--allow", "network.host",
+		"--allow", "fs.read=" + realDir, "--allow", "fs.write=" + out,
+		"--set", "acme_x.output=type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=gzip,force-compression=true,dest=" + out,
+	})
+	e.Options.Set = []string{"*.output=type=docker"}
+	if _, err := e.Build(t.Context(), mustPlan(t, plan.Options{}, link), t.TempDir()); !diag.IsInvalid(err) {
+		t.Errorf("an override of the output gives %v", err)
+	}
+}
