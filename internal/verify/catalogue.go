@@ -14,7 +14,34 @@ type CheckInfo struct {
 	// Summary is what holds when the check passes, in one sentence.
 	Summary string `json:"summary"`
 
-	hint string
+	hint  string
+	needs need
+}
+
+// need is what a check cannot do without.
+type need int
+
+const (
+	needsNothing need = iota
+	// needsLayers checks look at files or other blobs.
+	needsLayers
+	// needsPromise and needsNoPromise checks compare the images with what was
+	// planned, or for want of that with what the labels say.
+	needsPromise
+	needsNoPromise
+)
+
+// runs reports whether a check has been done under the options.
+func (c CheckInfo) runs(opts Options) bool {
+	switch c.needs {
+	case needsLayers:
+		return !opts.NoLayers
+	case needsPromise:
+		return opts.Promise != nil
+	case needsNoPromise:
+		return opts.Promise == nil
+	}
+	return true
 }
 
 // Checks gives all checks, sorted by ID.
@@ -30,8 +57,14 @@ const (
 	idPlatformDuplicate    = "platform-duplicate"
 	idPlatformUnexpected   = "platform-unexpected"
 	idPlatformUnnamed      = "platform-unnamed"
+	idPlatformUnknown      = "platform-unknown"
+	idTargetMissing        = "target-missing"
 	idConfigPlatform       = "config-platform"
 	idAttestationReference = "attestation-reference"
+	idAttestationSubject   = "attestation-subject"
+	idAttestationUnnamed   = "attestation-unnamed"
+	idAnnotationMissing    = "annotation-missing"
+	idAnnotationMismatch   = "annotation-mismatch"
 	idLabelMissing         = "label-missing"
 	idLabelInvalid         = "label-invalid"
 	idLabelSingle          = "label-single"
@@ -40,6 +73,8 @@ const (
 	idAPIUnsupported       = "api-unsupported"
 	idLayerCount           = "layer-count"
 	idLayerFormat          = "layer-format"
+	idLayerCompression     = "layer-compression"
+	idLayerOther           = "layer-other"
 	idLayerBomb            = "layer-bomb"
 	idDiffIDUnlisted       = "diffid-unlisted"
 	idDiffIDMismatch       = "diffid-mismatch"
@@ -48,6 +83,10 @@ const (
 	idDescriptorMismatch   = "descriptor-mismatch"
 	idEntryPoint           = "entry-point"
 	idBinaryPlatform       = "binary-platform"
+	idBinaryVariant        = "binary-variant"
+	idScriptInterpreter    = "script-interpreter"
+	idScriptLength         = "script-length"
+	idScriptMissing        = "script-missing"
 	idPathUnsafe           = "path-unsafe"
 	idPathAbsolute         = "path-absolute"
 	idPathOutside          = "path-outside"
@@ -64,39 +103,51 @@ const (
 )
 
 var catalogue = byID(
-	CheckInfo{idContent, Error, "Indexes, manifests, configs and layers can be read and have the digest and size their descriptors say.", hintRebuild},
-	CheckInfo{idMediaType, Error, "Media types are ones that readers of images know, and documents agree with their descriptors.", ""},
-	CheckInfo{idNoImage, Error, "The package holds an image.", ""},
-	CheckInfo{idPlatformMissing, Error, "Every promised platform has its image.", "readers on that platform would get an empty image: build it too, or do not promise it"},
-	CheckInfo{idPlatformDuplicate, Error, "No two images are for the same platform.", "readers take the first one: remove the other"},
-	CheckInfo{idPlatformUnexpected, Error, "No image is for a platform that was not promised.", ""},
-	CheckInfo{idPlatformUnnamed, Warning, "Every image in an index has a platform; without one, readers take it for linux/amd64.", hintAnnotate},
-	CheckInfo{idConfigPlatform, Error, "The platform in an image's config is the one its descriptor names.", hintRebuild},
-	CheckInfo{idAttestationReference, Error, "Every attestation is about an image of the package.", "annotate the package again: an image changed after it was attested"},
-	CheckInfo{idLabelMissing, Error, "The image has the labels io.buildpacks.buildpackage.metadata and io.buildpacks.extension.layers.", hintAnnotate},
-	CheckInfo{idLabelInvalid, Error, "The labels are JSON of the form that pack reads.", hintAnnotate},
-	CheckInfo{idLabelSingle, Error, "The layers label names one extension in one version.", "pack extension packages of one extension each"},
-	CheckInfo{idLabelMismatch, Error, "Both labels of all images name the same extension and version, the promised ones.", hintAnnotate},
-	CheckInfo{idAPIInvalid, Error, "The layers label has an api of the form MAJOR.MINOR.", hintAnnotate},
-	CheckInfo{idAPIUnsupported, Warning, "The api is one that lifecycles support, 0.7 to 0.12.", ""},
-	CheckInfo{idLayerCount, Error, "The config has one diffID for each layer.", hintRebuild},
-	CheckInfo{idLayerFormat, Error, "Layers are tar files, compressed as their media type says.", hintRebuild},
-	CheckInfo{idLayerBomb, Error, "Layers do not expand beyond what their size makes plausible.", ""},
-	CheckInfo{idDiffIDUnlisted, Error, "The layerDiffID of the layers label is one of the config's diffIDs.", hintAnnotate},
-	CheckInfo{idDiffIDMismatch, Error, "The digest of each uncompressed layer is its diffID.", hintRebuild},
-	CheckInfo{idDescriptorMissing, Error, "The layer holds the extension.toml where readers look for it.", hintRebuild},
-	CheckInfo{idDescriptorInvalid, Error, "The extension.toml is a regular file of valid TOML, at most 1 MiB long.", hintRebuild},
-	CheckInfo{idDescriptorMismatch, Error, "The extension.toml has the id, version and api that the label says.", hintAnnotate},
-	CheckInfo{idEntryPoint, Error, "bin/detect and bin/generate, if present, are executable files.", "chmod 0755 the file and build again"},
-	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass"},
-	CheckInfo{idPathUnsafe, Error, "No path in the layer has \"..\" in it.", ""},
-	CheckInfo{idPathAbsolute, Warning, "Paths in the layer are relative, as the OCI layer format asks; pack writes absolute ones and readers take both.", ""},
-	CheckInfo{idPathOutside, Error, "The layer holds nothing outside the extension's directory.", hintRebuild},
-	CheckInfo{idPathDuplicate, Error, "No path is in the layer twice.", hintRebuild},
-	CheckInfo{idFileType, Error, "The layer holds files, directories and links only, no device nodes, FIFOs or sockets.", ""},
-	CheckInfo{idFileSetID, Error, "No file is setuid or setgid or has capabilities.", "remove the bits and build again"},
-	CheckInfo{idFileWritable, Error, "Nothing is writable by everyone.", "chmod o-w the file and build again"},
-	CheckInfo{idLinkOutside, Error, "Symlinks and hard links stay inside the extension's directory.", "copy the file into the extension, or link to it relative to the link"},
+	CheckInfo{idContent, Error, "Indexes, manifests, configs and layers can be read and have the digest and size their descriptors say.", hintRebuild, needsNothing},
+	CheckInfo{idMediaType, Error, "Media types are ones that readers of images know, and documents agree with their descriptors.", "", needsNothing},
+	CheckInfo{idNoImage, Error, "The package holds an image.", "", needsNothing},
+	CheckInfo{idPlatformMissing, Error, "Every promised platform has its image.", "readers on that platform would get an empty image: build it too, or do not promise it", needsPromise},
+	CheckInfo{idPlatformDuplicate, Error, "No two images are for the same platform.", "readers take the first one: remove the other", needsNothing},
+	CheckInfo{idPlatformUnexpected, Error, "No image is for a platform that was not promised.", "", needsPromise},
+	CheckInfo{idPlatformUnnamed, Warning, "Every image in an index has a platform; without one, readers take it for linux/amd64.", hintAnnotate, needsNothing},
+	CheckInfo{idPlatformUnknown, Error, "Platforms are ones that exist and are spelled as readers compare them.", "spell it as Go does, such as linux/amd64, linux/arm64 or linux/arm/v7", needsNothing},
+	CheckInfo{idTargetMissing, Warning, "Every target in the layers label has its image.", "readers on that platform would get an empty image: build it too, or take it out of the descriptor's targets", needsNoPromise},
+	CheckInfo{idConfigPlatform, Error, "The platform in an image's config is the one its descriptor names.", hintRebuild, needsNothing},
+	CheckInfo{idAttestationReference, Error, "Every attestation is about an image of the package.", "annotate the package again: an image changed after it was attested", needsNothing},
+	CheckInfo{idAttestationSubject, Error, "The manifest and the statements of an attestation name the image that the attestation is about.", "annotate the package again: an image changed after it was attested", needsNothing},
+	CheckInfo{idAttestationUnnamed, Warning, "Every statement of an attestation names a subject.", "give the build a name to attest: BuildKit names no subject for an image without one", needsLayers},
+	CheckInfo{idAnnotationMissing, Warning, "The index, or a single image, has the annotations that say which extension it is.", hintAnnotate, needsNothing},
+	CheckInfo{idAnnotationMismatch, Error, "The annotations name the extension, version and api that the labels name.", hintAnnotate, needsNothing},
+	CheckInfo{idLabelMissing, Error, "The image has the labels io.buildpacks.buildpackage.metadata and io.buildpacks.extension.layers.", hintAnnotate, needsNothing},
+	CheckInfo{idLabelInvalid, Error, "The labels are JSON of the form that pack reads.", hintAnnotate, needsNothing},
+	CheckInfo{idLabelSingle, Error, "The layers label names one extension in one version.", "pack extension packages of one extension each", needsNothing},
+	CheckInfo{idLabelMismatch, Error, "Both labels of all images name the same extension and version, the promised ones.", hintAnnotate, needsNothing},
+	CheckInfo{idAPIInvalid, Error, "The layers label has an api of the form MAJOR.MINOR.", hintAnnotate, needsNothing},
+	CheckInfo{idAPIUnsupported, Warning, "The api is one that lifecycles support, 0.7 to 0.12.", "", needsNothing},
+	CheckInfo{idLayerCount, Error, "The config has one diffID for each layer.", hintRebuild, needsNothing},
+	CheckInfo{idLayerFormat, Error, "Layers are tar files, compressed as their media type says.", hintRebuild, needsLayers},
+	CheckInfo{idLayerCompression, Error, "Layers are compressed with gzip or not at all; pack cannot read zstd in package files.", hintRebuild, needsNothing},
+	CheckInfo{idLayerOther, Error, "No layer but the one that the label names holds files of extensions.", "readers take that layer only: put all files into one layer and each extension into its own package", needsLayers},
+	CheckInfo{idLayerBomb, Error, "Layers do not expand beyond what their size makes plausible.", "", needsLayers},
+	CheckInfo{idDiffIDUnlisted, Error, "The layerDiffID of the layers label is one of the config's diffIDs.", hintAnnotate, needsNothing},
+	CheckInfo{idDiffIDMismatch, Error, "The digest of each uncompressed layer is its diffID.", hintRebuild, needsLayers},
+	CheckInfo{idDescriptorMissing, Error, "The layer holds the extension.toml where readers look for it.", hintRebuild, needsLayers},
+	CheckInfo{idDescriptorInvalid, Error, "The extension.toml is a regular file of valid TOML, at most 1 MiB long.", hintRebuild, needsLayers},
+	CheckInfo{idDescriptorMismatch, Error, "The extension.toml has the id, version and api that the label says.", hintAnnotate, needsLayers},
+	CheckInfo{idEntryPoint, Error, "bin/detect and bin/generate, if present, are executable programs or scripts.", "make it a program of the platform or a script that begins with #!, and chmod 0755 it", needsLayers},
+	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass", needsLayers},
+	CheckInfo{idBinaryVariant, Error, "Executables for 32-bit ARM need no later architecture version than the platform's variant.", "compile it for this variant, with Go by GOARM, with GCC by -march; --allow-platform-mismatch lets it pass", needsLayers},
+	CheckInfo{idScriptInterpreter, Error, "The first line of every script names an interpreter that Linux can find.", "begin the file with a line such as #!/bin/sh or #!/usr/bin/env bash, and end its lines with LF", needsLayers},
+	CheckInfo{idScriptLength, Warning, "The first line of every script has at most 127 bytes, which is all that Linux before 5.1 reads.", "", needsLayers},
+	CheckInfo{idScriptMissing, Warning, "Every executable text begins with #!; without it, only shells know how to run it.", "begin the file with a line such as #!/bin/sh, or chmod 0644 the file", needsLayers},
+	CheckInfo{idPathUnsafe, Error, "No path in the layer has \"..\" in it.", "", needsLayers},
+	CheckInfo{idPathAbsolute, Warning, "Paths in the layer are relative, as the OCI layer format asks; pack writes absolute ones and readers take both.", "", needsLayers},
+	CheckInfo{idPathOutside, Error, "The layer holds nothing outside the extension's directory.", hintRebuild, needsLayers},
+	CheckInfo{idPathDuplicate, Error, "No path is in the layer twice.", hintRebuild, needsLayers},
+	CheckInfo{idFileType, Error, "The layer holds files, directories and links only, no device nodes, FIFOs or sockets.", "", needsLayers},
+	CheckInfo{idFileSetID, Error, "No file is setuid or setgid or has capabilities.", "remove the bits and build again", needsLayers},
+	CheckInfo{idFileWritable, Error, "Nothing is writable by everyone.", "chmod o-w the file and build again", needsLayers},
+	CheckInfo{idLinkOutside, Error, "Symlinks and hard links stay inside the extension's directory.", "copy the file into the extension, or link to it relative to the link", needsLayers},
 )
 
 func byID(checks ...CheckInfo) map[string]CheckInfo {

@@ -57,7 +57,7 @@ func (c *checker) checkEntryPoints(i *image) {
 	if i.tree == nil || i.platform.OS == "windows" {
 		return
 	}
-	for _, file := range []string{"bin/detect", "bin/generate"} {
+	for _, file := range entryPoints {
 		name := i.dir + "/" + file
 		listed := i.tree.files[name]
 		e := i.tree.file(name)
@@ -97,6 +97,8 @@ func (c *checker) checkBinaries(i *image) {
 			c.report(idBinaryPlatform, i, file, "%s is a %s executable, but this image is %s", file, e.exe.format, this)
 		case known && e.exe.machine != want.machine:
 			c.report(idBinaryPlatform, i, file, "%s is built for %s, but this image is %s", file, e.exe.machine, this)
+		case arch == "arm":
+			c.checkVariant(i, e)
 		}
 	}
 }

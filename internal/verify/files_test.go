@@ -47,11 +47,11 @@ func TestEntryPoints(t *testing.T) {
 		"directory":  {replacing(detect("../bin")), idEntryPoint, "bin/detect is a directory, not a file"},
 		"roundabout": {replacing(detect("/cnb/extensions/samples_curl/0.0.1/bin/../bin/./generate")), "", ""},
 		"not executable": {onSecond(func(files []file) []file {
-			files[5], files[6] = reg(testDir+"bin/detect", "", 0o755), script(0o644)
+			files[5], files[6] = reg(testDir+"bin/detect", "#!/bin/sh\n", 0o755), script(0o644)
 			return files
 		}), idEntryPoint, "bin/generate has mode 0644, which not everyone may execute"},
 		"only for its owner": {onSecond(func(files []file) []file {
-			files[5], files[6] = reg(testDir+"bin/detect", "", 0o755), script(0o744)
+			files[5], files[6] = reg(testDir+"bin/detect", "#!/bin/sh\n", 0o755), script(0o744)
 			return files
 		}), idEntryPoint, "bin/generate has mode 0744"},
 	})
@@ -74,7 +74,7 @@ func TestPaths(t *testing.T) {
 			adding(file{Header: tar.Header{Name: "cnb/extensions/samples_curl/0.0.2/", Typeflag: tar.TypeDir, Mode: 0o755}}),
 			idPathOutside, "0.0.2, which is outside",
 		},
-		"twice":              {adding(reg(testDir+"bin/generate", "", 0o755)), idPathDuplicate, "bin/generate is in the layer twice"},
+		"twice":              {adding(reg(testDir+"bin/generate", "#!/bin/sh\n", 0o755)), idPathDuplicate, "bin/generate is in the layer twice"},
 		"twice, spelled":     {adding(reg("./"+testDir+"extension.toml", testTOML, 0o644)), idPathDuplicate, "extension.toml is in the layer twice"},
 		"directory twice":    {adding(file{Header: tar.Header{Name: testDir + "bin", Typeflag: tar.TypeDir, Mode: 0o755}}), "", ""},
 		"device":             {adding(special(tar.TypeChar)), idFileType, "x is a device node"},

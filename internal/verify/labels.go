@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/extpack/extpack/internal/extension"
 )
 
 // Labels that make an image an extension package. There is no written
@@ -32,6 +34,7 @@ var apiPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
 type labels struct {
 	id, version, api string
 	diffID           digest.Digest
+	targets          []extension.Target
 }
 
 func (l *labels) String() string { return l.id + "@" + l.version }
@@ -42,8 +45,9 @@ type metadataLabel struct {
 }
 
 type layersLabel map[string]map[string]struct {
-	API         string        `json:"api"`
-	LayerDiffID digest.Digest `json:"layerDiffID"`
+	API         string             `json:"api"`
+	Targets     []extension.Target `json:"targets"`
+	LayerDiffID digest.Digest      `json:"layerDiffID"`
 }
 
 // checkLabels checks the labels of every image and that they name one
@@ -54,7 +58,7 @@ func (c *checker) checkLabels(p *pkg) {
 		want, source = promise.ID+"@"+promise.Version, "the promised package is"
 	}
 	for _, i := range p.images {
-		if i.config == nil {
+		if i.config == nil || c.isForeign(i) {
 			continue
 		}
 		metadata := c.readMetadata(i)
@@ -73,6 +77,33 @@ func (c *checker) checkLabels(p *pkg) {
 			c.report(idLabelMismatch, i, labelLayers, "the labels name %s, but %s %s", got, source, want)
 		}
 	}
+}
+
+// foreignLabels are of images that people take for extension packages.
+var foreignLabels = []struct{ name, kind string }{
+	{"io.buildpacks.builder.metadata", "a builder"},
+	{"io.buildpacks.buildpack.layers", "a buildpack"},
+	{"io.buildpacks.lifecycle.metadata", "an application"},
+}
+
+// isForeign reports an image that nobody made to be an extension package: one
+// finding says more than one for each label.
+func (c *checker) isForeign(i *image) bool {
+	labels := i.config.Config.Labels
+	if _, ok := labels[labelLayers]; ok {
+		return false
+	}
+	for _, foreign := range foreignLabels {
+		if _, ok := labels[foreign.name]; ok {
+			c.report(idLabelMissing, i, labelLayers, "the image is %s, not an extension: it has no label %s", foreign.kind, labelLayers)
+			return true
+		}
+	}
+	if _, ok := labels[labelMetadata]; ok {
+		return false
+	}
+	c.report(idLabelMissing, i, "", "the image holds no extension: it has neither the label %s nor %s", labelMetadata, labelLayers)
+	return true
 }
 
 func (c *checker) readMetadata(i *image) *metadataLabel {
@@ -112,7 +143,7 @@ func (c *checker) readLayers(i *image) *labels {
 				return nil
 			}
 			i.dir = path.Join("cnb/extensions", escapeID(id), version)
-			return &labels{id: id, version: version, api: layer.API, diffID: layer.LayerDiffID}
+			return &labels{id: id, version: version, api: layer.API, diffID: layer.LayerDiffID, targets: layer.Targets}
 		}
 	}
 	return nil

@@ -1,8 +1,14 @@
 package verify
 
 import (
+	"cmp"
+	"maps"
 	"strings"
 	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/extension"
 )
 
 func TestLabels(t *testing.T) {
@@ -25,13 +31,14 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	api := func(api any) func(*testPackage) {
+		s, _ := api.(string)
 		return func(p *testPackage) {
 			p.layers = func(_ int, _, version map[string]any) { version["api"] = api }
 			p.files = func(_ int, files []file) []file {
-				s, _ := api.(string)
 				files[len(files)-1].content = strings.Replace(testTOML, "0.10", s, 1)
 				return files
 			}
+			p.index = func(index *v1.Index) { index.Annotations[extension.AnnotationAPI] = cmp.Or(s, "none") }
 			p.platforms, p.promise = p.platforms[:1], nil
 		}
 	}
@@ -64,6 +71,101 @@ func TestLabels(t *testing.T) {
 	})
 }
 
+// TestForeignImages is about images that hold no extension: one finding each.
+func TestForeignImages(t *testing.T) {
+	labelled := func(want map[string]string) func(*testPackage) {
+		return func(p *testPackage) {
+			p.labels = func(n int, labels map[string]string) {
+				if n == 1 {
+					clear(labels)
+					maps.Copy(labels, want)
+				}
+			}
+		}
+	}
+	run(t, map[string]mutation{
+		"no labels": {labelled(nil), idLabelMissing, "the image holds no extension: it has neither the label"},
+		"a buildpack": {
+			labelled(map[string]string{labelMetadata: "{}", "io.buildpacks.buildpack.layers": "{}"}), idLabelMissing,
+			"the image is a buildpack, not an extension",
+		},
+		"a builder":      {labelled(map[string]string{"io.buildpacks.builder.metadata": "{}"}), idLabelMissing, "the image is a builder"},
+		"an application": {labelled(map[string]string{"io.buildpacks.lifecycle.metadata": "{}"}), idLabelMissing, "the image is an application"},
+	})
+}
+
+func TestAnnotations(t *testing.T) {
+	annotation := func(name, value string) func(*testPackage) {
+		return func(p *testPackage) { p.index = func(index *v1.Index) { index.Annotations[name] = value } }
+	}
+	const metadata = extension.LabelMetadata
+	run(t, map[string]mutation{
+		"none": {func(p *testPackage) {
+			p.index = func(index *v1.Index) { index.Annotations = nil }
+		}, idAnnotationMissing, "the index has no annotation io.buildpacks.extension.id, io.buildpacks.extension.version,"},
+		"one less":            {annotation(v1.AnnotationTitle, ""), idAnnotationMissing, "the index has no annotation org.opencontainers.image.title"},
+		"more":                {annotation("com.example.team", "x"), "", ""},
+		"another id":          {annotation(extension.AnnotationID, "other"), idAnnotationMismatch, `has the annotation io.buildpacks.extension.id "other", but the labels say "samples/curl"`},
+		"another version":     {annotation(extension.AnnotationVersion, "0.0.2"), idAnnotationMismatch, `"0.0.2", but`},
+		"another api":         {annotation(extension.AnnotationAPI, "0.9"), idAnnotationMismatch, `"0.9", but`},
+		"metadata of another": {annotation(metadata, `{"id":"samples/curl","version":"0.0.2"}`), idAnnotationMismatch, "names samples/curl@0.0.2, but the labels name samples/curl@0.0.1"},
+		"metadata not JSON":   {annotation(metadata, "{"), idAnnotationMismatch, "is not valid JSON"},
+		"the user's version":  {annotation(v1.AnnotationVersion, "2026-06"), "", ""},
+		// A package file of one image that is its own root has no index to
+		// annotate.
+		"on the only image": {func(p *testPackage) {
+			p.platforms, p.promise = p.platforms[:1], nil
+			p.index = func(index *v1.Index) { index.Annotations = nil }
+			p.manifest = func(_ int, m *v1.Manifest) { m.Annotations = testAnnotations() }
+		}, "", ""},
+	})
+}
+
+func TestTargets(t *testing.T) {
+	type target = map[string]any
+	labelled := func(targets ...target) func(*testPackage) {
+		return func(p *testPackage) {
+			p.promise = nil
+			p.layers = func(_ int, _, version map[string]any) { version["targets"] = targets }
+		}
+	}
+	intel, arm := target{"os": "linux", "arch": "amd64"}, target{"os": "linux", "arch": "arm64"}
+	distros := func(versions ...string) target {
+		var list []target
+		for _, v := range versions {
+			list = append(list, target{"name": "ubuntu", "version": v})
+		}
+		return target{"os": "linux", "arch": "amd64", "distros": list}
+	}
+	run(t, map[string]mutation{
+		"all there":     {labelled(intel, arm), "", ""},
+		"one missing":   {labelled(intel, arm, target{"os": "linux", "arch": "s390x"}), idTargetMissing, "linux/s390x is a target of the extension, but no image is for it"},
+		"as an alias":   {labelled(intel, target{"os": "linux", "arch": "aarch64"}), "", ""},
+		"other variant": {labelled(intel, target{"os": "linux", "arch": "arm64", "variant": "v9"}), idTargetMissing, "linux/arm64/v9 is a target"},
+		"any variant": {func(p *testPackage) {
+			labelled(target{"os": "linux", "arch": "arm"})(p)
+			p.platforms = []v1.Platform{{OS: "linux", Architecture: "arm", Variant: "v6"}}
+		}, "", ""},
+		"one image for all distros": {labelled(distros("22.04", "24.04"), arm), "", ""},
+		"a distro missing": {func(p *testPackage) {
+			labelled(distros("22.04", "24.04"))(p)
+			p.platforms = []v1.Platform{{OS: "linux", Architecture: "amd64", OSVersion: "22.04"}}
+		}, idTargetMissing, "linux/amd64:ubuntu@24.04 is a target"},
+		"promised to be less": {func(p *testPackage) {
+			promise := p.promise
+			labelled(intel, arm, target{"os": "linux", "arch": "s390x"})(p)
+			p.promise = promise
+		}, "", ""},
+		"not a list": {func(p *testPackage) {
+			p.layers = func(n int, _, version map[string]any) {
+				if n == 1 {
+					version["targets"] = "linux"
+				}
+			}
+		}, idLabelInvalid, "is not valid JSON of its form"},
+	})
+}
+
 func TestImagesOfTwoVersions(t *testing.T) {
 	p := validPackage()
 	p.promise = nil
@@ -74,6 +176,7 @@ func TestImagesOfTwoVersions(t *testing.T) {
 		}
 	}
 	p.opts.NoLayers = true
+	// The annotations and the first image agree.
 	found := p.check(t)
 	if len(found) != 1 || !strings.Contains(found[0].Message, "the labels name samples/curl@0.0.2, but the image for linux/amd64 has samples/curl@0.0.1") {
 		t.Errorf("findings:\n%s", lines(found))

@@ -1,10 +1,14 @@
 package verify
 
 import (
+	"archive/tar"
+	"errors"
 	"io"
+	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/ocilayout"
 )
@@ -55,6 +59,9 @@ func (c *checker) scanLayers(p *pkg) error {
 	for _, j := range jobs {
 		group.Go(func() (err error) {
 			j.scan, err = scanLayer(ctx, c.src, j.desc, j.wanted)
+			if err != nil && c.broken(err) {
+				j.scan, err = &scan{problem: idContent, message: err.Error()}, nil
+			}
 			return err
 		})
 	}
@@ -92,6 +99,86 @@ func (c *checker) checkLayers(i *image) {
 			c.report(idDiffIDMismatch, i, subject, "layer %s expands to %s, but its diffID is %s", subject, s.diffID, i.config.RootFS.DiffIDs[n])
 		}
 	}
+}
+
+// checkOtherLayers checks that no other layer holds what readers would miss:
+// they copy the labelled layer and nothing else.
+func (c *checker) checkOtherLayers(i *image) {
+	if i.layer < 0 {
+		return
+	}
+	const extensions = "cnb/extensions/"
+	for n, s := range i.scans {
+		if n == i.layer || s == nil || s.problem != "" || s.diffID == i.labels.diffID {
+			continue
+		}
+		subject := i.manifest.Layers[n].Digest.String()
+		for _, e := range s.entries {
+			if e.kind != tar.TypeDir && strings.HasPrefix(e.name, extensions) {
+				c.report(idLayerOther, i, subject, "layer %s holds /%s, but the label names another layer", subject, e.name)
+				break // one says it
+			}
+		}
+	}
+}
+
+// findBlobs asks whether the layers and the rest that is left unread are there.
+func (c *checker) findBlobs(p *pkg) error {
+	store, ok := c.src.(content.ReadOnlyStorage)
+	if !ok {
+		return nil
+	}
+	type blob struct {
+		desc  v1.Descriptor
+		image *image
+		err   error
+	}
+	var blobs []*blob
+	seen := map[layerKey]bool{}
+	add := func(i *image, desc v1.Descriptor) {
+		if key := keyOfLayer(desc); !seen[key] {
+			seen[key] = true
+			blobs = append(blobs, &blob{desc: desc, image: i})
+		}
+	}
+	for _, i := range p.images {
+		if i.manifest != nil {
+			for _, desc := range i.manifest.Layers {
+				add(i, desc)
+			}
+		}
+	}
+	for _, a := range p.attestations {
+		if a.manifest != nil {
+			for _, desc := range append([]v1.Descriptor{a.manifest.Config}, a.manifest.Layers...) {
+				add(nil, desc)
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(c.ctx)
+	group.SetLimit(scanJobs)
+	for _, b := range blobs {
+		group.Go(func() error {
+			found, err := store.Exists(ctx, b.desc)
+			switch {
+			case err != nil && !c.broken(err):
+				return err
+			case err == nil && !found:
+				err = errors.New("blob " + b.desc.Digest.String() + " is missing")
+			}
+			b.err = err
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, b := range blobs {
+		if b.err != nil {
+			c.report(idContent, b.image, b.desc.Digest.String(), "%v", b.err)
+		}
+	}
+	return nil
 }
 
 // drain reads a blob to its end, for its size and digest.

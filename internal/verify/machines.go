@@ -72,6 +72,9 @@ type executable struct {
 	format format
 	// machine is set for ELF only.
 	machine machine
+	// version is the architecture version that a program for 32-bit ARM needs,
+	// 0 when it does not say.
+	version int
 }
 
 // headBytes is how much of a file is looked at: a PE header lies where the DOS

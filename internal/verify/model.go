@@ -19,7 +19,10 @@ const (
 // pkg is a package as far as it could be read.
 type pkg struct {
 	images       []*image
-	attestations []v1.Descriptor
+	attestations []*attestation
+	// annotations are those of the index, or of the one image that is there
+	// instead.
+	annotations map[string]string
 }
 
 // image is one image of a package. Later stages fill in the later fields; what
@@ -54,6 +57,9 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 		case err != nil:
 			return c.unusable(err, nil, n.Descriptor)
 		case n.Kind == ocilayout.KindIndex:
+			if len(n.Parents) == 0 {
+				p.annotations = n.Index.Annotations
+			}
 			c.checkDocumentType(nil, n.Descriptor, n.Raw)
 			return nil
 		case n.Kind == ocilayout.KindImage:
@@ -65,13 +71,18 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 			p.images = append(p.images, i)
 			return nil
 		case n.Kind == ocilayout.KindAttestation:
-			p.attestations = append(p.attestations, n.Descriptor)
-			return c.loadAttestation(n.Descriptor)
+			a, err := c.loadAttestation(n.Descriptor)
+			p.attestations = append(p.attestations, a)
+			return err
 		case !ocilayout.IsManifest(n.Descriptor.MediaType):
 			c.report(idMediaType, nil, n.Descriptor.Digest.String(), "the media type %q is neither an image's nor an index's", n.Descriptor.MediaType)
 		}
 		return nil
 	})
+	if err != nil {
+		// An index below another one that its source calls broken.
+		err = c.unusable(err, nil, root)
+	}
 	return p, err
 }
 
@@ -97,6 +108,9 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 	for _, layer := range manifest.Layers {
 		if !ocilayout.IsLayer(layer.MediaType) {
 			c.report(idMediaType, i, layer.Digest.String(), "a layer has the media type %q, which readers do not take", layer.MediaType)
+		}
+		if compressionOf(layer.MediaType) == "zstd" {
+			c.report(idLayerCompression, i, layer.Digest.String(), "a layer is compressed with zstd, which pack cannot read")
 		}
 	}
 	if err != nil {
@@ -128,24 +142,6 @@ func imageName(p v1.Platform, distro, version string) string {
 	return name
 }
 
-// loadAttestation reads an attestation's documents, and its statements unless
-// layers are to be left unread.
-func (c *checker) loadAttestation(desc v1.Descriptor) error {
-	manifest, _, err := ocilayout.ReadManifest(c.ctx, c.src, desc)
-	if err != nil {
-		return c.unusable(err, nil, desc)
-	}
-	if c.opts.NoLayers {
-		return nil
-	}
-	for _, blob := range append([]v1.Descriptor{manifest.Config}, manifest.Layers...) {
-		if err := c.drain(blob); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // checkDocumentType compares the media type in a document with the one its
 // descriptor gives it: readers that trust one or the other would differ.
 func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
@@ -161,11 +157,16 @@ func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
 // unusable reports err when the content is at fault, and gives it back when it
 // is anything else.
 func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
-	if !diag.IsInvalid(err) {
+	if !c.broken(err) {
 		return err
 	}
 	c.report(idContent, i, desc.Digest.String(), "%s", err)
 	return nil
+}
+
+// broken reports whether the content is at fault.
+func (c *checker) broken(err error) bool {
+	return diag.IsInvalid(err) || c.opts.Broken != nil && c.opts.Broken(err)
 }
 
 // checkPresence checks that there is an image at all. A root that cannot be
@@ -173,18 +174,5 @@ func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
 func (c *checker) checkPresence(p *pkg) {
 	if len(p.images) == 0 && len(c.findings) == 0 {
 		c.report(idNoImage, nil, "", "the package holds no image")
-	}
-}
-
-// checkAttestations checks that what attestations are about is there.
-func (c *checker) checkAttestations(p *pkg) {
-	images := map[string]bool{}
-	for _, i := range p.images {
-		images[i.desc.Digest.String()] = true
-	}
-	for _, desc := range p.attestations {
-		if about := desc.Annotations[ocilayout.AnnotationReferenceDigest]; !images[about] {
-			c.report(idAttestationReference, nil, desc.Digest.String(), "the attestation is about %q, which is no image of this package", about)
-		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -70,6 +71,14 @@ func validPackage() *testPackage {
 	}
 }
 
+func testAnnotations() map[string]string {
+	return map[string]string{
+		extension.AnnotationID: testID, extension.AnnotationVersion: testVersion, extension.AnnotationAPI: "0.10",
+		extension.LabelMetadata: `{"id":"samples/curl","version":"0.0.1","stacks":null}`,
+		v1.AnnotationTitle:      "Curl", v1.AnnotationVersion: testVersion, v1.AnnotationCreated: "1980-01-01T00:00:01Z",
+	}
+}
+
 // build writes the package and gives its layout and its index's descriptor.
 func (p *testPackage) build(t *testing.T) (*ocilayout.Layout, v1.Descriptor) {
 	t.Helper()
@@ -78,7 +87,7 @@ func (p *testPackage) build(t *testing.T) (*ocilayout.Layout, v1.Descriptor) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	index := v1.Index{MediaType: v1.MediaTypeImageIndex}
+	index := v1.Index{MediaType: v1.MediaTypeImageIndex, Annotations: testAnnotations()}
 	index.SchemaVersion = 2
 	for n, platform := range p.platforms {
 		index.Manifests = append(index.Manifests, p.buildImage(t, l, n, platform))

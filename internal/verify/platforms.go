@@ -1,9 +1,12 @@
 package verify
 
 import (
+	"slices"
+
 	"github.com/containerd/platforms"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -100,14 +103,74 @@ func (want PromisedImage) matches(i *image, alone bool) bool {
 	return got.distro == want.DistroName && got.distroVersion == want.DistroVersion
 }
 
-// checkConfigPlatforms checks that config and descriptor agree: registries and
-// indexes go by the descriptor, engines that load an image by the config.
-func (c *checker) checkConfigPlatforms(p *pkg) {
+// checkPlatforms checks that platforms are spelled as they should be and that
+// config and descriptor agree: registries and indexes go by the descriptor,
+// engines that load an image by the config.
+func (c *checker) checkPlatforms(p *pkg) {
 	for _, i := range p.images {
+		c.checkSpelling(i)
 		if i.config == nil || i.desc.Platform == nil || keyOf(i.config.Platform) == keyOf(*i.desc.Platform) {
 			continue
 		}
 		c.report(idConfigPlatform, i, i.manifest.Config.Digest.String(), "the config is for %s, but the index lists the image for %s",
 			imageName(i.config.Platform, "", ""), imageName(*i.desc.Platform, "", ""))
 	}
+}
+
+// checkSpelling checks that a platform is one that readers may ask for; they
+// compare os and architecture letter by letter.
+func (c *checker) checkSpelling(i *image) {
+	if i.config == nil && i.desc.Platform == nil {
+		return // nothing was read that would name it
+	}
+	spelled := extension.Target{OS: i.platform.OS, Arch: i.platform.Architecture, Variant: i.platform.Variant}
+	if err := extension.CheckPlatform(spelled); err != nil {
+		c.report(idPlatformUnknown, i, i.desc.Digest.String(), "the image is for a platform with the %v", err)
+	}
+}
+
+// checkTargets checks that there is an image for every target that the labels
+// list. Where there is a promise, that says it better: building for some of the
+// targets only is allowed.
+func (c *checker) checkTargets(p *pkg) {
+	if c.opts.Promise != nil {
+		return
+	}
+	seen := map[string]bool{}
+	for _, labelled := range p.images {
+		if labelled.labels == nil {
+			continue
+		}
+		for _, t := range labelled.labels.targets {
+			distros := t.Distros
+			if len(distros) == 0 {
+				distros = []extension.Distro{{}}
+			}
+			for _, d := range distros {
+				name := imageName(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant}, d.Name, d.Version)
+				if t.OS == "" || t.Arch == "" || seen[name] {
+					continue
+				}
+				seen[name] = true
+				if !slices.ContainsFunc(p.images, func(i *image) bool { return i.serves(t, d) }) {
+					c.report(idTargetMissing, nil, "", "%s is a target of the extension, but no image is for it", name)
+				}
+			}
+		}
+	}
+}
+
+// serves reports whether the image is for a target and one of its distros. An
+// image that names no distro is for all of them.
+func (i *image) serves(t extension.Target, d extension.Distro) bool {
+	want := normalize(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant})
+	got := normalize(i.platform)
+	if got.OS != want.OS || got.Architecture != want.Architecture || t.Variant != "" && got.Variant != want.Variant {
+		return false
+	}
+	distro, version := i.desc.Annotations[annotationDistroName], i.desc.Annotations[annotationDistroVersion]
+	if version == "" {
+		version = i.platform.OSVersion
+	}
+	return (distro == "" || d.Name == "" || distro == d.Name) && (version == "" || d.Version == "" || version == d.Version)
 }

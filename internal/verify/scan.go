@@ -3,8 +3,10 @@ package verify
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +64,8 @@ type entry struct {
 	// capabilities is whether the file has Linux file capabilities.
 	capabilities bool
 	exe          *executable
+	// fault is what is wrong with an executable that is no program.
+	fault *notRunnable
 	// data is the content of a wanted file, nil when it is too large.
 	data []byte
 }
@@ -88,6 +92,8 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 	switch {
 	case stored.err != nil:
 		return failedScan(idContent, stored.err)
+	case errors.As(err, new(*localError)):
+		return nil, err
 	case errors.Is(err, errBomb):
 		return &scan{problem: idLayerBomb, message: fmt.Sprintf("layer %s: %v", desc.Digest, err)}, nil
 	case err != nil:
@@ -163,6 +169,14 @@ func (e *entry) read(r io.Reader, head []byte, wanted bool) error {
 		return err
 	}
 	e.exe = readExecutable(head)
+	switch {
+	case e.exe != nil && e.exe.machine.machine == elf.EM_ARM:
+		var err error
+		e.exe.version, err = readARM(io.MultiReader(bytes.NewReader(head), r), e.size)
+		return err
+	case e.exe == nil && e.isExecutable():
+		e.fault = readScript(head)
+	}
 	if !wanted || e.size > maxDescriptorBytes {
 		return nil
 	}

@@ -80,38 +80,49 @@ type Options struct {
 	// AllowPlatformMismatch makes binaries of a foreign platform warnings, for
 	// extensions that carry the binaries of several platforms on purpose.
 	AllowPlatformMismatch bool
-	// NoLayers leaves the layers unread: no file is looked at.
+	// NoLayers leaves the layers unread: no file is looked at, only whether
+	// they are there is asked where the source can tell.
 	NoLayers bool
+	// Broken reports whether an error of the source means that the content is
+	// wrong, not that it could not be read; what is missing, or a
+	// [diag.InvalidError], is known without it. It may be nil.
+	Broken func(err error) bool
 }
 
 // Check looks at the package that root leads to, an index or the manifest of
 // one image. Whatever is wrong with the package is a finding, in a fixed order;
 // the error is trouble with reading it.
 func Check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Options) ([]Finding, error) {
+	_, findings, err := check(ctx, src, root, opts)
+	return findings, err
+}
+
+func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Options) (*pkg, []Finding, error) {
 	c := &checker{ctx: ctx, src: src, opts: opts, counts: map[countKey]int{}}
 	p, err := c.load(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, check := range []func(*pkg){
-		c.checkPresence, c.checkPromise, c.checkConfigPlatforms, c.checkAttestations, c.checkLabels, c.checkDiffIDs,
+		c.checkPresence, c.checkPromise, c.checkPlatforms, c.checkAttestations, c.checkLabels, c.checkTargets, c.checkAnnotations, c.checkDiffIDs,
 	} {
 		check(p)
 	}
 	if opts.NoLayers {
-		return c.findings, nil
+		err := c.findBlobs(p)
+		return p, c.findings, err
 	}
 	if err := c.scanLayers(p); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, i := range p.images {
 		for _, check := range []func(*image){
-			c.checkLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkEntryPoints, c.checkBinaries,
+			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkEntryPoints, c.checkBinaries, c.checkScripts,
 		} {
 			check(i)
 		}
 	}
-	return c.findings, nil
+	return p, c.findings, nil
 }
 
 // maxFindings limits how often one check reports on one image: a layer can
@@ -136,7 +147,7 @@ func (c *checker) report(id string, i *image, subject, format string, args ...an
 	if i != nil {
 		f.Platform = i.name
 	}
-	if id == idBinaryPlatform && c.opts.AllowPlatformMismatch {
+	if (id == idBinaryPlatform || id == idBinaryVariant) && c.opts.AllowPlatformMismatch {
 		f.Severity, f.Hint = Warning, ""
 	}
 	key := countKey{id, f.Platform}

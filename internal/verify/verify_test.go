@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,7 +81,7 @@ func run(t *testing.T, mutations map[string]mutation) {
 				t.Fatalf("want one %s with %q, findings:\n%s", m.id, m.message, lines(found))
 			}
 			want := catalogue[m.id].Severity
-			if p.opts.AllowPlatformMismatch && m.id == idBinaryPlatform {
+			if p.opts.AllowPlatformMismatch && (m.id == idBinaryPlatform || m.id == idBinaryVariant) {
 				want = Warning
 			}
 			if found[0].Severity != want {
@@ -217,8 +218,17 @@ func TestLayerFormat(t *testing.T) {
 		}, idLayerFormat, "invalid header"},
 		"a diffID more": {func(p *testPackage) { p.config = addDiffID }, idLayerCount, "has 1 layers, but its config has 2 diffIDs"},
 		"zstd": {func(p *testPackage) {
+			p.platforms, p.promise = p.platforms[:1], nil
 			p.stored = func(n int, zipped []byte) []byte { return zstdOf(t, zipped) }
 			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }
+		}, idLayerCompression, "a layer is compressed with zstd, which pack cannot read"},
+		"zstd that is gzip": {func(p *testPackage) {
+			p.platforms, p.promise, p.opts.NoLayers = p.platforms[:1], nil, true
+			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }
+		}, idLayerCompression, "compressed with zstd"},
+		"not compressed": {func(p *testPackage) {
+			p.stored = func(_ int, zipped []byte) []byte { return unzipped(t, zipped) }
+			p.manifest = func(_ int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayer }
 		}, "", ""},
 		"diffID unlisted": {func(p *testPackage) { p.layers = otherDiffID }, idDiffIDUnlisted, "is not one of the image's layers"},
 	})
@@ -239,20 +249,29 @@ func otherDiffID(n int, _, version map[string]any) {
 // zstdOf compresses with zstd what a gzip file holds.
 func zstdOf(t *testing.T, zipped []byte) []byte {
 	t.Helper()
-	zr, err := gzip.NewReader(bytes.NewReader(zipped))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var buf bytes.Buffer
 	zw, err := zstd.NewWriter(&buf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := zw.ReadFrom(zr); err != nil {
+	if _, err := zw.Write(unzipped(t, zipped)); err != nil {
 		t.Fatal(err)
 	}
 	if err := zw.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
+}
+
+func unzipped(t *testing.T, zipped []byte) []byte {
+	t.Helper()
+	zr, err := gzip.NewReader(bytes.NewReader(zipped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(zr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }

@@ -1,0 +1,74 @@
+package verify
+
+import (
+	"encoding/json"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/extension"
+)
+
+// wantedAnnotations are those that every extension has something to say for;
+// description, licenses and the like depend on the descriptor.
+var wantedAnnotations = []string{
+	extension.AnnotationID, extension.AnnotationVersion, extension.AnnotationAPI, extension.LabelMetadata,
+	v1.AnnotationTitle, v1.AnnotationVersion, v1.AnnotationCreated,
+}
+
+// checkAnnotations checks the annotations by which registries and their users
+// know a package without reading its images. Without an index, or when a
+// package file repeats the one image it was made from, the image carries them.
+func (c *checker) checkAnnotations(p *pkg) {
+	var labelled *image
+	for _, i := range p.images {
+		if i.labels != nil {
+			labelled = i
+			break
+		}
+	}
+	if labelled == nil {
+		return // no extension to speak of, as was reported
+	}
+	get := func(name string) string { return p.annotations[name] }
+	where := "the index"
+	if len(p.images) == 1 && p.images[0].manifest != nil && p.annotations[extension.AnnotationID] == "" {
+		get = func(name string) string {
+			if value := p.images[0].manifest.Annotations[name]; value != "" {
+				return value
+			}
+			return p.annotations[name]
+		}
+		if !labelled.listed {
+			where = "the image"
+		}
+	}
+	var missing []string
+	for _, name := range wantedAnnotations {
+		if get(name) == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		c.report(idAnnotationMissing, nil, "", "%s has no annotation %s", where, strings.Join(missing, ", "))
+	}
+	for _, a := range []struct{ name, want string }{
+		{extension.AnnotationID, labelled.labels.id},
+		{extension.AnnotationVersion, labelled.labels.version},
+		{extension.AnnotationAPI, labelled.labels.api},
+	} {
+		if got := get(a.name); got != "" && a.want != "" && got != a.want {
+			c.report(idAnnotationMismatch, nil, a.name, "%s has the annotation %s %q, but the labels say %q", where, a.name, got, a.want)
+		}
+	}
+	var metadata metadataLabel
+	if raw := get(extension.LabelMetadata); raw == "" {
+		return
+	} else if err := json.Unmarshal([]byte(raw), &metadata); err != nil {
+		c.report(idAnnotationMismatch, nil, extension.LabelMetadata, "the annotation %s is not valid JSON of its form: %v", extension.LabelMetadata, err)
+		return
+	}
+	if got := metadata.ID + "@" + metadata.Version; got != labelled.labels.String() {
+		c.report(idAnnotationMismatch, nil, extension.LabelMetadata, "the annotation %s names %s, but the labels name %s", extension.LabelMetadata, got, labelled.labels)
+	}
+}

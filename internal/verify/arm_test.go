@@ -1,0 +1,174 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// armProgram gives a program for 32-bit ARM with the build attributes given.
+func armProgram(attributes []byte) []byte {
+	const header, section = 52, 40
+	var b bytes.Buffer
+	b.WriteString(elfHeader("arm")[:24])
+	word := func(values ...any) {
+		for _, v := range values {
+			_ = binary.Write(&b, binary.LittleEndian, v) // a buffer takes everything
+		}
+	}
+	at := uint32(header + len(attributes))
+	word(uint32(0), uint32(0), at, uint32(0), uint16(header), uint16(0), uint16(0), uint16(section), uint16(2), uint16(0))
+	b.Write(attributes)
+	b.Write(make([]byte, section)) // the null section
+	word(uint32(0), uint32(0x70000003), uint32(0), uint32(0), uint32(header), uint32(len(attributes)), uint32(0), uint32(0), uint32(1), uint32(0))
+	return b.Bytes()
+}
+
+// buildAttributes encodes as assemblers do: a name of the processor first, then
+// Tag_CPU_arch.
+func buildAttributes(arch byte) []byte {
+	tags := append([]byte("\x05Cortex\x00\x06"), arch, 8, 1, 44, 0)
+	file := block(append([]byte{1}, block4(5+len(tags))...), tags)
+	vendor := append([]byte("aeabi\x00"), file...)
+	return append([]byte{'A'}, block(block4(4+len(vendor)), vendor)...)
+}
+
+func block(head, content []byte) []byte { return append(head, content...) }
+
+func block4(n int) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(n)) }
+
+// onARM makes the package for one variant of 32-bit ARM, with a program.
+func onARM(variant, program string) func(*testPackage) {
+	return func(p *testPackage) {
+		p.platforms, p.promise = []v1.Platform{{OS: "linux", Architecture: "arm", Variant: variant}}, nil
+		p.files = func(_ int, files []file) []file {
+			files[6] = reg(testDir+"bin/generate", "#!/bin/sh\n", 0o755)
+			return append(files, reg(testDir+"lib/tool", program, 0o755))
+		}
+	}
+}
+
+func TestARMVariants(t *testing.T) {
+	for arch, version := range map[byte]int{1: 4, 3: 5, 4: 5, 6: 6, 7: 6, 9: 6, 10: 7, 13: 7, 14: 8} {
+		program := string(armProgram(buildAttributes(arch)))
+		for n, variant := range map[int]string{5: "v5", 6: "v6", 7: "v7", 8: "v8"} {
+			t.Run(fmt.Sprintf("v%d in %s", version, variant), func(t *testing.T) {
+				p := validPackage()
+				onARM(variant, program)(p)
+				found := p.check(t)
+				if version <= n {
+					if len(found) != 0 {
+						t.Errorf("findings:\n%s", lines(found))
+					}
+					return
+				}
+				want := fmt.Sprintf("lib/tool needs ARMv%d, but this image is for ARMv%d", version, n)
+				if len(found) != 1 || found[0].ID != idBinaryVariant || found[0].Message != want || found[0].Subject != "lib/tool" {
+					t.Errorf("want %q, findings:\n%s", want, lines(found))
+				}
+			})
+		}
+	}
+	v7 := string(armProgram(buildAttributes(10)))
+	v8 := string(armProgram(buildAttributes(14)))
+	run(t, map[string]mutation{
+		"no variant is v7": {onARM("", v7), "", ""},
+		"no variant":       {onARM("", v8), idBinaryVariant, "needs ARMv8, but this image is for ARMv7"},
+		"allowed":          {func(p *testPackage) { onARM("v6", v7)(p); p.opts.AllowPlatformMismatch = true }, idBinaryVariant, "needs ARMv7"},
+		"no attributes":    {onARM("v6", elfHeader("arm")), "", ""},
+		"cut short":        {onARM("v6", v7[:len(v7)-1]), "", ""},
+		"another machine": {func(p *testPackage) {
+			onARM("v6", v7)(p)
+			p.platforms = []v1.Platform{amd64}
+		}, idBinaryPlatform, "lib/tool is built for arm"},
+	})
+}
+
+// TestARMFromGo has real programs: Go's linker writes no build attributes.
+func TestARMFromGo(t *testing.T) {
+	for _, goarm := range []string{"6", "7,softfloat"} {
+		program := compiledARM(t, goarm)
+		for n, variant := range map[int]string{5: "v5", 6: "v6", 7: "v7"} {
+			p := validPackage()
+			onARM(variant, program)(p)
+			version := int(goarm[0] - '0')
+			found := p.check(t)
+			if version <= n && len(found) != 0 || version > n && (len(found) != 1 || found[0].ID != idBinaryVariant) {
+				t.Errorf("GOARM=%s in %s, findings:\n%s", goarm, variant, lines(found))
+			}
+		}
+	}
+}
+
+func compiledARM(t *testing.T, goarm string) string {
+	t.Helper()
+	dir := t.TempDir()
+	src, out := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	if err := os.WriteFile(src, []byte("package main\n\nfunc main() { println(\"hello\") }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", out, src)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm", "GOARM="+goarm, "GOFLAGS=-trimpath", "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building with GOARM=%s: %v\n%s", goarm, err, output)
+	}
+	data, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestARMLeavesNoFiles, whatever happens to the program.
+func TestARMLeavesNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	program := armProgram(buildAttributes(10))
+	reset := errors.New("connection reset")
+	for name, r := range map[string]io.Reader{
+		"whole": bytes.NewReader(program), "cut": bytes.NewReader(program[:60]), "failing": io.MultiReader(bytes.NewReader(program[:60]), failingReader{reset}),
+	} {
+		version, err := readARM(r, int64(len(program)))
+		if name == "whole" && (version != 7 || err != nil) || name == "failing" && !errors.Is(err, reset) {
+			t.Errorf("%s: %d, %v", name, version, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(dir, "missing"))
+	p := validPackage()
+	onARM("v6", string(program))(p)
+	l, root := p.build(t)
+	if found, err := Check(t.Context(), l, root, Options{}); err == nil || len(found) != 0 {
+		t.Errorf("without a place for temporary files: %v, findings:\n%s", err, lines(found))
+	}
+	if version, err := readARM(failingReader{reset}, maxProgramBytes+1); version != 0 || err != nil {
+		t.Errorf("a huge program: %d, %v", version, err)
+	}
+}
+
+func FuzzReadARM(f *testing.F) {
+	f.Add(armProgram(buildAttributes(10)))
+	f.Add(armProgram(nil))
+	f.Add([]byte("\xff Go buildinf:\x04\x02\nbuild\tGOARM=7\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, size := bytes.NewReader(data), int64(len(data))
+		if _, err := attributesVersion(r, size); err != nil {
+			t.Error(err)
+		}
+		if _, err := goVersion(r, size); err != nil {
+			t.Error(err)
+		}
+		cpuVersion(data, binary.LittleEndian)
+	})
+}

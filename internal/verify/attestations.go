@@ -1,0 +1,128 @@
+package verify
+
+import (
+	"encoding/json"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+const (
+	// mediaTypeStatement is an in-toto statement as BuildKit stores it (its
+	// docs/attestations/attestation-storage.md). What is in other layers, such
+	// as signed envelopes, is for those who verify signatures.
+	mediaTypeStatement = "application/vnd.in-toto+json"
+	// maxStatementBytes is the largest statement that is read: SBOMs of large
+	// images are some tens of megabytes.
+	maxStatementBytes = 128 << 20
+)
+
+// attestation is an attestation manifest as far as it could be read.
+type attestation struct {
+	desc       v1.Descriptor
+	manifest   *v1.Manifest
+	statements []statement
+}
+
+// statement is what an in-toto statement says it is about.
+type statement struct {
+	digest   digest.Digest
+	subjects []subject
+	// err is why it could not be parsed.
+	err error
+}
+
+type subject struct {
+	Digest map[string]string `json:"digest"`
+}
+
+// loadAttestation reads an attestation's documents, and its statements unless
+// layers are to be left unread.
+func (c *checker) loadAttestation(desc v1.Descriptor) (*attestation, error) {
+	a := &attestation{desc: desc}
+	manifest, _, err := ocilayout.ReadManifest(c.ctx, c.src, desc)
+	if err != nil {
+		return a, c.unusable(err, nil, desc)
+	}
+	a.manifest = &manifest
+	if c.opts.NoLayers {
+		return a, nil
+	}
+	if err := c.drain(manifest.Config); err != nil {
+		return a, err
+	}
+	for _, layer := range manifest.Layers {
+		if layer.MediaType != mediaTypeStatement {
+			err = c.drain(layer)
+		} else {
+			err = c.loadStatement(a, layer)
+		}
+		if err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+func (c *checker) loadStatement(a *attestation, layer v1.Descriptor) error {
+	raw, err := ocilayout.ReadBytes(c.ctx, c.src, layer, maxStatementBytes)
+	if err != nil {
+		return c.unusable(err, nil, layer)
+	}
+	var doc struct {
+		Subject []subject `json:"subject"`
+	}
+	s := statement{digest: layer.Digest}
+	s.err = json.Unmarshal(raw, &doc)
+	s.subjects = doc.Subject
+	a.statements = append(a.statements, s)
+	return nil
+}
+
+// checkAttestations checks that what attestations are about is there, and that
+// the four places that name it agree: tools that find an attestation by one of
+// them and judge it by another would show the wrong one or none.
+func (c *checker) checkAttestations(p *pkg) {
+	images := map[string]int64{}
+	for _, i := range p.images {
+		images[i.desc.Digest.String()] = i.desc.Size
+	}
+	for _, a := range p.attestations {
+		about := a.desc.Annotations[ocilayout.AnnotationReferenceDigest]
+		size, ok := images[about]
+		if !ok {
+			c.report(idAttestationReference, nil, a.desc.Digest.String(), "the attestation is about %q, which is no image of this package", about)
+			continue
+		}
+		if a.manifest == nil {
+			continue
+		}
+		if s := a.manifest.Subject; s != nil && (s.Digest.String() != about || s.Size != size) {
+			c.report(idAttestationSubject, nil, a.desc.Digest.String(), "the attestation is about %s of %d bytes, but its manifest's subject is %s of %d bytes", about, size, s.Digest, s.Size)
+		}
+		for _, s := range a.statements {
+			c.checkStatement(s, digest.Digest(about))
+		}
+	}
+}
+
+// checkStatement checks that one of the subjects is the image: BuildKit names
+// it once for each tag it was built with.
+func (c *checker) checkStatement(s statement, about digest.Digest) {
+	switch {
+	case s.err != nil:
+		c.report(idAttestationSubject, nil, s.digest.String(), "the statement is not valid: %v", s.err)
+		return
+	case len(s.subjects) == 0:
+		c.report(idAttestationUnnamed, nil, s.digest.String(), "the statement about %s names no subject", about)
+		return
+	}
+	for _, subject := range s.subjects {
+		if subject.Digest[about.Algorithm().String()] == about.Encoded() {
+			return
+		}
+	}
+	c.report(idAttestationSubject, nil, s.digest.String(), "the attestation is about %s, which is not among the subjects of its statement", about)
+}

@@ -1,0 +1,72 @@
+package verify
+
+import (
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+func TestScripts(t *testing.T) {
+	tool := func(content string) func(*testPackage) { return adding(reg(testDir+"lib/tool", content, 0o755)) }
+	entry := func(content string) func(*testPackage) { return replacing(reg(testDir+"bin/generate", content, 0o755)) }
+	line := func(n int) string { return "#!/bin/" + strings.Repeat("x", n-len("#!/bin/")) + "\n" }
+	const notAbsolute = "which is no absolute path"
+	run(t, map[string]mutation{
+		"sh":                   {entry("#!/bin/sh\nexit 0\n"), "", ""},
+		"with a blank":         {entry("#! /bin/sh -e\n"), "", ""},
+		"with a tab":           {entry("#!\t/bin/sh\t-e\n"), "", ""},
+		"no end of line":       {entry("#!/bin/sh"), "", ""},
+		"CRLF later":           {entry("#!/bin/sh\nexit 0\r\n"), "", ""},
+		"env":                  {entry("#!/usr/bin/env bash\n"), "", ""},
+		"env -S":               {entry("#!/usr/bin/env -S bash -e\n"), "", ""},
+		"CRLF":                 {entry("#!/bin/sh\r\nexit 0\r\n"), idScriptInterpreter, "bin/generate ends its first line with CRLF"},
+		"CRLF after argument":  {entry("#!/bin/sh -e\r\n"), idScriptInterpreter, "CRLF"},
+		"CRLF in a tool":       {tool("#!/usr/bin/env python3\r\n"), idScriptInterpreter, "lib/tool ends its first line with CRLF"},
+		"relative":             {entry("#!sh\n"), idScriptInterpreter, `names the interpreter "sh", ` + notAbsolute},
+		"relative with dots":   {tool("#!../bin/sh\n"), idScriptInterpreter, notAbsolute},
+		"no interpreter":       {entry("#!\n"), idScriptInterpreter, "names no interpreter after #!"},
+		"blanks":               {entry("#!  \t \n"), idScriptInterpreter, "names no interpreter after #!"},
+		"env of nothing":       {entry("#!/usr/bin/env\n"), idScriptInterpreter, "runs env without the name of a program"},
+		"env with an argument": {entry("#!/usr/bin/env bash -e\n"), idScriptInterpreter, `runs env with "bash -e"`},
+		"UTF-8 mark":           {entry("\xef\xbb\xbf#!/bin/sh\n"), idScriptInterpreter, "byte order mark"},
+		"UTF-16":               {tool("\xff\xfe#\x00!\x00/\x00"), idScriptInterpreter, "byte order mark"},
+		"127 bytes":            {entry(line(127)), "", ""},
+		"128 bytes":            {entry(line(128)), idScriptLength, "has a first line of 128 bytes; Linux before 5.1 reads 127"},
+		"255 bytes":            {entry(line(255)), idScriptLength, "255 bytes"},
+		"256 bytes":            {entry(line(256)), idScriptInterpreter, "more than the 255 bytes"},
+		"endless line":         {tool(line(100_000)), idScriptInterpreter, "more than the 255 bytes"},
+		"entry point of text":  {entry("echo hello\n"), idEntryPoint, "bin/generate is neither a program nor does it begin with #!"},
+		"empty entry point":    {entry(""), idEntryPoint, "is neither a program"},
+		"entry point of data":  {entry("PK\x03\x04\x00\x00"), idEntryPoint, "is neither a program"},
+		"object entry point":   {entry(objectFile()), idEntryPoint, "is neither a program"},
+		"text":                 {tool("echo hello\n"), idScriptMissing, "lib/tool is neither a program"},
+		"empty":                {tool(""), "", ""},
+		"data":                 {tool("PK\x03\x04\x00\x00"), "", ""},
+		"text without bits":    {adding(reg(testDir+"README", "hello\r\n", 0o644)), "", ""},
+		"script without bits":  {adding(reg(testDir+"lib/x.sh", "#!/bin/sh\r\n", 0o644)), "", ""},
+		"on windows": {func(p *testPackage) {
+			p.platforms, p.promise = []v1.Platform{{OS: "windows", Architecture: "amd64"}}, nil
+			p.files = func(_ int, files []file) []file {
+				return append(files, reg(testDir+"bin/x", "echo\r\n", 0o755))
+			}
+		}, "", ""},
+	})
+}
+
+func objectFile() string {
+	head := []byte(elfHeader("arm64"))
+	head[16] = 1 // ET_REL
+	return string(head)
+}
+
+func FuzzReadScript(f *testing.F) {
+	for _, seed := range []string{"#!/bin/sh\n", "#!", "#!\r\n", "\xef\xbb\xbf#!/bin/sh", "#!/usr/bin/env -S a b\n", "", "\x00"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		if fault := readScript(head); fault != nil && (fault.words == "" || catalogue[fault.id].ID == "") {
+			t.Errorf("got %+v", fault)
+		}
+	})
+}
