@@ -16,6 +16,10 @@ import (
 type Child struct {
 	fields *Object
 	desc   v1.Descriptor
+	// found is the platform of an image whose descriptor has none, and artifact
+	// that it is no image after all; see [Index.Resolve].
+	found    *v1.Platform
+	artifact bool
 }
 
 // NewChild makes an entry to be joined to an index.
@@ -48,7 +52,7 @@ func (c *Child) parse() error {
 
 // edit changes fields, or on failure nothing.
 func (c *Child) edit(f func(*Object) error) error {
-	changed := &Child{fields: c.fields.Clone()}
+	changed := c.Clone()
 	if err := f(changed.fields); err != nil {
 		return err
 	}
@@ -60,7 +64,11 @@ func (c *Child) edit(f func(*Object) error) error {
 }
 
 // Clone gives a copy, for another index.
-func (c *Child) Clone() *Child { return &Child{fields: c.fields.Clone(), desc: c.desc} }
+func (c *Child) Clone() *Child {
+	clone := *c
+	clone.fields = c.fields.Clone()
+	return &clone
+}
 
 // Descriptor gives what is known of the entry.
 func (c *Child) Descriptor() v1.Descriptor {
@@ -75,7 +83,12 @@ func (c *Child) Descriptor() v1.Descriptor {
 }
 
 // Kind tells what the entry stands for.
-func (c *Child) Kind() ocilayout.Kind { return ocilayout.KindOf(c.desc) }
+func (c *Child) Kind() ocilayout.Kind {
+	if c.artifact {
+		return ocilayout.KindOther
+	}
+	return ocilayout.KindOf(c.desc)
+}
 
 // attests reports whether the entry is an attestation of an image.
 func (c *Child) attests(image v1.Descriptor) bool {
@@ -88,19 +101,18 @@ func (c *Child) attests(image v1.Descriptor) bool {
 func (c *Child) SetPlatform(p v1.Platform) error {
 	return c.edit(func(fields *Object) error {
 		return fields.Edit("platform", func(o *Object) error {
-			for _, f := range []struct {
-				name  string
-				value any
-			}{
-				{"architecture", p.Architecture},
-				{"os", p.OS},
-				{"os.version", p.OSVersion},
-				{"os.features", p.OSFeatures},
-				{"variant", p.Variant},
+			for _, f := range [][2]string{
+				{"architecture", p.Architecture}, {"os", p.OS}, {"os.version", p.OSVersion}, {"variant", p.Variant},
 			} {
-				if err := o.SetOrDelete(f.name, f.value); err != nil {
+				if err := o.SetText(f[0], f[1]); err != nil {
 					return err
 				}
+			}
+			if len(p.OSFeatures) > 0 {
+				return o.Set("os.features", p.OSFeatures)
+			}
+			if c.desc.Platform != nil && len(c.desc.Platform.OSFeatures) > 0 {
+				o.Delete("os.features")
 			}
 			return nil
 		})

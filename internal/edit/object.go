@@ -99,11 +99,12 @@ func (o *Object) Set(name string, value any) error {
 	return nil
 }
 
-// SetOrDelete is Set, or Delete for the zero value, null and an empty list.
-func (o *Object) SetOrDelete(name string, value any) error {
-	v := reflect.ValueOf(value)
-	if !v.IsValid() || v.IsZero() || (v.Kind() == reflect.Slice && v.Len() == 0) {
+// SetText sets a field to text, or takes it out for "", unless it is empty.
+func (o *Object) SetText(name, value string) error {
+	if raw := string(o.Get(name)); value == "" && raw != `""` {
 		o.Delete(name)
+	}
+	if value == "" {
 		return nil
 	}
 	return o.Set(name, value)

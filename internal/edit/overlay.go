@@ -27,10 +27,11 @@ import (
 // is read once and no storage is asked for another's content. It may be used
 // by several goroutines.
 type Overlay struct {
-	mu    sync.Mutex
-	bases []content.ReadOnlyStorage
-	docs  map[digest.Digest][]byte
-	owner map[digest.Digest]content.ReadOnlyStorage
+	mu     sync.Mutex
+	bases  []content.ReadOnlyStorage
+	docs   map[digest.Digest][]byte
+	owner  map[digest.Digest]content.ReadOnlyStorage
+	opened []*source.Source
 }
 
 var (
@@ -61,10 +62,33 @@ func NewOverlay(bases ...content.ReadOnlyStorage) *Overlay {
 func (o *Overlay) AddBase(base content.ReadOnlyStorage) {
 	if s, ok := base.(*source.Source); ok {
 		base = s.ReadOnlyStorage // which may know where its content is
+		o.own(base, s.Root.Digest)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.bases = append(o.bases, base)
+}
+
+// Open opens packages and makes them bases; Close closes them.
+func (o *Overlay) Open(ctx context.Context, client *registry.Client, names []string) ([]*source.Source, error) {
+	var sources []*source.Source
+	for _, name := range names {
+		s, err := source.Open(ctx, client, name)
+		if err != nil {
+			return nil, asInput(err)
+		}
+		sources = append(sources, s)
+		o.opened = append(o.opened, s)
+		o.AddBase(s)
+	}
+	return sources, nil
+}
+
+// Close closes what Open opened; nothing can be read from the overlay then.
+func (o *Overlay) Close() {
+	for _, s := range o.opened {
+		_ = s.Close() // read only
+	}
 }
 
 // Put stores a new document and describes it.

@@ -22,20 +22,27 @@ type Slot struct {
 // SlotOf gives the slot of an entry with a platform. Variants are normalised:
 // arm64/v8 is arm64, arm is arm/v7.
 func SlotOf(desc v1.Descriptor) Slot {
-	var p v1.Platform
+	p := v1.Platform{}
 	if desc.Platform != nil {
 		p = *desc.Platform
+	}
+	return slotOf(p, desc.Annotations)
+}
+
+func slotOf(p v1.Platform, annotations map[string]string) Slot {
+	if p.OS == "" && p.Architecture == "" {
+		return Slot{}
 	}
 	n := platforms.Normalize(v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant})
 	return Slot{
 		OS: n.OS, Architecture: n.Architecture, Variant: n.Variant, OSVersion: p.OSVersion,
-		DistroName:    desc.Annotations[extension.AnnotationDistroName],
-		DistroVersion: desc.Annotations[extension.AnnotationDistroVersion],
+		DistroName:    annotations[extension.AnnotationDistroName],
+		DistroVersion: annotations[extension.AnnotationDistroVersion],
 	}
 }
 
-// Slot is [SlotOf] the entry.
-func (c *Child) Slot() Slot { return SlotOf(c.desc) }
+// Slot is the slot of the entry, by the platform that [Child.Platform] gives.
+func (c *Child) Slot() Slot { return slotOf(c.Platform(), c.desc.Annotations) }
 
 // String gives "os[(os.version)]/arch[/variant][:distro@version]".
 func (s Slot) String() string {

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// newIndexCmd is the group of commands that make and edit indexes.
+func newIndexCmd(dockerCLI command.Cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "index COMMAND",
+		Short: "Make and edit indexes of several platforms",
+		Long: "Join images of several platforms under one tag, and edit such indexes in the\n" +
+			"registry: add platforms, take them out, change how they are described. The\n" +
+			"registry is the only state; nothing is kept on this machine. What an edit does\n" +
+			"not name stays as it is: annotations, attestations, media types, unknown fields.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		SuggestionsMinimumDistance: 2,
+	}
+	cmd.AddCommand(
+		newIndexCreateCmd(dockerCLI, runIndexCreate),
+		newIndexAddCmd(dockerCLI, runIndexAdd),
+		newIndexRemoveCmd(dockerCLI, runIndexRemove),
+		newIndexAnnotateCmd(dockerCLI, runIndexAnnotate),
+	)
+	return cmd
+}
+
+// indexOptions are the flags of all index commands.
+type indexOptions struct {
+	mediaTypes              string
+	force, dryRun, insecure bool
+}
+
+func (o *indexOptions) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.mediaTypes, "media-types", "", `Change the media types of index, manifests and layers ("oci", "docker")`)
+	f.BoolVar(&o.force, "force", false, "Write the tag even when it moved since it was read")
+	f.BoolVar(&o.dryRun, "dry-run", false, "Print the index that would be written, and write nothing")
+	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	complete(cmd, "media-types", "oci", "docker")
+}
+
+func (o *indexOptions) options(dockerCLI command.Cli) (edit.Options, error) {
+	types, err := edit.ParseTypes(o.mediaTypes)
+	if err != nil {
+		return edit.Options{}, err
+	}
+	log := func(format string, args ...any) {
+		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+	}
+	return edit.Options{
+		Client: newRegistryClient(dockerCLI, o.insecure, log),
+		Types:  types, Force: o.force, DryRun: o.dryRun,
+	}, nil
+}
+
+// update edits the index at a tag and prints the result.
+func (o *indexOptions) update(ctx context.Context, dockerCLI command.Cli, opts edit.Options, name string, change func(context.Context, *edit.Overlay, *edit.Index) error) error {
+	tag, err := registry.ParseTag(name)
+	if err != nil {
+		return err
+	}
+	r, err := edit.Update(ctx, opts, tag, change)
+	return o.print(dockerCLI, r, nil, err)
+}
+
+// print gives what was written, also by a command that failed later.
+func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, files []string, err error) error {
+	if r == nil {
+		return err
+	}
+	if o.dryRun {
+		if err == nil {
+			_, err = dockerCLI.Out().Write(r.Raw)
+		}
+		return err
+	}
+	if err == nil {
+		for _, name := range files {
+			fmt.Fprintln(dockerCLI.Out(), name)
+		}
+	}
+	for _, p := range r.Published {
+		fmt.Fprintln(dockerCLI.Out(), p)
+	}
+	return err
+}
+
+// annotationValues reads KEY=VALUE, where any key is good: what an index of
+// somebody else's needs is the user's to know.
+func annotationValues(flag string, list []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, kv := range list {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" {
+			return nil, diag.Invalidf("write it as KEY=VALUE", "%s %q has no key and value", flag, kv)
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+// minArgs asks for a number of arguments, none of them empty.
+func minArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return usageError(cmd, fmt.Sprintf("%q takes %s, got %d", cmd.CommandPath(), what, len(args)))
+		}
+		for i, arg := range args {
+			if arg == "" {
+				return usageError(cmd, fmt.Sprintf("argument %d is empty", i+1))
+			}
+		}
+		return nil
+	}
+}
+
+func completeSources(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}

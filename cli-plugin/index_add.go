@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/edit"
+)
+
+type indexAddOptions struct {
+	indexOptions
+	reference      string
+	sources        []string
+	platforms      []string
+	replace        bool
+	noAttestations bool
+}
+
+func newIndexAddCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAddOptions) error) *cobra.Command {
+	var opts indexAddOptions
+	cmd := &cobra.Command{
+		Use:   "add [OPTIONS] REFERENCE SOURCE...",
+		Short: "Add platforms to a published index",
+		Long: "Add the images of sources, with their attestations, to the index a tag points\n" +
+			"at. Sources are named as in \"index create\". Layers that the registry has already\n" +
+			"are not moved.",
+		Example: `  docker extpack index add acme/curl:1.0 acme/curl:1.0-riscv64
+  docker extpack index add --replace acme/curl:1.0 curl-arm64.cnb`,
+		Args: minArgs(2, "a reference and one or more sources"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.reference, opts.sources = args[0], args[1:]
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: completeSources,
+	}
+	opts.bind(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&opts.platforms, "platform", nil, `Say which platform a source is for that does not ("SOURCE=os/arch[/variant]")`)
+	f.BoolVar(&opts.replace, "replace", false, "Replace platforms that are in the index already")
+	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave attestations of the sources out")
+	return cmd
+}
+
+func runIndexAdd(cmd *cobra.Command, dockerCLI command.Cli, opts indexAddOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		platforms, err := edit.ParsePlatforms(opts.platforms, opts.sources)
+		if err != nil {
+			return err
+		}
+		edits, err := opts.options(dockerCLI)
+		if err != nil {
+			return err
+		}
+		addition := edit.Addition{
+			Client: edits.Client, Sources: opts.sources, Replace: opts.replace,
+			Take: edit.TakeOptions{Platforms: platforms, NoAttestations: opts.noAttestations},
+		}
+		return opts.update(ctx, dockerCLI, edits, opts.reference, addition.To)
+	})
+}

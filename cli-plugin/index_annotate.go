@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/edit"
+)
+
+type indexAnnotateOptions struct {
+	indexOptions
+	reference, platform           string
+	os, arch, variant, osVersion  string
+	osFeatures                    []string
+	annotations, indexAnnotations []string
+	change                        edit.PlatformChange
+}
+
+func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAnnotateOptions) error) *cobra.Command {
+	var opts indexAnnotateOptions
+	cmd := &cobra.Command{
+		Use:   "annotate [OPTIONS] REFERENCE [PLATFORM]",
+		Short: "Change how a published index describes its images",
+		Long: "Change the platform or the annotations under which the index lists an image, or\n" +
+			"the annotations of the index itself; the images stay as they are. The platform is\n" +
+			"named as in \"index remove\".",
+		Example: `  docker extpack index annotate acme/curl:1.0 linux/arm --variant v6
+  docker extpack index annotate acme/curl:1.0 windows/amd64 --os-version 10.0.20348.2700
+  docker extpack index annotate acme/curl:1.0 --index-annotation org.opencontainers.image.source=https://example.com`,
+		Args: minArgs(1, "a reference and one platform"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.reference = args[0]
+			if len(args) > 2 {
+				return exactArgs(2, "a reference and one platform")(cmd, args)
+			}
+			if len(args) == 2 {
+				opts.platform = args[1]
+			}
+			if err := opts.check(cmd); err != nil {
+				return err
+			}
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	opts.bind(cmd)
+	f := cmd.Flags()
+	f.StringVar(&opts.os, "os", "", "Operating system of the image")
+	f.StringVar(&opts.arch, "arch", "", "Architecture of the image")
+	f.StringVar(&opts.variant, "variant", "", "Variant of the architecture")
+	f.StringVar(&opts.osVersion, "os-version", "", "Version of the operating system")
+	f.StringSliceVar(&opts.osFeatures, "os-features", nil, "Features of the operating system that the image needs")
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the image's entry ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.indexAnnotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	return cmd
+}
+
+// check finds which parts of the platform are to change, where an empty value
+// takes a part out, and what makes no sense.
+func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
+	flags := cmd.Flags()
+	ofImage := flags.Changed("annotation") || flags.Changed("os-features")
+	given := func(name string, value *string) *string {
+		if !flags.Changed(name) {
+			return nil
+		}
+		ofImage = true
+		return value
+	}
+	o.change = edit.PlatformChange{
+		OS: given("os", &o.os), Architecture: given("arch", &o.arch),
+		Variant: given("variant", &o.variant), OSVersion: given("os-version", &o.osVersion), OSFeatures: o.osFeatures,
+	}
+	switch {
+	case ofImage && o.platform == "":
+		return usageError(cmd, "name the platform whose entry is to change, or use --index-annotation for the index")
+	case !ofImage && o.platform != "":
+		return usageError(cmd, "nothing says what is to change about "+o.platform)
+	case !ofImage && !flags.Changed("index-annotation") && !flags.Changed("media-types"):
+		return usageError(cmd, "nothing says what is to change")
+	}
+	return nil
+}
+
+func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnotateOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		ofImage, err := annotationValues("--annotation", opts.annotations)
+		if err != nil {
+			return err
+		}
+		ofIndex, err := annotationValues("--index-annotation", opts.indexAnnotations)
+		if err != nil {
+			return err
+		}
+		edits, err := opts.options(dockerCLI)
+		if err != nil {
+			return err
+		}
+		return opts.update(ctx, dockerCLI, edits, opts.reference, func(_ context.Context, _ *edit.Overlay, x *edit.Index) error {
+			if opts.platform != "" {
+				if err := x.Describe(opts.platform, opts.change, ofImage); err != nil {
+					return err
+				}
+			}
+			return x.Annotate(ofIndex)
+		})
+	})
+}

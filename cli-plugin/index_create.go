@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+type indexCreateOptions struct {
+	indexOptions
+	sources, tags, outputs []string
+	platforms, annotations []string
+	flatten                bool
+	noAttestations         bool
+}
+
+func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexCreateOptions) error) *cobra.Command {
+	var opts indexCreateOptions
+	cmd := &cobra.Command{
+		Use:   "create [OPTIONS] SOURCE...",
+		Short: "Make an index of images that exist",
+		Long: "Make an index of images that exist and publish it under tags, or write it to\n" +
+			"files. A source is a reference, by tag or digest, a .cnb file or an OCI layout\n" +
+			"directory; it holds one image or an index, whose images are taken with their\n" +
+			"attestations. An image whose index does not say which platform it is for has\n" +
+			"that of its config.\n\n" +
+			"One index alone is copied as it is. Several sources give an OCI index with the\n" +
+			"annotations on which all indexes among them agree.",
+		Example: `  docker extpack index create -t acme/curl:1.0 acme/curl:1.0-amd64 acme/curl:1.0-arm64
+  docker extpack index create -t acme/curl:1.0 curl-amd64.cnb ./layout acme/curl@sha256:…
+  docker extpack index create -o curl.cnb --platform acme/old:1=linux/arm/v6 acme/old:1 acme/curl:1.0
+  docker extpack index create --dry-run --media-types docker acme/curl:1.0`,
+		Args: minArgs(1, "one or more sources"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(opts.tags)+len(opts.outputs) == 0 && !opts.dryRun {
+				return usageError(cmd, "nothing says where the index goes: use --tag or --output, or --dry-run")
+			}
+			opts.sources = args
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: completeSources,
+	}
+	opts.bind(cmd)
+	f := cmd.Flags()
+	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Publish under this tag")
+	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/")`)
+	f.StringArrayVar(&opts.platforms, "platform", nil, `Say which platform a source is for that does not ("SOURCE=os/arch[/variant]")`)
+	f.StringArrayVar(&opts.annotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	f.BoolVar(&opts.flatten, "flatten", true, "List the images of a source that is an index instead of the index")
+	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave attestations out")
+	completeFiles(cmd, "output")
+	return cmd
+}
+
+func runIndexCreate(cmd *cobra.Command, dockerCLI command.Cli, opts indexCreateOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		c, err := opts.creation(dockerCLI)
+		if err != nil {
+			return err
+		}
+		r, err := c.Run(ctx)
+		return opts.print(dockerCLI, r, opts.outputs, err)
+	})
+}
+
+func (o *indexCreateOptions) creation(dockerCLI command.Cli) (*edit.Creation, error) {
+	c := &edit.Creation{Sources: o.sources, Take: edit.TakeOptions{Nested: !o.flatten, NoAttestations: o.noAttestations}}
+	var err error
+	if c.Options, err = o.options(dockerCLI); err != nil {
+		return nil, err
+	}
+	if c.Annotations, err = annotationValues("--index-annotation", o.annotations); err != nil {
+		return nil, err
+	}
+	if c.Take.Platforms, err = edit.ParsePlatforms(o.platforms, o.sources); err != nil {
+		return nil, err
+	}
+	for _, name := range o.tags {
+		tag, err := registry.ParseTag(name)
+		if err != nil {
+			return nil, err
+		}
+		c.Tags = append(c.Tags, tag)
+	}
+	seen := map[string]bool{}
+	for _, name := range o.outputs {
+		if seen[filepath.Clean(name)] {
+			return nil, diag.Invalidf("", "--output %s is given twice", name)
+		}
+		seen[filepath.Clean(name)] = true
+		if err := addOutput(c, name); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// addOutput tells a package file by its ending and a layout directory by its
+// slash, or by being one already, as build does.
+func addOutput(c *edit.Creation, name string) error {
+	info, err := os.Stat(name)
+	isDir := err == nil && info.IsDir()
+	switch {
+	case strings.HasSuffix(name, ".cnb") && !isDir:
+		c.Files = append(c.Files, name)
+		return checkFileName("--output", name)
+	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
+		c.Dirs = append(c.Dirs, name)
+		if err := checkFolder("--output", name); err != nil {
+			return err
+		}
+		return checkReplaceable(name)
+	}
+	return diag.Invalidf(`end its name with ".cnb" for a file or "/" for a directory`,
+		`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/edit"
+)
+
+type indexRemoveOptions struct {
+	indexOptions
+	reference string
+	platforms []string
+}
+
+func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexRemoveOptions) error) *cobra.Command {
+	var opts indexRemoveOptions
+	cmd := &cobra.Command{
+		Use:     "remove [OPTIONS] REFERENCE PLATFORM...",
+		Aliases: []string{"rm"},
+		Short:   "Take platforms out of a published index",
+		Long: "Take images, with their attestations, out of the index a tag points at. A\n" +
+			"platform is os[(os.version)]/arch[/variant][:distro@version], or the digest of an\n" +
+			"image; the parts that are not needed to tell images apart may be left out.",
+		Example: `  docker extpack index remove acme/curl:1.0 linux/arm/v7
+  docker extpack index remove acme/curl:1.0 linux/amd64:ubuntu@22.04`,
+		Args: minArgs(2, "a reference and one or more platforms"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.reference, opts.platforms = args[0], args[1:]
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	opts.bind(cmd)
+	return cmd
+}
+
+func runIndexRemove(cmd *cobra.Command, dockerCLI command.Cli, opts indexRemoveOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		edits, err := opts.options(dockerCLI)
+		if err != nil {
+			return err
+		}
+		return opts.update(ctx, dockerCLI, edits, opts.reference, func(_ context.Context, _ *edit.Overlay, x *edit.Index) error {
+			return x.RemoveAll(opts.platforms)
+		})
+	})
+}

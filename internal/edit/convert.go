@@ -1,0 +1,200 @@
+package edit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// Types is one of the two families of media types that readers know.
+type Types int
+
+const (
+	// AsIs leaves media types as they are.
+	AsIs Types = iota
+	// OCI are those of the OCI image specification.
+	OCI
+	// Docker are those of Docker's "Image Manifest Version 2, Schema 2".
+	Docker
+)
+
+// ParseTypes reads "oci", "docker", or "" for [AsIs].
+func ParseTypes(s string) (Types, error) {
+	switch s {
+	case "":
+		return AsIs, nil
+	case "oci":
+		return OCI, nil
+	case "docker":
+		return Docker, nil
+	}
+	return AsIs, diag.Invalidf("", `media types are "oci" or "docker", not %q`, s)
+}
+
+// ociToDocker pairs the media types that both families have: what they stand
+// for has the same bytes in either, but for the manifest's own mediaType.
+var ociToDocker = map[string]string{
+	v1.MediaTypeImageIndex:                                         ocilayout.MediaTypeDockerIndex,
+	v1.MediaTypeImageManifest:                                      ocilayout.MediaTypeDockerManifest,
+	v1.MediaTypeImageConfig:                                        ocilayout.MediaTypeDockerConfig,
+	v1.MediaTypeImageLayer:                                         ocilayout.MediaTypeDockerLayer,
+	v1.MediaTypeImageLayerGzip:                                     ocilayout.MediaTypeDockerLayerGzip,
+	v1.MediaTypeImageLayerZstd:                                     ocilayout.MediaTypeDockerLayerZstd,
+	"application/vnd.oci.image.layer.nondistributable.v1.tar":      "application/vnd.docker.image.rootfs.foreign.diff.tar",
+	"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+}
+
+var dockerToOCI = func() map[string]string {
+	m := map[string]string{}
+	for oci, docker := range ociToDocker {
+		m[docker] = oci
+	}
+	return m
+}()
+
+// typeMap translates media types to one family; its own stay.
+type typeMap struct {
+	name string
+	from map[string]string
+	own  map[string]string // the other direction
+}
+
+func (t Types) typeMap() typeMap {
+	if t == Docker {
+		return typeMap{"Docker", ociToDocker, dockerToOCI}
+	}
+	return typeMap{"OCI", dockerToOCI, ociToDocker}
+}
+
+func (m typeMap) translate(mediaType string) (string, error) {
+	if to, ok := m.from[mediaType]; ok {
+		return to, nil
+	}
+	if _, ok := m.own[mediaType]; ok {
+		return mediaType, nil
+	}
+	return "", fmt.Errorf("%q has no counterpart among %s's media types", mediaType, m.name)
+}
+
+// Convert changes the media types of the index, of its images and of their
+// configs and layers; configs and layers keep their bytes. Attestations move
+// with their images. Annotations are kept on a manifest list too, where they
+// are beyond Docker's specification and harm nobody.
+//
+// What Docker's types cannot express is a [*diag.InvalidError]: attestations,
+// artifacts, subjects, nested indexes, layers of other types. The index is not
+// to be used after a failure.
+func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
+	if to == AsIs {
+		return nil
+	}
+	m := to.typeMap()
+	mediaType, err := m.translate(x.mediaType)
+	if err != nil {
+		return diag.Invalidf("", "index: %v", err)
+	}
+	if to == Docker {
+		if err := x.checkDocker(); err != nil {
+			return err
+		}
+	}
+	for _, c := range x.Images() {
+		desc, err := convertImage(ctx, o, c.desc, m)
+		if err != nil {
+			return diag.Invalidf("", "cannot give %s %s's media types: %v", c.Slot(), m.name, err)
+		}
+		if err := x.ReplaceImage(ctx, o, c, desc); err != nil {
+			return err
+		}
+	}
+	if mediaType == x.mediaType {
+		return nil
+	}
+	x.mediaType = mediaType
+	return x.fields.Set("mediaType", mediaType)
+}
+
+// checkDocker refuses what a manifest list has no words for.
+func (x *Index) checkDocker() error {
+	for _, name := range []string{"subject", "artifactType"} {
+		if x.fields.Has(name) {
+			return diag.Invalidf("keep OCI media types", "a Docker manifest list cannot express the index's %s", name)
+		}
+	}
+	for _, c := range x.children {
+		what := ""
+		switch c.Kind() {
+		case ocilayout.KindAttestation:
+			return diag.Invalidf("keep OCI media types, or leave attestations out with --no-attestations",
+				"Docker's media types cannot express the attestation %s", c.desc.Digest)
+		case ocilayout.KindIndex:
+			what = "nested index"
+		case ocilayout.KindOther:
+			what = "artifact"
+		case ocilayout.KindImage:
+			continue
+		}
+		return diag.Invalidf("keep OCI media types", "Docker's media types cannot express the %s %s", what, c.desc.Digest)
+	}
+	return nil
+}
+
+func convertImage(ctx context.Context, o *Overlay, desc v1.Descriptor, m typeMap) (v1.Descriptor, error) {
+	mediaType, err := m.translate(desc.MediaType)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	return RewriteManifest(ctx, o, desc, func(manifest *Object) error {
+		if m.name == "Docker" {
+			for _, name := range []string{"subject", "artifactType"} {
+				if manifest.Has(name) {
+					return fmt.Errorf("they cannot express its %s", name)
+				}
+			}
+		}
+		if err := manifest.Edit("config", m.convert); err != nil {
+			return err
+		}
+		var layers []json.RawMessage
+		if err := manifest.Decode("layers", &layers); err != nil {
+			return err
+		}
+		for i, raw := range layers {
+			layer, err := ParseObject(raw)
+			if err != nil {
+				return err
+			}
+			if err := m.convert(layer); err != nil {
+				return err
+			}
+			if layers[i], err = layer.Bytes(); err != nil {
+				return err
+			}
+		}
+		if err := manifest.Set("layers", layers); err != nil {
+			return err
+		}
+		if mediaType == desc.MediaType {
+			return nil // and a document that leaves it out goes on doing so
+		}
+		return manifest.Set("mediaType", mediaType)
+	})
+}
+
+// convert changes the media type of a descriptor.
+func (m typeMap) convert(desc *Object) error {
+	var mediaType string
+	if err := desc.Decode("mediaType", &mediaType); err != nil {
+		return err
+	}
+	to, err := m.translate(mediaType)
+	if err != nil {
+		return err
+	}
+	return desc.Set("mediaType", to)
+}

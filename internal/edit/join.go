@@ -1,0 +1,106 @@
+package edit
+
+import (
+	"context"
+	"errors"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// JoinAll makes one index of all that was taken. Out of a single index comes
+// that index, whole; several give an OCI index with the annotations on which
+// all the indexes among them agree. Two images in one slot are a
+// [*diag.InvalidError].
+func JoinAll(all []*Taken) (*Index, error) {
+	if len(all) == 1 && all[0].Index != nil {
+		return all[0].Index, nil // its maker's word, also where images hide one another
+	}
+	x := NewIndex()
+	from := map[digest.Digest]string{}
+	for _, t := range all {
+		for _, p := range t.parts {
+			err := x.Join(p.image, p.attestations, false)
+			var taken *TakenError
+			if errors.As(err, &taken) {
+				return nil, diag.Invalidf("name images of one platform once", "%s is both in %s and in %s", taken.Slot, from[taken.By.Digest], t.Name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			from[p.image.desc.Digest] = t.Name
+		}
+		x.addMissing(t.others)
+	}
+	return x, x.Annotate(commonAnnotations(all))
+}
+
+// commonAnnotations gives what all indexes say alike: of the parts of a package
+// that were built one by one its id and version, say.
+func commonAnnotations(all []*Taken) map[string]string {
+	var common map[string]string
+	for _, t := range all {
+		if t.Index == nil {
+			continue
+		}
+		annotations := t.Index.Annotations()
+		if common == nil {
+			common = annotations
+			if common == nil {
+				return nil
+			}
+			continue
+		}
+		for key, value := range common {
+			if other, ok := annotations[key]; !ok || other != value {
+				delete(common, key)
+			}
+		}
+	}
+	return common
+}
+
+// Addition is what is to be added to an index that exists.
+type Addition struct {
+	Client *registry.Client
+	// Sources are named as for package source.
+	Sources []string
+	Take    TakeOptions
+	// Replace puts images in the place of those in their slots.
+	Replace bool
+}
+
+// To adds the sources to x; it is a change for [Update].
+func (a *Addition) To(ctx context.Context, o *Overlay, x *Index) error {
+	sources, err := o.Open(ctx, a.Client, a.Sources)
+	if err != nil {
+		return err
+	}
+	all, err := TakeAll(ctx, o, sources, a.Sources, a.Take)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if err := x.add(t, a.Replace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *Index) add(t *Taken, replace bool) error {
+	for _, p := range t.parts {
+		err := x.Join(p.image, p.attestations, replace)
+		var taken *TakenError
+		if errors.As(err, &taken) {
+			return diag.Invalidf("pass --replace to put the one of "+t.Name+" in its place", "%s", taken)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	x.addMissing(t.others)
+	return nil
+}

@@ -1,0 +1,105 @@
+package edit
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// selectorPattern is os[(os.version)]/arch[/variant][:distro@version]: what
+// [Slot.String] gives. No platform is refused for its name, as an index of
+// somebody else's may hold any.
+var selectorPattern = regexp.MustCompile(`^([^/(:]+)(?:\(([^)]+)\))?/([^/:]+)(?:/([^/:]+))?(?::([^@]+)@(.+))?$`)
+
+const selectorHint = "write it as os[(os.version)]/arch[/variant][:distro@version], or as the digest of an image"
+
+// Select gives the one image that s names, by its platform or its digest.
+// os.version and distro may be left out where they are not needed to tell
+// images apart. Anything but one image is a [*diag.InvalidError].
+func (x *Index) Select(s string) (*Child, error) {
+	matches, err := x.matching(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(matches) == 1:
+		return matches[0], nil
+	case len(matches) > 1:
+		return nil, diag.Invalidf(selectorHint, "%s stands for %s of the index: %s",
+			s, text.Count(len(matches), "image"), describe(matches))
+	}
+	has := "no images"
+	if images := x.Images(); len(images) > 0 {
+		has = describe(images)
+	}
+	return nil, diag.Invalidf("", "%s is not in the index, which has %s", s, has)
+}
+
+// RemoveAll takes out the images that selectors name, with their attestations.
+// The last one is not taken out: readers misread an index of nothing.
+func (x *Index) RemoveAll(selectors []string) error {
+	var gone []*Child
+	for _, s := range selectors {
+		c, err := x.Select(s)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(gone, c) {
+			gone = append(gone, c)
+		}
+	}
+	if len(gone) == len(x.Images()) {
+		return diag.Invalidf("delete the tag instead, or add another platform first", "removing %s would leave no platform", describe(gone))
+	}
+	for _, c := range gone {
+		x.Remove(c)
+	}
+	return nil
+}
+
+func (x *Index) matching(s string) ([]*Child, error) {
+	images := x.Images()
+	if d, err := digest.Parse(s); err == nil {
+		return slices.DeleteFunc(images, func(c *Child) bool { return c.desc.Digest != d }), nil
+	}
+	m := selectorPattern.FindStringSubmatch(s)
+	if m == nil {
+		return nil, diag.Invalidf(selectorHint, "%q is not a platform", s)
+	}
+	p := platforms.Normalize(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4]})
+	want := Slot{p.OS, p.Architecture, p.Variant, m[2], m[5], m[6]}
+	if exact := x.Find(want); len(exact) == 1 {
+		return exact, nil
+	}
+	return slices.DeleteFunc(images, func(c *Child) bool { return !c.Slot().matches(want) }), nil
+}
+
+// matches compares with a slot that may leave out os.version and distro.
+func (s Slot) matches(want Slot) bool {
+	if want.OSVersion == "" {
+		s.OSVersion = ""
+	}
+	if want.DistroName == "" {
+		s.DistroName, s.DistroVersion = "", ""
+	}
+	return s == want
+}
+
+// describe lists images by platform, and by digest where that does not do.
+func describe(images []*Child) string {
+	names := make([]string, 0, len(images))
+	for _, c := range images {
+		name := c.Slot().String()
+		if c.Slot() == (Slot{}) || slices.ContainsFunc(images, func(other *Child) bool { return other != c && other.Slot() == c.Slot() }) {
+			name += " (" + c.desc.Digest.String() + ")"
+		}
+		names = append(names, name)
+	}
+	return text.Line(strings.Join(names, ", "))
+}

@@ -1,0 +1,144 @@
+package edit
+
+import (
+	"context"
+	"fmt"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/source"
+)
+
+// TakeOptions say what is taken of sources.
+type TakeOptions struct {
+	// Platforms are what the user says that the only image of a source is for,
+	// by name of the source.
+	Platforms map[string]v1.Platform
+	// Nested keeps indexes as one entry each instead of what they list.
+	Nested bool
+	// NoAttestations leaves attestations behind.
+	NoAttestations bool
+}
+
+// Taken is what a source has to give. Every image has a platform.
+type Taken struct {
+	// Index is the source's own index, flat; nil for an image, or with Nested.
+	Index *Index
+	// Name is the source's.
+	Name   string
+	parts  []part
+	others []*Child
+}
+
+// part is an image and what is said about it.
+type part struct {
+	image        *Child
+	attestations []*Child
+}
+
+// TakeAll reads what sources have to give, whose names are those the user gave.
+// The overlay must have them as bases.
+func TakeAll(ctx context.Context, o *Overlay, sources []*source.Source, names []string, opts TakeOptions) ([]*Taken, error) {
+	all := make([]*Taken, 0, len(sources))
+	for i, s := range sources {
+		t := &Taken{Name: s.Name}
+		var given *v1.Platform
+		if p, ok := opts.Platforms[names[i]]; ok {
+			given = &p
+		}
+		if err := t.take(ctx, o, s.Root, given, opts); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", s.Name, err)
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given *v1.Platform, opts TakeOptions) error {
+	if !ocilayout.IsIndex(root.MediaType) || opts.Nested {
+		c, err := NewChild(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
+		if err != nil {
+			return err
+		}
+		if c.Kind() == ocilayout.KindIndex {
+			t.others = []*Child{c}
+			return nil
+		}
+		t.parts = []part{{image: c}}
+		return c.prepare(ctx, o, given)
+	}
+	x, err := ReadIndex(ctx, o, root)
+	if err != nil {
+		return err
+	}
+	if err := x.Flatten(ctx, o); err != nil {
+		return err
+	}
+	if err := x.Resolve(ctx, o); err != nil {
+		return err
+	}
+	if opts.NoAttestations {
+		x.children = x.filter(func(c *Child) bool { return c.Kind() != ocilayout.KindAttestation })
+	}
+	t.Index = x
+	return t.addImages(ctx, o, given)
+}
+
+func (t *Taken) addImages(ctx context.Context, o *Overlay, p *v1.Platform) error {
+	images := t.Index.Images()
+	if p != nil && len(images) != 1 {
+		return diag.Invalidf("name the one image by its digest", "it has %d images, so --platform cannot say what it is for", len(images))
+	}
+	for _, c := range images {
+		if err := c.prepare(ctx, o, p); err != nil {
+			return err
+		}
+		t.parts = append(t.parts, part{c, t.Index.Attestations(c)})
+	}
+	t.others = t.Index.Others()
+	return nil
+}
+
+// prepare makes sure that an image has a platform; given is the user's word,
+// which may add to the source's but not contradict it.
+func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) error {
+	if c.Kind() == ocilayout.KindImage {
+		if err := c.resolve(ctx, o); err != nil {
+			return err
+		}
+	}
+	if c.Kind() != ocilayout.KindImage {
+		return diag.Invalidf("", "%s is not an image but an artifact", c.desc.Digest)
+	}
+	if given != nil {
+		if err := c.complete(*given); err != nil {
+			return err
+		}
+	}
+	if err := c.settle(); err != nil {
+		return err
+	}
+	if !hasPlatform(c.desc) {
+		return diag.Invalidf("say which with --platform SOURCE=os/arch[/variant]", "neither the descriptor nor the config of %s says which platform it is for", c.desc.Digest)
+	}
+	return nil
+}
+
+func (c *Child) complete(given v1.Platform) error {
+	p := c.Platform()
+	has, want := slotOf(p, nil), slotOf(given, nil)
+	lacks := p.OS == "" || p.OS == want.OS && p.Architecture == want.Architecture && p.Variant == ""
+	if !lacks && has != want.withVersion(p.OSVersion) {
+		return diag.Invalidf("to list it under another platform use: docker extpack index annotate",
+			"%s says that it is for %s, not for %s", c.desc.Digest, has, want)
+	}
+	p.OS, p.Architecture, p.Variant = given.OS, given.Architecture, given.Variant
+	return c.SetPlatform(p)
+}
+
+func (s Slot) withVersion(osVersion string) Slot {
+	s.OSVersion = osVersion
+	return s
+}

@@ -1,0 +1,109 @@
+package edit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// Options say how an edited index is written.
+type Options struct {
+	Client *registry.Client
+	// Types are the media types to give it.
+	Types Types
+	// Force writes tags wherever they have moved to meanwhile.
+	Force bool
+	// DryRun writes nothing.
+	DryRun bool
+}
+
+// Result is an index that was, or with a dry run would be, written.
+type Result struct {
+	Raw       []byte
+	Root      v1.Descriptor
+	Published []registry.Published
+}
+
+// Update reads the index at tag, lets change edit it, and lets tag point at the
+// result, unless tag moved meanwhile: that is a [*registry.MovedError]. An edit
+// that changes nothing writes nothing. A tag that is not there is a
+// [registry.ErrNotFound], one that is no index a [*diag.InvalidError].
+func Update(ctx context.Context, opts Options, tag registry.Reference, change func(context.Context, *Overlay, *Index) error) (*Result, error) {
+	src, err := opts.Client.Open(ctx, tag)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+tag.String()+" SOURCE…")
+	case err != nil:
+		return nil, asInput(err)
+	case !ocilayout.IsIndex(src.Root.MediaType):
+		return nil, diag.Invalidf(fmt.Sprintf("make it one with: docker extpack index create -t %s %s", tag, tag),
+			"%s is not an index but a single manifest of type %s", tag, src.Root.MediaType)
+	}
+	o := NewOverlay(src)
+	defer o.Close()
+	x, err := ReadIndex(ctx, o, src.Root)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.Resolve(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := change(ctx, o, x); err != nil {
+		return nil, err
+	}
+	r, err := finish(ctx, opts, o, x)
+	if err != nil || opts.DryRun {
+		return r, err
+	}
+	if r.Root.Digest == src.Root.Digest {
+		r.Published = []registry.Published{{Reference: tag, Descriptor: r.Root}}
+		return r, nil
+	}
+	expected := map[registry.Reference]digest.Digest{tag: src.Root.Digest}
+	return r, r.publish(ctx, opts, o, []registry.Reference{tag}, expected)
+}
+
+// finish gives an index its media types and stores it.
+func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, error) {
+	if err := x.Convert(ctx, o, opts.Types); err != nil {
+		return nil, err
+	}
+	if len(x.Children()) == 0 {
+		return nil, diag.Invalidf("", "the index would list nothing")
+	}
+	raw, err := x.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if n := len(raw); n > registry.MaxManifestSize {
+		return nil, diag.Invalidf("", "the index would be %d bytes long; registries take 4 MiB", n)
+	}
+	return &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}, nil
+}
+
+func (r *Result) publish(ctx context.Context, opts Options, o *Overlay, tags []registry.Reference, expected map[registry.Reference]digest.Digest) error {
+	var conditions []registry.PublishOption
+	if !opts.Force {
+		for tag, at := range expected {
+			conditions = append(conditions, registry.Expect(tag, at))
+		}
+	}
+	var err error
+	r.Published, err = opts.Client.Publish(ctx, o, r.Root, tags, conditions...)
+	return asInput(err)
+}
+
+// asInput makes a manifest that is too large what it is: wrong input.
+func asInput(err error) error {
+	if !errors.Is(err, registry.ErrTooLarge) || diag.IsInvalid(err) {
+		return err
+	}
+	return diag.Invalidf("", "%s", err)
+}
