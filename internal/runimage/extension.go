@@ -1,0 +1,215 @@
+package runimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/runimage/dockerfile"
+)
+
+// Paths of the Image Extension Specification, "Generation".
+const (
+	generateFile = "bin/generate"
+	generateDir  = "generate"
+	runFile      = generateDir + "/run.Dockerfile"
+)
+
+// maxDockerfile bounds what is read of a Dockerfile, in bytes.
+const maxDockerfile = 1 << 20
+
+const (
+	noteGenerated = generateFile + " writes it in a build; what it writes can be given with --dockerfile"
+	noteNone      = "the extension has none; the run image stays the build's own"
+)
+
+// readExtension finds the run.Dockerfile that each image of a package holds:
+// the file of its platform root, as shared and ignored files have it.
+func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
+	tree, err := content.Read(ctx, e.Dir)
+	if err != nil {
+		return err
+	}
+	first := len(c.report.Dockerfiles)
+	for _, image := range e.Images {
+		files, err := tree.Apply(image.Steps)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", e.Dir, err)
+		}
+		d := Dockerfile{Extension: e.Descriptor.Info.String()}
+		if _, ok := files[generateFile]; ok {
+			// With an executable there is no static output.
+			d.Note = noteGenerated
+		} else if source := staticFile(e.Dir, files); source != "" {
+			d.File = filepath.Join(e.Dir, filepath.FromSlash(source))
+		} else {
+			d.Note = noteNone
+		}
+		same := -1
+		for i := first; i < len(c.report.Dockerfiles); i++ {
+			if have := c.report.Dockerfiles[i]; have.File == d.File && have.Note == d.Note {
+				same = i
+			}
+		}
+		if same < 0 {
+			same = len(c.report.Dockerfiles)
+			c.report.Dockerfiles = append(c.report.Dockerfiles, d)
+		}
+		found := &c.report.Dockerfiles[same]
+		if !platform.IsZero(image.Platform) {
+			found.Targets = append(found.Targets, image.String())
+			found.platforms = appendPlatform(found.platforms, bare(image.Platform))
+		}
+	}
+	return nil
+}
+
+// staticFile gives where the run.Dockerfile of an image is, relative to the
+// extension root, or "". The folder may be a link.
+func staticFile(dir string, files map[string]content.File) string {
+	if f, ok := files[runFile]; ok {
+		return f.Source
+	}
+	if f, ok := files[generateDir]; ok && f.Mode&fs.ModeSymlink != 0 {
+		source := path.Join(f.Source, path.Base(runFile))
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(source))); err == nil {
+			return source
+		}
+	}
+	return ""
+}
+
+// addFile adds a Dockerfile that was given by name.
+func (c *checker) addFile(name string, wanted []v1.Platform) {
+	d := Dockerfile{File: name, platforms: wanted}
+	for _, p := range wanted {
+		d.Targets = append(d.Targets, platform.Format(p))
+	}
+	c.report.Dockerfiles = append(c.report.Dockerfiles, d)
+}
+
+// resolveFrom reads a Dockerfile and resolves what it starts from.
+func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
+	if d.File == "" {
+		return
+	}
+	data, err := readFile(d.File)
+	if err != nil {
+		c.fail(diag.Position{File: d.File}, err)
+		return
+	}
+	stages, err := dockerfile.Stages(data)
+	var syntax *dockerfile.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		c.problems.Errorf(position(d.File, syntax.Line), "%s", syntax.Message)
+		return
+	case err != nil:
+		c.fail(diag.Position{File: d.File}, err)
+		return
+	}
+	d.From = classify(stages)
+	// Image Extension Specification, "Dockerfile Requirements".
+	switch {
+	case len(stages) == 0:
+		c.problems.Errorf(diag.Position{File: d.File}, "the file has no FROM; without a new run image it begins with ARG base_image and FROM %s", baseImage)
+	case len(stages) > 1:
+		c.problems.Errorf(position(d.File, stages[1].Line), "a run.Dockerfile may have one FROM, this one has %d", len(stages))
+	}
+	for i := range d.From {
+		c.resolveImage(ctx, d, &d.From[i])
+	}
+}
+
+func (c *checker) resolveImage(ctx context.Context, d *Dockerfile, f *From) {
+	at := position(d.File, f.Line)
+	if f.Kind == FromScratch {
+		c.problems.Errorf(at, "FROM scratch gives no run image%s: it has no layers", d.forTargets())
+	}
+	if f.Kind != FromImage {
+		return
+	}
+	ref, err := registry.ParseReference(f.Image)
+	if err != nil {
+		c.fail(at, err)
+		return
+	}
+	r, err := c.pull(ctx, ref)
+	switch {
+	case errors.Is(err, registry.ErrNotFound) && !diag.IsInvalid(err):
+		c.problems.Errorf(at, "%s is not in the registry: there is no image%s", ref, d.forTargets())
+	case err != nil:
+		c.fail(at, err)
+	default:
+		f.Images = c.resolve(ctx, at, r, d.platforms)
+	}
+}
+
+// forTargets names the targets of a file as the end of a clause.
+func (d *Dockerfile) forTargets() string {
+	if len(d.Targets) == 0 {
+		return ""
+	}
+	return " for " + strings.Join(d.Targets, ", ")
+}
+
+// pull opens a reference, once however many files name it.
+func (c *checker) pull(ctx context.Context, ref registry.Reference) (*RunImage, error) {
+	name := ref.String()
+	if known, ok := c.pulled[name]; ok {
+		return known.image, known.err
+	}
+	p := &pulled{}
+	opened, err := c.images.Pull(ctx, ref)
+	if p.err = err; err == nil {
+		p.image, p.err = Read(ctx, name, opened, opened.Root)
+	}
+	c.pulled[name] = p
+	return p.image, p.err
+}
+
+func position(file string, line int) diag.Position {
+	if line == 0 {
+		return diag.Position{File: file}
+	}
+	return diag.Position{File: file, Line: line, Column: 1}
+}
+
+// readFile reads a Dockerfile. One that cannot be read is a [*diag.InvalidError]:
+// the user named it, or has it in the extension.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, diag.Invalidf("", "%v", unwrapPath(err))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxDockerfile+1))
+	if err != nil {
+		return nil, diag.Invalidf("", "%v", unwrapPath(err))
+	}
+	if len(data) > maxDockerfile {
+		return nil, diag.Invalidf("", "the file is larger than 1 MiB")
+	}
+	return data, nil
+}
+
+// unwrapPath leaves out the path, which is named already.
+func unwrapPath(err error) error {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}

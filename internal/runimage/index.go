@@ -1,0 +1,179 @@
+package runimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// RunImage is what a name stands for: an image, or an index of images.
+type RunImage struct {
+	name string
+	src  content.Fetcher
+	// index is the digest of the index, "" for a single image.
+	index digest.Digest
+	// entries are the images with a real platform, in the order of the index.
+	entries []entry
+	// others counts, by what it is, everything else that is listed.
+	others []counted
+	// problems are nested indexes that cannot be read and the like.
+	problems []string
+}
+
+// entry is one image and the platform it is listed for.
+type entry struct {
+	descriptor v1.Descriptor
+	// platform is what the index says; the zero platform for a single image
+	// whose config names none.
+	platform v1.Platform
+	// listed is whether an index says so, and not the image's own config.
+	listed bool
+}
+
+type counted struct {
+	what string
+	n    int
+}
+
+// Read finds the images under root, which is an image, an index, or an index of
+// indexes. What is neither is a [*diag.InvalidError].
+func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descriptor) (*RunImage, error) {
+	r := &RunImage{name: name, src: src}
+	switch {
+	case ocilayout.IsManifest(root.MediaType):
+		return r, r.readSingle(ctx, root)
+	case ocilayout.IsIndex(root.MediaType):
+		r.index = root.Digest
+		return r, r.readIndex(ctx, root)
+	}
+	return nil, diag.Invalidf("", "%s is of type %q, which is neither an image nor an index", name, root.MediaType)
+}
+
+// readSingle takes the platform from the config, the only one to tell it.
+func (r *RunImage) readSingle(ctx context.Context, root v1.Descriptor) error {
+	e := entry{descriptor: root}
+	manifest, _, err := ocilayout.ReadManifest(ctx, r.src, root)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", r.name, err)
+	}
+	if ocilayout.IsConfig(manifest.Config.MediaType) {
+		config, _, err := ocilayout.ReadConfig(ctx, r.src, manifest.Config)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", r.name, err)
+		}
+		e.platform = config.Platform
+	}
+	r.entries = []entry{e}
+	return nil
+}
+
+func (r *RunImage) readIndex(ctx context.Context, root v1.Descriptor) error {
+	err := ocilayout.Walk(ctx, r.src, root, func(n ocilayout.Node, err error) error {
+		switch {
+		case err != nil && len(n.Parents) == 0:
+			return err
+		case err != nil:
+			r.problems = append(r.problems, fmt.Sprintf("%s lists an index that cannot be read: %v", r.name, err))
+		case n.Kind == ocilayout.KindIndex:
+		case n.Kind == ocilayout.KindImage && isReal(n.Descriptor.Platform):
+			r.add(n.Descriptor)
+		default:
+			r.count(kindOf(n))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// isReal tells platforms from the absence of one, and from what build tools
+// write for manifests that are no images ("unknown/unknown").
+func isReal(p *v1.Platform) bool {
+	return p != nil && p.OS != "" && p.Architecture != "" && p.OS != "unknown" && p.Architecture != "unknown"
+}
+
+// add takes in an image, once: nested indexes often share them.
+func (r *RunImage) add(desc v1.Descriptor) {
+	name := platforms.FormatAll(*desc.Platform)
+	for _, e := range r.entries {
+		if e.descriptor.Digest == desc.Digest && platforms.FormatAll(e.platform) == name {
+			return
+		}
+	}
+	r.entries = append(r.entries, entry{descriptor: desc, platform: *desc.Platform, listed: true})
+}
+
+func (r *RunImage) count(what string) {
+	i := slices.IndexFunc(r.others, func(c counted) bool { return c.what == what })
+	if i < 0 {
+		i = len(r.others)
+		r.others = append(r.others, counted{what: what})
+	}
+	r.others[i].n++
+}
+
+func kindOf(n ocilayout.Node) string {
+	p := n.Descriptor.Platform
+	switch {
+	case n.Kind == ocilayout.KindAttestation:
+		return "attestation"
+	case !ocilayout.IsManifest(n.Descriptor.MediaType):
+		return fmt.Sprintf("%q", n.Descriptor.MediaType)
+	case p != nil && p.OS == "unknown" && p.Architecture == "unknown":
+		return "unknown/unknown entry"
+	case !isReal(p):
+		return "entry without a platform"
+	}
+	return "entry that is no image"
+}
+
+// has says what is there, as the rest of a sentence.
+func (r *RunImage) has() string {
+	if r.index == "" {
+		if p := r.entries[0].platform; isReal(&p) {
+			return "it is a single image for " + show(p)
+		}
+		return "it is a single image whose config names no platform"
+	}
+	var names []string
+	for _, e := range r.entries {
+		if name := show(e.platform); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		return "it has " + strings.Join(names, ", ")
+	}
+	for _, c := range r.others {
+		names = append(names, text.Count(c.n, c.what))
+	}
+	if len(names) > 0 {
+		return "it lists only " + strings.Join(names, ", ")
+	}
+	return "its index lists nothing"
+}
+
+// show gives a platform as it was written, with os version and features.
+func show(p v1.Platform) string { return platforms.FormatAll(p) }
+
+// problem is a finding about content, or nothing when err is another failure.
+func problem(err error) (string, bool) {
+	var broken *ocilayout.ContentError
+	if errors.As(err, &broken) {
+		return broken.Error(), true
+	}
+	return "", false
+}
