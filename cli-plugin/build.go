@@ -81,10 +81,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		if opts.dryRun {
 			return printPlan(dockerCLI.Out(), run.plan, run.destinations)
 		}
-		engine, err := opts.chooseEngine(dockerCLI, cmd)
-		if err != nil {
-			return err
-		}
+		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		printErr := printReferences(dockerCLI.Out(), results)
 		switch {
@@ -134,7 +131,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
-	if err := bake.CheckSet(o.Set); err != nil {
+	if err := errors.Join(o.checkEngine(), bake.CheckSet(o.Set)); err != nil {
 		return nil, err
 	}
 	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)

@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // The values of --engine.
@@ -21,9 +22,20 @@ const (
 	engineAuto     = "auto"
 )
 
-// chooseEngine gives the engine that --engine names. buildx is only looked for
-// when something has to be built.
-func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) (pipeline.Engine, error) {
+// checkEngine finds wrong engine flags, also for a dry run.
+func (o *buildOptions) checkEngine() error {
+	switch o.engineName {
+	case engineBuildx, engineAuto:
+		return nil
+	case engineEmbedded:
+		return o.checkEmbedded()
+	}
+	return diag.Invalidf("", "--engine %q is none of %q, %q and %q", o.engineName, engineBuildx, engineEmbedded, engineAuto)
+}
+
+// chooseEngine gives the engine that --engine names. checkEngine has passed
+// the name. buildx is only looked for when something has to be built.
+func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) pipeline.Engine {
 	buildx := pipeline.EngineFunc(func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 		engine, err := o.engine(dockerCLI, cmd, o.quiet)
 		if err != nil {
@@ -33,22 +45,23 @@ func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) (
 	})
 	switch o.engineName {
 	case engineBuildx:
-		return buildx, nil
+		return buildx
 	case engineEmbedded:
-		return &embedded.Engine{}, o.checkEmbedded()
-	case engineAuto:
-		return o.fallback(dockerCLI, cmd), nil
+		return &embedded.Engine{}
 	}
-	return nil, diag.Invalidf("", "--engine %q is none of %q, %q and %q", o.engineName, engineBuildx, engineEmbedded, engineAuto)
+	return o.fallback(dockerCLI, cmd)
 }
 
 // checkEmbedded refuses flags that only a builder can honour.
 func (o *buildOptions) checkEmbedded() error {
-	for flag, given := range map[string]bool{
-		"--builder": o.Builder != "", "--set": len(o.Set) > 0, "--allow": len(o.Allow) > 0, "--progress": o.Progress != "",
+	for _, f := range []struct {
+		flag  string
+		given bool
+	}{
+		{"--builder", o.Builder != ""}, {"--set", len(o.Set) > 0}, {"--allow", len(o.Allow) > 0}, {"--progress", o.Progress != ""},
 	} {
-		if given {
-			return diag.Invalidf("leave one of them out", "%s goes with a builder, not with --engine embedded", flag)
+		if f.given {
+			return diag.Invalidf("leave one of them out", "%s goes with a builder, not with --engine embedded", f.flag)
 		}
 	}
 	return nil
@@ -68,7 +81,7 @@ func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipel
 		} else if o.checkEmbedded() != nil {
 			return nil, err
 		}
-		fmt.Fprintf(dockerCLI.Err(), "packing without a builder, because none can be reached: %v\n", err)
+		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("packing without a builder, because none can be reached: %v", err)))
 		return (&embedded.Engine{}).Build(ctx, p, dir)
 	})
 }

@@ -34,7 +34,7 @@ func parse[T any](t *testing.T, newCmd func(command.Cli, func(*cobra.Command, co
 }
 
 func TestBuildFlags(t *testing.T) {
-	defaults := buildOptions{planOptions: planOptions{dirs: []string{"."}}, mediaTypes: "oci"}
+	defaults := buildOptions{planOptions: planOptions{dirs: []string{"."}}, mediaTypes: "oci", engineName: engineBuildx}
 	with := func(change func(*buildOptions)) buildOptions {
 		o := defaults
 		change(&o)
@@ -62,6 +62,7 @@ func TestBuildFlags(t *testing.T) {
 		{"-q --dry-run --single --allow-platform-mismatch", with(func(o *buildOptions) {
 			o.quiet, o.dryRun, o.single, o.allowMismatch = true, true, true, true
 		})},
+		{"--engine embedded --force", with(func(o *buildOptions) { o.engineName, o.force = engineEmbedded, true })},
 		{"-- -dir", with(func(o *buildOptions) { o.dirs = []string{"-dir"} })},
 	} {
 		got, err := parse(t, newBuildCmd, strings.Fields(tc.args)...)

@@ -42,7 +42,8 @@ func writeMetadata(file string, results []pipeline.Result) error {
 	for _, r := range results {
 		info := r.Extension.Descriptor.Info
 		m := builtMetadata{
-			ID: info.ID, Version: info.Version, Descriptor: r.Root, References: r.References, Platforms: []builtPlatform{},
+			ID: info.ID, Version: info.Version, Descriptor: r.Root,
+			References: append([]string{}, r.References...), Platforms: []builtPlatform{}, // lists, never null
 		}
 		for _, image := range r.Images {
 			m.Platforms = append(m.Platforms, builtPlatform{platform.Format(image.Platform), image.Descriptor, image.DiffID.String()})

@@ -31,7 +31,12 @@ type Source struct {
 }
 
 // Close releases the package.
-func (s *Source) Close() error { return s.close() }
+func (s *Source) Close() error {
+	if s.close == nil {
+		return nil // made by others, who close what they opened
+	}
+	return s.close()
+}
 
 // Open opens what name says: a file or directory that exists, or else a
 // reference. What looks like a path and is not there is a [*diag.InvalidError].
@@ -52,7 +57,7 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 	if err != nil {
 		return nil, err
 	}
-	return &Source{ReadOnlyStorage: remote, Name: ref.String(), Root: remote.Root, close: func() error { return nil }}, nil
+	return &Source{ReadOnlyStorage: remote, Name: ref.String(), Root: remote.Root}, nil
 }
 
 func openLayout(ctx context.Context, name string) (*Source, error) {
