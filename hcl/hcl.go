@@ -88,7 +88,8 @@ func (b Body) Map(name string, values map[string]string) {
 
 // Heredoc adds name = <<EOT … EOT. Template sequences in text are escaped, so
 // it comes back as it is, ending with a newline. It is an error of the caller
-// when text holds a line that is the end marker itself.
+// when text holds a line that is the end marker itself, or a carriage return
+// that ends no line, which HCL has no way to write here.
 func (b Body) Heredoc(name, text string) error {
 	const marker = "EOT"
 	text = strings.TrimSuffix(text, "\n") + "\n"
@@ -96,6 +97,9 @@ func (b Body) Heredoc(name, text string) error {
 		if strings.TrimSpace(line) == marker {
 			return fmt.Errorf("writing %s: text holds the heredoc marker %s", name, marker)
 		}
+	}
+	if strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\r") {
+		return fmt.Errorf("writing %s: text holds a carriage return", name)
 	}
 	text = strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 	b.body.SetAttributeRaw(name, hclwrite.Tokens{

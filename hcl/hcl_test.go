@@ -1,6 +1,7 @@
 package hcl_test
 
 import (
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -81,16 +82,29 @@ func FuzzStrings(f *testing.F) {
 		file.Comment(s)
 		file.String("string", s)
 		file.Map("map", map[string]string{s: s})
+		file.Strings("list", []string{s})
+		heredoc := file.Heredoc("heredoc", s) == nil // it may hold the marker
 		got := evaluate(t, file.Bytes())
 		if v := got["string"].AsString(); v != want {
 			t.Errorf("got %q, want %q", v, want)
 		}
+		if v := got["list"].AsValueSlice(); len(v) != 1 || v[0].AsString() != want {
+			t.Errorf("list: got %#v, want %q", v, want)
+		}
+		if v, ok := got["map"].AsValueMap()[want]; !ok || v.AsString() != want {
+			t.Errorf("map: got %#v, want key and value %q", got["map"], want)
+		}
+		if v := cty.StringVal(strings.TrimSuffix(s, "\n") + "\n").AsString(); heredoc && got["heredoc"].AsString() != v {
+			t.Errorf("heredoc: got %q, want %q", got["heredoc"].AsString(), v)
+		}
 	})
 }
 
-func TestHeredocRefusesItsMarker(t *testing.T) {
-	if err := hcl.New().Heredoc("x", "a\n  EOT\nb"); err == nil {
-		t.Error("a line EOT would end the heredoc early, want an error")
+func TestHeredocRefusesWhatWouldEndIt(t *testing.T) {
+	for _, text := range []string{"a\n  EOT\nb", "EOT", "a\rb"} {
+		if err := hcl.New().Heredoc("x", text); err == nil {
+			t.Errorf("%q: want an error", text)
+		}
 	}
 }
 
@@ -103,6 +117,31 @@ func TestExprIsNotEscaped(t *testing.T) {
 		t.Error("want an error for a broken expression")
 	}
 	if got, want := string(f.Bytes()), "x = split(\",\", PLATFORMS)\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestExprMap(t *testing.T) {
+	f := hcl.New()
+	b := f.Block("target", "x")
+	if err := b.ExprMap("matrix", "platform", `split(",", PLATFORMS)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.ExprMap("matrix", "platform", "}"); err == nil {
+		t.Error("want an error for a broken expression")
+	}
+	want := "target \"x\" {\n  matrix = {\n    platform = split(\",\", PLATFORMS)\n  }\n}\n"
+	if got := string(f.Bytes()); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestCommentsStayComments(t *testing.T) {
+	f := hcl.New()
+	f.Comment("one\ntwo\rthree\u2028four\u0085five\n\nx = 1")
+	f.Newline()
+	f.String("y", "")
+	if got, want := string(f.Bytes()), "# one\n# twothreefourfive\n#\n# x = 1\n\ny = \"\"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
