@@ -112,7 +112,7 @@ func interrupted(err error, results []pipeline.Result) error {
 	var tagging *registry.TagError
 	switch {
 	case errors.As(err, &tagging):
-		return fmt.Errorf("%w: %v", errInterrupted, tagging)
+		return fmt.Errorf("%w: %w", errInterrupted, tagging)
 	case len(results) > 0:
 		return fmt.Errorf("%w: only what is listed on standard output was published or written", errInterrupted)
 	}

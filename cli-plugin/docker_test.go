@@ -56,20 +56,24 @@ func TestDockerEnv(t *testing.T) {
 		"nothing": {"", nil, nil},
 		"host":    {"--host tcp://h:2376", nil, map[string]string{"DOCKER_HOST": "tcp://h:2376", "DOCKER_CONTEXT": ""}},
 		"host short, over the environment": {
-			"-H unix:///x", map[string]string{"DOCKER_CONTEXT": "other"},
+			"-H unix:///x",
+			map[string]string{"DOCKER_CONTEXT": "other"},
 			map[string]string{"DOCKER_HOST": "unix:///x", "DOCKER_CONTEXT": ""},
 		},
 		"context": {"--context c", nil, map[string]string{"DOCKER_CONTEXT": "c", "DOCKER_HOST": ""}},
 		"context over the environment": {
-			"-c c", map[string]string{"DOCKER_HOST": "tcp://h"},
+			"-c c",
+			map[string]string{"DOCKER_HOST": "tcp://h"},
 			map[string]string{"DOCKER_CONTEXT": "c", "DOCKER_HOST": ""},
 		},
 		"context of the environment": {
-			"", map[string]string{"DOCKER_CONTEXT": "e"},
+			"",
+			map[string]string{"DOCKER_CONTEXT": "e"},
 			map[string]string{"DOCKER_CONTEXT": "e", "DOCKER_HOST": ""},
 		},
 		"default context over the environment's": {
-			"--context default", map[string]string{"DOCKER_CONTEXT": "e"},
+			"--context default",
+			map[string]string{"DOCKER_CONTEXT": "e"},
 			map[string]string{"DOCKER_CONTEXT": "default"},
 		},
 		"verified":        {"--tlsverify", nil, map[string]string{"DOCKER_TLS_VERIFY": "1"}},
