@@ -44,6 +44,9 @@ func (c CheckInfo) runs(opts Options) bool {
 	return true
 }
 
+// Hint is what to do about a finding of the check; may be empty.
+func (c CheckInfo) Hint() string { return c.hint }
+
 // Checks gives all checks, sorted by ID.
 func Checks() []CheckInfo {
 	return slices.SortedFunc(maps.Values(catalogue), func(a, b CheckInfo) int { return strings.Compare(a.ID, b.ID) })

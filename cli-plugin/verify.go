@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/sarif"
+	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/verify"
+	"github.com/extpack/extpack/internal/version"
+)
+
+type verifyOptions struct {
+	name                              string
+	format                            string
+	noLayers, allowMismatch, insecure bool
+	listChecks, quiet                 bool
+}
+
+func newVerifyCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, verifyOptions) error) *cobra.Command {
+	var opts verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify [OPTIONS] REFERENCE|FILE.cnb|DIR",
+		Short: "Check that a package is sound",
+		Long: "Check that a package is intact, holds the platforms it promises, says what readers\n" +
+			"rely on, and has files that are safe and made for their platform: the checks that\n" +
+			"build makes before it publishes. The exit code is 2 when the package has an error;\n" +
+			"warnings do not count. The package is a .cnb file or an OCI layout directory when\n" +
+			"there is one of that name, and else a reference into a registry.",
+		Example: `  docker extpack verify samples_curl-0.0.1.cnb
+  docker extpack verify --no-layers registry.example.com/acme/my-extension:1.2.3
+  docker extpack verify --format sarif ./layout > extpack.sarif
+  docker extpack verify --list-checks`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if opts.listChecks {
+				return exactArgs(0, "no argument with --list-checks")(cmd, args)
+			}
+			return exactArgs(1, "one reference, package file or OCI layout directory")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.name = args[0]
+			}
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.format, "format", "table", `Format output ("table", "json", "sarif")`)
+	f.BoolVar(&opts.noLayers, "no-layers", false, "Read indexes, manifests and configs only, and no files")
+	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
+	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVar(&opts.listChecks, "list-checks", false, "List the checks and stop")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Leave warnings out of the table, and print nothing when there are no errors")
+	complete(cmd, "format", "table", "json", "sarif")
+	return cmd
+}
+
+func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		if opts.listChecks {
+			return printChecks(dockerCLI.Out(), opts.format)
+		}
+		print, err := opts.printer()
+		if err != nil {
+			return err
+		}
+		log := func(format string, args ...any) {
+			if !opts.quiet {
+				fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+			}
+		}
+		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log), opts.name)
+		if isBroken(err) {
+			return diag.Invalidf("", "%v", err) // what a tag points at is the first thing checked
+		}
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		report, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{
+			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch, Broken: isBroken,
+		})
+		if err != nil {
+			return err
+		}
+		if err := print(dockerCLI.Out(), report); err != nil {
+			return fmt.Errorf("printing the result: %w", err)
+		}
+		if n, _ := report.Count(); n > 0 {
+			return diag.Invalidf("", "%s: %s", report.Name, countFindings(report))
+		}
+		return nil
+	})
+}
+
+// isBroken tells content that a registry serves wrong from trouble with reading
+// it.
+func isBroken(err error) bool {
+	return errors.Is(err, registry.ErrCorrupt) || errors.Is(err, registry.ErrTooLarge)
+}
+
+func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error) {
+	switch o.format {
+	case "table":
+		return func(w io.Writer, r *verify.Report) error { return printFindings(w, r, o.quiet) }, nil
+	case "json":
+		return func(w io.Writer, r *verify.Report) error { return printJSON(w, r) }, nil
+	case "sarif":
+		uri := "oci://" // nothing else has a URI for an image; Helm writes it so
+		if _, err := os.Stat(o.name); err == nil {
+			uri = ""
+		}
+		return func(w io.Writer, r *verify.Report) error { return printSARIF(w, r, uri) }, nil
+	}
+	return nil, diag.Invalidf("", `--format %q is none of "table", "json" and "sarif"`, o.format)
+}
+
+func printChecks(out io.Writer, format string) error {
+	switch format {
+	case "json":
+		return printJSON(out, verify.Checks())
+	case "table":
+	default:
+		return diag.Invalidf("", `--list-checks: --format %q is neither "table" nor "json"`, format)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "CHECK\tSEVERITY\tWHAT HOLDS\n")
+	for _, c := range verify.Checks() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID, c.Severity, c.Summary)
+	}
+	return w.Flush()
+}
+
+// printFindings prints what was found, what to do about it, and, when there is
+// no error, what passed; errors are counted on standard error.
+func printFindings(out io.Writer, r *verify.Report, quiet bool) error {
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	hints := map[string]string{}
+	var hinted []string
+	for _, f := range r.Findings {
+		if quiet && f.Severity != verify.Error {
+			continue
+		}
+		if len(hints) == 0 {
+			fmt.Fprintf(w, "SEVERITY\tCHECK\tPLATFORM\tFINDING\n")
+		}
+		if _, ok := hints[f.ID]; !ok {
+			hints[f.ID] = f.Hint
+			hinted = append(hinted, f.ID)
+		}
+		name := f.Platform
+		if name == "" {
+			name = "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Severity, f.ID, text.Line(name), text.Line(f.Message))
+	}
+	if len(hinted) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, id := range hinted {
+		if hint := hints[id]; hint != "" {
+			fmt.Fprintf(w, "%s: %s\n", id, hint)
+		}
+	}
+	if n, _ := r.Count(); n == 0 && !quiet {
+		fmt.Fprintln(w, passed(r))
+	}
+	return w.Flush()
+}
+
+// passed says in a line what was found right.
+func passed(r *verify.Report) string {
+	what := "package"
+	if r.Extension != nil {
+		what = r.Extension.ID + "@" + r.Extension.Version
+	}
+	line := fmt.Sprintf("%s: %s passed %s on %s", r.Name, what, text.Count(len(r.Checks), "check"), text.Count(len(r.Platforms), "platform"))
+	if _, n := r.Count(); n > 0 {
+		line += ", with " + countFindings(r)
+	}
+	if !r.Layers {
+		line += "; layers were not read"
+	}
+	return text.Line(line)
+}
+
+// countFindings gives "2 errors, 1 warning".
+func countFindings(r *verify.Report) string {
+	errs, warnings := r.Count()
+	var parts []string
+	if errs > 0 {
+		parts = append(parts, text.Count(errs, "error"))
+	}
+	if warnings > 0 {
+		parts = append(parts, text.Count(warnings, "warning"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func printSARIF(w io.Writer, r *verify.Report, prefix string) error {
+	v, _ := version.Get()
+	run := sarif.Run{Tool: "docker extpack", Version: v, URI: "https://github.com/extpack/extpack"}
+	done := map[string]bool{}
+	for _, id := range r.Checks {
+		done[id] = true
+	}
+	for _, c := range verify.Checks() {
+		if done[c.ID] {
+			run.Rules = append(run.Rules, sarif.Rule{ID: c.ID, Summary: c.Summary, Help: c.Hint(), Level: sarif.Level(c.Severity)})
+		}
+	}
+	uri := sarif.FileURI(r.Name)
+	if prefix != "" {
+		uri = prefix + r.Name
+	}
+	for _, f := range r.Findings {
+		run.Results = append(run.Results, sarif.Result{
+			RuleID: f.ID, Level: sarif.Level(f.Severity), Message: f.Message, URI: uri,
+			Inside: strings.TrimSpace(f.Platform + " " + f.Subject),
+		})
+	}
+	return sarif.Write(w, run)
+}

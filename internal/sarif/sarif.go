@@ -1,0 +1,162 @@
+// Package sarif writes the results of checks as SARIF, which code hosts and
+// editors read. It holds the few objects that results about files in packages
+// need and knows no check.
+//
+// Format: OASIS "Static Analysis Results Interchange Format (SARIF) Version
+// 2.1.0". Libraries for it bring all of its objects and a JSON schema engine
+// into the plugin, for what is forty lines here.
+package sarif
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	version = "2.1.0"
+	schema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+// Level is how bad a result is.
+type Level string
+
+// The levels in use; SARIF has "note" and "none" as well.
+const (
+	Error   Level = "error"
+	Warning Level = "warning"
+)
+
+// Run is one run of a tool.
+type Run struct {
+	// Tool, Version and URI say who made it and where to read about that.
+	Tool, Version, URI string
+	// Rules are the checks that were done; results refer to them by ID.
+	Rules   []Rule
+	Results []Result
+}
+
+// Rule describes a check. Help may be empty.
+type Rule struct {
+	ID, Summary, Help string
+	Level             Level
+}
+
+// Result is a check that failed.
+type Result struct {
+	RuleID  string
+	Level   Level
+	Message string
+	// URI names the file or image that was checked, see [FileURI].
+	URI string
+	// Inside names the place in it; may be empty.
+	Inside string
+}
+
+// FileURI gives the URI reference of a file; a relative path stays relative, as
+// readers resolve it against the checkout.
+func FileURI(name string) string {
+	slashed := filepath.ToSlash(name)
+	if !filepath.IsAbs(name) {
+		return (&url.URL{Path: slashed}).String()
+	}
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // a drive letter
+	}
+	return (&url.URL{Scheme: "file", Path: slashed}).String()
+}
+
+// The objects of the format, with the properties in use.
+type (
+	logFile struct {
+		Schema  string   `json:"$schema"`
+		Version string   `json:"version"`
+		Runs    []runObj `json:"runs"`
+	}
+	runObj struct {
+		Tool    tool     `json:"tool"`
+		Results []result `json:"results"`
+	}
+	tool struct {
+		Driver driver `json:"driver"`
+	}
+	driver struct {
+		Name           string                `json:"name"`
+		Version        string                `json:"version,omitempty"`
+		InformationURI string                `json:"informationUri,omitempty"`
+		Rules          []reportingDescriptor `json:"rules"`
+	}
+	reportingDescriptor struct {
+		ID                   string        `json:"id"`
+		ShortDescription     message       `json:"shortDescription"`
+		Help                 *message      `json:"help,omitempty"`
+		DefaultConfiguration configuration `json:"defaultConfiguration"`
+	}
+	configuration struct {
+		Level Level `json:"level"`
+	}
+	message struct {
+		Text string `json:"text"`
+	}
+	result struct {
+		RuleID    string     `json:"ruleId"`
+		RuleIndex int        `json:"ruleIndex"`
+		Level     Level      `json:"level"`
+		Message   message    `json:"message"`
+		Locations []location `json:"locations"`
+	}
+	location struct {
+		PhysicalLocation physicalLocation  `json:"physicalLocation"`
+		LogicalLocations []logicalLocation `json:"logicalLocations,omitempty"`
+	}
+	physicalLocation struct {
+		ArtifactLocation artifactLocation `json:"artifactLocation"`
+	}
+	artifactLocation struct {
+		URI string `json:"uri"`
+	}
+	logicalLocation struct {
+		FullyQualifiedName string `json:"fullyQualifiedName"`
+	}
+)
+
+// Write writes a log file of one run.
+func Write(w io.Writer, run Run) error {
+	d := driver{Name: run.Tool, Version: run.Version, InformationURI: run.URI, Rules: []reportingDescriptor{}}
+	index := map[string]int{}
+	for i, r := range run.Rules {
+		index[r.ID] = i
+		rule := reportingDescriptor{ID: r.ID, ShortDescription: text(r.Summary), DefaultConfiguration: configuration{r.Level}}
+		if r.Help != "" {
+			help := text(r.Help)
+			rule.Help = &help
+		}
+		d.Rules = append(d.Rules, rule)
+	}
+	results := []result{} // SARIF tells none from not having looked
+	for _, r := range run.Results {
+		i, ok := index[r.RuleID]
+		if !ok {
+			return fmt.Errorf("writing SARIF: no rule %q", r.RuleID)
+		}
+		at := location{PhysicalLocation: physicalLocation{artifactLocation{r.URI}}}
+		if r.Inside != "" {
+			at.LogicalLocations = []logicalLocation{{r.Inside}}
+		}
+		results = append(results, result{RuleID: r.RuleID, RuleIndex: i, Level: r.Level, Message: text(r.Message), Locations: []location{at}})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(logFile{Schema: schema, Version: version, Runs: []runObj{{tool{d}, results}}})
+}
+
+// text makes a message of text that may come from anywhere: braces stand for
+// arguments unless doubled ("Messages with placeholders"), and "](" would make
+// a link for a reader to follow ("Messages with embedded links").
+func text(s string) message {
+	return message{strings.NewReplacer("{", "{{", "}", "}}", "](", `\](`).Replace(s)}
+}
