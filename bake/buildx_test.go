@@ -8,8 +8,13 @@ import (
 
 func TestEnviron(t *testing.T) {
 	for _, kv := range [][2]string{
-		{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker"}, {"PLATFORMS", "linux/amd64"}, {"PLATFORMS_x", "linux/amd64"},
-		{"BUILDX_BAKE_FILE_RELATIVE_PATHS", "1"}, {"KEPT", "a=b"}, {"PLATFORM", "kept"}, {"OTEL_RESOURCE_ATTRIBUTES", "docker.cli.cobra.command_path=docker%20extpack"},
+		{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker"},
+		{"PLATFORMS", "linux/amd64"},
+		{"PLATFORMS_x", "linux/amd64"},
+		{"BUILDX_BAKE_FILE_RELATIVE_PATHS", "1"},
+		{"KEPT", "a=b"},
+		{"PLATFORM", "kept"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "docker.cli.cobra.command_path=docker%20extpack"},
 	} {
 		t.Setenv(kv[0], kv[1])
 	}

@@ -26,16 +26,26 @@ var causes = []struct {
 	text *regexp.Regexp
 	hint string
 }{
-	{regexp.MustCompile(`unknown flag: exclude|symbolic|invalid chmod`),
-		"the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack"},
-	{regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
-		"turn on the containerd image store of Docker Engine, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack"},
-	{regexp.MustCompile(`no builder ".*" found`),
-		"run \"docker buildx ls\" to see the builders there are"},
-	{regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to find driver|connection refused|no such file or directory.*\.sock|listing workers`),
-		"run \"docker buildx inspect --bootstrap\" to see whether the builder works, or choose another with --builder"},
-	{regexp.MustCompile(`additional privileges requested`),
-		"the override needs a grant: add the --allow that buildx names above"},
+	{
+		regexp.MustCompile(`unknown flag: exclude|symbolic|invalid chmod`),
+		"the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
+	},
+	{
+		regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
+		"turn on the containerd image store of Docker Engine, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
+	},
+	{
+		regexp.MustCompile(`no builder ".*" found`),
+		"run \"docker buildx ls\" to see the builders there are",
+	},
+	{
+		regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to find driver|connection refused|no such file or directory.*\.sock|listing workers`),
+		"run \"docker buildx inspect --bootstrap\" to see whether the builder works, or choose another with --builder",
+	},
+	{
+		regexp.MustCompile(`additional privileges requested`),
+		"the override needs a grant: add the --allow that buildx names above",
+	},
 }
 
 func explain(err error, output string) error {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -68,20 +67,6 @@ func mustPlan(t testing.TB, opts plan.Options, dirs ...string) *plan.Plan {
 func simple(t testing.TB, id string, platforms ...string) *plan.Plan {
 	t.Helper()
 	return mustPlan(t, plan.Options{}, extensionDir(t, t.TempDir(), "x", id, targetTOML(platforms...), bin))
-}
-
-// flagTargets reads targets as they are typed.
-func flagTargets(t testing.TB, specs ...string) plan.Options {
-	t.Helper()
-	var opts plan.Options
-	for _, s := range specs {
-		parsed, err := platform.ParseTarget(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opts.Targets = append(opts.Targets, parsed)
-	}
-	return opts
 }
 
 func mustFile(t testing.TB, p *plan.Plan, dir string) []byte {

@@ -46,8 +46,11 @@ func TestTargetNames(t *testing.T) {
 	}{
 		{"builder's platform", []plan.Image{{Root: "."}}, []string{"x [0]"}},
 		{"platforms", []plan.Image{image("amd64", ""), image("arm", "v7")}, []string{"x [0 1]"}},
-		{"several distros of one platform", []plan.Image{image("amd64", "", "u@1"), image("amd64", "", "u@2"), image("arm64", "")},
-			[]string{"x [2]", "x-linux-amd64-u_1 [0]", "x-linux-amd64-u_2 [1]"}},
+		{
+			"several distros of one platform",
+			[]plan.Image{image("amd64", "", "u@1"), image("amd64", "", "u@2"), image("arm64", "")},
+			[]string{"x [2]", "x-linux-amd64-u_1 [0]", "x-linux-amd64-u_2 [1]"},
+		},
 		{"distros alone", []plan.Image{image("arm", "v7", "u@22.04"), image("arm", "v7", "d@12")}, []string{"x-linux-arm-v7-u_22_04 [0]", "x-linux-arm-v7-d_12 [1]"}},
 		{"with and without distro", []plan.Image{image("amd64", "", "u@1"), image("amd64", "")}, []string{"x-linux-amd64-u_1 [0]", "x-linux-amd64-any [1]"}},
 		{"one image for distros", []plan.Image{image("amd64", "", "u@1", "u@2")}, []string{"x [0]"}},
@@ -68,18 +71,28 @@ func TestNamesThatMeet(t *testing.T) {
 		plan *plan.Plan
 		want string
 	}{
-		{"a platform's target", bare(both, "a", "a-linux-arm64"),
-			`a-linux-arm64/extension.toml: the bake target "a-linux-arm64" of a-linux-arm64 is also one of a; build them in separate runs`},
-		{"the matrix", bare(both, "a-platform", "a"),
-			`a/extension.toml: the bake target "a-platform" of a is also one of a-platform; build them in separate runs`},
-		{"letters only some file systems tell apart", bare(both[:1], "x", "X"),
+		{
+			"a platform's target", bare(both, "a", "a-linux-arm64"),
+			`a-linux-arm64/extension.toml: the bake target "a-linux-arm64" of a-linux-arm64 is also one of a; build them in separate runs`,
+		},
+		{
+			"the matrix", bare(both, "a-platform", "a"),
+			`a/extension.toml: the bake target "a-platform" of a is also one of a-platform; build them in separate runs`,
+		},
+		{
+			"letters only some file systems tell apart", bare(both[:1], "x", "X"),
 			"X/extension.toml: the bake target \"X\" of X is also one of x; build them in separate runs\n" +
 				"X/extension.toml: the bake target \"X-platform\" of X is also one of x; build them in separate runs\n" +
-				"X/extension.toml: the bake target \"X-linux-amd64\" of X is also one of x; build them in separate runs"},
-		{"distros of one extension", bare([]plan.Image{image("amd64", "", "u@1.2"), image("amd64", "", "u@1_2")}, "a"),
-			`FILE: the bake target "a-linux-amd64-u_1_2" would stand for two images of a; choose one with --target`},
-		{"a distro called any", bare([]plan.Image{image("amd64", "", "any@"), image("amd64", "")}, "a"),
-			`FILE: the bake target "a-linux-amd64-any" would stand for two images of a; choose one with --target`},
+				"X/extension.toml: the bake target \"X-linux-amd64\" of X is also one of x; build them in separate runs",
+		},
+		{
+			"distros of one extension", bare([]plan.Image{image("amd64", "", "u@1.2"), image("amd64", "", "u@1_2")}, "a"),
+			`FILE: the bake target "a-linux-amd64-u_1_2" would stand for two images of a; choose one with --target`,
+		},
+		{
+			"a distro called any", bare([]plan.Image{image("amd64", "", "any@"), image("amd64", "")}, "a"),
+			`FILE: the bake target "a-linux-amd64-any" would stand for two images of a; choose one with --target`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -135,17 +135,26 @@ func TestApply(t *testing.T) {
 		{"a folder gives what is in it", []Step{{Source: "lib", Dest: "."}}, map[string]string{"a": "lib/a", "sub/b": "lib/sub/b"}},
 		{"a folder under another name", []Step{{Source: "lib", Dest: "x/y"}}, map[string]string{"x/y/a": "lib/a", "x/y/sub/b": "lib/sub/b"}},
 		{"a file under another name", []Step{{Source: "lib/a", Dest: "b"}}, map[string]string{"b": "lib/a"}},
-		{"later steps win", []Step{{Source: "lib", Dest: "lib"}, {Source: "linux/amd64", Dest: "."}},
-			map[string]string{"bin/detect": "linux/amd64/bin/detect", "lib/a": "linux/amd64/lib/a", "lib/sub/b": "lib/sub/b"}},
-		{"the order is that of the steps", []Step{{Source: "linux/amd64", Dest: "."}, {Source: "lib", Dest: "lib"}},
-			map[string]string{"bin/detect": "linux/amd64/bin/detect", "lib/a": "lib/a", "lib/sub/b": "lib/sub/b"}},
+		{
+			"later steps win",
+			[]Step{{Source: "lib", Dest: "lib"}, {Source: "linux/amd64", Dest: "."}},
+			map[string]string{"bin/detect": "linux/amd64/bin/detect", "lib/a": "linux/amd64/lib/a", "lib/sub/b": "lib/sub/b"},
+		},
+		{
+			"the order is that of the steps",
+			[]Step{{Source: "linux/amd64", Dest: "."}, {Source: "lib", Dest: "lib"}},
+			map[string]string{"bin/detect": "linux/amd64/bin/detect", "lib/a": "lib/a", "lib/sub/b": "lib/sub/b"},
+		},
 		{"excludes are below the source", []Step{{Source: "lib", Dest: "lib", Exclude: []string{"sub", "lib/a"}}}, map[string]string{"lib/a": "lib/a"}},
 		{"a link to a file", []Step{{Source: "links/file", Dest: "x"}}, map[string]string{"x": "lib/a"}},
 		{"a link to a link", []Step{{Source: "links/two", Dest: "x"}}, map[string]string{"x": "lib/a"}},
 		{"a link through a link", []Step{{Source: "links/chain", Dest: "x"}}, map[string]string{"x": "lib/a"}},
 		{"a link to a folder", []Step{{Source: "links/dir", Dest: "x"}}, map[string]string{"x/a": "lib/a", "x/sub/b": "lib/sub/b"}},
-		{"links in a folder stay links", []Step{{Source: "links", Dest: "."}},
-			map[string]string{"file": "links/file", "dir": "links/dir", "chain": "links/chain", "two": "links/two"}},
+		{
+			"links in a folder stay links",
+			[]Step{{Source: "links", Dest: "."}},
+			map[string]string{"file": "links/file", "dir": "links/dir", "chain": "links/chain", "two": "links/two"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,14 +217,22 @@ func TestApplyRefuses(t *testing.T) {
 		{[]Step{{Source: "out", Dest: "."}}, "copying out: leaves the extension root"},
 		{[]Step{{Source: "absolute", Dest: "."}}, `copying absolute: link to the absolute path "/etc": leaves the extension root`},
 		{[]Step{{Source: "loop", Dest: "."}}, "copying loop: too many links"},
-		{[]Step{{Source: "file", Dest: "x"}, {Source: "dir", Dest: "x"}},
-			"copying dir: x is a folder in one place and a file in another (file, dir)"},
-		{[]Step{{Source: "file", Dest: "x"}, {Source: "dir", Dest: "x/y"}},
-			"copying dir: x is a folder in one place and a file in another (file, dir)"},
-		{[]Step{{Source: "dir", Dest: "x/y"}, {Source: "file", Dest: "x"}},
-			"copying file: x is a folder in one place and a file in another (dir, file)"},
-		{[]Step{{Source: "as-file", Dest: "."}, {Source: "as-dir", Dest: "."}},
-			"copying as-dir: dir is a folder in one place and a file in another (as-file/dir, as-dir/dir)"},
+		{
+			[]Step{{Source: "file", Dest: "x"}, {Source: "dir", Dest: "x"}},
+			"copying dir: x is a folder in one place and a file in another (file, dir)",
+		},
+		{
+			[]Step{{Source: "file", Dest: "x"}, {Source: "dir", Dest: "x/y"}},
+			"copying dir: x is a folder in one place and a file in another (file, dir)",
+		},
+		{
+			[]Step{{Source: "dir", Dest: "x/y"}, {Source: "file", Dest: "x"}},
+			"copying file: x is a folder in one place and a file in another (dir, file)",
+		},
+		{
+			[]Step{{Source: "as-file", Dest: "."}, {Source: "as-dir", Dest: "."}},
+			"copying as-dir: dir is a folder in one place and a file in another (as-file/dir, as-dir/dir)",
+		},
 	}
 	for _, tt := range tests {
 		if _, err := source.Apply(tt.steps); err == nil || err.Error() != tt.want {

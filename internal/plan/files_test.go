@@ -125,36 +125,63 @@ func TestFilesRefused(t *testing.T) {
 		files files
 		want  []string
 	}{
-		{"descriptor ignored", "", files{bin: "", ".dockerignore": "*.toml"},
-			[]string{`DIR/.dockerignore: excludes extension.toml, which every package needs; add the line "!extension.toml"`}},
-		{"platform root ignored", amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/detect": "", ".dockerignore": "linux/arm64"},
-			[]string{"DIR/.dockerignore: excludes linux/arm64, which holds the files of linux/arm64"}},
-		{"ignore file broken", "", files{bin: "", ".dockerignore": "["},
-			[]string{"DIR/.dockerignore: syntax error in pattern", `  see the Dockerfile reference, ".dockerignore files"`}},
+		{
+			"descriptor ignored", "",
+			files{bin: "", ".dockerignore": "*.toml"},
+			[]string{`DIR/.dockerignore: excludes extension.toml, which every package needs; add the line "!extension.toml"`},
+		},
+		{
+			"platform root ignored", amd64AndArm64,
+			files{"linux/amd64/bin/detect": "", "linux/arm64/bin/detect": "", ".dockerignore": "linux/arm64"},
+			[]string{"DIR/.dockerignore: excludes linux/arm64, which holds the files of linux/arm64"},
+		},
+		{
+			"ignore file broken", "",
+			files{bin: "", ".dockerignore": "["},
+			[]string{"DIR/.dockerignore: syntax error in pattern", `  see the Dockerfile reference, ".dockerignore files"`},
+		},
 		{"include-files absent", include(`"gone", "bin"`), files{bin: ""}, []string{at + `include-files "gone" does not exist in DIR`}},
-		{"include-files ignored", include(`"lib", "bin"`), files{bin: "", "lib/a": "", ".dockerignore": "lib\n.dockerignore"},
-			[]string{at + `include-files "lib" does not exist in DIR or is excluded by its .dockerignore`}},
+		{
+			"include-files ignored", include(`"lib", "bin"`),
+			files{bin: "", "lib/a": "", ".dockerignore": "lib\n.dockerignore"},
+			[]string{at + `include-files "lib" does not exist in DIR or is excluded by its .dockerignore`},
+		},
 		{"include-files never", include(`".git", "bin"`), files{bin: "", ".git/HEAD": ""}, []string{at + `".git"` + never}},
-		{"include-files never, in a root", include(`"linux/amd64/docker-bake.hcl", "bin"`), files{"linux/amd64/bin/detect": "", "linux/amd64/docker-bake.hcl": ""},
-			[]string{at + `"linux/amd64/docker-bake.hcl"` + never}},
+		{
+			"include-files never, in a root", include(`"linux/amd64/docker-bake.hcl", "bin"`),
+			files{"linux/amd64/bin/detect": "", "linux/amd64/docker-bake.hcl": ""},
+			[]string{at + `"linux/amd64/docker-bake.hcl"` + never},
+		},
 		{"shared absent", shared(`"gone"`), files{bin: ""}, []string{`DIR/extension.toml:6:11: shared "gone" does not exist in DIR`}},
 		{"shared never", shared(`"a.cnb"`), files{bin: "", "a.cnb": ""}, []string{`DIR/extension.toml:6:11: "a.cnb"` + never}},
-		{"not in normal form C", shared(`"e\u0301"`), files{bin: "", "e\u0301": ""},
-			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, in which bake files are read; rename it"}},
-		{"a platform root behind a link with a pattern", "", files{"a[b]/bin/detect": "", "linux/amd64": "-> ../a[b]"},
+		{
+			"not in normal form C", shared(`"e\u0301"`),
+			files{bin: "", "e\u0301": ""},
+			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, in which bake files are read; rename it"},
+		},
+		{
+			"a platform root behind a link with a pattern", "",
+			files{"a[b]/bin/detect": "", "linux/amd64": "-> ../a[b]"},
 			[]string{
 				`DIR: the name "a[b]" holds a character that COPY does not take as it stands; rename it`,
 				`DIR: the name "a[b]/bin/detect" holds a character that COPY does not take as it stands; rename it`,
-			}},
-		{"file and folder", shared(`"lib"`), files{"lib": "", "linux/amd64/lib/a": "", "linux/amd64/bin/detect": ""},
-			[]string{"DIR: linux/amd64: copying linux/amd64: lib is a folder in one place and a file in another (lib, linux/amd64/lib)"}},
+			},
+		},
+		{
+			"file and folder", shared(`"lib"`),
+			files{"lib": "", "linux/amd64/lib/a": "", "linux/amd64/bin/detect": ""},
+			[]string{"DIR: linux/amd64: copying linux/amd64: lib is a folder in one place and a file in another (lib, linux/amd64/lib)"},
+		},
 		{"links, once for all images", amd64AndArm64, files{bin: "", "a": "-> /etc", "b": "-> ../x", "c": "-> c"}, []string{
 			`DIR/a: symbolic link to the absolute path "/etc" leaves the extension root; use a relative link or a copy`,
 			`DIR/b: symbolic link to "../x" leaves the extension root; use a copy`,
 			`DIR/c: symbolic link to "c" leads in a circle; remove it`,
 		}},
-		{"build table", "[metadata.extpack.build]\nstage = \"x\"\n", files{bin: ""},
-			[]string{"DIR/extension.toml:5:1: [metadata.extpack.build] is not supported by this version; build the files into platform folders such as linux/arm64/ before packaging"}},
+		{
+			"build table", "[metadata.extpack.build]\nstage = \"x\"\n",
+			files{bin: ""},
+			[]string{"DIR/extension.toml:5:1: [metadata.extpack.build] is not supported by this version; build the files into platform folders such as linux/arm64/ before packaging"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

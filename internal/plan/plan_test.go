@@ -122,10 +122,18 @@ func TestExtensionsThatDoNotGoTogether(t *testing.T) {
 	}{
 		{"same id and version", []string{a, c}, Options{}, c + "/extension.toml: a@1.0.0 is also the extension in " + a + "; build them in separate runs or change one id"},
 		{"same folder", []string{a, a}, Options{}, a + "/extension.toml: a@1.0.0 is also the extension in " + a + "; build them in separate runs or change one id"},
-		{"same tag", []string{a, b}, Options{Tags: []string{"r.example/x:1"}},
-			"tag r.example/x:1 is given to both a@1.0.0 and b@1.0.0; put {{.Slug}} or {{.Version}} into the tag"},
-		{"a flag that is wrong, once", []string{a, b}, Options{Tags: []string{"X"}},
-			"tag \"X\": invalid reference format: repository name (library/X) must be lowercase\n  " + tagHint},
+		{
+			"same tag",
+			[]string{a, b},
+			Options{Tags: []string{"r.example/x:1"}},
+			"tag r.example/x:1 is given to both a@1.0.0 and b@1.0.0; put {{.Slug}} or {{.Version}} into the tag",
+		},
+		{
+			"a flag that is wrong, once",
+			[]string{a, b},
+			Options{Tags: []string{"X"}},
+			"tag \"X\": invalid reference format: repository name (library/X) must be lowercase\n  " + tagHint,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

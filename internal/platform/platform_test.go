@@ -44,8 +44,10 @@ func TestParseTarget(t *testing.T) {
 		{"linux/mips/softfloat", extension.Target{OS: "linux", Arch: "mips", Variant: "softfloat"}, "linux/mips/softfloat"},
 		{"linux/amd64:ubuntu@22.04", extension.Target{OS: "linux", Arch: "amd64", Distros: ubuntu("22.04")}, "linux/amd64"},
 		{"linux/amd64:ubuntu@22.04,24.04", extension.Target{OS: "linux", Arch: "amd64", Distros: ubuntu("22.04", "24.04")}, "linux/amd64"},
-		{"linux/arm/v6:ubuntu@22.04,24.04;debian@12", extension.Target{OS: "linux", Arch: "arm", Variant: "v6",
-			Distros: append(ubuntu("22.04", "24.04"), extension.Distro{Name: "debian", Version: "12"})}, "linux/arm/v6"},
+		{"linux/arm/v6:ubuntu@22.04,24.04;debian@12", extension.Target{
+			OS: "linux", Arch: "arm", Variant: "v6",
+			Distros: append(ubuntu("22.04", "24.04"), extension.Distro{Name: "debian", Version: "12"}),
+		}, "linux/arm/v6"},
 	}
 	for _, tt := range tests {
 		got, err := ParseTarget(tt.in)
