@@ -60,14 +60,19 @@ func TestExtensions(t *testing.T) {
 		want    []string
 		errors  []string // names relative to the extension
 	}{
-		{name: "literal", targets: amd64Target + arm64Target,
+		{
+			name: "literal", targets: amd64Target + arm64Target,
 			files: map[string]string{"generate/run.Dockerfile": "FROM " + runName + "\n"},
-			want:  []string{"generate/run.Dockerfile [linux/amd64 linux/arm64] image:linux/amd64>linux/amd64,linux/arm64>linux/arm64/v8"}},
-		{name: "target without an image", targets: amd64Target + s390xTarget,
+			want:  []string{"generate/run.Dockerfile [linux/amd64 linux/arm64] image:linux/amd64>linux/amd64,linux/arm64>linux/arm64/v8"},
+		},
+		{
+			name: "target without an image", targets: amd64Target + s390xTarget,
 			files:  map[string]string{"generate/run.Dockerfile": "# the run image\nFROM " + runName + "\n"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64 linux/s390x] image:linux/amd64>linux/amd64"},
-			errors: []string{"generate/run.Dockerfile:2:1: " + runName + " has no image for linux/s390x; it has linux/amd64, linux/arm64/v8"}},
-		{name: "platform roots", targets: amd64Target + arm64Target,
+			errors: []string{"generate/run.Dockerfile:2:1: " + runName + " has no image for linux/s390x; it has linux/amd64, linux/arm64/v8"},
+		},
+		{
+			name: "platform roots", targets: amd64Target + arm64Target,
 			files: map[string]string{
 				"generate/run.Dockerfile":             "FROM nobody/reads:this",
 				"linux/amd64/generate/run.Dockerfile": "FROM run",
@@ -76,8 +81,10 @@ func TestExtensions(t *testing.T) {
 			want: []string{
 				"linux/amd64/generate/run.Dockerfile [linux/amd64] image:linux/amd64>linux/amd64",
 				"linux/arm64/generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8",
-			}},
-		{name: "shared files", targets: amd64Target + arm64Target + "[metadata.extpack]\nshared = [\"generate\"]\n",
+			},
+		},
+		{
+			name: "shared files", targets: amd64Target + arm64Target + "[metadata.extpack]\nshared = [\"generate\"]\n",
 			files: map[string]string{
 				"generate/run.Dockerfile":             "FROM run",
 				"linux/amd64/bin/detect":              "#!/bin/sh\n",
@@ -86,60 +93,92 @@ func TestExtensions(t *testing.T) {
 			want: []string{
 				"generate/run.Dockerfile [linux/amd64] image:linux/amd64>linux/amd64",
 				"linux/arm64/generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8",
-			}},
-		{name: "an executable decides", targets: amd64Target,
+			},
+		},
+		{
+			name: "an executable decides", targets: amd64Target,
 			files: map[string]string{"bin/generate": "#!/bin/sh\n", "generate/run.Dockerfile": "FROM nobody/reads:this"},
-			want:  []string{noteGenerated + " [linux/amd64]"}},
-		{name: "none", targets: amd64Target,
+			want:  []string{noteGenerated + " [linux/amd64]"},
+		},
+		{
+			name: "none", targets: amd64Target,
 			files: map[string]string{"generate/build.Dockerfile": "ARG base_image\nFROM ${base_image}"},
-			want:  []string{noteNone + " [linux/amd64]"}},
-		{name: "the build's own", targets: amd64Target,
+			want:  []string{noteNone + " [linux/amd64]"},
+		},
+		{
+			name: "the build's own", targets: amd64Target,
 			files: map[string]string{"generate/run.Dockerfile": "ARG base_image=nobody/guesses:this\nFROM ${base_image}\nUSER 1"},
-			want:  []string{"generate/run.Dockerfile [linux/amd64] base-image:"}},
-		{name: "variables are not guessed", targets: amd64Target,
+			want:  []string{"generate/run.Dockerfile [linux/amd64] base-image:"},
+		},
+		{
+			name: "variables are not guessed", targets: amd64Target,
 			files: map[string]string{"generate/run.Dockerfile": "ARG tag=1\nFROM localhost:5000/run:${tag}"},
-			want:  []string{"generate/run.Dockerfile [linux/amd64] undecidable:"}},
-		{name: "not the lifecycle's spelling", targets: amd64Target,
+			want:  []string{"generate/run.Dockerfile [linux/amd64] undecidable:"},
+		},
+		{
+			name: "not the lifecycle's spelling", targets: amd64Target,
 			files: map[string]string{"generate/run.Dockerfile": "ARG base_image\nFROM $base_image"},
-			want:  []string{"generate/run.Dockerfile [linux/amd64] undecidable:"}},
-		{name: "several FROM", targets: amd64Target,
+			want:  []string{"generate/run.Dockerfile [linux/amd64] undecidable:"},
+		},
+		{
+			name: "several FROM", targets: amd64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM " + runName + " AS Base\nRUN x\nFROM base\n"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64] image:linux/amd64>linux/amd64 stage:"},
-			errors: []string{"generate/run.Dockerfile:3:1: a run.Dockerfile may have one FROM, this one has 2"}},
-		{name: "scratch", targets: amd64Target + arm64Target,
+			errors: []string{"generate/run.Dockerfile:3:1: a run.Dockerfile may have one FROM, this one has 2"},
+		},
+		{
+			name: "scratch", targets: amd64Target + arm64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM scratch"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64 linux/arm64] scratch:"},
-			errors: []string{"generate/run.Dockerfile:1:1: FROM scratch gives no run image for linux/amd64, linux/arm64: it has no layers"}},
-		{name: "not in the registry", targets: amd64Target + arm64Target,
+			errors: []string{"generate/run.Dockerfile:1:1: FROM scratch gives no run image for linux/amd64, linux/arm64: it has no layers"},
+		},
+		{
+			name: "not in the registry", targets: amd64Target + arm64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "\nFROM localhost:5000/gone"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64 linux/arm64] image:"},
-			errors: []string{"generate/run.Dockerfile:2:1: localhost:5000/gone:latest is not in the registry: there is no image for linux/amd64, linux/arm64"}},
-		{name: "no layers", targets: amd64Target,
+			errors: []string{"generate/run.Dockerfile:2:1: localhost:5000/gone:latest is not in the registry: there is no image for linux/amd64, linux/arm64"},
+		},
+		{
+			name: "no layers", targets: amd64Target,
 			files: map[string]string{"generate/run.Dockerfile": "FROM localhost:5000/empty:1"},
 			want:  []string{"generate/run.Dockerfile [linux/amd64] image:"},
 			errors: []string{"generate/run.Dockerfile:1:1: the image of localhost:5000/empty:1 for linux/amd64 (" +
-				w.image(spec{listed: "linux/amd64", layers: -1}).Digest.String() + ") has no layers"}},
-		{name: "not a reference", targets: amd64Target,
+				w.image(spec{listed: "linux/amd64", layers: -1}).Digest.String() + ") has no layers"},
+		},
+		{
+			name: "not a reference", targets: amd64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM \"run:1\""},
 			want:   []string{"generate/run.Dockerfile [linux/amd64] image:"},
-			errors: []string{"generate/run.Dockerfile:1:1: \"\\\"run:1\\\"\" is not an image reference: invalid reference format"}},
-		{name: "no Dockerfile", targets: amd64Target,
+			errors: []string{"generate/run.Dockerfile:1:1: \"\\\"run:1\\\"\" is not an image reference: invalid reference format"},
+		},
+		{
+			name: "no Dockerfile", targets: amd64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM run:1\nUNTAR x"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64]"},
-			errors: []string{"generate/run.Dockerfile:2:1: unknown instruction \"untar\""}},
-		{name: "no FROM", targets: amd64Target,
+			errors: []string{"generate/run.Dockerfile:2:1: unknown instruction \"untar\""},
+		},
+		{
+			name: "no FROM", targets: amd64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "ARG base_image"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64]"},
-			errors: []string{"generate/run.Dockerfile: the file has no FROM; without a new run image it begins with ARG base_image and FROM ${base_image}"}},
-		{name: "no targets", files: map[string]string{"generate/run.Dockerfile": "FROM " + runName},
-			want: []string{"generate/run.Dockerfile [] image:>linux/amd64,>linux/arm64/v8"}},
-		{name: "other targets", targets: amd64Target, request: Request{Targets: targets(t, "linux/arm64")},
+			errors: []string{"generate/run.Dockerfile: the file has no FROM; without a new run image it begins with ARG base_image and FROM ${base_image}"},
+		},
+		{
+			name: "no targets", files: map[string]string{"generate/run.Dockerfile": "FROM " + runName},
+			want: []string{"generate/run.Dockerfile [] image:>linux/amd64,>linux/arm64/v8"},
+		},
+		{
+			name: "other targets", targets: amd64Target, request: Request{Targets: targets(t, "linux/arm64")},
 			files: map[string]string{"generate/run.Dockerfile": "FROM " + runName},
-			want:  []string{"generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8"}},
-		{name: "with a name", targets: arm64Target, request: Request{Name: runName},
+			want:  []string{"generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8"},
+		},
+		{
+			name: "with a name", targets: arm64Target, request: Request{Name: runName},
 			files: map[string]string{"generate/run.Dockerfile": "FROM " + runName},
-			want:  []string{"generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8"}},
-		{name: "distros", targets: amd64Target + "[[targets.distros]]\nname = \"ubuntu\"\nversion = \"22.04\"\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n",
+			want:  []string{"generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8"},
+		},
+		{
+			name: "distros", targets: amd64Target + "[[targets.distros]]\nname = \"ubuntu\"\nversion = \"22.04\"\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n",
 			files: map[string]string{
 				"linux/amd64/ubuntu@22.04/generate/run.Dockerfile": "FROM run",
 				"linux/amd64/ubuntu@24.04/generate/run.Dockerfile": "FROM " + runName,
@@ -147,7 +186,8 @@ func TestExtensions(t *testing.T) {
 			want: []string{
 				"linux/amd64/ubuntu@22.04/generate/run.Dockerfile [linux/amd64:ubuntu@22.04] image:linux/amd64>linux/amd64",
 				"linux/amd64/ubuntu@24.04/generate/run.Dockerfile [linux/amd64:ubuntu@24.04] image:linux/amd64>linux/amd64",
-			}},
+			},
+		},
 	}
 	for _, tt := range tests {
 		dir := extensionDir(t, tt.targets, tt.files)
@@ -208,5 +248,6 @@ func TestNotAnImage(t *testing.T) {
 	dir := extensionDir(t, amd64Target, map[string]string{"generate/run.Dockerfile": "FROM chart"})
 	_, err := Check(t.Context(), w, Request{Extensions: []string{dir}})
 	checkErrors(t, "chart", err, []string{
-		filepath.Join(dir, "generate/run.Dockerfile") + `:1:1: chart:latest is of type "application/json", which is neither an image nor an index`})
+		filepath.Join(dir, "generate/run.Dockerfile") + `:1:1: chart:latest is of type "application/json", which is neither an image nor an index`,
+	})
 }
