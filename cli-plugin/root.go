@@ -34,6 +34,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newBuildCmd(dockerCLI, runBuild),
 		newBakeCmd(dockerCLI, runBake),
 		newInspectCmd(dockerCLI, runInspect),
+		newRunImageCmd(dockerCLI, runRunImage),
 		newVersionCmd(dockerCLI),
 	)
 	return cmd
