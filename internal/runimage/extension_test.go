@@ -9,6 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/runimage/dockerfile"
 )
 
 // extensionDir makes an extension out of a map from names to content.
@@ -250,4 +251,18 @@ func TestNotAnImage(t *testing.T) {
 	checkErrors(t, "chart", err, []string{
 		filepath.Join(dir, "generate/run.Dockerfile") + `:1:1: chart:latest is of type "application/json", which is neither an image nor an index`,
 	})
+}
+
+func TestClassify(t *testing.T) {
+	for image, want := range map[string]string{
+		"${base_image}": "base-image ", "$base_image": "undecidable lifecycle", "${base_image:-x}": "undecidable lifecycle",
+		`"${base_image}"`: "undecidable lifecycle", "${base_image_2}": "undecidable variable", `a\$b`: "undecidable variable",
+		"$x": "undecidable variable", "scratch": "scratch ", "Scratch": "image ", "a:1": "image ",
+	} {
+		got := classify([]dockerfile.Stage{{Image: image}})[0]
+		kind, reason, _ := strings.Cut(want, " ")
+		if got.Kind != kind || !strings.Contains(got.Reason, reason) || (reason == "") != (got.Reason == "") {
+			t.Errorf("%s: got %s, %q, want %s", image, got.Kind, got.Reason, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package runimage
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/runimage/dockerfile"
@@ -24,6 +25,9 @@ const (
 // build has; with any other they take the text for the name of a new one.
 const baseImage = "${base_image}"
 
+// likeBaseImage finds other spellings of it: $base_image, ${base_image:-x}.
+var likeBaseImage = regexp.MustCompile(`\$\{?base_image\b`)
+
 // From is one FROM instruction.
 type From struct {
 	// Image is what FROM names, as written.
@@ -37,7 +41,8 @@ type From struct {
 }
 
 // classify tells what each FROM stands for, without guessing: build arguments
-// have their values in a build, whatever the file gives them by default.
+// have their values in a build, whatever the file gives them by default. A
+// --platform is left out of account, as it is by lifecycles.
 func classify(stages []dockerfile.Stage) []From {
 	var out []From
 	names := map[string]bool{}
@@ -46,7 +51,7 @@ func classify(stages []dockerfile.Stage) []From {
 		switch {
 		case s.Image == baseImage:
 			f.Kind = FromBase
-		case strings.Contains(s.Image, "$base_image"):
+		case likeBaseImage.MatchString(s.Image):
 			f.Kind, f.Reason = FromUndecidable, "the lifecycle knows the run image as "+baseImage+" only"
 		case strings.Contains(s.Image, "$"):
 			f.Kind, f.Reason = FromUndecidable, "it depends on a variable, which has its value in a build only"

@@ -124,8 +124,8 @@ func TestRunImageBehindManifestList(t *testing.T) {
 	}
 }
 
-// putIndex stores an index that no build tool here makes.
-func putIndex(t *testing.T, reference string, index v1.Index) string {
+// putRunIndex stores an index that no build tool here makes.
+func putRunIndex(t *testing.T, reference string, index v1.Index) string {
 	t.Helper()
 	raw, err := json.Marshal(index)
 	if err != nil {
@@ -158,7 +158,7 @@ func TestRunImageInNestedIndex(t *testing.T) {
 		MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
 	}}}
 	outer.SchemaVersion = 2
-	index := putIndex(t, ref, outer)
+	index := putRunIndex(t, ref, outer)
 	got := parse[runReport](t, []byte(mustExtpack(t, t.TempDir(), "run-image", ref, "--platform", "linux/arm64", "--format", "json")))
 	if want := row(p, 1, ref, index, "linux/arm64"); !slices.Equal(got.Images, []runRow{want}) {
 		t.Errorf("got  %+v\nwant %+v", got.Images, want)
@@ -169,7 +169,7 @@ func TestRunImageInNestedIndex(t *testing.T) {
 	wrong := p.images[0].descriptor
 	wrong.Platform = &v1.Platform{OS: "linux", Architecture: "s390x"}
 	outer.Manifests = []v1.Descriptor{wrong}
-	putIndex(t, lying, outer)
+	putRunIndex(t, lying, outer)
 	r := extpack(t, t.TempDir(), "run-image", lying)
 	want := fmt.Sprintf("the image of %s for linux/s390x (%s) has a config for linux/amd64\n", lying, wrong.Digest)
 	if r.code != 2 || r.stderr != want || r.stdout != "" {
