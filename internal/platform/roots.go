@@ -21,16 +21,16 @@ const RootDir = "."
 // Root gives the folder that holds the files of target t for distro d (zero
 // when the target names none), relative to the extension root dir and separated
 // by "/". That is targets.path if given (RFC 0128); else the deepest folder
-// that exists when os, arch, variant and name@version are walked down, as pack
-// does; else [RootDir]. A path that is absent, is no folder, or leaves the
+// that exists when os, arch, variant and name@version are walked down and that
+// holds more than folders of other platforms; else [RootDir]. A path that is absent, is no folder, or leaves the
 // extension root is a [*diag.InvalidError].
 func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
 	if t.Path != "" {
 		return givenRoot(dir, t)
 	}
-	root := RootDir
+	walked := []string{RootDir}
 	for _, names := range walkNames(t, d) {
-		next, err := firstDir(dir, root, names)
+		next, err := firstDir(dir, walked[len(walked)-1], names)
 		if err != nil {
 			return "", err
 		}
@@ -40,9 +40,29 @@ func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
 			}
 			break
 		}
-		root = next
+		walked = append(walked, next)
 	}
-	return root, nil
+	return lastWithFiles(dir, walked)
+}
+
+// lastWithFiles gives the last of the folders that were walked down, passing
+// over those that hold nothing but the folders of other platforms: they lead
+// the way to platform roots and are none themselves.
+func lastWithFiles(dir string, walked []string) (string, error) {
+	for i := len(walked) - 1; i > 0; i-- {
+		nested, err := Nested(dir, walked[i])
+		if err != nil {
+			return "", err
+		}
+		entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(walked[i])))
+		if err != nil {
+			return "", fmt.Errorf("reading platform folder: %w", err)
+		}
+		if len(nested) == 0 || len(entries) > len(nested) {
+			return walked[i], nil
+		}
+	}
+	return RootDir, nil
 }
 
 // walkNames gives, level by level, the folder names that stand for the target.
