@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/edit"
-	"github.com/extpack/extpack/internal/registry"
 )
 
 type indexCreateOptions struct {
@@ -83,42 +78,6 @@ func (o *indexCreateOptions) creation(dockerCLI command.Cli) (*edit.Creation, er
 	if c.Take.Platforms, err = edit.ParsePlatforms(o.platforms, o.sources); err != nil {
 		return nil, err
 	}
-	for _, name := range o.tags {
-		tag, err := registry.ParseTag(name)
-		if err != nil {
-			return nil, err
-		}
-		c.Tags = append(c.Tags, tag)
-	}
-	seen := map[string]bool{}
-	for _, name := range o.outputs {
-		if seen[filepath.Clean(name)] {
-			return nil, diag.Invalidf("", "--output %s is given twice", name)
-		}
-		seen[filepath.Clean(name)] = true
-		if err := addOutput(c, name); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// addOutput tells a package file by its ending and a layout directory by its
-// slash, or by being one already, as build does.
-func addOutput(c *edit.Creation, name string) error {
-	info, err := os.Stat(name)
-	isDir := err == nil && info.IsDir()
-	switch {
-	case strings.HasSuffix(name, ".cnb") && !isDir:
-		c.Files = append(c.Files, name)
-		return checkFileName("--output", name)
-	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
-		c.Dirs = append(c.Dirs, name)
-		if err := checkFolder("--output", name); err != nil {
-			return err
-		}
-		return checkReplaceable(name)
-	}
-	return diag.Invalidf(`end its name with ".cnb" for a file or "/" for a directory`,
-		`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name)
+	c.Targets, err = parseTargets(o.tags, o.outputs)
+	return c, err
 }

@@ -32,6 +32,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 	cmd.SetFlagErrorFunc(cli.FlagErrorFunc)
 	cmd.AddCommand(
 		newBuildCmd(dockerCLI, runBuild),
+		newAnnotateCmd(dockerCLI, runAnnotate),
 		newBakeCmd(dockerCLI, runBake),
 		newInspectCmd(dockerCLI, runInspect),
 		newRunImageCmd(dockerCLI, runRunImage),

@@ -1,6 +1,8 @@
 package annotate
 
 import (
+	"cmp"
+	"maps"
 	"strings"
 	"time"
 
@@ -9,40 +11,41 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 )
 
-// annotations gives those of the index: what the descriptor says in the OCI
-// image specification's names ("Pre-Defined Annotation Keys"), then the user's.
-// Nothing comes from the machine or the checkout, or digests would differ.
+// annotations gives those of the index: what the descriptor says, then the
+// user's. Nothing comes from the machine or the checkout, or digests would
+// differ.
 func (d *describer) annotations() (map[string]string, error) {
-	desc := d.extension.Descriptor
-	metadata, err := desc.MetadataLabel()
-	if err != nil {
-		return nil, err
-	}
-	title := desc.Info.Name
-	if title == "" {
-		title = desc.Info.ID
-	}
+	all := known(d.extension.Descriptor)
+	all[v1.AnnotationCreated] = d.opts.Created.UTC().Format(time.RFC3339)
+	maps.Copy(all, d.extension.Annotations)
+	identity, err := identify(d.extension.Descriptor)
+	maps.Copy(all, identity)
+	return all, err
+}
+
+// known gives what a descriptor says in the OCI image specification's names
+// ("Pre-Defined Annotation Keys").
+func known(d *extension.Descriptor) map[string]string {
 	all := map[string]string{
-		v1.AnnotationTitle:       title,
-		v1.AnnotationVersion:     desc.Info.Version,
-		v1.AnnotationDescription: desc.Info.Description,
-		v1.AnnotationURL:         desc.Info.Homepage,
-		v1.AnnotationLicenses:    licenses(desc.Info.Licenses),
-		v1.AnnotationCreated:     d.opts.Created.UTC().Format(time.RFC3339),
+		v1.AnnotationTitle:       cmp.Or(d.Info.Name, d.Info.ID),
+		v1.AnnotationVersion:     d.Info.Version,
+		v1.AnnotationDescription: d.Info.Description,
+		v1.AnnotationURL:         d.Info.Homepage,
+		v1.AnnotationLicenses:    licenses(d.Info.Licenses),
 	}
-	for k, v := range all {
-		if v == "" {
-			delete(all, k)
-		}
-	}
-	for k, v := range d.extension.Annotations {
-		all[k] = v
-	}
-	all[extension.AnnotationID] = desc.Info.ID
-	all[extension.AnnotationVersion] = desc.Info.Version
-	all[extension.AnnotationAPI] = desc.API
-	all[extension.LabelMetadata] = metadata
-	return all, nil
+	maps.DeleteFunc(all, func(_, v string) bool { return v == "" })
+	return all
+}
+
+// identify gives the annotations that say which extension it is.
+func identify(d *extension.Descriptor) (map[string]string, error) {
+	metadata, err := d.MetadataLabel()
+	return map[string]string{
+		extension.AnnotationID:      d.Info.ID,
+		extension.AnnotationVersion: d.Info.Version,
+		extension.AnnotationAPI:     d.API,
+		extension.LabelMetadata:     metadata,
+	}, err
 }
 
 // licenses gives an SPDX expression: all of the licenses apply to the package.

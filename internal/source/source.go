@@ -76,6 +76,12 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 	return &Source{ReadOnlyStorage: store, Name: name, Root: root, close: store.Close}, nil
 }
 
+// IsPath reports whether Open takes name for a file or directory.
+func IsPath(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil || looksLikePath(name)
+}
+
 // looksLikePath tells what can be no reference.
 func looksLikePath(name string) bool {
 	return strings.HasSuffix(name, ".cnb") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") ||

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/source"
+)
+
+type annotateOptions struct {
+	indexOptions
+	name                string
+	tags, outputs       []string
+	labels, annotations []string
+}
+
+func newAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, annotateOptions) error) *cobra.Command {
+	var opts annotateOptions
+	cmd := &cobra.Command{
+		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR",
+		Short: "Make an index that another tool built a complete package",
+		Long: "Look into the images of an index for their extension, and write the labels and\n" +
+			"annotations that a package has, as \"docker extpack build\" does. Attestations,\n" +
+			"annotations and whatever else is there stay; layers are not uploaded again. The\n" +
+			"result goes back to where it came from, or to --tag and --output.",
+		Example: `  docker buildx bake --push
+  docker extpack annotate registry.example.com/acme/my-extension:1.2.3`,
+		Args: exactArgs(1, "one reference, package file or OCI layout directory"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.name = args[0]
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: completeSources,
+	}
+	opts.bind(cmd)
+	f := cmd.Flags()
+	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Reference to publish to instead of where it came from")
+	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/") instead`)
+	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	completeFiles(cmd, "output")
+	return cmd
+}
+
+func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		var add annotate.Additions
+		var err error
+		if add.Labels, err = keyValues("--label", opts.labels); err != nil {
+			return err
+		}
+		if add.Annotations, err = keyValues("--annotation", opts.annotations); err != nil {
+			return err
+		}
+		w := &edit.Rewriting{Source: opts.name}
+		if w.Options, err = opts.options(dockerCLI); err != nil {
+			return err
+		}
+		if w.Targets, err = parseTargets(opts.tags, opts.outputs); err != nil {
+			return err
+		}
+		r, err := w.Run(ctx, func(ctx context.Context, o *edit.Overlay, x *edit.Index) error {
+			return annotate.Complete(ctx, o, x, add)
+		})
+		return opts.print(dockerCLI, r, opts.written(), err)
+	})
+}
+
+// written are the files that hold the result.
+func (o *annotateOptions) written() []string {
+	if len(o.tags)+len(o.outputs) == 0 && source.IsPath(o.name) {
+		return []string{o.name}
+	}
+	return o.outputs
+}

@@ -1,0 +1,155 @@
+package annotate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// Additions are the user's own labels and annotations.
+type Additions struct {
+	Labels, Annotations map[string]string
+}
+
+// Complete makes the index x, which some other tool built, a complete package:
+// it looks into each image for its extension, writes both labels and the
+// annotations of the index, and takes attestations along. Everything else
+// stays, and what is complete already is not touched. An image without an
+// extension, or with another one than the rest, is a [*diag.InvalidError].
+func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions) error {
+	if err := x.Flatten(ctx, o); err != nil {
+		return err
+	}
+	images := x.Images()
+	if len(images) == 0 {
+		return diag.Invalidf("", "the index lists no image")
+	}
+	c := &completer{overlay: o, add: add, seen: map[string]*located{}}
+	for _, child := range images {
+		if err := c.image(ctx, x, child); err != nil {
+			return fmt.Errorf("%s (%s): %w", child.Slot(), child.Descriptor().Digest, err)
+		}
+	}
+	annotations, err := c.annotations(x.Annotations())
+	if err != nil {
+		return err
+	}
+	return x.Annotate(annotations)
+}
+
+type completer struct {
+	overlay *edit.Overlay
+	add     Additions
+	first   *extension.Descriptor
+	created *time.Time
+	// seen are the results by the layers of an image: platforms often share
+	// theirs.
+	seen map[string]*located
+}
+
+func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child) error {
+	desc := child.Descriptor()
+	manifest, _, err := ocilayout.ReadManifest(ctx, c.overlay, desc)
+	if err != nil {
+		return err
+	}
+	config, _, err := ocilayout.ReadConfig(ctx, c.overlay, manifest.Config)
+	if err != nil {
+		return err
+	}
+	labels, d, err := c.labels(ctx, manifest, config)
+	if err != nil {
+		return err
+	}
+	if c.first == nil {
+		c.first, c.created = d, config.Created
+	} else if c.first.Info.String() != d.Info.String() {
+		return diag.Invalidf("", "the image holds %s, others hold %s", d.Info, c.first.Info)
+	}
+	maps.Copy(labels, c.add.Labels)
+	next, err := edit.RewriteImage(ctx, c.overlay, desc, func(config *edit.Object) error {
+		return config.Edit("config", func(inner *edit.Object) error {
+			return inner.Edit("Labels", func(l *edit.Object) error { return l.Merge(labels) })
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if desc.Platform == nil {
+		// Readers take an image without a platform for linux/amd64.
+		p := child.Platform()
+		next.Platform = &p
+	}
+	return x.ReplaceImage(ctx, c.overlay, child, next)
+}
+
+// labels gives both labels of an image and its extension. Labels that are there
+// and agree with each other and the image are believed, so that a complete
+// package costs no download.
+func (c *completer) labels(ctx context.Context, manifest v1.Manifest, config v1.Image) (map[string]string, *extension.Descriptor, error) {
+	if d := believe(config); d != nil {
+		return map[string]string{}, d, nil
+	}
+	key, err := json.Marshal([]any{manifest.Layers, config.RootFS.DiffIDs})
+	if err != nil {
+		return nil, nil, err
+	}
+	found := c.seen[string(key)]
+	if found == nil {
+		if found, err = locate(ctx, c.overlay, manifest, config.RootFS.DiffIDs); err != nil {
+			return nil, nil, err
+		}
+		c.seen[string(key)] = found
+	}
+	labels := map[string]string{}
+	if labels[extension.LabelMetadata], err = found.descriptor.MetadataLabel(); err != nil {
+		return nil, nil, err
+	}
+	labels[extension.LabelLayers], err = found.descriptor.LayersLabel(found.diffID.String())
+	return labels, found.descriptor, err
+}
+
+// believe gives the extension that an image's labels describe, nil when they
+// are incomplete or contradict each other or the layers.
+func believe(config v1.Image) *extension.Descriptor {
+	var info extension.Info
+	var layers map[string]map[string]extension.LayerInfo
+	labels := config.Config.Labels
+	if json.Unmarshal([]byte(labels[extension.LabelMetadata]), &info) != nil ||
+		json.Unmarshal([]byte(labels[extension.LabelLayers]), &layers) != nil {
+		return nil
+	}
+	layer, ok := layers[info.ID][info.Version]
+	if !ok || len(layers) != 1 || len(layers[info.ID]) != 1 || layer.API == "" {
+		return nil
+	}
+	if !slices.Contains(config.RootFS.DiffIDs, digest.Digest(layer.LayerDiffID)) {
+		return nil
+	}
+	return &extension.Descriptor{API: layer.API, Info: info, Targets: layer.Targets}
+}
+
+// annotations gives what an index with these annotations lacks. Those of OCI
+// that somebody set stay; those that name the extension follow it.
+func (c *completer) annotations(have map[string]string) (map[string]string, error) {
+	out := known(c.first)
+	if c.created != nil {
+		out[v1.AnnotationCreated] = c.created.UTC().Format(time.RFC3339)
+	}
+	maps.DeleteFunc(out, func(k, _ string) bool { return have[k] != "" })
+	identity, err := identify(c.first)
+	maps.Copy(out, identity)
+	maps.Copy(out, c.add.Annotations)
+	return out, err
+}

@@ -1,0 +1,155 @@
+package edit
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+func TestConvertThereAndBack(t *testing.T) {
+	o := NewOverlay()
+	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm64"))
+	if err := x.Annotate(map[string]string{"a": "b"}); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := x.Bytes()
+	if err := x.Convert(t.Context(), o, OCI); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := x.Bytes(); string(after) != string(before) {
+		t.Error("converting to what it is changed it")
+	}
+	if err := x.Convert(t.Context(), o, Docker); err != nil {
+		t.Fatal(err)
+	}
+	if x.MediaType() != ocilayout.MediaTypeDockerIndex || x.Annotations()["a"] != "b" {
+		t.Errorf("list is a %s with %v", x.MediaType(), x.Annotations())
+	}
+	for _, c := range x.Images() {
+		raw := read(t, o, c.desc)
+		var m v1.Manifest
+		if err := json.Unmarshal([]byte(raw), &m); err != nil {
+			t.Fatal(err)
+		}
+		if c.desc.MediaType != ocilayout.MediaTypeDockerManifest || m.MediaType != c.desc.MediaType ||
+			m.Config.MediaType != ocilayout.MediaTypeDockerConfig || m.Layers[0].MediaType != ocilayout.MediaTypeDockerLayerGzip ||
+			m.Layers[0].Annotations["k"] != "v" || strings.Contains(raw, "oci") {
+			t.Errorf("image is %s", raw)
+		}
+	}
+	if err := x.Convert(t.Context(), o, OCI); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := x.Bytes(); string(after) != string(before) {
+		t.Errorf("there and back gives\n%s\nwant\n%s", after, before)
+	}
+}
+
+func TestConvertMovesAttestationsOfDockerImages(t *testing.T) {
+	o := NewOverlay()
+	x := newIndex(t, putImage(o, "amd64"))
+	if err := x.Convert(t.Context(), o, Docker); err != nil {
+		t.Fatal(err)
+	}
+	x.Append(child(t, putAttestation(o, x.Images()[0].desc)))
+	if err := x.Convert(t.Context(), o, OCI); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(x); got != "linux/amd64, about linux/amd64" {
+		t.Errorf("index lists %s", got)
+	}
+}
+
+func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
+	o := NewOverlay()
+	image := putImage(o, "amd64")
+	artifact := put(o, v1.MediaTypeImageManifest, `{"artifactType":"a"}`)
+	artifact.ArtifactType = "a"
+	manifest := func(more string) v1.Descriptor {
+		d := put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[]%s}`,
+			refer(put(o, v1.MediaTypeImageConfig, "{}")), more)
+		d.Platform = &v1.Platform{OS: "linux", Architecture: "arm64"}
+		return d
+	}
+	for name, tc := range map[string]struct {
+		x    *Index
+		says string
+	}{
+		"attestation":   {newIndex(t, image, putAttestation(o, image)), "--no-attestations"},
+		"artifact":      {newIndex(t, image, artifact), "artifact"},
+		"nested":        {newIndex(t, put(o, v1.MediaTypeImageIndex, `{"manifests":[]}`)), "nested index"},
+		"image subject": {newIndex(t, manifest(`,"subject":{}`)), "subject"},
+		"image type":    {newIndex(t, manifest(`,"artifactType":"a"`)), "artifactType"},
+	} {
+		if err := tc.x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	x := newIndex(t, image)
+	if err := x.fields.Set("subject", image); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "subject") {
+		t.Error(err)
+	}
+	odd := put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[{%s}]}`,
+		refer(put(o, v1.MediaTypeImageConfig, "{}")), refer(put(o, "application/vnd.example.layer", "x")))
+	odd.Platform = image.Platform
+	if err := newIndex(t, odd).Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "vnd.example.layer") {
+		t.Error(err)
+	}
+}
+
+func TestFlatten(t *testing.T) {
+	o := NewOverlay()
+	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
+	inner, err := newIndex(t, arm64, putAttestation(o, arm64)).Put(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle, err := newIndex(t, inner, amd64).Put(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newIndex(t, amd64, middle, inner)
+	if err := x.Flatten(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(x), "linux/amd64, linux/arm64, about linux/arm64"; got != want {
+		t.Errorf("index lists %s", got)
+	}
+	deep := inner
+	for range ocilayout.MaxDepth {
+		if deep, err = newIndex(t, deep).Put(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := newIndex(t, deep).Flatten(t.Context(), o); !diag.IsInvalid(err) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestCommonAnnotations(t *testing.T) {
+	taken := func(annotations map[string]string) *Taken {
+		x := NewIndex()
+		if err := x.Annotate(annotations); err != nil {
+			t.Fatal(err)
+		}
+		return &Taken{Index: x}
+	}
+	image := &Taken{}
+	got := commonAnnotations([]*Taken{
+		image, taken(map[string]string{"same": "1", "differs": "1", "only": "1"}), taken(map[string]string{"same": "1", "differs": "2"}),
+	})
+	if len(got) != 1 || got["same"] != "1" {
+		t.Errorf("common are %v", got)
+	}
+	if got := commonAnnotations([]*Taken{taken(nil), taken(map[string]string{"a": "b"})}); len(got) != 0 {
+		t.Errorf("common are %v", got)
+	}
+}

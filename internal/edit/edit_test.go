@@ -1,0 +1,219 @@
+package edit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// put stores a document written by hand.
+func put(o *Overlay, mediaType, format string, args ...any) v1.Descriptor {
+	return o.Put(mediaType, fmt.Appendf(nil, format, args...))
+}
+
+func refer(d v1.Descriptor) string {
+	return fmt.Sprintf(`"mediaType":%q,"digest":%q,"size":%d`, d.MediaType, d.Digest, d.Size)
+}
+
+// putImage makes an OCI image with fields that nobody knows.
+func putImage(o *Overlay, arch string) v1.Descriptor {
+	config := put(o, v1.MediaTypeImageConfig,
+		`{"x-first":1,"architecture":%q,"os":"linux","config":{"Labels":{"a":"<1>"},"x":2},"rootfs":{"type":"layers","diff_ids":[]}}`, arch)
+	layer := put(o, v1.MediaTypeImageLayerGzip, "layer of %s", arch)
+	desc := put(o, v1.MediaTypeImageManifest,
+		`{"schemaVersion":2,"mediaType":%q,"x":{"b":1,"a":2},"config":{%s,"x":1},"layers":[{%s,"annotations":{"k":"v"}}]}`,
+		v1.MediaTypeImageManifest, refer(config), refer(layer))
+	desc.Platform = &v1.Platform{OS: "linux", Architecture: arch}
+	return desc
+}
+
+// putAttestation makes what BuildKit makes about an image.
+func putAttestation(o *Overlay, image v1.Descriptor) v1.Descriptor {
+	return attestationOf(o, image, put(o, mediaTypeStatement,
+		`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"n","digest":{"sha256":%q}},{"name":"other","digest":{"sha256":"00"}}],"predicate":{"html":"<b>"}}`,
+		image.Digest.Encoded()))
+}
+
+func attestationOf(o *Overlay, image, statement v1.Descriptor) v1.Descriptor {
+	config := put(o, v1.MediaTypeImageConfig, `{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[%q]}}`, statement.Digest)
+	desc := put(o, v1.MediaTypeImageManifest,
+		`{"schemaVersion":2,"mediaType":%q,"config":{%s},"layers":[{%s,"annotations":{"in-toto.io/predicate-type":"p"}}],"subject":{%s},"x":1}`,
+		v1.MediaTypeImageManifest, refer(config), refer(statement), refer(image))
+	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
+	desc.Annotations = map[string]string{
+		ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
+		ocilayout.AnnotationReferenceDigest: image.Digest.String(),
+		"x":                                 "y",
+	}
+	return desc
+}
+
+func child(t *testing.T, desc v1.Descriptor) *Child {
+	t.Helper()
+	c, err := NewChild(desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func newIndex(t *testing.T, descs ...v1.Descriptor) *Index {
+	t.Helper()
+	x := NewIndex()
+	for _, d := range descs {
+		x.Append(child(t, d))
+	}
+	return x
+}
+
+// names gives what an index lists, in a short form.
+func names(x *Index) string {
+	var out []string
+	for _, c := range x.Children() {
+		switch c.Kind() {
+		case ocilayout.KindImage:
+			out = append(out, c.Slot().String())
+		case ocilayout.KindAttestation:
+			about := "nothing"
+			for _, image := range x.Images() {
+				if c.attests(image.desc) {
+					about = image.Slot().String()
+				}
+			}
+			out = append(out, "about "+about)
+		default:
+			out = append(out, "other")
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func read(t *testing.T, o *Overlay, desc v1.Descriptor) string {
+	t.Helper()
+	raw, err := ocilayout.ReadBytes(t.Context(), o, desc, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func label(value string) func(*Object) error {
+	return func(config *Object) error {
+		return config.Edit("config", func(c *Object) error {
+			return c.Edit("Labels", func(l *Object) error { return l.Merge(map[string]string{"b": value}) })
+		})
+	}
+}
+
+func TestRewriteImageKeepsTheRest(t *testing.T) {
+	o := NewOverlay()
+	old := putImage(o, "amd64")
+	old.Annotations = map[string]string{"k": "v"}
+	desc, err := RewriteImage(t.Context(), o, old, label("2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if desc.Digest == old.Digest || desc.Platform != old.Platform || desc.Annotations["k"] != "v" {
+		t.Errorf("descriptor is %+v", desc)
+	}
+	var m v1.Manifest
+	raw := read(t, o, desc)
+	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+		t.Fatal(err)
+	}
+	config := strings.Replace(read(t, o, m.Config), `,"b":"2"`, "", 1)
+	oldRaw := read(t, o, old)
+	var was v1.Manifest
+	if err := json.Unmarshal([]byte(oldRaw), &was); err != nil {
+		t.Fatal(err)
+	}
+	if config != read(t, o, was.Config) {
+		t.Errorf("config is %s", config)
+	}
+	if want := strings.Replace(oldRaw, refer(was.Config), refer(m.Config), 1); raw != want {
+		t.Errorf("manifest is\n%s\nwant\n%s", raw, want)
+	}
+	if same, err := RewriteImage(t.Context(), o, old, label("1")); err != nil || same.Digest == old.Digest {
+		t.Errorf("%v %v", same, err)
+	}
+	same, err := RewriteImage(t.Context(), o, desc, label("2"))
+	if err != nil || same.Digest != desc.Digest {
+		t.Errorf("rewriting it twice gives %s, not %s: %v", same.Digest, desc.Digest, err)
+	}
+}
+
+func TestReplaceImageMovesAttestations(t *testing.T) {
+	o := NewOverlay()
+	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
+	x := newIndex(t, amd64, arm64, putAttestation(o, amd64), putAttestation(o, arm64))
+	image := x.Images()[0]
+	to, err := RewriteImage(t.Context(), o, amd64, label("2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.ReplaceImage(t.Context(), o, image, to); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(x), "linux/amd64, linux/arm64, about linux/amd64, about linux/arm64"; got != want {
+		t.Fatalf("index lists %s", got)
+	}
+	a := x.Attestations(image)[0].Descriptor()
+	if a.Annotations["x"] != "y" || a.Platform.OS != "unknown" {
+		t.Errorf("entry is %+v", a)
+	}
+	var m v1.Manifest
+	raw := read(t, o, a)
+	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Subject.Digest != to.Digest || m.Layers[0].Annotations["in-toto.io/predicate-type"] != "p" || !strings.Contains(raw, `"x":1`) {
+		t.Errorf("manifest is %s", raw)
+	}
+	statement := read(t, o, m.Layers[0])
+	want := fmt.Sprintf(`"subject":[{"name":"n","digest":{"sha256":%q}},{"name":"other","digest":{"sha256":"00"}}],"predicate":{"html":"<b>"}`, to.Digest.Encoded())
+	if !strings.Contains(statement, want) {
+		t.Errorf("statement is %s", statement)
+	}
+	if config := read(t, o, m.Config); !strings.Contains(config, m.Layers[0].Digest.String()) {
+		t.Errorf("config is %s", config)
+	}
+}
+
+// An image may be listed twice, for two versions of an os say.
+func TestReplaceImageListedTwice(t *testing.T) {
+	o := NewOverlay()
+	image := putImage(o, "amd64")
+	second := image
+	second.Platform = &v1.Platform{OS: "linux", Architecture: "amd64", OSVersion: "2"}
+	x := newIndex(t, image, second, putAttestation(o, image))
+	to, err := RewriteImage(t.Context(), o, image, label("2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.ReplaceImage(t.Context(), o, x.Images()[0], to); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(x), "linux/amd64, linux(2)/amd64, about linux(2)/amd64, about linux/amd64"; got != want {
+		t.Errorf("index lists %s", got)
+	}
+	x.Remove(x.Images()[1])
+	if got, want := names(x), "linux/amd64, about linux/amd64"; got != want {
+		t.Errorf("index lists %s", got)
+	}
+}
+
+func TestMoveAttestationRefusesEnvelopes(t *testing.T) {
+	o := NewOverlay()
+	image, to := putImage(o, "amd64"), putImage(o, "arm64")
+	sealed := attestationOf(o, image, put(o, "application/vnd.dsse.envelope.v1+json", "{}"))
+	_, err := MoveAttestation(context.Background(), o, o, sealed, image, to)
+	if err == nil || !strings.Contains(err.Error(), "dsse") {
+		t.Errorf("error is %v", err)
+	}
+}

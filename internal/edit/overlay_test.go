@@ -1,0 +1,86 @@
+package edit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// counting counts what a storage is asked for.
+type counting struct {
+	*Overlay
+	asked int
+	fails error
+}
+
+func (c *counting) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	if c.asked++; c.fails != nil {
+		return nil, c.fails
+	}
+	return c.Overlay.Fetch(ctx, desc)
+}
+
+func (c *counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
+	if c.asked++; c.fails != nil {
+		return false, c.fails
+	}
+	return c.Overlay.Exists(ctx, desc)
+}
+
+// TestOverlayAsksWhoHasIt: a storage is not asked for what another one's
+// manifest lists, and a manifest is read once.
+func TestOverlayAsksWhoHasIt(t *testing.T) {
+	first, second := &counting{Overlay: NewOverlay()}, &counting{Overlay: NewOverlay()}
+	image := putImage(second.Overlay, "amd64")
+	o := NewOverlay(first, second)
+	read := func() v1.Manifest {
+		m, _, err := ocilayout.ReadManifest(t.Context(), o, image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := read()
+	read()
+	for _, d := range append(m.Layers, m.Config) {
+		if ok, err := o.Exists(t.Context(), d); err != nil || !ok {
+			t.Errorf("%s: %v %v", d.Digest, ok, err)
+		}
+	}
+	if first.asked != 1 || second.asked != 3 {
+		t.Errorf("asked the first %d times, the second %d times", first.asked, second.asked)
+	}
+}
+
+func TestOverlayWithoutTheContent(t *testing.T) {
+	desc := putImage(NewOverlay(), "amd64")
+	o := NewOverlay(NewOverlay(), NewOverlay())
+	if ok, err := o.Exists(t.Context(), desc); err != nil || ok {
+		t.Errorf("exists %v, error %v", ok, err)
+	}
+	if _, err := o.Fetch(t.Context(), desc); !errors.Is(err, ocilayout.ErrMissing) {
+		t.Errorf("error is %v", err)
+	}
+	// A storage that fails may have it.
+	broken := errors.New("broken")
+	o.AddBase(&counting{Overlay: NewOverlay(), fails: broken})
+	if _, err := o.Exists(t.Context(), desc); !errors.Is(err, broken) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestOverlayVerifiesManifests: nothing is learnt from a manifest that is not
+// what its descriptor says.
+func TestOverlayVerifiesManifests(t *testing.T) {
+	base := NewOverlay()
+	image := putImage(base, "amd64")
+	base.docs[image.Digest][0] = ' '
+	if _, err := NewOverlay(base).Fetch(t.Context(), image); !errors.Is(err, ocilayout.ErrCorrupt) {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -1,0 +1,75 @@
+package edit
+
+import (
+	"context"
+	"os"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
+)
+
+// Rewriting is an edit of an index that may be anywhere and may go elsewhere.
+type Rewriting struct {
+	Options
+	// Source is named as for package source.
+	Source string
+	// Targets are where the result goes; none means back to where it came from.
+	Targets
+}
+
+// Run reads the index, lets change edit it, and writes the result. A tag that
+// moved since it was read is a [*registry.MovedError], and nothing that is
+// right already is written again.
+func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overlay, *Index) error) (*Result, error) {
+	to, err := w.targets()
+	if err != nil {
+		return nil, err
+	}
+	o := NewOverlay()
+	defer o.Close()
+	expected := tagsNow(ctx, w.Options, to.Tags)
+	sources, err := o.Open(ctx, w.Client, []string{w.Source})
+	if err != nil {
+		return nil, err
+	}
+	root := sources[0].Root
+	if !ocilayout.IsIndex(root.MediaType) {
+		return nil, diag.Invalidf("make an index of it with: docker extpack index create -t REFERENCE "+w.Source,
+			"%s is not an index but a single manifest of type %s", sources[0].Name, root.MediaType)
+	}
+	x, err := ReadIndex(ctx, o, root)
+	if err == nil {
+		err = x.Resolve(ctx, o)
+	}
+	if err == nil {
+		err = change(ctx, o, x)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := finish(ctx, w.Options, o, x)
+	if err != nil || w.DryRun {
+		return r, err
+	}
+	return r, r.write(ctx, w.Options, o, x, to, expected)
+}
+
+// targets gives where the result goes.
+func (w *Rewriting) targets() (Targets, error) {
+	if !w.empty() {
+		return w.Targets, nil
+	}
+	if source.IsPath(w.Source) {
+		if info, err := os.Stat(w.Source); err == nil && info.IsDir() {
+			return Targets{Dirs: []string{w.Source}}, nil
+		}
+		return Targets{Files: []string{w.Source}}, nil
+	}
+	ref, err := registry.ParseTag(w.Source)
+	if err != nil {
+		return Targets{}, diag.WithHint(err, "or name where the result goes with --tag or --output")
+	}
+	return Targets{Tags: []registry.Reference{ref}}, nil
+}
