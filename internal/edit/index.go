@@ -186,8 +186,10 @@ func (x *Index) Bytes() ([]byte, error) {
 	}
 	list.WriteByte(']')
 	fields := x.fields.Clone()
-	if err := fields.Set("manifests", json.RawMessage(list.Bytes())); err != nil {
-		return nil, err
+	if len(x.children) > 0 || fields.Has("manifests") {
+		if err := fields.Set("manifests", json.RawMessage(list.Bytes())); err != nil {
+			return nil, err
+		}
 	}
 	raw, err := fields.Bytes()
 	if err != nil {

@@ -161,6 +161,13 @@ func isBlobType(mediaType string) bool {
 		mediaType == v1.MediaTypeImageConfig || mediaType == "application/vnd.docker.container.image.v1+json"
 }
 
+// isForeign reports a layer that its readers get from elsewhere, as those of
+// older Windows images (image-spec, "Non-Distributable Layers").
+func isForeign(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.nondistributable.") ||
+		strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs.foreign.")
+}
+
 func (w *walker) blob(desc v1.Descriptor) error {
 	if err := checkDescriptor(desc); err != nil {
 		return err
@@ -172,10 +179,13 @@ func (w *walker) blob(desc v1.Descriptor) error {
 	if err != nil {
 		return err
 	}
-	if !ok {
+	w.blobs[desc.Digest] = true
+	switch {
+	case !ok && isForeign(desc.MediaType):
+		return nil
+	case !ok:
 		return fmt.Errorf("blob %s (%s): %w", desc.Digest, desc.MediaType, ErrNotFound)
 	}
-	w.blobs[desc.Digest] = true
 	w.graph.blobs = append(w.graph.blobs, desc)
 	return nil
 }

@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+)
+
+func TestPublishExpects(t *testing.T) {
+	elsewhere := digest.FromString("elsewhere")
+	for name, tc := range map[string]struct {
+		expected func(old digest.Digest) digest.Digest
+		tag      string
+		moved    bool
+	}{
+		"where it was":    {func(old digest.Digest) digest.Digest { return old }, "1.0", false},
+		"moved":           {func(digest.Digest) digest.Digest { return elsewhere }, "1.0", true},
+		"exists meantime": {func(digest.Digest) digest.Digest { return "" }, "1.0", true},
+		"not there":       {func(digest.Digest) digest.Digest { return "" }, "new", false},
+		"gone":            {func(old digest.Digest) digest.Digest { return old }, "new", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, old, _ := published(t)
+			c := newTree(t, "new")
+			ref, before := s.ref(t, "acme/curl:"+tc.tag), s.digestOf(t, "acme/curl", tc.tag)
+			client, _ := newTestClient(Options{})
+			expected := tc.expected(old.root.Digest)
+			_, err := client.Publish(t.Context(), c, c.root, []Reference{ref}, Expect(ref, expected))
+			if !tc.moved {
+				if got := s.digestOf(t, "acme/curl", tc.tag); err != nil || got != c.root.Digest {
+					t.Errorf("the tag is at %q, error %v", got, err)
+				}
+				return
+			}
+			var moved *MovedError
+			var tagging *TagError
+			if !errors.Is(err, ErrTagMoved) || !errors.As(err, &moved) || moved.Expected != expected || moved.Actual != before {
+				t.Fatalf("error is %v, %+v", err, moved)
+			}
+			if !errors.As(err, &tagging) || tagging.Uncertain || !strings.Contains(err.Error(), "--force") {
+				t.Errorf("error is %v", err)
+			}
+			for _, d := range []digest.Digest{expected, before} {
+				if !strings.Contains(err.Error(), d.String()) {
+					t.Errorf("%q does not name %s", err, d)
+				}
+			}
+			if got := s.digestOf(t, "acme/curl", tc.tag); got != before {
+				t.Errorf("the tag moved to %q", got)
+			}
+		})
+	}
+}
+
+// TestPublishExpectsWhatItWrites: nobody loses anything when the tag is where
+// it should go already.
+func TestPublishExpectsWhatItWrites(t *testing.T) {
+	s, old, refs := published(t)
+	client, _ := newTestClient(Options{})
+	if _, err := client.Publish(t.Context(), old, old.root, refs[:1], Expect(refs[0], digest.FromString("before"))); err != nil {
+		t.Error(err)
+	}
+	if got := s.digestOf(t, "acme/curl", "1.0"); got != old.root.Digest {
+		t.Errorf("the tag is at %s", got)
+	}
+}
+
+// TestPublishMountsFromItsSource: blobs of another repository of the registry
+// are neither read nor sent.
+func TestPublishMountsFromItsSource(t *testing.T) {
+	s, old, refs := published(t)
+	client, _ := newTestClient(Options{})
+	src, err := client.Open(t.Context(), refs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.take()
+	to := s.ref(t, "other/place:1")
+	if _, err := client.Publish(t.Context(), src, src.Root, []Reference{to}); err != nil {
+		t.Fatal(err)
+	}
+	requests := s.take()
+	if n := len(matching(requests, "POST", "from=acme")); n != len(old.blobs) {
+		t.Errorf("%d mounts for %d blobs", n, len(old.blobs))
+	}
+	for _, m := range []string{"GET", "PUT"} {
+		if got := matching(requests, m, "/blobs/"); len(got) > 0 {
+			t.Errorf("moved %q", got)
+		}
+	}
+}
+
+// TestPublishUploadsWhatCannotBeMounted: the right to read a repository does
+// not include mounting from it everywhere.
+func TestPublishUploadsWhatCannotBeMounted(t *testing.T) {
+	s, old, refs := published(t)
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		return r.URL.Query().Get("mount") != "" && jsonError(w, http.StatusForbidden, "DENIED", "no mounts")
+	})
+	client, _ := newTestClient(Options{})
+	src, err := client.Open(t.Context(), refs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Publish(t.Context(), src, src.Root, []Reference{s.ref(t, "other/place:1")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.digestOf(t, "other/place", "1"); got != old.root.Digest {
+		t.Errorf("the tag is at %q", got)
+	}
+}
+
+// TestPublishLeavesForeignLayersWhereTheyAre: images of older Windows list
+// layers that no registry holds.
+func TestPublishLeavesForeignLayersWhereTheyAre(t *testing.T) {
+	c := newTree(t, "a")
+	foreign := content.NewDescriptorFromBytes("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", []byte("elsewhere"))
+	foreign.URLs = []string{"https://example.com/layer"}
+	root := c.manifest(t, dockerManifest, map[string]any{
+		"schemaVersion": 2, "mediaType": dockerManifest,
+		"config": c.blob(t, "application/vnd.docker.container.image.v1+json", `{"os":"windows"}`),
+		"layers": []v1.Descriptor{foreign},
+	})
+	g, err := readGraph(t.Context(), c, root)
+	if err != nil || len(g.blobs) != 1 {
+		t.Fatalf("blobs %v, error %v", g, err)
+	}
+}
