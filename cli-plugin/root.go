@@ -34,9 +34,9 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newBuildCmd(dockerCLI, runBuild),
 		newAnnotateCmd(dockerCLI, runAnnotate),
 		newBakeCmd(dockerCLI, runBake),
-		newIndexCmd(dockerCLI),
 		newInspectCmd(dockerCLI, runInspect),
 		newRunImageCmd(dockerCLI, runRunImage),
+		newVerifyCmd(dockerCLI, runVerify),
 		newVersionCmd(dockerCLI),
 	)
 	return cmd

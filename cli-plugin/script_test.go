@@ -31,6 +31,7 @@ var scriptDirs = map[string]string{
 	"cli":     "help, version, completion, usage errors, docker's plugin contract",
 	"input":   "descriptors, folders and references that are wrong",
 	"inspect": "packages of every kind, good and broken",
+	"verify":  "what the checks find, and how it is told",
 }
 
 func TestScripts(t *testing.T) {
