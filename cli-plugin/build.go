@@ -11,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
@@ -143,6 +144,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	}
 	if err := checkMetadataFile(o.metadataFile); err != nil {
 		return nil, err
+	}
+	if o.single && o.append {
+		return nil, diag.Invalidf("leave one of them out", "--single publishes an image without an index, and --append joins platforms to one")
 	}
 	if err := checkSingle(p, o.single); err != nil {
 		return nil, err

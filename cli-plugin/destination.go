@@ -22,13 +22,14 @@ import (
 
 // destinationOptions are the flags that say where packages go.
 type destinationOptions struct {
-	push     bool
-	outputs  []string
-	insecure bool
+	push, append bool
+	outputs      []string
+	insecure     bool
 }
 
 func (o *destinationOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.push, "push", false, "Publish to the registry under every tag")
+	f.BoolVar(&o.append, "append", false, "Join the platforms to the published index instead of replacing it")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/")`)
 	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 }
@@ -42,6 +43,9 @@ type namedDestination struct {
 // resolve works out where each package goes, files before registries, because
 // what was written to a file can be deleted again.
 func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map[*plan.Extension][]namedDestination, error) {
+	if o.append && !o.push {
+		return nil, diag.Invalidf("add --push", "--append joins platforms to a published index, and nothing is published without --push")
+	}
 	all := map[*plan.Extension][]namedDestination{}
 	taken := map[string]*plan.Extension{}
 	for _, e := range p.Extensions {
@@ -69,7 +73,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map
 			all[e] = append(all[e], d)
 		}
 		if o.push {
-			d, err := registryDestination(e, client)
+			d, err := o.registryDestination(e, client)
 			if err != nil {
 				return nil, err
 			}
@@ -79,7 +83,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map
 	return all, nil
 }
 
-func registryDestination(e *plan.Extension, client *registry.Client) (namedDestination, error) {
+func (o *destinationOptions) registryDestination(e *plan.Extension, client *registry.Client) (namedDestination, error) {
 	if len(e.Tags) == 0 {
 		return namedDestination{}, diag.Invalidf(`add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File,
 			"--push: there is no tag to publish %s to", e.Descriptor.Info)
@@ -92,7 +96,11 @@ func registryDestination(e *plan.Extension, client *registry.Client) (namedDesti
 		}
 		refs = append(refs, ref)
 	}
-	return namedDestination{pipeline.Registry{Client: client, Tags: refs}, "push", strings.Join(e.Tags, ", ")}, nil
+	names := strings.Join(e.Tags, ", ")
+	if o.append {
+		return namedDestination{pipeline.Append{Client: client, Tags: refs}, "append to", names}, nil
+	}
+	return namedDestination{pipeline.Registry{Client: client, Tags: refs}, "push", names}, nil
 }
 
 // fileDestination tells a package file by its ending and a layout directory by

@@ -22,6 +22,9 @@ type Options struct {
 	Force bool
 	// DryRun writes nothing.
 	DryRun bool
+	// Check may refuse the edited index before it is written; nil lets every
+	// index pass.
+	Check func(ctx context.Context, o *Overlay, root v1.Descriptor) error
 }
 
 // Result is an index that was, or with a dry run would be, written.
@@ -85,7 +88,11 @@ func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, e
 	if n := len(raw); n > registry.MaxManifestSize {
 		return nil, diag.Invalidf("", "the index would be %d bytes long; registries take 4 MiB", n)
 	}
-	return &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}, nil
+	r := &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}
+	if opts.Check != nil {
+		err = opts.Check(ctx, o, r.Root)
+	}
+	return r, err
 }
 
 func (r *Result) publish(ctx context.Context, opts Options, o *Overlay, tags []registry.Reference, expected map[registry.Reference]digest.Digest) error {

@@ -1,0 +1,98 @@
+package e2e_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func platformsAt(t *testing.T, ref string) []string {
+	t.Helper()
+	var out []string
+	for _, image := range fetch(t, ref).images {
+		out = append(out, image.platform())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestAppend: a first machine makes the index, others join or replace their
+// platforms, and what is there already stays as it is.
+func TestAppend(t *testing.T) {
+	ref := tag(t, "1")
+	build := func(flags ...string) string {
+		return mustExtpack(t, t.TempDir(), append([]string{"build", example("hello"), "--push", "--append", "-q", "-t", ref}, flags...)...)
+	}
+	build("--target", "linux/amd64")
+	first := fetch(t, ref)
+	out := build("--target", "linux/arm64", "--target", "linux/arm/v7")
+	second := fetch(t, ref)
+	if got, want := platformsAt(t, ref), []string{"linux/amd64", "linux/arm/v7", "linux/arm64"}; !slices.Equal(got, want) {
+		t.Errorf("platforms are %v, want %v", got, want)
+	}
+	if out != ref+"@"+second.digest+"\n" {
+		t.Errorf("stdout is %q, the tag is at %s", out, second.digest)
+	}
+	if first.images[0].descriptor.Digest != second.images[0].descriptor.Digest {
+		t.Error("appending changed an image that was there")
+	}
+	build("--target", "linux/arm64", "--label", "com.acme.new=1")
+	third := fetch(t, ref)
+	if len(third.images) != 3 || third.images[1].config.Config.Labels["com.acme.new"] != "1" || third.images[0].descriptor.Digest != first.images[0].descriptor.Digest {
+		t.Errorf("replacing one platform gave %+v", third.index.Manifests)
+	}
+	build("--target", "linux/arm64", "--label", "com.acme.new=1")
+	if got := fetch(t, ref).digest; got != third.digest {
+		t.Errorf("appending the same again moved the tag from %s to %s", third.digest, got)
+	}
+
+	all := tag(t, "all")
+	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-q", "-t", all)
+	build("--target", "linux/arm64")
+	build("--target", "linux/riscv64")
+	whole, joined := fetch(t, all), fetch(t, ref)
+	for _, image := range whole.images {
+		if !slices.ContainsFunc(joined.images, func(o publishedImage) bool { return o.descriptor.Digest == image.descriptor.Digest }) {
+			t.Errorf("%s differs when it is appended", image.platform())
+		}
+	}
+}
+
+// TestAppendRefuses what is no package of the same extension.
+func TestAppendRefuses(t *testing.T) {
+	ref := tag(t, "1")
+	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-q", "-t", ref)
+	before := fetch(t, ref).digest
+	r := extpack(t, t.TempDir(), "build", example("platform-roots"), "--push", "--append", "-t", ref)
+	if r.code != 2 || !strings.Contains(r.stderr, `"samples/hello", and this package has "samples/platform-roots"`) {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	if got := fetch(t, ref).digest; got != before {
+		t.Error("the tag moved")
+	}
+}
+
+// TestConcurrentAppend: machines that append different platforms at once lose
+// none.
+func TestConcurrentAppend(t *testing.T) {
+	targets := []string{"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/riscv64", "linux/s390x", "linux/ppc64le"}
+	ref := tag(t, "1")
+	var wg sync.WaitGroup
+	results := make([]result, len(targets))
+	for i, target := range targets {
+		wg.Go(func() {
+			results[i] = extpack(t, t.TempDir(), "build", example("hello"), "--push", "--append", "--engine", "embedded", "-q", "-t", ref, "--target", target)
+		})
+	}
+	wg.Wait()
+	for i, r := range results {
+		if r.code != 0 {
+			t.Errorf("%s: exit code %d\n%s", targets[i], r.code, r.stderr)
+		}
+	}
+	slices.Sort(targets)
+	if got := platformsAt(t, ref); !slices.Equal(got, targets) {
+		t.Errorf("platforms are %v, want %v", got, targets)
+	}
+}
