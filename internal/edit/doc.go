@@ -14,6 +14,10 @@
 //	x.Flatten(ctx, o), x.Convert(ctx, o, edit.Docker)
 //	root, err := x.Put(o)                        // then registry.Publish(ctx, o, root, …)
 //
+// [Update] does all of that for the index at a tag and refuses a tag that moved
+// meanwhile, [Creation] makes a new index of sources, [Addition] is the change
+// that adds them to one, and [Index.Select] finds an image by what people type.
+//
 // [RewriteImage] and [RewriteManifest] clone images with another config or
 // manifest, [MoveAttestation] takes an attestation along to a rewritten image,
 // and [SlotOf] tells which images stand in each other's place.

@@ -60,7 +60,7 @@ func TestIndexCreateReplacesTheSeedRecipe(t *testing.T) {
 
 // TestIndexCreateTakesAttestedBuilds: what buildx pushes by default is an index
 // with an attestation, which "docker manifest create" refuses ("… is a manifest
-// list"). Attestations come along with their images.
+// list", docker/buildx#1509). Attestations come along with their images.
 func TestIndexCreateTakesAttestedBuilds(t *testing.T) {
 	dir := extensionDir(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
 	ref := tag(t, "1")

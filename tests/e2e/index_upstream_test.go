@@ -14,7 +14,7 @@ import (
 
 // TestUpstreamAnnotationsDroppedForDockerChildren: "buildx imagetools create
 // --annotation" makes a Docker list when all children are Docker's, and drops
-// the annotations on the way.
+// the annotations without a word (docker/buildx#3061, #4091).
 func TestUpstreamAnnotationsDroppedForDockerChildren(t *testing.T) {
 	ref := tag(t, "1")
 	amd64, arm64 := storeImage(t, ref, true, linux("amd64")), storeImage(t, ref, true, linux("arm64"))
@@ -34,9 +34,8 @@ func TestUpstreamAnnotationsDroppedForDockerChildren(t *testing.T) {
 	}
 }
 
-// TestUpstreamStaleLocalCache: "docker manifest create" takes a child from its
-// copy on this machine although the tag has moved on (docker/cli#2097 and the
-// like), and leaves files behind.
+// TestUpstreamStaleLocalCache: "docker manifest create --amend" goes on using
+// its copy on this machine although the registry has moved on (docker/cli#954).
 func TestUpstreamStaleLocalCache(t *testing.T) {
 	ref, source, home := tag(t, "1"), tag(t, "amd64"), t.TempDir()
 	for _, version := range []string{"1", "2"} {
@@ -59,8 +58,9 @@ func TestUpstreamStaleLocalCache(t *testing.T) {
 	}
 }
 
-// TestUpstreamOSVersionLost: Windows images are told apart by os.version, which
-// "docker manifest create" takes from nowhere but --os-version.
+// TestUpstreamOSVersionLost: Windows images are told apart by os.version, and
+// tools that leave it out make Windows run the wrong one (docker/cli#138,
+// estesp/manifest-tool#27).
 func TestUpstreamOSVersionLost(t *testing.T) {
 	ref := tag(t, "1")
 	var sources []string
@@ -120,8 +120,8 @@ func TestUpstreamEditLosesFields(t *testing.T) {
 	}
 }
 
-// TestUpstreamOCIIndexTurnsIntoDockerList: so does "docker manifest push" with
-// whatever it is given.
+// TestUpstreamOCIIndexTurnsIntoDockerList: tools that choose a type by what they
+// find among the children change it when an image of the other family joins.
 func TestUpstreamOCIIndexTurnsIntoDockerList(t *testing.T) {
 	ref, list := tag(t, "oci"), tag(t, "docker")
 	storeTwo(t, ref)
@@ -150,8 +150,9 @@ func TestUpstreamOCIIndexTurnsIntoDockerList(t *testing.T) {
 	}
 }
 
-// TestUpstreamPlatformlessChildTakenForAMD64: an image that the index lists
-// without a platform is what its config says.
+// TestUpstreamPlatformlessChildTakenForAMD64: readers of packages take an image
+// that the index lists without a platform for linux/amd64; it is what its config
+// says.
 func TestUpstreamPlatformlessChildTakenForAMD64(t *testing.T) {
 	ref, source := tag(t, "1"), tag(t, "source")
 	image := storeImage(t, ref, false, fields{"os": "linux", "architecture": "arm", "variant": "v6"})
