@@ -3,7 +3,7 @@
 # Build with "docker buildx bake" in this folder, one platform with a target such as
 # NAME-linux-arm64. docker-bake.override.hcl and --set apply as in any bake file.
 # The label that says which layer holds the extension is only known after a build;
-# "docker extpack build" adds it.
+# "docker extpack annotate" adds it, and "docker extpack build" does so by itself.
 
 # The platform matrix. The environment may narrow it: PLATFORMS=linux/amd64 docker buildx bake
 variable "PLATFORMS" {

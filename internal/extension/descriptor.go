@@ -115,8 +115,10 @@ func (r *reader) info(root *table) Info {
 		}
 		return Info{}
 	}
-	info := Info{Description: t.plain("description"), Keywords: t.plains("keywords"),
-		ExecEnv: t.plains("exec-env"), ClearEnv: t.flag("clear-env"), Licenses: r.licenses(t)}
+	info := Info{
+		Description: t.plain("description"), Keywords: t.plains("keywords"),
+		ExecEnv: t.plains("exec-env"), ClearEnv: t.flag("clear-env"), Licenses: r.licenses(t),
+	}
 	if e := t.required("id", `add id = "my-company/my-extension" below [extension]`); e != nil {
 		info.ID = r.checkID(e)
 	}

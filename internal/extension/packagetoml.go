@@ -50,8 +50,7 @@ func (r *reader) packageTOML(root *table) *Package {
 		t.unknown()
 	}
 	if buildpack := root.child("buildpack"); buildpack != nil {
-		r.errorf(buildpack.position(), "this is the package.toml of a buildpack").Hint =
-			"package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
+		r.errorf(buildpack.position(), "this is the package.toml of a buildpack").Hint = "package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
 	}
 	p.Targets = r.targets(root)
 	if t := root.child("platform"); t != nil {
@@ -72,8 +71,7 @@ func (r *reader) checkURI(e *Entry) {
 	here := filepath.Dir(r.file)
 	path, isFile := strings.CutPrefix(e.Value, "file://")
 	if e.Value == "" || !isFile && strings.Contains(path, ":/") {
-		r.errorf(e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint =
-			"fetch the extension and run docker extpack build with its directory"
+		r.errorf(e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "fetch the extension and run docker extpack build with its directory"
 		return
 	}
 	there := filepath.FromSlash(path)

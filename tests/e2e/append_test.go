@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func platformsAt(t *testing.T, ref string) []string {
@@ -77,7 +79,7 @@ func TestAppendRefuses(t *testing.T) {
 // none.
 func TestConcurrentAppend(t *testing.T) {
 	targets := []string{"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/riscv64", "linux/s390x", "linux/ppc64le"}
-	ref := tag(t, "1")
+	ref := tag(t, strconv.FormatInt(time.Now().UnixNano(), 36)) // new with -count as well
 	var wg sync.WaitGroup
 	results := make([]result, len(targets))
 	for i, target := range targets {
