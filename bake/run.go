@@ -16,6 +16,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 )
 
 // RunOptions are buildx's own flags that a user passes through.
@@ -58,25 +59,32 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 		if err := os.MkdirAll(out, 0o755); err != nil {
 			return nil, fmt.Errorf("creating output folder: %w", err)
 		}
-		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out})
+		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out, Shared: e.once(t)})
 	}
-	args, err := buildArgs(p, targets, dir, e.Options)
+	args, err := e.buildArgs(p, targets, dir)
 	if err != nil {
 		return nil, err
 	}
 	return built, e.run(ctx, args, e.Options)
 }
 
+// once reports whether one platform stands for all of a target: the same files
+// copied make the same layer on each, and only configs differ. An override may
+// change that.
+func (e *Engine) once(t Target) bool {
+	return len(t.Images) > 1 && len(e.Options.Set) == 0 && sameSteps(t.Extension.Images, t.Images)
+}
+
 func outputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
 
 // buildArgs writes the bake file and gives the command line that builds it.
-func buildArgs(p *plan.Plan, targets []Target, dir string, opts RunOptions) ([]string, error) {
+func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string, error) {
 	file, err := writeFile(p, dir)
 	if err != nil {
 		return nil, err
 	}
 	args := []string{"bake", "--file", file}
-	args = append(args, passthrough(opts)...)
+	args = append(args, passthrough(e.Options)...)
 	for _, t := range targets {
 		// One grant per folder, never more: what a stranger's override asks for
 		// beyond them is for the user to allow.
@@ -90,6 +98,9 @@ func buildArgs(p *plan.Plan, targets []Target, dir string, opts RunOptions) ([]s
 		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.read="+context, "--allow", "fs.write="+out,
 			"--set", t.Name+".output="+output(out))
+		if e.once(t) {
+			args = append(args, "--set", t.Name+".platform="+platform.Format(t.Extension.Images[t.Images[0]].Platform))
+		}
 	}
 	return args, nil
 }

@@ -40,6 +40,9 @@ type Options struct {
 type Source struct {
 	Layout *ocilayout.Layout
 	Images []int
+	// Shared says that the layout holds one image that stands for all Images,
+	// which differ in nothing but their platform.
+	Shared bool
 }
 
 // Package is an annotated package in a layout.
@@ -120,7 +123,23 @@ func (m *maker) find(ctx context.Context, s Source) error {
 				b.attestations = append(b.attestations, a)
 			}
 		}
-		if err := m.assign(b, s.Images); err != nil {
+		assign := m.assign
+		if s.Shared {
+			assign = m.share
+		}
+		if err := assign(b, s.Images); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share gives the image of a source that holds one for all to each of them.
+func (m *maker) share(b *built, images []int) error {
+	for _, i := range images {
+		one := *b
+		one.config.Platform = m.extension.Images[i].Platform
+		if err := m.assign(&one, []int{i}); err != nil {
 			return err
 		}
 	}

@@ -174,7 +174,7 @@ func (r *runner) prepare(ctx context.Context, e *plan.Extension, built []plan.Bu
 			return nil, fmt.Errorf("reading build result: %w", err)
 		}
 		r.layouts = append(r.layouts, l)
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images})
+		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
 	}
 	dst, err := ocilayout.Create(dir)
 	if err != nil {

@@ -82,6 +82,9 @@ type Built struct {
 	// Images are indices into Extension.Images.
 	Images []int
 	Dir    string
+	// Shared says that the layout holds one image, whose layer is that of all
+	// Images: it was built for one platform, and files know none.
+	Shared bool
 }
 
 // Options are the flags that shape a plan.

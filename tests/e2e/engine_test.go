@@ -66,3 +66,22 @@ func compareLayers(t *testing.T, b plan.Built, want published) {
 		}
 	}
 }
+
+// TestBuiltOnceIsBuiltForAll: content that all platforms share is built for one
+// of them; building it for every one, as an override makes buildx do, gives the
+// same package.
+func TestBuiltOnceIsBuiltForAll(t *testing.T) {
+	dirs := map[string]string{"hello": example("hello")}
+	for name, toml := range contentCases {
+		dirs[name] = awkwardExtension(t, toml)
+	}
+	for name, dir := range dirs {
+		t.Run(name, func(t *testing.T) {
+			ref := strings.ReplaceAll(strings.ReplaceAll(tag(t, "1"), "_", "-"), ",", "")
+			once := digestOf(t, dir, ref, "--force")
+			if each := digestOf(t, dir, ref, "--set", "*.args.NOTHING=1"); each != once {
+				t.Errorf("built for each platform: %s, built once: %s", each, once)
+			}
+		})
+	}
+}
