@@ -31,6 +31,9 @@ func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions
 	if err := x.Flatten(ctx, o); err != nil {
 		return err
 	}
+	if err := x.Resolve(ctx, o); err != nil {
+		return err
+	}
 	images := x.Images()
 	if len(images) == 0 {
 		return diag.Invalidf("", "the index lists no image")
@@ -86,9 +89,8 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 	if err != nil {
 		return err
 	}
-	if desc.Platform == nil {
-		// Readers take an image without a platform for linux/amd64.
-		p := child.Platform()
+	// Readers take an image without a platform for linux/amd64.
+	if p := child.Platform(); p.OS != "" {
 		next.Platform = &p
 	}
 	return x.ReplaceImage(ctx, c.overlay, child, next)

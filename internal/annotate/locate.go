@@ -2,9 +2,7 @@ package annotate
 
 import (
 	"archive/tar"
-	"bufio"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -13,13 +11,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/ocilayout"
 )
 
 const (
@@ -49,65 +48,106 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(manifest.Layers[a].Size, manifest.Layers[b].Size) })
 	var found *located
+	seen := map[digest.Digest]bool{}
 	for _, i := range order {
-		layer := manifest.Layers[i]
-		if found != nil && layer.Size > wholeLayer {
+		desc := manifest.Layers[i]
+		if found != nil && desc.Size > wholeLayer {
 			break
 		}
-		descriptors, err := search(ctx, src, layer)
+		if seen[desc.Digest] || !ocilayout.IsLayer(desc.MediaType) {
+			continue // what readers cannot look into is verify's to report
+		}
+		seen[desc.Digest] = true
+		descriptors, err := search(ctx, src, desc)
 		if err != nil {
-			return nil, fmt.Errorf("looking into layer %s: %w", layer.Digest, err)
+			return nil, fmt.Errorf("looking into layer %s: %w", desc.Digest, err)
 		}
 		for _, d := range descriptors {
 			if found != nil {
-				return nil, diag.Invalidf("package each of them by itself", "the image holds two extensions, %s and %s", found.descriptor.Info, d.Info)
+				return nil, twoExtensions(found.descriptor, d)
 			}
 			found = &located{descriptor: d, diffID: diffIDs[i]}
 		}
 	}
 	if found == nil {
-		return nil, diag.Invalidf("", "the image holds no extension: no layer has cnb/extensions/ID/VERSION/%s", extension.DescriptorFile)
+		return nil, diag.Invalidf("copy the extension there, as the file of \"docker extpack bake\" does",
+			"the image holds no extension: no layer has cnb/extensions/ID/VERSION/%s", extension.DescriptorFile)
 	}
 	return found, nil
 }
 
-// search gives the descriptors in a layer; in a large one only the first.
-func search(ctx context.Context, src content.Fetcher, layer v1.Descriptor) ([]*extension.Descriptor, error) {
-	rc, err := src.Fetch(ctx, layer)
+func twoExtensions(a, b *extension.Descriptor) error {
+	if a.Info.String() == b.Info.String() {
+		return diag.Invalidf("copy everything in one step, as the file of \"docker extpack bake\" does",
+			"the image holds %s in two layers, of which readers take only one", a.Info)
+	}
+	return diag.Invalidf("package each of them by itself", "the image holds two extensions, %s and %s", a.Info, b.Info)
+}
+
+// search gives the descriptors in a layer, two at most; in a large one only the
+// first. What is read whole is verified.
+func search(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]*extension.Descriptor, error) {
+	rc, err := ocilayout.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return nil, err
 	}
 	defer rc.Close()
-	r, err := decompress(io.LimitReader(rc, layer.Size))
+	stored := layer.From(rc)
+	limit := 2
+	if desc.Size > wholeLayer {
+		limit = 1
+	}
+	found, err := descriptorsIn(stored, limit)
+	if desc.Size <= wholeLayer {
+		// When the data made no sense, a wrong digest says why.
+		_, _ = io.Copy(io.Discard, stored)
+	}
+	switch {
+	case stored.Err() != nil:
+		return nil, stored.Err()
+	case err != nil && !diag.IsInvalid(err):
+		return nil, diag.Invalidf("", "%v", err)
+	}
+	return found, err
+}
+
+// descriptorsIn looks for descriptors until there are limit.
+func descriptorsIn(stored *layer.Stored, limit int) ([]*extension.Descriptor, error) {
+	plain, err := stored.Expand()
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer plain.Close()
 	var found []*extension.Descriptor
-	for tr := tar.NewReader(r); ; {
+	places := map[string]int{}
+	for tr := tar.NewReader(plain); len(found) < limit; {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return found, nil
+			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		d, err := descriptorEntry(header, tr)
+		name := strings.TrimPrefix(path.Clean("/"+header.Name), "/")
+		d, err := descriptorEntry(name, header, tr)
 		if err != nil {
 			return nil, err
 		}
-		if d != nil {
-			found = append(found, d)
-			if layer.Size > wholeLayer {
-				return found, nil
-			}
+		if d == nil {
+			continue
 		}
+		if i, again := places[name]; again {
+			found[i] = d // the last of a name is what unpacking leaves
+			continue
+		}
+		places[name] = len(found)
+		found = append(found, d)
 	}
+	return found, nil
 }
 
 // descriptorEntry reads the entry if it is an extension's descriptor.
-func descriptorEntry(header *tar.Header, r io.Reader) (*extension.Descriptor, error) {
-	name := strings.TrimPrefix(path.Clean("/"+header.Name), "/")
+func descriptorEntry(name string, header *tar.Header, r io.Reader) (*extension.Descriptor, error) {
 	parts := strings.Split(name, "/")
 	if len(parts) != 5 || parts[0] != "cnb" || parts[1] != "extensions" || parts[4] != extension.DescriptorFile || header.Typeflag != tar.TypeReg {
 		return nil, nil
@@ -127,24 +167,4 @@ func descriptorEntry(header *tar.Header, r io.Reader) (*extension.Descriptor, er
 		return nil, diag.Invalidf("", "%s describes %s, which does not belong there", name, d.Info)
 	}
 	return d, nil
-}
-
-// decompress reads gzip, zstd and plain layers, whatever the media type claims.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReader(r)
-	magic, err := buffered.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	switch {
-	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b: // RFC 1952, section 2.3.1
-		return gzip.NewReader(buffered)
-	case len(magic) == 4 && string(magic) == "\x28\xb5\x2f\xfd": // RFC 8878, section 3.1.1
-		zr, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
-		if err != nil {
-			return nil, err
-		}
-		return zr.IOReadCloser(), nil
-	}
-	return io.NopCloser(buffered), nil
 }

@@ -2,9 +2,7 @@ package verify
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"debug/elf"
 	"errors"
@@ -14,28 +12,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
-// Limits on layers. There is none on their size: layers of several gigabytes
-// are real, and streaming one takes time but no memory. What is bounded is the
-// work that a small layer can cause, and what is kept of each entry. Gzip packs
-// a thousandfold at best and real files tenfold, so once a layer has given
-// bombGrace bytes it may not be beyond bombRatio times what was read of it.
+// Limits on what is kept of a layer; package layer limits how far it expands.
 const (
-	bombGrace = 256 << 20
-	bombRatio = 200
 	// maxEntries and maxNameBytes bound the list of a layer's files.
 	maxEntries   = 500_000
 	maxNameBytes = 64 << 20
-	// maxWindow bounds zstd's memory; it is what "zstd --long" asks for.
-	maxWindow = 128 << 20
 	// maxDescriptorBytes is the largest extension.toml that is read.
 	maxDescriptorBytes = 1 << 20
 )
@@ -70,9 +60,6 @@ type entry struct {
 	data []byte
 }
 
-// errBomb stops reading a layer.
-var errBomb = errors.New("the layer expands too far")
-
 // scanLayer streams a layer once: it verifies what is stored, hashes what it
 // expands to and lists what is in it, keeping the content of the files in
 // wanted. Only trouble with reading is an error.
@@ -82,19 +69,19 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 		return failedScan(idContent, err)
 	}
 	defer rc.Close()
-	stored := &trackedReader{r: rc}
+	stored := layer.From(rc)
 	s, err := expand(stored, desc, wanted)
-	if err == nil || !errors.Is(err, errBomb) {
+	if err == nil || !errors.Is(err, layer.ErrBomb) {
 		// Whatever follows the compressed data belongs to the digest. And when
 		// the data made no sense, a wrong digest says why.
 		_, _ = io.Copy(io.Discard, stored)
 	}
 	switch {
-	case stored.err != nil:
-		return failedScan(idContent, stored.err)
+	case stored.Err() != nil:
+		return failedScan(idContent, stored.Err())
 	case errors.As(err, new(*localError)):
 		return nil, err
-	case errors.Is(err, errBomb):
+	case errors.Is(err, layer.ErrBomb):
 		return &scan{problem: idLayerBomb, message: fmt.Sprintf("layer %s: %v", desc.Digest, err)}, nil
 	case err != nil:
 		return &scan{problem: idLayerFormat, message: fmt.Sprintf("layer %s: %v", desc.Digest, err)}, nil
@@ -109,15 +96,19 @@ func failedScan(id string, err error) (*scan, error) {
 	return &scan{problem: id, message: err.Error()}, nil
 }
 
-// expand reads the layer that stored gives.
-func expand(stored *trackedReader, desc v1.Descriptor, wanted map[string]bool) (*scan, error) {
-	plain, err := decompress(stored, desc.MediaType)
+// expand reads the layer that stored gives. Readers differ in whether they go
+// by the media type or by the content, so both have to agree.
+func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool) (*scan, error) {
+	plain, err := stored.Expand()
 	if err != nil {
 		return nil, err
 	}
 	defer plain.Close()
+	if want := compressionOf(desc.MediaType); plain.Compression != want {
+		return nil, fmt.Errorf("it has %s compression, but its media type %q says %s", plain.Compression, desc.MediaType, want)
+	}
 	hash := digest.SHA256.Digester()
-	expanded := io.TeeReader(&bombGuard{r: plain, stored: stored}, hash.Hash())
+	expanded := io.TeeReader(plain, hash.Hash())
 	s := &scan{}
 	if err := s.list(tar.NewReader(expanded), wanted); err != nil {
 		return nil, err
@@ -145,7 +136,7 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
 		}
 		names += len(header.Name) + len(header.Linkname)
 		if len(s.entries) == maxEntries || names > maxNameBytes {
-			return fmt.Errorf("%w: more than %d files or %d bytes of names", errBomb, maxEntries, maxNameBytes)
+			return fmt.Errorf("%w: more than %d files or %d bytes of names", layer.ErrBomb, maxEntries, maxNameBytes)
 		}
 		e := &entry{
 			raw: header.Name, name: strings.TrimPrefix(path.Clean("/"+header.Name), "/"),
@@ -185,76 +176,12 @@ func (e *entry) read(r io.Reader, head []byte, wanted bool) error {
 	return err
 }
 
-// decompress opens a layer as its media type says. Readers differ in whether
-// they go by the media type or by the content, so both have to agree.
-func decompress(r io.Reader, mediaType string) (io.ReadCloser, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	head, err := buffered.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	found := "no"
-	switch {
-	case strings.HasPrefix(string(head), "\x1f\x8b"):
-		found = "gzip"
-	case string(head) == "\x28\xb5\x2f\xfd":
-		found = "zstd"
-	}
-	if want := compressionOf(mediaType); found != want {
-		return nil, fmt.Errorf("it has %s compression, but its media type %q says %s", found, mediaType, want)
-	}
-	switch found {
-	case "gzip":
-		return gzip.NewReader(buffered)
-	case "zstd":
-		d, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return io.NopCloser(buffered), nil
-}
-
 func compressionOf(mediaType string) string {
 	switch {
 	case strings.HasSuffix(mediaType, "gzip"):
-		return "gzip"
+		return layer.Gzip
 	case strings.HasSuffix(mediaType, "zstd"):
-		return "zstd"
+		return layer.Zstd
 	}
-	return "no"
-}
-
-// trackedReader counts, and remembers why reading failed: the layers of readers
-// above it do not all pass that on.
-type trackedReader struct {
-	r    io.Reader
-	read int64
-	err  error
-}
-
-func (t *trackedReader) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	t.read += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		t.err = err
-	}
-	return n, err
-}
-
-// bombGuard stops when a layer expands beyond reason.
-type bombGuard struct {
-	r        io.Reader
-	stored   *trackedReader
-	expanded int64
-}
-
-func (g *bombGuard) Read(p []byte) (int, error) {
-	n, err := g.r.Read(p)
-	g.expanded += int64(n)
-	if g.expanded > bombGrace && g.expanded/bombRatio > g.stored.read {
-		return n, fmt.Errorf("%w: %d bytes gave more than %d, over %d times as many", errBomb, g.stored.read, g.expanded, bombRatio)
-	}
-	return n, err
+	return layer.None
 }
