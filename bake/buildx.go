@@ -51,9 +51,14 @@ func Find(cli config.Provider, root *cobra.Command, warn func(string)) (*Buildx,
 }
 
 func findPlugin(cli config.Provider, root *cobra.Command) (*Buildx, error) {
+	if b := recall(cli); b != nil {
+		return b, nil
+	}
 	p, err := manager.GetPlugin("buildx", cli, root)
 	if err == nil && p.Err == nil {
-		return &Buildx{Path: p.Path, Version: p.Version}, nil
+		b := &Buildx{Path: p.Path, Version: p.Version}
+		remember(b)
+		return b, nil
 	}
 	if err == nil {
 		return nil, diag.WithHint(fmt.Errorf("using the buildx plugin at %s: %w", p.Path, p.Err), installHint)

@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/embedded"
@@ -98,19 +101,23 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 		}
 		manifests = index.Manifests
 	}
-	if len(manifests) != images {
+	if len(manifests) != images || slices.ContainsFunc(manifests, func(d v1.Descriptor) bool { return !ocilayout.IsManifest(d.MediaType) }) {
 		return nil, false
 	}
 	layers := make([]v1.Descriptor, images)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
 	for i, desc := range manifests {
-		if !ocilayout.IsManifest(desc.MediaType) {
-			return nil, false
-		}
-		manifest, _, err := ocilayout.ReadManifest(ctx, src, desc)
-		if err != nil || len(manifest.Layers) != 1 {
-			return nil, false
-		}
-		layers[i] = manifest.Layers[0]
+		group.Go(func() error {
+			manifest, _, err := ocilayout.ReadManifest(groupCtx, src, desc)
+			if err == nil && len(manifest.Layers) != 1 {
+				err = errors.New("not one layer")
+			}
+			if err == nil {
+				layers[i] = manifest.Layers[0]
+			}
+			return err
+		})
 	}
-	return layers, true
+	return layers, group.Wait() == nil
 }

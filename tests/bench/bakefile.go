@@ -1,0 +1,22 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// writeBakeFile writes the file that plain buildx runs.
+func writeBakeFile(dir string) error {
+	p, _, err := plan.New(context.Background(), []string{dir}, plan.Options{})
+	if err != nil {
+		return err
+	}
+	file, err := bake.File(p, dir)
+	if err != nil {
+		return err
+	}
+	return write(filepath.Join(dir, bake.FileName), file, 0o644)
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+func nothing(string, int) error { return nil }
+
+// makeExtension gives a function that makes an extension in a folder: scripts,
+// the same for all platforms or in a platform root each, and in each root a
+// file of large random bytes when large is not 0.
+func makeExtension(arches []string, roots bool, large int) func(dir string) error {
+	return func(dir string) error {
+		var toml strings.Builder
+		fmt.Fprintf(&toml, "api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"0.0.1\"\nname = \"Benchmark\"\n", imageID(filepath.Base(dir)))
+		for _, arch := range arches {
+			fmt.Fprintf(&toml, "\n[[targets]]\nos = \"linux\"\narch = %q\n", arch)
+		}
+		if err := write(filepath.Join(dir, "extension.toml"), []byte(toml.String()), 0o644); err != nil {
+			return err
+		}
+		if err := write(filepath.Join(dir, "..", "Dockerfile"), []byte("FROM scratch\nCOPY . /cnb/extensions/bench/0.0.1/\n"), 0o644); err != nil {
+			return err
+		}
+		if err := write(filepath.Join(dir, ".dockerignore"), []byte("docker-bake.hcl\n"), 0o644); err != nil {
+			return err
+		}
+		if err := changeScripts(arches, roots)(dir, 0); err != nil {
+			return err
+		}
+		for i, arch := range arches {
+			if large == 0 {
+				break
+			}
+			// Half random, half zero: what gzip makes of programs.
+			data := make([]byte, large)
+			source := rand.NewChaCha8([32]byte{byte(i)})
+			_, _ = source.Read(data[:large/2]) // never fails
+			if err := write(filepath.Join(dir, "linux", arch, "bin", "data"), data, 0o644); err != nil {
+				return err
+			}
+		}
+		return writeBakeFile(dir)
+	}
+}
+
+// changeScripts writes scripts that no run has seen before.
+func changeScripts(arches []string, roots bool) func(dir string, n int) error {
+	return func(dir string, n int) error {
+		folders := []string{dir}
+		if roots {
+			folders = nil
+			for _, arch := range arches {
+				folders = append(folders, filepath.Join(dir, "linux", arch))
+			}
+		}
+		for i, folder := range folders {
+			for _, name := range []string{"detect", "generate"} {
+				script := fmt.Sprintf("#!/bin/sh\n# change %d of folder %d\nexit 0\n", n, i)
+				if err := write(filepath.Join(folder, "bin", name), []byte(script), 0o755); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
+
+func makeTwenty(arches []string, roots bool) func(dir string) error {
+	return func(dir string) error {
+		for i := range twenty {
+			if err := makeExtension(arches, roots, 0)(filepath.Join(dir, extensionName(i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func changeTwenty(arches []string, roots bool) func(dir string, n int) error {
+	return func(dir string, n int) error {
+		for i := range twenty {
+			if err := changeScripts(arches, roots)(filepath.Join(dir, extensionName(i)), n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func write(name string, data []byte, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, mode)
+}

@@ -1,0 +1,133 @@
+// Command bench times whole runs of docker extpack beside the tools it
+// replaces, on the same inputs, in turn: plain buildx, pack and the hand
+// recipe, as far as they are installed. It prints medians and ratios as a
+// Markdown table. Timing lives here and in Go benchmarks, never in tests.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/extpack/extpack/tests/sandbox"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 5, "counted runs of each contender, after one that is not")
+	only := flag.String("run", "", "regular expression of the cases to run")
+	plugin := flag.String("plugin", "bin/docker-extpack", "the plugin to time")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *rounds, *only, *plugin); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rounds int, only, plugin string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("reading -run: %w", err)
+	}
+	b := &bench{rounds: rounds}
+	if b.plugin, err = filepath.Abs(plugin); err != nil {
+		return err
+	}
+	if _, err := os.Stat(b.plugin); err != nil {
+		return fmt.Errorf("finding the plugin: %w", err)
+	}
+	if b.work, err = os.MkdirTemp("", "extpack-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.work)
+	if b.box, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
+		return err
+	}
+	defer func() { _ = b.box.Stop() }()
+	b.pack, _ = exec.LookPath("pack")     // absent peers are left out
+	b.docker, _ = exec.LookPath("docker") // and so is the hand recipe
+	fmt.Printf("| case | contender | median | min – max | ratio |\n|---|---|---|---|---|\n")
+	for _, c := range b.cases() {
+		if !pattern.MatchString(c.name) {
+			continue
+		}
+		if err := b.runCase(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+// bench is one run of the program.
+type bench struct {
+	rounds       int
+	work         string
+	plugin       string
+	pack, docker string
+	box          *sandbox.Sandbox
+	changes      int
+}
+
+// a benchCase compares contenders on the same input.
+type benchCase struct {
+	name string
+	// prepare makes the input, change touches it before each run.
+	prepare    func(dir string) error
+	change     func(dir string, n int) error
+	contenders []contender
+}
+
+// contender is a tool and the commands that do the job with it.
+type contender struct {
+	name     string
+	commands func(dir string) [][]string
+	// peer marks what the others are compared with.
+	peer bool
+}
+
+func (b *bench) runCase(ctx context.Context, c benchCase) error {
+	dir := filepath.Join(b.work, c.name)
+	if err := c.prepare(dir); err != nil {
+		return err
+	}
+	times := make([][]time.Duration, len(c.contenders))
+	for round := range b.rounds + 1 {
+		for i, contender := range c.contenders {
+			b.changes++
+			if err := c.change(dir, b.changes); err != nil {
+				return err
+			}
+			took, err := b.time(ctx, dir, contender.commands(dir))
+			if err != nil {
+				return fmt.Errorf("%s: %w", contender.name, err)
+			}
+			if round > 0 { // the first warms caches
+				times[i] = append(times[i], took)
+			}
+		}
+	}
+	b.print(c, times)
+	return nil
+}
+
+// time runs commands one after another.
+func (b *bench) time(ctx context.Context, dir string, commands [][]string) (time.Duration, error) {
+	begin := time.Now()
+	for _, args := range commands {
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), b.box.Env()...)
+		cmd.Env = append(cmd.Env, "OTEL_TRACES_SAMPLER=always_off", "BUILDX_GIT_INFO=0", "BUILDX_METADATA_PROVENANCE=disabled", "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("%v: %w\n%s", args, err, out)
+		}
+	}
+	return time.Since(begin), nil
+}

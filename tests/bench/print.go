@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+func median(times []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(times))
+	return sorted[len(sorted)/2]
+}
+
+// print writes a row per contender, with its ratio to each peer of the case:
+// the median of the ratios round by round, which holds when the machine's speed
+// drifts.
+func (b *bench) print(c benchCase, times [][]time.Duration) {
+	for i, contender := range c.contenders {
+		row := fmt.Sprintf("| %s | %s | %s | %s – %s |", c.name, contender.name,
+			round(median(times[i])), round(slices.Min(times[i])), round(slices.Max(times[i])))
+		ratios := ""
+		for j, peer := range c.contenders {
+			if i == j || !peer.peer || contender.peer {
+				continue
+			}
+			if ratios != "" {
+				ratios += ", "
+			}
+			ratios += fmt.Sprintf("%.2f × %s", ratio(times[i], times[j]), peer.name)
+		}
+		fmt.Println(row + " " + ratios + " |")
+	}
+}
+
+func ratio(a, b []time.Duration) float64 {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = float64(a[i]) / float64(b[i])
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
