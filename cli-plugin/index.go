@@ -11,6 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -22,7 +23,8 @@ func newIndexCmd(dockerCLI command.Cli) *cobra.Command {
 		Long: "Join images of several platforms under one tag, and edit such indexes in the\n" +
 			"registry: add platforms, take them out, change how they are described. The\n" +
 			"registry is the only state; nothing is kept on this machine. What an edit does\n" +
-			"not name stays as it is: annotations, attestations, media types, unknown fields.",
+			"not name stays as it is: annotations, attestations, media types, unknown fields.\n" +
+			"Package files and OCI layout directories are edited in their place.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -70,8 +72,14 @@ func (o *indexOptions) options(dockerCLI command.Cli) (edit.Options, error) {
 	}, nil
 }
 
-// update edits the index at a tag and prints the result.
+// update edits the index in a file or directory, or else at a tag, and prints
+// the result.
 func (o *indexOptions) update(ctx context.Context, dockerCLI command.Cli, opts edit.Options, name string, change func(context.Context, *edit.Overlay, *edit.Index) error) error {
+	if source.IsPath(name) {
+		w := edit.Rewriting{Options: opts, Source: name}
+		r, err := w.Run(ctx, change)
+		return o.print(dockerCLI, r, []string{name}, err)
+	}
 	tag, err := registry.ParseTag(name)
 	if err != nil {
 		return err

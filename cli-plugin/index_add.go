@@ -21,14 +21,14 @@ type indexAddOptions struct {
 func newIndexAddCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAddOptions) error) *cobra.Command {
 	var opts indexAddOptions
 	cmd := &cobra.Command{
-		Use:   "add [OPTIONS] REFERENCE SOURCE...",
+		Use:   "add [OPTIONS] REFERENCE|FILE.cnb|DIR SOURCE...",
 		Short: "Add platforms to a published index",
 		Long: "Add the images of sources, with their attestations, to the index a tag points\n" +
-			"at. Sources are named as in \"index create\". Layers that the registry has already\n" +
-			"are not moved.",
+			"at, or of a package file or OCI layout directory. Sources are named as in\n" +
+			"\"index create\". Layers that the registry has already are not moved.",
 		Example: `  docker extpack index add acme/curl:1.0 acme/curl:1.0-riscv64
   docker extpack index add --replace acme/curl:1.0 curl-arm64.cnb`,
-		Args: minArgs(2, "a reference and one or more sources"),
+		Args: minArgs(2, "an index and one or more sources"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.reference, opts.sources = args[0], args[1:]
 			return run(cmd, dockerCLI, opts)

@@ -21,7 +21,7 @@ type indexAnnotateOptions struct {
 func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAnnotateOptions) error) *cobra.Command {
 	var opts indexAnnotateOptions
 	cmd := &cobra.Command{
-		Use:   "annotate [OPTIONS] REFERENCE [PLATFORM]",
+		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR [PLATFORM]",
 		Short: "Change how a published index describes its images",
 		Long: "Change the platform or the annotations under which the index lists an image, or\n" +
 			"the annotations of the index itself; the images stay as they are. The platform is\n" +
@@ -29,11 +29,11 @@ func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 		Example: `  docker extpack index annotate acme/curl:1.0 linux/arm --variant v6
   docker extpack index annotate acme/curl:1.0 windows/amd64 --os-version 10.0.20348.2700
   docker extpack index annotate acme/curl:1.0 --index-annotation org.opencontainers.image.source=https://example.com`,
-		Args: minArgs(1, "a reference and one platform"),
+		Args: minArgs(1, "an index and one platform"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.reference = args[0]
 			if len(args) > 2 {
-				return exactArgs(2, "a reference and one platform")(cmd, args)
+				return exactArgs(2, "an index and one platform")(cmd, args)
 			}
 			if len(args) == 2 {
 				opts.platform = args[1]
@@ -43,7 +43,7 @@ func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 			}
 			return run(cmd, dockerCLI, opts)
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: completeSources,
 	}
 	opts.bind(cmd)
 	f := cmd.Flags()

@@ -18,7 +18,7 @@ type indexRemoveOptions struct {
 func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexRemoveOptions) error) *cobra.Command {
 	var opts indexRemoveOptions
 	cmd := &cobra.Command{
-		Use:     "remove [OPTIONS] REFERENCE PLATFORM...",
+		Use:     "remove [OPTIONS] REFERENCE|FILE.cnb|DIR PLATFORM...",
 		Aliases: []string{"rm"},
 		Short:   "Take platforms out of a published index",
 		Long: "Take images, with their attestations, out of the index a tag points at. A\n" +
@@ -26,12 +26,12 @@ func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 			"image; the parts that are not needed to tell images apart may be left out.",
 		Example: `  docker extpack index remove acme/curl:1.0 linux/arm/v7
   docker extpack index remove acme/curl:1.0 linux/amd64:ubuntu@22.04`,
-		Args: minArgs(2, "a reference and one or more platforms"),
+		Args: minArgs(2, "an index and one or more platforms"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.reference, opts.platforms = args[0], args[1:]
 			return run(cmd, dockerCLI, opts)
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: completeSources,
 	}
 	opts.bind(cmd)
 	return cmd

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/sarif"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
@@ -84,15 +82,12 @@ func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) er
 			}
 		}
 		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log), opts.name)
-		if isBroken(err) {
-			return diag.Invalidf("", "%v", err) // what a tag points at is the first thing checked
-		}
 		if err != nil {
 			return err
 		}
 		defer src.Close()
 		report, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{
-			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch, Broken: isBroken,
+			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch,
 		})
 		if err != nil {
 			return err
@@ -105,12 +100,6 @@ func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) er
 		}
 		return nil
 	})
-}
-
-// isBroken tells content that a registry serves wrong from trouble with reading
-// it.
-func isBroken(err error) bool {
-	return errors.Is(err, registry.ErrCorrupt) || errors.Is(err, registry.ErrTooLarge)
 }
 
 func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error) {

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -24,7 +25,17 @@ const mediaTypeStatement = "application/vnd.in-toto+json"
 
 // ErrSealed is an attestation that is no plain in-toto statement, such as a
 // signed envelope: nobody but its signer can make it speak of another image.
-var ErrSealed = errors.New("it cannot be changed by anybody but its maker")
+var ErrSealed = errors.New("the attestation cannot be changed by anybody but its maker")
+
+// sealedError is an ErrSealed that says what to do about it.
+type sealedError struct{ error }
+
+func sealed(mediaType string) error {
+	return &sealedError{diag.Invalidf("leave it out first with: docker extpack index create --no-attestations, and attest the result anew",
+		"it is of type %q, which nobody but its maker can change", mediaType)}
+}
+
+func (e *sealedError) Unwrap() []error { return []error{ErrSealed, e.error} }
 
 // MoveAttestation takes over what was said about the image from, now that it
 // has become the image to: the reference annotation, the manifest's subject and
@@ -126,7 +137,7 @@ func (m *mover) statements(manifest *Object) ([]digest.Digest, error) {
 // statement rewrites the image's digest among the subjects of a statement.
 func (m *mover) statement(layer v1.Descriptor) (v1.Descriptor, error) {
 	if layer.MediaType != mediaTypeStatement {
-		return v1.Descriptor{}, fmt.Errorf("of type %q: %w", layer.MediaType, ErrSealed)
+		return v1.Descriptor{}, sealed(layer.MediaType)
 	}
 	raw, err := ocilayout.ReadBytes(m.ctx, m.src, layer, maxStatement)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"slices"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // Object is a JSON object that keeps the order of its fields and the exact
@@ -39,7 +41,7 @@ func ParseObject(raw []byte) (*Object, error) {
 		}
 		f := field{name: token.(string)} // the decoder takes no other keys
 		if seen[f.name] {
-			return nil, fmt.Errorf("ambiguous: it has the field %q twice", f.name)
+			return nil, diag.Invalidf("", "ambiguous: it has the field %q twice", f.name)
 		}
 		seen[f.name] = true
 		if err := dec.Decode(&f.raw); err != nil {

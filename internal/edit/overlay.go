@@ -75,7 +75,7 @@ func (o *Overlay) Open(ctx context.Context, client *registry.Client, names []str
 	for _, name := range names {
 		s, err := source.Open(ctx, client, name)
 		if err != nil {
-			return nil, asInput(err)
+			return nil, err
 		}
 		sources = append(sources, s)
 		o.opened = append(o.opened, s)

@@ -2,7 +2,6 @@ package edit
 
 import (
 	"context"
-	"os"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -23,7 +22,7 @@ type Rewriting struct {
 // moved since it was read is a [*registry.MovedError], and nothing that is
 // right already is written again.
 func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overlay, *Index) error) (*Result, error) {
-	to, err := w.targets()
+	to, back, err := w.targets()
 	if err != nil {
 		return nil, err
 	}
@@ -53,23 +52,24 @@ func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overl
 	if err != nil || w.DryRun {
 		return r, err
 	}
+	if back {
+		return r, r.rewrite(ctx, o, x, w.Source, sources[0])
+	}
 	return r, r.write(ctx, w.Options, o, x, to, expected)
 }
 
-// targets gives where the result goes.
-func (w *Rewriting) targets() (Targets, error) {
+// targets gives where the result goes; back is into the file or directory that
+// it came from.
+func (w *Rewriting) targets() (to Targets, back bool, err error) {
 	if !w.empty() {
-		return w.Targets, nil
+		return w.Targets, false, nil
 	}
 	if source.IsPath(w.Source) {
-		if info, err := os.Stat(w.Source); err == nil && info.IsDir() {
-			return Targets{Dirs: []string{w.Source}}, nil
-		}
-		return Targets{Files: []string{w.Source}}, nil
+		return Targets{}, true, nil
 	}
 	ref, err := registry.ParseTag(w.Source)
 	if err != nil {
-		return Targets{}, diag.WithHint(err, "or name where the result goes with --tag or --output")
+		return Targets{}, false, diag.WithHint(err, "or name where the result goes with --tag or --output")
 	}
-	return Targets{Tags: []registry.Reference{ref}}, nil
+	return Targets{Tags: []registry.Reference{ref}}, false, nil
 }

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
 )
 
 // Targets are the places an index is written to.
@@ -26,7 +30,13 @@ func (t Targets) empty() bool { return len(t.Tags)+len(t.Files)+len(t.Dirs) == 0
 // tags, which must be where they are expected.
 func (r *Result) write(ctx context.Context, opts Options, o *Overlay, x *Index, to Targets, expected map[registry.Reference]digest.Digest) error {
 	for _, name := range to.Files {
-		if err := writeFile(ctx, name, o, x); err != nil {
+		index, err := flat(ctx, o, x)
+		if err != nil {
+			return err
+		}
+		// What is made for its readers has nothing that they trip over.
+		index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return ocilayout.KindOf(d) != ocilayout.KindImage })
+		if err := writeFile(ctx, name, o, index); err != nil {
 			return err
 		}
 	}
@@ -57,17 +67,56 @@ func tagsNow(ctx context.Context, opts Options, tags []registry.Reference) map[r
 	return expected
 }
 
-// writeFile writes a package file, whose readers take the first image manifest
-// of index.json: so it lists images flat, and nothing else.
-func writeFile(ctx context.Context, name string, o *Overlay, x *Index) error {
-	flat := &Index{children: x.Children()}
-	if err := flat.Flatten(ctx, o); err != nil {
+// rewrite puts an edited index back into the file or directory that src was
+// read from, with everything there is in it and in the form that it had.
+func (r *Result) rewrite(ctx context.Context, o *Overlay, x *Index, name string, src *source.Source) error {
+	index, err := flat(ctx, o, x)
+	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(name); err != nil || !info.IsDir() {
+		return writeFile(ctx, name, o, index)
+	}
+	if !isIndexFile(ctx, src) {
+		root := r.Root
+		root.Annotations = src.Root.Annotations // under which name tools look for it
+		index = v1.Index{Manifests: []v1.Descriptor{root}}
+	}
+	return ocilayout.CopyDir(ctx, name, o, index)
+}
+
+// isIndexFile reports whether the package is index.json itself rather than what
+// it lists.
+func isIndexFile(ctx context.Context, src *source.Source) bool {
+	store, ok := src.ReadOnlyStorage.(ocilayout.Store)
+	if !ok {
+		return false
+	}
+	raw, err := store.RawIndex(ctx)
+	return err == nil && digest.FromBytes(raw) == src.Root.Digest
+}
+
+// flat gives what readers of an index.json need, who take the first image
+// manifest and follow no nested index: images, then what else there is.
+func flat(ctx context.Context, o *Overlay, x *Index) (v1.Index, error) {
+	all := &Index{children: x.Children()}
+	if err := all.Flatten(ctx, o); err != nil {
+		return v1.Index{}, err
+	}
 	index := v1.Index{Annotations: x.Annotations()}
-	for _, c := range flat.Images() {
+	if err := errors.Join(x.fields.Decode("subject", &index.Subject), x.fields.Decode("artifactType", &index.ArtifactType)); err != nil {
+		return index, diag.Invalidf("", "the index is not valid: %v", err)
+	}
+	for _, c := range all.Images() {
 		index.Manifests = append(index.Manifests, c.Descriptor())
 	}
+	for _, c := range all.filter(func(c *Child) bool { return c.Kind() != ocilayout.KindImage }) {
+		index.Manifests = append(index.Manifests, c.Descriptor())
+	}
+	return index, nil
+}
+
+func writeFile(ctx context.Context, name string, o *Overlay, index v1.Index) error {
 	if err := ocilayout.WriteTarFile(ctx, name, o, index); err != nil {
 		return fmt.Errorf("writing package file: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
 )
 
 // Options say how an edited index is written.
@@ -39,12 +40,12 @@ type Result struct {
 // that changes nothing writes nothing. A tag that is not there is a
 // [registry.ErrNotFound], one that is no index a [*diag.InvalidError].
 func Update(ctx context.Context, opts Options, tag registry.Reference, change func(context.Context, *Overlay, *Index) error) (*Result, error) {
-	src, err := opts.Client.Open(ctx, tag)
+	src, err := source.OpenReference(ctx, opts.Client, tag)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
 		return nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+tag.String()+" SOURCE…")
 	case err != nil:
-		return nil, asInput(err)
+		return nil, err
 	case !ocilayout.IsIndex(src.Root.MediaType):
 		return nil, diag.Invalidf(fmt.Sprintf("make it one with: docker extpack index create -t %s %s", tag, tag),
 			"%s is not an index but a single manifest of type %s", tag, src.Root.MediaType)

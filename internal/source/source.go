@@ -39,7 +39,8 @@ func (s *Source) Close() error {
 }
 
 // Open opens what name says: a file or directory that exists, or else a
-// reference. What looks like a path and is not there is a [*diag.InvalidError].
+// reference. What looks like a path and is not there is a [*diag.InvalidError],
+// as is content that a registry serves wrong; see [Blame].
 func Open(ctx context.Context, client *registry.Client, name string) (*Source, error) {
 	if _, err := os.Stat(name); err == nil {
 		return openLayout(ctx, name)
@@ -53,11 +54,16 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 	if err != nil {
 		return nil, err
 	}
+	return OpenReference(ctx, client, ref)
+}
+
+// OpenReference opens what a reference points at.
+func OpenReference(ctx context.Context, client *registry.Client, ref registry.Reference) (*Source, error) {
 	remote, err := client.Open(ctx, ref)
 	if err != nil {
-		return nil, err
+		return nil, Blame(err)
 	}
-	return &Source{ReadOnlyStorage: remote, Name: ref.String(), Root: remote.Root}, nil
+	return &Source{ReadOnlyStorage: blaming{remote}, Name: ref.String(), Root: remote.Root}, nil
 }
 
 func openLayout(ctx context.Context, name string) (*Source, error) {
