@@ -36,6 +36,9 @@ func newDockerfile(t Target) *dockerfile {
 		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
 			"FROM scratch AS source\nCOPY . /source/\n")
 	}
+	if t.staged() {
+		d.stageFolder()
+	}
 	if sameSteps(images, t.Images) {
 		d.stage("tree", images[t.Images[0]], "")
 	} else {
@@ -51,7 +54,7 @@ func newDockerfile(t Target) *dockerfile {
 func sameSteps(images []plan.Image, indices []int) bool {
 	first := images[indices[0]]
 	return !slices.ContainsFunc(indices, func(i int) bool {
-		return images[i].Root != first.Root || !reflect.DeepEqual(images[i].Steps, first.Steps)
+		return images[i].Root != first.Root || images[i].Dockerfile != first.Dockerfile || !reflect.DeepEqual(images[i].Steps, first.Steps)
 	})
 }
 
@@ -72,6 +75,9 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	arg := func(p, hint string) string { return d.path(p, hint, &used) }
 	for i := 0; i < len(image.Steps); i++ {
 		step := image.Steps[i]
+		if image.NeedsBuild() && i == len(image.Steps)-1 {
+			lines.WriteString(stageLines()) // before the descriptor
+		}
 		if step.Exec {
 			sources, dest := []string{source(image, step, suffix, arg)}, step.Dest
 			// The entry points go in one instruction, which is one step less.

@@ -49,6 +49,11 @@ func File(p *plan.Plan, dir string) ([]byte, error) {
 	w.writeVariables(targets)
 	w.writeGroups(p, targets)
 	for _, t := range targets {
+		if t.staged() {
+			if err := w.writeStage(t); err != nil {
+				return nil, fmt.Errorf("writing bake target %s: %w", t.Name+buildSuffix, err)
+			}
+		}
 		if err := w.writeTarget(t); err != nil {
 			return nil, fmt.Errorf("writing bake target %s: %w", t.Name, err)
 		}
@@ -155,6 +160,9 @@ func distroGroups(e *plan.Extension, targets []Target) []group {
 			continue
 		}
 		name := platformName(e, e.Images[t.Images[0]])
+		if t.Name == name {
+			continue // the target itself stands for the platform
+		}
 		i := slices.IndexFunc(groups, func(g group) bool { return g.name == name })
 		if i < 0 {
 			groups = append(groups, group{name: name})
@@ -179,9 +187,18 @@ func (w *fileWriter) writeTarget(t Target) error {
 	b := w.Block("target", t.Name)
 	b.String("description", description(e))
 	b.String("context", context)
+	if t.staged() {
+		b.Map("contexts", map[string]string{rootContext: "target:" + t.Name + buildSuffix})
+	}
 	d := newDockerfile(t)
 	b.Map("args", d.args)
 	if err := b.Heredoc("dockerfile-inline", strings.TrimPrefix(d.String(), "\n")); err != nil {
+		return err
+	}
+	if err := w.writeSpecs(b, "cache-from", e.CacheFrom); err != nil {
+		return err
+	}
+	if err := w.writeSpecs(b, "cache-to", e.CacheTo); err != nil {
 		return err
 	}
 	labels, err := labels(e)
@@ -205,7 +222,15 @@ func (w *fileWriter) about(t Target) string {
 	if t.shared() {
 		return "The image of every platform, under one index."
 	}
-	return t.Extension.Images[t.Images[0]].String() + ": has a target of its own, because bake builds a platform once per target.\n" +
+	image := t.Extension.Images[t.Images[0]]
+	why := "because bake builds a platform once per target"
+	if count(t.Extension, image) == 1 {
+		why = "because its files come from " + image.Root
+		if t.staged() {
+			why = "because its files come from " + image.Dockerfile
+		}
+	}
+	return image.String() + ": has a target of its own, " + why + ".\n" +
 		"\"docker extpack build\" joins the images in one index."
 }
 
@@ -231,10 +256,15 @@ func (w *fileWriter) writeMatrix(t Target) error {
 	if err := b.ExprMap("matrix", "platform", `split(",", `+variable+`)`); err != nil {
 		return err
 	}
-	if err := b.Expr("name", matrixName(t)); err != nil {
+	if err := b.Expr("name", `"`+matrixName(t)+`"`); err != nil {
 		return err
 	}
 	b.Strings("inherits", []string{t.Name})
+	if t.staged() {
+		if err := b.ExprMap("contexts", rootContext, `"target:`+matrixName(t)+buildSuffix+`"`); err != nil {
+			return err
+		}
+	}
 	if err := b.Expr("platforms", "[platform]"); err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 // copied make the same layer on each, and only configs differ. An override may
 // change that.
 func (e *Engine) once(t Target) bool {
-	return len(t.Images) > 1 && len(e.Options.Set) == 0 && sameSteps(t.Extension.Images, t.Images)
+	return len(t.Images) > 1 && len(e.Options.Set) == 0 && !t.staged() && sameSteps(t.Extension.Images, t.Images)
 }
 
 func outputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
@@ -86,17 +86,15 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 	args := []string{"bake", "--file", file}
 	args = append(args, passthrough(e.Options)...)
 	for _, t := range targets {
-		// One grant per folder, never more: what a stranger's override asks for
-		// beyond them is for the user to allow.
-		context, err := filepath.EvalSymlinks(t.Extension.Dir)
+		grants, err := t.Grants()
 		if err != nil {
-			return nil, fmt.Errorf("resolving context: %w", err)
+			return nil, err
 		}
-		if context, err = filepath.Abs(context); err != nil {
-			return nil, fmt.Errorf("resolving context: %w", err)
+		for _, grant := range grants {
+			args = append(args, "--allow", grant)
 		}
 		out := outputDir(dir, t)
-		args = append(args, "--allow", "fs.read="+context, "--allow", "fs.write="+out,
+		args = append(args, "--allow", "fs.write="+out,
 			"--set", t.Name+".output="+output(out))
 		if e.once(t) {
 			args = append(args, "--set", t.Name+".platform="+platform.Format(t.Extension.Images[t.Images[0]].Platform))

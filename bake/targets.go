@@ -16,7 +16,9 @@ type Target struct {
 	Extension *plan.Extension
 	// Images are indices into Extension.Images. One bake target builds a
 	// platform once, so an image whose platform stands in the plan several
-	// times, for different distros, has a target of its own.
+	// times, for different distros, has a target of its own. So has one whose
+	// files come from elsewhere than those of most: a folder or a Dockerfile
+	// of its own.
 	Images []int
 }
 
@@ -79,13 +81,17 @@ func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 
 func extensionTargets(e *plan.Extension) []Target {
 	shared := Target{Name: e.Slug, Extension: e}
+	source := mainSource(e)
 	var own []Target
 	for i, image := range e.Images {
-		if count(e, image) == 1 {
+		switch {
+		case count(e, image) > 1:
+			own = append(own, Target{Name: distroName(e, image), Extension: e, Images: []int{i}})
+		case image.Dockerfile != source:
+			own = append(own, Target{Name: platformName(e, image), Extension: e, Images: []int{i}})
+		default:
 			shared.Images = append(shared.Images, i)
-			continue
 		}
-		own = append(own, Target{Name: distroName(e, image), Extension: e, Images: []int{i}})
 	}
 	if len(shared.Images) == 0 {
 		return own
@@ -93,19 +99,51 @@ func extensionTargets(e *plan.Extension) []Target {
 	return append([]Target{shared}, own...)
 }
 
+// mainSource gives where most images come from that can share a target: a
+// Dockerfile, or none for folders. A linked target is built for all platforms
+// of the one that links it, so one target cannot have two kinds.
+func mainSource(e *plan.Extension) string {
+	n := map[string]int{}
+	best := ""
+	for _, image := range e.Images {
+		if count(e, image) > 1 {
+			continue
+		}
+		n[image.Dockerfile]++
+		if n[best] < n[image.Dockerfile] {
+			best = image.Dockerfile
+		}
+	}
+	return best
+}
+
 // names gives every name the extension takes in the file, once for each thing
 // that has it.
 func names(e *plan.Extension, targets []Target) []string {
 	all := []string{e.Slug, e.Slug + platformSuffix}
+	staged := slices.ContainsFunc(targets, func(t Target) bool { return t.shared() && t.staged() })
+	if staged {
+		all = append(all, e.Slug+buildSuffix, e.Slug+buildSuffix+platformSuffix)
+	}
 	for _, t := range targets {
-		if !t.shared() {
+		if t.shared() {
+			continue
+		}
+		if t.Name != platformName(e, e.Images[t.Images[0]]) {
 			all = append(all, t.Name)
+		}
+		if t.staged() {
+			all = append(all, t.Name+buildSuffix)
 		}
 	}
 	for i, image := range e.Images {
 		first := slices.IndexFunc(e.Images, func(o plan.Image) bool { return platform.Equal(o.Platform, image.Platform) })
-		if first == i && !platform.IsZero(image.Platform) {
-			all = append(all, platformName(e, image))
+		if first != i || platform.IsZero(image.Platform) {
+			continue
+		}
+		all = append(all, platformName(e, image))
+		if staged && image.Dockerfile == mainSource(e) && count(e, image) == 1 {
+			all = append(all, platformName(e, image)+buildSuffix)
 		}
 	}
 	return all
@@ -128,14 +166,14 @@ func platformName(e *plan.Extension, image plan.Image) string {
 	return e.Slug + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
 }
 
-// matrixName is the HCL that names the targets of a matrix. Few variants have
+// matrixName is the HCL template that names the targets of a matrix. Few variants have
 // a dot, and without it the file is easier to read.
 func matrixName(t Target) string {
 	name := `replace(platform, "/", "-")`
 	if strings.Contains(matrix(t), ".") {
 		name = `replace(` + name + `, ".", "_")`
 	}
-	return `"` + t.Name + `-${` + name + `}"`
+	return t.Name + `-${` + name + `}`
 }
 
 // distroName tells the image for any distro from those for one.

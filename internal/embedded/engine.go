@@ -19,6 +19,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -34,6 +35,11 @@ type Engine struct {
 // Build fills a layout for each set of images whose platforms differ. Images
 // with the same files share one layer, which is read and compressed once.
 func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
+	for _, extension := range p.Extensions {
+		if extension.NeedsBuild() {
+			return nil, diag.WithHint(fmt.Errorf("packing %s: %w", extension.Descriptor.Info, plan.ErrNeedsBuild), "leave out --engine, or use --engine buildx")
+		}
+	}
 	jobs, err := e.jobs(p)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -201,17 +203,38 @@ func (r *reader) checkKey(what string, key Entry) {
 func (r *reader) build(t *table) *Build {
 	b := &Build{
 		Position:  t.position(),
-		Stage:     t.plain("stage"),
 		Args:      t.textMap("args", func(key Entry) { r.checkKey("build argument", key) }),
-		Contexts:  t.textMap("contexts", func(key Entry) { r.checkKey("context", key) }),
-		Secrets:   t.plains("secrets"),
-		SSH:       t.plains("ssh"),
-		CacheFrom: t.plains("cache-from"),
-		CacheTo:   t.plains("cache-to"),
+		Contexts:  t.textMap("contexts", func(key Entry) { r.checkContextName(key) }),
+		Secrets:   t.texts("secrets"),
+		SSH:       t.texts("ssh"),
+		CacheFrom: t.texts("cache-from"),
+		CacheTo:   t.texts("cache-to"),
 	}
 	if e := t.text("dockerfile"); e != nil && r.checkControl("dockerfile", e) {
-		b.Dockerfile = e.Value
+		b.Dockerfile = *e
+	}
+	if e := t.text("stage"); e != nil && r.checkControl("stage", e) {
+		b.Stage = *e
+	}
+	if e := t.text("network"); e != nil {
+		if !slices.Contains(networks, e.Value) {
+			r.errorf(e.Position, "network %s is none of %s%s", quote(e.Value), strings.Join(networks, ", "), suggest(e.Value, networks))
+		}
+		b.Network = e.Value
 	}
 	t.unknown()
 	return b
 }
+
+// networks are the network modes BuildKit knows (Dockerfile reference,
+// "RUN --network").
+var networks = []string{"default", "host", "none"}
+
+// checkContextName makes sure that a name is one that FROM and COPY can use.
+func (r *reader) checkContextName(key Entry) {
+	if !contextName.MatchString(key.Value) {
+		r.errorf(key.Position, "context %s is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -", quote(key.Value))
+	}
+}
+
+var contextName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:-]*$`)

@@ -54,6 +54,7 @@ annotations."a.b" = "c"
 [metadata.extpack.build]
 dockerfile = "Dockerfile"
 stage = "out"
+network = "none"
 args = { A = "1" }
 contexts = { src = "./src" }
 secrets = ["id=s"]
@@ -90,10 +91,10 @@ func TestParse(t *testing.T) {
 				Labels:      map[string]string{"org.example.a": "${x}\n"},
 				Annotations: map[string]string{"a.b": "c"},
 				Build: &Build{
-					Position: at(38, 1), Dockerfile: "Dockerfile", Stage: "out",
+					Position: at(38, 1), Dockerfile: Entry{"Dockerfile", at(39, 14)}, Stage: Entry{"out", at(40, 9)}, Network: "none",
 					Args: map[string]string{"A": "1"}, Contexts: map[string]string{"src": "./src"},
-					Secrets: []string{"id=s"}, SSH: []string{"default"},
-					CacheFrom: []string{"type=gha"}, CacheTo: []string{"type=inline"},
+					Secrets: []Entry{{"id=s", at(44, 12)}}, SSH: []Entry{{"default", at(45, 8)}},
+					CacheFrom: []Entry{{"type=gha", at(46, 15)}}, CacheTo: []Entry{{"type=inline", at(47, 13)}},
 				},
 			},
 		},

@@ -114,17 +114,33 @@ type Entry struct {
 }
 
 // Build is the [metadata.extpack.build] table: platform roots that come from a
-// build stage instead of a folder.
+// build stage instead of a folder, and the caches of every build.
 type Build struct {
-	Position   diag.Position
-	Dockerfile string
-	Stage      string
-	Args       map[string]string
-	Contexts   map[string]string
-	Secrets    []string
-	SSH        []string
-	CacheFrom  []string
-	CacheTo    []string
+	Position diag.Position
+	// Dockerfile is relative to the extension root; empty when not given.
+	Dockerfile Entry
+	// Stage is the stage whose files are the platform root; empty for the last.
+	Stage Entry
+	Args  map[string]string
+	// Contexts are named build contexts: folders relative to the extension
+	// root, or what buildx takes besides, such as "docker-image://…".
+	Contexts map[string]string
+	// Secrets and SSH are in the form of the flags of docker buildx build.
+	Secrets []Entry
+	SSH     []Entry
+	// Network is the network mode of RUN: "default", "host" or "none".
+	Network string
+	// CacheFrom and CacheTo are in the form of the flags; they may hold
+	// {{.ID}}, {{.Slug}} and {{.Version}}.
+	CacheFrom []Entry
+	CacheTo   []Entry
+}
+
+// HasStage reports whether the table describes a build stage, rather than
+// caches alone.
+func (b *Build) HasStage() bool {
+	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network != "" ||
+		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0
 }
 
 // Package is a valid package.toml of an extension.

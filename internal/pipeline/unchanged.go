@@ -30,6 +30,9 @@ type holder interface {
 // already. What cannot be found out means that it has to be built.
 func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bool) {
 	result := Result{Extension: e, Unchanged: true}
+	if e.NeedsBuild() {
+		return result, false // what a stage holds is not known before
+	}
 	for _, image := range e.Images {
 		if platform.IsZero(image.Platform) {
 			return result, false // the builder's to choose

@@ -86,7 +86,10 @@ func (p *imagePlanner) checkSteps(steps []content.Step) {
 	}
 }
 
-func (p *imagePlanner) checkIncluded() {
+func (p *imagePlanner) checkIncluded(images []Image) {
+	if slices.ContainsFunc(images, Image.NeedsBuild) {
+		return // a stage says itself what it holds
+	}
 	for _, entry := range p.descriptor.Metadata.IncludeFiles {
 		if entry.Value != extension.DescriptorFile && !p.included[entry.Value] {
 			p.list.Errorf(entry.Position, "include-files %q does not exist in %s%s", entry.Value, p.dir, p.ignored())

@@ -178,9 +178,9 @@ func TestFilesRefused(t *testing.T) {
 			`DIR/c: symbolic link to "c" leads in a circle; remove it`,
 		}},
 		{
-			"build table", "[metadata.extpack.build]\nstage = \"x\"\n",
+			"build table without a Dockerfile", "[metadata.extpack.build]\nstage = \"x\"\n",
 			files{bin: ""},
-			[]string{"DIR/extension.toml:5:1: [metadata.extpack.build] is not supported by this version; build the files into platform folders such as linux/arm64/ before packaging"},
+			[]string{"DIR/extension.toml:5:1: there is no Dockerfile in DIR for the build stage; create it, or name another with dockerfile = \"…\""},
 		},
 	}
 	for _, tt := range tests {

@@ -19,6 +19,8 @@ type imagePlanner struct {
 	list       *diag.List
 	tree       *content.Tree
 	included   map[string]bool // include-files entries some image has
+	stages     *buildPlanner   // nil without a build table
+	used       map[string]bool // Dockerfiles some image has
 }
 
 func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags []extension.Target) ([]Image, error) {
@@ -26,7 +28,7 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 	if err != nil {
 		return nil, err
 	}
-	p.tree, p.included = tree, map[string]bool{}
+	p.tree, p.included, p.used = tree, map[string]bool{}, map[string]bool{}
 	targets, err := selectTargets(p.dir, p.descriptor, pkg, flags)
 	if err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 			return nil, err
 		}
 	}
-	p.checkIncluded()
+	p.checkIncluded(images)
 	return images, nil
 }
 
@@ -53,7 +55,8 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 // distros have different platform roots.
 func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 	if len(targets) == 0 {
-		return []Image{{Root: platform.RootDir}}, nil
+		images := []Image{{Root: platform.RootDir}}
+		return images, p.stage(images)
 	}
 	var images []Image
 	for _, t := range targets {
@@ -65,10 +68,44 @@ func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 		case err != nil:
 			return nil, err
 		default:
-			images = append(images, split(t, distros, roots)...)
+			own := split(t, distros, roots)
+			if t.Path == "" {
+				err = p.stage(own)
+			}
+			if err != nil {
+				return nil, err
+			}
+			images = append(images, own...)
 		}
 	}
 	return separate(images), nil
+}
+
+// stage gives images without a folder of their own the build stage for a root,
+// if there is one.
+func (p *imagePlanner) stage(images []Image) error {
+	if p.stages == nil || !p.stages.table.HasStage() {
+		return nil
+	}
+	for i := range images {
+		if images[i].Root != platform.RootDir {
+			continue
+		}
+		file, err := p.stages.dockerfile(images[i].Platform, p.used)
+		if diag.IsInvalid(err) {
+			for _, d := range diag.Of(err) {
+				if !slices.Contains(*p.list, d) {
+					*p.list = append(*p.list, d)
+				}
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		images[i].Dockerfile = file
+	}
+	return nil
 }
 
 func (p *imagePlanner) roots(t extension.Target, distros []extension.Distro) ([]string, error) {
@@ -131,7 +168,7 @@ func newImage(t extension.Target, distros []extension.Distro, root string) Image
 
 // fill works out the steps of an image and checks the files they give.
 func (p *imagePlanner) fill(image *Image) error {
-	steps, err := p.steps(image.Root)
+	steps, err := p.steps(image)
 	if err != nil {
 		return err
 	}
@@ -149,7 +186,7 @@ func (p *imagePlanner) fill(image *Image) error {
 	}
 	// The descriptor of the extension root is the one that counts, whatever a
 	// platform root holds.
-	if files[extension.DescriptorFile].Source != extension.DescriptorFile {
+	if image.NeedsBuild() || files[extension.DescriptorFile].Source != extension.DescriptorFile {
 		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile})
 	}
 	image.Steps = steps
@@ -162,18 +199,24 @@ func (p *imagePlanner) fill(image *Image) error {
 			*p.list = append(*p.list, d)
 		}
 	}
-	p.checkEntryPoints(image, files)
+	if !image.NeedsBuild() {
+		p.checkEntryPoints(image, files)
+	}
 	return nil
 }
 
-// steps gives what an image with that platform root copies, without entry
+// steps gives what an image copies from the extension directory, without entry
 // points and descriptor.
-func (p *imagePlanner) steps(root string) ([]content.Step, error) {
+func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 	var steps []content.Step
-	if root != platform.RootDir {
+	root := image.Root
+	if root != platform.RootDir || image.NeedsBuild() {
 		for _, s := range p.descriptor.Metadata.Extpack.Shared {
 			steps = append(steps, content.Step{Source: s.Value, Dest: s.Value, Exclude: content.Never()})
 		}
+	}
+	if image.NeedsBuild() {
+		return steps, nil
 	}
 	nested, err := platform.Nested(p.dir, root)
 	if err != nil {

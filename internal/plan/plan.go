@@ -38,6 +38,10 @@ type Extension struct {
 	Tags []string
 	// Labels and Annotations are the user's own, flags before the descriptor.
 	Labels, Annotations map[string]string
+	// Build says how stages are built; nil when the descriptor has none.
+	Build *Build
+	// CacheFrom and CacheTo are for every build, with or without stages.
+	CacheFrom, CacheTo []Spec
 }
 
 // Image is one image of an index.
@@ -49,8 +53,12 @@ type Image struct {
 	Distros []extension.Distro
 	// Root is the platform root, relative to the extension root.
 	Root string
+	// Dockerfile has the stage whose files are the platform root instead of
+	// Root's, relative to the extension root; empty when there is none.
+	Dockerfile string
 	// Steps copy the image's files, in order, and Files are what they give, by
-	// path in the extension's folder.
+	// path in the extension's folder. Those of a stage are not among them: they
+	// come after what is shared and before the descriptor.
 	Steps []content.Step
 	Files map[string]content.File
 }
@@ -95,6 +103,12 @@ type Options struct {
 	// descriptor's image.
 	Tags                []string
 	Labels, Annotations map[string]string
+	// Args and Contexts go over those of the descriptor, Secrets over those of
+	// the same id; SSH, CacheFrom and CacheTo replace its own.
+	Args, Contexts     map[string]string
+	Secrets            []Spec
+	SSH                []string
+	CacheFrom, CacheTo []Spec
 }
 
 // New makes the plan for the extensions in dirs. The list holds warnings; when
@@ -119,6 +133,7 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 		}
 	}
 	checkTogether(&list, p.Extensions)
+	opts.checkUsed(&list, p.Extensions)
 	return p, list.Warnings(), list.Err()
 }
 
@@ -141,15 +156,21 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 		Labels:      merge(descriptor.Metadata.Extpack.Labels, opts.Labels),
 		Annotations: merge(descriptor.Metadata.Extpack.Annotations, opts.Annotations),
 	}
-	if b := descriptor.Metadata.Extpack.Build; b != nil {
-		list.Errorf(b.Position, "[metadata.extpack.build] is not supported by this version; build the files into platform folders such as linux/arm64/ before packaging")
+	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list}
+	if table := descriptor.Metadata.Extpack.Build; table != nil {
+		images.stages = &buildPlanner{dir: dir, table: table, list: &list}
+		e.Build = images.stages.build(opts)
 	}
+	e.caches(&list, opts)
 	if e.Tags, err = tags(descriptor, opts.Tags); err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
-	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list}
 	if e.Images, err = images.plan(ctx, pkg, opts.Targets); err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	if e.Build != nil && !e.NeedsBuild() {
+		list.Warnf(descriptor.Metadata.Extpack.Build.Position, "no target uses the build stage: each has a platform folder")
+		e.Build = nil
 	}
 	if list.Err() != nil {
 		return nil, list, nil

@@ -1,0 +1,231 @@
+package bake
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+const (
+	// buildSuffix names the target of a stage after the one that packs it.
+	buildSuffix = "-build"
+	// rootContext is what the Dockerfile that packs a stage calls its files.
+	rootContext = "root"
+)
+
+// staged reports whether the files of a target come from a build stage.
+func (t Target) staged() bool { return t.dockerfile() != "" }
+
+// dockerfile gives the Dockerfile of the target's stage; a target has one.
+func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Dockerfile }
+
+// stageFiles are the lines that copy a stage into the package. Entry points go
+// once more, to be executable whatever mode they have; the pattern is there
+// because a stage may have only one of them, or none.
+const stageFiles = "COPY " + copyFlags + "%s --from=stage /stage ${DEST}/\n" +
+	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bin/detec[t] /bin/generat[e] ${DEST}/bin/\n"
+
+// stage writes the stage that makes a folder of what was built: COPY --exclude
+// minds symbolic links below a folder, not at a root (see content.Step.Links).
+func (d *dockerfile) stageFolder() {
+	d.WriteString("\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n" +
+		"FROM scratch AS stage\nCOPY --from=" + rootContext + " / /stage/\n")
+}
+
+func stageLines() string { return fmt.Sprintf(stageFiles, excludes(content.Never())) }
+
+// writeStage writes the target that builds the stage of t.
+func (w *fileWriter) writeStage(t Target) error {
+	e := t.Extension
+	context, err := w.context(e.Dir)
+	if err != nil {
+		return err
+	}
+	w.Newline()
+	w.Comment("The build stage whose files are packed, for each platform.")
+	b := w.Block("target", t.Name+buildSuffix)
+	b.String("context", context)
+	if !content.CheckName(t.dockerfile()) {
+		return diag.Invalidf("rename the file", "the path %q cannot be written to a bake file unchanged", t.dockerfile())
+	}
+	b.String("dockerfile", filepath.ToSlash(t.dockerfile()))
+	if e.Build.Stage != "" {
+		b.String("target", e.Build.Stage)
+	}
+	args := maps.Clone(e.Build.Args)
+	if _, given := args["SOURCE_DATE_EPOCH"]; !given {
+		args["SOURCE_DATE_EPOCH"] = "0"
+	}
+	b.Map("args", args)
+	if err := w.writeContexts(b, e.Build.Contexts); err != nil {
+		return err
+	}
+	if err := w.writeSpecs(b, "secret", e.Build.Secrets); err != nil {
+		return err
+	}
+	if len(e.Build.SSH) > 0 {
+		b.Strings("ssh", e.Build.SSH)
+	}
+	if e.Build.Network != "" {
+		b.String("network", e.Build.Network)
+	}
+	if err := w.writeSpecs(b, "cache-from", e.CacheFrom); err != nil {
+		return err
+	}
+	if err := w.writePlatforms(b, t); err != nil {
+		return err
+	}
+	b.Strings("output", []string{"type=cacheonly"})
+	b.Strings("attest", []string{"type=provenance,disabled=true"})
+	return w.writeStageMatrix(t)
+}
+
+// writeStageMatrix writes the target that builds the stage for one platform.
+func (w *fileWriter) writeStageMatrix(t Target) error {
+	variable := w.variables[t.Name]
+	if variable == "" {
+		return nil
+	}
+	w.Newline()
+	b := w.Block("target", t.Name+buildSuffix+platformSuffix)
+	if err := b.ExprMap("matrix", "platform", `split(",", `+variable+`)`); err != nil {
+		return err
+	}
+	if err := b.Expr("name", `"`+matrixName(t)+buildSuffix+`"`); err != nil {
+		return err
+	}
+	b.Strings("inherits", []string{t.Name + buildSuffix})
+	return b.Expr("platforms", "[platform]")
+}
+
+func (w *fileWriter) writeContexts(b hcl.Body, contexts map[string]string) error {
+	if len(contexts) == 0 {
+		return nil
+	}
+	all := map[string]string{}
+	for name, value := range contexts {
+		all[name] = value
+		prefix, path, ok := plan.ContextPath(value)
+		if !ok {
+			continue
+		}
+		rel, err := w.context(path)
+		if err != nil {
+			return err
+		}
+		all[name] = prefix + rel
+	}
+	b.Map("contexts", all)
+	return nil
+}
+
+func (w *fileWriter) writeSpecs(b hcl.Body, name string, specs []plan.Spec) error {
+	if len(specs) == 0 {
+		return nil
+	}
+	var all []string
+	for _, s := range specs {
+		path := s.Path
+		if path != "" {
+			var err error
+			if path, err = w.context(path); err != nil {
+				return err
+			}
+		}
+		all = append(all, s.Text(path))
+	}
+	b.Strings(name, all)
+	return nil
+}
+
+// Grants gives what buildx must be allowed so that t builds: "fs.read=DIR" and
+// the like, one for each folder or file and never more. What a flag names is
+// allowed; what the descriptor names, only inside its own repository, so that
+// building a stranger's extension reads nothing else of this machine.
+func (t Target) Grants() ([]string, error) {
+	e := t.Extension
+	dir, err := real(e.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("resolving context: %w", err)
+	}
+	g := &grants{inside: repository(dir), list: []string{"fs.read=" + dir}}
+	if t.staged() {
+		g.add("fs.read", e.DockerfilePath(e.Images[t.Images[0]]), false)
+		for _, name := range slices.Sorted(maps.Keys(e.Build.Contexts)) {
+			if prefix, path, ok := plan.ContextPath(e.Build.Contexts[name]); ok {
+				if prefix != "" { // a layout may name a tag or digest in it
+					path, _, _ = strings.Cut(path, "@")
+					path, _, _ = strings.Cut(path, ":")
+				}
+				g.add("fs.read", path, e.Build.Given[name])
+			}
+		}
+		for _, s := range e.Build.Secrets {
+			g.add("fs.read", s.Path, s.Flag)
+		}
+		if e.Build.Asked {
+			g.list = append(g.list, "ssh")
+		}
+	}
+	for _, s := range e.CacheFrom {
+		g.add("fs.read", s.Path, s.Flag)
+	}
+	for _, s := range e.CacheTo {
+		g.add("fs.write", s.Path, s.Flag)
+	}
+	return g.list, nil
+}
+
+type grants struct {
+	inside string
+	list   []string
+}
+
+func (g *grants) add(right, path string, flag bool) {
+	if path == "" {
+		return
+	}
+	path, err := real(path)
+	if err != nil {
+		return // what is not there is buildx's to report
+	}
+	grant := right + "=" + path
+	if (flag || path == g.inside || strings.HasPrefix(path, g.inside+string(filepath.Separator))) && !slices.Contains(g.list, grant) {
+		g.list = append(g.list, grant)
+	}
+}
+
+// real gives the absolute path without links, of a file that may not be there
+// yet in a folder that is.
+func real(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(path)
+	if os.IsNotExist(err) {
+		parent, parentErr := real(filepath.Dir(path))
+		return filepath.Join(parent, filepath.Base(path)), parentErr
+	}
+	return resolved, err
+}
+
+// repository gives the folder of the version control that dir is in, or dir.
+func repository(dir string) string {
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
+			return at
+		}
+		if at == filepath.Dir(at) {
+			return dir
+		}
+	}
+}

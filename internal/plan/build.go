@@ -1,0 +1,307 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/runimage/dockerfile"
+)
+
+// Build says how the stages are built that are platform roots.
+type Build struct {
+	// Stage is the stage whose files are the root; empty for the last.
+	Stage string
+	Args  map[string]string
+	// Contexts are in buildx's form; the path of a folder is as Extension.Dir
+	// is, relative to this process's working directory.
+	Contexts map[string]string
+	Secrets  []Spec
+	SSH      []string
+	Network  string
+	// Given are the contexts that a flag names.
+	Given map[string]bool
+	// Asked says that a flag, and not only the descriptor, forwards SSH agents.
+	Asked bool
+}
+
+// NeedsBuild reports whether the image's platform root is a build stage, whose
+// files are not known before a builder has made them.
+func (i Image) NeedsBuild() bool { return i.Dockerfile != "" }
+
+// NeedsBuild reports whether any image needs a builder.
+func (e *Extension) NeedsBuild() bool { return slices.ContainsFunc(e.Images, Image.NeedsBuild) }
+
+// ErrNeedsBuild is a package that cannot be made, or told, without a builder.
+var ErrNeedsBuild = errors.New("it has a build stage, which only a builder can run")
+
+// caches sets both kinds of caches.
+func (e *Extension) caches(list *diag.List, opts Options) {
+	var table extension.Build
+	if t := e.Descriptor.Metadata.Extpack.Build; t != nil {
+		table = *t
+	}
+	e.CacheFrom = caches(e, list, table.CacheFrom, "src", opts.CacheFrom)
+	e.CacheTo = caches(e, list, table.CacheTo, "dest", opts.CacheTo)
+}
+
+// checkUsed warns of flags for build stages when there are none.
+func (o Options) checkUsed(list *diag.List, extensions []*Extension) {
+	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH) > 0
+	if given && len(extensions) > 0 && !slices.ContainsFunc(extensions, (*Extension).NeedsBuild) {
+		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret and --ssh are for build stages, and no target has one")
+	}
+}
+
+// buildPlanner reads the [metadata.extpack.build] table with the flags over it.
+type buildPlanner struct {
+	dir   string
+	table *extension.Build
+	list  *diag.List
+}
+
+// build gives how stages are built, nil when the descriptor has none.
+func (p *buildPlanner) build(opts Options) *Build {
+	if !p.table.HasStage() {
+		return nil
+	}
+	b := &Build{
+		Stage: p.table.Stage.Value, Network: p.table.Network, Contexts: map[string]string{}, Given: map[string]bool{},
+		Args: merge(p.table.Args, opts.Args),
+	}
+	for name, value := range p.table.Contexts {
+		b.Contexts[name] = p.context(name, value, p.dir)
+	}
+	for name, value := range opts.Contexts {
+		b.Contexts[name], b.Given[name] = p.context(name, value, "."), true
+	}
+	for _, e := range p.table.Secrets {
+		secret, err := p.secret(e.Value, p.dir)
+		if err != nil {
+			p.list.Errorf(e.Position, "secret %q: %v", e.Value, err)
+			continue
+		}
+		if !slices.ContainsFunc(opts.Secrets, func(s Spec) bool { return s.Get("id") == secret.Get("id") }) {
+			b.Secrets = append(b.Secrets, secret)
+		}
+	}
+	b.Secrets = append(b.Secrets, opts.Secrets...)
+	for _, e := range p.table.SSH {
+		b.SSH = append(b.SSH, e.Value)
+	}
+	if len(opts.SSH) > 0 {
+		b.SSH, b.Asked = opts.SSH, true
+	}
+	return b
+}
+
+// remote matches contexts that are no folders (docker buildx build,
+// "--build-context", and what buildx takes for a URL).
+var remote = regexp.MustCompile(`^([a-z][a-z+-]*://|git@|github\.com/)`)
+
+const layoutPrefix = "oci-layout://"
+
+// context gives a context with its path relative to the working directory.
+func (p *buildPlanner) context(name, value, base string) string {
+	pos := p.table.Position
+	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
+		return layoutPrefix + from(base, layout)
+	}
+	if strings.HasPrefix(value, "target:") {
+		p.list.Errorf(pos, "context %s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", name, value)
+		return value
+	}
+	if remote.MatchString(value) {
+		return value
+	}
+	folder := from(base, value)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		p.list.Errorf(pos, "context %s: there is no folder %s; write \"docker-image://…\" before the name of an image", name, folder)
+	}
+	return folder
+}
+
+// ContextPath gives the path of a context that is on this machine, and what
+// stands before it.
+func ContextPath(context string) (prefix, path string, ok bool) {
+	if layout, ok := strings.CutPrefix(context, layoutPrefix); ok {
+		return layoutPrefix, layout, true
+	}
+	return "", context, !remote.MatchString(context)
+}
+
+// from gives a path that is relative to base from the working directory.
+func from(base, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(base, filepath.FromSlash(name))
+}
+
+// secret reads a secret. Whether its source is there is asked when it is used:
+// a plan is also made where secrets are not.
+func (p *buildPlanner) secret(text, base string) (Spec, error) {
+	s, err := ParseSecret(text)
+	s.Path = fromSpec(base, s.Path)
+	return s, err
+}
+
+func fromSpec(base, name string) string {
+	if name == "" {
+		return ""
+	}
+	return from(base, name)
+}
+
+// caches reads cache settings: the flags when there are any, which are
+// relative to the working directory, else the descriptor's.
+func caches(e *Extension, list *diag.List, declared []extension.Entry, key string, flags []Spec) []Spec {
+	var out []Spec
+	for _, entry := range declared {
+		if len(flags) > 0 {
+			break
+		}
+		s, err := ParseCache(entry.Value, key)
+		if err == nil {
+			s.Path = fromSpec(e.Dir, s.Path)
+			s, err = s.expand(e.Descriptor.Info)
+		}
+		if err != nil {
+			list.Errorf(entry.Position, "cache %q: %v", entry.Value, err)
+			continue
+		}
+		out = append(out, s)
+	}
+	for _, s := range flags {
+		expanded, err := s.expand(e.Descriptor.Info)
+		if err != nil {
+			list.Errorf(diag.Position{}, "cache %q: %v", s, err)
+			continue
+		}
+		out = append(out, expanded)
+	}
+	return out
+}
+
+// maxDockerfile bounds what is read of a Dockerfile.
+const maxDockerfile = 4 << 20
+
+// dockerfile gives the Dockerfile whose stage is the root of a platform,
+// relative to the extension root: the one made for it, else the one for all.
+func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string, error) {
+	base := p.table.Dockerfile.Value
+	if base == "" {
+		base = "Dockerfile"
+	}
+	names := candidates(base, of)
+	for _, name := range names {
+		file := from(p.dir, name)
+		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading Dockerfile: %w", err)
+		}
+		if !info.Mode().IsRegular() {
+			return "", diag.Invalidf("", "%s: is not a file", file)
+		}
+		if !used[name] {
+			used[name] = true
+			return name, p.checkStage(file)
+		}
+		return name, nil
+	}
+	position := p.table.Dockerfile.Position
+	if position.File == "" {
+		position = p.table.Position
+	}
+	var list diag.List
+	what := "for the build stage"
+	if !platform.IsZero(of) {
+		what += " of " + platform.Format(of)
+	}
+	list.Errorf(position, "there is no %s in %s %s; create it, or name another with dockerfile = \"…\"", strings.Join(names, " or "), p.dir, what)
+	return "", list.Err()
+}
+
+// candidates gives the names a Dockerfile for a platform may have, the most
+// particular first: Dockerfile.linux-arm-v7, Dockerfile.linux-arm,
+// Dockerfile.arm-v7, Dockerfile.arm, Dockerfile.
+func candidates(base string, p v1.Platform) []string {
+	var names []string
+	if !platform.IsZero(p) {
+		for _, prefix := range []string{p.OS + "-" + p.Architecture, p.Architecture} {
+			if p.Variant != "" {
+				names = append(names, base+"."+prefix+"-"+p.Variant)
+			}
+			names = append(names, base+"."+prefix)
+		}
+	}
+	return append(names, base)
+}
+
+// checkStage reports a stage that a Dockerfile does not have. A Dockerfile that
+// cannot be read here is the builder's to judge, which knows more syntax.
+func (p *buildPlanner) checkStage(file string) error {
+	stage := p.table.Stage.Value
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("reading Dockerfile: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxDockerfile))
+	if err != nil {
+		return fmt.Errorf("reading Dockerfile: %w", err)
+	}
+	if stage == "" || otherSyntax(data) || number.MatchString(stage) {
+		return nil
+	}
+	stages, err := dockerfile.Stages(data)
+	if err != nil {
+		return nil //nolint:nilerr // BuildKit says what is wrong, with the line
+	}
+	var names []string
+	for _, s := range stages {
+		if s.Name == strings.ToLower(stage) {
+			return nil
+		}
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	have := "no stage has a name"
+	if len(names) > 0 {
+		have = "it has " + strings.Join(names, ", ")
+	}
+	var list diag.List
+	list.Errorf(p.table.Stage.Position, "%s has no stage %q: %s", file, stage, have)
+	return list.Err()
+}
+
+var (
+	// syntax matches the directive that names the frontend of a Dockerfile.
+	syntax = regexp.MustCompile(`(?im)^\s*#\s*syntax\s*=\s*(?:docker\.io/)?(\S+)`)
+	number = regexp.MustCompile(`^[0-9]+$`)
+)
+
+// otherSyntax reports whether a file is for another frontend than Docker's.
+func otherSyntax(data []byte) bool {
+	m := syntax.FindSubmatch(data)
+	return m != nil && !strings.HasPrefix(string(m[1]), "docker/dockerfile")
+}
+
+// DockerfilePath gives where the Dockerfile of an image is, from the working
+// directory.
+func (e *Extension) DockerfilePath(i Image) string { return from(e.Dir, i.Dockerfile) }

@@ -1,0 +1,147 @@
+package plan
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/extension"
+)
+
+// Spec is a setting in the form of docker's flags: "type=registry,ref=…". A
+// path in it is kept apart, because it means another file in another folder.
+type Spec struct {
+	// Fields are NAME=VALUE, without the path.
+	Fields []string
+	// PathKey is the name of the field with the path, and Path the path from
+	// the working directory; both are empty when there is none.
+	PathKey, Path string
+	// Flag says that the user gave it on the command line.
+	Flag bool
+}
+
+// Get gives the value of a field, empty when there is none.
+func (s Spec) Get(name string) string {
+	for _, f := range s.Fields {
+		if value, ok := strings.CutPrefix(f, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Text gives the setting with another path.
+func (s Spec) Text(path string) string {
+	fields := slices.Clone(s.Fields)
+	if s.PathKey != "" {
+		fields = append(fields, s.PathKey+"="+path)
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	if err := w.Write(fields); err != nil {
+		return strings.Join(fields, ",") // the builder never fails
+	}
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (s Spec) String() string { return s.Text(s.Path) }
+
+// expand replaces the placeholders of an extension in every field and the path.
+func (s Spec) expand(info extension.Info) (Spec, error) {
+	out := s
+	out.Fields = nil
+	for _, f := range s.Fields {
+		expanded, err := info.Expand(f)
+		if err != nil {
+			return s, err
+		}
+		out.Fields = append(out.Fields, expanded)
+	}
+	var err error
+	out.Path, err = info.Expand(s.Path)
+	return out, err
+}
+
+func fields(text string) ([]string, error) {
+	r := csv.NewReader(strings.NewReader(text))
+	list, err := r.Read()
+	if err != nil || len(list) == 0 {
+		return nil, errors.New("is empty or wrongly quoted")
+	}
+	if _, err := r.Read(); err == nil {
+		return nil, errors.New("has more than one line")
+	}
+	return list, nil
+}
+
+// ParseSecret reads a secret: "id=ID[,src=FILE][,env=NAME]".
+func ParseSecret(text string) (Spec, error) {
+	list, err := fields(text)
+	if err != nil {
+		return Spec{}, err
+	}
+	var s Spec
+	kind := ""
+	for _, f := range list {
+		key, value, ok := strings.Cut(f, "=")
+		key = strings.ToLower(strings.TrimSpace(key))
+		switch {
+		case !ok || value == "":
+			return Spec{}, fmt.Errorf("%q has no value: write id=NAME,src=FILE or id=NAME,env=VARIABLE", f)
+		case key == "id" || key == "env":
+			s.Fields = append(s.Fields, key+"="+value)
+		case key == "type" && (value == "file" || value == "env"):
+			kind = value
+		case key == "src" || key == "source":
+			s.PathKey, s.Path = "src", value
+		default:
+			return Spec{}, fmt.Errorf("has the unknown field %q: write id=NAME,src=FILE or id=NAME,env=VARIABLE", f)
+		}
+	}
+	if kind == "env" && s.Path != "" {
+		// buildx takes src for the variable's name then.
+		s.Fields, s.PathKey, s.Path = append(s.Fields, "env="+s.Path), "", ""
+	}
+	if s.Get("id") == "" {
+		return Spec{}, errors.New("has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE")
+	}
+	if s.Path != "" && s.Get("env") != "" {
+		return Spec{}, errors.New("has both a file and a variable as its source")
+	}
+	return s, nil
+}
+
+// ParseCache reads a cache setting, which may be the bare reference of an image
+// as it may for docker buildx build. key is the field with the folder of a
+// local cache: "src" or "dest".
+func ParseCache(text, key string) (Spec, error) {
+	list, err := fields(text)
+	if err != nil {
+		return Spec{}, err
+	}
+	if len(list) == 1 && !strings.Contains(list[0], "=") {
+		if list[0] == "inline" {
+			return Spec{Fields: []string{"type=inline"}}, nil
+		}
+		return Spec{Fields: []string{"type=registry", "ref=" + list[0]}}, nil
+	}
+	var s Spec
+	for _, f := range list {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok || value == "" {
+			return Spec{}, fmt.Errorf("%q has no value: write type=TYPE,NAME=VALUE", f)
+		}
+		s.Fields = append(s.Fields, strings.ToLower(strings.TrimSpace(name))+"="+value)
+	}
+	if s.Get("type") == "" {
+		return Spec{}, errors.New("has no type: write type=registry,ref=IMAGE or another that docker buildx knows")
+	}
+	if value := s.Get(key); s.Get("type") == "local" && value != "" {
+		s.PathKey, s.Path = key, value
+		s.Fields = slices.DeleteFunc(s.Fields, func(f string) bool { return strings.HasPrefix(f, key+"=") })
+	}
+	return s, nil
+}
