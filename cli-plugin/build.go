@@ -37,8 +37,8 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 		Use:   "build [OPTIONS] [DIR...]",
 		Short: "Build, verify and publish image extensions",
 		Long: "Build the image extensions in the given directories (default \".\") for all of\n" +
-			"their targets, verify the result, and publish it under one tag, write it to a\n" +
-			".cnb file or to an OCI layout directory.",
+			"their targets, verify the result, and publish it under one tag, load it into the\n" +
+			"Docker Engine, or write it to a .cnb file or an OCI layout directory.",
 		Example: `  docker extpack build
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
   docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'`,
@@ -82,6 +82,12 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		if opts.dryRun {
 			return printPlan(dockerCLI.Out(), run.plan, run.destinations)
 		}
+		// Before a build that would have nowhere to go.
+		if opts.load {
+			if err := run.engine.connect(ctx); err != nil {
+				return err
+			}
+		}
 		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		printErr := printReferences(dockerCLI.Out(), results)
@@ -124,6 +130,7 @@ func interrupted(err error, results []pipeline.Result) error {
 type buildRun struct {
 	plan         *plan.Plan
 	destinations map[*plan.Extension][]namedDestination
+	engine       *loader
 	options      pipeline.Options
 }
 
@@ -139,8 +146,8 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
-	if len(o.tags) > 0 && !o.push {
-		fmt.Fprintln(dockerCLI.Err(), "warning: --tag names where to publish, and nothing is published without --push")
+	if len(o.tags) > 0 && !o.push && !o.load {
+		fmt.Fprintln(dockerCLI.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
 	if err := checkMetadataFile(o.metadataFile); err != nil {
 		return nil, err
@@ -159,8 +166,8 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
 		}
 	}
-	run := &buildRun{plan: p}
-	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log)); err != nil {
+	run := &buildRun{plan: p, engine: &loader{cli: dockerCLI}}
+	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log), run.engine); err != nil {
 		return nil, err
 	}
 	run.options = pipeline.Options{

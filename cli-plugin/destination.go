@@ -23,6 +23,7 @@ import (
 // destinationOptions are the flags that say where packages go.
 type destinationOptions struct {
 	push, append bool
+	load         bool
 	outputs      []string
 	insecure     bool
 }
@@ -30,6 +31,7 @@ type destinationOptions struct {
 func (o *destinationOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.push, "push", false, "Publish to the registry under every tag")
 	f.BoolVar(&o.append, "append", false, "Join the platforms to the published index instead of replacing it")
+	f.BoolVar(&o.load, "load", false, "Load into the Docker Engine under every tag, or as ID:VERSION")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/")`)
 	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 }
@@ -40,9 +42,9 @@ type namedDestination struct {
 	verb, name string
 }
 
-// resolve works out where each package goes, files before registries, because
-// what was written to a file can be deleted again.
-func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map[*plan.Extension][]namedDestination, error) {
+// resolve works out where each package goes, files and the engine before
+// registries, because what is on this machine can be deleted again.
+func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engine *loader) (map[*plan.Extension][]namedDestination, error) {
 	if o.append && !o.push {
 		return nil, diag.Invalidf("add --push", "--append joins platforms to a published index, and nothing is published without --push")
 	}
@@ -50,7 +52,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map
 	taken := map[string]*plan.Extension{}
 	for _, e := range p.Extensions {
 		outputs := o.outputs
-		if !o.push && len(outputs) == 0 {
+		if !o.push && !o.load && len(outputs) == 0 {
 			outputs = []string{"{{.Slug}}-{{.Version}}.cnb"}
 		}
 		for _, output := range outputs {
@@ -70,6 +72,13 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client) (map
 					"--output %s is given to both %s and %s", d.name, other.Descriptor.Info, e.Descriptor.Info)
 			}
 			taken[where] = e
+			all[e] = append(all[e], d)
+		}
+		if o.load {
+			d, err := engineDestination(e, engine)
+			if err != nil {
+				return nil, err
+			}
 			all[e] = append(all[e], d)
 		}
 		if o.push {

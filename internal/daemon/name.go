@@ -1,0 +1,30 @@
+package daemon
+
+import (
+	"github.com/distribution/reference"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Name is what an image is called in an engine.
+type Name struct{ tagged reference.NamedTagged }
+
+// ParseName reads "repository:tag"; without a tag it is "latest". What is no
+// name is a [*diag.InvalidError].
+func ParseName(s string) (Name, error) {
+	const hint = "add -t NAME:TAG"
+	named, err := reference.ParseNormalizedNamed(s)
+	if err != nil {
+		return Name{}, diag.Invalidf(hint, "--load: %q is no name for an image: %v", s, err)
+	}
+	if _, ok := named.(reference.Digested); ok {
+		return Name{}, diag.Invalidf(hint, "--load: %q holds a digest, which is not for the loader to choose", s)
+	}
+	return Name{reference.TagNameOnly(named).(reference.NamedTagged)}, nil
+}
+
+// String gives the form docker prints, without docker.io/library.
+func (n Name) String() string { return reference.FamiliarString(n.tagged) }
+
+// full gives the form with the registry.
+func (n Name) full() string { return n.tagged.String() }
