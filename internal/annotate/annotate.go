@@ -9,6 +9,7 @@ package annotate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -90,6 +91,7 @@ type built struct {
 	config       v1.Image
 	manifest     v1.Manifest
 	attestations []v1.Descriptor
+	cache        json.RawMessage
 }
 
 // find matches the images in a layout with those of the plan by their configs,
@@ -114,9 +116,11 @@ func (m *maker) find(ctx context.Context, s Source) error {
 		if b.manifest, _, err = ocilayout.ReadManifest(ctx, s.Layout, desc); err != nil {
 			return fmt.Errorf("reading build result: %w", err)
 		}
-		if b.config, _, err = ocilayout.ReadConfig(ctx, s.Layout, b.manifest.Config); err != nil {
+		var raw []byte
+		if b.config, raw, err = ocilayout.ReadConfig(ctx, s.Layout, b.manifest.Config); err != nil {
 			return fmt.Errorf("reading build result: %w", err)
 		}
+		b.cache = cacheOf(raw)
 		for _, a := range attestations {
 			if a.Annotations[ocilayout.AnnotationReferenceDigest] == desc.Digest.String() && !seen[a.Digest] {
 				seen[a.Digest] = true
@@ -204,8 +208,14 @@ func (m *maker) writeImage(ctx context.Context, want plan.Image, b *built) (Imag
 	if layer.MediaType != ociTypes.layer && layer.MediaType != dockerTypes.layer {
 		return Image{}, fmt.Errorf("the builder made a layer of type %q, want gzip, the only one that readers accept", layer.MediaType)
 	}
+	if final, err := m.keeps(want, b); err != nil || final {
+		if err != nil {
+			return Image{}, err
+		}
+		return m.keep(ctx, want, b)
+	}
 	if err := m.dst.Import(ctx, b.src, layer); err != nil {
 		return Image{}, fmt.Errorf("copying layer: %w", err)
 	}
-	return m.image(want, Layer{Platform: b.config.Platform, DiffID: b.config.RootFS.DiffIDs[0], Descriptor: layer})
+	return m.image(want, Layer{Platform: b.config.Platform, DiffID: b.config.RootFS.DiffIDs[0], Descriptor: layer, cache: b.cache})
 }

@@ -8,11 +8,18 @@ import (
 	"github.com/extpack/extpack/internal/edit"
 )
 
-// attestations takes over what was said about an image, now that the image has
-// another digest.
+// attestations takes over what was said about an image, rewritten when the
+// image has another digest now.
 func (m *maker) attestations(ctx context.Context, b *built, image v1.Descriptor) ([]v1.Descriptor, error) {
 	var out []v1.Descriptor
 	for _, old := range b.attestations {
+		if image.Digest == b.descriptor.Digest {
+			if err := m.dst.ImportAll(ctx, b.src, old); err != nil {
+				return nil, err
+			}
+			out = append(out, old)
+			continue
+		}
 		desc, err := edit.MoveAttestation(ctx, b.src, m.dst, old, b.descriptor, image)
 		if err != nil {
 			return nil, err

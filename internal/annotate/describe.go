@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -20,6 +21,8 @@ type Layer struct {
 	DiffID   digest.Digest
 	// Descriptor is the compressed layer's; its media type is not used.
 	Descriptor v1.Descriptor
+
+	cache json.RawMessage
 }
 
 // Document is a config, manifest or index.
@@ -105,7 +108,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	p := v1.Platform{
 		OS: layer.Platform.OS, Architecture: layer.Platform.Architecture, Variant: layer.Platform.Variant, OSVersion: want.Platform.OSVersion,
 	}
-	config, err := d.config(p, layer.DiffID)
+	config, err := d.config(p, layer)
 	if err != nil {
 		return Image{}, err
 	}
@@ -134,26 +137,39 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 
 // config is the canonical one: only what says which platform, which layer and
 // which extension, so that every engine makes the same bytes.
-func (d *describer) config(p v1.Platform, diffID digest.Digest) (v1.Image, error) {
-	labels := map[string]string{}
-	for k, v := range d.extension.Labels {
-		labels[k] = v
+func (d *describer) config(p v1.Platform, layer Layer) (any, error) {
+	labels, err := d.labels(layer.DiffID)
+	if err != nil {
+		return nil, err
+	}
+	created := d.opts.Created.UTC()
+	return struct {
+		v1.Image
+		inlineCache
+	}{
+		Image: v1.Image{
+			Created:  &created,
+			Platform: p,
+			Config:   v1.ImageConfig{Labels: labels},
+			RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.DiffID}},
+			History:  []v1.History{{Created: &created}},
+		},
+		inlineCache: inlineCache{layer.cache},
+	}, nil
+}
+
+// labels gives the labels of the image with that layer.
+func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
+	labels := maps.Clone(d.extension.Labels)
+	if labels == nil {
+		labels = map[string]string{}
 	}
 	var err error
 	if labels[extension.LabelMetadata], err = d.extension.Descriptor.MetadataLabel(); err != nil {
-		return v1.Image{}, err
+		return nil, err
 	}
-	if labels[extension.LabelLayers], err = d.extension.Descriptor.LayersLabel(diffID.String()); err != nil {
-		return v1.Image{}, err
-	}
-	created := d.opts.Created.UTC()
-	return v1.Image{
-		Created:  &created,
-		Platform: p,
-		Config:   v1.ImageConfig{Labels: labels},
-		RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}},
-		History:  []v1.History{{Created: &created}},
-	}, nil
+	labels[extension.LabelLayers], err = d.extension.Descriptor.LayersLabel(diffID.String())
+	return labels, err
 }
 
 // distroAnnotations tell apart images of the same platform.

@@ -1,0 +1,69 @@
+package annotate
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// inlineCache is BuildKit's name for the build cache in an image's config
+// (moby/buildkit, cache/remotecache/inline). It stays with the image: without
+// it a later build that imports the image finds nothing.
+type inlineCache struct {
+	Cache json.RawMessage `json:"moby.buildkit.cache.v0,omitempty"`
+}
+
+// cacheOf gives the build cache in a config, nil when there is none.
+func cacheOf(config []byte) json.RawMessage {
+	var c inlineCache
+	if json.Unmarshal(config, &c) != nil {
+		return nil
+	}
+	return c.Cache
+}
+
+// Labels gives the labels of each image of e, by its place in the plan, for a
+// build that sets them itself because its attestations speak of the very image
+// that is published. They depend on the layers, which sources hold.
+func Labels(ctx context.Context, e *plan.Extension, sources []Source) (map[int]map[string]string, error) {
+	m := &maker{describer: newDescriber(e, Options{}), built: map[int]*built{}}
+	for _, s := range sources {
+		if err := m.find(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	all := map[int]map[string]string{}
+	for i, b := range m.built {
+		var err error
+		if all[i], err = m.labels(b.config.RootFS.DiffIDs[0]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// keeps reports whether an image that the engine made is final: it is attested
+// and has every label. Then it stays byte for byte what its attestations say.
+func (m *maker) keeps(want plan.Image, b *built) (bool, error) {
+	if len(b.attestations) == 0 || m.opts.Docker || m.opts.Single || b.config.OSVersion != want.Platform.OSVersion {
+		return false, nil
+	}
+	labels, err := m.labels(b.config.RootFS.DiffIDs[0])
+	return err == nil && maps.Equal(labels, b.config.Config.Labels), err
+}
+
+// keep takes over an image as it is.
+func (m *maker) keep(ctx context.Context, want plan.Image, b *built) (Image, error) {
+	if err := m.dst.ImportAll(ctx, b.src, b.descriptor); err != nil {
+		return Image{}, err
+	}
+	c := b.config
+	p := v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant, OSVersion: c.OSVersion}
+	desc := v1.Descriptor{MediaType: b.descriptor.MediaType, Digest: b.descriptor.Digest, Size: b.descriptor.Size, Platform: &p}
+	desc.Annotations = m.distroAnnotations(want)
+	return Image{Platform: p, Descriptor: desc, DiffID: c.RootFS.DiffIDs[0]}, nil
+}
