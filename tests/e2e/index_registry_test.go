@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,7 +25,8 @@ const (
 // fields is a JSON document as some tool wrote it, unknown fields and all.
 type fields = map[string]any
 
-// send makes a request to the sandbox registry, which must accept it.
+// send makes a request to a registry, which must accept it; a size of -1 is one
+// that nobody knows yet.
 func send(t *testing.T, method, url, contentType string, body io.Reader, size int64) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
@@ -50,39 +53,129 @@ func repositoryURL(reference string) string {
 	return "http://" + host + "/v2/" + rest[:strings.LastIndex(rest, ":")]
 }
 
-// storeBlob uploads a blob to the repository of a reference.
+// pushBlob uploads a blob to the repository of a reference.
+func pushBlob(t *testing.T, reference, mediaType string, data []byte) v1.Descriptor {
+	t.Helper()
+	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+	storeBlobFrom(t, reference, desc.Digest, bytes.NewReader(data), desc.Size)
+	return desc
+}
+
+// storeBlob is pushBlob for documents of fields.
 func storeBlob(t *testing.T, reference, mediaType string, data []byte) fields {
 	t.Helper()
-	d := digest.FromBytes(data)
-	storeBlobFrom(t, reference, d, bytes.NewReader(data), int64(len(data)))
-	return fields{"mediaType": mediaType, "digest": d.String(), "size": len(data)}
+	desc := pushBlob(t, reference, mediaType, data)
+	return fields{"mediaType": mediaType, "digest": desc.Digest.String(), "size": len(data)}
 }
 
 func storeBlobFrom(t *testing.T, reference string, d digest.Digest, data io.Reader, size int64) {
 	t.Helper()
-	location := send(t, http.MethodPost, repositoryURL(reference)+"/blobs/uploads/", "", nil, 0).Header.Get("Location")
-	sep := "?"
-	if strings.Contains(location, "?") {
-		sep = "&"
-	}
-	send(t, http.MethodPut, location+sep+"digest="+d.String(), "application/octet-stream", data, size)
+	finishUpload(t, send(t, http.MethodPost, repositoryURL(reference)+"/blobs/uploads/", "", nil, 0), d, data, size)
 }
 
-// storeManifest writes a manifest under a tag, or without one by digest, and
-// describes it.
-func storeManifest(t *testing.T, reference string, byDigest bool, doc fields) fields {
+// finishUpload sends the last part of an upload to where an answer says.
+func finishUpload(t *testing.T, resp *http.Response, d digest.Digest, data io.Reader, size int64) {
 	t.Helper()
-	raw, err := json.Marshal(doc)
+	location, err := resp.Location() // some registries give only a path
 	if err != nil {
 		t.Fatal(err)
 	}
+	query := location.Query()
+	query.Set("digest", d.String())
+	location.RawQuery = query.Encode()
+	send(t, http.MethodPut, location.String(), "application/octet-stream", data, size)
+}
+
+// largeSize is that of layers which must not be moved.
+const largeSize = 500 << 20
+
+// pushLarge streams a gzip layer into the repository of ref, so that it is never
+// held in memory or on disk but the registry's, and gives its descriptor.
+func pushLarge(t *testing.T, ref string, write func(w io.Writer)) (desc v1.Descriptor, diffID digest.Digest) {
+	t.Helper()
+	plain, stored := sha256.New(), sha256.New()
+	pr, pw := io.Pipe()
+	var size counter
+	go func() {
+		// What is random cannot be packed: storing it is as good and faster.
+		zw, err := gzip.NewWriterLevel(io.MultiWriter(pw, stored, &size), gzip.NoCompression)
+		if err == nil {
+			write(io.MultiWriter(zw, plain))
+			err = zw.Close()
+		}
+		pw.CloseWithError(err)
+	}()
+	begun, err := send(t, http.MethodPost, repositoryURL(ref)+"/blobs/uploads/", "", nil, 0).Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := send(t, http.MethodPatch, begun.String(), "application/octet-stream", pr, -1)
+	desc = v1.Descriptor{MediaType: v1.MediaTypeImageLayerGzip, Digest: digest.NewDigest(digest.SHA256, stored), Size: int64(size)}
+	finishUpload(t, sent, desc.Digest, nil, 0)
+	if desc.Size < largeSize {
+		t.Fatalf("the layer has %d bytes only", desc.Size)
+	}
+	return desc, digest.NewDigest(digest.SHA256, plain)
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// pushLargeIndex makes an index of two images with the same large layer.
+func pushLargeIndex(t *testing.T, ref string, layer v1.Descriptor, diffID digest.Digest, labels map[string]string) {
+	t.Helper()
+	index := v1.Index{MediaType: v1.MediaTypeImageIndex}
+	index.SchemaVersion = 2
+	for _, arch := range []string{"amd64", "arm64"} {
+		config := v1.Image{Platform: v1.Platform{OS: "linux", Architecture: arch}, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}}}
+		config.Config.Labels = labels
+		raw, err := json.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: pushBlob(t, ref, v1.MediaTypeImageConfig, raw), Layers: []v1.Descriptor{layer}}
+		m.SchemaVersion = 2
+		child := pushManifest(t, ref, "", v1.MediaTypeImageManifest, m)
+		child.Platform = &config.Platform
+		index.Manifests = append(index.Manifests, child)
+	}
+	pushManifest(t, ref, ref[strings.LastIndex(ref, ":")+1:], index.MediaType, index)
+}
+
+// pushManifest writes a manifest under a tag, or by its digest when that is "".
+func pushManifest(t *testing.T, reference, tag, mediaType string, v any) v1.Descriptor {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pushRaw(t, reference, tag, mediaType, raw)
+}
+
+func pushRaw(t *testing.T, reference, tag, mediaType string, raw []byte) v1.Descriptor {
+	t.Helper()
+	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+	if tag == "" {
+		tag = desc.Digest.String()
+	}
+	send(t, http.MethodPut, repositoryURL(reference)+"/manifests/"+tag, mediaType, bytes.NewReader(raw), desc.Size)
+	return desc
+}
+
+// storeManifest is pushManifest for documents of fields, under the tag of the
+// reference or by digest.
+func storeManifest(t *testing.T, reference string, byDigest bool, doc fields) fields {
+	t.Helper()
 	target := reference[strings.LastIndex(reference, ":")+1:]
 	if byDigest {
-		target = "sha256:" + sha(raw)
+		target = ""
 	}
-	mediaType := doc["mediaType"].(string)
-	send(t, http.MethodPut, repositoryURL(reference)+"/manifests/"+target, mediaType, bytes.NewReader(raw), int64(len(raw)))
-	return fields{"mediaType": mediaType, "digest": "sha256:" + sha(raw), "size": len(raw)}
+	desc := pushManifest(t, reference, target, doc["mediaType"].(string), doc)
+	return fields{"mediaType": desc.MediaType, "digest": desc.Digest.String(), "size": int(desc.Size)}
 }
 
 // storeImage makes an image with a config of the fields given.

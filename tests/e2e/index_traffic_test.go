@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -18,8 +20,9 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// countingProxy stands before the sandbox registry, counts the bytes of bodies in both
-// directions and lets a test act before a request goes on.
+// countingProxy stands before the sandbox registry, counts the bytes that cross
+// its connections in both directions and lets a test act before a request goes
+// on.
 type countingProxy struct {
 	host   string
 	bytes  atomic.Int64
@@ -34,15 +37,17 @@ func newCountingProxy(t *testing.T) *countingProxy {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // so that the registry's redirects lead here
 	}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.before != nil {
 			p.before(r)
 		}
-		r.Body = countingBody{r.Body, &p.bytes}
-		reverse.ServeHTTP(countingWriter{w, &p.bytes}, r)
+		reverse.ServeHTTP(w, r)
 	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that have read enough
+	server.Listener = countingListener{server.Listener, &p.bytes}
+	server.Start()
 	t.Cleanup(server.Close)
-	p.host = strings.TrimPrefix(server.URL, "http://")
+	p.host = server.Listener.Addr().String()
 	return p
 }
 
@@ -51,28 +56,32 @@ func (p *countingProxy) through(reference string) string {
 	return p.host + strings.TrimPrefix(reference, world.Registry())
 }
 
-type countingBody struct {
-	io.ReadCloser
+type countingListener struct {
+	net.Listener
 	n *atomic.Int64
 }
 
-func (c countingBody) Read(b []byte) (int, error) {
-	n, err := c.ReadCloser.Read(b)
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return countingConn{c, l.n}, err
+}
+
+type countingConn struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c countingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
 	c.n.Add(int64(n))
 	return n, err
 }
 
-type countingWriter struct {
-	http.ResponseWriter
-	n *atomic.Int64
+func (c countingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.n.Add(int64(n))
+	return n, err
 }
-
-func (c countingWriter) Write(b []byte) (int, error) {
-	c.n.Add(int64(len(b)))
-	return c.ResponseWriter.Write(b)
-}
-
-func (c countingWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // noise gives the same bytes each time it is asked for them.
 func noise(size int64) io.Reader {
@@ -82,7 +91,7 @@ func noise(size int64) io.Reader {
 // TestIndexAddMovesNoLayers: joining an image with a layer of 500 MB, in the
 // same repository or another one of the registry, costs less than a megabyte.
 func TestIndexAddMovesNoLayers(t *testing.T) {
-	const size = 500 << 20
+	const size = largeSize
 	p := newCountingProxy(t)
 	ref := tag(t, "1")
 	other := strings.TrimSuffix(ref, ":1") + "/other:1"

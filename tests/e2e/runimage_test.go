@@ -1,10 +1,7 @@
 package e2e_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,32 +121,6 @@ func TestRunImageBehindManifestList(t *testing.T) {
 	}
 }
 
-// putRunIndex stores an index that no build tool here makes.
-func putRunIndex(t *testing.T, reference string, index v1.Index) string {
-	t.Helper()
-	raw, err := json.Marshal(index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, rest, _ := strings.Cut(reference, "/")
-	i := strings.LastIndex(rest, ":")
-	url := fmt.Sprintf("http://%s/v2/%s/manifests/%s", host, rest[:i], rest[i+1:])
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", index.MediaType)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		t.Fatalf("PUT %s: %s", url, resp.Status)
-	}
-	return "sha256:" + sha(raw)
-}
-
 func TestRunImageInNestedIndex(t *testing.T) {
 	inner, ref := tag(t, "inner"), tag(t, "outer")
 	p := runImage(t, inner, "linux/amd64,linux/arm64")
@@ -158,7 +129,7 @@ func TestRunImageInNestedIndex(t *testing.T) {
 		MediaType: v1.MediaTypeImageIndex, Digest: digest.FromBytes(raw), Size: int64(len(raw)),
 	}}}
 	outer.SchemaVersion = 2
-	index := putRunIndex(t, ref, outer)
+	index := pushManifest(t, ref, "outer", outer.MediaType, outer).Digest.String()
 	got := parse[runReport](t, []byte(mustExtpack(t, t.TempDir(), "run-image", ref, "--platform", "linux/arm64", "--format", "json")))
 	if want := row(p, 1, ref, index, "linux/arm64"); !slices.Equal(got.Images, []runRow{want}) {
 		t.Errorf("got  %+v\nwant %+v", got.Images, want)
@@ -169,7 +140,7 @@ func TestRunImageInNestedIndex(t *testing.T) {
 	wrong := p.images[0].descriptor
 	wrong.Platform = &v1.Platform{OS: "linux", Architecture: "s390x"}
 	outer.Manifests = []v1.Descriptor{wrong}
-	putRunIndex(t, lying, outer)
+	pushManifest(t, lying, "lying", outer.MediaType, outer)
 	r := extpack(t, t.TempDir(), "run-image", lying)
 	want := fmt.Sprintf("the image of %s for linux/s390x (%s) has a config for linux/amd64\n", lying, wrong.Digest)
 	if r.code != 2 || r.stderr != want || r.stdout != "" {

@@ -4,14 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -20,11 +15,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -202,50 +195,30 @@ func TestVerifyAttestations(t *testing.T) {
 func TestVerifyNoLayersMovesLittle(t *testing.T) {
 	ref := tag(t, "1")
 	const dir = "cnb/extensions/e2e_large/1.2.3/"
-	var index v1.Index
-	index.SchemaVersion, index.MediaType = 2, v1.MediaTypeImageIndex
-	toml := descriptor("e2e/large", "")
 	layer, diffID := pushLarge(t, ref, func(w io.Writer) {
 		tw := tar.NewWriter(w)
 		put := func(name, content string) {
 			writeEntry(t, tw, tar.Header{Name: dir + name, Mode: 0o755, Size: int64(len(content))}, strings.NewReader(content))
 		}
 		put("bin/generate", script)
-		const size = 500 << 20
-		writeEntry(t, tw, tar.Header{Name: dir + "data", Mode: 0o644, Size: size}, io.LimitReader(rand.NewChaCha8([32]byte{}), size))
-		put("extension.toml", toml)
+		writeEntry(t, tw, tar.Header{Name: dir + "data", Mode: 0o644, Size: largeSize}, noise(largeSize))
+		put("extension.toml", descriptor("e2e/large", ""))
 		if err := tw.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if layer.Size < 500<<20 {
-		t.Fatalf("the layer has %d bytes only", layer.Size)
-	}
-	for _, arch := range []string{"amd64", "arm64"} {
-		config := v1.Image{Platform: v1.Platform{OS: "linux", Architecture: arch}, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}}}
-		config.Config.Labels = map[string]string{
-			"io.buildpacks.buildpackage.metadata": `{"id":"e2e/large","version":"1.2.3","stacks":null}`,
-			"io.buildpacks.extension.layers":      fmt.Sprintf(`{"e2e/large":{"1.2.3":{"api":"0.10","layerDiffID":%q}}}`, diffID),
-		}
-		raw, err := json.Marshal(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: pushBlob(t, ref, v1.MediaTypeImageConfig, raw), Layers: []v1.Descriptor{layer}}
-		m.SchemaVersion = 2
-		child := pushManifest(t, ref, "", v1.MediaTypeImageManifest, m)
-		child.Platform = &config.Platform
-		index.Manifests = append(index.Manifests, child)
-	}
-	pushManifest(t, ref, "1", index.MediaType, index)
+	pushLargeIndex(t, ref, layer, diffID, map[string]string{
+		"io.buildpacks.buildpackage.metadata": `{"id":"e2e/large","version":"1.2.3","stacks":null}`,
+		"io.buildpacks.extension.layers":      fmt.Sprintf(`{"e2e/large":{"1.2.3":{"api":"0.10","layerDiffID":%q}}}`, diffID),
+	})
 
-	proxy, moved := wireProxy(t)
-	through := strings.Replace(ref, world.Registry(), proxy, 1)
+	proxy := newCountingProxy(t)
+	through := proxy.through(ref)
 	r := extpack(t, t.TempDir(), "verify", "--no-layers", through)
 	if r.code != 0 || !strings.Contains(r.stdout, "on 2 platforms") {
 		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if n := moved.Load(); n == 0 || n >= 1<<20 {
+	if n := proxy.bytes.Load(); n == 0 || n >= 1<<20 {
 		t.Errorf("verify --no-layers moved %d bytes", n)
 	} else {
 		t.Logf("verify --no-layers moved %d bytes", n)
@@ -255,7 +228,7 @@ func TestVerifyNoLayersMovesLittle(t *testing.T) {
 	if r := runCommand(t, cmd); r.code != 0 {
 		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if n := moved.Load(); n < 500<<20 || n > 600<<20 {
+	if n := proxy.bytes.Load(); n < 500<<20 || n > 600<<20 {
 		t.Errorf("verify moved %d bytes; both images have the same layer", n)
 	}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && usage.Maxrss > 200<<10 {
@@ -364,147 +337,6 @@ func TestVerifyDamagedRegistry(t *testing.T) {
 			}
 		})
 	}
-}
-
-// wireProxy passes requests on to the registry and counts every byte that
-// crosses its connections, both ways.
-func wireProxy(t *testing.T) (host string, moved *atomic.Int64) {
-	t.Helper()
-	moved = &atomic.Int64{}
-	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: world.Registry()}))
-	server.Listener = wireListener{server.Listener, moved}
-	server.Start()
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String(), moved
-}
-
-type wireListener struct {
-	net.Listener
-	moved *atomic.Int64
-}
-
-func (l wireListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	return wireConn{c, l.moved}, err
-}
-
-type wireConn struct {
-	net.Conn
-	moved *atomic.Int64
-}
-
-func (c wireConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.moved.Add(int64(n))
-	return n, err
-}
-
-func (c wireConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.moved.Add(int64(n))
-	return n, err
-}
-
-// pushLarge streams a gzip layer into the repository of ref, so that it is never
-// held in memory or on disk but the registry's, and gives its descriptor.
-func pushLarge(t *testing.T, ref string, write func(w io.Writer)) (v1.Descriptor, digest.Digest) {
-	t.Helper()
-	plain, stored := sha256.New(), sha256.New()
-	pr, pw := io.Pipe()
-	var size counter
-	go func() {
-		// What is random cannot be packed: storing it is as good and faster.
-		zw, err := gzip.NewWriterLevel(io.MultiWriter(pw, stored, &size), gzip.NoCompression)
-		if err == nil {
-			write(io.MultiWriter(zw, plain))
-			err = zw.Close()
-		}
-		pw.CloseWithError(err)
-	}()
-	at := request(t, http.MethodPatch, startUpload(t, ref), "application/octet-stream", pr, http.StatusAccepted)
-	desc := v1.Descriptor{MediaType: v1.MediaTypeImageLayerGzip, Digest: hashDigest(stored), Size: int64(size)}
-	finishUpload(t, at, desc.Digest, nil)
-	return desc, hashDigest(plain)
-}
-
-func hashDigest(h hash.Hash) digest.Digest {
-	return digest.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
-}
-
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
-// pushBlob uploads a blob to the repository of ref with plain HTTP.
-func pushBlob(t *testing.T, ref, mediaType string, data []byte) v1.Descriptor {
-	t.Helper()
-	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
-	finishUpload(t, startUpload(t, ref), desc.Digest, data)
-	return desc
-}
-
-// pushManifest uploads a manifest by its digest, or under a tag.
-func pushManifest(t *testing.T, ref, tag, mediaType string, v any) v1.Descriptor {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
-	if tag == "" {
-		tag = desc.Digest.String()
-	}
-	host, repository := repositoryOf(ref)
-	request(t, http.MethodPut, fmt.Sprintf("http://%s/v2/%s/manifests/%s", host, repository, tag), mediaType, bytes.NewReader(raw), http.StatusCreated)
-	return desc
-}
-
-func repositoryOf(ref string) (host, repository string) {
-	host, rest, _ := strings.Cut(ref, "/")
-	return host, rest[:strings.LastIndex(rest, ":")]
-}
-
-func startUpload(t *testing.T, ref string) string {
-	t.Helper()
-	host, repository := repositoryOf(ref)
-	return request(t, http.MethodPost, fmt.Sprintf("http://%s/v2/%s/blobs/uploads/", host, repository), "", nil, http.StatusAccepted)
-}
-
-func finishUpload(t *testing.T, at string, d digest.Digest, data []byte) {
-	t.Helper()
-	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := u.Query()
-	query.Set("digest", d.String())
-	u.RawQuery = query.Encode()
-	request(t, http.MethodPut, u.String(), "application/octet-stream", bytes.NewReader(data), http.StatusCreated)
-}
-
-// request sends a request and gives the Location of the answer.
-func request(t *testing.T, method, target, contentType string, body io.Reader, want int) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, target, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != want {
-		t.Fatalf("%s %s: %s\n%s", method, target, resp.Status, text)
-	}
-	return resp.Header.Get("Location")
 }
 
 // tarball makes a tar of entries; the content of a file is in its Linkname.
