@@ -22,6 +22,7 @@ import (
 type buildOptions struct {
 	planOptions
 	buildxOptions
+	attestOptions
 	destinationOptions
 	labels, annotations   []string
 	mediaTypes            string
@@ -53,7 +54,9 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	}
 	f := cmd.Flags()
 	opts.planOptions.bind(f)
+	opts.stage.bind(f)
 	opts.buildxOptions.bind(f)
+	opts.attestOptions.bind(f)
 	opts.destinationOptions.bind(f)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
 	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
@@ -81,6 +84,9 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		}
 		if opts.dryRun {
 			return printPlan(dockerCLI.Out(), run.plan, run.destinations)
+		}
+		if err := checkSecrets(run.plan); err != nil {
+			return err
 		}
 		// Before a build that would have nowhere to go.
 		if opts.load {
@@ -139,7 +145,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(o.checkEngine(), bake.CheckSet(o.Set)); err != nil {
+	if err := errors.Join(o.checkEngine(), o.checkAttest(), bake.CheckSet(o.Set)); err != nil {
 		return nil, err
 	}
 	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)
@@ -173,8 +179,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,
-		// What a bake override changes cannot be told before it is built.
-		Force: o.force || o.NoCache || len(o.Set) > 0,
+		// What a bake override changes cannot be told before it is built, and
+		// what is published already may lack the attestations or the cache.
+		Force: o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested(),
 		Destinations: func(e *plan.Extension) []pipeline.Destination {
 			var out []pipeline.Destination
 			for _, d := range run.destinations[e] {

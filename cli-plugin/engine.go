@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) p
 		if err != nil {
 			return nil, err
 		}
-		return engine.Build(ctx, p, dir)
+		return o.attest(ctx, engine, p, dir)
 	})
 	switch o.engineName {
 	case engineBuildx:
@@ -59,6 +60,8 @@ func (o *buildOptions) checkEmbedded() error {
 		given bool
 	}{
 		{"--builder", o.Builder != ""}, {"--set", len(o.Set) > 0}, {"--allow", len(o.Allow) > 0}, {"--progress", o.Progress != ""},
+		{"--provenance", o.provenance != "" && o.provenance != "false"}, {"--sbom", o.sbom != "" && o.sbom != "false"},
+		{"--cache-from", len(o.stage.cacheFrom) > 0}, {"--cache-to", len(o.stage.cacheTo) > 0},
 	} {
 		if f.given {
 			return diag.Invalidf("leave one of them out", "%s goes with a builder, not with --engine embedded", f.flag)
@@ -73,17 +76,31 @@ func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipel
 	return pipeline.EngineFunc(func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 		engine, err := o.engine(dockerCLI, cmd, o.quiet)
 		if err == nil {
-			built, buildErr := engine.Build(ctx, p, dir)
-			if buildErr == nil || o.checkEmbedded() != nil || !unreachable(ctx, engine) {
+			built, buildErr := o.attest(ctx, engine, p, dir)
+			if buildErr == nil || o.checkEmbedded() != nil || needsBuild(p) || !unreachable(ctx, engine) {
 				return built, buildErr
 			}
 			err = buildErr
-		} else if o.checkEmbedded() != nil {
+		} else if o.checkEmbedded() != nil || needsBuild(p) {
 			return nil, err
 		}
 		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("packing without a builder, because none can be reached: %v", err)))
 		return (&embedded.Engine{}).Build(ctx, p, dir)
 	})
+}
+
+// checkStages refuses build stages for the engine that cannot run them.
+func (o *buildOptions) checkStages(p *plan.Plan) error {
+	for _, e := range p.Extensions {
+		if o.engineName == engineEmbedded && e.NeedsBuild() {
+			return diag.Invalidf("leave out --engine, or choose targets that have platform folders with --target", "--engine embedded: %s: %v", e.Descriptor.Info, plan.ErrNeedsBuild)
+		}
+	}
+	return nil
+}
+
+func needsBuild(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Extensions, (*plan.Extension).NeedsBuild)
 }
 
 func unreachable(ctx context.Context, engine *bake.Engine) bool {

@@ -27,6 +27,7 @@ type planOptions struct {
 	dirs    []string
 	targets []string
 	tags    []string
+	stage   stageOptions
 }
 
 func (o *planOptions) bind(f *pflag.FlagSet) {
@@ -44,7 +45,10 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 		}
 		opts.Targets = append(opts.Targets, t)
 	}
-	var err error
+	err := o.stage.apply(&opts)
+	if err != nil {
+		return nil, err
+	}
 	if opts.Labels, err = keyValues("--label", labels); err != nil {
 		return nil, err
 	}

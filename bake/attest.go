@@ -1,0 +1,99 @@
+package bake
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// Attest builds the plan once more, from the cache, one platform per target,
+// with the labels of each image, which depend on the layers of the first build,
+// and with attestations. So what BuildKit attests is the image that is
+// published. attest are settings such as "type=provenance,mode=max", and
+// labels are by image.
+func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.Extension, image int) map[string]string, attest []string, dir string) ([]plan.Built, error) {
+	targets, err := Targets(p)
+	if err != nil {
+		return nil, err
+	}
+	file, err := writeFile(p, dir)
+	if err != nil {
+		return nil, err
+	}
+	opts := e.Options
+	opts.NoCache = false // what was built a moment ago is the point
+	args := append([]string{"bake", "--file", file}, passthrough(opts)...)
+	var built []plan.Built
+	var names []string
+	for _, t := range targets {
+		grants, err := t.Grants()
+		if err != nil {
+			return nil, err
+		}
+		for _, grant := range grants {
+			args = append(args, "--allow", grant)
+		}
+		for _, i := range t.Images {
+			one := t
+			one.Images = []int{i}
+			if image := t.Extension.Images[i]; t.shared() && !platform.IsZero(image.Platform) {
+				one.Name = platformName(t.Extension, image)
+			}
+			out := outputDir(dir, one)
+			if err := os.MkdirAll(out, 0o755); err != nil {
+				return nil, fmt.Errorf("creating output folder: %w", err)
+			}
+			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out)+",name="+subject(t.Extension))
+			args = append(args, attestArgs(one, labels(t.Extension, i), attest)...)
+			built = append(built, plan.Built{Extension: t.Extension, Images: one.Images, Dir: out})
+			names = append(names, one.Name)
+		}
+	}
+	attested := *e.Buildx
+	attested.Env = withGit(attested.Env)
+	return built, attested.run(ctx, append(args, names...), opts)
+}
+
+func attestArgs(t Target, labels map[string]string, attest []string) []string {
+	var args []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		args = append(args, "--set", t.Name+".labels."+key+"="+labels[key])
+	}
+	for _, a := range attest {
+		args = append(args, "--set", t.Name+".attest="+a)
+	}
+	// The first build has exported the cache, of all platforms at once. One
+	// that is part of the image belongs into this one.
+	cache := ""
+	if slices.ContainsFunc(t.Extension.CacheTo, func(s plan.Spec) bool { return s.Get("type") == "inline" }) {
+		cache = "type=inline"
+	}
+	if len(t.Extension.CacheTo) > 0 {
+		args = append(args, "--set", t.Name+".cache-to="+cache)
+	}
+	return args
+}
+
+// subject names the images in their statements; without a name a statement has
+// no subject. It must not be a tag list, which the layout would repeat.
+func subject(e *plan.Extension) string {
+	if len(e.Tags) > 0 {
+		return e.Tags[0]
+	}
+	return strings.ToLower(strings.Trim(e.Slug, "-_")) + ":" + e.Descriptor.Info.Version
+}
+
+// withGit drops the setting of [Environ] that spares git when nothing is
+// attested; what the user set stays.
+func withGit(env []string) []string {
+	own, given := os.LookupEnv("BUILDX_GIT_INFO")
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		return strings.HasPrefix(kv, "BUILDX_GIT_INFO=") && (!given || kv != "BUILDX_GIT_INFO="+own)
+	})
+}

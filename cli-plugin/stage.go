@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// stageOptions are docker buildx build's own flags about stages and caches.
+type stageOptions struct {
+	buildArgs, buildContexts []string
+	secrets, ssh             []string
+	cacheFrom, cacheTo       []string
+}
+
+func (o *stageOptions) bind(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set an argument of build stages ("NAME=VALUE", or "NAME" for that of the environment)`)
+	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Set a named context of build stages ("NAME=FOLDER")`)
+	f.StringArrayVar(&o.secrets, "secret", nil, `Give build stages a secret ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
+	f.StringArrayVar(&o.ssh, "ssh", nil, `Give build stages an SSH agent socket or keys ("default|ID[=SOCKET|KEY[,KEY]]")`)
+	f.StringArrayVar(&o.cacheFrom, "cache-from", nil, `Take the build cache from these instead of the descriptor's; may hold {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…")`)
+	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Put the build cache there instead of where the descriptor says ("type=registry,ref=…", "type=inline")`)
+}
+
+// apply reads the flags into the options of a plan.
+func (o *stageOptions) apply(opts *plan.Options) error {
+	opts.Args, opts.Contexts = map[string]string{}, map[string]string{}
+	for _, kv := range o.buildArgs {
+		name, value, ok := strings.Cut(kv, "=")
+		if name == "" {
+			return diag.Invalidf("write it as NAME=VALUE", "--build-arg %q has no name", kv)
+		}
+		if !ok {
+			// As docker buildx build: a name alone takes what is set, if anything.
+			if value, ok = os.LookupEnv(name); !ok {
+				continue
+			}
+		}
+		opts.Args[name] = value
+	}
+	for _, kv := range o.buildContexts {
+		name, value, ok := strings.Cut(kv, "=")
+		if !ok || name == "" || value == "" {
+			return diag.Invalidf("write it as NAME=FOLDER or NAME=docker-image://IMAGE", "--build-context %q has no name and value", kv)
+		}
+		opts.Contexts[name] = value
+	}
+	opts.SSH = o.ssh
+	for _, text := range o.secrets {
+		s, err := plan.ParseSecret(text)
+		if err != nil {
+			return diag.Invalidf("", "--secret %q %v", text, err)
+		}
+		s.Flag = true
+		opts.Secrets = append(opts.Secrets, s)
+	}
+	var err error
+	if opts.CacheFrom, err = parseCaches("--cache-from", "src", o.cacheFrom); err != nil {
+		return err
+	}
+	opts.CacheTo, err = parseCaches("--cache-to", "dest", o.cacheTo)
+	return err
+}
+
+func parseCaches(flag, key string, texts []string) ([]plan.Spec, error) {
+	var out []plan.Spec
+	for _, text := range texts {
+		s, err := plan.ParseCache(text, key)
+		if err != nil {
+			return nil, diag.Invalidf("", "%s %q %v", flag, text, err)
+		}
+		s.Flag = true
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// checkSecrets reports secrets without a source: BuildKit would only say that a
+// file called like the secret is missing.
+func checkSecrets(p *plan.Plan) error {
+	var list diag.List
+	for _, e := range p.Extensions {
+		if e.Build == nil {
+			continue
+		}
+		for _, s := range e.Build.Secrets {
+			if problem := missing(s); problem != "" {
+				list.Errorf(diag.Position{}, "secret %s of %s: %s", s.Get("id"), e.Descriptor.Info, problem)
+			}
+		}
+	}
+	return list.Err()
+}
+
+// missing says why a secret has no value, empty when it has one. Without a
+// source buildx takes a variable, then a file, of the secret's name.
+func missing(s plan.Spec) string {
+	id := s.Get("id")
+	if name := s.Get("env"); name != "" {
+		if _, ok := os.LookupEnv(name); ok {
+			return ""
+		}
+		return fmt.Sprintf("the variable %s is not set; set it, or give another source with --secret id=%s,src=FILE", name, id)
+	}
+	if s.Path != "" {
+		info, err := os.Stat(s.Path)
+		switch {
+		case err != nil:
+			return fmt.Sprintf("there is no file %s; create it, or give another source with --secret id=%s,src=FILE", s.Path, id)
+		case info.IsDir():
+			return s.Path + " is a folder; name a file"
+		}
+		return ""
+	}
+	_, set := os.LookupEnv(id)
+	if _, err := os.Stat(id); set || err == nil {
+		return ""
+	}
+	return fmt.Sprintf("it has no source; give one with --secret id=%[1]s,src=FILE or --secret id=%[1]s,env=VARIABLE", id)
+}

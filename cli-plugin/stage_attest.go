@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// attestOptions are docker buildx build's own flags about attestations.
+type attestOptions struct{ provenance, sbom string }
+
+func (o *attestOptions) bind(f *pflag.FlagSet) {
+	f.StringVar(&o.provenance, "provenance", "", `Attest how the images were built ("true", "mode=min", "mode=max")`)
+	f.StringVar(&o.sbom, "sbom", "", `Attest what is in the images ("true", "generator=IMAGE")`)
+	f.Lookup("provenance").NoOptDefVal = "true"
+	f.Lookup("sbom").NoOptDefVal = "true"
+}
+
+// settings gives what to attest in bake's form, none when nothing is.
+func (o *attestOptions) settings() ([]string, error) {
+	var all []string
+	for _, f := range []struct{ kind, value string }{{"provenance", o.provenance}, {"sbom", o.sbom}} {
+		switch {
+		case f.value == "" || f.value == "false":
+		case f.value == "true":
+			all = append(all, "type="+f.kind)
+		case strings.Contains(f.value, "="):
+			all = append(all, "type="+f.kind+","+f.value)
+		default:
+			return nil, diag.Invalidf("", "--%s=%s is neither true, false nor NAME=VALUE", f.kind, f.value)
+		}
+	}
+	return all, nil
+}
+
+func (o *attestOptions) checkAttest() error {
+	_, err := o.settings()
+	return err
+}
+
+// attested reports whether anything is to be attested.
+func (o *attestOptions) attested() bool {
+	all, err := o.settings()
+	return err == nil && len(all) > 0
+}
+
+// attest builds and, when attestations are asked for, builds once more from the
+// cache with the labels that the first build makes known.
+func (o *attestOptions) attest(ctx context.Context, engine *bake.Engine, p *plan.Plan, dir string) ([]plan.Built, error) {
+	settings, err := o.settings()
+	if err != nil {
+		return nil, err
+	}
+	if len(settings) == 0 {
+		return engine.Build(ctx, p, dir)
+	}
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "attested")
+	for _, d := range []string{first, second} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return nil, fmt.Errorf("creating temporary folder: %w", err)
+		}
+	}
+	built, err := engine.Build(ctx, p, first)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[*plan.Extension]map[int]map[string]string{}
+	for _, e := range p.Extensions {
+		if labels[e], err = builtLabels(ctx, e, built); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Descriptor.Info, err)
+		}
+	}
+	of := func(e *plan.Extension, image int) map[string]string { return labels[e][image] }
+	return engine.Attest(ctx, p, of, settings, second)
+}
+
+func builtLabels(ctx context.Context, e *plan.Extension, built []plan.Built) (map[int]map[string]string, error) {
+	var sources []annotate.Source
+	for _, b := range built {
+		if b.Extension != e {
+			continue
+		}
+		l, err := ocilayout.OpenDir(b.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("reading build result: %w", err)
+		}
+		defer l.Close()
+		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
+	}
+	return annotate.Labels(ctx, e, sources)
+}
