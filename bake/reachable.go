@@ -3,78 +3,50 @@ package bake
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os/exec"
 	"strings"
+
+	"github.com/extpack/extpack/internal/builder"
 )
 
-// builderInfo is what of "buildx ls --format json" is read, one object a line.
-type builderInfo struct {
-	Name    string
-	Current bool
-	Err     any
-	Nodes   []struct{ Err any }
+// Output runs buildx and gives its standard output; a run that fails is a
+// [*builder.RunError]. An interrupt reaches buildx as one.
+func (b *Buildx) Output(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := b.command(ctx, args)
+	var stdout bytes.Buffer
+	stderr := &tailBuffer{limit: 64 << 10}
+	cmd.Stdout, cmd.Stderr = &stdout, stderr
+	if err := cmd.Run(); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, &builder.RunError{Args: args, Stderr: stderr.String(), Err: err}
+	}
+	return stdout.Bytes(), nil
 }
 
 // Reachable reports whether the builder called name, or the current one when
-// name is empty, has a node that answers. buildx waits up to 20 seconds for
-// one that does not.
+// name is empty, has a node that answers or that buildx can start. It waits
+// for one that does not answer as long as [builder.List].
 func (b *Buildx) Reachable(ctx context.Context, name string) (bool, error) {
-	cmd := exec.CommandContext(ctx, b.Path, "ls", "--format", "json")
-	cmd.Env = b.Env
-	out, err := cmd.Output()
+	list, err := builder.List(ctx, b)
 	if err != nil {
-		return false, fmt.Errorf("listing builders: %w", err)
+		return false, err
 	}
 	if name == "" {
-		name = selected(b.Env)
+		name = b.Selected()
 	}
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var info builderInfo
-		if err := dec.Decode(&info); errors.Is(err, io.EOF) {
-			return false, nil
-		} else if err != nil {
-			return false, fmt.Errorf("listing builders: %w", err)
-		}
-		if info.Name == name || name == "" && info.Current {
-			return answers(info), nil
-		}
-	}
+	found := builder.Find(list, name)
+	return found != nil && found.Usable(), nil
 }
 
-// selected gives the builder that the environment selects; of a name given
-// twice the last counts, as for exec.
-func selected(env []string) string {
+// Selected gives the builder that the environment selects, or ""; of a name
+// given twice the last counts, as for exec.
+func (b *Buildx) Selected() string {
 	name := ""
-	for _, kv := range env {
+	for _, kv := range b.Env {
 		if value, ok := strings.CutPrefix(kv, "BUILDX_BUILDER="); ok {
 			name = value
 		}
 	}
 	return name
-}
-
-func answers(info builderInfo) bool {
-	for _, node := range info.Nodes {
-		if isEmpty(node.Err) && isEmpty(info.Err) {
-			return true
-		}
-	}
-	return false
-}
-
-// isEmpty reports an error that is none: buildx writes null, "" or {}.
-func isEmpty(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case string:
-		return v == ""
-	case map[string]any:
-		return len(v) == 0
-	}
-	return false
 }

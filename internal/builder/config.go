@@ -1,0 +1,138 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Registry is what a BuildKit has to know of a registry to pull from it.
+type Registry struct {
+	Host string
+	// Mode is "http", "insecure" (a certificate that does not verify), or ""
+	// for a registry that needs no configuration.
+	Mode string
+}
+
+// The modes of a registry.
+const (
+	ModeHTTP     = "http"
+	ModeInsecure = "insecure"
+)
+
+var hostPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$`)
+
+// ParseRegistry reads HOST[:PORT][=http|insecure]. Without a mode, asked finds
+// out how the registry speaks.
+func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context, host string) (mode string, err error)) (Registry, error) {
+	const hint = "write it as HOST[:PORT], HOST[:PORT]=http or HOST[:PORT]=insecure"
+	host, mode, given := strings.Cut(s, "=")
+	if !hostPattern.MatchString(host) {
+		return Registry{}, diag.Invalidf(hint, "--registry %q names no registry", s)
+	}
+	switch {
+	case !given:
+		mode, err := asked(ctx, host)
+		if err != nil {
+			return Registry{}, diag.WithHint(fmt.Errorf("asking the registry how it speaks: %w", err),
+				fmt.Sprintf("start it, or say it yourself: --registry %s=http, or =insecure for HTTPS with a certificate that is not trusted", host))
+		}
+		return Registry{host, mode}, nil
+	case mode == ModeHTTP, mode == ModeInsecure:
+		return Registry{host, mode}, nil
+	}
+	return Registry{}, diag.Invalidf(hint, "--registry %q: %q is neither %q nor %q", s, mode, ModeHTTP, ModeInsecure)
+}
+
+func (r Registry) isLoopback() bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// Knows reports whether a buildkitd.toml lets BuildKit pull from the registry.
+func Knows(config []byte, r Registry) bool {
+	if r.Mode == "" {
+		return true
+	}
+	doc, err := parseConfig(config)
+	if err != nil {
+		return false
+	}
+	registries, _ := doc["registry"].(map[string]any)
+	entry, _ := registries[r.Host].(map[string]any)
+	on, _ := entry[r.Mode].(bool)
+	return on
+}
+
+// configure adds registries to a buildkitd.toml, and keeps what else it says.
+// changed tells whether anything had to be added.
+func configure(config []byte, registries []Registry) (out []byte, changed bool, err error) {
+	doc, err := parseConfig(config)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range registries {
+		if Knows(config, r) {
+			continue
+		}
+		changed = true
+		all, ok := doc["registry"].(map[string]any)
+		if !ok {
+			all = map[string]any{}
+			doc["registry"] = all
+		}
+		entry, ok := all[r.Host].(map[string]any)
+		if !ok {
+			entry = map[string]any{}
+			all[r.Host] = entry
+		}
+		// One excludes the other: BuildKit takes "insecure" first.
+		delete(entry, ModeHTTP)
+		delete(entry, ModeInsecure)
+		entry[r.Mode] = true
+	}
+	if !changed {
+		return config, false, nil
+	}
+	var buf bytes.Buffer
+	if err := toml.NewEncoder(&buf).Encode(doc); err != nil {
+		return nil, false, fmt.Errorf("writing buildkitd.toml: %w", err)
+	}
+	return buf.Bytes(), true, nil
+}
+
+func parseConfig(config []byte) (map[string]any, error) {
+	doc := map[string]any{}
+	if err := toml.Unmarshal(config, &doc); err != nil {
+		return nil, fmt.Errorf("reading buildkitd.toml: %w", err)
+	}
+	return doc, nil
+}
+
+// Snippet is what to add to the buildkitd.toml of a BuildKit of somebody else.
+func Snippet(registries []Registry) string {
+	byHost := map[string]string{}
+	for _, r := range registries {
+		if r.Mode != "" {
+			byHost[r.Host] = r.Mode
+		}
+	}
+	var parts []string
+	for _, host := range slices.Sorted(maps.Keys(byHost)) {
+		parts = append(parts, fmt.Sprintf("[registry.%q] %s = true", host, byHost[host]))
+	}
+	return strings.Join(parts, ", ")
+}

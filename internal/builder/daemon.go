@@ -1,0 +1,140 @@
+package builder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// StateDir is where the daemons that this package starts keep their files:
+// XDG_STATE_HOME as the XDG Base Directory Specification has it, else the same
+// place below the home folder.
+func StateDir() (string, error) {
+	base := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(base) { // the specification ignores relative ones
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", diag.WithHint(fmt.Errorf("finding the folder for state: %w", err), "set XDG_STATE_HOME to a folder of yours")
+		}
+		base = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(base, "docker-extpack", "builders"), nil
+}
+
+// daemon is a BuildKit of this machine and its folder:
+//
+//	buildkitd.toml  its configuration
+//	buildkitd.sock  where it listens
+//	buildkitd.pid   its process
+//	buildkitd.log   what it says
+//	root/           its cache
+//	emulators/      links to QEMU under the names that BuildKit looks for
+type daemon struct {
+	dir string
+}
+
+func (d daemon) config() string   { return filepath.Join(d.dir, "buildkitd.toml") }
+func (d daemon) socket() string   { return filepath.Join(d.dir, "buildkitd.sock") }
+func (d daemon) log() string      { return filepath.Join(d.dir, "buildkitd.log") }
+func (d daemon) pidFile() string  { return filepath.Join(d.dir, "buildkitd.pid") }
+func (d daemon) root() string     { return filepath.Join(d.dir, "root") }
+func (d daemon) endpoint() string { return "unix://" + d.socket() }
+
+// LocalRoot gives the folder of the cache of the local daemon behind an
+// endpoint; ok is false for one that this package did not start.
+func LocalRoot(stateDir, endpoint string) (dir string, ok bool) {
+	d := daemon{dir: filepath.Dir(strings.TrimPrefix(endpoint, "unix://"))}
+	if filepath.Dir(d.dir) != filepath.Clean(stateDir) || d.endpoint() != endpoint {
+		return "", false
+	}
+	return d.root(), true
+}
+
+// LocalConfig gives the configuration of the local daemon behind an endpoint,
+// nil when this package did not start it.
+func LocalConfig(stateDir, endpoint string) []byte {
+	root, ok := LocalRoot(stateDir, endpoint)
+	if !ok {
+		return nil
+	}
+	data, err := os.ReadFile(daemon{dir: filepath.Dir(root)}.config())
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// errNoBuildKit tells that no local daemon can be started, as something is
+// missing.
+var errNoBuildKit = errors.New("a local BuildKit cannot be started")
+
+// maxSocket is what fits into the address of a Unix socket on every system.
+const maxSocket = 103
+
+// command finds what the daemon is started with.
+func (d daemon) command() ([]string, error) {
+	if len(d.socket()) > maxSocket {
+		return nil, diag.WithHint(fmt.Errorf("%w: %s is too long for a socket", errNoBuildKit, d.socket()), "set XDG_STATE_HOME to a folder with a shorter name")
+	}
+	buildkitd, err := exec.LookPath("buildkitd")
+	if err != nil {
+		return nil, diag.WithHint(fmt.Errorf("%w: buildkitd is not on PATH", errNoBuildKit),
+			"start Docker Engine, or install BuildKit: https://github.com/moby/buildkit/releases")
+	}
+	if _, err := exec.LookPath("buildkit-runc"); err != nil {
+		if _, err := exec.LookPath("runc"); err != nil {
+			return nil, diag.WithHint(fmt.Errorf("%w: neither buildkit-runc nor runc is on PATH", errNoBuildKit),
+				"install runc from your distribution, or the archive of BuildKit, which holds buildkit-runc")
+		}
+	}
+	args := []string{
+		buildkitd, "--config", d.config(), "--root", d.root(), "--addr", d.endpoint(),
+		"--oci-worker=true", "--containerd-worker=false",
+		// The default is a path that every daemon of the machine shares.
+		"--otel-socket-path", filepath.Join(d.dir, "otel.sock"),
+	}
+	if os.Geteuid() == 0 {
+		return args, nil
+	}
+	rootlesskit, err := exec.LookPath("rootlesskit")
+	if err != nil {
+		return nil, diag.WithHint(fmt.Errorf("%w: without root rights it needs rootlesskit, which is not on PATH", errNoBuildKit),
+			"run the command as root, or install rootlesskit and uidmap: https://github.com/moby/buildkit/blob/master/docs/rootless.md")
+	}
+	return append([]string{rootlesskit, "--net=host"}, args...), nil
+}
+
+// emulators are the names of QEMU's user mode by Debian and by BuildKit, which
+// needs no binfmt_misc when it finds them.
+var emulators = []string{"aarch64", "arm", "i386", "ppc64le", "riscv64", "s390x", "x86_64"}
+
+// linkEmulators makes a folder for the daemon's PATH where BuildKit finds the
+// emulators that the distribution has under other names.
+func (d daemon) linkEmulators() (string, error) {
+	dir := filepath.Join(d.dir, "emulators")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	for _, arch := range emulators {
+		name := "buildkit-qemu-" + arch
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		}
+		path, err := exec.LookPath("qemu-" + arch + "-static")
+		if err != nil {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}

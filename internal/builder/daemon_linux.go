@@ -1,0 +1,222 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	stopTimeout  = 15 * time.Second
+	pollInterval = 50 * time.Millisecond
+	logLines     = 8
+)
+
+// lock keeps others from starting or stopping the same daemon meanwhile.
+func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
+	// Only we may enter: whoever reaches the socket is root on this machine.
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of the builder: %w", err)
+	}
+	// Beside the folder, which goes when the builder is removed.
+	f, err := os.OpenFile(d.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the builder: %w", err)
+	}
+	for {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("waiting for another command that works on the builder: %w", err)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// pid is the running daemon, or 0. The configuration among the arguments of a
+// process tells ours from a stranger with the number of a dead one.
+func (d daemon) pid() int {
+	data, err := os.ReadFile(d.pidFile())
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || pid <= 1 {
+		return 0
+	}
+	cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	if err != nil || !slices.Contains(strings.Split(string(cmdline), "\x00"), d.config()) {
+		return 0
+	}
+	return pid
+}
+
+func (d daemon) answers(ctx context.Context) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", d.socket())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// ensure leaves a daemon alone that runs with the configuration, else it
+// starts one. started tells which.
+func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err error) {
+	old, err := os.ReadFile(d.config())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("reading the configuration of BuildKit: %w", err)
+	}
+	same := err == nil && string(old) == string(config)
+	if same && d.pid() != 0 && d.answers(ctx) == nil {
+		return false, nil
+	}
+	args, err := d.command()
+	if err != nil {
+		return false, err
+	}
+	if err := d.stop(ctx); err != nil {
+		return false, err
+	}
+	if !same {
+		if err := os.WriteFile(d.config(), config, 0o600); err != nil {
+			return false, fmt.Errorf("writing the configuration of BuildKit: %w", err)
+		}
+	}
+	err = d.start(ctx, args)
+	if err == nil {
+		return true, nil
+	}
+	_ = d.stop(context.WithoutCancel(ctx)) // it may have started halfway
+	if !same && old != nil {
+		// What ran before runs on as it was.
+		if err := os.WriteFile(d.config(), old, 0o600); err == nil {
+			_ = d.start(context.WithoutCancel(ctx), args)
+		}
+	}
+	return false, err
+}
+
+// start runs the daemon, which outlives us, and waits until it listens.
+func (d daemon) start(ctx context.Context, args []string) error {
+	log, err := os.Create(d.log())
+	if err != nil {
+		return fmt.Errorf("starting BuildKit: %w", err)
+	}
+	defer log.Close()
+	emulators, err := d.linkEmulators()
+	if err != nil {
+		return fmt.Errorf("linking the emulators of BuildKit: %w", err)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, log, log
+	cmd.Env = append(os.Environ(), "PATH="+emulators+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting BuildKit: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	if err := os.WriteFile(d.pidFile(), []byte(strconv.Itoa(cmd.Process.Pid)+"\n"), 0o600); err != nil {
+		_ = cmd.Process.Kill()
+		return fmt.Errorf("starting BuildKit: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it did not listen within %s", startTimeout))
+	defer cancel()
+	for d.answers(ctx) != nil {
+		select {
+		case <-ended:
+			return fmt.Errorf("starting BuildKit: it ended at once, saying:\n%s", d.tail())
+		default:
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return fmt.Errorf("starting BuildKit: %w", err)
+		}
+	}
+	return nil
+}
+
+// tail is the end of the log.
+func (d daemon) tail() string {
+	data, err := os.ReadFile(d.log())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return "  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
+}
+
+// stop ends the daemon: politely, then not.
+func (d daemon) stop(ctx context.Context) error {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		pid := d.pid()
+		if pid == 0 {
+			break
+		}
+		// Its group: rootlesskit and runc are in it.
+		if err := syscall.Kill(-pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("stopping BuildKit (process %d): %w", pid, err)
+		}
+		for deadline := time.Now().Add(stopTimeout); d.pid() != 0 && time.Now().Before(deadline); {
+			if err := sleep(ctx, pollInterval); err != nil {
+				return err
+			}
+		}
+	}
+	if pid := d.pid(); pid != 0 {
+		return fmt.Errorf("stopping BuildKit: process %d does not end; end it by hand", pid)
+	}
+	for _, name := range []string{d.pidFile(), d.socket()} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("stopping BuildKit: %w", err)
+		}
+	}
+	return nil
+}
+
+// remove stops the daemon and deletes its folder, cache and all.
+func (d daemon) remove(ctx context.Context) error {
+	if err := d.stop(ctx); err != nil {
+		return err
+	}
+	// One that was killed leaves mounts behind, through which nothing may be
+	// deleted.
+	if data, err := os.ReadFile("/proc/self/mountinfo"); err == nil {
+		lines := strings.Split(string(data), "\n")
+		slices.Reverse(lines)
+		for _, line := range lines {
+			if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], d.dir+"/") {
+				if err := syscall.Unmount(fields[4], syscall.MNT_DETACH); err != nil {
+					return fmt.Errorf("removing the folder of the builder: unmounting %s: %w", fields[4], err)
+				}
+			}
+		}
+	}
+	if err := os.RemoveAll(d.dir); err != nil {
+		return fmt.Errorf("removing the folder of the builder: %w", err)
+	}
+	return nil
+}

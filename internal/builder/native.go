@@ -1,0 +1,45 @@
+package builder
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/containerd/platforms"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Native is a machine that builds a platform without emulation.
+type Native struct {
+	// Platform is in normal form, such as "linux/arm64".
+	Platform string
+	// Endpoint is a Docker host or context, or for the remote driver the
+	// address of a BuildKit.
+	Endpoint string
+}
+
+var architecturePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
+
+// ParseNative reads PLATFORM=ENDPOINT, where the platform may be a bare
+// architecture.
+func ParseNative(s string) (Native, error) {
+	const hint = "write it as PLATFORM=ENDPOINT, such as arm64=ssh://user@host"
+	name, endpoint, ok := strings.Cut(s, "=")
+	if !ok || name == "" || endpoint == "" {
+		return Native{}, diag.Invalidf(hint, "--native %q has no platform and endpoint", s)
+	}
+	if architecturePattern.MatchString(name) {
+		name = "linux/" + name // alone it would be the system of this machine
+	}
+	p, err := platforms.Parse(name)
+	if err != nil || strings.Count(name, "/") == 0 {
+		return Native{}, diag.Invalidf(hint, "--native %q: %q is no platform", s, name)
+	}
+	return Native{Platform: platforms.Format(p), Endpoint: endpoint}, nil
+}
+
+// node gives the name of the native node of a builder.
+func (n Native) node(builder string) string {
+	name := strings.TrimPrefix(n.Platform, "linux/")
+	return builder + "-" + strings.ReplaceAll(name, "/", "-")
+}
