@@ -35,6 +35,10 @@ var causes = []struct {
 		"turn on the containerd image store of Docker Engine, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
 	},
 	{
+		regexp.MustCompile(`for multi-node builds currently not supported`),
+		"the builder has several nodes: name it with --builder, so that each platform is built on its own node",
+	},
+	{
 		regexp.MustCompile(`no builder ".*" found`),
 		"run \"docker buildx ls\" to see the builders there are",
 	},

@@ -53,6 +53,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	if err != nil {
 		return nil, err
 	}
+	targets, differ := e.spread(targets)
 	var built []plan.Built
 	for _, t := range targets {
 		out := outputDir(dir, t)
@@ -64,6 +65,11 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	args, err := e.buildArgs(p, targets, dir)
 	if err != nil {
 		return nil, err
+	}
+	if differ {
+		for _, t := range targets {
+			args = append(args, t.Name)
+		}
 	}
 	return built, e.run(ctx, args, e.Options)
 }

@@ -26,29 +26,35 @@ const buildkitdConfig = `[worker.oci]
 // A builder is a BuildKit daemon and the buildx builder that points to it.
 type builder struct {
 	name   string
+	node   string // its name, in a builder of several
 	addr   string
 	config string
 	daemon *daemon
 }
 
 // newBuilder describes the builder called name whose files are in the folder
-// and whose socket is called like the folder.
-func (s *Sandbox) newBuilder(name, folder string) *builder {
+// and whose socket is called like the folder. It builds for platforms, or for
+// what the machine runs when there are none.
+func (s *Sandbox) newBuilder(name, folder string, platforms ...string) *builder {
 	dir := filepath.Join(s.opts.Dir, folder)
 	socket := s.socketPath(folder + ".sock")
 	b := &builder{name: name, addr: "unix://" + socket, config: filepath.Join(dir, "buildkitd.toml")}
+	args := []string{
+		"--config", b.config,
+		"--root", filepath.Join(dir, "root"),
+		"--addr", b.addr,
+		"--oci-worker=true", "--containerd-worker=false",
+		// Both defaults are paths that every daemon of the machine shares.
+		"--otel-socket-path", s.socketPath(folder + ".otel.sock"),
+		"--cdi-disabled",
+	}
+	for _, p := range platforms {
+		args = append(args, "--oci-worker-platform", p)
+	}
 	b.daemon = &daemon{
-		name: "BuildKit (" + name + ")",
-		bin:  s.bin("buildkitd"),
-		args: []string{
-			"--config", b.config,
-			"--root", filepath.Join(dir, "root"),
-			"--addr", b.addr,
-			"--oci-worker=true", "--containerd-worker=false",
-			// Both defaults are paths that every daemon of the machine shares.
-			"--otel-socket-path", s.socketPath(folder + ".otel.sock"),
-			"--cdi-disabled",
-		},
+		name:   "BuildKit (" + name + ")",
+		bin:    s.bin("buildkitd"),
+		args:   args,
 		marker: b.config,
 		dir:    dir,
 		detach: s.detach,
@@ -84,7 +90,23 @@ func (s *Sandbox) ensureBuilder(ctx context.Context, b *builder) error {
 	if started {
 		s.logf("started %s at %s", b.daemon.name, b.addr)
 	}
+	if b.node != "" {
+		return s.registerNode(ctx, b)
+	}
 	return s.register(ctx, b)
+}
+
+// registerNode joins the daemon to the builder of its name, which is made for
+// the first.
+func (s *Sandbox) registerNode(ctx context.Context, b *builder) error {
+	args := []string{"create", "--name", b.name, "--node", b.node, "--driver", "remote", b.addr}
+	if _, err := s.runBuildx(ctx, "inspect", b.name); err == nil {
+		args = append(args, "--append")
+	}
+	if _, err := s.runBuildx(ctx, args...); err != nil {
+		return fmt.Errorf("joining a node to the buildx builder: %w", err)
+	}
+	return s.checkBuilder(ctx, b.name)
 }
 
 // register creates the buildx builder unless it is there and points to the
@@ -144,6 +166,21 @@ func (s *Sandbox) AddBuilder(ctx context.Context, name string) error {
 	b := s.newBuilder(name, fmt.Sprintf("buildkitd-%d", len(s.builders)))
 	s.builders = append(s.builders, b)
 	return s.ensureBuilder(ctx, b)
+}
+
+// AddNodes starts a BuildKit daemon for each platform, which builds for no
+// other, and registers them as the nodes of one builder: NAME-0, NAME-1 and so
+// on.
+func (s *Sandbox) AddNodes(ctx context.Context, name string, platforms ...string) error {
+	for i, platform := range platforms {
+		b := s.newBuilder(name, fmt.Sprintf("buildkitd-%d", len(s.builders)), platform)
+		b.node = fmt.Sprintf("%s-%d", name, i)
+		s.builders = append(s.builders, b)
+		if err := s.ensureBuilder(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Prune empties the build cache of the named builder.

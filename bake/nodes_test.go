@@ -1,0 +1,135 @@
+package bake
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// notes writes what buildx keeps about builders.
+func notes(t *testing.T, files map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestHasNodes(t *testing.T) {
+	const one, two = `{"Name":"one","Nodes":[{"Name":"one0"}]}`, `{"Name":"two","Nodes":[{"Name":"two0"},{"Name":"two1"}]}`
+	tests := []struct {
+		name    string
+		files   map[string]string
+		builder string
+		env     []string
+		want    bool
+	}{
+		{name: "nothing known"},
+		{name: "named", builder: "two", want: true},
+		{name: "named, one node", builder: "one", files: map[string]string{"current": `{"Name":"two"}`}},
+		{name: "named by the environment", env: []string{"BUILDX_BUILDER=one", "BUILDX_BUILDER=two"}, want: true},
+		{name: "the flag counts before it", builder: "one", env: []string{"BUILDX_BUILDER=two"}},
+		{name: "current", files: map[string]string{"current": `{"Key":"unix:///x","Name":"two","Global":false}`}, want: true},
+		{name: "default of an endpoint", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "two"}, want: true},
+		{name: "none selected", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "one"}},
+		{name: "a context or a path", builder: "../instances/default"},
+		{name: "unreadable", builder: "two", files: map[string]string{"instances/two": "{"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string]string{"instances/one": one, "instances/two": two}
+			for name, content := range tt.files {
+				files[name] = content
+			}
+			dir := notes(t, files)
+			e := &Engine{Buildx: &Buildx{Env: append(tt.env, "BUILDX_CONFIG="+dir)}, Options: RunOptions{Builder: tt.builder}}
+			if got := e.hasNodes(); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+	dir := notes(t, map[string]string{"buildx/instances/two": two})
+	e := &Engine{Buildx: &Buildx{Env: []string{"DOCKER_CONFIG=" + dir}}, Options: RunOptions{Builder: "two"}}
+	if !e.hasNodes() {
+		t.Error("the docker configuration is not looked at")
+	}
+}
+
+// TestSpread asks buildx whether the targets that each platform gets are in the
+// file, and what they build.
+func TestSpread(t *testing.T) {
+	const node = `{"Nodes":[{},{}]}`
+	env := []string{"BUILDX_CONFIG=" + notes(t, map[string]string{"instances/two": node, "instances/one": `{"Nodes":[{}]}`})}
+	engine := func(builder string) *Engine {
+		return &Engine{Buildx: &Buildx{Env: env}, Options: RunOptions{Builder: builder}}
+	}
+	roots := files{"linux/amd64/bin/detect": "a", "linux/arm/v7/bin/detect": "b", "linux/arm64/bin/detect": "c"}
+	toml := targetTOML("linux/amd64", "linux/arm/v7", "linux/arm64")
+	distros := toml + "[[targets.distros]]\nname = \"u\"\nversion = \"1\"\n[[targets.distros]]\nname = \"u\"\nversion = \"2\"\n"
+	distroRoots := maps.Clone(roots)
+	distroRoots["linux/arm64/u@1/bin/detect"] = "d"
+	staged := toml + "[metadata.extpack.build]\nstage = \"x\"\n"
+	tests := []struct {
+		name, toml string
+		files      files
+		want       map[string]string // nil when nothing is spread
+	}{
+		{"platform folders", toml, roots, map[string]string{
+			"x-linux-amd64": "linux/amd64", "x-linux-arm-v7": "linux/arm/v7", "x-linux-arm64": "linux/arm64",
+		}},
+		{"a distro of its own", distros, distroRoots, map[string]string{
+			"x-linux-amd64": "linux/amd64", "x-linux-arm-v7": "linux/arm/v7", "x-linux-arm64-u_1": "linux/arm64", "x-linux-arm64-u_2": "linux/arm64",
+		}},
+		{"a build stage", staged, files{"Dockerfile": "FROM scratch AS x\n"}, map[string]string{
+			"x-linux-amd64": "linux/amd64", "x-linux-arm-v7": "linux/arm/v7", "x-linux-arm64": "linux/arm64",
+			"x-linux-amd64-build": "linux/amd64", "x-linux-arm-v7-build": "linux/arm/v7", "x-linux-arm64-build": "linux/arm64",
+		}},
+		{"the same for all platforms, built for one", toml, bin, nil},
+		{"one platform", targetTOML("linux/amd64"), bin, nil},
+		{"the builder's platform", "", bin, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := mustPlan(t, plan.Options{}, extensionDir(t, t.TempDir(), "x", "x", tt.toml, tt.files))
+			targets := mustTargets(t, p)
+			if same, differ := engine("one").spread(targets); differ || len(same) != len(targets) {
+				t.Errorf("one node: %v, %v", same, differ)
+			}
+			spread, differ := engine("two").spread(targets)
+			if differ != (tt.want != nil) {
+				t.Fatalf("spread: %v, %v", spread, differ)
+			}
+			if !differ {
+				return
+			}
+			var names []string
+			var images []int
+			for _, target := range spread {
+				names = append(names, target.Name)
+				images = append(images, target.Images...)
+			}
+			if slices.Sort(images); !slices.Equal(images, []int{0, 1, 2, 3}[:len(p.Extensions[0].Images)]) {
+				t.Errorf("the targets have the images %v", images)
+			}
+			got := map[string]string{}
+			for name, target := range evaluate(t, mustFile(t, p, "."), names...) {
+				got[name] = strings.Join(target.Platforms, " ")
+			}
+			if !maps.Equal(got, tt.want) {
+				t.Errorf("got  %v\nwant %v", got, tt.want)
+			}
+		})
+	}
+}
