@@ -90,13 +90,16 @@ func TestCheckSet(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	tests := map[string]string{
-		"ERROR: OCI exporter is not supported for the docker driver.":           "turn on the containerd image store",
-		"ERROR: Multi-platform build is not supported for the docker driver.":   "turn on the containerd image store",
-		`ERROR: no builder "x" found`:                                           `run "docker buildx ls"`,
-		"ERROR: Cannot connect to the Docker daemon at unix:///x.":              `run "docker buildx inspect --bootstrap"`,
-		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":        "the builder's BuildKit is too old",
-		"ERROR: additional privileges requested":                                "the override needs a grant",
-		"ERROR: failed to solve: something that nobody can do something about.": "",
+		"ERROR: OCI exporter is not supported for the docker driver.":            "turn on the containerd image store",
+		"ERROR: Multi-platform build is not supported for the docker driver.":    "turn on the containerd image store",
+		`ERROR: no builder "x" found`:                                            `run "docker buildx ls"`,
+		"ERROR: Cannot connect to the Docker daemon at unix:///x.":               `run "docker buildx inspect --bootstrap"`,
+		"ERROR: failed to connect to the docker API at unix:///x":                `run "docker buildx inspect --bootstrap"`,
+		"#2 [internal] waiting for connection\nERROR: context deadline exceeded": `run "docker buildx inspect --bootstrap"`,
+		"   4 |     # minds symbolic links\nERROR: failed to solve: x":           "",
+		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":         "the builder's BuildKit is too old",
+		"ERROR: additional privileges requested":                                 "the override needs a grant",
+		"ERROR: failed to solve: something that nobody can do something about.":  "",
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)

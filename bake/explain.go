@@ -27,7 +27,7 @@ var causes = []struct {
 	hint string
 }{
 	{
-		regexp.MustCompile(`unknown flag: exclude|symbolic|invalid chmod`),
+		regexp.MustCompile(`unknown flag: exclude|invalid chmod`),
 		"the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
 	},
 	{
@@ -43,8 +43,8 @@ var causes = []struct {
 		"run \"docker buildx ls\" to see the builders there are",
 	},
 	{
-		regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to find driver|connection refused|no such file or directory.*\.sock|listing workers`),
-		"run \"docker buildx inspect --bootstrap\" to see whether the builder works, or choose another with --builder",
+		regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused|waiting for connection|listing workers`),
+		"run \"docker buildx inspect --bootstrap\" to see whether the builder works, choose another with --builder, or do without with --engine embedded",
 	},
 	{
 		regexp.MustCompile(`additional privileges requested`),
