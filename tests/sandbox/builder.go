@@ -33,8 +33,8 @@ type builder struct {
 }
 
 // newBuilder describes the builder called name whose files are in the folder
-// and whose socket is called like the folder. It builds for platforms, or for
-// what the machine runs when there are none.
+// and whose socket is called like the folder. It says that it builds for
+// platforms beside what the machine runs.
 func (s *Sandbox) newBuilder(name, folder string, platforms ...string) *builder {
 	dir := filepath.Join(s.opts.Dir, folder)
 	socket := s.socketPath(folder + ".sock")
@@ -168,9 +168,9 @@ func (s *Sandbox) AddBuilder(ctx context.Context, name string) error {
 	return s.ensureBuilder(ctx, b)
 }
 
-// AddNodes starts a BuildKit daemon for each platform, which builds for no
-// other, and registers them as the nodes of one builder: NAME-0, NAME-1 and so
-// on.
+// AddNodes starts a BuildKit daemon for each platform, which says that it
+// builds for that and what the machine runs, and registers them as the nodes of
+// one builder: NAME-0, NAME-1 and so on.
 func (s *Sandbox) AddNodes(ctx context.Context, name string, platforms ...string) error {
 	for i, platform := range platforms {
 		b := s.newBuilder(name, fmt.Sprintf("buildkitd-%d", len(s.builders)), platform)
