@@ -72,7 +72,7 @@ func TestNodes(t *testing.T) {
 	}
 
 	ref := tag(t, "1")
-	r := extpack(t, dir, "build", "--builder", builder, "--push", "-t", ref, ".")
+	r := extpack(t, dir, "build", "--force", "--builder", builder, "--push", "-t", ref, ".")
 	if r.code != 0 {
 		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 	}
@@ -96,7 +96,7 @@ func TestNodesSelected(t *testing.T) {
 	})
 	buildx(t, dir, "use", builder)
 	defer buildx(t, dir, "use", world.Builder())
-	cmd := command(t.Context(), dir, "build", "--push", "-t", tag(t, "1"), ".")
+	cmd := command(t.Context(), dir, "build", "--force", "--push", "-t", tag(t, "1"), ".")
 	cmd.Env = append(cmd.Env, "BUILDX_BUILDER=")
 	if r := runCommand(t, cmd); r.code != 0 {
 		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
