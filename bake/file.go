@@ -195,10 +195,10 @@ func (w *fileWriter) writeTarget(t Target) error {
 	if err := b.Heredoc("dockerfile-inline", strings.TrimPrefix(d.String(), "\n")); err != nil {
 		return err
 	}
-	if err := w.writeSpecs(b, "cache-from", e.CacheFrom); err != nil {
+	if err := w.writeSpecs(b, "cache-from", t.cachesFrom()); err != nil {
 		return err
 	}
-	if err := w.writeSpecs(b, "cache-to", e.CacheTo); err != nil {
+	if err := w.writeSpecs(b, "cache-to", t.caches(e.CacheTo)); err != nil {
 		return err
 	}
 	labels, err := labels(e)

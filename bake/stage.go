@@ -77,7 +77,7 @@ func (w *fileWriter) writeStage(t Target) error {
 	if e.Build.Network != "" {
 		b.String("network", e.Build.Network)
 	}
-	if err := w.writeSpecs(b, "cache-from", e.CacheFrom); err != nil {
+	if err := w.writeSpecs(b, "cache-from", t.cachesFrom()); err != nil {
 		return err
 	}
 	if err := w.writePlatforms(b, t); err != nil {
@@ -125,6 +125,48 @@ func (w *fileWriter) writeContexts(b hcl.Body, contexts map[string]string) error
 	}
 	b.Map("contexts", all)
 	return nil
+}
+
+// caches gives the cache settings of a target. One that is not the extension's
+// main target has places of its own: a cache is written whole, so the last of
+// several writers would leave only its own.
+func (t Target) caches(specs []plan.Spec) []plan.Spec {
+	if t.shared() {
+		return specs
+	}
+	own := strings.TrimPrefix(t.Name, t.Extension.Slug)
+	var out []plan.Spec
+	for _, s := range specs {
+		s.Fields = slices.Clone(s.Fields)
+		for i, field := range s.Fields {
+			key, value, _ := strings.Cut(field, "=")
+			switch {
+			case key == "ref" && strings.Contains(value[strings.LastIndex(value, "/")+1:], ":"):
+				s.Fields[i] += own
+			case key == "ref":
+				s.Fields[i] += ":" + strings.TrimPrefix(own, "-")
+			case key == "scope", key == "name":
+				s.Fields[i] += own
+			}
+		}
+		if s.Get("type") == "gha" && s.Get("scope") == "" {
+			s.Fields = append(s.Fields, "scope=buildkit"+own)
+		}
+		if s.Path != "" {
+			s.Path = filepath.Join(s.Path, strings.TrimPrefix(own, "-"))
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// cachesFrom gives where a target looks for a cache: at the places as they are,
+// which may be published images with inline caches, and at its own.
+func (t Target) cachesFrom() []plan.Spec {
+	if t.shared() {
+		return t.Extension.CacheFrom
+	}
+	return append(slices.Clone(t.Extension.CacheFrom), t.caches(t.Extension.CacheFrom)...)
 }
 
 func (w *fileWriter) writeSpecs(b hcl.Body, name string, specs []plan.Spec) error {

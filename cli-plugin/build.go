@@ -152,6 +152,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkStages(p); err != nil {
+		return nil, err
+	}
 	if len(o.tags) > 0 && !o.push && !o.load {
 		fmt.Fprintln(dockerCLI.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}

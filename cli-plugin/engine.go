@@ -59,9 +59,14 @@ func (o *buildOptions) checkEmbedded() error {
 		flag  string
 		given bool
 	}{
-		{"--builder", o.Builder != ""}, {"--set", len(o.Set) > 0}, {"--allow", len(o.Allow) > 0}, {"--progress", o.Progress != ""},
-		{"--provenance", o.provenance != "" && o.provenance != "false"}, {"--sbom", o.sbom != "" && o.sbom != "false"},
-		{"--cache-from", len(o.stage.cacheFrom) > 0}, {"--cache-to", len(o.stage.cacheTo) > 0},
+		{"--builder", o.Builder != ""},
+		{"--set", len(o.Set) > 0},
+		{"--allow", len(o.Allow) > 0},
+		{"--progress", o.Progress != ""},
+		{"--provenance", o.provenance != "" && o.provenance != "false"},
+		{"--sbom", o.sbom != "" && o.sbom != "false"},
+		{"--cache-from", len(o.stage.cacheFrom) > 0},
+		{"--cache-to", len(o.stage.cacheTo) > 0},
 	} {
 		if f.given {
 			return diag.Invalidf("leave one of them out", "%s goes with a builder, not with --engine embedded", f.flag)

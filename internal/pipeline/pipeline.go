@@ -214,7 +214,7 @@ func promise(e *plan.Extension, pkg *annotate.Package) *verify.Promise {
 	info := e.Descriptor.Info
 	p := &verify.Promise{ID: info.ID, Version: info.Version}
 	for i, image := range pkg.Images {
-		promised := verify.PromisedImage{Platform: image.Platform}
+		promised := verify.PromisedImage{Platform: image.Platform, Stage: e.Images[i].NeedsBuild()}
 		if a := image.Descriptor.Annotations; a != nil {
 			promised.DistroName = e.Images[i].Distros[0].Name
 			promised.DistroVersion = e.Images[i].Distros[0].Version

@@ -87,6 +87,8 @@ const (
 	idEntryPoint           = "entry-point"
 	idBinaryPlatform       = "binary-platform"
 	idBinaryVariant        = "binary-variant"
+	idStageEmpty           = "stage-empty"
+	idStageSystem          = "stage-system"
 	idScriptInterpreter    = "script-interpreter"
 	idScriptLength         = "script-length"
 	idScriptMissing        = "script-missing"
@@ -140,6 +142,8 @@ var catalogue = byID(
 	CheckInfo{idEntryPoint, Error, "bin/detect and bin/generate, if present, are executable programs or scripts.", "make it a program of the platform or a script that begins with #!, and chmod 0755 it", needsLayers},
 	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass", needsLayers},
 	CheckInfo{idBinaryVariant, Error, "Executables for 32-bit ARM need no later architecture version than the platform's variant.", "compile it for this variant, with Go by GOARM, with GCC by -march; --allow-platform-mismatch lets it pass", needsLayers},
+	CheckInfo{idStageEmpty, Error, "A build stage leaves /bin/generate or /generate/, without which an extension does nothing.", "copy it there in the stage, such as COPY --from=compile /out/generate /bin/generate, or name another stage with stage = \"…\"", needsPromise},
+	CheckInfo{idStageSystem, Warning, "A build stage holds the files of an extension, not a whole system.", "begin the last stage with FROM scratch and copy into it what the package should hold", needsPromise},
 	CheckInfo{idScriptInterpreter, Error, "The first line of every script names an interpreter that Linux can find.", "begin the file with a line such as #!/bin/sh or #!/usr/bin/env bash, and end its lines with LF", needsLayers},
 	CheckInfo{idScriptLength, Warning, "The first line of every script has at most 127 bytes, which is all that Linux before 5.1 reads.", "", needsLayers},
 	CheckInfo{idScriptMissing, Warning, "Every executable text begins with #!; without it, only shells know how to run it.", "begin the file with a line such as #!/bin/sh, or chmod 0644 the file", needsLayers},

@@ -84,23 +84,23 @@ func TestDistros(t *testing.T) {
 	run(t, map[string]mutation{
 		"told apart by os.version": {func(p *testPackage) {
 			p.platforms = []v1.Platform{noble, jammy}
-			p.promise.Images = []PromisedImage{{noble, "ubuntu", "24.04"}, {jammy, "ubuntu", "22.04"}}
+			p.promise.Images = []PromisedImage{{noble, "ubuntu", "24.04", false}, {jammy, "ubuntu", "22.04", false}}
 		}, "", ""},
 		"one of them missing": {func(p *testPackage) {
 			p.platforms = []v1.Platform{noble}
-			p.promise.Images = []PromisedImage{{noble, "ubuntu", "24.04"}, {jammy, "ubuntu", "22.04"}}
+			p.promise.Images = []PromisedImage{{noble, "ubuntu", "24.04", false}, {jammy, "ubuntu", "22.04", false}}
 		}, idPlatformMissing, "linux/amd64:ubuntu@22.04 was promised"},
 		"told apart by annotations": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "devuan")
-			p.promise.Images = []PromisedImage{{amd64, "debian", "12"}, {amd64, "devuan", "12"}}
+			p.promise.Images = []PromisedImage{{amd64, "debian", "12", false}, {amd64, "devuan", "12", false}}
 		}, "", ""},
 		"annotations of one distro": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "debian")
-			p.promise.Images = []PromisedImage{{amd64, "debian", "12"}}
+			p.promise.Images = []PromisedImage{{amd64, "debian", "12", false}}
 		}, idPlatformDuplicate, "more than one image is for linux/amd64:debian@12"},
 		"annotations of another distro": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "devuan")
-			p.promise.Images = []PromisedImage{{amd64, "debian", "12"}}
+			p.promise.Images = []PromisedImage{{amd64, "debian", "12", false}}
 		}, idPlatformUnexpected, "an image is for linux/amd64:devuan@12"},
 	})
 }

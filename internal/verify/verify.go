@@ -71,6 +71,9 @@ type PromisedImage struct {
 	// DistroName and DistroVersion are the image's one distro; empty when it is
 	// for several or any.
 	DistroName, DistroVersion string
+	// Stage says that a build stage left the image's files, which nobody could
+	// look at before.
+	Stage bool
 }
 
 // Options shape a check.
@@ -117,7 +120,7 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	}
 	for _, i := range p.images {
 		for _, check := range []func(*image){
-			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkEntryPoints, c.checkBinaries, c.checkScripts,
+			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkEntryPoints, c.checkStage, c.checkBinaries, c.checkScripts,
 		} {
 			check(i)
 		}

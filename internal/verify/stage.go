@@ -1,0 +1,44 @@
+package verify
+
+import "strings"
+
+// systemFile is a file that base images have and extensions have not
+// (os-release(5)).
+const systemFile = "etc/os-release"
+
+// checkStage checks what a build stage left. What is in folders is known, and
+// warned of, before a build.
+func (c *checker) checkStage(i *image) {
+	if i.tree == nil || !c.fromStage(i) {
+		return
+	}
+	if i.tree.files[i.dir+"/"+systemFile] != nil {
+		c.report(idStageSystem, i, systemFile, "the build stage holds a whole system (/%s), and all of it is in the package", systemFile)
+	}
+	if i.tree.files[i.dir+"/bin/generate"] != nil {
+		return
+	}
+	for _, e := range i.tree.entries {
+		if strings.HasPrefix(e.name, i.dir+"/generate/") {
+			return
+		}
+	}
+	c.report(idStageEmpty, i, "bin/generate", "the build stage has no /bin/generate and no folder /generate")
+}
+
+// fromStage reports whether the image is promised to come from a build stage.
+func (c *checker) fromStage(i *image) bool {
+	if c.opts.Promise == nil {
+		return false
+	}
+	keys := map[platformKey]int{}
+	for _, want := range c.opts.Promise.Images {
+		keys[keyOf(want.Platform)]++
+	}
+	for _, want := range c.opts.Promise.Images {
+		if want.Stage && want.matches(i, keys[keyOf(want.Platform)] == 1) {
+			return true
+		}
+	}
+	return false
+}
