@@ -21,14 +21,10 @@ import (
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
-const (
-	// maxDescriptor is the size of the largest extension.toml that is read.
-	maxDescriptor = 1 << 20
-	// wholeLayer is the size up to which a layer is read to its end, to see
-	// whether it holds a second extension. Of larger ones no more is downloaded
-	// than it takes to find the first; verify reads all of them.
-	wholeLayer = 1 << 20
-)
+// wholeLayer is the size up to which a layer is read to its end, to see
+// whether it holds a second extension. Of larger ones no more is downloaded
+// than it takes to find the first; verify reads all of them.
+const wholeLayer = 1 << 20
 
 // located is an extension found in an image.
 type located struct {
@@ -152,8 +148,8 @@ func descriptorEntry(name string, header *tar.Header, r io.Reader) (*extension.D
 	if len(parts) != 5 || parts[0] != "cnb" || parts[1] != "extensions" || parts[4] != extension.DescriptorFile || header.Typeflag != tar.TypeReg {
 		return nil, nil
 	}
-	if header.Size > maxDescriptor {
-		return nil, diag.Invalidf("", "%s has %d bytes, more than the limit of %d", name, header.Size, maxDescriptor)
+	if header.Size > extension.MaxSize {
+		return nil, diag.Invalidf("", "%s has %d bytes, more than the limit of %d", name, header.Size, extension.MaxSize)
 	}
 	data, err := io.ReadAll(r)
 	if err != nil {

@@ -150,14 +150,14 @@ func TestReadWithoutDescriptor(t *testing.T) {
 		}
 	}
 	write(t, filepath.Join(dir, "file"), "")
-	write(t, filepath.Join(dir, "large", "extension.toml"), strings.Repeat("#", maxSize+1))
+	write(t, filepath.Join(dir, "large", "extension.toml"), strings.Repeat("#", MaxSize+1))
 	hint := "\n  run docker extpack build DIR with the directory that holds extension.toml"
 	tests := map[string]string{
 		"empty":   "empty/extension.toml: there is no such file" + hint,
 		"absent":  "absent: there is no such directory" + hint,
 		"file":    "file: is a file, not the directory of an extension" + hint,
 		"folder":  "folder/extension.toml: is not a file" + hint,
-		"large":   "large/extension.toml: the file is larger than 1 MiB\n  keep other data in files of their own",
+		"large":   "large/extension.toml: the file is larger than 256 KiB\n  keep other data in files of their own",
 		"a\x00bc": "a\x00bc/extension.toml: cannot be read: invalid argument" + hint,
 	}
 	t.Chdir(dir)

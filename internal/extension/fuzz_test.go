@@ -11,7 +11,7 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, tests := range [][]diagnosticTest{syntaxTests, infoTests, targetTests, settingsTests, packageTests} {
 		for _, tt := range tests {
-			if len(tt.toml) < maxSize {
+			if len(tt.toml) < MaxSize {
 				f.Add([]byte(tt.toml))
 			}
 		}

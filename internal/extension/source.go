@@ -15,9 +15,10 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// maxSize bounds the files this package reads. Real descriptors have a few
-// kilobytes; the bound keeps a wrong argument from filling the memory.
-const maxSize = 1 << 20
+// MaxSize bounds the files this package reads. Real descriptors have a few
+// kilobytes; the bound keeps a hostile one from taking more than a second, for
+// the parser takes quadratic time for the keys of one inline table.
+const MaxSize = 256 << 10
 
 // reader holds one file and what is wrong with it so far.
 type reader struct {
@@ -83,8 +84,8 @@ func (r *reader) result() (diag.List, error) {
 // root parses the file into its top-level table, or reports why it cannot and
 // gives nil.
 func (r *reader) root() *table {
-	if len(r.data) > maxSize {
-		r.errorf(r.whole(), "the file is larger than 1 MiB").Hint = "keep other data in files of their own"
+	if len(r.data) > MaxSize {
+		r.errorf(r.whole(), "the file is larger than 256 KiB").Hint = "keep other data in files of their own"
 		return nil
 	}
 	if bad := invalidUTF8(r.data); bad >= 0 {

@@ -32,7 +32,7 @@ extension.toml: missing [extension]
   save the file as UTF-8`},
 	{"UTF-16", "a\x00p\x00i\x00", `extension.toml:1:2: expected "=" after the key, found '\x00'
   quote a key that holds more than letters, digits, - and _`},
-	{"too large", strings.Repeat("#", maxSize+1), `extension.toml: the file is larger than 1 MiB
+	{"too large", strings.Repeat("#", MaxSize+1), `extension.toml: the file is larger than 256 KiB
   keep other data in files of their own`},
 	{"carriage returns", strings.ReplaceAll(valid, "\n", "\r\n") + "nmae = \"\"\r\n", `extension.toml:5:1: warning: unknown key "nmae" in [extension] (did you mean "name"?)`},
 }

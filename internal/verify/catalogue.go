@@ -137,7 +137,7 @@ var catalogue = byID(
 	CheckInfo{idDiffIDUnlisted, Error, "The layerDiffID of the layers label is one of the config's diffIDs.", hintAnnotate, needsNothing},
 	CheckInfo{idDiffIDMismatch, Error, "The digest of each uncompressed layer is its diffID.", hintRebuild, needsLayers},
 	CheckInfo{idDescriptorMissing, Error, "The layer holds the extension.toml where readers look for it.", hintRebuild, needsLayers},
-	CheckInfo{idDescriptorInvalid, Error, "The extension.toml is a regular file of valid TOML, at most 1 MiB long.", hintRebuild, needsLayers},
+	CheckInfo{idDescriptorInvalid, Error, "The extension.toml is a regular file of valid TOML, at most 256 KiB long.", hintRebuild, needsLayers},
 	CheckInfo{idDescriptorMismatch, Error, "The extension.toml has the id, version and api that the label says.", hintAnnotate, needsLayers},
 	CheckInfo{idEntryPoint, Error, "bin/detect and bin/generate, if present, are executable programs or scripts.", "make it a program of the platform or a script that begins with #!, and chmod 0755 it", needsLayers},
 	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass", needsLayers},

@@ -25,7 +25,7 @@ func TestDescriptor(t *testing.T) {
 		"a symlink": {onSecond(func(files []file) []file {
 			return append(files[:len(files)-1], reg(testDir+"other.toml", testTOML, 0o644), link("extension.toml", "other.toml", tar.TypeSymlink))
 		}), idDescriptorInvalid, "extension.toml is a symlink, not a file"},
-		"too large":     {text(testTOML + strings.Repeat("#", maxDescriptorBytes)), idDescriptorInvalid, "the limit is 1048576"},
+		"too large":     {text(testTOML + strings.Repeat("#", maxDescriptorBytes)), idDescriptorInvalid, "the limit is 262144"},
 		"large":         {text(testTOML + strings.Repeat("#", maxDescriptorBytes-len(testTOML))), "", ""},
 		"not TOML":      {text("api = "), idDescriptorInvalid, "extension.toml is not valid"},
 		"other id":      {text(strings.Replace(testTOML, testID, "samples/wget", 1)), idDescriptorMismatch, `has the id "samples/wget", but the label says "samples/curl"`},

@@ -17,6 +17,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
@@ -27,7 +28,7 @@ const (
 	maxEntries   = 500_000
 	maxNameBytes = 64 << 20
 	// maxDescriptorBytes is the largest extension.toml that is read.
-	maxDescriptorBytes = 1 << 20
+	maxDescriptorBytes = extension.MaxSize
 )
 
 // scan is what one pass over a layer gives. It belongs to the layer, whatever
