@@ -134,10 +134,11 @@ func publish(ctx context.Context, p *plan.Plan, packages []*annotate.Package, op
 	for i, e := range p.Extensions {
 		result := Result{Extension: e, Root: packages[i].Root, Images: packages[i].Images}
 		for _, d := range opts.Destinations(e) {
-			if err := context.Cause(ctx); err != nil {
-				return results, err
+			var refs []string
+			err := context.Cause(ctx)
+			if err == nil {
+				refs, err = d.Put(ctx, packages[i])
 			}
-			refs, err := d.Put(ctx, packages[i])
 			result.References = append(result.References, refs...)
 			if err != nil {
 				if len(result.References) > 0 {
