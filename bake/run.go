@@ -121,8 +121,10 @@ func writeFile(p *plan.Plan, dir string) (string, error) {
 	return file, nil
 }
 
+// output is a line of CSV: the temporary folder may hold commas and quotes.
 func output(dir string) string {
-	return "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=gzip,force-compression=true,dest=" + dir
+	dest := `"dest=` + strings.ReplaceAll(dir, `"`, `""`) + `"`
+	return "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=gzip,force-compression=true," + dest
 }
 
 func passthrough(opts RunOptions) []string {
