@@ -19,6 +19,9 @@ import (
 )
 
 func main() {
+	// Where PWD leads through a symbolic link, ".." means one folder to Go and
+	// buildx and another to the system. Without it all agree with the system.
+	_ = os.Unsetenv("PWD")
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
