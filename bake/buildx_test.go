@@ -90,8 +90,6 @@ func TestCheckSet(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	tests := map[string]string{
-		"ERROR: OCI exporter is not supported for the docker driver.":            "turn on the containerd image store",
-		"ERROR: Multi-platform build is not supported for the docker driver.":    "turn on the containerd image store",
 		`ERROR: no builder "x" found`:                                            `run "docker buildx ls"`,
 		"ERROR: Cannot connect to the Docker daemon at unix:///x.":               `run "docker buildx inspect --bootstrap"`,
 		"ERROR: failed to connect to the docker API at unix:///x":                `run "docker buildx inspect --bootstrap"`,
@@ -106,6 +104,25 @@ func TestExplain(t *testing.T) {
 		first, hint, hinted := strings.Cut(err.Error(), "\n  ")
 		if first != "building: buildx bake failed (test); its own message is above" || hinted != (want != "") || !strings.HasPrefix(hint, want) {
 			t.Errorf("%s: got %q", text, err)
+		}
+	}
+}
+
+func TestExplainNamesTheCause(t *testing.T) {
+	const container = `or run "docker buildx create --name extpack --driver docker-container" and add --builder extpack`
+	tests := map[string]string{
+		"ERROR: OCI exporter is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
+			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
+		"ERROR: Multi-platform build is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
+			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
+		"#2 ERROR: error for bootstrap \"k0\": x\nERROR: error for bootstrap \"k0\": Get \"http://c:1/apis/apps/v1/x\": connection refused\n": `the cluster of the builder's node k0 does not answer: Get "http://c:1/apis/apps/v1/x": connection refused; buildx's own message is above
+  see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
+		"ERROR: error for bootstrap \"n0\": pulling moby/buildkit: denied": `the builder's node n0 cannot be started: pulling moby/buildkit: denied; buildx's own message is above
+  run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
+	}
+	for text, want := range tests {
+		if err := explain(errTest, text); err.Error() != "building: "+want {
+			t.Errorf("%s: got\n%v", text, err)
 		}
 	}
 }

@@ -12,9 +12,14 @@ import (
 type BuildError struct {
 	// Err is how the process ended, an [*exec.ExitError] as a rule.
 	Err error
+	// Cause says in a clause what went wrong, when it is known.
+	Cause string
 }
 
 func (e *BuildError) Error() string {
+	if e.Cause != "" {
+		return fmt.Sprintf("building: %s; buildx's own message is above", e.Cause)
+	}
 	return fmt.Sprintf("building: buildx bake failed (%v); its own message is above", e.Err)
 }
 
@@ -25,37 +30,53 @@ func (e *BuildError) Unwrap() error { return e.Err }
 var causes = []struct {
 	text *regexp.Regexp
 	hint string
+	// cause is the clause of a [BuildError], in which $1 and so on stand for
+	// what text caught; may be empty.
+	cause string
 }{
 	{
-		regexp.MustCompile(`unknown flag: exclude|invalid chmod`),
-		"the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
+		text: regexp.MustCompile(`unknown flag: exclude|invalid chmod`),
+		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
 	},
 	{
-		regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
-		"turn on the containerd image store of Docker Engine, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
+		text:  regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
+		cause: "the builder is a Docker Engine without the containerd image store, which cannot build packages",
+		hint: `turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
+			`or run "docker buildx create --name extpack --driver docker-container" and add --builder extpack`,
 	},
 	{
-		regexp.MustCompile(`for multi-node builds currently not supported`),
-		"the builder has several nodes: name it with --builder, so that each platform is built on its own node",
+		text: regexp.MustCompile(`for multi-node builds currently not supported`),
+		hint: "the builder has several nodes: name it with --builder, so that each platform is built on its own node",
 	},
 	{
-		regexp.MustCompile(`no builder ".*" found`),
-		"run \"docker buildx ls\" to see the builders there are",
+		text: regexp.MustCompile(`no builder ".*" found`),
+		hint: "run \"docker buildx ls\" to see the builders there are",
 	},
 	{
-		regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused|waiting for connection|listing workers`),
-		"run \"docker buildx inspect --bootstrap\" to see whether the builder works, choose another with --builder, or do without with --engine embedded",
+		text:  regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
+		cause: "the cluster of the builder's node $1 does not answer: $2",
+		hint:  `see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
 	},
 	{
-		regexp.MustCompile(`additional privileges requested`),
-		"the override needs a grant: add the --allow that buildx names above",
+		text:  regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*)$`),
+		cause: "the builder's node $1 cannot be started: $2",
+		hint:  `run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
+	},
+	{
+		text: regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused|waiting for connection|listing workers`),
+		hint: "run \"docker buildx inspect --bootstrap\" to see whether the builder works, choose another with --builder, or do without with --engine embedded",
+	},
+	{
+		text: regexp.MustCompile(`additional privileges requested`),
+		hint: "the override needs a grant: add the --allow that buildx names above",
 	},
 }
 
 func explain(err error, output string) error {
 	failed := &BuildError{Err: err}
 	for _, c := range causes {
-		if c.text.MatchString(output) {
+		if match := c.text.FindStringSubmatchIndex(output); match != nil {
+			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))
 			return diag.WithHint(failed, c.hint)
 		}
 	}

@@ -1,0 +1,42 @@
+package e2e_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// noCluster is a kubeconfig whose cluster nobody runs.
+const noCluster = `apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
+contexts: [{name: c, context: {cluster: c, user: u, namespace: extpack}}]
+current-context: c
+users: [{name: u, user: {}}]
+`
+
+// TestKubernetesWithoutACluster: the driver is buildx's own business, so what is
+// ours is to hand over and to say in a sentence why it could not build.
+func TestKubernetesWithoutACluster(t *testing.T) {
+	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("samples/k8s", linuxTargets), "bin/detect": script})
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	writeFile(t, kubeconfig, noCluster)
+	create := in(exec.CommandContext(t.Context(), world.BuildxPath(), "create", "--name", "k8s", "--driver", "kubernetes"), dir)
+	create.Env = append(create.Env, "KUBECONFIG="+kubeconfig)
+	if r := runCommand(t, create); r.code != 0 {
+		t.Fatalf("buildx create: %s", r.stderr)
+	}
+	defer buildx(t, dir, "rm", "--keep-state", "--keep-daemon", "k8s")
+
+	for _, quiet := range [][]string{nil, {"-q"}} {
+		r := extpack(t, dir, append([]string{"build", "--builder", "k8s", "-o", "x.cnb", "."}, quiet...)...)
+		want := regexp.MustCompile(`(?s)^#?.*ERROR: error for bootstrap .*
+ERROR: building: the cluster of the builder's node k8s0 does not answer: Get "http://127\.0\.0\.1:1/[^"\n]*": [^\n]*connection refused; buildx's own message is above
+  see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder
+$`)
+		if r.code != 1 || r.stdout != "" || !want.MatchString(r.stderr) {
+			t.Errorf("%v: exit code %d, stdout %q, stderr:\n%s", quiet, r.code, r.stdout, r.stderr)
+		}
+	}
+}
