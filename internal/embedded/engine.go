@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 
 	"github.com/containerd/platforms"
@@ -40,62 +41,108 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 			return nil, diag.WithHint(fmt.Errorf("packing %s: %w", extension.Descriptor.Info, plan.ErrNeedsBuild), "leave out --engine, or use --engine buildx")
 		}
 	}
-	jobs, err := e.jobs(p)
-	if err != nil {
+	b := &builder{engine: e, jobs: map[string]*job{}}
+	defer b.close()
+	for i, extension := range p.Extensions {
+		for n, images := range sets(extension) {
+			name := filepath.Join(dir, "out", strconv.Itoa(i)+"-"+strconv.Itoa(n))
+			if err := b.add(plan.Built{Extension: extension, Images: images, Dir: name}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := b.writeLayers(ctx); err != nil {
 		return nil, err
 	}
-	pool, err := ocilayout.Create(filepath.Join(dir, "layers"))
-	if err != nil {
-		return nil, err
+	built := make([]plan.Built, len(b.outputs))
+	for i, o := range b.outputs {
+		if err := o.write(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Extension.Descriptor.Info, err)
+		}
+		built[i] = o.Built
 	}
-	defer pool.Close()
+	return built, nil
+}
+
+// builder is one run of the engine.
+type builder struct {
+	engine  *Engine
+	jobs    map[string]*job // by key
+	outputs []*output
+}
+
+// output is a layout and the layers of its images.
+type output struct {
+	plan.Built
+	layout *ocilayout.Layout
+	jobs   []*job // one per image
+}
+
+func (b *builder) close() {
+	for _, o := range b.outputs {
+		o.layout.Close()
+	}
+}
+
+// add makes the layout of an output and notes the layers it needs. A layer is
+// written to the first layout that needs it.
+func (b *builder) add(built plan.Built) error {
+	layout, err := ocilayout.Create(built.Dir)
+	if err != nil {
+		return err
+	}
+	o := &output{Built: built, layout: layout}
+	b.outputs = append(b.outputs, o)
+	for _, i := range built.Images {
+		layer := NewLayer(built.Extension, i)
+		key, err := layer.key()
+		if err != nil {
+			return err
+		}
+		if b.jobs[key] == nil {
+			b.jobs[key] = &job{Layer: layer, home: layout}
+		}
+		o.jobs = append(o.jobs, b.jobs[key])
+	}
+	o.Shared = len(o.jobs) > 1 && len(slices.Compact(slices.Clone(o.jobs))) == 1
+	return nil
+}
+
+func (b *builder) writeLayers(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, job := range jobs {
+	for _, j := range b.jobs {
 		group.Go(func() (err error) {
-			job.descriptor, job.diffID, err = e.writeLayer(groupCtx, pool, job.Layer)
+			j.descriptor, j.diffID, err = b.engine.writeLayer(groupCtx, j.home, j.Layer)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	var built []plan.Built
-	for i, extension := range p.Extensions {
-		for n, images := range sets(extension) {
-			b := plan.Built{Extension: extension, Images: images, Dir: filepath.Join(dir, "out", strconv.Itoa(i)+"-"+strconv.Itoa(n))}
-			if err := writeLayout(ctx, b, pool, jobs); err != nil {
-				return nil, fmt.Errorf("%s: %w", extension.Descriptor.Info, err)
-			}
-			built = append(built, b)
+	return group.Wait()
+}
+
+// write writes the images of a layout; one that is the same on every platform
+// stands for all.
+func (o *output) write(ctx context.Context) error {
+	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
+	for n, i := range o.Images {
+		desc, err := writeImage(ctx, o.layout, o.jobs[n], platformOf(o.Extension.Images[i]))
+		if err != nil {
+			return err
+		}
+		index.Manifests = append(index.Manifests, desc)
+		if o.Shared {
+			break
 		}
 	}
-	return built, nil
+	return o.layout.WriteIndex(index)
 }
 
 // job is a layer to write, and what became of it.
 type job struct {
 	Layer
+	home       *ocilayout.Layout
 	descriptor v1.Descriptor
 	diffID     digest.Digest
-}
-
-// jobs gives the layers of a plan, each once, by key.
-func (e *Engine) jobs(p *plan.Plan) (map[string]*job, error) {
-	jobs := map[string]*job{}
-	for _, extension := range p.Extensions {
-		for i := range extension.Images {
-			layer := NewLayer(extension, i)
-			key, err := layer.key()
-			if err != nil {
-				return nil, err
-			}
-			if jobs[key] == nil {
-				jobs[key] = &job{Layer: layer}
-			}
-		}
-	}
-	return jobs, nil
 }
 
 // sets divides the images of an extension so that no platform stands in a set
@@ -117,27 +164,6 @@ func sets(e *plan.Extension) [][]int {
 	return sets
 }
 
-func writeLayout(ctx context.Context, b plan.Built, pool *ocilayout.Layout, jobs map[string]*job) error {
-	layout, err := ocilayout.Create(b.Dir)
-	if err != nil {
-		return err
-	}
-	defer layout.Close()
-	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
-	for _, i := range b.Images {
-		key, err := NewLayer(b.Extension, i).key()
-		if err != nil {
-			return err
-		}
-		desc, err := writeImage(ctx, layout, pool, jobs[key], platformOf(b.Extension.Images[i]))
-		if err != nil {
-			return err
-		}
-		index.Manifests = append(index.Manifests, desc)
-	}
-	return layout.WriteIndex(index)
-}
-
 // platformOf gives an image's platform; left to the builder, which is this
 // machine, it is the one whose containers run here.
 func platformOf(image plan.Image) v1.Platform {
@@ -148,7 +174,7 @@ func platformOf(image plan.Image) v1.Platform {
 	return v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
 }
 
-func writeImage(ctx context.Context, layout, pool *ocilayout.Layout, j *job, p v1.Platform) (v1.Descriptor, error) {
+func writeImage(ctx context.Context, layout *ocilayout.Layout, j *job, p v1.Platform) (v1.Descriptor, error) {
 	config := v1.Image{
 		Platform: v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant},
 		RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{j.diffID}},
@@ -158,8 +184,10 @@ func writeImage(ctx context.Context, layout, pool *ocilayout.Layout, j *job, p v
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	if err := layout.Import(ctx, pool, j.descriptor); err != nil {
-		return v1.Descriptor{}, err
+	if layout != j.home {
+		if err := layout.Import(ctx, j.home, j.descriptor); err != nil {
+			return v1.Descriptor{}, err
+		}
 	}
 	desc, err := layout.PutJSON(ctx, v1.MediaTypeImageManifest, v1.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,

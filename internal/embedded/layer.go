@@ -78,9 +78,9 @@ func compareWalk(a, b string) int {
 	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
 }
 
-// writeLayer streams a layer into pool: files are hashed, compressed and
+// writeLayer streams a layer into layout: files are hashed, compressed and
 // written in one pass.
-func (e *Engine) writeLayer(ctx context.Context, pool *ocilayout.Layout, l Layer) (v1.Descriptor, digest.Digest, error) {
+func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Layer) (v1.Descriptor, digest.Digest, error) {
 	pr, pw := io.Pipe()
 	diffID := sha256.New()
 	done := make(chan error, 1)
@@ -91,7 +91,7 @@ func (e *Engine) writeLayer(ctx context.Context, pool *ocilayout.Layout, l Layer
 		done <- err
 		pw.CloseWithError(err)
 	}()
-	desc, err := pool.Put(ctx, v1.MediaTypeImageLayerGzip, pr)
+	desc, err := layout.Put(ctx, v1.MediaTypeImageLayerGzip, pr)
 	pr.CloseWithError(err) // lets the writer end when the layout cannot be written
 	if tarErr := <-done; tarErr != nil {
 		return v1.Descriptor{}, "", fmt.Errorf("packing %s of %s: %w", l.Image, l.Extension.Descriptor.Info, tarErr)
