@@ -17,11 +17,11 @@ const twenty = 20
 func (b *bench) cases() []benchCase {
 	return []benchCase{
 		{
-			name: "small", prepare: makeExtension(twoPlatforms, false, 0), change: changeScripts(twoPlatforms, false),
+			name: "small", prepare: makeExtension(twoPlatforms, false, 0, ""), change: changeScripts(twoPlatforms, false),
 			contenders: b.small(),
 		},
 		{
-			name: "unchanged", prepare: makeExtension(twoPlatforms, false, 0), change: nothing,
+			name: "unchanged", prepare: makeExtension(twoPlatforms, false, 0, ""), change: nothing,
 			contenders: b.small(),
 		},
 		{
@@ -33,7 +33,7 @@ func (b *bench) cases() []benchCase {
 			contenders: b.many(),
 		},
 		{
-			name: "large", prepare: makeExtension(fourPlatforms, true, 20<<20), change: changeScripts(fourPlatforms, true),
+			name: "large", prepare: makeExtension(fourPlatforms, true, 20<<20, b.box.BuildxPath()), change: changeScripts(fourPlatforms, true),
 			contenders: b.optional(b.embedded("."), b.buildx("."), b.packRuns(".")),
 		},
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +11,8 @@ func nothing(string, int) error { return nil }
 
 // makeExtension gives a function that makes an extension in a folder: scripts,
 // the same for all platforms or in a platform root each, and in each root a
-// file of large random bytes when large is not 0.
-func makeExtension(arches []string, roots bool, large int) func(dir string) error {
+// file of large bytes of program when large is not 0.
+func makeExtension(arches []string, roots bool, large int, program string) func(dir string) error {
 	return func(dir string) error {
 		var toml strings.Builder
 		fmt.Fprintf(&toml, "api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"0.0.1\"\nname = \"Benchmark\"\n", imageID(filepath.Base(dir)))
@@ -36,10 +35,11 @@ func makeExtension(arches []string, roots bool, large int) func(dir string) erro
 			if large == 0 {
 				break
 			}
-			// Half random, half zero: what gzip makes of programs.
+			// Parts of a real program, as random bytes compress like nothing.
 			data := make([]byte, large)
-			source := rand.NewChaCha8([32]byte{byte(i)})
-			_, _ = source.Read(data[:large/2]) // never fails
+			if err := readAt(program, data, int64(i)<<20); err != nil {
+				return err
+			}
 			if err := write(filepath.Join(dir, "linux", arch, "bin", "data"), data, 0o644); err != nil {
 				return err
 			}
@@ -73,7 +73,7 @@ func changeScripts(arches []string, roots bool) func(dir string, n int) error {
 func makeTwenty(arches []string, roots bool) func(dir string) error {
 	return func(dir string) error {
 		for i := range twenty {
-			if err := makeExtension(arches, roots, 0)(filepath.Join(dir, extensionName(i))); err != nil {
+			if err := makeExtension(arches, roots, 0, "")(filepath.Join(dir, extensionName(i))); err != nil {
 				return err
 			}
 		}
@@ -97,4 +97,14 @@ func write(name string, data []byte, mode os.FileMode) error {
 		return err
 	}
 	return os.WriteFile(name, data, mode)
+}
+
+func readAt(name string, data []byte, offset int64) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.ReadAt(data, offset)
+	return err
 }
