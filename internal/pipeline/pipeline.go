@@ -8,6 +8,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -45,7 +47,8 @@ type Options struct {
 	AllowPlatformMismatch bool
 	// Destinations gives where the package of an extension goes, at least one.
 	Destinations func(e *plan.Extension) []Destination
-	// Warn is told what the checks find that is no error.
+	// Warn is told what the checks find that is no error. Like the following, it
+	// may be called from several goroutines at once.
 	Warn func(e *plan.Extension, f verify.Finding)
 	// Verified is told of each package that passed.
 	Verified func(e *plan.Extension, images []annotate.Image)
@@ -64,107 +67,142 @@ type Result struct {
 	Unchanged bool
 }
 
+// atOnce is how many extensions are annotated, verified and published at once.
+const atOnce = 4
+
 // Run makes the packages of a plan, apart from those that are already where
-// they should go. On an error the results tell what had been put to its
-// destinations before. Temporary files are gone when it returns.
+// they should go. An extension that fails does not take the others with it: on
+// an error the results are those of the extensions that are done. Temporary
+// files are gone when it returns.
 func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
-	results := make([]Result, len(p.Extensions))
-	todo := &plan.Plan{}
-	var places []int // of todo's extensions in p
-	for i, e := range p.Extensions {
-		if !opts.Force {
-			if result, ok := unchanged(ctx, e, opts); ok {
-				results[i] = result
-				opts.Unchanged(e)
-				continue
-			}
-		}
-		todo.Extensions = append(todo.Extensions, e)
-		places = append(places, i)
-	}
+	r := &run{ctx: ctx, plan: p, opts: opts, results: make([]Result, len(p.Extensions)), errs: make([]error, len(p.Extensions))}
+	todo, places := r.findChanged()
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	if len(todo.Extensions) == 0 {
-		return results, nil
+	var err error
+	if len(todo.Extensions) > 0 {
+		err = r.build(todo, places, engine)
 	}
-	made, err := build(ctx, todo, engine, opts)
-	for i, result := range made {
-		results[places[i]] = result
+	if err == nil {
+		err = errors.Join(r.errs...)
 	}
-	if err != nil {
-		results = slices.DeleteFunc(results, func(r Result) bool { return r.Extension == nil })
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = errors.Join(cause, err)
 	}
-	return results, err
+	return slices.DeleteFunc(r.results, func(r Result) bool { return len(r.References) == 0 }), err
 }
 
-// build makes the packages of a plan in a temporary folder and publishes them.
-func build(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
+// run is one call of Run; results and errs are by the place of an extension in
+// the plan.
+type run struct {
+	ctx     context.Context
+	plan    *plan.Plan
+	opts    Options
+	results []Result
+	errs    []error
+}
+
+// forEach calls f for numbers below n, several at once.
+func forEach(n int, f func(i int)) {
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i := range n {
+		group.Go(func() error { f(i); return nil })
+	}
+	_ = group.Wait() // f returns no errors
+}
+
+// findChanged gives the extensions that have to be built, with their places.
+func (r *run) findChanged() (*plan.Plan, []int) {
+	done := make([]bool, len(r.plan.Extensions))
+	if !r.opts.Force {
+		forEach(len(done), func(i int) {
+			r.results[i], done[i] = unchanged(r.ctx, r.plan.Extensions[i], r.opts)
+		})
+	}
+	todo := &plan.Plan{}
+	var places []int
+	for i, e := range r.plan.Extensions {
+		if done[i] {
+			r.opts.Unchanged(e)
+			continue
+		}
+		r.results[i] = Result{}
+		todo.Extensions = append(todo.Extensions, e)
+		places = append(places, i)
+	}
+	return todo, places
+}
+
+// build has the engine build a plan in a temporary folder, and makes a package
+// of each extension. Its error is the engine's; those of packages are in errs.
+func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	dir, err := os.MkdirTemp("", "extpack-")
 	if err != nil {
-		return nil, fmt.Errorf("creating temporary folder: %w", err)
+		return fmt.Errorf("creating temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return nil, fmt.Errorf("creating temporary folder: %w", err)
+		return fmt.Errorf("creating temporary folder: %w", err)
 	}
 	work := filepath.Join(dir, "engine")
 	if err := os.Mkdir(work, 0o755); err != nil {
-		return nil, fmt.Errorf("creating temporary folder: %w", err)
+		return fmt.Errorf("creating temporary folder: %w", err)
 	}
-	built, err := engine.Build(ctx, p, work)
+	built, err := engine.Build(r.ctx, todo, work)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &runner{opts: opts}
-	defer r.close()
-	packages := make([]*annotate.Package, len(p.Extensions))
-	for i, e := range p.Extensions {
-		if packages[i], err = r.prepare(ctx, e, built, filepath.Join(dir, "package-"+strconv.Itoa(i))); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Descriptor.Info, err)
+	forEach(len(todo.Extensions), func(i int) {
+		e, place := todo.Extensions[i], places[i]
+		result, err := r.finish(e, built, filepath.Join(dir, "package-"+strconv.Itoa(i)))
+		if err != nil {
+			err = fmt.Errorf("%s: %w", e.Descriptor.Info, err)
 		}
-	}
-	return publish(ctx, p, packages, opts)
+		r.results[place], r.errs[place] = result, err
+	})
+	return nil
 }
 
-// publish hands over what has been found right. An extension that cannot be
-// put where it should go ends the run; those before it stay.
-func publish(ctx context.Context, p *plan.Plan, packages []*annotate.Package, opts Options) ([]Result, error) {
-	var results []Result
-	for i, e := range p.Extensions {
-		result := Result{Extension: e, Root: packages[i].Root, Images: packages[i].Images}
-		for _, d := range opts.Destinations(e) {
-			var refs []string
-			err := context.Cause(ctx)
-			if err == nil {
-				refs, err = d.Put(ctx, packages[i])
-			}
-			result.References = append(result.References, refs...)
-			if err != nil {
-				if len(result.References) > 0 {
-					results = append(results, result)
-				}
-				return results, fmt.Errorf("%s: %w", e.Descriptor.Info, err)
-			}
-		}
-		results = append(results, result)
+// finish annotates, verifies and hands over one extension. The result has the
+// references that were reached before an error.
+func (r *run) finish(e *plan.Extension, built []plan.Built, dir string) (Result, error) {
+	result := Result{Extension: e}
+	p := &preparer{opts: r.opts}
+	defer p.close()
+	pkg, err := p.prepare(r.ctx, e, built, dir)
+	if err != nil {
+		return result, err
 	}
-	return results, nil
+	result.Root, result.Images = pkg.Root, pkg.Images
+	for _, d := range r.opts.Destinations(e) {
+		if err := context.Cause(r.ctx); err != nil {
+			return result, err
+		}
+		refs, err := d.Put(r.ctx, pkg)
+		result.References = append(result.References, refs...)
+		if err != nil {
+			return result, err
+		}
+	}
+	return result, nil
 }
 
-type runner struct {
+// preparer makes the package of one extension in a layout of its own.
+type preparer struct {
 	opts    Options
 	layouts []*ocilayout.Layout
 }
 
-func (r *runner) close() {
+func (r *preparer) close() {
 	for _, l := range r.layouts {
 		l.Close()
 	}
 }
 
 // prepare annotates and verifies one extension.
-func (r *runner) prepare(ctx context.Context, e *plan.Extension, built []plan.Built, dir string) (*annotate.Package, error) {
+func (r *preparer) prepare(ctx context.Context, e *plan.Extension, built []plan.Built, dir string) (*annotate.Package, error) {
 	var sources []annotate.Source
 	for _, b := range built {
 		if b.Extension != e {
@@ -189,7 +227,7 @@ func (r *runner) prepare(ctx context.Context, e *plan.Extension, built []plan.Bu
 	return pkg, r.check(ctx, e, pkg)
 }
 
-func (r *runner) check(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
+func (r *preparer) check(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
 	findings, err := verify.Check(ctx, pkg.Layout, pkg.Root, verify.Options{
 		Promise:               promise(e, pkg),
 		AllowPlatformMismatch: r.opts.AllowPlatformMismatch,

@@ -132,8 +132,8 @@ func TestSingle(t *testing.T) {
 	}
 }
 
-// TestSeveralExtensions builds two at once, each under its own tag, and none
-// when one of them is wrong.
+// TestSeveralExtensions builds two at once, each under its own tag; one that is
+// wrong is named and does not take the other with it.
 func TestSeveralExtensions(t *testing.T) {
 	base := tag(t, "x")
 	base = base[:strings.LastIndex(base, ":")]
@@ -141,8 +141,11 @@ func TestSeveralExtensions(t *testing.T) {
 	broken := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/broken", ""), "linux/arm64/bin/x": script})
 	goBinary(t, "amd64", filepath.Join(broken, "linux/arm64/bin/generate"))
 	r := extpack(t, t.TempDir(), "build", example("hello"), broken, "--push", "-t", pattern)
-	if r.code != 2 || exists(t, base+"/samples_hello:0.0.1") {
-		t.Errorf("exit code %d, published %v", r.code, exists(t, base+"/samples_hello:0.0.1"))
+	if r.code != 2 || !strings.HasPrefix(r.stdout, base+"/samples_hello:0.0.1@sha256:") || strings.Count(r.stdout, "\n") != 1 {
+		t.Errorf("exit code %d, stdout %q", r.code, r.stdout)
+	}
+	if !exists(t, base+"/samples_hello:0.0.1") || exists(t, base+"/e2e_broken:1.2.3") {
+		t.Error("want the right extension published and the wrong one not")
 	}
 	if !strings.Contains(r.stderr, "e2e/broken@1.2.3") {
 		t.Errorf("the broken extension is not named:\n%s", r.stderr)
