@@ -26,6 +26,9 @@ const targetHint = "write it as os/arch[/variant][:distro@version[,version...]],
 func ParseTarget(s string) (extension.Target, error) {
 	spec, distros, hasDistros := strings.Cut(s, ":")
 	fields := strings.Split(spec, "/")
+	if strings.Contains(spec, ",") {
+		return extension.Target{}, diag.Invalidf("repeat --target for each", "target %q names several platforms", s)
+	}
 	if len(fields) < 2 || len(fields) > 3 || strings.Contains(spec, " ") {
 		return extension.Target{}, diag.Invalidf(targetHint, "target %q is not os/arch[/variant]", s)
 	}
@@ -38,7 +41,7 @@ func ParseTarget(s string) (extension.Target, error) {
 	// architecture, so it gets to see complete specifiers only.
 	p, err := platforms.Parse(spec)
 	if err != nil {
-		return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
+		return extension.Target{}, diag.Invalidf(targetHint, "target %q: os, arch and variant hold letters, digits and . _ - only", s)
 	}
 	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
 		return extension.Target{}, diag.Invalidf(targetHint, "target %q: versions and features of an os are not supported in brackets", s)

@@ -99,11 +99,16 @@ func TestParseTargetRefuses(t *testing.T) {
 			t.Errorf("%q: %T is no *diag.InvalidError", tt.in, err)
 		}
 	}
-	// Their text is containerd's.
 	for _, in := range []string{"linux/*", "*/amd64", "linux/a+b", "linux/mips/hard+float", "lin\nux/amd64", "linux/am\x00d64"} {
-		if _, err := ParseTarget(in); !diag.IsInvalid(err) {
-			t.Errorf("%q: got %v, want a *diag.InvalidError", in, err)
+		_, err := ParseTarget(in)
+		if want := "os, arch and variant hold letters, digits and . _ - only"; !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want a *diag.InvalidError with %q", in, err, want)
 		}
+	}
+	// buildx's --platform takes a list, so people try one here.
+	_, err := ParseTarget("linux/amd64,linux/arm64")
+	if want := "target \"linux/amd64,linux/arm64\" names several platforms\n  repeat --target for each"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
