@@ -74,6 +74,9 @@ var causes = []struct {
 
 func explain(err error, output string) error {
 	failed := &BuildError{Err: err}
+	if explained := explainStage(failed, output); explained != nil {
+		return explained
+	}
 	for _, c := range causes {
 		if match := c.text.FindStringSubmatchIndex(output); match != nil {
 			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))

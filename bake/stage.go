@@ -28,10 +28,10 @@ func (t Target) staged() bool { return t.dockerfile() != "" }
 func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Dockerfile }
 
 // stageFiles are the lines that copy a stage into the package. Entry points go
-// once more, to be executable whatever mode they have; the pattern is there
-// because a stage may have only one of them, or none.
+// once more, to be executable whatever mode they have; the patterns are there
+// because a stage may have only one of them, or none, and no folder for them.
 const stageFiles = "COPY " + copyFlags + "%s --from=stage /stage ${DEST}/\n" +
-	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bin/detec[t] /bin/generat[e] ${DEST}/bin/\n"
+	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
 
 // stage writes the stage that makes a folder of what was built: COPY --exclude
 // minds symbolic links below a folder, not at a root (see content.Step.Links).

@@ -42,7 +42,8 @@ func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) p
 		if err != nil {
 			return nil, err
 		}
-		return o.attest(ctx, engine, p, dir)
+		built, err := o.attest(ctx, engine, p, dir)
+		return built, o.baseImage(ctx, dockerCLI, p, err)
 	})
 	switch o.engineName {
 	case engineBuildx:
@@ -83,7 +84,7 @@ func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipel
 		if err == nil {
 			built, buildErr := o.attest(ctx, engine, p, dir)
 			if buildErr == nil || o.checkEmbedded() != nil || needsBuild(p) || !unreachable(ctx, engine) {
-				return built, buildErr
+				return built, o.baseImage(ctx, dockerCLI, p, buildErr)
 			}
 			err = buildErr
 		} else if o.checkEmbedded() != nil || needsBuild(p) {

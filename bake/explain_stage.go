@@ -1,0 +1,91 @@
+package bake
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// BaseImageError is a base image that lacks a platform which is built.
+type BaseImageError struct {
+	*BuildError
+	// Image is the reference in the Dockerfile.
+	Image string
+}
+
+func (e *BaseImageError) Unwrap() error { return e.BuildError }
+
+// noPlatform is what BuildKit says of such an image.
+var noPlatform = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform`)
+
+// stageCauses are failures of a user's own Dockerfile, whose text says where
+// but not what to do with docker extpack. $1 and so on stand for what text
+// caught, in both.
+var stageCauses = []struct {
+	text        *regexp.Regexp
+	cause, hint string
+}{
+	{
+		regexp.MustCompile(`failed to solve: target stage "?([^"\s]+)"? could not be found`),
+		"the Dockerfile has no stage $1",
+		`correct stage = "…" in [metadata.extpack.build]`,
+	},
+	{
+		regexp.MustCompile(`failed to solve: (?:.*: )?secret (\S+): not found`),
+		"the build stage needs the secret $1, which nobody gave",
+		`give it with --secret id=$1,src=FILE, or name it in secrets = […] of [metadata.extpack.build]`,
+	},
+	{
+		regexp.MustCompile(`failed to solve: .*(?:unset ssh forward key|no SSH key "?)(?: )?([^"\s:]*)`),
+		"the build stage needs an SSH agent, which nobody forwarded",
+		`forward it with --ssh default`,
+	},
+	{
+		regexp.MustCompile(`failed to resolve source metadata for (\S+): (?:\S+: )?not found`),
+		"there is no base image $1",
+		`correct the name in the Dockerfile; "docker buildx imagetools inspect $1" tells whether it is there`,
+	},
+	{
+		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
+		"the builder may not pull the base image $1",
+		`run "docker login $2", or correct the name in the Dockerfile`,
+	},
+	{
+		regexp.MustCompile(`failed to resolve source metadata for (\S+): failed to do request: (.*)`),
+		"the builder does not reach the registry of the base image $1: $2",
+		`see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not`,
+	},
+	{
+		regexp.MustCompile(`exec format error`),
+		"a program of another platform was run, which this builder's machine cannot run or emulate",
+		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), install emulators ("docker run --privileged --rm tonistiigi/binfmt --install all"), ` +
+			`or add a node that has the platform ("docker buildx create --append")`,
+	},
+	{
+		regexp.MustCompile(`failed to solve: .*failed to calculate checksum of ref .*: ("[^"]+"): not found`),
+		"the Dockerfile copies $1, which is not there",
+		`correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it`,
+	},
+	{
+		regexp.MustCompile(`failed to solve: process "(.*)" did not complete successfully: exit code: ([0-9]+)`),
+		"the step $1 of the Dockerfile failed with exit code $2",
+		"its output is above; --progress plain shows all of it",
+	},
+}
+
+// explainStage explains a failure of a build stage, nil when it is none that is
+// known.
+func explainStage(failed *BuildError, output string) error {
+	if m := noPlatform.FindStringSubmatch(output); m != nil {
+		failed.Cause = fmt.Sprintf("the base image %s has no image for a platform that is built", m[1])
+		return &BaseImageError{BuildError: failed, Image: m[1]}
+	}
+	for _, c := range stageCauses {
+		if match := c.text.FindStringSubmatchIndex(output); match != nil {
+			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))
+			return diag.WithHint(failed, string(c.text.ExpandString(nil, c.hint, output, match)))
+		}
+	}
+	return nil
+}
