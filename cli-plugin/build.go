@@ -20,6 +20,7 @@ import (
 )
 
 type buildOptions struct {
+	bars *progress
 	planOptions
 	buildxOptions
 	attestOptions
@@ -78,6 +79,8 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 
 func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
+		opts.bars = newProgress(dockerCLI.Err(), opts.quiet)
+		defer opts.bars.Close()
 		run, err := opts.prepare(ctx, dockerCLI)
 		if err != nil {
 			return err
@@ -96,6 +99,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		}
 		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
+		opts.bars.Close()
 		printErr := printReferences(dockerCLI.Out(), results)
 		switch {
 		case err != nil && ctx.Err() != nil:
@@ -172,11 +176,11 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	}
 	log := func(format string, args ...any) {
 		if !o.quiet {
-			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+			fmt.Fprintln(o.bars, text.Clean(fmt.Sprintf(format, args...)))
 		}
 	}
 	run := &buildRun{plan: p, engine: &loader{cli: dockerCLI}}
-	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log), run.engine); err != nil {
+	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log, o.bars.Pushed), run.engine); err != nil {
 		return nil, err
 	}
 	run.options = pipeline.Options{
@@ -193,7 +197,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 			return out
 		},
 		Warn: func(e *plan.Extension, f verify.Finding) {
-			fmt.Fprintf(dockerCLI.Err(), "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
+			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},
 		Verified: func(e *plan.Extension, images []annotate.Image) {
 			log("verified %s: %s", e.Descriptor.Info, text.Count(len(images), "platform"))

@@ -76,12 +76,15 @@ func certPath(changed func(string) (string, bool)) (string, error) {
 	return dir, nil
 }
 
-func newRegistryClient(dockerCLI command.Cli, insecure bool, log func(string, ...any)) *registry.Client {
+// newRegistryClient makes a client with docker's credentials. progress may be
+// nil.
+func newRegistryClient(dockerCLI command.Cli, insecure bool, log func(string, ...any), progress func(registry.Event)) *registry.Client {
 	v, _ := version.Get()
 	return registry.New(registry.Options{
 		Credentials: registry.DockerCredentials(dockerCLI.ConfigFile()),
 		Insecure:    insecure,
 		UserAgent:   "docker-extpack/" + v,
 		Log:         log,
+		Progress:    progress,
 	})
 }

@@ -49,7 +49,7 @@ func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) p
 	case engineBuildx:
 		return buildx
 	case engineEmbedded:
-		return &embedded.Engine{}
+		return &embedded.Engine{Progress: o.bars.Packed}
 	}
 	return o.fallback(dockerCLI, cmd)
 }
@@ -91,7 +91,7 @@ func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipel
 			return nil, err
 		}
 		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("packing without a builder, because none can be reached: %v", err)))
-		return (&embedded.Engine{}).Build(ctx, p, dir)
+		return (&embedded.Engine{Progress: o.bars.Packed}).Build(ctx, p, dir)
 	})
 }
 

@@ -67,7 +67,7 @@ func (o *indexOptions) options(dockerCLI command.Cli) (edit.Options, error) {
 		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
 	}
 	return edit.Options{
-		Client: newRegistryClient(dockerCLI, o.insecure, log),
+		Client: newRegistryClient(dockerCLI, o.insecure, log, nil),
 		Types:  types, Force: o.force, DryRun: o.dryRun,
 	}, nil
 }

@@ -64,7 +64,7 @@ func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) 
 		log := func(format string, args ...any) {
 			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
 		}
-		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log), opts.name)
+		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log, nil), opts.name)
 		if err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func runRunImage(cmd *cobra.Command, dockerCLI command.Cli, opts runImageOptions
 		log := func(format string, args ...any) {
 			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
 		}
-		client := newRegistryClient(dockerCLI, opts.insecure, log)
+		client := newRegistryClient(dockerCLI, opts.insecure, log, nil)
 		report, checkErr := runimage.Check(ctx, runimage.Registry(client), request)
 		if ctx.Err() != nil {
 			return checkErr

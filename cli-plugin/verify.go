@@ -81,7 +81,7 @@ func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) er
 				fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
 			}
 		}
-		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log), opts.name)
+		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log, nil), opts.name)
 		if err != nil {
 			return err
 		}

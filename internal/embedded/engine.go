@@ -28,9 +28,9 @@ import (
 
 // Engine builds plans in this process.
 type Engine struct {
-	// Progress is told how many bytes of a layer's files were packed; nil
+	// Progress is told how many bytes of a layer's files are packed by now; nil
 	// means nobody wants to know. It is called from several goroutines.
-	Progress func(layer Layer, bytes int64)
+	Progress func(layer Layer, total int64)
 }
 
 // Build fills a layout for each set of images whose platforms differ. Images

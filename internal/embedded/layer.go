@@ -114,20 +114,33 @@ const plainGzip = 1 << 20
 const fastLevel = 3
 
 func (l Layer) compressor(w io.Writer) (io.WriteCloser, error) {
-	var size int64
-	for _, e := range l.entries {
-		size += e.Size
-	}
-	if size <= plainGzip {
+	if l.Size() <= plainGzip {
 		return gzip.NewWriter(w), nil
 	}
 	return kgzip.NewWriterLevel(w, fastLevel)
 }
 
+// Size is the number of bytes in the layer's files.
+func (l Layer) Size() int64 {
+	var size int64
+	for _, e := range l.entries {
+		size += e.Size
+	}
+	return size
+}
+
+// String names the layer after the image it is written for first.
+func (l Layer) String() string { return l.Extension.Descriptor.Info.ID + " " + l.Image.String() }
+
 // writeTar writes the entries as BuildKit does with rewrite-timestamp and an
 // epoch of 0: nothing in a header comes from the machine.
 func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, int64)) error {
 	tw := tar.NewWriter(w)
+	packed := &counter{w: tw, ctx: ctx, report: func(n int64) {
+		if progress != nil {
+			progress(l, n)
+		}
+	}}
 	root, err := os.OpenRoot(l.dir)
 	if err != nil {
 		return err
@@ -143,14 +156,30 @@ func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, i
 		if !e.Mode.IsRegular() || e.Hard {
 			continue
 		}
-		if err := copyFile(tw, root, e); err != nil {
+		if err := copyFile(packed, root, e); err != nil {
 			return err
-		}
-		if progress != nil {
-			progress(l, e.Size)
 		}
 	}
 	return tw.Close()
+}
+
+// counter reports how much went through it, and ends a large file's copying
+// when the context does.
+type counter struct {
+	w      io.Writer
+	ctx    context.Context
+	total  int64
+	report func(total int64)
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	n, err := c.w.Write(p)
+	c.total += int64(n)
+	c.report(c.total)
+	return n, err
 }
 
 func (e entry) header() *tar.Header {
