@@ -3,6 +3,7 @@
 package examples_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -32,22 +33,52 @@ func TestScripts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			plan := filepath.Join(output, "plan.toml")
-			for _, script := range []string{"detect", "generate"} {
-				cmd := exec.CommandContext(t.Context(), filepath.Join(extension, "bin", script))
-				cmd.Dir = t.TempDir() // the app
-				cmd.Env = []string{
-					"PATH=" + os.Getenv("PATH"), "CNB_EXTENSION_DIR=" + extension,
-					"CNB_OUTPUT_DIR=" + output, "CNB_BUILD_PLAN_PATH=" + plan,
-				}
-				if out, err := cmd.CombinedOutput(); err != nil {
-					t.Fatalf("%s: %v\n%s", script, err, out)
-				}
-			}
-			checkPlan(t, plan)
-			checkDockerfiles(t, output)
+			checkRun(t, extension, output, t.TempDir())
 		})
 	}
+}
+
+// checkRun runs an extension in a build of app, as the lifecycle does.
+func checkRun(t *testing.T, extension, output, app string) {
+	t.Helper()
+	plan := filepath.Join(output, "plan.toml")
+	for _, program := range []string{"detect", "generate"} {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(extension, "bin", program))
+		cmd.Dir = app
+		cmd.Env = []string{
+			"PATH=" + os.Getenv("PATH"), "CNB_EXTENSION_DIR=" + extension,
+			"CNB_OUTPUT_DIR=" + output, "CNB_BUILD_PLAN_PATH=" + plan,
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", program, err, out)
+		}
+	}
+	checkPlan(t, plan)
+	checkDockerfiles(t, output)
+}
+
+// TestCompiled compiles the example for this machine and runs it and its tests,
+// which are a module of their own. What the platforms get is tested end to end.
+func TestCompiled(t *testing.T) {
+	extension, app := t.TempDir(), t.TempDir()
+	for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}, {"build", "-o", filepath.Join(extension, "bin") + "/", "./cmd/..."}} {
+		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir = "compiled"
+		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go %v: %v\n%s", args, err, out)
+		}
+	}
+	detect := exec.CommandContext(t.Context(), filepath.Join(extension, "bin", "detect"))
+	detect.Dir = app
+	var exit *exec.ExitError
+	if err := detect.Run(); !errors.As(err, &exit) || exit.ExitCode() != 100 {
+		t.Errorf("detect without an Aptfile: %v, want exit code 100", err)
+	}
+	if err := os.WriteFile(filepath.Join(app, "Aptfile"), []byte("curl\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	checkRun(t, extension, t.TempDir(), app)
 }
 
 // copyDir copies a directory that may be missing.

@@ -1,0 +1,3 @@
+module github.com/extpack/extpack/examples/compiled
+
+go 1.24
