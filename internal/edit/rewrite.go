@@ -68,8 +68,11 @@ func (w *Rewriting) targets() (to Targets, back bool, err error) {
 		return Targets{}, true, nil
 	}
 	ref, err := registry.ParseTag(w.Source)
-	if err != nil {
-		return Targets{}, false, diag.WithHint(err, "or name where the result goes with --tag or --output")
+	if err == nil {
+		return Targets{Tags: []registry.Reference{ref}}, false, nil
 	}
-	return Targets{Tags: []registry.Reference{ref}}, false, nil
+	if _, readable := registry.ParseReference(w.Source); readable == nil {
+		err = diag.Invalidf("name where the result goes with --tag or --output", "%s cannot be written back to: a digest always means the same content", w.Source)
+	}
+	return Targets{}, false, err
 }

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -34,11 +35,13 @@ func (x *Index) Select(s string) (*Child, error) {
 		return nil, diag.Invalidf(selectorHint, "%s stands for %s of the index: %s",
 			s, text.Count(len(matches), "image"), describe(matches))
 	}
-	has := "no images"
 	if images := x.Images(); len(images) > 0 {
-		has = describe(images)
+		return nil, diag.Invalidf("", "%s is not in the index, which has %s", s, describe(images))
 	}
-	return nil, diag.Invalidf("", "%s is not in the index, which has %s", s, has)
+	if slices.ContainsFunc(x.children, func(c *Child) bool { return c.Kind() == ocilayout.KindIndex }) {
+		return nil, diag.Invalidf("let it list their images first, with: docker extpack index create", "%s is not in the index, which lists only other indexes", s)
+	}
+	return nil, diag.Invalidf("", "%s is not in the index, which has no images", s)
 }
 
 // RemoveAll takes out the images that selectors name, with their attestations.
