@@ -9,7 +9,7 @@ SANDBOX       := go run ./tests/sandbox/cmd/sandbox
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e lint fmt demo sandbox-up sandbox-down sandbox-env bake clean
+.PHONY: help build install test unit e2e e2e-docker lint fmt demo sandbox-up sandbox-down sandbox-env bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -29,9 +29,12 @@ unit: ## run the tests that need no daemon
 e2e: ## run the end-to-end tests against BuildKit and a registry
 	go test -timeout 20m ./tests/...
 
+e2e-docker: ## run the end-to-end tests against a Docker Engine, compiled the first time
+	go test -tags engine -timeout 20m ./tests/engine
+
 lint: $(GOLANGCI) ## check formatting and code
-	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
-	go vet ./... && $(GOLANGCI) run
+	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
+	go vet -tags engine ./... && $(GOLANGCI) run
 
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt

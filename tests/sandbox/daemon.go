@@ -29,8 +29,9 @@ type daemon struct {
 	name   string
 	bin    string
 	args   []string
-	marker string // an argument that no other process has
-	dir    string // holds the log and the pid file
+	env    []string // beside this process's
+	marker string   // an argument that no other process has
+	dir    string   // holds the log and the pid file
 	detach bool
 	// ready returns nil once the daemon serves.
 	ready func(context.Context) error
@@ -100,7 +101,7 @@ func (d *daemon) spawn() error {
 	cmd := exec.Command(d.bin, d.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, log, log
 	// Both daemons would look for a trace collector and log that there is none.
-	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=none")
+	cmd.Env = append(append(os.Environ(), d.env...), "OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=none")
 	if err := startProcess(cmd, d.detach); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ type Sandbox struct {
 	temp     bool // Stop removes the directory
 	registry *daemon
 	builders []*builder
+	engines  []*Engine
 }
 
 // Start makes a new sandbox for a test: its own directory, ports, builder name
@@ -172,6 +173,9 @@ func (s *Sandbox) Env() []string {
 // Stop ends the daemons and removes what Start made. It may be called twice.
 func (s *Sandbox) Stop() error {
 	var errs []error
+	for _, e := range s.engines {
+		errs = append(errs, e.Stop())
+	}
 	for _, b := range s.builders {
 		errs = append(errs, b.daemon.stop())
 	}
