@@ -141,7 +141,7 @@ func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *
 		return err
 	}
 	const hint = "take a base image that has them, compile with FROM --platform=$BUILDPLATFORM, or choose other targets with --target"
-	have, lookErr := platformsOf(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any, nil) {}), base.Image)
+	have, lookErr := platformsOf(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), base.Image)
 	if lookErr != nil || len(have) == 0 {
 		return diag.WithHint(err, hint+"; \"docker buildx imagetools inspect "+base.Image+"\" lists what it has")
 	}
