@@ -14,6 +14,10 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
+// whiteout begins the names that stand for deleted files (OCI image
+// specification, "Layer", "Whiteouts").
+const whiteout = ".wh."
+
 // Check reports what in the files of a package no reader can use: links that
 // leave the package, entries that are neither file, folder nor link, and names
 // that cannot travel. dir names the extension root in messages.
@@ -32,6 +36,8 @@ func checkFile(list *diag.List, dir string, files map[string]File, f File) {
 		list.Errorf(diag.Position{}, "%q in %s: the name is not valid UTF-8; rename it", f.Source, dir)
 	case strings.ContainsFunc(f.Path, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		list.Errorf(diag.Position{}, "%q in %s: the name holds a control character; rename it", f.Source, dir)
+	case strings.HasPrefix(path.Base(f.Path), whiteout):
+		list.Errorf(pos, "image layers take a name that begins with %q for a deletion; rename it", whiteout)
 	case f.Mode&fs.ModeSymlink != 0:
 		checkLink(list, pos, files, f)
 	case !f.Mode.IsDir() && !f.Mode.IsRegular():

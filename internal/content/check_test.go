@@ -39,6 +39,7 @@ func TestCheck(t *testing.T) {
 		{"irregular", special(fs.ModeIrregular), "dir/x: is a special file, which cannot be packed; remove it or add it to .dockerignore"},
 		{"control character", File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character; rename it`},
 		{"delete character", File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character; rename it`},
+		{"whiteout", File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion; rename it`},
 		{"not UTF-8", File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8; rename it`},
 	}
 	for _, tt := range tests {
