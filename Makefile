@@ -15,7 +15,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
 
 build: ## compile the plugin to bin/docker-extpack
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/docker-extpack ./cli-plugin
+	CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "$(LDFLAGS)" -o bin/docker-extpack ./cli-plugin
 
 install: build ## install the plugin for the docker CLI of this user
 	install -d "$(PLUGIN_DIR)" && install -m 0755 bin/docker-extpack "$(PLUGIN_DIR)/docker-extpack"

@@ -39,7 +39,6 @@ ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64} $${DEST}/
-COPY --chown=0:0 --chmod=0755 $${ROOT_LINUX_ARM64}/bin/detect $${ROOT_LINUX_ARM64}/bin/generate $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
 FROM scratch AS tree-linux-armv7
@@ -50,7 +49,6 @@ ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARMV7} $${DEST}/
-COPY --chown=0:0 --chmod=0755 $${ROOT_LINUX_ARMV7}/bin/detect $${ROOT_LINUX_ARMV7}/bin/generate $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
 FROM tree-$${TARGETOS}-$${TARGETARCH}$${TARGETVARIANT} AS tree
@@ -101,7 +99,6 @@ ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
-COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/detect $${ROOT}/bin/generate $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
 # Readers of a package look at one layer only.
@@ -138,7 +135,6 @@ ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
-COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/detect $${ROOT}/bin/generate $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
 # Readers of a package look at one layer only.

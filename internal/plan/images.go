@@ -177,10 +177,10 @@ func (p *imagePlanner) fill(image *Image) error {
 		p.list.Errorf(diag.Position{File: p.dir}, "%s: %v", image, err)
 		return nil
 	}
-	// A mode is not part of a checkout on every system, and an entry point
-	// that cannot be executed is of no use to anyone.
+	// An entry point that cannot be executed is of no use to anyone. Where the
+	// mode is right already, a copy for it alone would only cost time.
 	for _, name := range []string{"bin/detect", "bin/generate"} {
-		if f, ok := files[name]; ok && f.Mode.IsRegular() {
+		if f, ok := files[name]; ok && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
 			steps = append(steps, content.Step{Source: f.Source, Dest: name, Exec: true})
 		}
 	}
