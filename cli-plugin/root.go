@@ -34,6 +34,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newBuildCmd(dockerCLI, runBuild),
 		newAnnotateCmd(dockerCLI, runAnnotate),
 		newBakeCmd(dockerCLI, runBake),
+		newBuilderCmd(dockerCLI),
 		newIndexCmd(dockerCLI),
 		newInspectCmd(dockerCLI, runInspect),
 		newRunImageCmd(dockerCLI, runRunImage),

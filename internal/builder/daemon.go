@@ -113,28 +113,47 @@ func (d daemon) command() ([]string, error) {
 // needs no binfmt_misc when it finds them.
 var emulators = []string{"aarch64", "arm", "i386", "ppc64le", "riscv64", "s390x", "x86_64"}
 
-// linkEmulators makes a folder for the daemon's PATH where BuildKit finds the
-// emulators that the distribution has under other names.
-func (d daemon) linkEmulators() (string, error) {
-	dir := filepath.Join(d.dir, "emulators")
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
+// emulatorLinks gives the links that the daemon needs to find the emulators
+// which the distribution has under other names.
+func emulatorLinks() map[string]string {
+	links := map[string]string{}
 	for _, arch := range emulators {
 		name := "buildkit-qemu-" + arch
 		if _, err := exec.LookPath(name); err == nil {
 			continue
 		}
-		path, err := exec.LookPath("qemu-" + arch + "-static")
-		if err != nil {
-			continue
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", err
-		}
-		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
-			return "", err
+		if path, err := exec.LookPath("qemu-" + arch + "-static"); err == nil {
+			links[name] = path
 		}
 	}
-	return dir, nil
+	return links
+}
+
+func (d daemon) emulators() string { return filepath.Join(d.dir, "emulators") }
+
+// emulatorsLinked reports whether no emulator was installed since the daemon
+// was started.
+func (d daemon) emulatorsLinked() bool {
+	for name, path := range emulatorLinks() {
+		if old, err := os.Readlink(filepath.Join(d.emulators(), name)); err != nil || old != path {
+			return false
+		}
+	}
+	return true
+}
+
+// linkEmulators makes the folder of links for the daemon's PATH.
+func (d daemon) linkEmulators() error {
+	if err := os.RemoveAll(d.emulators()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.emulators(), 0o755); err != nil {
+		return err
+	}
+	for name, path := range emulatorLinks() {
+		if err := os.Symlink(path, filepath.Join(d.emulators(), name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

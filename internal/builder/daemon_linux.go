@@ -88,7 +88,7 @@ func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err er
 		return false, fmt.Errorf("reading the configuration of BuildKit: %w", err)
 	}
 	same := err == nil && string(old) == string(config)
-	if same && d.pid() != 0 && d.answers(ctx) == nil {
+	if same && d.emulatorsLinked() && d.pid() != 0 && d.answers(ctx) == nil {
 		return false, nil
 	}
 	args, err := d.command()
@@ -124,13 +124,12 @@ func (d daemon) start(ctx context.Context, args []string) error {
 		return fmt.Errorf("starting BuildKit: %w", err)
 	}
 	defer log.Close()
-	emulators, err := d.linkEmulators()
-	if err != nil {
+	if err := d.linkEmulators(); err != nil {
 		return fmt.Errorf("linking the emulators of BuildKit: %w", err)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, log, log
-	cmd.Env = append(os.Environ(), "PATH="+emulators+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+d.emulators()+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting BuildKit: %w", err)

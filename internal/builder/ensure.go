@@ -125,9 +125,12 @@ func (e *ensurer) rollBack(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	slices.Reverse(e.undo)
+	if e.changed {
+		e.Log("it failed: taking back what was done")
+	}
 	for _, undo := range e.undo {
 		if undoErr := undo(ctx); undoErr != nil {
-			e.Log("taking a step back: %v", undoErr)
+			e.Log("taking it back: %v", undoErr)
 		}
 	}
 	return err

@@ -177,7 +177,14 @@ func (b *Builder) State(n Node) State {
 	return Asleep
 }
 
-// Usable reports whether a build can begin: a node answers or can be started.
+// Usable reports whether a build can begin: a node answers or can be started,
+// and none keeps it waiting. buildx passes over nodes with an error, but for
+// one that only does not answer every build waits 20 seconds and then fails,
+// whatever the platform (measured with 0.37).
 func (b *Builder) Usable() bool {
-	return slices.ContainsFunc(b.Nodes, func(n Node) bool { return b.State(n) != Dead })
+	alive := slices.ContainsFunc(b.Nodes, func(n Node) bool { return b.State(n) != Dead })
+	return alive && !slices.ContainsFunc(b.Nodes, b.Blocks)
 }
+
+// Blocks reports whether a node makes every build on its builder fail.
+func (b *Builder) Blocks(n Node) bool { return b.State(n) == Dead && n.Err == "" }

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -114,7 +113,7 @@ func (c *Client) Probe(ctx context.Context, host string) (Access, error) {
 		if access.Untrusted || access.PlainHTTP || ctx.Err() != nil {
 			break
 		}
-		refused = errors.Join(refused, err)
+		refused = err
 		if !isLoopback(host) && !c.insecure {
 			break // plain HTTP is not allowed
 		}

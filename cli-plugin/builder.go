@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// newBuilderCmd is the group of commands about the builder itself.
+func newBuilderCmd(dockerCLI command.Cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "builder COMMAND",
+		Short: "Check and set up the builder",
+		Long: "Find out whether the next build will work, and make a buildx builder that is fit\n" +
+			"for several platforms.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		SuggestionsMinimumDistance: 2,
+	}
+	cmd.AddCommand(
+		newBuilderDoctorCmd(dockerCLI, runBuilderDoctor),
+		newBuilderEnsureCmd(dockerCLI, runBuilderEnsure),
+	)
+	return cmd
+}
+
+// findBuildx gives the user's buildx, ready to run.
+func findBuildx(dockerCLI command.Cli, cmd *cobra.Command, warn func(string)) (*bake.Buildx, error) {
+	env, err := dockerEnv(dockerCLI, cmd)
+	if err != nil {
+		return nil, err
+	}
+	buildx, err := bake.Find(dockerCLI, cmd.Root(), warn)
+	if err != nil {
+		return nil, err
+	}
+	buildx.Env = bake.Environ(env)
+	return buildx, nil
+}
+
+// logTo gives a log that writes lines to standard error.
+func logTo(dockerCLI command.Cli, quiet bool) func(string, ...any) {
+	return func(format string, args ...any) {
+		if !quiet {
+			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+		}
+	}
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/cli/cli-plugins/metadata"
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/builder/doctor"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/version"
+)
+
+type builderDoctorOptions struct {
+	planOptions
+	builder         string
+	format          string
+	insecure, quiet bool
+}
+
+func newBuilderDoctorCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, builderDoctorOptions) error) *cobra.Command {
+	var opts builderDoctorOptions
+	cmd := &cobra.Command{
+		Use:   "doctor [OPTIONS] [DIR...]",
+		Short: "Tell whether the next build will work, and why not",
+		Long: "Check everything that a build of the image extensions in the given directories\n" +
+			"(default \".\") needs: docker CLI and engine, buildx, the builder and its nodes, the\n" +
+			"platforms they can run, the registries, and this machine's disk and clock. A tiny\n" +
+			"image is built, and a push is begun and cancelled; nothing is written but a little\n" +
+			"build cache. A builder that does not answer is waited for 5 seconds (20 with a\n" +
+			"buildx older than 0.32). The exit code is 2 when a build would fail.",
+		Example: `  docker extpack builder doctor
+  docker extpack builder doctor ./my-extension -t registry.example.com/acme/my-extension:1.2.3
+  docker extpack builder doctor --builder team --format json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opts.dirs, err = dirs(cmd, args); err != nil {
+				return err
+			}
+			if len(args) == 0 && !hasDescriptor(".") {
+				opts.dirs = nil
+			}
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: completeDirs,
+	}
+	f := cmd.Flags()
+	opts.planOptions.bind(f)
+	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
+	f.StringVar(&opts.format, "format", "", formatUsage)
+	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
+	complete(cmd, "format", "json")
+	return cmd
+}
+
+// hasDescriptor reports whether there is an extension to look at; without one
+// only the machine is examined.
+func hasDescriptor(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, extension.DescriptorFile))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func runBuilderDoctor(cmd *cobra.Command, dockerCLI command.Cli, opts builderDoctorOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		print, err := formatter(opts.format)
+		if err != nil {
+			return err
+		}
+		patient, err := opts.patient(ctx, cmd, dockerCLI)
+		if err != nil {
+			return err
+		}
+		report, err := doctor.Examine(ctx, *patient)
+		if err != nil {
+			return err
+		}
+		if print != nil {
+			err = print(dockerCLI.Out(), report)
+		} else {
+			err = printDiagnosis(dockerCLI.Out(), report, opts.quiet)
+		}
+		if err != nil {
+			return fmt.Errorf("printing the result: %w", err)
+		}
+		if n := report.Count(doctor.Error); n > 0 {
+			return diag.Invalidf("", "a build would fail: %s", text.Count(n, "error"))
+		}
+		return nil
+	})
+}
+
+func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, dockerCLI command.Cli) (*doctor.Patient, error) {
+	plugin, _ := version.Get()
+	p := &doctor.Patient{
+		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: freeSpace,
+		// Retries would only delay what is to be told.
+		Registry: newRegistryClient(dockerCLI, o.insecure, nil, nil),
+	}
+	var err error
+	if p.StateDir, err = builder.StateDir(); err != nil {
+		return nil, err
+	}
+	env, err := dockerEnv(dockerCLI, cmd)
+	if err != nil {
+		return nil, err
+	}
+	p.Docker = askDocker(bake.Environ(env))
+	buildx, err := findBuildx(dockerCLI, cmd, func(message string) { p.BuildxWarning = message })
+	if err != nil {
+		p.BuildxErr = err
+	} else {
+		p.Buildx, p.Path, p.Version = buildx, buildx.Path, buildx.Version
+		if name := buildx.Selected(); p.Builder == "" && name != "" {
+			p.Builder, p.BuilderFrom = name, "BUILDX_BUILDER"
+		}
+	}
+	if len(o.dirs) == 0 {
+		return p, nil
+	}
+	made, err := o.plan(ctx, dockerCLI, nil, nil)
+	if err != nil {
+		p.ExtensionErr = err
+		return p, context.Cause(ctx)
+	}
+	for _, e := range made.Extensions {
+		x, err := patientOf(e)
+		if err != nil {
+			return nil, err
+		}
+		p.Extensions = append(p.Extensions, x)
+	}
+	return p, nil
+}
+
+// patientOf gives what of an extension matters to a builder.
+func patientOf(e *plan.Extension) (doctor.Extension, error) {
+	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild()}
+	pulls := func(hosts ...string) {
+		for _, host := range hosts {
+			if host != "" && !slices.Contains(x.Pulls, host) {
+				x.Pulls = append(x.Pulls, host)
+			}
+		}
+	}
+	for _, image := range e.Images {
+		x.Platforms = append(x.Platforms, image.Platform)
+		for _, f := range image.Files {
+			x.Size += f.Size
+		}
+		if !image.NeedsBuild() {
+			continue
+		}
+		data, err := os.ReadFile(e.DockerfilePath(image))
+		if err != nil {
+			return x, fmt.Errorf("reading Dockerfile: %w", err)
+		}
+		runs, hosts := doctor.Stages(data, e.Build.Stage)
+		if runs {
+			x.Runs = append(x.Runs, image.Platform)
+		}
+		pulls(hosts...)
+	}
+	if e.Build != nil && x.Compiles {
+		for _, value := range e.Build.Contexts {
+			if image, ok := strings.CutPrefix(value, "docker-image://"); ok {
+				pulls(doctor.HostOf(image))
+			}
+		}
+	}
+	for _, cache := range slices.Concat(e.CacheFrom, e.CacheTo) {
+		if cache.Get("type") == "registry" {
+			pulls(doctor.HostOf(cache.Get("ref")))
+		}
+	}
+	for _, tag := range e.Tags {
+		ref, err := registry.ParseTag(tag)
+		if err != nil {
+			return x, err
+		}
+		x.Tags = append(x.Tags, ref)
+	}
+	return x, nil
+}
+
+// askDocker gives a question to the docker CLI, the one that runs this plugin
+// when there is one; nil when there is none on PATH.
+func askDocker(env []string) func(ctx context.Context) (doctor.Docker, error) {
+	name := os.Getenv(metadata.ReexecEnvvar)
+	if name == "" {
+		name = "docker"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context) (doctor.Docker, error) {
+		cmd := exec.CommandContext(ctx, path, "info", "--format", "{{json .}}") //nolint:gosec // docker itself names it, or PATH
+		cmd.Env = env
+		cmd.WaitDelay = time.Second
+		out, err := cmd.Output() // fails also for an engine that does not answer
+		asked := time.Now()
+		var info struct {
+			ServerVersion string
+			SystemTime    string
+			ClientInfo    struct{ Version, Context string }
+		}
+		if jsonErr := json.Unmarshal(out, &info); jsonErr != nil || info.ClientInfo.Context == "" {
+			if err == nil {
+				err = errors.New("its answer is not understood")
+			}
+			return doctor.Docker{}, err
+		}
+		d := doctor.Docker{Version: info.ClientInfo.Version, Context: info.ClientInfo.Context, Server: info.ServerVersion, Asked: asked}
+		if d.Version == "" {
+			d.Version = "(older than 24)"
+		}
+		if t, err := time.Parse(time.RFC3339Nano, info.SystemTime); err == nil {
+			d.Time = t
+		}
+		return d, nil
+	}
+}
+
+// printDiagnosis prints a line for each check, and below what to do.
+func printDiagnosis(out io.Writer, r *doctor.Report, quiet bool) error {
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	var fixes []string
+	shown := 0
+	for _, c := range r.Checks {
+		if quiet && c.State != doctor.Error {
+			continue
+		}
+		if shown == 0 {
+			fmt.Fprintf(w, "STATE\tCHECK\tFINDING\n")
+		}
+		shown++
+		name := strings.TrimSpace(c.Name + " " + c.Subject)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.State, text.Line(name), text.Line(c.Message))
+		if c.Fix != "" {
+			fixes = append(fixes, text.Line(fmt.Sprintf("%s: %s", name, c.Fix)))
+		}
+	}
+	if len(fixes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, fix := range fixes {
+		fmt.Fprintln(w, fix)
+	}
+	if errs, warnings := r.Count(doctor.Error), r.Count(doctor.Warning); !quiet && errs == 0 {
+		summary := "a build will work"
+		if warnings > 0 {
+			summary += ", with " + text.Count(warnings, "warning")
+		}
+		fmt.Fprintf(w, "\n%s\n", summary)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/builder"
+)
+
+type builderEnsureOptions struct {
+	name               string
+	driver             string
+	native, registries []string
+	bootstrap, use     bool
+	remove, quiet      bool
+}
+
+func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, builderEnsureOptions) error) *cobra.Command {
+	var opts builderEnsureOptions
+	cmd := &cobra.Command{
+		Use:   "ensure [OPTIONS] [NAME]",
+		Short: "Make or repair a builder for several platforms",
+		Long: "Make a buildx builder that is fit for several platforms, or repair it, or do nothing\n" +
+			"when it is as it should be. Its name (default \"" + builder.DefaultName + "\") is printed.\n\n" +
+			"Where a Docker Engine answers, the builder is a BuildKit container in it. Where there\n" +
+			"is none but buildkitd is on PATH, it is a BuildKit daemon of this user, started in the\n" +
+			"background, with its cache, configuration and log in docker-extpack/builders/NAME below\n" +
+			"$XDG_STATE_HOME (default ~/.local/state); it finds the emulators of the distribution's\n" +
+			"qemu-user-static by itself. Without root rights it needs rootlesskit. --remove stops it\n" +
+			"and deletes all of that; after a restart of the machine, ensure starts it again.\n\n" +
+			"The builder that is selected stays so unless --use says otherwise, others are not\n" +
+			"touched, and a failure leaves everything as it was.",
+		Example: `  docker extpack builder ensure --use
+  docker extpack build --builder "$(docker extpack builder ensure -q --bootstrap)"
+  docker extpack builder ensure team --native arm64=ssh://user@arm.example.com
+  docker extpack builder ensure --registry registry.internal:5000=http
+  docker extpack builder ensure --remove`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) <= 1 {
+				return nil
+			}
+			return exactArgs(1, "at most one name")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.name = builder.DefaultName
+			if len(args) == 1 {
+				opts.name = args[0]
+			}
+			for _, other := range []string{"driver", "native", "registry", "bootstrap", "use"} {
+				if err := exclusive(cmd, "remove", other); err != nil {
+					return err
+				}
+			}
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.driver, "driver", "", `How BuildKit is run: "docker-container", or "remote" for a daemon of this user (default whichever is possible)`)
+	f.StringArrayVar(&opts.native, "native", nil, `Build a platform on a machine of its own ("PLATFORM=ENDPOINT", such as "arm64=ssh://user@host")`)
+	f.StringArrayVar(&opts.registries, "registry", nil, `Let the builder pull from a registry without a trusted certificate ("HOST[:PORT]", to find out how it speaks, or "HOST[:PORT]=http|insecure")`)
+	f.BoolVar(&opts.bootstrap, "bootstrap", false, "Start the builder now, and wait for it")
+	f.BoolVar(&opts.use, "use", false, "Select the builder for this and other commands")
+	f.BoolVar(&opts.remove, "remove", false, "Stop and remove a builder that this command made, with its cache")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the name")
+	complete(cmd, "driver", builder.DriverContainer, builder.DriverRemote)
+	register(cmd, "native", cobra.NoFileCompletions)
+	register(cmd, "registry", cobra.NoFileCompletions)
+	return cmd
+}
+
+func runBuilderEnsure(cmd *cobra.Command, dockerCLI command.Cli, opts builderEnsureOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		o, err := opts.options(ctx, dockerCLI)
+		if err != nil {
+			return err
+		}
+		buildx, err := findBuildx(dockerCLI, cmd, func(message string) { o.Log("warning: %s", message) })
+		if err != nil {
+			return err
+		}
+		if opts.remove {
+			return removeBuilder(ctx, buildx, o)
+		}
+		changed, err := builder.Ensure(ctx, buildx, o)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			o.Log("nothing to do: the builder %s is as it should be", o.Name)
+		}
+		_, err = fmt.Fprintln(dockerCLI.Out(), o.Name)
+		return err
+	})
+}
+
+func removeBuilder(ctx context.Context, buildx builder.Buildx, o builder.Options) error {
+	found, err := builder.Remove(ctx, buildx, o)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		o.Log("removed the builder %s", o.Name)
+	default:
+		o.Log("nothing to do: there is no builder %s", o.Name)
+	}
+	return nil
+}
+
+func (o *builderEnsureOptions) options(ctx context.Context, dockerCLI command.Cli) (builder.Options, error) {
+	opts := builder.Options{
+		Name: o.name, Driver: o.driver, Context: dockerCLI.CurrentContext(),
+		Bootstrap: o.bootstrap, Use: o.use, Log: logTo(dockerCLI, o.quiet),
+	}
+	var err error
+	if opts.StateDir, err = builder.StateDir(); err != nil {
+		return opts, err
+	}
+	var errs []error
+	for _, s := range o.native {
+		native, err := builder.ParseNative(s)
+		errs, opts.Native = append(errs, err), append(opts.Native, native)
+	}
+	client := newRegistryClient(dockerCLI, false, opts.Log, nil)
+	asked := func(ctx context.Context, host string) (string, error) {
+		access, err := client.Probe(ctx, host)
+		switch {
+		case err != nil:
+			return "", err
+		case access.PlainHTTP:
+			opts.Log("%s speaks plain HTTP", host)
+			return builder.ModeHTTP, nil
+		case access.Untrusted:
+			opts.Log("%s has a certificate that is not trusted", host)
+			return builder.ModeInsecure, nil
+		}
+		opts.Log("%s needs no configuration: its certificate is trusted here", host)
+		return "", nil
+	}
+	for _, s := range o.registries {
+		registry, err := builder.ParseRegistry(ctx, strings.TrimSpace(s), asked)
+		errs, opts.Registries = append(errs, err), append(opts.Registries, registry)
+	}
+	return opts, errors.Join(errs...)
+}

@@ -1,0 +1,18 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// freeSpace gives how many bytes may still be written below a folder by
+// everybody.
+func freeSpace(dir string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("asking the file system of %s: %w", dir, err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil //nolint:gosec // block sizes are positive
+}

@@ -1,0 +1,188 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// MinBuildKit is the first whose Dockerfile frontend copies with --exclude.
+const MinBuildKit = "v0.25.0"
+
+// dialTimeout is how long an address that does not answer is tried, to tell
+// why.
+const dialTimeout = 2 * time.Second
+
+// snapshotter is the label of nodes on the containerd image store; without it
+// the docker driver has no OCI export and no multi-platform builds.
+const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
+
+func (e *examination) checkBuilder(ctx context.Context) []Check {
+	c := Check{Name: "builder", State: Error}
+	list, err := builder.List(ctx, e.Buildx)
+	if err != nil {
+		e.broken = true
+		c.Message, c.Fix = withFix(err)
+		if c.Fix == "" {
+			c.Fix = `run "docker buildx ls" and "docker context ls"`
+		}
+		return []Check{c}
+	}
+	b := builder.Find(list, e.Builder)
+	from := ""
+	if e.BuilderFrom != "" {
+		from = " (from " + e.BuilderFrom + ")"
+	}
+	if b == nil {
+		e.broken = true
+		c.Subject = e.Builder
+		c.Message = fmt.Sprintf("there is no builder %q%s", e.Builder, from)
+		c.Fix = fmt.Sprintf(`run "docker buildx ls" to see the builders there are, or "docker extpack builder ensure %s"`, e.Builder)
+		return []Check{c}
+	}
+	e.builder = b
+	c.Subject = b.Name
+	if !slices.ContainsFunc(b.Nodes, func(n builder.Node) bool { return b.State(n) != builder.Dead }) {
+		e.broken = true
+		c.Message, c.Fix = e.unusable(ctx, b, from)
+		return []Check{c}
+	}
+	c.State = OK
+	c.Message = fmt.Sprintf("the driver %s%s with %s", b.Driver, from, text.Count(len(b.Nodes), "node"))
+	checks := []Check{c}
+	for _, n := range b.Nodes {
+		checks = append(checks, e.checkNode(ctx, b, n))
+		if b.State(n) == builder.Running {
+			checks = append(checks, e.checkVersion(n))
+		}
+	}
+	if b.Driver == builder.DriverDocker {
+		checks = append(checks, e.checkStore(b.Nodes[0]))
+	}
+	return append(checks, e.checkPlatforms(ctx)...)
+}
+
+// unusable says why no node of a builder can be used.
+func (e *examination) unusable(ctx context.Context, b *builder.Builder, from string) (message, fix string) {
+	for _, n := range b.Nodes {
+		if why := string(b.Err + n.Err); why != "" {
+			message = fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, text.Line(why))
+			if b.Driver == builder.DriverContainer || b.Driver == builder.DriverDocker || b.Driver == "" {
+				return message, `start Docker Engine, or ` + ensureHint + ` for a BuildKit without one; "--engine embedded" needs none`
+			}
+			return message, `run "docker buildx inspect --bootstrap ` + b.Name + `"`
+		}
+		if b.Driver == builder.DriverRemote {
+			_, local := builder.LocalRoot(e.StateDir, n.Endpoint)
+			fix = fmt.Sprintf(`start the BuildKit at %s, or choose another builder: "docker buildx ls"`, n.Endpoint)
+			if local {
+				fix = fmt.Sprintf(`run "docker extpack builder ensure %s"`, b.Name)
+			}
+			return fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, reason(ctx, n.Endpoint)), fix
+		}
+	}
+	return fmt.Sprintf("no build is possible on %s%s: no node of it answers", b.Name, from), ensureHint
+}
+
+// reason tells why a BuildKit at an address does not answer.
+func reason(ctx context.Context, endpoint string) string {
+	network, address, _ := strings.Cut(endpoint, "://")
+	if network != "tcp" && network != "unix" {
+		return fmt.Sprintf("%s did not answer within %s", endpoint, builder.StatusTimeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		_ = conn.Close()
+		return fmt.Sprintf("%s takes connections, but no BuildKit answered within %s", endpoint, builder.StatusTimeout)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Sprintf("%s does not answer: %v", endpoint, err)
+}
+
+func (e *examination) checkNode(ctx context.Context, b *builder.Builder, n builder.Node) Check {
+	c := Check{Name: "node", Subject: n.Name, State: OK}
+	switch b.State(n) {
+	case builder.Running:
+		c.Message = fmt.Sprintf("running at %s, for %s", n.Endpoint, strings.Join(n.Platforms, ", "))
+	case builder.Asleep:
+		c.State = Warning
+		c.Message = fmt.Sprintf("it is %s; the next build starts it, and until then its BuildKit and platforms are unknown", n.Status)
+		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and ask again`
+	default:
+		c.State = Warning // buildx passes over it
+		why := text.Line(string(n.Err))
+		if why == "" {
+			why = reason(ctx, n.Endpoint)
+		}
+		c.Message = why
+		if b.Blocks(n) {
+			e.broken = true
+			c.State = Error
+			c.Message += "; every build on the builder waits for it and fails"
+		}
+		c.Fix = fmt.Sprintf(`start it, or take it out: "docker buildx create --leave --name %s --node %s"`, b.Name, n.Name)
+		if _, local := builder.LocalRoot(e.StateDir, n.Endpoint); local {
+			c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s"`, b.Name)
+		}
+	}
+	return c
+}
+
+func (e *examination) checkVersion(n builder.Node) Check {
+	c := Check{Name: "buildkit", Subject: n.Name, State: OK}
+	version, _, _ := strings.Cut(n.Version, "+")
+	if version != "" && !strings.HasPrefix(version, "v") {
+		version = "v" + version
+	}
+	switch {
+	case !semver.IsValid(version) || version == "v0.0.0":
+		c.State = Warning
+		c.Message = fmt.Sprintf("it does not say its version (%q); %s or newer is needed", n.Version, MinBuildKit)
+		c.Fix = "use a release of BuildKit if a build fails"
+	case semver.Compare(version, MinBuildKit) < 0:
+		e.broken = true
+		c.State = Error
+		c.Message = fmt.Sprintf("BuildKit %s is too old: extensions are copied with COPY --exclude, which %s has", n.Version, MinBuildKit)
+		c.Fix = `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint
+		if e.builder.Driver == builder.DriverContainer {
+			c.Fix = fmt.Sprintf(`run "docker pull moby/buildkit:buildx-stable-1", "docker buildx stop %s" and "docker buildx rm --keep-state %s", then "docker extpack builder ensure %s"`, e.builder.Name, e.builder.Name, e.builder.Name)
+		}
+	default:
+		c.Message = "BuildKit " + n.Version
+	}
+	return c
+}
+
+func (e *examination) checkStore(n builder.Node) Check {
+	c := Check{Name: "image-store", Subject: n.Name, State: OK}
+	if _, ok := n.Labels[snapshotter]; ok {
+		c.Message = fmt.Sprintf("the engine uses the containerd image store (%s)", n.Labels[snapshotter])
+		return c
+	}
+	e.broken = true
+	c.State = Error
+	c.Message = "the engine does not use the containerd image store: without it this builder makes neither several platforms nor the OCI layouts that packages come from"
+	c.Fix = `set {"features": {"containerd-snapshotter": true}} in the engine's daemon.json and restart it, or ` + ensureHint
+	return c
+}
+
+// running gives the nodes that answer.
+func (e *examination) running() []builder.Node {
+	return slices.DeleteFunc(slices.Clone(e.builder.Nodes), func(n builder.Node) bool {
+		return e.builder.State(n) != builder.Running
+	})
+}

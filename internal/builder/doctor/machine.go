@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/extpack/extpack/internal/builder"
+)
+
+const (
+	// lowSpace is when a warning is due: BuildKit itself keeps more free.
+	lowSpace = 1 << 30
+	// reserve is needed besides the packages: manifests, logs, rounding.
+	reserve = 32 << 20
+	// copies is how often the files of a package are on disk at once: the
+	// builder's layout, the annotated one and the package file.
+	copies = 3
+)
+
+// checkDisk looks at the folders that a build writes to on this machine.
+func (e *examination) checkDisk() []Check {
+	need := uint64(reserve)
+	for _, x := range e.Extensions {
+		need += copies * uint64(max(x.Size, 0))
+	}
+	checks := []Check{e.checkFolder(e.Temp, "temporary files", need, "make room there, or set TMPDIR to another folder")}
+	if e.builder == nil {
+		return checks
+	}
+	for _, n := range e.builder.Nodes {
+		if root, ok := builder.LocalRoot(e.StateDir, n.Endpoint); ok {
+			c := e.checkFolder(root, "the cache of "+n.Name, need, fmt.Sprintf(`make room there, or empty the cache: "docker buildx prune --builder %s"`, e.builder.Name))
+			checks = append(checks, c)
+		}
+	}
+	return checks
+}
+
+func (e *examination) checkFolder(dir, what string, need uint64, fix string) Check {
+	c := Check{Name: "disk", Subject: dir, State: OK}
+	free, err := e.Free(dir)
+	if errors.Is(err, errors.ErrUnsupported) {
+		c.Message = "how much is left is not asked on this system"
+		return c
+	}
+	if err != nil {
+		c.State, c.Message, c.Fix = Warning, fmt.Sprintf("the room for %s is unknown: %v", what, err), "see that the folder exists and can be written to"
+		return c
+	}
+	size := units.BytesSize(float64(free))
+	switch {
+	case free < need:
+		c.State, c.Fix = Error, fix
+		c.Message = fmt.Sprintf("%s is left for %s, and a build needs about %s", size, what, units.BytesSize(float64(need)))
+	case free < lowSpace:
+		c.State, c.Fix = Warning, fix
+		c.Message = fmt.Sprintf("only %s is left for %s", size, what)
+	default:
+		c.Message = fmt.Sprintf("%s is left for %s", size, what)
+	}
+	return c
+}
+
+// clock is what another machine's clock showed.
+type clock struct {
+	who         string
+	time, local time.Time
+	// slack is how far the two may be apart because asking took time.
+	slack time.Duration
+}
+
+// skewLimit is what tokens and certificates put up with: registries allow a
+// minute, and a date in a header has whole seconds.
+const skewLimit = time.Minute
+
+func (e *examination) checkClock() Check {
+	c := Check{Name: "clock", State: OK}
+	if len(e.clocks) == 0 {
+		c.Message = "nothing to compare with: neither an engine nor a registry was asked"
+		return c
+	}
+	for _, other := range e.clocks {
+		skew := other.local.Sub(other.time)
+		if skew.Abs() <= skewLimit+other.slack {
+			continue
+		}
+		word := "ahead of"
+		if skew < 0 {
+			word = "behind"
+		}
+		c.State = Warning
+		c.Message = fmt.Sprintf("this machine is %s %s %s: tokens and certificates may be taken for expired or not yet valid", skew.Abs().Round(time.Second), word, other.who)
+		c.Fix = "set the clock of whichever is wrong, with NTP for example"
+		return c
+	}
+	c.Message = "it agrees with " + e.clocks[0].who
+	return c
+}

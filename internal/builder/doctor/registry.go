@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// registryTimeout bounds a registry that does not answer, retries included.
+const registryTimeout = 15 * time.Second
+
+// registries begins and cancels a push to every repository.
+func (e *examination) registries(ctx context.Context) (checks []Check, clocks []clock) {
+	seen := map[string]bool{}
+	for _, x := range e.Extensions {
+		for _, ref := range x.Tags {
+			if seen[ref.RepositoryName()] {
+				continue
+			}
+			seen[ref.RepositoryName()] = true
+			c, times := e.checkRegistry(ctx, ref)
+			checks, clocks = append(checks, c), append(clocks, times...)
+		}
+	}
+	return checks, clocks
+}
+
+func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference) (Check, []clock) {
+	c := Check{Name: "registry", Subject: ref.RepositoryName(), State: OK}
+	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout, fmt.Errorf("it did not answer within %s", registryTimeout))
+	defer cancel()
+	access, err := e.Registry.CheckPush(ctx, ref)
+	var clocks []clock
+	if !access.Date.IsZero() {
+		clocks = append(clocks, clock{ref.Host(), access.Date, access.Local, access.Took})
+	}
+	if err != nil {
+		c.State = Error
+		c.Message, c.Fix = withFix(err)
+		if cause := context.Cause(ctx); cause != nil {
+			c.Message = fmt.Sprintf("asking to push to %s: %v", ref.RepositoryName(), cause)
+		}
+		if c.Fix == "" {
+			c.Fix = fmt.Sprintf("see that %s runs and can be reached from here: push goes from this machine, not from the builder", ref.Host())
+		}
+		if errors.Is(err, registry.ErrNotFound) {
+			c.Fix = fmt.Sprintf("create the repository %s, which this registry does not do by itself, or check its name", ref.RepositoryName())
+		}
+		return c, clocks
+	}
+	// Whatever the builder knows of the registry: it only exports files.
+	c.Message = "a push from this machine would be accepted"
+	if access.PlainHTTP {
+		c.Message += ", over plain HTTP"
+	}
+	return c, clocks
+}
+
+// checkPulls looks at the registries that the builder itself talks to: those
+// of base images and caches. Packages are pushed from here; of static
+// extensions the builder only exports files and needs no registry.
+func (e *examination) checkPulls(ctx context.Context) []Check {
+	var hosts []string
+	for _, x := range e.Extensions {
+		for _, host := range x.Pulls {
+			if !slices.Contains(hosts, host) {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	var checks []Check
+	for _, host := range hosts {
+		checks = append(checks, e.checkPull(ctx, host))
+	}
+	return checks
+}
+
+func (e *examination) checkPull(ctx context.Context, host string) Check {
+	c := Check{Name: "builder-registry", Subject: host, State: OK}
+	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout, fmt.Errorf("it did not answer within %s", registryTimeout))
+	defer cancel()
+	access, err := e.Registry.Probe(ctx, host)
+	var mode string
+	switch {
+	case err != nil:
+		c.State = Warning
+		c.Message, _ = withFix(err)
+		c.Message += "; base images or caches come from there, and the builder may or may not reach it"
+		c.Fix = "see that it runs and that the machine of the builder can reach it"
+		return c
+	case access.PlainHTTP:
+		mode = builder.ModeHTTP
+	case access.Untrusted:
+		mode = builder.ModeInsecure
+	default:
+		c.Message = "the builder pulls from it over HTTPS, which needs no configuration"
+		return c
+	}
+	speaks := map[string]string{builder.ModeHTTP: "plain HTTP", builder.ModeInsecure: "HTTPS with a certificate that is not trusted"}[mode]
+	known, sure := e.known(builder.Registry{Host: host, Mode: mode})
+	if known {
+		c.Message = fmt.Sprintf("it speaks %s, and the builder knows", speaks)
+		return c
+	}
+	snippet := builder.Snippet([]builder.Registry{{Host: host, Mode: mode}})
+	c.State = Warning
+	c.Message = fmt.Sprintf("it speaks %s, and the builder, which pulls base images or caches from it, has to be told; whether it has been cannot be seen from here", speaks)
+	c.Fix = "see that the buildkitd.toml of the builder has: " + snippet
+	if sure {
+		c.State = Error
+		c.Message = fmt.Sprintf("it speaks %s, and the builder, which pulls base images or caches from it, has not been told", speaks)
+		c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s --registry %s=%s"`, e.builder.Name, host, mode)
+	}
+	if e.builder != nil && e.builder.Driver == builder.DriverDocker {
+		c.Fix = fmt.Sprintf(`add %q to "insecure-registries" in the engine's daemon.json, or use a builder of its own: "docker extpack builder ensure --use --registry %s=%s"`, host, host, mode)
+	}
+	return c
+}
+
+// known reports whether the builder's configuration has a registry; sure is
+// false when the configuration cannot be seen.
+func (e *examination) known(r builder.Registry) (known, sure bool) {
+	if e.builder == nil {
+		return false, false
+	}
+	sure = true
+	for _, n := range e.builder.Nodes {
+		config := n.Files["buildkitd.toml"]
+		switch e.builder.Driver {
+		case builder.DriverContainer, "kubernetes":
+		case builder.DriverRemote:
+			if config = builder.LocalConfig(e.StateDir, n.Endpoint); config == nil {
+				sure = false
+			}
+		default:
+			sure = false
+		}
+		// BuildKit itself speaks plain HTTP to its own machine.
+		if !builder.Knows(config, r) && !(r.Mode == builder.ModeHTTP && e.builder.Driver == builder.DriverRemote && isLoopback(r.Host)) {
+			return false, sure
+		}
+	}
+	return true, sure
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || strings.HasPrefix(host, "localhost:") || strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "[::1]")
+}

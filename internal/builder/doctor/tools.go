@@ -1,0 +1,99 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// toolTimeout bounds what only has to read files and ask an engine.
+const toolTimeout = 10 * time.Second
+
+// ensureHint is the way out wherever a builder is missing or unfit.
+const ensureHint = `run "docker extpack builder ensure --use"`
+
+func (e *examination) checkDocker(ctx context.Context) Check {
+	c := Check{Name: "docker", State: OK}
+	if e.Docker == nil {
+		c.Message = "there is no docker CLI on PATH, and none is needed: docker-extpack runs by itself"
+		return c
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, toolTimeout, fmt.Errorf("it did not answer within %s", toolTimeout))
+	defer cancel()
+	d, err := e.Docker(ctx)
+	if err != nil {
+		// A context that does not exist stops buildx too, which says so itself.
+		c.State, c.Message = Warning, fmt.Sprintf("the docker CLI does not work: %v", err)
+		c.Fix = `run "docker info", and "docker context ls" to see the contexts there are`
+		return c
+	}
+	e.docker = &d
+	if !d.Time.IsZero() {
+		e.clocks = append(e.clocks, clock{"Docker Engine", d.Time, d.Asked, time.Second})
+	}
+	c.Message = fmt.Sprintf("docker %s with the context %s", d.Version, d.Context)
+	if d.Server != "" {
+		c.Message += ", whose engine is " + d.Server
+	} else {
+		c.Message += ", whose engine does not answer"
+	}
+	return c
+}
+
+func (e *examination) checkPlugin() Check {
+	return Check{Name: "plugin", State: OK, Message: "docker extpack " + e.Plugin}
+}
+
+func (e *examination) checkBuildx() Check {
+	c := Check{Name: "buildx", State: OK}
+	switch {
+	case e.BuildxErr != nil:
+		e.broken = true
+		c.State = Error
+		c.Message, c.Fix = withFix(e.BuildxErr)
+		if c.Fix != "" {
+			c.Fix += `; "--engine embedded" packs extensions without a build stage by itself`
+		}
+	case e.BuildxWarning != "":
+		c.State, c.Message, c.Fix = Warning, e.BuildxWarning, "install a release of buildx"
+	default:
+		c.Message = fmt.Sprintf("buildx %s at %s", e.Version, e.Path)
+	}
+	return c
+}
+
+func (e *examination) checkExtensions() []Check {
+	if e.ExtensionErr == nil {
+		return nil
+	}
+	e.broken = true
+	var checks []Check
+	for _, d := range diag.Of(e.ExtensionErr) {
+		checks = append(checks, Check{Name: "extension", State: Error, Message: text.Line(d.String()), Fix: d.Hint})
+	}
+	if len(checks) == 0 {
+		c := Check{Name: "extension", State: Error}
+		c.Message, c.Fix = withFix(e.ExtensionErr)
+		checks = append(checks, c)
+	}
+	return checks
+}
+
+// withFix takes the hint out of an error.
+func withFix(err error) (message, fix string) {
+	var hint *diag.HintError
+	if errors.As(err, &hint) {
+		return text.Line(hint.Err.Error()), hint.Hint
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		return text.Line(strings.TrimSpace(string(exit.Stderr))), ""
+	}
+	return text.Line(err.Error()), ""
+}
