@@ -34,15 +34,14 @@ func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions
 	if err := x.Resolve(ctx, o); err != nil {
 		return err
 	}
-	images := x.Images()
-	if len(images) == 0 {
-		return diag.Invalidf("", "the index lists no image")
-	}
 	c := &completer{overlay: o, add: add, seen: map[string]*located{}}
-	for _, child := range images {
+	for _, child := range x.Images() {
 		if err := c.image(ctx, x, child); err != nil {
 			return fmt.Errorf("%s (%s): %w", child.Slot(), child.Descriptor().Digest, err)
 		}
+	}
+	if c.first == nil {
+		return diag.Invalidf("", "the index lists no image")
 	}
 	annotations, err := c.annotations(x.Annotations())
 	if err != nil {
@@ -66,6 +65,9 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 	manifest, _, err := ocilayout.ReadManifest(ctx, c.overlay, desc)
 	if err != nil {
 		return err
+	}
+	if !ocilayout.IsConfig(manifest.Config.MediaType) {
+		return nil // an artifact for a platform, which stays as it is
 	}
 	config, _, err := ocilayout.ReadConfig(ctx, c.overlay, manifest.Config)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -88,7 +89,7 @@ func TestCompleteFindsTheLayer(t *testing.T) {
 
 func TestCompleteRefuses(t *testing.T) {
 	huge := holding("a/b")
-	huge[1].content = toml("a/b", strings.Repeat("# comment\n", 200_000))
+	huge[1].content = toml("a/b", strings.Repeat("#", extension.MaxSize))
 	moved := holding("a/b")
 	moved[1].name = "cnb/extensions/c/1.2.3/extension.toml"
 	broken := holding("a/b")
@@ -104,7 +105,7 @@ func TestCompleteRefuses(t *testing.T) {
 		"two in a layer":  {image{layers: [][]file{two}}, "the image holds two extensions, a/b@1.2.3 and c@1.2.3"},
 		"two in layers":   {image{layers: [][]file{holding("a/b"), other("2"), holding("c")}}, "the image holds two extensions, "},
 		"in two layers":   {image{layers: [][]file{holding("a/b"), patched}}, "the image holds a/b@1.2.3 in two layers, of which readers take only one"},
-		"over the limit":  {image{layers: [][]file{huge}}, "extension.toml has 2000054 bytes, more than the limit of 1048576"},
+		"over the limit":  {image{layers: [][]file{huge}}, fmt.Sprintf("extension.toml has %d bytes, more than the limit of %d", len(huge[1].content), extension.MaxSize)},
 		"elsewhere":       {image{layers: [][]file{moved}}, "cnb/extensions/c/1.2.3/extension.toml describes a/b@1.2.3, which does not belong there"},
 		"broken":          {image{layers: [][]file{broken}}, "cnb/extensions/a_b/1.2.3/extension.toml:1:"},
 		"no tar":          {image{layers: [][]file{holding("a/b")}, pack: func(*testing.T, []byte) []byte { return bytes.Repeat([]byte("no"), 999) }}, "invalid tar header"},
@@ -308,5 +309,26 @@ func TestCompleteNamesPlatforms(t *testing.T) {
 	}
 	if want := `{"architecture":"arm64","os":"linux"} {"architecture":"riscv64","os":"linux"}`; strings.Join(got, " ") != want {
 		t.Errorf("platforms are %s", got)
+	}
+}
+
+// TestCompleteLeavesArtifacts: what is listed for a platform need not be an
+// image.
+func TestCompleteLeavesArtifacts(t *testing.T) {
+	s := newStore()
+	config := s.Put("application/vnd.example.config", []byte("{}"))
+	artifact := s.Put(v1.MediaTypeImageManifest, fmt.Appendf(nil, `{"schemaVersion":2,"config":{%s},"layers":[{%s}]}`, refer(config), refer(config)))
+	bare := artifact
+	artifact.Platform = &v1.Platform{OS: "wasip1", Architecture: "wasm"}
+	o, done, err := s.complete(t, s.index(t, v1.MediaTypeImageIndex, "", artifact, s.image(t, image{layers: [][]file{holding("a/b")}}), bare), Additions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, _, err := ocilayout.ReadIndex(t.Context(), o, done)
+	if err != nil || len(index.Manifests) != 3 || index.Manifests[0].Digest != artifact.Digest || index.Manifests[2].Digest != bare.Digest || index.Manifests[2].Platform != nil {
+		t.Errorf("%v: %+v", err, index.Manifests)
+	}
+	if _, _, err := s.complete(t, s.index(t, v1.MediaTypeImageIndex, "", artifact), Additions{}); !diag.IsInvalid(err) {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -202,6 +202,17 @@ func TestReplaceImageListedTwice(t *testing.T) {
 	if got, want := names(x), "linux/amd64, linux(2)/amd64, about linux(2)/amd64, about linux/amd64"; got != want {
 		t.Errorf("index lists %s", got)
 	}
+	all, err := ParseIndex(x.MediaType(), []byte(read(t, o, mustPut(t, o, x))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.Platform = nil
+	if err := all.ReplaceImage(t.Context(), o, all.Images()[1], to); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(all), "linux/amd64, linux(2)/amd64, about linux(2)/amd64"; got != want { // it is about both
+		t.Errorf("index lists %s", got)
+	}
 	x.Remove(x.Images()[1])
 	if got, want := names(x), "linux/amd64, about linux/amd64"; got != want {
 		t.Errorf("index lists %s", got)

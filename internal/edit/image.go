@@ -95,8 +95,16 @@ func (x *Index) ReplaceImage(ctx context.Context, o *Overlay, image *Child, to v
 	if err := x.Replace(image, to); err != nil {
 		return err
 	}
+	more := x.lists(from, image)
 	for i, a := range attestations {
-		if x.lists(from, image) {
+		switch {
+		case x.lists(moved[i], a):
+			// Moved with the same image, listed once more.
+			if !more {
+				x.children = x.filter(func(c *Child) bool { return c != a })
+			}
+			continue
+		case more:
 			a = a.Clone()
 			x.Append(a)
 		}
