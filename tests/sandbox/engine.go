@@ -19,6 +19,7 @@ var engineTools = map[string]string{
 	"dockerd":                 "github.com/moby/moby/v2/cmd/dockerd",
 	"containerd":              "github.com/containerd/containerd/v2/cmd/containerd",
 	"containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+	"docker-init":             "./docker-init",
 }
 
 // An Engine is a Docker Engine with storage and a socket of its own, and no
@@ -43,7 +44,10 @@ func (s *Sandbox) AddEngine(ctx context.Context, containerdStore bool) (*Engine,
 	e := &Engine{sandbox: s, socket: s.socketPath(folder + ".sock")}
 	dir := filepath.Join(s.opts.Dir, folder)
 	config := filepath.Join(dir, "daemon.json")
-	content, err := json.Marshal(map[string]any{"features": map[string]bool{"containerd-snapshotter": containerdStore}})
+	content, err := json.Marshal(map[string]any{"features": map[string]bool{
+		"containerd-snapshotter": containerdStore,
+		"time-namespaces":        false, // runc has them since 1.2, and Debian 12 an older one
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("writing the engine's configuration: %w", err)
 	}
@@ -127,7 +131,7 @@ func (s *Sandbox) ensureEngineBinaries(ctx context.Context) (dir string, err err
 	if err != nil {
 		return "", err
 	}
-	if old, err := os.ReadFile(filepath.Join(dir, "stamp")); err == nil && string(old) == stamp {
+	if old, err := os.ReadFile(filepath.Join(dir, "stamp")); err == nil && string(old) == stamp && haveBinaries(dir, engineTools) {
 		return dir, nil
 	}
 	s.logf("compiling the Docker Engine (some minutes the first time)")

@@ -50,7 +50,7 @@ func (s *Sandbox) ensureBinaries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if old, err := os.ReadFile(s.bin("stamp")); err == nil && string(old) == stamp && s.haveBinaries() {
+	if old, err := os.ReadFile(s.bin("stamp")); err == nil && string(old) == stamp && haveBinaries(s.opts.BinDir, tools) {
 		return nil
 	}
 	s.logf("compiling BuildKit, buildx and the registry from go.mod (a few minutes the first time)")
@@ -74,9 +74,10 @@ func (s *Sandbox) ensureBinaries(ctx context.Context) error {
 	return nil
 }
 
-func (s *Sandbox) haveBinaries() bool {
+// haveBinaries tells whether a folder has all tools.
+func haveBinaries(dir string, tools map[string]string) bool {
 	for name := range tools {
-		if _, err := os.Stat(s.bin(name)); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			return false
 		}
 	}
