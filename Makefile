@@ -36,6 +36,10 @@ lint: $(GOLANGCI) ## check formatting and code
 	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
 	go vet -tags engine ./... && $(GOLANGCI) run
 
+bench: build ## time the hot parts, and whole runs beside buildx, pack and docker manifest
+	go test -run '^$$' -bench . ./bake ./internal/...
+	go run ./tests/bench -plugin bin/docker-extpack
+
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt
 

@@ -301,7 +301,11 @@ func (w *fileWriter) context(dir string) (string, error) {
 	if !utf8.ValidString(rel) || !content.CheckName(rel) {
 		return "", diag.Invalidf("rename the folder", "the path %q cannot be written to a bake file unchanged", rel)
 	}
-	return filepath.ToSlash(rel), nil
+	rel = filepath.ToSlash(rel)
+	if rel == "-" || strings.ContainsAny(rel, ":@") && !filepath.IsAbs(rel) {
+		rel = "./" + rel // buildx would take it for standard input or a repository
+	}
+	return rel, nil
 }
 
 // relative gives the way from one folder to another, absolute when there is

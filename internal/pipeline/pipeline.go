@@ -1,6 +1,7 @@
 // Package pipeline runs the steps of a build in their one direction: a plan
 // goes to an engine, which fills OCI layouts; those are annotated, verified,
-// and only when every extension of the run is right, handed to destinations.
+// and what is right is handed to destinations. The extensions of a run are each
+// other's equals: one that is wrong is not published, and holds back no other.
 //
 // It knows the order and what happens on failure; the steps themselves live in
 // the packages it calls, and engines are given to it.

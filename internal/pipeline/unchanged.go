@@ -113,13 +113,18 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 	for i, desc := range manifests {
 		group.Go(func() error {
 			manifest, _, err := ocilayout.ReadManifest(groupCtx, src, desc)
-			if err == nil && len(manifest.Layers) != 1 {
-				err = errors.New("not one layer")
+			if err != nil {
+				return err
 			}
-			if err == nil {
-				layers[i] = manifest.Layers[0]
+			if len(manifest.Layers) != 1 {
+				return errors.New("not one layer")
 			}
-			return err
+			layers[i] = manifest.Layers[0]
+			// A manifest may outlive what it names.
+			if ok, err := src.Exists(groupCtx, layers[i]); err != nil || !ok {
+				return errors.Join(err, errors.New("no layer"))
+			}
+			return nil
 		})
 	}
 	return layers, group.Wait() == nil
