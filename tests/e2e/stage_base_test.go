@@ -1,0 +1,110 @@
+package e2e_test
+
+import (
+	"context"
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// busybox gives a busybox that needs no library: this machine's, or the one of
+// the package, which is fetched with apt-get and not installed.
+func busybox(t *testing.T) string {
+	t.Helper()
+	if name, err := exec.LookPath("busybox"); err == nil && isStatic(name) {
+		return name
+	}
+	dir := t.TempDir()
+	for _, args := range [][]string{{"apt-get", "download", "busybox-static"}, {"sh", "-c", "dpkg-deb -x busybox-static_*.deb ."}} {
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v; install busybox-static\n%s", args, err, out)
+		}
+	}
+	for _, name := range []string{"bin/busybox", "usr/bin/busybox"} {
+		if path := filepath.Join(dir, name); isStatic(path) {
+			return path
+		}
+	}
+	t.Fatal("the package busybox-static holds no static busybox")
+	return ""
+}
+
+func isStatic(name string) bool {
+	f, err := elf.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return false
+		}
+	}
+	return true
+}
+
+// baseImages are images of this machine's platform in the sandbox registry,
+// made once.
+var baseImages struct {
+	shell, golang sync.Once
+}
+
+// shellImage gives an image with a shell, for this machine's platform only.
+func shellImage(t *testing.T) string {
+	t.Helper()
+	ref := world.Registry() + "/base/shell:1"
+	baseImages.shell.Do(func() {
+		dir := t.TempDir()
+		copyFile(t, busybox(t), filepath.Join(dir, "busybox"))
+		writeFile(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nCOPY --chmod=0755 busybox /bin/busybox\n"+
+			"RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nRUN [\"/bin/busybox\", \"mkdir\", \"-m\", \"1777\", \"/tmp\"]\nENV PATH=/bin\n")
+		buildx(t, dir, "build", "--push", "--provenance=false", "-t", ref, ".")
+	})
+	return ref
+}
+
+// goImage gives an image with this machine's Go.
+func goImage(t *testing.T) string {
+	t.Helper()
+	ref := world.Registry() + "/base/go:1"
+	shell := shellImage(t)
+	baseImages.golang.Do(func() {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "Dockerfile"), "FROM "+shell+"\n"+
+			"COPY --from=goroot bin/go /usr/local/go/bin/go\nCOPY --from=goroot VERSION go.env /usr/local/go/\n"+
+			"COPY --from=goroot pkg /usr/local/go/pkg\nCOPY --from=goroot --exclude=**/testdata --exclude=cmd src /usr/local/go/src\n"+
+			"ENV PATH=/usr/local/go/bin:/bin GOTOOLCHAIN=local\n")
+		// Compressing some hundred megabytes would take longer than compiling.
+		buildx(t, dir, "build", "--output", "type=image,push=true,compression=uncompressed,name="+ref, "--provenance=false",
+			"--build-context", "goroot="+runtime.GOROOT(), ".") //nolint:staticcheck // the toolchain of the machine is what is wanted
+	})
+	return ref
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o755) //nolint:gosec // it is a program
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freshBuilder starts a BuildKit without any cache.
+func freshBuilder(t *testing.T, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := world.AddBuilder(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+}

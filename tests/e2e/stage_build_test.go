@@ -1,0 +1,177 @@
+package e2e_test
+
+import (
+	"debug/elf"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCompiled compiles the example for five platforms in one command, and
+// compiles nothing when only what it does not depend on changes.
+func TestCompiled(t *testing.T) {
+	image := goImage(t)
+	dir := copyTree(t, example("compiled"), 0, 0)
+	build := func(ref string, flags ...string) (published, string) {
+		r := extpack(t, dir, append([]string{"build", "--push", "-t", ref, "--build-context", "go=docker-image://" + image, "--progress", "plain"}, flags...)...)
+		if r.code != 0 {
+			t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+		}
+		return fetch(t, ref), r.stderr
+	}
+	p, _ := build(tag(t, "1"))
+	machines := map[string]elf.Machine{
+		"linux/amd64": elf.EM_X86_64, "linux/arm64": elf.EM_AARCH64, "linux/arm/v7": elf.EM_ARM, "linux/riscv64": elf.EM_RISCV, "linux/s390x": elf.EM_S390,
+	}
+	if len(p.images) != len(machines) {
+		t.Errorf("got %d images, want %d", len(p.images), len(machines))
+	}
+	const root = "cnb/extensions/samples_compiled/0.0.1"
+	want := map[string]string{
+		"cnb": "drwxr-xr-x", "cnb/extensions": "drwxr-xr-x", "cnb/extensions/samples_compiled": "drwxr-xr-x", root: "drwxr-xr-x",
+		root + "/bin": "drwxr-xr-x", root + "/bin/detect": "-rwxr-xr-x", root + "/bin/generate": "-rwxr-xr-x", root + "/extension.toml": "-rw-r--r--",
+	}
+	for _, image := range p.images {
+		checkConfig(t, image)
+		checkLayer(t, image)
+		if got := image.names(); !maps.Equal(got, want) {
+			t.Errorf("%s: layer holds %v, want %v", image.platform(), got, want)
+		}
+		for _, name := range []string{"detect", "generate"} {
+			f, err := elf.NewFile(strings.NewReader(image.files[root+"/bin/"+name].content))
+			if err != nil {
+				t.Fatalf("%s: %s: %v", image.platform(), name, err)
+			}
+			if f.Machine != machines[image.platform()] {
+				t.Errorf("%s: %s is for %v", image.platform(), name, f.Machine)
+			}
+		}
+	}
+
+	writeFile(t, filepath.Join(dir, "README.md"), "changed\n")
+	writeFile(t, filepath.Join(dir, "aptfile/aptfile_test.go"), "package aptfile\n")
+	again, log := build(tag(t, "2"))
+	if again.digest != p.digest {
+		t.Errorf("what is not compiled changed the index from %s to %s", p.digest, again.digest)
+	}
+	if n := strings.Count(log, "go build"); n == 0 || strings.Count(log, "CACHED") < n {
+		t.Errorf("not everything was cached:\n%s", log)
+	}
+	writeFile(t, filepath.Join(dir, "cmd/detect/main.go"), "package main\n\nfunc main() {}\n")
+	if changed, _ := build(tag(t, "3"), "--target", "linux/amd64"); changed.images[0].diffID == p.images[0].diffID {
+		t.Error("a changed source file changed nothing")
+	}
+}
+
+// stageTOML describes an extension with a stage, shared files and, for s390x,
+// a platform folder.
+const stageTOML = linuxTargets + "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\n\n[metadata.extpack]\nshared = [\"LICENSE\"]\n\n" +
+	"[metadata.extpack.build]\nstage = \"out\"\nargs = { GREETING = \"${x} \\\"hello\\\"\" }\ncontexts = { base = \"docker-image://BASE\", words = \"words\" }\n"
+
+// stageExtension mixes what an image's files can come from.
+func stageExtension(t *testing.T) string {
+	t.Helper()
+	return extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/stage", strings.Replace(stageTOML, "BASE", shellImage(t), 1)),
+		// Everything that may not enter stands in the stage.
+		"Dockerfile": "FROM --platform=$BUILDPLATFORM base AS make\nARG GREETING\nARG TARGETPLATFORM\nARG BUILDPLATFORM\n" +
+			"RUN mkdir -p /out/bin /out/.git && echo \"#!/bin/sh\" > /out/bin/generate && echo \"# $TARGETPLATFORM $GREETING\" >> /out/bin/generate && chmod 0640 /out/bin/generate\n" +
+			"RUN touch /out/.git/config /out/docker-bake.hcl /out/old.cnb && echo wrong > /out/extension.toml && ln -s bin/generate /out/link && chown -R 7:7 /out\n" +
+			"FROM scratch AS out\nCOPY --from=make /out /\nCOPY --from=words . /words\n",
+		"Dockerfile.arm64":         "FROM scratch AS out\nCOPY arm.sh /bin/generate\n",
+		"arm.sh":                   script,
+		"linux/s390x/bin/generate": script,
+		"words/a":                  "a",
+		"LICENSE":                  "license",
+		"README.md":                "not part of any package",
+	})
+}
+
+func TestStage(t *testing.T) {
+	dir := stageExtension(t)
+	ref := tag(t, "1")
+	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
+	p := fetch(t, ref)
+	want := map[string]map[string]string{
+		"linux/amd64": {"bin/generate": "-rwxr-xr-x", "LICENSE": "-rw-r--r--", "extension.toml": "-rw-r--r--", "link": "Lrwxrwxrwx", "words/a": "-rw-r--r--"},
+		"linux/arm64": {"bin/generate": "-rwxr-xr-x", "LICENSE": "-rw-r--r--", "extension.toml": "-rw-r--r--"},
+		"linux/s390x": {"bin/generate": "-rwxr-xr-x", "LICENSE": "-rw-r--r--", "extension.toml": "-rw-r--r--"},
+	}
+	const root = "cnb/extensions/e2e_stage/1.2.3/"
+	if len(p.images) != len(want) {
+		t.Errorf("got %d images, want %d", len(p.images), len(want))
+	}
+	for _, image := range p.images {
+		checkConfig(t, image)
+		checkLayer(t, image)
+		got := map[string]string{}
+		for name, mode := range image.names() {
+			if rel, ok := strings.CutPrefix(name, root); ok && !strings.HasPrefix(mode, "d") {
+				got[rel] = mode
+			}
+		}
+		if !maps.Equal(got, want[image.platform()]) {
+			t.Errorf("%s holds %v, want %v", image.platform(), got, want[image.platform()])
+		}
+		if toml := image.files[root+"extension.toml"].content; !strings.HasPrefix(toml, "api = ") {
+			t.Errorf("%s has the stage's descriptor: %q", image.platform(), toml)
+		}
+	}
+	if got, want := p.images[0].files[root+"bin/generate"].content, "#!/bin/sh\n# linux/amd64 ${x} \"hello\"\n"; got != want {
+		t.Errorf("bin/generate is %q, want %q", got, want)
+	}
+	// The arguments of a flag go over those of the descriptor.
+	other := tag(t, "2")
+	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", other, "--build-arg", "GREETING=bye", "--target", "linux/amd64")
+	if got := fetch(t, other).images[0].files[root+"bin/generate"].content; !strings.HasSuffix(got, " bye\n") {
+		t.Errorf("bin/generate is %q", got)
+	}
+}
+
+// TestStageWithPlainBake builds the generated file without the plugin.
+func TestStageWithPlainBake(t *testing.T) {
+	dir := stageExtension(t)
+	ref := tag(t, "1")
+	mustExtpack(t, dir, "build", "--push", "-t", ref)
+	mustExtpack(t, dir, "bake")
+	got := map[string]string{}
+	for _, target := range []string{"e2e_stage", "e2e_stage-linux-arm64", "e2e_stage-linux-s390x", "e2e_stage-linux-amd64"} {
+		out := filepath.Join(t.TempDir(), "out")
+		mustMkdir(t, out)
+		buildx(t, dir, "bake", target, "--allow", "fs.write="+out, "--set", target+".output=type=oci,tar=false,rewrite-timestamp=true,dest="+out)
+		maps.Copy(got, diffIDsIn(t, out))
+	}
+	for _, image := range fetch(t, ref).images {
+		if got[image.platform()] != image.diffID {
+			t.Errorf("%s: plain bake gives %s, docker extpack build %s", image.platform(), got[image.platform()], image.diffID)
+		}
+	}
+}
+
+// TestStageSecretsAndContexts passes what stages may need: a secret of a
+// variable, and a folder outside the extension, which a flag allows.
+func TestStageSecretsAndContexts(t *testing.T) {
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/secrets", "[metadata.extpack.build]\nsecrets = [\"id=token,env=E2E_TOKEN\"]\nnetwork = \"none\"\n"+
+			"contexts = { base = \"docker-image://"+shellImage(t)+"\", outside = \"in\" }\n"),
+		"Dockerfile": "FROM --platform=$BUILDPLATFORM base AS make\n" +
+			"RUN --mount=type=secret,id=token,required --mount=from=outside,target=/outside mkdir -p /out/bin && (echo '#!/bin/sh'; cat /run/secrets/token /outside/word; ls /sys/class/net) > /out/bin/generate\n" +
+			"FROM scratch\nCOPY --from=make /out /\n",
+		"in/word": "inside\n",
+	})
+	outside := t.TempDir()
+	writeFile(t, filepath.Join(outside, "word"), "outside\n")
+	ref := tag(t, "1")
+	cmd := command(t.Context(), t.TempDir(), "build", dir, "--push", "-t", ref, "--build-context", "outside="+outside)
+	cmd.Env = append(cmd.Env, "E2E_TOKEN=hunter2\n")
+	if r := runCommand(t, cmd); r.code != 0 {
+		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+	}
+	if got := fetch(t, ref).images[0].files["cnb/extensions/e2e_secrets/1.2.3/bin/generate"].content; got != "#!/bin/sh\nhunter2\noutside\nlo\n" {
+		t.Errorf("bin/generate is %q", got)
+	}
+	if r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref); r.code != 2 || !strings.Contains(r.stderr, "secret token of e2e/secrets@1.2.3: the variable E2E_TOKEN is not set") {
+		t.Errorf("without the variable: exit code %d\n%s", r.code, r.stderr)
+	}
+}

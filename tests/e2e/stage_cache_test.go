@@ -1,0 +1,93 @@
+package e2e_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// dice is an extension whose stage comes out differently whenever it is run,
+// so that an equal package proves that it was not run.
+func dice(t *testing.T) string {
+	t.Helper()
+	return extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/dice", linuxTargets+"\n[metadata.extpack.build]\ncontexts = { base = \"docker-image://"+shellImage(t)+"\" }\n"),
+		"Dockerfile": "FROM --platform=$BUILDPLATFORM base AS make\nARG TARGETARCH\n" +
+			"RUN mkdir -p /out/bin && (echo '#!/bin/sh'; echo \"# $TARGETARCH\"; cat /proc/sys/kernel/random/uuid) > /out/bin/generate\n" +
+			"FROM scratch\nCOPY --from=make /out /\n",
+	})
+}
+
+// TestCaches builds on one BuildKit and again on one that has nothing but the
+// cache in a registry.
+func TestCaches(t *testing.T) {
+	dir := dice(t)
+	freshBuilder(t, "cold")
+	for _, tt := range []struct{ name, from, to string }{
+		{"registry", "type=registry,ref=CACHE", "type=registry,ref=CACHE,mode=max"},
+		{"inline", "type=registry,ref=TAG", "type=inline"},
+		{"local", "type=local,src=DIR", "type=local,dest=DIR,mode=max"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ref, folder := tag(t, "1"), t.TempDir()
+			expand := strings.NewReplacer("CACHE", tag(t, "cache-{{.Slug}}"), "TAG", ref, "DIR", folder).Replace
+			mustExtpack(t, dir, "build", "--no-cache", "--push", "-t", ref, "--cache-to", expand(tt.to))
+			want := layersAt(t, ref)
+			if err := world.Prune(t.Context(), "cold"); err != nil {
+				t.Fatal(err)
+			}
+			other := tag(t, "2")
+			mustExtpack(t, dir, "build", "--push", "-t", other, "--builder", "cold", "--cache-from", expand(tt.from))
+			if got := layersAt(t, other); got != want {
+				t.Errorf("with the cache the layers are %s, without %s", got, want)
+			}
+			if err := world.Prune(t.Context(), "cold"); err != nil {
+				t.Fatal(err)
+			}
+			mustExtpack(t, dir, "build", "--push", "-t", other, "--builder", "cold")
+			if layersAt(t, other) == want {
+				t.Error("the stage gives the same without a cache, so this test proves nothing")
+			}
+		})
+	}
+}
+
+// TestCacheOfTheDescriptor: the settings stand in extension.toml, and plain
+// buildx reads them too.
+func TestCacheOfTheDescriptor(t *testing.T) {
+	repository := strings.TrimSuffix(tag(t, "1"), "1")
+	dir := dice(t)
+	writeFile(t, filepath.Join(dir, "extension.toml"), descriptor("e2e/dice", linuxTargets+"\n[metadata.extpack.build]\n"+
+		"contexts = { base = \"docker-image://"+shellImage(t)+"\" }\n"+
+		"cache-from = [\"type=registry,ref="+repository+"{{.Slug}}\"]\ncache-to = [\"type=registry,ref="+repository+"{{.Slug}},mode=max\"]\n"))
+	mustExtpack(t, dir, "build", "-o", t.TempDir()+"/")
+	if raw, _ := get(t, repository+"e2e_dice", "manifests"); !strings.Contains(string(raw), "buildkit.cacheconfig") {
+		t.Errorf("not a cache: %s", raw)
+	}
+	printed := mustExtpack(t, dir, "bake", "--print")
+	// From for the stage and the package, to for the package.
+	if n := strings.Count(printed, "\"ref\": \""+repository+"e2e_dice\""); n != 3 {
+		t.Errorf("buildx reads the cache %d times:\n%s", n, printed)
+	}
+}
+
+func layersAt(t *testing.T, ref string) string {
+	t.Helper()
+	var all []string
+	for _, image := range fetch(t, ref).images {
+		all = append(all, image.diffID)
+	}
+	return strings.Join(all, " ")
+}
+
+// TestCacheBackends has buildx read settings of backends that are not here.
+func TestCacheBackends(t *testing.T) {
+	dir := dice(t)
+	for _, to := range []string{"type=gha,mode=max", "type=s3,region=eu,bucket=b,name=n", "type=azblob,name=n,account_url=https://x"} {
+		cmd := in(exec.CommandContext(t.Context(), world.plugin, "build", dir, "--dry-run", "--cache-to", to, "--cache-from", to), dir)
+		if r := runCommand(t, cmd); r.code != 0 {
+			t.Errorf("%s: exit code %d\n%s", to, r.code, r.stderr)
+		}
+	}
+}

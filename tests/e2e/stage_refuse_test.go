@@ -1,0 +1,85 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestStageRefusals: one clear sentence with the cause and the next command,
+// after buildx's own text where it ran.
+func TestStageRefusals(t *testing.T) {
+	shell := shellImage(t)
+	index := strings.TrimSuffix(shell, "1") + "index" // one image alone passes for every platform
+	buildx(t, t.TempDir(), "imagetools", "create", "-t", index, shell)
+	const table = "\n[metadata.extpack.build]\n"
+	tests := []struct {
+		name, toml, dockerfile string
+		flags                  []string
+		code                   int
+		want                   []string
+	}{
+		{
+			"no stage", table + "stage = \"out\"\n", "FROM scratch AS outt\n", nil, 2,
+			[]string{`has no stage "out": it has outt`},
+		},
+		{
+			"no Dockerfile", table + "dockerfile = \"build/Dockerfile\"\n", "FROM scratch\n", []string{"--target", "linux/arm/v6"}, 2,
+			[]string{"there is no build/Dockerfile.linux-arm-v6 or build/Dockerfile.linux-arm or build/Dockerfile.arm-v6 or build/Dockerfile.arm or build/Dockerfile in ", " for the build stage of linux/arm/v6"},
+		},
+		{
+			"no bin/generate", table, "FROM scratch\nCOPY extension.toml /x\n", nil, 2,
+			[]string{"the build stage has no /bin/generate and no folder /generate", "COPY --from=compile /out/generate /bin/generate"},
+		},
+		{
+			"secret without a source", table + "secrets = [\"id=token\"]\n", "FROM scratch\n", nil, 2,
+			[]string{"secret token of e2e/refused@1.2.3: it has no source; give one with --secret id=token,src=FILE or --secret id=token,env=VARIABLE"},
+		},
+		{
+			"secret whose file is missing", table + "secrets = [\"id=token,src=secret.txt\"]\n", "FROM scratch\n", nil, 2,
+			[]string{"there is no file ", "secret.txt; create it"},
+		},
+		{
+			"secret that nobody gives", table, "FROM " + shell + "\nRUN --mount=type=secret,id=token,required true\n", nil, 1,
+			[]string{"the build stage needs the secret token, which nobody gave", "--secret id=token,src=FILE", "> [e2e_refused-build"},
+		},
+		{
+			"base image without the platform", table, "FROM " + index + "\n", []string{"--target", "linux/s390x", "--target", "linux/ppc64le"}, 1,
+			[]string{"the base image " + index + " has no image for linux/s390x, linux/ppc64le, only for linux/", "FROM --platform=$BUILDPLATFORM", "no match for platform in manifest"},
+		},
+		{
+			"no base image", table, "FROM " + world.Registry() + "/base/none:1\n", nil, 1,
+			[]string{"there is no base image " + world.Registry() + "/base/none:1"},
+		},
+		{
+			"a step that fails", table, "FROM " + shell + "\nRUN exit 3\n", nil, 1,
+			[]string{"the step /bin/sh -c exit 3 of the Dockerfile failed with exit code 3"},
+		},
+		{
+			"a file that is not there", table, "FROM scratch\nCOPY gone /bin/generate\n", nil, 1,
+			[]string{`the Dockerfile copies "/gone", which is not there`},
+		},
+		{
+			"a context outside the extension", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\nCOPY --from=up hostname /bin/generate\n", nil, 1,
+			[]string{"additional privileges requested", "--allow"},
+		},
+		{
+			"engine without a builder", table, "FROM scratch\n", []string{"--engine", "embedded"}, 2,
+			[]string{"it has a build stage, which only a builder can run"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/refused", tt.toml), "Dockerfile": tt.dockerfile})
+			work := t.TempDir()
+			r := extpack(t, work, append([]string{"build", dir, "-o", "x.cnb"}, tt.flags...)...)
+			if r.code != tt.code || r.stdout != "" {
+				t.Errorf("exit code %d, stdout %q, want %d", r.code, r.stdout, tt.code)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(r.stderr, want) {
+					t.Errorf("stderr lacks %q:\n%s", want, r.stderr)
+				}
+			}
+		})
+	}
+}
