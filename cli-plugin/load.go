@@ -23,7 +23,8 @@ type loader struct {
 
 // connect finds, before a build, that there is no engine to load into.
 func (l *loader) connect(ctx context.Context) (err error) {
-	l.engine, err = daemon.Connect(ctx, l.cli.Client())
+	// The client of an ssh host names another.
+	l.engine, err = daemon.Connect(ctx, l.cli.Client(), l.cli.DockerEndpoint().Host)
 	return err
 }
 

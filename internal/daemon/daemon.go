@@ -22,7 +22,6 @@ import (
 
 // API is what is used of the Docker Engine's API client.
 type API interface {
-	DaemonHost() string
 	Info(ctx context.Context, options client.InfoOptions) (client.SystemInfoResult, error)
 	ImageLoad(ctx context.Context, input io.Reader, options ...client.ImageLoadOption) (client.ImageLoadResult, error)
 	ImageInspect(ctx context.Context, image string, options ...client.ImageInspectOption) (client.ImageInspectResult, error)
@@ -37,17 +36,17 @@ type Engine struct {
 	platform v1.Platform
 }
 
-// Connect asks the engine what it is.
-func Connect(ctx context.Context, api API) (*Engine, error) {
+// Connect asks the engine what it is. host names it to people.
+func Connect(ctx context.Context, api API, host string) (*Engine, error) {
 	result, err := api.Info(ctx, client.InfoOptions{})
 	switch {
 	case err == nil:
 	case client.IsErrConnectionFailed(err):
-		return nil, unreachable(fmt.Errorf("--load: no Docker Engine answers at %s", api.DaemonHost()))
+		return nil, unreachable(fmt.Errorf("--load: no Docker Engine answers at %s", host))
 	case context.Cause(ctx) != nil:
 		return nil, context.Cause(ctx)
 	default:
-		return nil, unreachable(fmt.Errorf("--load: asking the Docker Engine at %s what it is: %w", api.DaemonHost(), err))
+		return nil, unreachable(fmt.Errorf("--load: asking the Docker Engine at %s what it is: %w", host, err))
 	}
 	info := result.Info
 	return &Engine{

@@ -35,8 +35,6 @@ type fake struct {
 	archive bytes.Buffer
 }
 
-func (*fake) DaemonHost() string { return "unix:///run/engine.sock" }
-
 func (f *fake) Info(context.Context, client.InfoOptions) (client.SystemInfoResult, error) {
 	return client.SystemInfoResult{Info: f.info}, f.infoErr
 }
@@ -122,7 +120,7 @@ func names(t *testing.T, list ...string) []Name {
 // load connects to the engine, loads and gives the notes.
 func load(t *testing.T, engine *fake, pkg *annotate.Package, to ...string) (refs []string, notes string, err error) {
 	t.Helper()
-	e, err := Connect(t.Context(), engine)
+	e, err := Connect(t.Context(), engine, "ssh://host")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,13 +255,13 @@ func TestConnectWithoutAnEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Connect(t.Context(), api)
+	_, err = Connect(t.Context(), api, "unix:///nowhere/engine.sock")
 	want := "--load: no Docker Engine answers at unix:///nowhere/engine.sock\n  see what is wrong with \"docker info\", or leave --load out and write a file with -o FILE.cnb"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
-	_, err = Connect(t.Context(), &fake{infoErr: errors.New("certificate expired")})
-	if err == nil || !strings.HasPrefix(err.Error(), "--load: asking the Docker Engine at unix:///run/engine.sock what it is: certificate expired\n") {
+	_, err = Connect(t.Context(), &fake{infoErr: errors.New("certificate expired")}, "ssh://host")
+	if err == nil || !strings.HasPrefix(err.Error(), "--load: asking the Docker Engine at ssh://host what it is: certificate expired\n") {
 		t.Errorf("got %v", err)
 	}
 }
