@@ -29,7 +29,8 @@ func (e *examination) checkDocker(ctx context.Context) Check {
 	d, err := e.Docker(ctx)
 	if err != nil {
 		// A context that does not exist stops buildx too, which says so itself.
-		c.State, c.Message = Warning, fmt.Sprintf("the docker CLI does not work: %v", err)
+		why, _ := withFix(err)
+		c.State, c.Message = Warning, "the docker CLI does not work: "+why
 		c.Fix = `run "docker info", and "docker context ls" to see the contexts there are`
 		return c
 	}
@@ -72,7 +73,6 @@ func (e *examination) checkExtensions() []Check {
 	if e.ExtensionErr == nil {
 		return nil
 	}
-	e.broken = true
 	var checks []Check
 	for _, d := range diag.Of(e.ExtensionErr) {
 		checks = append(checks, Check{Name: "extension", State: Error, Message: text.Line(d.String()), Fix: d.Hint})
