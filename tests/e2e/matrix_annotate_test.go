@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -165,7 +166,8 @@ func TestAnnotateRefusesATagThatMoved(t *testing.T) {
 			once.Do(func() { theirs.push(t, ref) })
 		}
 	}
-	r := extpack(t, t.TempDir(), "annotate", p.through(ref))
+	fresh := fmt.Sprintf("run=%d", time.Now().UnixNano()) // so that with -count there is a manifest to put, too
+	r := extpack(t, t.TempDir(), "annotate", "--label", fresh, p.through(ref))
 	if now := contentsOf(t, ref); r.code != 1 || r.stdout != "" || !bytes.Equal(now.root, theirs.root) {
 		t.Fatalf("exit code %d, stdout %q\n%s", r.code, r.stdout, r.stderr)
 	}
@@ -176,7 +178,7 @@ func TestAnnotateRefusesATagThatMoved(t *testing.T) {
 	}
 	was.push(t, ref)
 	once = sync.Once{} // they do it again
-	mustExtpack(t, t.TempDir(), "annotate", "--force", p.through(ref))
+	mustExtpack(t, t.TempDir(), "annotate", "--label", fresh, "--force", p.through(ref))
 	if now := contentsOf(t, ref); bytes.Equal(now.root, theirs.root) {
 		t.Error("--force did not write the tag")
 	}
