@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -136,6 +137,10 @@ func (r *repository) reread(ctx context.Context, what string, f func() error) er
 
 // do sends a request without a body to a manifest or blob.
 func (r *repository) do(ctx context.Context, method, kind, target string) (*http.Response, error) {
+	return r.doWith(ctx, method, kind, target, nil)
+}
+
+func (r *repository) doWith(ctx context.Context, method, kind, target string, header http.Header) (*http.Response, error) {
 	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull)
 	protocol := "https"
 	if r.remote.PlainHTTP {
@@ -147,6 +152,7 @@ func (r *repository) do(ctx context.Context, method, kind, target string) (*http
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, header)
 	if kind == "manifests" {
 		req.Header.Set("Accept", strings.Join(manifestTypes, ", ")+", */*")
 	}

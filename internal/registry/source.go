@@ -142,7 +142,11 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 		return newVerifiedBody(resp.Body, desc), nil
 	}
 	if desc.Size > maxBufferedBlob {
-		return open()
+		body, err := r.openBlob(ctx, desc)
+		if err != nil {
+			return nil, err
+		}
+		return newVerifiedBody(body, desc), nil
 	}
 	var data []byte
 	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {

@@ -206,7 +206,7 @@ func TestAnnotateMovesLittle(t *testing.T) {
 		args  []string
 		limit int64
 	}{
-		{nil, 16 << 20}, // a registry sends on until it learns that nobody listens
+		{nil, 1 << 20},
 		{[]string{"--label", "a=b"}, 1 << 20},
 		{[]string{"-t", p.through(tag(t, "2"))}, 1 << 20},
 	} {
