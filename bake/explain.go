@@ -14,6 +14,8 @@ type BuildError struct {
 	Err error
 	// Cause says in a clause what went wrong, when it is known.
 	Cause string
+	// NoBuilder tells that nothing was built because no node could be started.
+	NoBuilder bool
 }
 
 func (e *BuildError) Error() string {
@@ -33,6 +35,8 @@ var causes = []struct {
 	// cause is the clause of a [BuildError], in which $1 and so on stand for
 	// what text caught; may be empty.
 	cause string
+	// noBuilder goes to the BuildError of that name.
+	noBuilder bool
 }{
 	{
 		text: regexp.MustCompile(`unknown flag: exclude|invalid chmod`),
@@ -53,14 +57,16 @@ var causes = []struct {
 		hint: "run \"docker buildx ls\" to see the builders there are",
 	},
 	{
-		text:  regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
-		cause: "the cluster of the builder's node $1 does not answer: $2",
-		hint:  `see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
+		text:      regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
+		cause:     "the cluster of the builder's node $1 does not answer: $2",
+		hint:      `see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
+		noBuilder: true,
 	},
 	{
-		text:  regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*)$`),
-		cause: "the builder's node $1 cannot be started: $2",
-		hint:  `run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
+		text:      regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*)$`),
+		cause:     "the builder's node $1 cannot be started: $2",
+		hint:      `run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
+		noBuilder: true,
 	},
 	{
 		text: regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused|waiting for connection|listing workers`),
@@ -79,6 +85,7 @@ func explain(err error, output string) error {
 	}
 	for _, c := range causes {
 		if match := c.text.FindStringSubmatchIndex(output); match != nil {
+			failed.NoBuilder = c.noBuilder
 			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))
 			return diag.WithHint(failed, c.hint)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -83,7 +84,7 @@ func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipel
 		engine, err := o.engine(dockerCLI, cmd, o.quiet)
 		if err == nil {
 			built, buildErr := o.attest(ctx, engine, p, dir)
-			if buildErr == nil || o.checkEmbedded() != nil || needsBuild(p) || !unreachable(ctx, engine) {
+			if buildErr == nil || o.checkEmbedded() != nil || needsBuild(p) || !unreachable(ctx, engine, buildErr) {
 				return built, o.baseImage(ctx, dockerCLI, p, buildErr)
 			}
 			err = buildErr
@@ -109,7 +110,11 @@ func needsBuild(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Extensions, (*plan.Extension).NeedsBuild)
 }
 
-func unreachable(ctx context.Context, engine *bake.Engine) bool {
+func unreachable(ctx context.Context, engine *bake.Engine, buildErr error) bool {
+	var failed *bake.BuildError
+	if errors.As(buildErr, &failed) && failed.NoBuilder {
+		return true
+	}
 	ok, err := engine.Reachable(ctx, engine.Options.Builder)
 	return err == nil && !ok
 }
