@@ -22,8 +22,15 @@ func checkEvaluated(t testing.TB, p *plan.Plan, dir string) {
 	file := mustFile(t, p, dir)
 	targets := mustTargets(t, p)
 	all := evaluate(t, file, "default")
-	if len(all) != len(targets) {
-		t.Errorf("group default has %q, want %d targets", slices.Sorted(maps.Keys(all)), len(targets))
+	want := len(targets)
+	for _, target := range targets {
+		if target.staged() {
+			want++ // buildx adds what a target links
+			checkStage(t, target, target.Name, all, dir)
+		}
+	}
+	if len(all) != want {
+		t.Errorf("group default has %q, want %d targets", slices.Sorted(maps.Keys(all)), want)
 	}
 	for _, target := range targets {
 		got := all[target.Name]
@@ -51,8 +58,11 @@ func checkEvaluated(t testing.TB, p *plan.Plan, dir string) {
 		// A target, or where each distro has its own, the group of those.
 		var want []string
 		for _, target := range targets {
-			if target.Extension == e && (len(want) == 0 || want[0] != e.Slug) {
+			if target.Extension == e && !slices.Contains(want, e.Slug) {
 				want = append(want, target.Name)
+				if target.staged() {
+					want = append(want, target.Name+buildSuffix)
+				}
 			}
 		}
 		slices.Sort(want)
@@ -67,7 +77,13 @@ func checkOneByOne(t testing.TB, target Target, file []byte, dir string, platfor
 	for _, p := range platforms {
 		name := target.Extension.Slug + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(p)
 		one := evaluate(t, file, name)
-		if len(one) != 1 || one[name] == nil {
+		want := 1
+		if target.staged() {
+			want++
+			checkStage(t, target, name, one, dir)
+			equal(t, name+buildSuffix+" platforms", one[name+buildSuffix].Platforms, []string{p})
+		}
+		if len(one) != want || one[name] == nil {
 			t.Fatalf("%s gives %q", name, slices.Sorted(maps.Keys(one)))
 		}
 		checkTarget(t, target, one[name], dir)
@@ -77,7 +93,11 @@ func checkOneByOne(t testing.TB, target Target, file []byte, dir string, platfor
 	if len(platforms) == 0 {
 		return
 	}
-	if group := evaluate(t, file, target.Extension.Slug+platformSuffix); len(group) != len(platforms) {
+	n := len(platforms)
+	if target.staged() {
+		n *= 2
+	}
+	if group := evaluate(t, file, target.Extension.Slug+platformSuffix); len(group) != n {
 		t.Errorf("%s%s gives %q", target.Name, platformSuffix, slices.Sorted(maps.Keys(group)))
 	}
 }
@@ -121,6 +141,49 @@ func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
 	}
 	if len(got.Attest) != 1 || !got.Attest[0].Disabled {
 		t.Errorf("attest %v", got.Attest)
+	}
+}
+
+// checkStage compares a stage's target with the plan, and that the target which
+// packs it links it and is built for the same platforms.
+func checkStage(t testing.TB, target Target, name string, all map[string]*buildx.Target, dir string) {
+	t.Helper()
+	packs, got := all[name], all[name+buildSuffix]
+	name += buildSuffix
+	if packs == nil || got == nil {
+		t.Fatalf("no target that packs %s or none that builds it", target.Name)
+	}
+	e := target.Extension
+	if link := packs.Contexts[rootContext]; link != "target:"+name {
+		t.Errorf("%s links %q, want %s", target.Name, link, name)
+	}
+	equal(t, name+" platforms", got.Platforms, packs.Platforms)
+	equal(t, name+" file and stage", []string{*got.Dockerfile, *got.Target}, []string{target.dockerfile(), e.Build.Stage})
+	args := map[string]string{"SOURCE_DATE_EPOCH": "0"}
+	maps.Copy(args, e.Build.Args)
+	equalMap(t, name+" args", got.Args, args)
+	if want, err := filepath.EvalSymlinks(e.Dir); err != nil || resolved(t, dir, *got.Context) != want {
+		t.Errorf("%s: context %q in %s is not %s (%v)", name, *got.Context, dir, want, err)
+	}
+	for context, value := range e.Build.Contexts {
+		have := got.Contexts[context]
+		if _, path, local := plan.ContextPath(value); local {
+			have, value = resolved(t, dir, have), resolved(t, ".", path)
+		}
+		if have != value {
+			t.Errorf("%s: context %s is %q, want %q", name, context, have, value)
+		}
+	}
+	if len(got.Secrets) != len(e.Build.Secrets) || len(got.SSH) != len(e.Build.SSH) {
+		t.Errorf("%s: secrets %v, ssh %v", name, got.Secrets, got.SSH)
+	}
+	for i, s := range got.Secrets {
+		if want := e.Build.Secrets[i]; s.ID != want.Get("id") || want.Path != "" && resolved(t, dir, s.FilePath) != resolved(t, ".", want.Path) || s.Env != want.Get("env") {
+			t.Errorf("%s: secret %+v, want %s", name, s, want)
+		}
+	}
+	if len(got.Attest) != 1 || !got.Attest[0].Disabled || len(packs.CacheFrom) != len(got.CacheFrom) || len(got.CacheTo) != 0 {
+		t.Errorf("%s: attest %v, cache from %v to %v", name, got.Attest, got.CacheFrom, got.CacheTo)
 	}
 }
 

@@ -42,10 +42,33 @@ var goldens = map[string]func(t *testing.T, work string) *plan.Plan{
 	"links": func(t *testing.T, work string) *plan.Plan {
 		return mustPlan(t, plan.Options{}, extensionDir(t, work, "x", "x", "", files{"bin/detect": "", "link": "-> bin/detect"}))
 	},
+	"stage": func(t *testing.T, work string) *plan.Plan {
+		return example(t, work, "compiled")
+	},
+	"stage_mixed": func(t *testing.T, work string) *plan.Plan {
+		opts := plan.Options{Args: map[string]string{"B": "flag"}, CacheFrom: []plan.Spec{{Fields: []string{"type=registry", "ref=r.example/{{.Slug}}"}}}}
+		return mustPlan(t, opts, extensionDir(t, work, "x", "acme/x", targetTOML("linux/amd64", "linux/riscv64", "linux/arm64", "linux/s390x")+stageTOML, files{
+			"build/Dockerfile": "FROM scratch AS out", "build/Dockerfile.linux-arm64": "FROM scratch AS Out", "linux/s390x/bin/generate": "",
+			"LICENSE": "", "src/a": "", "token.txt": "",
+		}))
+	},
 	"awkward": func(t *testing.T, work string) *plan.Plan {
 		return mustPlan(t, plan.Options{}, extensionDir(t, work, `so "odd" ${x} %{if} dir`, "acme/odd.x_y", awkwardTOML, awkwardFiles))
 	},
 }
+
+const stageTOML = `[metadata.extpack]
+shared = ["LICENSE"]
+[metadata.extpack.build]
+dockerfile = "build/Dockerfile"
+stage = "out"
+args = { A = "${x} %{y}", B = "descriptor" }
+contexts = { src = "src", go = "docker-image://golang:1.26" }
+secrets = ["id=token,src=token.txt", "id=other,env=OTHER"]
+ssh = ["default"]
+network = "none"
+cache-to = ["type=registry,ref=r.example/cache:{{.Slug}},mode=max", "type=local,dest=cache"]
+`
 
 const awkwardTOML = `name = "say \"${hello}\" %{ if x } $${kept} %%{kept} – 日本"
 description = "line one\nline two\ttab \\ backslash \"quote\" ${x} $${y} %{z} %%{w} \u0001 \u007f EOT\nEOT\n"

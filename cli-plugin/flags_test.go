@@ -62,6 +62,11 @@ func TestBuildFlags(t *testing.T) {
 		{"-q --dry-run --single --allow-platform-mismatch", with(func(o *buildOptions) {
 			o.quiet, o.dryRun, o.single, o.allowMismatch = true, true, true, true
 		})},
+		{"--build-arg A=1,2 --build-context a=b --secret id=x --ssh default --cache-from x --cache-to type=inline", with(func(o *buildOptions) {
+			o.stage = stageOptions{[]string{"A=1,2"}, []string{"a=b"}, []string{"id=x"}, []string{"default"}, []string{"x"}, []string{"type=inline"}}
+		})},
+		{"--provenance --sbom a", with(func(o *buildOptions) { o.dirs, o.attestOptions = []string{"a"}, attestOptions{"true", "true"} })},
+		{"--provenance=mode=max --sbom=generator=x", with(func(o *buildOptions) { o.attestOptions = attestOptions{"mode=max", "generator=x"} })},
 		{"--engine embedded --force", with(func(o *buildOptions) { o.engineName, o.force = engineEmbedded, true })},
 		{"-- -dir", with(func(o *buildOptions) { o.dirs = []string{"-dir"} })},
 	} {

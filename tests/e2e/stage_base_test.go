@@ -92,7 +92,7 @@ func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
 	if err == nil {
-		err = os.WriteFile(to, data, 0o755) //nolint:gosec // it is a program
+		err = os.WriteFile(to, data, 0o755)
 	}
 	if err != nil {
 		t.Fatal(err)

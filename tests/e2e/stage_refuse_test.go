@@ -23,7 +23,9 @@ func TestStageRefusals(t *testing.T) {
 			[]string{`has no stage "out": it has outt`},
 		},
 		{
-			"no Dockerfile", table + "dockerfile = \"build/Dockerfile\"\n", "FROM scratch\n", []string{"--target", "linux/arm/v6"}, 2,
+			"no Dockerfile", table + "dockerfile = \"build/Dockerfile\"\n", "FROM scratch\n",
+			[]string{"--target", "linux/arm/v6"},
+			2,
 			[]string{"there is no build/Dockerfile.linux-arm-v6 or build/Dockerfile.linux-arm or build/Dockerfile.arm-v6 or build/Dockerfile.arm or build/Dockerfile in ", " for the build stage of linux/arm/v6"},
 		},
 		{
@@ -43,7 +45,9 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the build stage needs the secret token, which nobody gave", "--secret id=token,src=FILE", "> [e2e_refused-build"},
 		},
 		{
-			"base image without the platform", table, "FROM " + index + "\n", []string{"--target", "linux/s390x", "--target", "linux/ppc64le"}, 1,
+			"base image without the platform", table, "FROM " + index + "\n",
+			[]string{"--target", "linux/s390x", "--target", "linux/ppc64le"},
+			1,
 			[]string{"the base image " + index + " has no image for linux/s390x, linux/ppc64le, only for linux/", "FROM --platform=$BUILDPLATFORM", "no match for platform in manifest"},
 		},
 		{
@@ -63,7 +67,9 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"additional privileges requested", "--allow"},
 		},
 		{
-			"engine without a builder", table, "FROM scratch\n", []string{"--engine", "embedded"}, 2,
+			"engine without a builder", table, "FROM scratch\n",
+			[]string{"--engine", "embedded"},
+			2,
 			[]string{"it has a build stage, which only a builder can run"},
 		},
 	}
