@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 )
 
 // Attest builds the plan once more, from the cache, one platform per target,
@@ -39,18 +38,13 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 		for _, grant := range grants {
 			args = append(args, "--allow", grant)
 		}
-		for _, i := range t.Images {
-			one := t
-			one.Images = []int{i}
-			if image := t.Extension.Images[i]; t.shared() && !platform.IsZero(image.Platform) {
-				one.Name = platformName(t.Extension, image)
-			}
+		for _, one := range t.each() {
 			out := outputDir(dir, one)
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return nil, fmt.Errorf("creating output folder: %w", err)
 			}
 			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out)+",name="+subject(t.Extension))
-			args = append(args, attestArgs(one, labels(t.Extension, i), attest)...)
+			args = append(args, attestArgs(one, labels(t.Extension, one.Images[0]), attest)...)
 			built = append(built, plan.Built{Extension: t.Extension, Images: one.Images, Dir: out})
 			names = append(names, one.Name)
 		}

@@ -27,15 +27,22 @@ func (e *Engine) spread(targets []Target) (all []Target, differ bool) {
 			all = append(all, t)
 			continue
 		}
-		for _, i := range t.Images {
-			one := Target{Name: t.Name, Extension: t.Extension, Images: []int{i}}
-			if image := t.Extension.Images[i]; t.shared() && !platform.IsZero(image.Platform) {
-				one.Name = platformName(t.Extension, image)
-			}
-			all = append(all, one)
-		}
+		all = append(all, t.each()...)
 	}
 	return all, true
+}
+
+// each gives a target for each image of t, the ones that build one platform.
+func (t Target) each() []Target {
+	var all []Target
+	for _, i := range t.Images {
+		one := Target{Name: t.Name, Extension: t.Extension, Images: []int{i}}
+		if image := t.Extension.Images[i]; t.shared() && !platform.IsZero(image.Platform) {
+			one.Name = platformName(t.Extension, image)
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // hasNodes reports whether the builder may have several nodes. Asking buildx

@@ -106,3 +106,28 @@ func TestNodesSelected(t *testing.T) {
 		t.Errorf("the nodes built %v, want %v", got, want)
 	}
 }
+
+// TestNodesStage has each node build the stage of its platform and attest it.
+func TestNodesStage(t *testing.T) {
+	builder := addNodes(t, "linux/amd64", "linux/arm64")
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("samples/nodes", linuxTargets+"\n[metadata.extpack.build]\nstage = \"out\"\n"),
+		"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY src/${TARGETARCH} /bin/detect\nCOPY src/${TARGETARCH} /bin/generate\n",
+		"src/amd64":      script + "# amd64\n",
+		"src/arm64":      script + "# arm64\n",
+	})
+	ref := tag(t, "1")
+	r := extpack(t, dir, "build", "--force", "--builder", builder, "--push", "-t", ref, "--provenance=mode=max", ".")
+	if r.code != 0 {
+		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+	}
+	for node, want := range map[string]string{builder + "-0": "linux/amd64", builder + "-1": "linux/arm64"} {
+		got := built(t, builder)[node]
+		if len(got) == 0 || slices.ContainsFunc(got, func(p string) bool { return p != want }) {
+			t.Errorf("%s built %v, want %s only", node, got, want)
+		}
+	}
+	if n := len(fetch(t, ref).index.Manifests); n != 4 {
+		t.Errorf("the index has %d children, want two images and their attestations", n)
+	}
+}
