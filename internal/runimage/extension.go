@@ -33,6 +33,7 @@ const maxDockerfile = 1 << 20
 
 const (
 	noteGenerated = generateFile + " writes it in a build; what it writes can be given with --dockerfile"
+	noteStage     = "a build stage makes its files; what it has or writes can be given with --dockerfile"
 	noteNone      = "the extension has none; the run image stays the build's own"
 )
 
@@ -50,7 +51,9 @@ func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 			return fmt.Errorf("reading %s: %w", e.Dir, err)
 		}
 		d := Dockerfile{Extension: e.Descriptor.Info.String()}
-		if _, ok := files[generateFile]; ok {
+		if image.NeedsBuild() {
+			d.Note = noteStage
+		} else if _, ok := files[generateFile]; ok {
 			// With an executable there is no static output.
 			d.Note = noteGenerated
 		} else if source := staticFile(e.Dir, files); source != "" {
