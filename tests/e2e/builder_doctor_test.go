@@ -261,7 +261,7 @@ func TestDoctorPlatforms(t *testing.T) {
 }
 
 func TestDoctorExtension(t *testing.T) {
-	d := doctor(t, t.TempDir(), nil, extensionDir(t, map[string]string{"extension.toml": "api = 1\n"}))
+	d := doctor(t, t.TempDir(), nil, extensionDir(t, map[string]string{"extension.toml": "api = 1\n\n[extension]\nid = \"a/b\"\nversion = \"1.0.0\"\n"}))
 	d.says(t, "extension", "", "error", "extension.toml:1:7")
 	d.says(t, "build", "", "ok") // the machine is looked at all the same
 }

@@ -1,0 +1,446 @@
+package e2e_test
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// home is a user without a Docker Engine: a docker configuration and a folder
+// for state of their own, and BuildKit on PATH.
+type home struct {
+	t     *testing.T
+	env   []string
+	state string // of the builder "extpack"
+	store string // of buildx
+}
+
+func newHome(t *testing.T) *home {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "extpack-") // sockets want short paths
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := ownConfig(t, world.BuildxPath())
+	h := &home{
+		t: t, state: filepath.Join(dir, "docker-extpack", "builders", "extpack"), store: filepath.Join(config, "buildx"),
+		env: []string{"DOCKER_CONFIG=" + config, "XDG_STATE_HOME=" + dir, "BUILDX_BUILDER=", "DOCKER_HOST=unix://" + dir + "/docker.sock"},
+	}
+	t.Cleanup(func() {
+		if pid := h.pid(); pid != 0 {
+			_ = syscall.Kill(-pid, syscall.SIGTERM)
+			h.gone(pid)
+		}
+		_ = os.RemoveAll(dir)
+	})
+	return h
+}
+
+func (h *home) run(args ...string) result {
+	h.t.Helper()
+	cmd := command(h.t.Context(), h.t.TempDir(), args...)
+	cmd.Env = append(cmd.Env, h.env...)
+	return runCommand(h.t, cmd)
+}
+
+// ensure runs "builder ensure", which must succeed, and gives what it said.
+func (h *home) ensure(args ...string) string {
+	h.t.Helper()
+	r := h.run(append([]string{"builder", "ensure"}, args...)...)
+	if r.code != 0 || r.stdout != "extpack\n" {
+		h.t.Fatalf("ensure %q: %+v", args, r)
+	}
+	return r.stderr
+}
+
+func (h *home) buildx(args ...string) string {
+	h.t.Helper()
+	cmd := in(exec.CommandContext(h.t.Context(), world.BuildxPath(), args...), "")
+	cmd.Env = append(cmd.Env, h.env...)
+	r := runCommand(h.t, cmd)
+	if r.code != 0 {
+		h.t.Fatalf("buildx %q: %s", args, r.stderr)
+	}
+	return r.stdout
+}
+
+// pid is the process of the local BuildKit, or 0.
+func (h *home) pid() int {
+	data, _ := os.ReadFile(filepath.Join(h.state, "buildkitd.pid"))
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return pid
+}
+
+// gone waits until a process has ended.
+func (h *home) gone(pid int) {
+	h.t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || len(data) == 0 {
+			return
+		}
+	}
+	h.t.Errorf("process %d runs on", pid)
+}
+
+// fingerprint changes with anything that buildx keeps of builders, but for
+// when they were used.
+func (h *home) fingerprint() string {
+	h.t.Helper()
+	var out strings.Builder
+	for _, pattern := range []string{"instances/*", "current", "defaults/*"} {
+		names, _ := filepath.Glob(filepath.Join(h.store, pattern))
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			fmt.Fprintf(&out, "%s %x\n", name, sha256.Sum256(data))
+		}
+	}
+	return out.String()
+}
+
+func (h *home) current() string {
+	h.t.Helper()
+	for line := range strings.Lines(h.buildx("ls", "--format", "json")) {
+		var b struct {
+			Name    string
+			Current bool
+		}
+		if err := json.Unmarshal([]byte(line), &b); err != nil {
+			h.t.Fatal(err)
+		}
+		if b.Current {
+			return b.Name
+		}
+	}
+	return ""
+}
+
+func contains(t *testing.T, s string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(s, part) {
+			t.Errorf("%q does not hold %q", s, part)
+		}
+	}
+}
+
+func TestEnsure(t *testing.T) {
+	h := newHome(t)
+	h.buildx("create", "--name", "mine", "--use", "--driver", "remote", "tcp://127.0.0.1:1")
+	mine := h.fingerprint()
+
+	contains(t, h.ensure(), "started BuildKit for the builder extpack at unix://", "created the builder extpack")
+	pid := h.pid()
+	if after := h.fingerprint(); !strings.Contains(after, strings.TrimSpace(strings.Split(mine, "\n")[0])) || h.current() != "mine" {
+		t.Errorf("other builders: %s, then %s; current %s", mine, after, h.current())
+	}
+
+	before := h.fingerprint()
+	for range 2 {
+		if said := h.ensure("--bootstrap"); said != "nothing to do: the builder extpack is as it should be\n" {
+			t.Error(said)
+		}
+	}
+	if said := h.ensure("-q"); said != "" {
+		t.Error(said)
+	}
+	if h.fingerprint() != before || h.pid() != pid {
+		t.Error("a second ensure changed something")
+	}
+
+	// Every step of a build works with it, and the doctor agrees.
+	ref := tag(t, "1")
+	r := h.run("build", static(t), "--builder", "extpack", "--push", "-t", ref)
+	if r.code != 0 || !strings.HasPrefix(r.stdout, ref+"@sha256:") {
+		t.Errorf("%+v", r)
+	}
+	d := doctor(t, static(t), h.env, "--builder", "extpack")
+	d.healthy(t)
+	d.says(t, "disk", h.state, "ok", "cache of extpack0")
+
+	contains(t, h.ensure("--use"), "selected the builder extpack")
+	if h.current() != "extpack" {
+		t.Errorf("current is %s", h.current())
+	}
+	contains(t, h.ensure("--use"), "nothing to do")
+
+	r = h.run("builder", "ensure", "--remove")
+	if r.code != 0 || r.stdout != "" || r.stderr != "removed the builder extpack\n" {
+		t.Errorf("%+v", r)
+	}
+	h.gone(pid)
+	if _, err := os.Stat(h.state); err == nil {
+		t.Error("its folder is still there")
+	}
+	contains(t, h.run("builder", "ensure", "--remove").stderr, "nothing to do")
+	if list := h.buildx("ls", "--format", "{{.Name}}"); strings.Contains(list, "extpack") || !strings.Contains(list, "mine") {
+		t.Error(list)
+	}
+}
+
+func TestEnsureRepairs(t *testing.T) {
+	h := newHome(t)
+	h.ensure()
+	for name, damage := range map[string]func(){
+		"killed": func() {
+			pid := h.pid()
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			h.gone(pid)
+			d := doctor(t, t.TempDir(), h.env, "--builder", "extpack")
+			d.says(t, "builder", "extpack", "error", "docker extpack builder ensure extpack")
+		},
+		"pid file of a stranger": func() {
+			pid := h.pid()
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			h.gone(pid)
+			writeFile(t, filepath.Join(h.state, "buildkitd.pid"), strconv.Itoa(os.Getpid())+"\n")
+		},
+		"removed from buildx": func() { h.buildx("rm", "extpack") },
+	} {
+		damage()
+		h.ensure()
+		contains(t, h.ensure(), "nothing to do")
+		doctor(t, static(t), h.env, "--builder", "extpack").healthy(t)
+		t.Log(name)
+	}
+}
+
+// Two at once make one builder.
+func TestEnsureTogether(t *testing.T) {
+	h := newHome(t)
+	var wg sync.WaitGroup
+	results := make([]result, 3)
+	for i := range results {
+		cmd := command(t.Context(), t.TempDir(), "builder", "ensure")
+		cmd.Env = append(cmd.Env, h.env...)
+		wg.Go(func() { results[i] = runCommand(t, cmd) })
+	}
+	wg.Wait()
+	for _, r := range results {
+		if r.code != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	contains(t, h.ensure(), "nothing to do")
+}
+
+func TestEnsureNative(t *testing.T) {
+	h := newHome(t)
+	other := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
+
+	// A node that is dead leaves no builder behind, no daemon and no file.
+	r := h.run("builder", "ensure", "--native", "arm64=tcp://127.0.0.1:1")
+	if r.code != 1 || r.stdout != "" {
+		t.Errorf("%+v", r)
+	}
+	contains(t, r.stderr, "the node extpack-arm64 of the builder extpack at tcp://127.0.0.1:1 does not answer", "taking back what was done")
+	if _, err := os.Stat(h.state); err == nil || strings.Contains(h.buildx("ls", "--format", "{{.Name}}"), "extpack") {
+		t.Error("half a builder is left")
+	}
+
+	contains(t, h.ensure("--native", "arm64="+other), "created the builder", "appended the node extpack-arm64 for linux/arm64")
+	before := h.fingerprint()
+	for _, args := range [][]string{{"--native", "linux/arm64=" + other}, nil} {
+		contains(t, h.ensure(args...), "nothing to do")
+	}
+	d := doctor(t, t.TempDir(), h.env, "--builder", "extpack")
+	d.healthy(t)
+	d.says(t, "builder", "", "ok", "2 nodes")
+	d.says(t, "node", "extpack-arm64", "ok", other, "linux/arm64")
+
+	// A second one that is dead takes nothing away from what there is.
+	if r := h.run("builder", "ensure", "--native", "s390x=tcp://127.0.0.1:1"); r.code != 1 || h.fingerprint() != before {
+		t.Errorf("%+v", r)
+	}
+	// One that moved is moved.
+	moved := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
+	contains(t, h.ensure("--native", "arm64="+moved), "moved the node extpack-arm64", other, moved)
+	doctor(t, t.TempDir(), h.env, "--builder", "extpack").says(t, "node", "extpack-arm64", "ok", moved)
+}
+
+// A registry whose certificate nobody trusts: the builder cannot pull the base
+// image, doctor says so, ensure says how, and then the build works.
+func TestEnsureRegistry(t *testing.T) {
+	h := newHome(t)
+	registry := startRegistry(t, false, true, "127.0.0.1:0")
+	base := registry.host + "/base:1"
+	if r := h.run("build", static(t), "--engine", "embedded", "--push", "--insecure", "-t", base); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	dir := compiled(t, "FROM "+base+" AS base\nFROM scratch\nCOPY --from=base / /copied\nCOPY bin /bin\n", "linux/amd64", "linux/arm64")
+	writeFile(t, filepath.Join(dir, "bin", "generate"), script)
+	build := func() result {
+		return h.run("build", dir, "--builder", "extpack", "-o", filepath.Join(t.TempDir(), "x.cnb"))
+	}
+	h.ensure()
+	d := doctor(t, dir, h.env, "--builder", "extpack")
+	d.says(t, "builder-registry", registry.host, "error", "has not been told", "docker extpack builder ensure extpack --registry "+registry.host+"=insecure")
+	if r := build(); r.code == 0 {
+		t.Error("the base image could be pulled all the same")
+	}
+	pid := h.pid()
+	contains(t, h.ensure("--registry", registry.host), "has a certificate that is not trusted", "started BuildKit")
+	h.gone(pid)
+	config, err := os.ReadFile(filepath.Join(h.state, "buildkitd.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(config), registry.host, "insecure = true")
+	doctor(t, dir, h.env, "--builder", "extpack").healthy(t)
+	if r := build(); r.code != 0 {
+		t.Error(r.stderr)
+	}
+	pid = h.pid()
+	for _, args := range [][]string{{"--registry", registry.host + "=insecure"}, nil} {
+		contains(t, h.ensure(args...), "nothing to do") // and what was said before holds
+	}
+	if h.pid() != pid {
+		t.Error("BuildKit was restarted for nothing")
+	}
+	r := h.run("builder", "ensure", "--registry", "localhost:1")
+	if r.code != 1 || h.pid() != pid {
+		t.Errorf("%+v", r)
+	}
+	contains(t, r.stderr, "connection refused", "--registry localhost:1=http")
+}
+
+// QEMU that is installed later is found, under the distribution's names and
+// without binfmt_misc.
+func TestEnsureFindsEmulators(t *testing.T) {
+	h := newHome(t)
+	dir := compiled(t, "FROM x\nRUN make\n", "linux/s390x")
+	h.ensure()
+	d := doctor(t, dir, h.env, "--builder", "extpack")
+	d.says(t, "emulation", "linux/s390x", "error", "QEMU is missing", `then run "docker extpack builder ensure extpack"`)
+	qemu := t.TempDir()
+	for _, args := range [][]string{{"apt-get", "download", "qemu-user-static"}, {"sh", "-c", "dpkg-deb -x qemu-user-static_*.deb ."}} {
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Dir = qemu
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	h.env = append(h.env, "PATH="+filepath.Join(qemu, "usr", "bin")+":"+filepath.Dir(world.BuildxPath())+":"+os.Getenv("PATH"))
+	contains(t, h.ensure(), "started BuildKit")
+	contains(t, h.ensure(), "nothing to do")
+	d = doctor(t, dir, h.env, "--builder", "extpack")
+	d.says(t, "emulation", "linux/s390x", "ok", "under emulation")
+}
+
+// What is missing is named, and nothing is left behind.
+func TestEnsureWithoutMeans(t *testing.T) {
+	bin := filepath.Dir(world.BuildxPath())
+	only := func(t *testing.T, names ...string) string {
+		dir := t.TempDir()
+		for _, name := range names {
+			if err := os.Symlink(filepath.Join(bin, name), filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return "PATH=" + dir
+	}
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, h *home)
+		texts   []string
+	}{
+		"no BuildKit": {func(t *testing.T, h *home) { h.env = append(h.env, only(t)) }, []string{"buildkitd is not on PATH", "start Docker Engine"}},
+		"no runc":     {func(t *testing.T, h *home) { h.env = append(h.env, only(t, "buildkitd")) }, []string{"neither buildkit-runc nor runc"}},
+		"a folder too deep": {func(_ *testing.T, h *home) {
+			h.env = append(h.env, "XDG_STATE_HOME=/tmp/"+strings.Repeat("deep/", 20))
+		}, []string{"too long for a socket", "XDG_STATE_HOME"}},
+		"a daemon that ends": {func(t *testing.T, h *home) {
+			dir := t.TempDir()
+			writeFile(t, filepath.Join(dir, "bin", "buildkitd"), "#!/bin/sh\necho 'no cgroups here' >&2\nexit 1\n")
+			h.env = append(h.env, "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+		}, []string{"it ended at once", "no cgroups here"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHome(t)
+			tc.prepare(t, h)
+			r := h.run("builder", "ensure")
+			if r.code != 1 || r.stdout != "" {
+				t.Errorf("%+v", r)
+			}
+			contains(t, r.stderr, tc.texts...)
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(h.state), "extpack")); len(left) > 0 || strings.Contains(h.buildx("ls", "--format", "{{.Name}}"), "extpack") {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+	t.Run("a configuration that is broken", func(t *testing.T) {
+		h := newHome(t)
+		h.ensure()
+		pid := h.pid()
+		writeFile(t, filepath.Join(h.state, "buildkitd.toml"), "[registry\n")
+		r := h.run("builder", "ensure", "--registry", "localhost:1=http")
+		if r.code != 1 || h.pid() != pid {
+			t.Errorf("%+v", r)
+		}
+		contains(t, r.stderr, "reading buildkitd.toml", "repair or remove")
+	})
+}
+
+// Builders of others are not repaired, configured or removed behind their back.
+func TestEnsureLeavesOthersAlone(t *testing.T) {
+	h := newHome(t)
+	other := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
+	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
+	h.buildx("create", "--name", "alive", "--driver", "remote", other)
+	before := h.fingerprint()
+	for _, tc := range []struct {
+		args string
+		code int
+		text string
+	}{
+		{"dead", 1, "was not started by docker extpack"},
+		{"alive --registry localhost:1=http", 1, `[registry."localhost:1"] http = true`},
+		{"alive --driver docker-container", 2, "alive has the driver remote"},
+		{"--remove alive", 2, "docker buildx rm alive"},
+		{"alive", 0, "nothing to do"},
+		{"default", 2, "cannot be the name of a builder"},
+		{"A_", 2, "cannot be the name of a builder"},
+		{"--driver kubernetes", 2, "neither"},
+		{"--native arm64", 2, "has no platform and endpoint"},
+		{"--native arm64=tcp://a --native linux/arm64=tcp://b", 2, "twice"},
+		{"--registry http://a", 2, "names no registry"},
+		{"--registry a=b", 2, "neither"},
+		{"--remove --use", 125, "cannot be used together"},
+		{"a b", 125, "at most one name"},
+	} {
+		r := h.run(append([]string{"builder", "ensure"}, strings.Fields(tc.args)...)...)
+		if r.code != tc.code || !strings.Contains(r.stderr, tc.text) {
+			t.Errorf("ensure %s: %+v, want %d and %q", tc.args, r, tc.code, tc.text)
+		}
+		if after := h.fingerprint(); after != before || h.pid() != 0 {
+			t.Fatalf("ensure %s changed something: %s, then %s", tc.args, before, after)
+		}
+	}
+}
+
+// With a builder that does not answer a build goes on without one when asked.
+func TestAutoEngineWithADeadRemoteBuilder(t *testing.T) {
+	h := newHome(t)
+	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
+	h.env = append(h.env, "BUILDX_BUILDER=dead")
+	r := h.run("build", static(t), "--engine", "auto", "-o", filepath.Join(t.TempDir(), "x.cnb"))
+	if r.code != 0 {
+		t.Error(r.stderr)
+	}
+	contains(t, r.stderr, "packing without a builder")
+}
