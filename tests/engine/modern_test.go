@@ -56,6 +56,36 @@ func TestDefaultBuilder(t *testing.T) {
 	}
 }
 
+// TestAttestedStage has the engine build a stage for each platform and attest
+// it, for a registry and for itself.
+func TestAttestedStage(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"extension.toml": "api = \"0.10\"\n\n[extension]\nid = \"samples/stage\"\nversion = \"1.2.3\"\n\n" +
+			"[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[metadata.extpack.build]\nstage = \"out\"\n",
+		"Dockerfile": "FROM scratch AS out\nARG TARGETARCH\nCOPY ${TARGETARCH} /bin/detect\nCOPY ${TARGETARCH} /bin/generate\n",
+		"amd64":      "#!/bin/sh\n# amd64\n",
+		"arm64":      "#!/bin/sh\n# arm64\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ref := tag(t, "1")
+	extpack(t, world.modern, dir, "build", "--push", "--load", "-t", ref, "--provenance=mode=max", ".")
+	got := image(t, world.modern, ref)
+	if digest := published(t, ref); got.ID != digest {
+		t.Errorf("published %s, the engine has %s", digest, got.ID)
+	}
+	var kinds []string
+	for _, m := range got.Manifests {
+		kinds = append(kinds, string(m.Kind))
+	}
+	if want := []string{"image", "image", "attestation", "attestation"}; !reflect.DeepEqual(kinds, want) {
+		t.Errorf("the engine has %v, want %v", kinds, want)
+	}
+}
+
 // TestLoad puts packages into the containerd image store.
 func TestLoad(t *testing.T) {
 	dir := extension(t, "Samples/load", "first")
