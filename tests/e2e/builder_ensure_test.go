@@ -402,6 +402,7 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 	other := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
 	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
 	h.buildx("create", "--name", "alive", "--driver", "remote", other)
+	h.buildx("ls") // the first look makes buildx write down what is current
 	before := h.fingerprint()
 	for _, tc := range []struct {
 		args string
