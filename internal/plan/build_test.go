@@ -34,7 +34,8 @@ func TestStageRoots(t *testing.T) {
 		{"one for all", all + stageTable, files{"Dockerfile": "FROM scratch"}, []string{"linux/amd64 from Dockerfile", "linux/arm64 from Dockerfile", "linux/arm/v7 from Dockerfile"}},
 		{"builder's platform", stageTable, files{"Dockerfile": "FROM scratch", "Dockerfile.amd64": ""}, []string{"builder from Dockerfile"}},
 		{
-			"one for an architecture", all + stageTable, files{"Dockerfile": "FROM scratch", "Dockerfile.arm64": "FROM scratch", "Dockerfile.linux-amd64": "FROM scratch", "Dockerfile.amd64": "FROM scratch"},
+			"one for an architecture", all + stageTable,
+			files{"Dockerfile": "FROM scratch", "Dockerfile.arm64": "FROM scratch", "Dockerfile.linux-amd64": "FROM scratch", "Dockerfile.amd64": "FROM scratch"},
 			[]string{"linux/amd64 from Dockerfile.linux-amd64", "linux/arm64 from Dockerfile.arm64", "linux/arm/v7 from Dockerfile"},
 		},
 		{
@@ -43,7 +44,8 @@ func TestStageRoots(t *testing.T) {
 			[]string{"linux/amd64 from build/file", "linux/arm64 from build/file", "linux/arm/v7 from build/file.arm-v7"},
 		},
 		{
-			"a folder counts more", all + stageTable, files{"Dockerfile": "FROM scratch", "linux/arm64/bin/generate": ""},
+			"a folder counts more", all + stageTable,
+			files{"Dockerfile": "FROM scratch", "linux/arm64/bin/generate": ""},
 			[]string{"linux/amd64 from Dockerfile", "linux/arm64 from linux/arm64", "linux/arm/v7 from Dockerfile"},
 		},
 		{
@@ -89,12 +91,14 @@ func TestStageRefused(t *testing.T) {
 		want       []string
 	}{
 		{
-			"no stage of that name", stageTable + "stage = \"out\"\n", files{"Dockerfile": "FROM a AS one\nFROM b\nFROM c AS Two\n"},
+			"no stage of that name", stageTable + "stage = \"out\"\n",
+			files{"Dockerfile": "FROM a AS one\nFROM b\nFROM c AS Two\n"},
 			[]string{`DIR/extension.toml:6:9: DIR/Dockerfile has no stage "out": it has one, two`},
 		},
 		{"no stage with a name", stageTable + "stage = \"out\"\n", files{"Dockerfile": "FROM a\n"}, []string{`DIR/extension.toml:6:9: DIR/Dockerfile has no stage "out": no stage has a name`}},
 		{
-			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\" }\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n", files{"Dockerfile": "FROM a\n"},
+			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\" }\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
+			files{"Dockerfile": "FROM a\n"},
 			[]string{
 				`DIR/extension.toml:5:1: context a: there is no folder DIR/gone; write "docker-image://…" before the name of an image`,
 				`DIR/extension.toml:5:1: context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`,
