@@ -68,7 +68,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	}
 	if differ {
 		for _, t := range targets {
-			args = append(args, t.Name)
+			args = append(append(args, cacheArgs(t)...), t.Name)
 		}
 	}
 	return built, e.run(ctx, args, e.Options)

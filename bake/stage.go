@@ -169,6 +169,25 @@ func (t Target) cachesFrom() []plan.Spec {
 	return append(slices.Clone(t.Extension.CacheFrom), t.caches(t.Extension.CacheFrom)...)
 }
 
+// cacheArgs gives a target that stands for one platform of the main target, on
+// a node of its own, a cache of its own; in the file it has the main target's.
+func cacheArgs(t Target) []string {
+	if t.shared() {
+		return nil
+	}
+	var args []string
+	for _, s := range t.cachesFrom() {
+		args = append(args, "--set", t.Name+".cache-from="+s.String())
+		if t.staged() {
+			args = append(args, "--set", t.Name+buildSuffix+".cache-from="+s.String())
+		}
+	}
+	for _, s := range t.caches(t.Extension.CacheTo) {
+		args = append(args, "--set", t.Name+".cache-to="+s.String())
+	}
+	return args
+}
+
 func (w *fileWriter) writeSpecs(b hcl.Body, name string, specs []plan.Spec) error {
 	if len(specs) == 0 {
 		return nil

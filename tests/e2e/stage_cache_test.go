@@ -53,6 +53,19 @@ func TestCaches(t *testing.T) {
 	}
 }
 
+// TestCachesOfNodes: two nodes write one cache setting, and neither loses what
+// the other wrote.
+func TestCachesOfNodes(t *testing.T) {
+	builder, dir := addNodes(t, "linux/amd64", "linux/arm64"), dice(t)
+	first, second, cache := tag(t, "1"), tag(t, "2"), "type=registry,ref="+tag(t, "cache")
+	mustExtpack(t, dir, "build", "--push", "-t", first, "--builder", builder, "--cache-to", cache+",mode=max")
+	buildx(t, dir, "prune", "--builder", builder, "--all", "--force")
+	mustExtpack(t, dir, "build", "--push", "-t", second, "--builder", builder, "--cache-from", cache)
+	if got, want := layersAt(t, second), layersAt(t, first); got != want {
+		t.Errorf("with the cache the layers are %s, without %s", got, want)
+	}
+}
+
 // TestCacheOfTheDescriptor: the settings stand in extension.toml, and plain
 // buildx reads them too.
 func TestCacheOfTheDescriptor(t *testing.T) {
