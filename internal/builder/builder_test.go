@@ -1,0 +1,181 @@
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// answers is a buildx that says what it was told, for what a real one of this
+// version does not say.
+type answers func(args []string) (string, error)
+
+func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
+	out, err := f(args)
+	if err != nil {
+		return nil, &RunError{Args: args, Stderr: err.Error(), Err: errors.New("exit status 1")}
+	}
+	return []byte(out), nil
+}
+
+// A buildx before 0.32 does not know --timeout.
+func TestListWithAnOldBuildx(t *testing.T) {
+	var calls []string
+	list, err := List(t.Context(), answers(func(args []string) (string, error) {
+		calls = append(calls, strings.Join(args, " "))
+		if slices.Contains(args, "--timeout") {
+			return "", errors.New("unknown flag: --timeout\nSee 'buildx ls --help'.")
+		}
+		return `{"Name":"a","Driver":"remote","Err":{},"Nodes":[{"Status":"running","Err":null}]}
+{"Name":"b","Driver":"docker-container","Current":true,"Err":{"x":1},"Nodes":[{"Status":"inactive"}]}
+{"Name":"c","Driver":"docker-container","Nodes":[{"Name":"c0","Status":"stopped","Err":""}]}`, nil
+	}))
+	if err != nil || len(calls) != 2 || calls[1] != "ls --format json" {
+		t.Fatalf("%v, %q", err, calls)
+	}
+	for name, want := range map[string]State{"a": Running, "b": Dead, "c": Asleep} {
+		if b := Find(list, name); b.State(b.Nodes[0]) != want || b.Usable() != (want != Dead) {
+			t.Errorf("%s is %d", name, b.State(b.Nodes[0]))
+		}
+	}
+	if b := Find(list, ""); b == nil || b.Name != "b" {
+		t.Errorf("current is %+v", b)
+	}
+	if Find(list, "d") != nil || list[2].Node("c0") == nil || list[2].Node("c1") != nil {
+		t.Error("found what is not there, or not what is")
+	}
+}
+
+func TestListFails(t *testing.T) {
+	for _, out := range []string{"{", "not JSON", `{"Nodes":3}`} {
+		if _, err := List(t.Context(), answers(func([]string) (string, error) { return out, nil })); err == nil {
+			t.Errorf("%s was read", out)
+		}
+	}
+	_, err := List(t.Context(), answers(func([]string) (string, error) { return "", errors.New("#1 progress\nERROR: no such\n") }))
+	if err == nil || err.Error() != "listing builders: buildx ls: no such" {
+		t.Error(err)
+	}
+}
+
+// buildx passes over a node with an error and fails for one that is mute.
+func TestUsable(t *testing.T) {
+	running, failing, mute := Node{Status: "running"}, Node{Err: "x"}, Node{Status: "inactive"}
+	for _, tc := range []struct {
+		driver string
+		nodes  []Node
+		want   bool
+	}{
+		{DriverRemote, []Node{running}, true},
+		{DriverRemote, []Node{running, failing}, true},
+		{DriverRemote, []Node{running, mute}, false},
+		{DriverContainer, []Node{mute}, true},
+		{DriverContainer, []Node{failing}, false},
+		{DriverRemote, nil, false},
+		{"", []Node{mute}, false},
+	} {
+		if b := (&Builder{Driver: tc.driver, Nodes: tc.nodes}); b.Usable() != tc.want {
+			t.Errorf("%+v: usable is %v", b, !tc.want)
+		}
+	}
+}
+
+func TestRunErrorNamesAPanic(t *testing.T) {
+	err := &RunError{Args: []string{"create"}, Stderr: "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\n", Err: errors.New("exit status 2")}
+	if err.Error() != "buildx create: panic: assignment to entry in nil map" {
+		t.Error(err)
+	}
+}
+
+func TestParseNative(t *testing.T) {
+	for in, want := range map[string]Native{
+		"arm64=ssh://u@h":         {"linux/arm64", "ssh://u@h"},
+		"linux/arm/v7=tcp://h:1":  {"linux/arm/v7", "tcp://h:1"},
+		"aarch64=ctx":             {"linux/arm64", "ctx"},
+		"linux/amd64=tcp://h?a=b": {"linux/amd64", "tcp://h?a=b"},
+	} {
+		if got, err := ParseNative(in); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", in, got, err)
+		}
+	}
+	if got := (Native{Platform: "linux/arm/v7"}).node("b"); got != "b-arm-v7" {
+		t.Error(got)
+	}
+	for _, in := range []string{"", "arm64", "=x", "arm64=", "a b=x", "linux/=x", "a/b/c/d=x"} {
+		if got, err := ParseNative(in); !diag.IsInvalid(err) {
+			t.Errorf("%q: %+v, %v", in, got, err)
+		}
+	}
+}
+
+func TestParseRegistry(t *testing.T) {
+	asked := func(context.Context, string) (string, error) { return ModeInsecure, nil }
+	for in, want := range map[string]Registry{
+		"h:5000=http": {"h:5000", ModeHTTP}, "h=insecure": {"h", ModeInsecure},
+		"h.example.com": {"h.example.com", ModeInsecure}, "[::1]:5000=http": {"[::1]:5000", ModeHTTP},
+	} {
+		if got, err := ParseRegistry(t.Context(), in, asked); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "=http", "http://h", "h/repo", "h:port", "h=https", "h\n=http", "-h=http"} {
+		if got, err := ParseRegistry(t.Context(), in, asked); !diag.IsInvalid(err) {
+			t.Errorf("%q: %+v, %v", in, got, err)
+		}
+	}
+}
+
+// What a configuration says besides stays; what it says already is not added.
+func TestConfigure(t *testing.T) {
+	const old = "debug = true\n\n[worker.oci]\n  gckeepstorage = 9\n\n[registry.\"a:1\"]\n  mirrors = [\"m\"]\n  http = true\n"
+	out, changed, err := configure([]byte(old), []Registry{{"a:1", ModeInsecure}, {"b", ModeHTTP}, {"c", ""}})
+	if err != nil || !changed {
+		t.Fatal(err)
+	}
+	doc, err := parseConfig(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := json.Marshal(doc)
+	const want = `{"debug":true,"registry":{"a:1":{"insecure":true,"mirrors":["m"]},"b":{"http":true}},"worker":{"oci":{"gckeepstorage":9}}}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	again, changed, err := configure(out, []Registry{{"a:1", ModeInsecure}, {"b", ModeHTTP}})
+	if err != nil || changed || string(again) != string(out) {
+		t.Errorf("a second time: %v, %v\n%s", changed, err, again)
+	}
+	if Knows(out, Registry{"a:1", ModeHTTP}) || !Knows(out, Registry{"z", ""}) || Knows([]byte("="), Registry{"a:1", ModeHTTP}) {
+		t.Error("Knows is wrong")
+	}
+	if _, _, err := configure([]byte("="), nil); err == nil {
+		t.Error("a broken configuration was read")
+	}
+}
+
+func TestSnippet(t *testing.T) {
+	got := Snippet([]Registry{{"b", ModeHTTP}, {"a:1", ModeInsecure}, {"c", ""}})
+	if want := `[registry."a:1"] insecure = true, [registry."b"] http = true`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Only the socket of a daemon in our own folder is ours.
+func TestLocalRoot(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"unix:///s/x/buildkitd.sock":   "/s/x/root",
+		"unix:///s/x/y/buildkitd.sock": "",
+		"unix:///s/x/other.sock":       "",
+		"tcp:///s/x/buildkitd.sock":    "",
+		"unix:///s/../x":               "",
+	} {
+		if got, ok := LocalRoot("/s", endpoint); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v", endpoint, got, ok)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/builder"
+)
+
+// The programs are what they say, and the one for this machine runs.
+func TestProgram(t *testing.T) {
+	want := map[string]elf.Machine{
+		"amd64": elf.EM_X86_64, "386": elf.EM_386, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM,
+		"riscv64": elf.EM_RISCV, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390,
+	}
+	for arch, machine := range want {
+		data := program(v1.Platform{OS: "linux", Architecture: arch})
+		f, err := elf.NewFile(bytes.NewReader(data))
+		if err != nil {
+			t.Errorf("%s: %v", arch, err)
+			continue
+		}
+		if f.Machine != machine || f.Type != elf.ET_EXEC || len(f.Progs) != 1 || f.Entry != f.Progs[0].Vaddr+uint64(len(data)-len(machines[arch].code)) {
+			t.Errorf("%s: %+v", arch, f.FileHeader)
+		}
+	}
+	if len(machines) != len(want) || program(v1.Platform{OS: "windows", Architecture: "amd64"}) != nil {
+		t.Error("programs for more than is tested")
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(file, program(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command(file).Run(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStages(t *testing.T) {
+	for name, tc := range map[string]struct {
+		file, stage string
+		runs        bool
+		hosts       []string
+	}{
+		"runs on the target":     {"FROM r.io/a\nRUN make", "", true, []string{"r.io"}},
+		"only copies":            {"FROM scratch\nCOPY --from=ghcr.io/a/b:1 / /", "", false, []string{"ghcr.io"}},
+		"cross-compiles":         {"FROM --platform=$BUILDPLATFORM go/go AS b\nRUN go build\nFROM scratch\nCOPY --from=b / /", "", false, []string{"docker.io"}},
+		"a stage of a stage":     {"FROM --platform=${BUILDPLATFORM} r.io/a AS a\nFROM a AS b\nRUN x\nFROM scratch\nCOPY --from=1 / /", "", false, []string{"r.io"}},
+		"on the target after it": {"FROM --platform=$BUILDPLATFORM r.io/a AS a\nRUN x\nFROM r.io/b\nRUN y\nCOPY --from=a / /", "", true, []string{"r.io"}},
+		"asks for the target":    {"FROM --platform=$TARGETPLATFORM r.io/a\nRUN y", "", true, []string{"r.io"}},
+		"a fixed platform":       {"FROM --platform=linux/amd64 r.io/a\nRUN y", "", false, []string{"r.io"}},
+		"a stage not needed":     {"FROM r.io/a AS test\nRUN y\nFROM scratch AS out\nCOPY x /", "out", false, nil},
+		"the stage that is":      {"FROM scratch AS out\nRUN y\nFROM scratch", "out", true, nil},
+		"mounts":                 {"FROM r.io/a AS m\nRUN y\nFROM --platform=$BUILDPLATFORM r.io/b\nRUN --mount=type=bind,from=m,target=/m x", "", true, []string{"r.io"}},
+		"variables":              {"ARG R=r.io\nFROM $R/a", "", false, nil},
+		"a context by its name":  {"FROM base\nCOPY --from=tools / /", "", false, nil},
+		"no such stage":          {"FROM scratch", "x", true, nil},
+		"not a Dockerfile":       {"hello", "", true, nil},
+		"nothing":                {"", "", true, nil},
+	} {
+		runs, hosts := Stages([]byte(tc.file), tc.stage)
+		slices.Sort(hosts)
+		if runs != tc.runs || !slices.Equal(hosts, tc.hosts) {
+			t.Errorf("%s: %v %v, want %v %v", name, runs, hosts, tc.runs, tc.hosts)
+		}
+	}
+}
+
+func FuzzStages(f *testing.F) {
+	f.Add("FROM a AS b\nRUN x\nFROM b\nCOPY --from=0 / /\n", "b")
+	f.Add("FROM a AS a\nFROM a AS a\nFROM a", "1")
+	f.Add("\xff\nFROM x\\\n", "")
+	f.Fuzz(func(_ *testing.T, file, stage string) { Stages([]byte(file), stage) })
+}
+
+// failing is a buildx whose builds end like this.
+type failing string
+
+func (f failing) Output(context.Context, ...string) ([]byte, error) {
+	return nil, &builder.RunError{Args: []string{"build"}, Stderr: string(f), Err: errors.New("exit status 1")}
+}
+
+// What no daemon of these tests can be brought to say.
+func TestTrialExplains(t *testing.T) {
+	for said, want := range map[string]string{
+		"ERROR: dockerfile parse error: unknown flag: exclude":                                    "BuildKit to 0.25",
+		"ERROR: Multi-platform build is not supported for the docker driver.":                     "containerd image store",
+		"ERROR: failed to solve: exec: \"runc\": executable file not found in $PATH":              "install runc",
+		"ERROR: write /x: no space left on device":                                                "docker buildx prune",
+		"#1 [internal] waiting for connection\nERROR: failed to build: context deadline exceeded": "take dead ones out",
+	} {
+		e := &examination{Patient: Patient{Buildx: failing(said)}, builder: &builder.Builder{Name: "b", Nodes: []builder.Node{{}}}}
+		c := e.trial(t.Context(), t.TempDir())
+		if c.State != Error || !strings.Contains(c.Fix, want) || !strings.HasPrefix(c.Message, "a trial build fails: buildx build: ") {
+			t.Errorf("%q: %+v", said, c)
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for version, want := range map[string]State{
+		"v0.25.0": OK, "v0.33.1": OK, "0.26.2": OK, "v0.25.0-rc1": Error, "v0.24.9": Error, "v0.12.5+abc": Error,
+		"": Warning, "v0.0.0+unknown": Warning, "latest": Warning,
+	} {
+		e := &examination{builder: &builder.Builder{Driver: builder.DriverContainer, Name: "b"}}
+		if c := e.checkVersion(builder.Node{Version: version}); c.State != want || (c.Fix == "") != (want == OK) {
+			t.Errorf("%q: %+v", version, c)
+		}
+	}
+}
+
+func TestDiskOfAnUnknownSystem(t *testing.T) {
+	e := &examination{Patient: Patient{Free: func(string) (uint64, error) { return 0, errors.ErrUnsupported }}}
+	if c := e.checkDisk(); len(c) != 1 || c[0].State != OK {
+		t.Errorf("%+v", c)
+	}
+}
