@@ -96,7 +96,7 @@ func TestExplain(t *testing.T) {
 		"#2 [internal] waiting for connection\nERROR: context deadline exceeded": `run "docker buildx inspect --bootstrap"`,
 		"   4 |     # minds symbolic links\nERROR: failed to solve: x":           "",
 		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":         "the builder's BuildKit is too old",
-		"ERROR: additional privileges requested":                                 "the override needs a grant",
+		"ERROR: additional privileges requested":                                 "the build asks for what needs a grant",
 		"ERROR: failed to solve: something that nobody can do something about.":  "",
 	}
 	for text, want := range tests {

@@ -74,7 +74,7 @@ var causes = []struct {
 	},
 	{
 		text: regexp.MustCompile(`additional privileges requested`),
-		hint: "the override needs a grant: add the --allow that buildx names above",
+		hint: "the build asks for what needs a grant: add the --allow that buildx names above, if you trust it",
 	},
 }
 

@@ -43,18 +43,23 @@ var stageCauses = []struct {
 	},
 	{
 		regexp.MustCompile(`failed to resolve source metadata for (\S+): (?:\S+: )?not found`),
-		"there is no base image $1",
+		"there is no image $1",
 		`correct the name in the Dockerfile; "docker buildx imagetools inspect $1" tells whether it is there`,
 	},
 	{
 		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
-		"the builder may not pull the base image $1",
+		"the builder may not pull the image $1",
 		`run "docker login $2", or correct the name in the Dockerfile`,
 	},
 	{
 		regexp.MustCompile(`failed to resolve source metadata for (\S+): failed to do request: (.*)`),
-		"the builder does not reach the registry of the base image $1: $2",
+		"the builder does not reach the registry of the image $1: $2",
 		`see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not`,
+	},
+	{
+		regexp.MustCompile(`granting entitlement (\S+) is not allowed by build daemon configuration`),
+		"the builder does not permit $1",
+		`make a builder that does: docker buildx create --name extpack --buildkitd-flags "--allow-insecure-entitlement $1"`,
 	},
 	{
 		regexp.MustCompile(`exec format error`),

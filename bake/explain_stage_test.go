@@ -14,14 +14,16 @@ func TestExplainStage(t *testing.T) {
 		"ERROR: target x-build: failed to solve: secret foo: not found": "the build stage needs the secret foo, which nobody gave" + above +
 			"\n  give it with --secret id=foo,src=FILE, or name it in secrets = […] of [metadata.extpack.build]",
 		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: no match for platform in manifest: not found": "the base image r.example/a:1 has no image for a platform that is built" + above,
-		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: r.example/a:1: not found": "there is no base image r.example/a:1" + above +
+		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: r.example/a:1: not found": "there is no image r.example/a:1" + above +
 			"\n  correct the name in the Dockerfile; \"docker buildx imagetools inspect r.example/a:1\" tells whether it is there",
-		"failed to resolve source metadata for r.example/a:1: pull access denied": "the builder may not pull the base image r.example/a:1" + above +
+		"failed to resolve source metadata for r.example/a:1: pull access denied": "the builder may not pull the image r.example/a:1" + above +
 			"\n  run \"docker login r.example\", or correct the name in the Dockerfile",
 		`ERROR: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2`: "the step /bin/sh -c make of the Dockerfile failed with exit code 2" + above +
 			"\n  its output is above; --progress plain shows all of it",
 		`ERROR: target x-build: failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/gone": not found`: "the Dockerfile copies \"/gone\", which is not there" + above +
 			"\n  correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it",
+		"ERROR: failed to solve: granting entitlement network.host is not allowed by build daemon configuration": "the builder does not permit network.host" + above +
+			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +
 			"\n  compile on the builder's own platform (FROM --platform=$BUILDPLATFORM), install emulators (\"docker run --privileged --rm tonistiigi/binfmt --install all\"), or add a node that has the platform (\"docker buildx create --append\")",
 	}

@@ -202,7 +202,12 @@ func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]nam
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
 		for _, image := range e.Images {
 			root := image.Root
-			if root == platform.RootDir {
+			switch {
+			case image.NeedsBuild() && e.Build.Stage != "":
+				root = "stage " + e.Build.Stage + " of " + image.Dockerfile
+			case image.NeedsBuild():
+				root = "the last stage of " + image.Dockerfile
+			case root == platform.RootDir:
 				root = "the extension root"
 			}
 			fmt.Fprintf(w, "  build %s from %s\n", image, text.Line(root))

@@ -154,6 +154,9 @@ func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *
 			}
 		}
 	}
+	if len(lacks) == 0 {
+		return diag.WithHint(err, hint) // another stage's, or a platform written in the Dockerfile
+	}
 	for _, h := range have {
 		has = append(has, platform.Format(h))
 	}

@@ -91,6 +91,12 @@ func stageExtension(t *testing.T) string {
 func TestStage(t *testing.T) {
 	dir := stageExtension(t)
 	ref := tag(t, "1")
+	plan := mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--dry-run")
+	for _, want := range []string{"build linux/amd64 from stage out of Dockerfile\n", "build linux/arm64 from stage out of Dockerfile.arm64\n", "build linux/s390x from linux/s390x\n"} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("--dry-run lacks %q:\n%s", want, plan)
+		}
+	}
 	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
 	p := fetch(t, ref)
 	want := map[string]map[string]string{

@@ -52,7 +52,7 @@ func TestStageRefusals(t *testing.T) {
 		},
 		{
 			"no base image", table, "FROM " + world.Registry() + "/base/none:1\n", nil, 1,
-			[]string{"there is no base image " + world.Registry() + "/base/none:1"},
+			[]string{"there is no image " + world.Registry() + "/base/none:1"},
 		},
 		{
 			"a step that fails", table, "FROM " + shell + "\nRUN exit 3\n", nil, 1,
