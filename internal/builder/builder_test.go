@@ -23,13 +23,18 @@ func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
 	return []byte(out), nil
 }
 
+// stderr is what it writes to standard error before it fails.
+type stderr string
+
+func (s stderr) Error() string { return string(s) }
+
 // A buildx before 0.32 does not know --timeout.
 func TestListWithAnOldBuildx(t *testing.T) {
 	var calls []string
 	list, err := List(t.Context(), answers(func(args []string) (string, error) {
 		calls = append(calls, strings.Join(args, " "))
 		if slices.Contains(args, "--timeout") {
-			return "", errors.New("unknown flag: --timeout\nSee 'buildx ls --help'.")
+			return "", stderr("unknown flag: --timeout\nSee 'buildx ls --help'.")
 		}
 		return `{"Name":"a","Driver":"remote","Err":{},"Nodes":[{"Status":"running","Err":null}]}
 {"Name":"b","Driver":"docker-container","Current":true,"Err":{"x":1},"Nodes":[{"Status":"inactive"}]}
@@ -57,7 +62,7 @@ func TestListFails(t *testing.T) {
 			t.Errorf("%s was read", out)
 		}
 	}
-	_, err := List(t.Context(), answers(func([]string) (string, error) { return "", errors.New("#1 progress\nERROR: no such\n") }))
+	_, err := List(t.Context(), answers(func([]string) (string, error) { return "", stderr("#1 progress\nERROR: no such\n") }))
 	if err == nil || err.Error() != "listing builders: buildx ls: no such" {
 		t.Error(err)
 	}

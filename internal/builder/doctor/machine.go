@@ -92,7 +92,7 @@ func (e *examination) checkClock() Check {
 			word = "behind"
 		}
 		c.State = Warning
-		c.Message = fmt.Sprintf("this machine is %s %s %s: tokens and certificates may be taken for expired or not yet valid", skew.Abs().Round(time.Second), word, other.who)
+		c.Message = fmt.Sprintf("this machine is %s %s %s: tokens and certificates may be taken for expired or not yet valid", skew.Abs().Round(10*time.Second), word, other.who)
 		c.Fix = "set the clock of whichever is wrong, with NTP for example"
 		return c
 	}
