@@ -173,6 +173,10 @@ func (e *ensurer) create(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// keepDaemon has buildx forget a builder without asking its nodes, for which it
+// waits 20 seconds each time; there is nothing to stop through a remote one.
+const keepDaemon = "--keep-daemon"
+
 func (e *ensurer) remove(ctx context.Context, args ...string) error {
 	_, err := e.buildx.Output(ctx, append([]string{"rm", "--force"}, append(args, e.Name)...)...)
 	return err
@@ -214,7 +218,7 @@ func (e *ensurer) local(ctx context.Context, have *Builder) error {
 	if err := e.create(ctx, "--node", e.firstNode(), "--driver", DriverRemote, e.daemon.endpoint()); err != nil {
 		return err
 	}
-	e.undo = append(e.undo, func(ctx context.Context) error { return e.remove(ctx) })
+	e.undo = append(e.undo, func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
 	e.Log("created the builder %s", e.Name)
 	return nil
 }
@@ -411,9 +415,13 @@ func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err erro
 	}
 	defer unlock()
 	e := &ensurer{Options: o, buildx: buildx, daemon: d}
-	// Of the same name, but made by somebody else after ours went.
+	// One of the same name may have been made by somebody else after ours went.
 	if have != nil && (have.Driver == DriverContainer || e.isLocal(have)) {
-		if err := e.remove(ctx); err != nil {
+		var args []string
+		if have.Driver == DriverRemote {
+			args = append(args, keepDaemon)
+		}
+		if err := e.remove(ctx, args...); err != nil {
 			return true, fmt.Errorf("removing the builder %s: %w", o.Name, err)
 		}
 	}

@@ -274,6 +274,21 @@ func TestEnsureNative(t *testing.T) {
 	doctor(t, t.TempDir(), h.env, "--builder", "extpack").says(t, "node", "extpack-arm64", "ok", moved)
 }
 
+// An interrupt takes back what was done, like any failure.
+func TestEnsureInterrupted(t *testing.T) {
+	h := newHome(t)
+	cmd := command(t.Context(), t.TempDir(), "builder", "ensure", "--native", "arm64="+mute(t))
+	cmd.Env = append(cmd.Env, h.env...)
+	time.AfterFunc(2*time.Second, func() { _ = cmd.Process.Signal(syscall.SIGINT) })
+	start := time.Now()
+	if r := runCommand(t, cmd); r.code != 130 || time.Since(start) > 10*time.Second {
+		t.Errorf("%+v after %v", r, time.Since(start))
+	}
+	if _, err := os.Stat(h.state); err == nil || strings.Contains(h.buildx("ls", "--format", "{{.Name}}"), "extpack") {
+		t.Error("half a builder is left")
+	}
+}
+
 // A registry whose certificate nobody trusts: the builder cannot pull the base
 // image, doctor says so, ensure says how, and then the build works.
 func TestEnsureRegistry(t *testing.T) {

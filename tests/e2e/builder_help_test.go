@@ -267,9 +267,10 @@ func startBuildKit(t *testing.T, bin, root string, env ...string) string {
 // as long as the test runs.
 func remoteBuilder(t *testing.T, name, endpoint string) {
 	t.Helper()
-	buildx(t, "", "create", "--name", name, "--driver", "remote", endpoint)
+	buildx(t, "", "create", "--timeout", "1s", "--name", name, "--driver", "remote", endpoint)
 	t.Cleanup(func() {
-		cmd := in(exec.Command(world.BuildxPath(), "rm", name), "")
+		// Without the flag it asks the daemon, for 20 seconds.
+		cmd := in(exec.Command(world.BuildxPath(), "rm", "--keep-daemon", name), "")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
