@@ -20,20 +20,24 @@ func busybox(t *testing.T) string {
 		return name
 	}
 	dir := t.TempDir()
-	for _, args := range [][]string{{"apt-get", "download", "busybox-static"}, {"sh", "-c", "dpkg-deb -x busybox-static_*.deb ."}} {
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v; install busybox-static\n%s", args, err, out)
-		}
+	unpack(t, dir, "busybox-static", "./bin/busybox")
+	name := filepath.Join(dir, "bin/busybox")
+	if !isStatic(name) {
+		t.Fatalf("the package busybox-static holds no static %s", name)
 	}
-	for _, name := range []string{"bin/busybox", "usr/bin/busybox"} {
-		if path := filepath.Join(dir, name); isStatic(path) {
-			return path
-		}
+	return name
+}
+
+// unpack fetches a package of the distribution, without installing it, and puts
+// one of its files below dir.
+func unpack(t *testing.T, dir, name, file string) {
+	t.Helper()
+	const script = `apt-get -q download "$0" || { apt-get -q update && apt-get -q download "$0"; } && dpkg-deb --fsys-tarfile "$0"_*.deb | tar -x "$1"`
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", script, name, file)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("fetching %s: %v; install it\n%s", name, err, out)
 	}
-	t.Fatal("the package busybox-static holds no static busybox")
-	return ""
 }
 
 func isStatic(name string) bool {

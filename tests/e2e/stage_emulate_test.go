@@ -25,11 +25,7 @@ func emulator(t *testing.T) string {
 		return dir
 	}
 	temp := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", "apt-get download qemu-user-static && dpkg-deb --fsys-tarfile *.deb | tar -x ./usr/bin/"+name)
-	cmd.Dir = temp
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("fetching QEMU: %v; install qemu-user-static\n%s", err, out)
-	}
+	unpack(t, temp, "qemu-user-static", "./usr/bin/"+name)
 	copyFile(t, filepath.Join(temp, "usr/bin", name), qemu+".new")
 	if err := os.Rename(qemu+".new", qemu); err != nil {
 		t.Fatal(err)
