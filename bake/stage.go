@@ -33,7 +33,7 @@ func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Doc
 const stageFiles = "COPY " + copyFlags + "%s --from=stage /stage ${DEST}/\n" +
 	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
 
-// stage writes the stage that makes a folder of what was built: COPY --exclude
+// stageFolder writes the stage that makes a folder of what was built: COPY --exclude
 // minds symbolic links below a folder, not at a root (see content.Step.Links).
 func (d *dockerfile) stageFolder() {
 	d.WriteString("\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n" +
