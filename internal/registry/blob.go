@@ -17,12 +17,14 @@ import (
 // A lost upload begins anew, as the registry's session cannot be trusted to be
 // where we think it is; and as the answer alone may have been lost, the
 // registry is asked again first.
-func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) error {
+//
+// added tells that the repository did not have it.
+func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) (added bool, err error) {
 	renewed := false
 	for n := 0; ; n++ {
 		ok, err := r.has(ctx, "blobs", desc)
 		if err != nil {
-			return fmt.Errorf("looking for blob %s: %w", desc.Digest, err)
+			return false, fmt.Errorf("looking for blob %s: %w", desc.Digest, err)
 		}
 		if ok {
 			state := Exists
@@ -30,12 +32,12 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 				state = Done
 			}
 			r.report(desc, state, 0)
-			return nil
+			return n > 0, nil
 		}
 		state, err := r.addBlob(ctx, src, desc, from)
 		if err == nil {
 			r.report(desc, state, 0)
-			return nil
+			return true, nil
 		}
 		var refusal *ResponseError
 		if !renewed && errors.As(err, &refusal) && refusal.StatusCode == http.StatusUnauthorized {
@@ -46,10 +48,10 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 		}
 		var cut *interruptedError
 		if n == maxRetries || !errors.As(err, &cut) {
-			return fmt.Errorf("copying blob %s: %w", desc.Digest, err)
+			return false, fmt.Errorf("copying blob %s: %w", desc.Digest, err)
 		}
 		if err := r.client.backoff.wait(ctx, n, cut.after, "copying blob "+desc.Digest.String(), cut); err != nil {
-			return err
+			return false, err
 		}
 	}
 }

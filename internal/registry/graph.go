@@ -16,6 +16,8 @@ import (
 type manifest struct {
 	desc v1.Descriptor
 	data []byte
+	// below are what it points at directly.
+	below []digest.Digest
 }
 
 // graph is all that a root points at, each piece once.
@@ -66,7 +68,7 @@ func readGraph(ctx context.Context, src content.ReadOnlyStorage, root v1.Descrip
 	if _, err := w.manifest(root, data, doc, 0); err != nil {
 		return nil, err
 	}
-	w.graph.root = manifest{root, data}
+	w.graph.root = manifest{desc: root, data: data}
 	return &w.graph, nil
 }
 
@@ -106,8 +108,18 @@ func (w *walker) manifest(desc v1.Descriptor, data []byte, doc *links, depth int
 	for len(w.graph.levels) <= level {
 		w.graph.levels = append(w.graph.levels, nil)
 	}
-	w.graph.levels[level] = append(w.graph.levels[level], manifest{desc, data})
+	w.graph.levels[level] = append(w.graph.levels[level], manifest{desc, data, digests(children, blobs)})
 	return level, nil
+}
+
+func digests(lists ...[]v1.Descriptor) []digest.Digest {
+	var all []digest.Digest
+	for _, list := range lists {
+		for _, desc := range list {
+			all = append(all, desc.Digest)
+		}
+	}
+	return all
 }
 
 // child adds what an index lists, and gives its level, -1 for a blob: an index

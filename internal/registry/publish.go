@@ -3,8 +3,11 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
@@ -114,32 +117,46 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *graph, from func(v1.Descriptor) string) error {
 	// Asking for both at once saves a token for reading alone.
 	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
+	var fresh sync.Map // digests of what the repository did not have
 	err := each(ctx, r.client.concurrency, g.blobs, func(ctx context.Context, blob v1.Descriptor) error {
-		return r.copyBlob(ctx, src, blob, from(blob))
+		added, err := r.copyBlob(ctx, src, blob, from(blob))
+		if added {
+			fresh.Store(blob.Digest, true)
+		}
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	for _, level := range g.levels {
-		if err := each(ctx, r.client.concurrency, level, r.copyManifest); err != nil {
+		err := each(ctx, r.client.concurrency, level, func(ctx context.Context, m manifest) error {
+			return r.copyManifest(ctx, m, &fresh)
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *repository) copyManifest(ctx context.Context, m manifest) error {
-	ok, err := r.has(ctx, "manifests", m.desc)
-	if err != nil {
-		return fmt.Errorf("looking for manifest %s: %w", m.desc.Digest, err)
-	}
-	if ok {
-		r.report(m.desc, Exists, 0)
-		return nil
+// copyManifest puts a manifest into the repository unless it is there. One that
+// points at something new cannot be, and need not be asked for.
+func (r *repository) copyManifest(ctx context.Context, m manifest, fresh *sync.Map) error {
+	isNew := slices.ContainsFunc(m.below, func(d digest.Digest) bool { _, ok := fresh.Load(d); return ok })
+	if !isNew {
+		ok, err := r.has(ctx, "manifests", m.desc)
+		if err != nil {
+			return fmt.Errorf("looking for manifest %s: %w", m.desc.Digest, err)
+		}
+		if ok {
+			r.report(m.desc, Exists, 0)
+			return nil
+		}
 	}
 	if err := r.put(ctx, m, m.desc.Digest.String()); err != nil {
 		return fmt.Errorf("pushing manifest %s: %w", m.desc.Digest, err)
 	}
+	fresh.Store(m.desc.Digest, true)
 	r.report(m.desc, Done, 0)
 	return nil
 }
