@@ -36,8 +36,15 @@ func TestNothingToDo(t *testing.T) {
 		t.Error("changed content was not noticed")
 	}
 	for _, flags := range [][]string{
-		{"--force"}, {"--no-cache"}, {"--label", "com.acme.a=b"}, {"--annotation", "com.acme.a=b"}, {"--target", "linux/amd64"},
-		{"-t", other}, {"--media-types", "docker"}, {"--target", "linux/s390x", "--single"}, {"-o", filepath.Join(t.TempDir(), "x.cnb")},
+		{"--force"},
+		{"--no-cache"},
+		{"--label", "com.acme.a=b"},
+		{"--annotation", "com.acme.a=b"},
+		{"--target", "linux/amd64"},
+		{"-t", other},
+		{"--media-types", "docker"},
+		{"--target", "linux/s390x", "--single"},
+		{"-o", filepath.Join(t.TempDir(), "x.cnb")},
 	} {
 		if _, skipped := build(flags...); skipped {
 			t.Errorf("%v: nothing was done", flags)
