@@ -31,7 +31,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 	var built []plan.Built
 	var names []string
 	for _, t := range targets {
-		grants, err := t.Grants()
+		grants, err := t.Grants(e.Options.Allow)
 		if err != nil {
 			return nil, err
 		}

@@ -92,7 +92,7 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 	args := []string{"bake", "--file", file}
 	args = append(args, passthrough(e.Options)...)
 	for _, t := range targets {
-		grants, err := t.Grants()
+		grants, err := t.Grants(e.Options.Allow)
 		if err != nil {
 			return nil, err
 		}

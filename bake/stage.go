@@ -210,14 +210,16 @@ func (w *fileWriter) writeSpecs(b hcl.Body, name string, specs []plan.Spec) erro
 // Grants gives what buildx must be allowed so that t builds: "fs.read=DIR" and
 // the like, one for each folder or file and never more. What a flag names is
 // allowed; what the descriptor names, only inside its own repository, so that
-// building a stranger's extension reads nothing else of this machine.
-func (t Target) Grants() ([]string, error) {
+// building a stranger's extension reads nothing else of this machine. What else
+// it names is a [*diag.InvalidError] unless allow, the user's own grants, has
+// it; buildx would refuse it too, but before 0.38 not always.
+func (t Target) Grants(allow []string) ([]string, error) {
 	e := t.Extension
 	dir, err := real(e.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("resolving context: %w", err)
 	}
-	g := &grants{inside: repository(dir), list: []string{"fs.read=" + dir}}
+	g := &grants{inside: repository(dir), allow: allow, list: []string{"fs.read=" + dir}}
 	if t.staged() {
 		g.add("fs.read", e.DockerfilePath(e.Images[t.Images[0]]), false)
 		for _, name := range slices.Sorted(maps.Keys(e.Build.Contexts)) {
@@ -242,12 +244,14 @@ func (t Target) Grants() ([]string, error) {
 	for _, s := range e.CacheTo {
 		g.add("fs.write", s.Path, s.Flag)
 	}
-	return g.list, nil
+	return g.list, g.refused.Err()
 }
 
 type grants struct {
-	inside string
-	list   []string
+	inside  string
+	allow   []string
+	list    []string
+	refused diag.List
 }
 
 func (g *grants) add(right, path string, flag bool) {
@@ -259,9 +263,35 @@ func (g *grants) add(right, path string, flag bool) {
 		return // what is not there is buildx's to report
 	}
 	grant := right + "=" + path
-	if (flag || path == g.inside || strings.HasPrefix(path, g.inside+string(filepath.Separator))) && !slices.Contains(g.list, grant) {
+	switch {
+	case slices.Contains(g.list, grant) || g.allowed(right, path):
+	case flag || within(g.inside, path):
 		g.list = append(g.list, grant)
+	default:
+		g.refused = append(g.refused, diag.Diagnostic{
+			Message: fmt.Sprintf("the extension wants %s of %s, which is outside its repository %s", strings.TrimPrefix(right, "fs."), path, g.inside),
+			Hint:    "if you trust it, add --allow " + grant,
+		})
 	}
+}
+
+// allowed reports whether the user granted it, for the path or a folder above.
+func (g *grants) allowed(right, path string) bool {
+	return slices.ContainsFunc(g.allow, func(a string) bool {
+		granted, root, ok := strings.Cut(a, "=")
+		if !ok || granted != right && granted != "fs" {
+			return false
+		}
+		if root == "*" {
+			return true
+		}
+		root, err := real(root)
+		return err == nil && within(root, path)
+	})
+}
+
+func within(root, path string) bool {
+	return path == root || strings.HasPrefix(path, strings.TrimSuffix(root, string(filepath.Separator))+string(filepath.Separator))
 }
 
 // real gives the absolute path without links, of a file that may not be there

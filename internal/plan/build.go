@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -80,10 +81,12 @@ func (p *buildPlanner) build(opts Options) *Build {
 		Stage: p.table.Stage.Value, Network: p.table.Network, Contexts: map[string]string{}, Given: map[string]bool{},
 		Args: merge(p.table.Args, opts.Args),
 	}
-	for name, value := range p.table.Contexts {
+	for _, name := range slices.Sorted(maps.Keys(p.table.Contexts)) {
+		value := p.table.Contexts[name]
 		b.Contexts[name] = p.context(name, value, p.dir)
 	}
-	for name, value := range opts.Contexts {
+	for _, name := range slices.Sorted(maps.Keys(opts.Contexts)) {
+		value := opts.Contexts[name]
 		b.Contexts[name], b.Given[name] = p.context(name, value, "."), true
 	}
 	for _, e := range p.table.Secrets {

@@ -63,8 +63,8 @@ func TestStageRefusals(t *testing.T) {
 			[]string{`the Dockerfile copies "/gone", which is not there`},
 		},
 		{
-			"a context outside the extension", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\nCOPY --from=up hostname /bin/generate\n", nil, 1,
-			[]string{"additional privileges requested", "--allow"},
+			"a context outside the extension", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\nCOPY --from=up hostname /bin/generate\n", nil, 2,
+			[]string{"the extension wants read of /etc, which is outside its repository", "add --allow fs.read=/etc"},
 		},
 		{
 			"engine without a builder", table, "FROM scratch\n",
