@@ -91,3 +91,33 @@ func TestBomb(t *testing.T) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 }
+
+// TestOursMayExpand: a sparse file of one's own is no attack.
+func TestOursMayExpand(t *testing.T) {
+	var b bytes.Buffer
+	zw := gzip.NewWriter(&b)
+	if _, err := io.CopyN(zw, zeros{}, 2*bombGrace); err != nil {
+		t.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, ours := range []bool{false, true} {
+		stored := From(bytes.NewReader(b.Bytes()))
+		stored.Ours = ours
+		r, err := stored.Expand()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); errors.Is(err, ErrBomb) == ours {
+			t.Errorf("ours %v: %v", ours, err)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

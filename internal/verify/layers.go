@@ -58,7 +58,7 @@ func (c *checker) scanLayers(p *pkg) error {
 	group.SetLimit(scanJobs)
 	for _, j := range jobs {
 		group.Go(func() (err error) {
-			j.scan, err = scanLayer(ctx, c.src, j.desc, j.wanted)
+			j.scan, err = scanLayer(ctx, c.src, j.desc, j.wanted, c.opts.Promise != nil)
 			if err != nil && c.broken(err) {
 				j.scan, err = &scan{problem: idContent, message: err.Error()}, nil
 			}

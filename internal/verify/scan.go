@@ -63,14 +63,15 @@ type entry struct {
 
 // scanLayer streams a layer once: it verifies what is stored, hashes what it
 // expands to and lists what is in it, keeping the content of the files in
-// wanted. Only trouble with reading is an error.
-func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wanted map[string]bool) (*scan, error) {
+// wanted. ours is a layer that was built here. Only trouble with reading is an error.
+func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wanted map[string]bool, ours bool) (*scan, error) {
 	rc, err := ocilayout.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return failedScan(idContent, err)
 	}
 	defer rc.Close()
 	stored := layer.From(rc)
+	stored.Ours = ours
 	s, err := expand(stored, desc, wanted)
 	if err == nil || !errors.Is(err, layer.ErrBomb) {
 		// Whatever follows the compressed data belongs to the digest. And when

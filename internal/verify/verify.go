@@ -79,6 +79,7 @@ type PromisedImage struct {
 // Options shape a check.
 type Options struct {
 	// Promise is what the package must hold; nil when nobody promised anything.
+	// Who promises has built it, so its layers may expand as far as they do.
 	Promise *Promise
 	// AllowPlatformMismatch makes binaries of a foreign platform warnings, for
 	// extensions that carry the binaries of several platforms on purpose.
