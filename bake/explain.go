@@ -90,6 +90,10 @@ func explain(err error, output string) error {
 			return diag.WithHint(failed, c.hint)
 		}
 	}
+	if output == "" {
+		// On a terminal buildx's words are on the screen and nowhere else.
+		return diag.WithHint(failed, "if it is about the builder, \"docker extpack builder doctor\" says what to do")
+	}
 	return failed
 }
 
