@@ -207,7 +207,7 @@ func FuzzReadExecutable(f *testing.F) {
 	f.Add([]byte("MZ"))
 	if self, err := os.Executable(); err == nil {
 		if data, err := os.ReadFile(self); err == nil {
-			f.Add(data[:headBytes])
+			f.Add(data[:HeadBytes])
 		}
 	}
 	f.Fuzz(func(t *testing.T, head []byte) {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // machine is what an ELF header says about the processor a file is for: the
@@ -77,9 +79,9 @@ type executable struct {
 	version int
 }
 
-// headBytes is how much of a file is looked at: a PE header lies where the DOS
+// HeadBytes is how much of a file is looked at: a PE header lies where the DOS
 // stub before it ends, which is soon.
-const headBytes = 4096
+const HeadBytes = 4096
 
 // readExecutable tells from the head of a file what executable it is, or gives
 // nil. Relocatable objects, core dumps and eBPF programs are data here, and so
@@ -96,6 +98,22 @@ func readExecutable(head []byte) *executable {
 		return &executable{format: formatPE}
 	}
 	return nil
+}
+
+// Foreign says what a program with this head is made for when that is not the
+// platform; empty when it is, and for what is no program.
+func Foreign(head []byte, p v1.Platform) string {
+	exe := readExecutable(head)
+	want, known := arches[normalize(p).Architecture]
+	switch {
+	case exe == nil:
+		return ""
+	case exe.format != formatELF:
+		return string(exe.format)
+	case known && exe.machine != want.machine:
+		return exe.machine.String()
+	}
+	return ""
 }
 
 // readELF reads what all classes have in common: e_ident, e_type and e_machine

@@ -124,7 +124,7 @@ func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool) (*
 }
 
 func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
-	names, head := 0, make([]byte, headBytes)
+	names, head := 0, make([]byte, HeadBytes)
 	for {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -157,7 +157,7 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
 
 // read takes from a file what the checks need; head is room for its beginning.
 func (e *entry) read(r io.Reader, head []byte, wanted bool) error {
-	head = head[:min(e.size, headBytes)]
+	head = head[:min(e.size, HeadBytes)]
 	if _, err := io.ReadFull(r, head); err != nil {
 		return err
 	}
