@@ -1,0 +1,138 @@
+package bake
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// Program is an entry point of a built image.
+type Program struct {
+	// File is "bin/detect" or "bin/generate".
+	File string
+	// Layout is the absolute path of the OCI layout that holds the image, and
+	// Manifest the digest of its manifest there.
+	Layout, Manifest string
+	// Dest is the extension's folder in the image.
+	Dest     string
+	Platform v1.Platform
+	// Distro is what the image is for; zero when that is several or any.
+	Distro extension.Distro
+	// Image is the complete reference of the image to run in: its tag or digest
+	// is what keeps it from naming a stage.
+	Image string
+}
+
+const smokeTarget = "smoke"
+
+// smokeFolders are what the lifecycle gives an extension: an application, which
+// is empty here, and places to write to for whatever user the image has. The
+// image is taken as it was exported, so what runs is what would be published.
+// Programs are run from a mount with a fixed name, without a shell: the real
+// path is a user's string, and the image need not have a shell.
+const smokeFolders = `ARG IMAGE
+FROM scratch AS folders
+WORKDIR /app
+WORKDIR /output
+WORKDIR /platform/env
+COPY <<PLAN /plan.toml
+PLAN
+
+FROM ${IMAGE} AS base
+COPY --from=tree / /
+COPY --from=folders --chmod=0777 / /cnb/smoke/
+WORKDIR /cnb/smoke/app
+
+FROM base AS smoke
+`
+
+// smokeRuns run the programs as the Image Extension Interface Specification
+// says, with the arguments of older buildpack APIs, which lifecycles still give.
+var smokeRuns = map[string]string{
+	"bin/detect": `ENV CNB_PLATFORM_DIR=/cnb/smoke/platform CNB_BUILD_PLAN_PATH=/cnb/smoke/plan.toml CNB_EXEC_ENV=production
+RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/detect", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
+`,
+	"bin/generate": `ENV CNB_PLATFORM_DIR=/cnb/smoke/platform CNB_BP_PLAN_PATH=/cnb/smoke/plan.toml CNB_OUTPUT_DIR=/cnb/smoke/output CNB_EXEC_ENV=production
+RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/generate", "/cnb/smoke/output", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
+`,
+}
+
+// smokeFile writes the bake file that runs a program once.
+func smokeFile(p Program) ([]byte, error) {
+	run, ok := smokeRuns[p.File]
+	if !ok {
+		return nil, fmt.Errorf("%s is not run by lifecycles", p.File)
+	}
+	args := map[string]string{"CNB_EXTENSION_DIR": p.Dest}
+	for name, value := range map[string]string{
+		"CNB_TARGET_OS": p.Platform.OS, "CNB_TARGET_ARCH": p.Platform.Architecture, "CNB_TARGET_ARCH_VARIANT": p.Platform.Variant,
+		"CNB_TARGET_DISTRO_NAME": p.Distro.Name, "CNB_TARGET_DISTRO_VERSION": p.Distro.Version,
+	} {
+		if value != "" {
+			args[name] = value
+		}
+	}
+	f := hcl.New()
+	b := f.Block("target", smokeTarget)
+	b.Map("contexts", map[string]string{"tree": "oci-layout://" + filepath.ToSlash(p.Layout) + "@" + p.Manifest})
+	declared := slices.Sorted(maps.Keys(args))
+	// An arg, not a context: only of such an image BuildKit says that its
+	// platform is another one.
+	args["IMAGE"] = p.Image
+	b.Map("args", args)
+	text := smokeFolders + "ARG " + strings.Join(declared, "\nARG ") + "\n" + run
+	if err := b.Heredoc("dockerfile-inline", text); err != nil {
+		return nil, err
+	}
+	b.Strings("no-cache-filter", []string{smokeTarget})
+	if !platform.IsZero(p.Platform) {
+		b.Strings("platforms", []string{platform.Format(p.Platform)})
+	}
+	b.Strings("output", []string{"type=cacheonly"})
+	b.Strings("attest", []string{"type=provenance,disabled=true"})
+	return f.Bytes(), nil
+}
+
+// Smoke runs a program once, never from the cache. That it does not start, or
+// fails, is an outcome; the error is that it could not be tried, and names the
+// platform and the image.
+func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
+	text, err := smokeFile(p)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "extpack-smoke-")
+	if err != nil {
+		return nil, fmt.Errorf("creating temporary folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, FileName)
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		return nil, fmt.Errorf("writing bake file: %w", err)
+	}
+	args := []string{"bake", "--file", file, "--progress", "rawjson", "--allow", "fs.read=" + p.Layout}
+	if e.Options.Builder != "" {
+		args = append(args, "--builder", e.Options.Builder)
+	}
+	cmd := e.command(ctx, append(args, smokeTarget))
+	// An inline Dockerfile sends the working directory along.
+	cmd.Dir = dir
+	said := &smokeLog{plain: tailBuffer{limit: 64 << 10}}
+	cmd.Stderr = said
+	err = cmd.Run()
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
+	}
+	said.end()
+	return said.outcome(p, err)
+}

@@ -1,0 +1,186 @@
+package bake
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// Outcome is how a program ended.
+type Outcome struct {
+	// Output is what it wrote, on both streams.
+	Output string
+	// ExitCode is meaningless when there is a Fault.
+	ExitCode int
+	// Fault says why the program did not start; empty when it did.
+	Fault string
+}
+
+// smokeLog reads buildx's progress (--progress rawjson): one JSON object a line,
+// and among them lines for people. It keeps what the program's own step says.
+type smokeLog struct {
+	rest   []byte
+	step   string // digest of the program's step
+	output bytes.Buffer
+	failed string // why the program's step failed
+	// other says that the image is for another platform.
+	other string
+	plain tailBuffer
+}
+
+// smokeStep is how BuildKit names the step.
+var smokeStep = regexp.MustCompile(`^\[(?:\S+ )*smoke [0-9]+/[0-9]+\] RUN `)
+
+// maxSmokeLine bounds what is kept of a line that does not end.
+const maxSmokeLine = 16 << 20
+
+func (l *smokeLog) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			break
+		}
+		l.line(line)
+		l.rest = rest
+	}
+	if len(l.rest) > maxSmokeLine {
+		l.end()
+	}
+	return len(p), nil
+}
+
+// end takes what came last for a line.
+func (l *smokeLog) end() {
+	l.line(l.rest)
+	l.rest = nil
+}
+
+func (l *smokeLog) line(line []byte) {
+	var status struct {
+		Vertexes []struct{ Digest, Name, Error string }
+		Warnings []struct{ Short []byte }
+		Logs     []struct {
+			Vertex string
+			Data   []byte
+		}
+	}
+	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &status) != nil {
+		_, _ = l.plain.Write(append(line, '\n'))
+		return
+	}
+	for _, v := range status.Vertexes {
+		if smokeStep.MatchString(v.Name) {
+			l.step = v.Digest
+		}
+		if v.Digest == l.step && v.Error != "" {
+			l.failed = v.Error
+		}
+	}
+	for _, w := range status.Warnings {
+		if m := otherPlatform.FindSubmatch(w.Short); m != nil {
+			l.other = string(m[1])
+		}
+	}
+	for _, entry := range status.Logs {
+		if entry.Vertex == l.step {
+			l.output.Write(entry.Data)
+		}
+	}
+}
+
+var (
+	exitCode = regexp.MustCompile(`did not complete successfully: exit code: ([0-9]+)`)
+	// notExecuted is what runc says, or a kernel through it.
+	notExecuted = regexp.MustCompile(`(?:^|\n)exec /cnb/smoke/extension/\S+: (.+)\n*$|exec: "?/cnb/smoke/extension/[^\s:]+: (.+)`)
+	// noLibrary is what dynamic linkers say, glibc's and musl's.
+	noLibrary = regexp.MustCompile(`error while loading shared libraries: .*|Error loading shared library .*|Error relocating .*`)
+	// emulated is what QEMU says of a program that it cannot load.
+	emulated = regexp.MustCompile(`(?:^|\n)\S*qemu\S*: (?:.*: )?((?:Could not open|Error while loading|Invalid ELF).*|Exec format error)`)
+	// otherPlatform is a check of BuildKit's Dockerfile frontend. An image that
+	// is no index passes for every platform.
+	otherPlatform = regexp.MustCompile(`^InvalidBaseImagePlatform: .* was pulled with platform "([^"]+)"`)
+	errorLine     = regexp.MustCompile(`(?m)^ERROR: (.*)$`)
+)
+
+const otherImage = "name another with --smoke, or choose other targets with --target"
+
+const formatError = "exec format error"
+
+func (l *smokeLog) outcome(p Program, err error) (*Outcome, error) {
+	o := &Outcome{Output: l.output.String()}
+	if l.other != "" {
+		return nil, diag.WithHint(fmt.Errorf("the image %s is for %s, and nothing can be told from it about %s", p.Image, l.other, platform.Format(p.Platform)), otherImage)
+	}
+	if err == nil && l.step != "" {
+		return o, nil
+	}
+	match := exitCode.FindStringSubmatch(l.failed)
+	if match == nil {
+		return nil, l.explain(p, err)
+	}
+	o.ExitCode, _ = strconv.Atoi(match[1])
+	cause := ""
+	for _, text := range []string{o.Output, l.failed} {
+		if m := notExecuted.FindStringSubmatch(text); m != nil && cause == "" {
+			cause = m[1] + m[2]
+		}
+	}
+	// Programs for another platform are not run, so it is the builder that cannot.
+	if cause == formatError {
+		return nil, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
+			`run "docker extpack builder doctor", which tells how to give it an emulator, or choose other targets with --target`)
+	}
+	o.Fault = fault(o, cause)
+	return o, nil
+}
+
+// fault says why a program that ended with an error did not start, if it did not.
+func fault(o *Outcome, cause string) string {
+	library, emulator := noLibrary.FindString(o.Output), emulated.FindStringSubmatch(o.Output)
+	switch {
+	case cause == "no such file or directory":
+		// The file itself is there.
+		return cause + ": the image lacks the interpreter or dynamic linker that it names"
+	case cause != "":
+		return cause
+	case library != "" && (o.ExitCode == 127 || o.ExitCode == 255):
+		return library
+	case emulator != nil && o.ExitCode != 0:
+		return emulator[1]
+	case o.ExitCode == 126:
+		return "exit code 126, a command was found and could not be executed"
+	case o.ExitCode == 127:
+		return "exit code 127, a command was not found"
+	case o.ExitCode > 128 && o.ExitCode < 128+65:
+		return fmt.Sprintf("it was killed by signal %d", o.ExitCode-128)
+	}
+	return ""
+}
+
+// explain says why buildx did not come to run the program.
+func (l *smokeLog) explain(p Program, err error) error {
+	text := l.plain.String()
+	if noPlatform.MatchString(text) {
+		return diag.WithHint(fmt.Errorf("the image %s has no image for %s", p.Image, platform.Format(p.Platform)),
+			otherImage)
+	}
+	line := errorLine.FindStringSubmatch(text)
+	switch {
+	case line == nil && err == nil:
+		return fmt.Errorf("running %s for %s: buildx did not tell how it ended", p.File, platform.Format(p.Platform))
+	case line == nil:
+		return fmt.Errorf("running %s for %s: buildx: %w\n%s", p.File, platform.Format(p.Platform), err, strings.TrimSpace(text))
+	case strings.Contains(line[1], "failed to resolve source metadata for "):
+		return diag.WithHint(fmt.Errorf("the builder cannot take the image %s: %s", p.Image, line[1]),
+			`correct the name after --smoke; "docker buildx imagetools inspect `+p.Image+`" tells whether it is there`)
+	}
+	return diag.WithHint(fmt.Errorf("running %s for %s: buildx: %s", p.File, platform.Format(p.Platform), line[1]),
+		`"docker extpack builder doctor" tells whether the builder works`)
+}
