@@ -1,0 +1,199 @@
+// Package smoke has each entry point of a finished package run once, and judges
+// how that went. Running is others' business: it needs a builder.
+//
+// A program that does not start is an error: the lifecycle could not run it
+// either. One that starts and fails is a warning, since it got an empty
+// application and an empty plan, which it may rightly refuse.
+package smoke
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/verify"
+)
+
+// Program is an entry point of an image of a package.
+type Program struct {
+	File             string
+	Layout, Manifest string
+	Dest             string
+	Platform         v1.Platform
+	Distro           extension.Distro
+	Image            string
+}
+
+// Outcome is how a program ended. Fault says why it did not start.
+type Outcome struct {
+	Output   string
+	ExitCode int
+	Fault    string
+}
+
+// Options say how programs are run.
+type Options struct {
+	// Image is the image that programs are run in.
+	Image string
+	// Start runs a program.
+	Start func(ctx context.Context, p Program) (Outcome, error)
+	// Show is told line by line what happened.
+	Show func(line string)
+}
+
+// entryPoints are what the lifecycle runs, in its order.
+var entryPoints = []string{"bin/detect", "bin/generate"}
+
+// exitNotMeant is bin/detect's way to say that the extension does not apply
+// (Buildpack Interface Specification, "Detection").
+const exitNotMeant = 100
+
+// Run runs the entry points of a package, image by image. Those that do not
+// start are a [*diag.InvalidError]; another error is that one could not be tried.
+func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Options) error {
+	var list diag.List
+	ran := false
+	for i, image := range pkg.Images {
+		p := Program{
+			Layout: pkg.Layout.Dir(), Manifest: image.Descriptor.Digest.String(), Dest: e.Dest(), Platform: image.Platform, Image: opts.Image,
+		}
+		name := platform.Format(image.Platform)
+		if distros := e.Images[i].Distros; len(distros) == 1 {
+			p.Distro = distros[0]
+			name += ":" + distros[0].String()
+		}
+		found, err := programs(ctx, pkg, image, e.Dest())
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", name, err)
+		}
+		for _, file := range entryPoints {
+			foreign, there := found[file]
+			if !there {
+				continue
+			}
+			ran = true
+			if foreign != "" {
+				// A builder may happen to run it all the same.
+				list.Errorf(diag.Position{}, "%s: %s does not start in %s: it is built for %s", name, file, opts.Image, foreign)
+				continue
+			}
+			p.File = file
+			o, err := opts.Start(ctx, p)
+			if err != nil {
+				return errors.Join(list.Err(), err)
+			}
+			if o.Fault != "" {
+				list.Errorf(diag.Position{}, "%s: %s does not start in %s: %s", name, file, opts.Image, o.Fault)
+			}
+			opts.show(name, file, o)
+		}
+	}
+	if !ran {
+		opts.Show(fmt.Sprintf("%s: no platform has bin/detect or bin/generate to run", e.Descriptor.Info))
+	}
+	return list.Err()
+}
+
+func (o Options) show(name, file string, out Outcome) {
+	how := "ran"
+	switch {
+	case out.Fault != "":
+		how = "did not start"
+	case file == entryPoints[0] && out.ExitCode == exitNotMeant:
+		how = "ran, exit code 100: it does not apply to an empty application"
+	case out.ExitCode != 0:
+		how = fmt.Sprintf("ran, warning: exit code %d", out.ExitCode)
+	}
+	o.Show(fmt.Sprintf("smoke test %s: %s %s", name, file, how))
+	if text := strings.TrimRight(out.Output, "\n"); text != "" {
+		for line := range strings.SplitSeq(text, "\n") {
+			o.Show("  | " + line)
+		}
+	}
+}
+
+// programs gives the entry points of an image, each with what other platform it
+// is built for, empty when that is not so.
+func programs(ctx context.Context, pkg *annotate.Package, image annotate.Image, dest string) (map[string]string, error) {
+	manifest, _, err := ocilayout.ReadManifest(ctx, pkg.Layout, image.Descriptor)
+	if err != nil {
+		return nil, err
+	}
+	foreign, links := map[string]string{}, map[string]string{}
+	for _, desc := range manifest.Layers {
+		if err := scan(ctx, pkg.Layout, desc, image.Platform, foreign, links); err != nil {
+			return nil, err
+		}
+	}
+	found := map[string]string{}
+	for _, file := range entryPoints {
+		name := path.Join(dest, file)
+		for range len(links) + 1 {
+			target, isLink := links[name]
+			if !isLink {
+				break
+			}
+			name = target
+		}
+		if words, ok := foreign[name]; ok {
+			found[file] = words
+		}
+	}
+	return found, nil
+}
+
+func scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Platform, foreign, links map[string]string) error {
+	rc, err := l.Fetch(ctx, desc)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	plain, err := layer.From(rc).Expand()
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	for tr := tar.NewReader(plain); ; {
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name := path.Clean("/" + header.Name)
+		switch header.Typeflag {
+		case tar.TypeReg:
+			head, err := io.ReadAll(io.LimitReader(tr, verify.HeadBytes))
+			if err != nil {
+				return err
+			}
+			foreign[name] = verify.Foreign(head, p)
+		case tar.TypeLink:
+			links[name] = path.Clean("/" + header.Linkname)
+		case tar.TypeSymlink:
+			links[name] = resolve(name, header.Linkname)
+		}
+	}
+}
+
+// resolve gives where a symbolic link leads to.
+func resolve(name, target string) string {
+	if path.IsAbs(target) {
+		return path.Clean(target)
+	}
+	return path.Join(path.Dir(name), target)
+}

@@ -1,0 +1,161 @@
+package smoke
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// packageOf makes a package for linux/amd64 and linux/arm64 of files in the
+// extension's folder; "-> x" as content is a link to x.
+func packageOf(t *testing.T, files ...[2]string) (*plan.Extension, *annotate.Package) {
+	t.Helper()
+	e := &plan.Extension{Descriptor: &extension.Descriptor{Info: extension.Info{ID: "acme/x", Version: "1.2.3"}}}
+	l, err := ocilayout.Create(t.TempDir() + "/layout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var data bytes.Buffer
+	w := tar.NewWriter(&data)
+	for _, f := range files {
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: e.Dest()[1:] + "/" + f[0], Mode: 0o755, Size: int64(len(f[1]))}
+		if target, isLink := strings.CutPrefix(f[1], "-> "); isLink {
+			h.Typeflag, h.Linkname, h.Size = tar.TypeSymlink, target, 0
+			f[1] = ""
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(f[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	layer, err := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, data.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg := &annotate.Package{Layout: l}
+	for _, arch := range []string{"amd64", "arm64"} {
+		p := v1.Platform{OS: "linux", Architecture: arch}
+		config, err := l.PutJSON(t.Context(), v1.MediaTypeImageConfig, v1.Image{Platform: p, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: config, Layers: []v1.Descriptor{layer}}
+		m.SchemaVersion = 2
+		desc, err := l.PutJSON(t.Context(), v1.MediaTypeImageManifest, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Images = append(e.Images, plan.Image{Platform: p})
+		pkg.Images = append(pkg.Images, annotate.Image{Platform: p, Descriptor: desc})
+	}
+	return e, pkg
+}
+
+// run gives what was started, what was shown, and the error.
+func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p Program) (Outcome, error)) (started, shown []string, err error) {
+	t.Helper()
+	err = Run(t.Context(), e, pkg, Options{
+		Image: "builder:1",
+		Start: func(_ context.Context, p Program) (Outcome, error) {
+			if p.Image != "builder:1" || p.Dest != e.Dest() || p.Layout != pkg.Layout.Dir() || !strings.HasPrefix(p.Manifest, "sha256:") {
+				t.Errorf("started %+v", p)
+			}
+			started = append(started, p.Platform.Architecture+" "+p.File)
+			return start(p)
+		},
+		Show: func(line string) { shown = append(shown, line) },
+	})
+	return started, shown, err
+}
+
+func fine(Program) (Outcome, error) { return Outcome{}, nil }
+
+func TestRun(t *testing.T) {
+	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"}, [2]string{"bin/other", "#!/bin/sh\n"})
+	started, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+		switch p.Platform.Architecture + p.File {
+		case "amd64bin/detect":
+			return Outcome{Output: "no\n\nreally\n", ExitCode: 100}, nil
+		case "amd64bin/generate":
+			return Outcome{ExitCode: 100}, nil
+		case "arm64bin/detect":
+			return Outcome{Output: "x\n", ExitCode: 127, Fault: "no library"}, nil
+		}
+		return Outcome{}, nil
+	})
+	if want := []string{"amd64 bin/detect", "amd64 bin/generate", "arm64 bin/detect", "arm64 bin/generate"}; !slices.Equal(started, want) {
+		t.Errorf("started %q, want %q", started, want)
+	}
+	want := []string{
+		"smoke test linux/amd64: bin/detect ran, exit code 100: it does not apply to an empty application", "  | no", "  | ", "  | really",
+		"smoke test linux/amd64: bin/generate ran, warning: exit code 100",
+		"smoke test linux/arm64: bin/detect did not start", "  | x",
+		"smoke test linux/arm64: bin/generate ran",
+	}
+	if !slices.Equal(shown, want) {
+		t.Errorf("shown\n%s\nwant\n%s", strings.Join(shown, "\n"), strings.Join(want, "\n"))
+	}
+	if !diag.IsInvalid(err) || err.Error() != "linux/arm64: bin/detect does not start in builder:1: no library" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestForeign: what is built for another platform is not run, also when a link
+// leads to it, wherever that goes.
+func TestForeign(t *testing.T) {
+	// ELF, 64 bits, little-endian, executable, x86-64.
+	amd64 := "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x3e\x00" + strings.Repeat("\x00", 44)
+	e, pkg := packageOf(t, [2]string{"bin/generate", "-> ../lib/tool"}, [2]string{"lib/tool", amd64}, [2]string{"bin/detect", "-> detect"})
+	started, _, err := run(t, e, pkg, fine)
+	if !slices.Equal(started, []string{"amd64 bin/generate"}) {
+		t.Errorf("started %q", started)
+	}
+	if !diag.IsInvalid(err) || err.Error() != "linux/arm64: bin/generate does not start in builder:1: it is built for amd64 (x86-64)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNothingToRun(t *testing.T) {
+	e, pkg := packageOf(t, [2]string{"generate/run.Dockerfile", "FROM x\n"})
+	started, shown, err := run(t, e, pkg, fine)
+	if err != nil || len(started) > 0 || !slices.Equal(shown, []string{"acme/x@1.2.3: no platform has bin/detect or bin/generate to run"}) {
+		t.Errorf("started %q, shown %q, %v", started, shown, err)
+	}
+}
+
+// TestNotTried: what is known by then is told as well.
+func TestNotTried(t *testing.T) {
+	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"})
+	trouble := errors.New("no builder")
+	_, _, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+		if p.Platform.Architecture == "arm64" {
+			return Outcome{}, trouble
+		}
+		return Outcome{Fault: "broken"}, nil
+	})
+	if !errors.Is(err, trouble) || !strings.Contains(err.Error(), "bin/detect does not start in builder:1: broken\n") {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := run(t, e, pkg, func(Program) (Outcome, error) { return Outcome{}, trouble }); !errors.Is(err, trouble) || diag.IsInvalid(err) {
+		t.Errorf("got %v", err)
+	}
+}
