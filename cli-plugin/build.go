@@ -28,6 +28,7 @@ type buildOptions struct {
 	labels, annotations   []string
 	mediaTypes            string
 	metadataFile          string
+	smoke                 string
 	engineName            string
 	quiet, dryRun, single bool
 	force, allowMismatch  bool
@@ -49,6 +50,9 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
 			}
+			if opts.smoke == "" && cmd.Flags().Changed("smoke") {
+				return diag.Invalidf("give it the name of an image, such as that of a builder", "--smoke has no image")
+			}
 			return run(cmd, dockerCLI, opts)
 		},
 		ValidArgsFunction: completeDirs,
@@ -69,6 +73,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
+	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform once, in this image, before anything is published")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")
 	complete(cmd, "engine", engineBuildx, engineEmbedded, engineAuto)
@@ -86,7 +91,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 			return err
 		}
 		if opts.dryRun {
-			return printPlan(dockerCLI.Out(), run.plan, run.destinations)
+			return printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke)
 		}
 		if err := checkSecrets(run.plan); err != nil {
 			return err
@@ -97,6 +102,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 				return err
 			}
 		}
+		run.options.Try = opts.try(dockerCLI, cmd)
 		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		opts.bars.Close()
@@ -156,6 +162,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkSmoke(p); err != nil {
+		return nil, err
+	}
 	if err := o.checkStages(p); err != nil {
 		return nil, err
 	}
@@ -188,7 +197,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 		AllowPlatformMismatch: o.allowMismatch,
 		// What a bake override changes cannot be told before it is built, and
 		// what is published already may lack the attestations or the cache.
-		Force: o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested(),
+		Force: o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested() || o.smoke != "",
 		Destinations: func(e *plan.Extension) []pipeline.Destination {
 			var out []pipeline.Destination
 			for _, d := range run.destinations[e] {

@@ -197,7 +197,7 @@ func relative(dir, name string) (rel string, inside bool, err error) {
 }
 
 // printPlan is the result of a dry run.
-func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]namedDestination) error {
+func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]namedDestination, smoke string) error {
 	for _, e := range p.Extensions {
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
 		for _, image := range e.Images {
@@ -211,6 +211,9 @@ func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]nam
 				root = "the extension root"
 			}
 			fmt.Fprintf(w, "  build %s from %s\n", image, text.Line(root))
+		}
+		if smoke != "" {
+			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", smoke)
 		}
 		for _, d := range destinations[e] {
 			fmt.Fprintf(w, "  %s %s\n", d.verb, text.Line(d.name))

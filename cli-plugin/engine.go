@@ -69,6 +69,7 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--sbom", o.sbom != "" && o.sbom != "false"},
 		{"--cache-from", len(o.stage.cacheFrom) > 0},
 		{"--cache-to", len(o.stage.cacheTo) > 0},
+		{"--smoke", o.smoke != ""},
 	} {
 		if f.given {
 			return diag.Invalidf("leave one of them out", "%s goes with a builder, not with --engine embedded", f.flag)

@@ -67,6 +67,7 @@ func TestBuildFlags(t *testing.T) {
 		})},
 		{"--provenance --sbom a", with(func(o *buildOptions) { o.dirs, o.attestOptions = []string{"a"}, attestOptions{"true", "true"} })},
 		{"--provenance=mode=max --sbom=generator=x", with(func(o *buildOptions) { o.attestOptions = attestOptions{"mode=max", "generator=x"} })},
+		{"--smoke acme/builder:1", with(func(o *buildOptions) { o.smoke = "acme/builder:1" })},
 		{"--engine embedded --force", with(func(o *buildOptions) { o.engineName, o.force = engineEmbedded, true })},
 		{"-- -dir", with(func(o *buildOptions) { o.dirs = []string{"-dir"} })},
 	} {

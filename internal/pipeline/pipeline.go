@@ -53,6 +53,9 @@ type Options struct {
 	Warn func(e *plan.Extension, f verify.Finding)
 	// Verified is told of each package that passed.
 	Verified func(e *plan.Extension, images []annotate.Image)
+	// Try is asked about each package that passed, before it goes anywhere; an
+	// error keeps it back. It may be nil.
+	Try func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error
 	// Unchanged is told of each package that needs nothing.
 	Unchanged func(e *plan.Extension)
 }
@@ -245,7 +248,10 @@ func (r *preparer) check(ctx context.Context, e *plan.Extension, pkg *annotate.P
 		return err
 	}
 	r.opts.Verified(e, pkg.Images)
-	return nil
+	if r.opts.Try == nil {
+		return nil
+	}
+	return r.opts.Try(ctx, e, pkg)
 }
 
 // promise says what the package must hold. Where the plan left the platform to

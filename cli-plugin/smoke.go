@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/smoke"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// checkSmoke finds out before a build what cannot be run after it.
+func (o *buildOptions) checkSmoke(p *plan.Plan) error {
+	if o.smoke == "" {
+		return nil
+	}
+	image, err := registry.ParseReference(o.smoke)
+	if err != nil {
+		return fmt.Errorf("--smoke: %w", err)
+	}
+	o.smoke = image.String()
+	for _, e := range p.Extensions {
+		for _, image := range e.Images {
+			if os := image.Platform.OS; !platform.IsZero(image.Platform) && os != "linux" {
+				return diag.Invalidf("choose targets for linux with --target", "--smoke: %s: builders run no programs for %s", e.Descriptor.Info, image)
+			}
+		}
+	}
+	return nil
+}
+
+// try gives what runs the programs of a package, nil when nobody asked for it.
+func (o *buildOptions) try(dockerCLI command.Cli, cmd *cobra.Command) func(context.Context, *plan.Extension, *annotate.Package) error {
+	if o.smoke == "" {
+		return nil
+	}
+	find := sync.OnceValues(func() (*bake.Engine, error) { return o.engine(dockerCLI, cmd, o.quiet) })
+	var one sync.Mutex // what one extension says stays together
+	return func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
+		one.Lock()
+		defer one.Unlock()
+		engine, err := find()
+		if err != nil {
+			return err
+		}
+		var said []string
+		err = smoke.Run(ctx, e, pkg, smoke.Options{
+			Image: o.smoke,
+			Start: func(ctx context.Context, p smoke.Program) (smoke.Outcome, error) {
+				outcome, err := engine.Smoke(ctx, bake.Program(p))
+				if err != nil {
+					return smoke.Outcome{}, err
+				}
+				return smoke.Outcome(*outcome), nil
+			},
+			Show: func(line string) {
+				if o.quiet {
+					said = append(said, line)
+					return
+				}
+				fmt.Fprintln(o.bars, text.Clean(line))
+			},
+		})
+		if err != nil {
+			for _, line := range said {
+				fmt.Fprintln(o.bars, text.Clean(line))
+			}
+		}
+		return err
+	}
+}

@@ -1,0 +1,159 @@
+package e2e_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// told is a script that tells what it was given, then ends with a code.
+func told(code string) string {
+	return "#!/bin/sh\necho \"$0 got $# in $(pwd) as $(id -u)\"\necho \"for $CNB_TARGET_OS/$CNB_TARGET_ARCH $CNB_TARGET_DISTRO_NAME in $CNB_EXTENSION_DIR\"\n" +
+		"cat \"$CNB_EXTENSION_DIR/extension.toml\" > /dev/null || exit 127\necho \"oops\" >&2\n" +
+		"case $0 in *detect) echo > \"$CNB_BUILD_PLAN_PATH\" ;; *) cat \"$CNB_BP_PLAN_PATH\" > \"$CNB_OUTPUT_DIR/run.Dockerfile\" ;; esac || exit 126\nexit " + code + "\n"
+}
+
+func has(t *testing.T, r result, code int, want ...string) {
+	t.Helper()
+	if r.code != code {
+		t.Errorf("exit code %d, want %d", r.code, code)
+	}
+	for _, w := range want {
+		if !strings.Contains(r.stderr, w) {
+			t.Errorf("stderr lacks %q:\n%s", w, r.stderr)
+		}
+	}
+}
+
+// TestSmoke runs what the machine can run, as a user who owns nothing.
+func TestSmoke(t *testing.T) {
+	user := strings.Replace(shellImage(t), "/shell:", "/user:", 1)
+	base := t.TempDir()
+	writeFile(t, filepath.Join(base, "Dockerfile"), "FROM "+shellImage(t)+"\nUSER 1001\nENTRYPOINT [\"/bin/false\"]\n")
+	buildx(t, base, "build", "--push", "--provenance=false", "-t", user, ".")
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/smoke", ""), "bin/detect": told("100"), "bin/generate": told("0"),
+	})
+	ref := tag(t, "1")
+	for _, flags := range [][]string{nil, nil, {"--progress", "plain", "--media-types", "docker"}, {"--provenance"}, {"--target", "linux/amd64:ubuntu@24.04"}} {
+		// Published already and cached, and yet run.
+		r := extpack(t, t.TempDir(), append([]string{"build", dir, "--push", "-t", ref, "--smoke", user}, flags...)...)
+		has(t, r, 0,
+			"bin/detect ran, exit code 100: it does not apply to an empty application\n",
+			"bin/generate ran\n",
+			"/bin/detect got 2 in /cnb/smoke/app as 1001\n",
+			"/bin/generate got 3 in /cnb/smoke/app as 1001\n",
+			"  | oops\n",
+			" in /cnb/extensions/e2e_smoke/1.2.3\n",
+		)
+		if len(flags) > 0 && flags[0] == "--target" && !strings.Contains(r.stderr, "  | for linux/amd64 ubuntu in") {
+			t.Errorf("the distro is not told:\n%s", r.stderr)
+		}
+	}
+	r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", user, "-q")
+	has(t, r, 0)
+	if r.stderr != "" {
+		t.Errorf("-q says %s", r.stderr)
+	}
+	if plan := mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", user, "--dry-run"); !strings.Contains(plan, "  run bin/detect and bin/generate of each in "+user+"\n") {
+		t.Errorf("--dry-run says\n%s", plan)
+	}
+	// It has begun, so it starts; an empty plan may be all that it lacks.
+	writeFile(t, filepath.Join(dir, "bin/generate"), told("3"))
+	has(t, extpack(t, t.TempDir(), "build", dir, "-o", "x.cnb", "--smoke", user), 0, "bin/generate ran, warning: exit code 3\n  | ")
+}
+
+// TestSmokeStage runs what a stage made, and nothing where there is nothing.
+func TestSmokeStage(t *testing.T) {
+	shell := shellImage(t)
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/staged", "\n[metadata.extpack.build]\n"),
+		"Dockerfile":     "FROM scratch\nCOPY run.sh /bin/generate\n", "run.sh": told("0"),
+	})
+	has(t, extpack(t, t.TempDir(), "build", dir, "-o", "x.cnb", "--smoke", shell), 0, "bin/generate ran\n", "/bin/generate got 3")
+	static := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/static", ""), "generate/run.Dockerfile": "FROM x\n"})
+	has(t, extpack(t, t.TempDir(), "build", static, "-o", "x.cnb", "--smoke", shell), 0, "e2e/static@1.2.3: no platform has bin/detect or bin/generate to run\n")
+}
+
+// TestSmokeKeepsBack: a program that does not start is named with the cause,
+// and the package goes nowhere; one extension's does not keep back another.
+func TestSmokeKeepsBack(t *testing.T) {
+	shell := shellImage(t)
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/broken", ""), "bin/detect": told("0"), "bin/generate": "#!/bin/missing\n",
+	})
+	good := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/good", ""), "bin/generate": told("0")})
+	ref := world.Registry() + "/testsmokekeepsback-{{.Slug}}:1"
+	r := extpack(t, t.TempDir(), "build", dir, good, "--push", "-t", ref, "--smoke", shell, "-q")
+	has(t, r, 2, ": bin/generate does not start in "+shell+": no such file or directory: the image lacks the interpreter", "bin/detect ran\n", "/bin/detect got 2")
+	if !strings.Contains(r.stdout, "e2e_good") || strings.Contains(r.stdout, "e2e_broken") || exists(t, world.Registry()+"/testsmokekeepsback-e2e_broken:1") {
+		t.Errorf("published %q", r.stdout)
+	}
+
+	// A machine that emulates might run it all the same.
+	foreign := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/foreign", linuxTargets), "bin/detect": script})
+	goBinary(t, "amd64", filepath.Join(foreign, "linux/amd64/bin/generate"))
+	goBinary(t, "amd64", filepath.Join(foreign, "linux/arm64/bin/generate"))
+	other := tag(t, "2")
+	r = extpack(t, t.TempDir(), "build", foreign, "--push", "-t", other, "--smoke", shell, "--allow-platform-mismatch")
+	has(t, r, 2, "linux/arm64: bin/generate does not start in "+shell+": it is built for amd64 (x86-64)", "smoke test linux/amd64: bin/generate ran\n")
+	if r.stdout != "" || exists(t, other) {
+		t.Errorf("published %q", r.stdout)
+	}
+
+	for _, tt := range []struct {
+		flags []string
+		code  int
+		want  string
+	}{
+		{[]string{"--smoke", world.Registry() + "/base/none:1"}, 1, "the builder cannot take the image " + world.Registry() + "/base/none:1: "},
+		{[]string{"--smoke", shell, "--target", "linux/s390x"}, 1, "the image " + shell + " is for linux/amd64, and nothing can be told from it about linux/s390x"},
+		{[]string{"--smoke", shell, "--engine", "embedded"}, 2, "--smoke goes with a builder, not with --engine embedded"},
+		{[]string{"--smoke", "a b"}, 2, "is not an image reference"},
+		{[]string{"--smoke", ""}, 2, "--smoke has no image"},
+		{[]string{"--smoke", shell, "--target", "windows/amd64"}, 2, "builders run no programs for windows/amd64"},
+	} {
+		r := extpack(t, t.TempDir(), append([]string{"build", good, "-o", "x.cnb"}, tt.flags...)...)
+		has(t, r, tt.code, tt.want)
+		if r.stdout != "" {
+			t.Errorf("%q: wrote %q", tt.flags, r.stdout)
+		}
+	}
+}
+
+// TestSmokeUnderEmulation runs a program for arm64, in an image that holds
+// nothing that could help it.
+func TestSmokeUnderEmulation(t *testing.T) {
+	empty := world.Registry() + "/base/empty:1"
+	base := t.TempDir()
+	writeFile(t, filepath.Join(base, "Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n")
+	buildx(t, base, "build", "--push", "--platform", "linux/amd64,linux/arm64", "-t", empty, ".")
+	source := t.TempDir()
+	writeFile(t, filepath.Join(source, "go.mod"), "module x\n\ngo 1.25\n")
+	writeFile(t, filepath.Join(source, "main.go"), "package main\n\nimport \"runtime\"\n\nfunc main() { println(\"hello from\", runtime.GOARCH) }\n")
+	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/emulated", linuxTargets)})
+	for _, arch := range []string{"amd64", "arm64"} {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "linux", arch, "bin/generate"), ".")
+		cmd.Dir = source
+		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	// Without emulation the cause is named, unless the machine itself emulates.
+	ref := tag(t, "1")
+	r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", empty)
+	if r.code != 0 {
+		has(t, r, 1, "the builder cannot run programs for linux/arm64, neither itself nor by emulation", "docker extpack builder doctor", "hello from amd64")
+		if exists(t, ref) {
+			t.Error("published what was not tried")
+		}
+	}
+
+	t.Setenv("PATH", emulator(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	freshBuilder(t, "smoking")
+	r = extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", empty, "--builder", "smoking")
+	has(t, r, 0, "smoke test linux/amd64: bin/generate ran\n  | hello from amd64\n", "smoke test linux/arm64: bin/generate ran\n  | hello from arm64\n")
+}
