@@ -3,6 +3,8 @@ package bake
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"sync"
 
 	"github.com/extpack/extpack/internal/diag"
 )
@@ -79,6 +81,7 @@ var causes = []struct {
 }
 
 func explain(err error, output string) error {
+	output = escapes.ReplaceAllString(output, "")
 	failed := &BuildError{Err: err}
 	if explained := explainStage(failed, output); explained != nil {
 		return explained
@@ -91,19 +94,27 @@ func explain(err error, output string) error {
 		}
 	}
 	if output == "" {
-		// On a terminal buildx's words are on the screen and nowhere else.
+		// Where buildx draws on the screen itself, its words are nowhere else.
 		return diag.WithHint(failed, "if it is about the builder, \"docker extpack builder doctor\" says what to do")
 	}
 	return failed
 }
 
+// escapes are the sequences by which buildx draws on a terminal (ECMA-48,
+// section 5.4), and the carriage returns there.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[@-~]|\r")
+
 // tailBuffer keeps the last bytes written to it.
 type tailBuffer struct {
 	limit int
-	data  []byte
+
+	mu   sync.Mutex
+	data []byte
 }
 
 func (t *tailBuffer) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.data = append(t.data, p...)
 	if extra := len(t.data) - t.limit; extra > 0 {
 		t.data = append(t.data[:0], t.data[extra:]...)
@@ -111,5 +122,10 @@ func (t *tailBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tailBuffer) Bytes() []byte  { return t.data }
-func (t *tailBuffer) String() string { return string(t.data) }
+func (t *tailBuffer) Bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.data)
+}
+
+func (t *tailBuffer) String() string { return string(t.Bytes()) }

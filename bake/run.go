@@ -29,7 +29,7 @@ type RunOptions struct {
 	// Quiet keeps buildx's progress to itself unless it fails.
 	Quiet bool
 	// Stderr receives buildx's progress and messages. A terminal must be given
-	// as it is, for buildx to draw on it.
+	// as it is, for buildx to draw.
 	Stderr io.Writer
 }
 
@@ -177,16 +177,18 @@ func CheckSet(set []string) error {
 func (b *Buildx) run(ctx context.Context, args []string, opts RunOptions) error {
 	cmd := b.command(ctx, args)
 	tail := &tailBuffer{limit: 64 << 10}
-	switch {
+	finish := func() {}
+	switch screen, ok := terminal(opts.Stderr); {
 	case opts.Quiet:
 		cmd.Stderr = tail
-	case isTerminal(opts.Stderr):
-		cmd.Stderr = opts.Stderr
+	case ok:
+		finish = onTerminal(cmd, screen, tail)
 	default:
 		cmd.Stderr = io.MultiWriter(opts.Stderr, tail)
 	}
 	cmd.Stdout = cmd.Stderr
 	err := cmd.Run()
+	finish()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -199,9 +201,9 @@ func (b *Buildx) run(ctx context.Context, args []string, opts RunOptions) error 
 	return explain(err, tail.String())
 }
 
-func isTerminal(w io.Writer) bool {
+func terminal(w io.Writer) (*os.File, bool) {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
 // command runs buildx so that an interrupt reaches it as one, not as a kill.

@@ -1,0 +1,36 @@
+//go:build unix
+
+package bake
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+)
+
+// TestFailureOnATerminalIsExplained: buildx gets a terminal to draw on, the
+// screen gets what it draws, and a failure is explained all the same.
+func TestFailureOnATerminalIsExplained(t *testing.T) {
+	master, screen, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	shown := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(master) // ends with EIO
+		shown <- string(text)
+	}()
+	script := "[ -t 2 ] || echo not a terminal >&2\nprintf '\\033[31mERROR:\\033[0m no builder \"x\" found\\n' >&2\nexit 1\n"
+	e := &Engine{Buildx: &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", script)}, Options: RunOptions{Stderr: screen}}
+	err = e.run(t.Context(), nil, e.Options)
+	screen.Close()
+	if err == nil || !strings.Contains(err.Error(), "docker buildx ls") {
+		t.Errorf("got %v, want the hint for a builder that is not there", err)
+	}
+	if text := <-shown; !strings.Contains(text, "no builder \"x\" found") || strings.Contains(text, "not a terminal") {
+		t.Errorf("the screen shows %q", text)
+	}
+}
