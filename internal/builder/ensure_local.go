@@ -1,0 +1,70 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// local makes a builder of a BuildKit daemon on this machine.
+func (e *ensurer) local(ctx context.Context, have *Builder) error {
+	if have != nil && !e.isLocal(have) {
+		return e.foreign(have)
+	}
+	old, err := os.ReadFile(e.daemon.config())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the configuration of BuildKit: %w", err)
+	}
+	if old == nil {
+		old = []byte{} // a file without anything in it
+	}
+	config, _, err := configure(old, e.Registries)
+	if err != nil {
+		return diag.WithHint(err, "repair or remove "+e.daemon.config())
+	}
+	started, err := e.daemon.ensure(ctx, config)
+	if err != nil {
+		return err
+	}
+	if started {
+		e.changed = true
+		e.Log("started BuildKit for the builder %s at %s", e.Name, e.daemon.endpoint())
+	}
+	if have != nil {
+		return nil
+	}
+	if started {
+		e.undo = append(e.undo, e.daemon.stop)
+	}
+	if err := e.create(ctx, "--node", e.firstNode(), "--driver", DriverRemote, e.daemon.endpoint()); err != nil {
+		return err
+	}
+	e.undo = append(e.undo, func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
+	e.Log("created the builder %s", e.Name)
+	return nil
+}
+
+func (e *ensurer) isLocal(b *Builder) bool {
+	return slices.ContainsFunc(b.Nodes, func(n Node) bool { return n.Endpoint == e.daemon.endpoint() })
+}
+
+// foreign looks at a builder of a BuildKit that somebody else runs: there is
+// nothing that could be repaired from here.
+func (e *ensurer) foreign(have *Builder) error {
+	for _, n := range have.Nodes {
+		if have.State(n) == Dead {
+			return diag.WithHint(fmt.Errorf("the builder %s points to %s, which does not answer and was not started by docker extpack", e.Name, n.Endpoint),
+				fmt.Sprintf("start it, or remove the builder: docker buildx rm %s", e.Name))
+		}
+	}
+	if snippet := Snippet(e.Registries); snippet != "" {
+		return diag.WithHint(fmt.Errorf("the builder %s points to a BuildKit that was not started by docker extpack and cannot be configured from here", e.Name),
+			"add to its buildkitd.toml and restart it: "+snippet)
+	}
+	return nil
+}
