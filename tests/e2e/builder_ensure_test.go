@@ -344,13 +344,7 @@ func TestEnsureFindsEmulators(t *testing.T) {
 	d := doctor(t, dir, h.env, "--builder", "extpack")
 	d.says(t, "emulation", "linux/s390x", "error", "QEMU is missing", `then run "docker extpack builder ensure extpack"`)
 	qemu := t.TempDir()
-	for _, args := range [][]string{{"apt-get", "download", "qemu-user-static"}, {"sh", "-c", "dpkg-deb -x qemu-user-static_*.deb ."}} {
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-		cmd.Dir = qemu
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-	}
+	unpack(t, qemu, "qemu-user-static", "./usr/bin")
 	h.env = append(h.env, "PATH="+filepath.Join(qemu, "usr", "bin")+":"+filepath.Dir(world.BuildxPath())+":"+os.Getenv("PATH"))
 	contains(t, h.ensure(), "started BuildKit")
 	contains(t, h.ensure(), "nothing to do")
