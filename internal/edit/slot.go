@@ -19,16 +19,8 @@ type Slot struct {
 	DistroName, DistroVersion            string
 }
 
-// SlotOf gives the slot of an entry with a platform. Variants are normalised:
+// slotOf gives the slot of an entry with a platform. Variants are normalised:
 // arm64/v8 is arm64, arm is arm/v7.
-func SlotOf(desc v1.Descriptor) Slot {
-	p := v1.Platform{}
-	if desc.Platform != nil {
-		p = *desc.Platform
-	}
-	return slotOf(p, desc.Annotations)
-}
-
 func slotOf(p v1.Platform, annotations map[string]string) Slot {
 	if p.OS == "" && p.Architecture == "" {
 		return Slot{}

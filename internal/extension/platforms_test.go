@@ -11,7 +11,7 @@ import (
 func TestPlatformsAreGos(t *testing.T) {
 	out, err := exec.Command("go", "tool", "dist", "list").Output()
 	if err != nil {
-		t.Skipf("no go command: %v", err)
+		t.Fatalf("go tool dist list: %v", err)
 	}
 	for _, p := range strings.Fields(string(out)) {
 		if !slices.Contains(goPlatforms, p) {

@@ -59,7 +59,7 @@ func FuzzSlug(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, id string) {
 		if idProblem(id) != "" {
-			t.Skip()
+			return // no id, so nobody asks for its slug
 		}
 		slug := Slug(id)
 		if !targetName.MatchString(slug) || slug == "default" {

@@ -198,7 +198,7 @@ func TestANameThatIsNotUTF8(t *testing.T) {
 	}
 	dir := extensionDir(t, "", files{"bin/detect": ""})
 	if err := os.WriteFile(filepath.Join(dir, "a\xff"), nil, 0o644); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), `"a\xff" in `) {
 		t.Errorf("got %v", err)

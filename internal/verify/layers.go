@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -59,7 +60,7 @@ func (c *checker) scanLayers(p *pkg) error {
 	for _, j := range jobs {
 		group.Go(func() (err error) {
 			j.scan, err = scanLayer(ctx, c.src, j.desc, j.wanted, c.opts.Promise != nil)
-			if err != nil && c.broken(err) {
+			if err != nil && diag.IsInvalid(err) {
 				j.scan, err = &scan{problem: idContent, message: err.Error()}, nil
 			}
 			return err
@@ -161,7 +162,7 @@ func (c *checker) findBlobs(p *pkg) error {
 		group.Go(func() error {
 			found, err := store.Exists(ctx, b.desc)
 			switch {
-			case err != nil && !c.broken(err):
+			case err != nil && !diag.IsInvalid(err):
 				return err
 			case err == nil && !found:
 				err = errors.New("blob " + b.desc.Digest.String() + " is missing")

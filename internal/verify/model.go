@@ -157,16 +157,11 @@ func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
 // unusable reports err when the content is at fault, and gives it back when it
 // is anything else.
 func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
-	if !c.broken(err) {
+	if !diag.IsInvalid(err) {
 		return err
 	}
 	c.report(idContent, i, desc.Digest.String(), "%s", err)
 	return nil
-}
-
-// broken reports whether the content is at fault.
-func (c *checker) broken(err error) bool {
-	return diag.IsInvalid(err) || c.opts.Broken != nil && c.opts.Broken(err)
 }
 
 // checkPresence checks that there is an image at all. A root that cannot be

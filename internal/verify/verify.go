@@ -87,10 +87,6 @@ type Options struct {
 	// NoLayers leaves the layers unread: no file is looked at, only whether
 	// they are there is asked where the source can tell.
 	NoLayers bool
-	// Broken reports whether an error of the source means that the content is
-	// wrong, not that it could not be read; what is missing, or a
-	// [diag.InvalidError], is known without it. It may be nil.
-	Broken func(err error) bool
 }
 
 // Check looks at the package that root leads to, an index or the manifest of
