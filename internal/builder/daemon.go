@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -33,6 +34,7 @@ func StateDir() (string, error) {
 //	buildkitd.pid   its process
 //	buildkitd.log   what it says
 //	root/           its cache
+//	run/            the containers that run, when BuildKit has no root rights
 //	emulators/      links to QEMU under the names that BuildKit looks for
 type daemon struct {
 	dir string
@@ -43,6 +45,7 @@ func (d daemon) socket() string   { return filepath.Join(d.dir, "buildkitd.sock"
 func (d daemon) log() string      { return filepath.Join(d.dir, "buildkitd.log") }
 func (d daemon) pidFile() string  { return filepath.Join(d.dir, "buildkitd.pid") }
 func (d daemon) root() string     { return filepath.Join(d.dir, "root") }
+func (d daemon) runtime() string  { return filepath.Join(d.dir, "run") }
 func (d daemon) endpoint() string { return "unix://" + d.socket() }
 
 // LocalRoot gives the folder of the cache of the local daemon behind an
@@ -76,6 +79,9 @@ var errNoBuildKit = errors.New("a local BuildKit cannot be started")
 // maxSocket is what fits into the address of a Unix socket on every system.
 const maxSocket = 103
 
+const rootlessHint = "run the command as root, or install rootlesskit and uidmap and give your user ranges in /etc/subuid and /etc/subgid: " +
+	"https://github.com/moby/buildkit/blob/master/docs/rootless.md"
+
 // command finds what the daemon is started with.
 func (d daemon) command() ([]string, error) {
 	if len(d.socket()) > maxSocket {
@@ -104,9 +110,22 @@ func (d daemon) command() ([]string, error) {
 	rootlesskit, err := exec.LookPath("rootlesskit")
 	if err != nil {
 		return nil, diag.WithHint(fmt.Errorf("%w: without root rights it needs rootlesskit, which is not on PATH", errNoBuildKit),
-			"run the command as root, or install rootlesskit and uidmap: https://github.com/moby/buildkit/blob/master/docs/rootless.md")
+			rootlessHint)
 	}
 	return append([]string{rootlesskit, "--net=host"}, args...), nil
+}
+
+// environ is the environment that the daemon runs in.
+func (d daemon) environ() []string {
+	env := append(os.Environ(), "PATH="+d.emulators()+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if os.Geteuid() == 0 {
+		return env
+	}
+	// Without root rights /run/runc, the default of runc, is somebody else's.
+	// It takes XDG_RUNTIME_DIR instead, but not for a user called root, which
+	// is what su and sudo may leave in USER.
+	env = slices.DeleteFunc(env, func(s string) bool { return strings.HasPrefix(s, "USER=") })
+	return append(env, "XDG_RUNTIME_DIR="+d.runtime())
 }
 
 // emulators are the names of QEMU's user mode by Debian and by BuildKit, which

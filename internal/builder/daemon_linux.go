@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 const (
@@ -124,12 +127,15 @@ func (d daemon) start(ctx context.Context, args []string) error {
 		return fmt.Errorf("starting BuildKit: %w", err)
 	}
 	defer log.Close()
+	if err := os.MkdirAll(d.runtime(), 0o700); err != nil {
+		return fmt.Errorf("starting BuildKit: %w", err)
+	}
 	if err := d.linkEmulators(); err != nil {
 		return fmt.Errorf("linking the emulators of BuildKit: %w", err)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, log, log
-	cmd.Env = append(os.Environ(), "PATH="+d.emulators()+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = d.environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting BuildKit: %w", err)
@@ -148,7 +154,11 @@ func (d daemon) start(ctx context.Context, args []string) error {
 	for d.answers(ctx) != nil {
 		select {
 		case <-ended:
-			return fmt.Errorf("starting BuildKit: it ended at once, saying:\n%s", d.tail())
+			err := fmt.Errorf("starting BuildKit: it ended at once, saying:\n%s", d.tail())
+			if os.Geteuid() != 0 {
+				return diag.WithHint(err, rootlessHint)
+			}
+			return err
 		default:
 		}
 		if err := sleep(ctx, pollInterval); err != nil {
@@ -214,8 +224,27 @@ func (d daemon) remove(ctx context.Context) error {
 			}
 		}
 	}
-	if err := os.RemoveAll(d.dir); err != nil {
+	if err := d.removeFolder(ctx); err != nil {
 		return fmt.Errorf("removing the folder of the builder: %w", err)
+	}
+	return nil
+}
+
+// removeFolder deletes the folder. The cache of a daemon without root rights
+// holds files of the other users that it was given, which only a process that
+// is given the same may delete.
+func (d daemon) removeFolder(ctx context.Context) error {
+	err := os.RemoveAll(d.dir)
+	if !errors.Is(err, fs.ErrPermission) || os.Geteuid() == 0 {
+		return err
+	}
+	rootlesskit, lookErr := exec.LookPath("rootlesskit")
+	if lookErr != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, rootlesskit, "--net=host", "rm", "-rf", "--", d.dir).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func Ensure(ctx context.Context, buildx Buildx, o Options) (changed bool, err er
 	}
 	defer unlock()
 	if errors.Is(statErr, fs.ErrNotExist) && have == nil {
-		e.undo = append(e.undo, func(context.Context) error { return os.RemoveAll(e.daemon.dir) })
+		e.undo = append(e.undo, e.daemon.remove)
 	} else if errors.Is(statErr, fs.ErrNotExist) {
 		// Somebody else's builder: the folder stands for those made here.
 		defer os.Remove(e.daemon.dir)
@@ -165,7 +165,7 @@ func (e *ensurer) driver(have *Builder, list []Builder) (string, error) {
 func (e *ensurer) create(ctx context.Context, args ...string) error {
 	_, err := e.buildx.Output(ctx, append([]string{"create", "--name", e.Name}, args...)...)
 	if err != nil {
-		return fmt.Errorf("creating the builder %s: %w", e.Name, err)
+		return withSSHHint(fmt.Errorf("creating the builder %s: %w", e.Name, err))
 	}
 	e.changed = true
 	return nil

@@ -219,13 +219,25 @@ var causes = []struct {
 	{regexp.MustCompile(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
 }
 
+// runcFailure is a program that was not even started, of which BuildKit's error
+// gives nothing but runc's exit code.
+var runcFailure = regexp.MustCompile(`runc run failed: [^\n]+`)
+
 // explain gives the message and the fix of a build that failed.
 func explain(err error) (message, fix string) {
+	said := stderr(err)
+	message = err.Error()
+	if why := runcFailure.FindString(said); why != "" {
+		message = why
+	}
+	message = "a trial build fails: " + text.Line(message)
+	if failure, _, ok := builder.FindSSHFailure(said); ok {
+		return message, failure.Hint()
+	}
 	for _, c := range causes {
-		if c.text.MatchString(stderr(err)) {
-			fix = c.fix
-			break
+		if c.text.MatchString(said) {
+			return message, c.fix
 		}
 	}
-	return "a trial build fails: " + text.Line(err.Error()), fix
+	return message, ""
 }
