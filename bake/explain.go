@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -85,6 +86,10 @@ func explain(err error, output string) error {
 	failed := &BuildError{Err: err}
 	if explained := explainStage(failed, output); explained != nil {
 		return explained
+	}
+	if failure, _, ok := builder.FindSSHFailure(output); ok {
+		failed.NoBuilder, failed.Cause = true, "a node of the builder at "+failure.Clause()
+		return diag.WithHint(failed, failure.Hint())
 	}
 	for _, c := range causes {
 		if match := c.text.FindStringSubmatchIndex(output); match != nil {

@@ -51,7 +51,7 @@ func (e *ensurer) verify(ctx context.Context) error {
 		// buildx gives up on a dead node after 20 seconds; pulling the image of
 		// BuildKit takes what it takes.
 		if _, err := e.buildx.Output(ctx, "inspect", "--bootstrap", e.Name); err != nil {
-			return fmt.Errorf("starting the builder %s: %w", e.Name, err)
+			return withSSHHint(fmt.Errorf("starting the builder %s: %w", e.Name, err))
 		}
 	}
 	list, err := List(ctx, e.buildx)

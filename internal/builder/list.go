@@ -31,7 +31,8 @@ type RunError struct {
 // Error gives buildx's own words, without the progress around them.
 func (e *RunError) Error() string {
 	message := e.Err.Error()
-	for line := range strings.Lines(e.Stderr) {
+	_, stderr, _ := FindSSHFailure(e.Stderr)
+	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
 		if text, ok := strings.CutPrefix(line, "ERROR: "); ok {
 			message = text // the last one sums up
@@ -91,7 +92,8 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	}
 	switch v := v.(type) {
 	case string:
-		*f = Fault(v)
+		_, plain, _ := FindSSHFailure(v)
+		*f = Fault(plain)
 	case map[string]any:
 		if len(v) > 0 {
 			*f = Fault(data)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
 )
@@ -41,9 +42,38 @@ func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err erro
 		if have.Driver == DriverRemote {
 			args = append(args, keepDaemon)
 		}
-		if err := e.remove(ctx, args...); err != nil {
-			return true, fmt.Errorf("removing the builder %s: %w", o.Name, err)
+		removeErr := e.remove(ctx, args...)
+		if removeErr != nil && !e.forgotten(ctx) {
+			return true, fmt.Errorf("removing the builder %s: %w", o.Name, removeErr)
+		}
+		if removeErr != nil {
+			return true, errors.Join(leftBehind(have, removeErr), d.remove(ctx))
 		}
 	}
 	return true, d.remove(ctx)
+}
+
+// forgotten reports whether buildx knows the builder no more. It forgets one
+// also when a node could not be asked to take its container away.
+func (e *ensurer) forgotten(ctx context.Context) bool {
+	list, err := List(ctx, e.buildx)
+	return err == nil && Find(list, e.Name) == nil
+}
+
+// leftBehind names the containers of nodes that did not answer.
+func leftBehind(b *Builder, err error) error {
+	var places, commands []string
+	for _, n := range b.Nodes {
+		if b.State(n) == Dead {
+			container := "buildx_buildkit_" + n.Name
+			places = append(places, fmt.Sprintf("%s (%s) at %s", n.Name, n.Err, n.Endpoint))
+			commands = append(commands, fmt.Sprintf("docker --host %[1]s rm --force %[2]s && docker --host %[1]s volume rm %[2]s_state", n.Endpoint, container))
+		}
+	}
+	if len(places) == 0 {
+		return fmt.Errorf("removing the builder %s: it is gone, but buildx says: %w", b.Name, err)
+	}
+	return diag.WithHint(
+		fmt.Errorf("removing the builder %s: it is gone, but the containers of nodes that do not answer are left: %s", b.Name, strings.Join(places, ", ")),
+		"when they answer again: "+strings.Join(commands, "; "))
 }

@@ -212,14 +212,25 @@ func TestAttestationsFollowTheirImage(t *testing.T) {
 	}
 }
 
-// TestDockerPlugin runs the plugin through the docker CLI where there is one;
-// what the CLI asks of a plugin is tested without it in cli-plugin.
-func TestDockerPlugin(t *testing.T) {
-	docker, err := exec.LookPath("docker")
-	if err != nil {
-		t.Log("no docker CLI on this machine")
-		return
+// dockerCLI gives this machine's docker CLI, or the distribution's, which is
+// fetched and not installed.
+func dockerCLI(t *testing.T) string {
+	t.Helper()
+	if docker, err := exec.LookPath("docker"); err == nil {
+		return docker
 	}
+	dir := t.TempDir()
+	// Debian 13 moved it to a package of its own.
+	if err := tryUnpack(t.Context(), dir, "docker-cli", "./usr/bin/docker"); err != nil {
+		t.Log(err)
+		unpack(t, dir, "docker.io", "./usr/bin/docker")
+	}
+	return filepath.Join(dir, "usr", "bin", "docker")
+}
+
+// TestDockerPlugin runs the plugin through the docker CLI.
+func TestDockerPlugin(t *testing.T) {
+	docker := dockerCLI(t)
 	plugins := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(plugins, "cli-plugins"), 0o755); err != nil {
 		t.Fatal(err)

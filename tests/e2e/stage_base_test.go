@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,12 +33,19 @@ func busybox(t *testing.T) string {
 // one of its files below dir.
 func unpack(t *testing.T, dir, name, file string) {
 	t.Helper()
+	if err := tryUnpack(t.Context(), dir, name, file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryUnpack(ctx context.Context, dir, name, file string) error {
 	const script = `apt-get -q download "$0" || { apt-get -q update && apt-get -q download "$0"; } && dpkg-deb --fsys-tarfile "$0"_*.deb | tar -x "$1"`
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", script, name, file)
+	cmd := exec.CommandContext(ctx, "sh", "-c", script, name, file)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("fetching %s: %v; install it\n%s", name, err, out)
+		return fmt.Errorf("fetching %s: %w; install it\n%s", name, err, out)
 	}
+	return nil
 }
 
 func isStatic(name string) bool {
