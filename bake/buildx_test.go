@@ -109,7 +109,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestExplainNamesTheCause(t *testing.T) {
-	const container = `or run "docker buildx create --name extpack --driver docker-container" and add --builder extpack; what is not compiled needs no builder with --engine embedded`
+	const container = `or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`
 	tests := map[string]string{
 		"ERROR: OCI exporter is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
 			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,

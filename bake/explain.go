@@ -43,13 +43,13 @@ var causes = []struct {
 }{
 	{
 		text: regexp.MustCompile(`unknown flag: exclude|invalid chmod`),
-		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker buildx create --name extpack --driver docker-container\" and add --builder extpack",
+		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
 	},
 	{
 		text:  regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
 		cause: "the builder is a Docker Engine without the containerd image store, which cannot build packages",
 		hint: `turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
-			`or run "docker buildx create --name extpack --driver docker-container" and add --builder extpack; what is not compiled needs no builder with --engine embedded`,
+			`or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`,
 	},
 	{
 		text: regexp.MustCompile(`for multi-node builds currently not supported`),

@@ -127,6 +127,10 @@ func (w *fileWriter) writeContexts(b hcl.Body, contexts map[string]string) error
 	return nil
 }
 
+// cacheName is the setting that tells caches of the same store apart, by type.
+// Its default is "buildkit" everywhere (BuildKit, cache/remotecache).
+var cacheName = map[string]string{"gha": "scope", "s3": "name", "azblob": "name"}
+
 // caches gives the cache settings of a target. One that is not the extension's
 // main target has places of its own: a cache is written whole, so the last of
 // several writers would leave only its own.
@@ -141,16 +145,19 @@ func (t Target) caches(specs []plan.Spec) []plan.Spec {
 		for i, field := range s.Fields {
 			key, value, _ := strings.Cut(field, "=")
 			switch {
+			case key == "ref" && strings.Contains(value, "@"):
+				// One content has no second place.
 			case key == "ref" && strings.Contains(value[strings.LastIndex(value, "/")+1:], ":"):
 				s.Fields[i] += own
 			case key == "ref":
 				s.Fields[i] += ":" + strings.TrimPrefix(own, "-")
 			case key == "scope", key == "name":
-				s.Fields[i] += own
+				// s3 and azblob take several names.
+				s.Fields[i] = strings.ReplaceAll(field, ";", own+";") + own
 			}
 		}
-		if s.Get("type") == "gha" && s.Get("scope") == "" {
-			s.Fields = append(s.Fields, "scope=buildkit"+own)
+		if key := cacheName[s.Get("type")]; key != "" && s.Get(key) == "" {
+			s.Fields = append(s.Fields, key+"=buildkit"+own)
 		}
 		if s.Path != "" {
 			s.Path = filepath.Join(s.Path, strings.TrimPrefix(own, "-"))

@@ -202,3 +202,31 @@ func TestTheFileFollowsFoldersNotContents(t *testing.T) {
 		t.Error("the file did not change with the descriptor")
 	}
 }
+
+// TestCachesHavePlacesOfTheirOwn: a platform that is built by itself must not
+// overwrite the cache of another.
+func TestCachesHavePlacesOfTheirOwn(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	e := bare([]plan.Image{image("amd64", "", "u@1"), image("arm64", "", "u@1"), image("arm64", "", "u@2")}, "x")
+	targets := mustTargets(t, e)
+	own := targets[slices.IndexFunc(targets, func(t Target) bool { return t.Name == "x-linux-arm64-u_2" })]
+	for text, want := range map[string]string{
+		"r.test:5000/x":                       "type=registry,ref=r.test:5000/x:linux-arm64-u_2",
+		"type=registry,ref=r.test/x:c":        "type=registry,ref=r.test/x:c-linux-arm64-u_2",
+		"r.test/x@" + digest:                  "type=registry,ref=r.test/x@" + digest,
+		"type=gha":                            "type=gha,scope=buildkit-linux-arm64-u_2",
+		"type=gha,scope=a":                    "type=gha,scope=a-linux-arm64-u_2",
+		"type=s3,bucket=b,region=r":           "type=s3,bucket=b,region=r,name=buildkit-linux-arm64-u_2",
+		"type=s3,bucket=b,region=r,name=m;n":  "type=s3,bucket=b,region=r,name=m-linux-arm64-u_2;n-linux-arm64-u_2",
+		"type=azblob,account_url=https://a/b": "type=azblob,account_url=https://a/b,name=buildkit-linux-arm64-u_2",
+		"type=inline":                         "type=inline",
+	} {
+		spec, err := plan.ParseCache(text, "dest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := own.caches([]plan.Spec{spec})[0].String(); got != want {
+			t.Errorf("%s becomes %s, want %s", text, got, want)
+		}
+	}
+}
