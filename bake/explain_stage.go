@@ -27,6 +27,11 @@ var stageCauses = []struct {
 	cause, hint string
 }{
 	{
+		regexp.MustCompile(`> \[[^\]\n]+\] exporting cache to ([^:\n]+):(?s:.*)failed to solve: ([^\n]+)`),
+		"the cache cannot be written to $1: $2",
+		`see that the builder reaches it and may write there, or build without it: add ignore-error=true to cache-to`,
+	},
+	{
 		regexp.MustCompile(`failed to solve: target stage "?([^"\s]+)"? could not be found`),
 		"the Dockerfile has no stage $1",
 		`correct stage = "…" in [metadata.extpack.build]`,

@@ -26,6 +26,8 @@ func TestExplainStage(t *testing.T) {
 			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +
 			"\n  compile on the builder's own platform (FROM --platform=$BUILDPLATFORM), install emulators (\"docker run --privileged --rm tonistiigi/binfmt --install all\"), or add a node that has the platform (\"docker buildx create --append\")",
+		" > [x] exporting cache to Amazon S3:\n------\nERROR: target x: failed to solve: dial tcp 127.0.0.1:1: connect: connection refused\n": "the cache cannot be written to Amazon S3: dial tcp 127.0.0.1:1: connect: connection refused" + above +
+			"\n  see that the builder reaches it and may write there, or build without it: add ignore-error=true to cache-to",
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)
