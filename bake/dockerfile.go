@@ -24,6 +24,8 @@ type dockerfile struct {
 	args  map[string]string
 	names map[string]string // path → name of its arg
 	files int               // how many args are called FILE_n
+	// layers is the largest number of layers that a stage with files has.
+	layers int
 }
 
 func newDockerfile(t Target) *dockerfile {
@@ -47,7 +49,9 @@ func newDockerfile(t Target) *dockerfile {
 		}
 		d.WriteString("\nFROM tree-${TARGETOS}-${TARGETARCH}${TARGETVARIANT} AS tree\n")
 	}
-	d.WriteString("\n# Readers of a package look at one layer only.\nFROM scratch\nCOPY --from=tree / /\n")
+	if d.layers > 1 {
+		d.WriteString("\n# Readers of a package look at one layer only.\nFROM scratch\nCOPY --from=tree / /\n")
+	}
 	return d
 }
 
@@ -73,11 +77,14 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	var lines strings.Builder
 	used := []string{"DEST"}
 	arg := func(p, hint string) string { return d.path(p, hint, &used) }
+	layers := 0
 	for i := 0; i < len(image.Steps); i++ {
 		step := image.Steps[i]
 		if image.NeedsBuild() && i == len(image.Steps)-1 {
 			lines.WriteString(stageLines()) // before the descriptor
+			layers += stageLayers
 		}
+		layers++
 		if step.Exec {
 			sources, dest := []string{source(image, step, suffix, arg)}, step.Dest
 			// The entry points go in one instruction, which is one step less.
@@ -98,10 +105,20 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		from := source(image, step, suffix, arg)
 		if viaFolder(step) {
 			from = "--from=source /source"
+		} else if step.Dest == "." && i+1 < len(image.Steps) && isDescriptor(image.Steps[i+1]) {
+			i++ // in one instruction: each is a layer, and a third of a small build
+			from += " " + source(image, image.Steps[i], suffix, arg)
 		}
 		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), from, dest)
 	}
+	d.layers = max(d.layers, layers)
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())
+}
+
+// isDescriptor reports whether a step copies the descriptor, a file that keeps
+// its name and that no pattern of another step is about.
+func isDescriptor(s content.Step) bool {
+	return s.Source == extension.DescriptorFile && s.Dest == extension.DescriptorFile
 }
 
 // viaFolder reports whether a step has to copy the context root from a stage

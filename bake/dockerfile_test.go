@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -43,8 +45,11 @@ func checkSteps(t testing.TB, dockerfile string, args map[string]string, e *plan
 		byName[s.Name] = s
 	}
 	last := stages[len(stages)-1]
-	if c, ok := last.Commands[0].(*instructions.CopyCommand); !ok || len(last.Commands) != 1 || c.From != "tree" || last.BaseName != "scratch" {
-		t.Fatalf("the image is not one copy of the stage tree:\n%s", dockerfile)
+	squashed := last.Name != "tree"
+	if squashed {
+		if c, ok := last.Commands[0].(*instructions.CopyCommand); !ok || len(last.Commands) != 1 || c.From != "tree" || last.BaseName != "scratch" {
+			t.Fatalf("the image is not one copy of the stage tree:\n%s", dockerfile)
+		}
 	}
 	stage, ok := byName["tree"]
 	for ok && stage.BaseName != "scratch" {
@@ -53,9 +58,17 @@ func checkSteps(t testing.TB, dockerfile string, args map[string]string, e *plan
 	if !ok {
 		t.Fatalf("%s has no stage:\n%s", image, dockerfile)
 	}
+	if copies := slices.DeleteFunc(slices.Clone(stage.Commands), isArg); len(copies) != 1 && !squashed {
+		t.Errorf("%s has %d layers:\n%s", image, len(copies), dockerfile)
+	}
 	if got := steps(t, stage, expand, e.Dest()); !reflect.DeepEqual(got, image.Steps) {
 		t.Errorf("%s: the Dockerfile does\n%+v\nthe plan says\n%+v\n%s", image, got, image.Steps, dockerfile)
 	}
+}
+
+func isArg(c instructions.Command) bool {
+	_, ok := c.(*instructions.ArgCommand)
+	return ok
 }
 
 func parse(t testing.TB, dockerfile string) []instructions.Stage {
@@ -111,6 +124,9 @@ func steps(t testing.TB, stage instructions.Stage, expand func(string) string, d
 			}
 			if !step.Exec && c.Chmod != "u=rwX,go=rX,a-st" {
 				t.Errorf("%s: mode %s", command, c.Chmod)
+			}
+			if len(c.SourcePaths) > 1 && step.Source == extension.DescriptorFile {
+				step.Dest, step.Exclude = step.Source, nil
 			}
 			if len(step.Exclude) == 0 {
 				step.Exclude = nil

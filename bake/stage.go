@@ -33,6 +33,9 @@ func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Doc
 const stageFiles = "COPY " + copyFlags + "%s --from=stage /stage ${DEST}/\n" +
 	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
 
+// stageLayers is how many layers they make.
+const stageLayers = 2
+
 // stageFolder writes the stage that makes a folder of what was built: COPY --exclude
 // minds symbolic links below a folder, not at a root (see content.Step.Links).
 func (d *dockerfile) stageFolder() {

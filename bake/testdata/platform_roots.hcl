@@ -38,8 +38,7 @@ ARG ROOT_LINUX_ARM64
 ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64} $${DEST}/
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64} extension.toml $${DEST}/
 
 FROM scratch AS tree-linux-armv7
 ARG DEST
@@ -48,8 +47,7 @@ ARG ROOT_LINUX_ARMV7
 ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARMV7} $${DEST}/
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARMV7} extension.toml $${DEST}/
 
 FROM tree-$${TARGETOS}-$${TARGETARCH}$${TARGETVARIANT} AS tree
 
@@ -98,8 +96,7 @@ ARG ROOT
 ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} extension.toml $${DEST}/
 
 # Readers of a package look at one layer only.
 FROM scratch
@@ -134,8 +131,7 @@ ARG ROOT
 ARG FILE_2
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} extension.toml $${DEST}/
 
 # Readers of a package look at one layer only.
 FROM scratch
