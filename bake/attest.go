@@ -21,7 +21,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 	if err != nil {
 		return nil, err
 	}
-	file, err := writeFile(p, dir)
+	file, err := writeFile(p, dir, published)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return nil, fmt.Errorf("creating output folder: %w", err)
 			}
-			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out)+",name="+subject(t.Extension))
+			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out, final)+",name="+subject(t.Extension))
 			args = append(args, attestArgs(one, labels(t.Extension, one.Images[0]), attest)...)
 			built = append(built, plan.Built{Extension: t.Extension, Images: one.Images, Dir: out})
 			names = append(names, one.Name)

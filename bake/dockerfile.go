@@ -17,10 +17,22 @@ import (
 // owner root, and modes folded to 0755 and 0644.
 const copyFlags = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 
+// spelling is how instructions that make layers are written. BuildKit exports a
+// layer as it finds it compressed in its cache, so that a plain bake would
+// publish the zstd which Build asks for. The same instruction in other words is
+// another one to its cache, and the two keep apart.
+type spelling struct{ copy, squash string }
+
+var (
+	published = spelling{copyFlags, "--from=tree"}
+	transit   = spelling{"--chown=0:0 --chmod=u=rwX,go=rX,a-ts", "--chown=0:0 --from=tree"}
+)
+
 // dockerfile writes the Dockerfile of a target. Its text is constant but for
 // platform names, which are checked; every path travels in args.
 type dockerfile struct {
 	strings.Builder
+	spelling
 	args  map[string]string
 	names map[string]string // path → name of its arg
 	files int               // how many args are called FILE_n
@@ -28,8 +40,8 @@ type dockerfile struct {
 	layers int
 }
 
-func newDockerfile(t Target) *dockerfile {
-	d := &dockerfile{args: map[string]string{}, names: map[string]string{}}
+func newDockerfile(t Target, how spelling) *dockerfile {
+	d := &dockerfile{spelling: how, args: map[string]string{}, names: map[string]string{}}
 	d.args["DEST"] = t.Extension.Dest()
 	// BuildKit's name for the time that rewrite-timestamp clamps to.
 	d.args["SOURCE_DATE_EPOCH"] = "0"
@@ -50,7 +62,7 @@ func newDockerfile(t Target) *dockerfile {
 		d.WriteString("\nFROM tree-${TARGETOS}-${TARGETARCH}${TARGETVARIANT} AS tree\n")
 	}
 	if d.layers > 1 {
-		d.WriteString("\n# Readers of a package look at one layer only.\nFROM scratch\nCOPY --from=tree / /\n")
+		d.WriteString("\n# Readers of a package look at one layer only.\nFROM scratch\nCOPY " + d.squash + " / /\n")
 	}
 	return d
 }
@@ -81,7 +93,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	for i := 0; i < len(image.Steps); i++ {
 		step := image.Steps[i]
 		if image.NeedsBuild() && i == len(image.Steps)-1 {
-			lines.WriteString(stageLines()) // before the descriptor
+			lines.WriteString(stageLines) // before the descriptor
 			layers += stageLayers
 		}
 		layers++
@@ -109,7 +121,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 			i++ // in one instruction: each is a layer, and a third of a small build
 			from += " " + source(image, image.Steps[i], suffix, arg)
 		}
-		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", copyFlags, excludes(step.Exclude), from, dest)
+		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", d.copy, excludes(step.Exclude), from, dest)
 	}
 	d.layers = max(d.layers, layers)
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())

@@ -140,7 +140,7 @@ func steps(t testing.TB, stage instructions.Stage, expand func(string) string, d
 // lint gives what "docker buildx build --check" would warn of.
 func lint(t *testing.T, target Target) {
 	t.Helper()
-	d := newDockerfile(target)
+	d := newDockerfile(target, published)
 	text := d.String()
 	if target.staged() {
 		text = "FROM scratch AS " + rootContext + "\n" + text // stands in for the linked target
@@ -175,7 +175,7 @@ func TestEntryPointsBehindLinks(t *testing.T) {
 		files{"bin/detect": "-> ../scripts/detect.sh", "bin/generate": "", "scripts/detect.sh": ""})
 	p := mustPlan(t, plan.Options{}, dir)
 	checkEvaluated(t, p, work)
-	text := newDockerfile(mustTargets(t, p)[0]).String()
+	text := newDockerfile(mustTargets(t, p)[0], published).String()
 	for _, want := range []string{"COPY --chown=0:0 --chmod=0755 ${FILE_1} ${DEST}/bin/detect\n", "COPY --chown=0:0 --chmod=0755 bin/generate ${DEST}/bin/\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

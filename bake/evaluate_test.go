@@ -125,7 +125,7 @@ func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
 		labels[nfc(k)] = nfc(v)
 	}
 	equalMap(t, "labels", got.Labels, labels)
-	d := newDockerfile(target)
+	d := newDockerfile(target, published)
 	equalMap(t, "args", got.Args, d.args)
 	if *got.Args["DEST"] != e.Dest() || *got.Args["SOURCE_DATE_EPOCH"] != "0" {
 		t.Errorf("args %v", d.args)

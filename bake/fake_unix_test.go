@@ -248,7 +248,7 @@ func TestBuildArguments(t *testing.T) {
 	equal(t, "arguments", strings.Split(strings.TrimSpace(string(data)), "\n"), []string{
 		"bake", "--file", filepath.Join(dir, FileName), "--builder", "b", "--no-cache", "--progress", "plain", "--set", "*.args.A=1", "--allow", "network.host",
 		"--allow", "fs.read=" + realDir, "--allow", "fs.write=" + out,
-		"--set", "acme_x.output=type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=gzip,force-compression=true,\"dest=" + out + "\"",
+		"--set", "acme_x.output=type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=zstd,compression-level=1,force-compression=true,\"dest=" + out + "\"",
 	})
 	e.Options.Set = []string{"*.output=type=docker"}
 	if _, err := e.Build(t.Context(), mustPlan(t, plan.Options{}, link), t.TempDir()); !diag.IsInvalid(err) {

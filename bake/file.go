@@ -40,11 +40,15 @@ The label that says which layer holds the extension is only known after a build;
 // File writes the bake file of a plan. Paths in it are relative to dir, the
 // folder buildx is run in.
 func File(p *plan.Plan, dir string) ([]byte, error) {
+	return file(p, dir, published)
+}
+
+func file(p *plan.Plan, dir string, how spelling) ([]byte, error) {
 	targets, err := Targets(p)
 	if err != nil {
 		return nil, err
 	}
-	w := &fileWriter{File: hcl.New(), dir: dir, variables: variables(targets)}
+	w := &fileWriter{File: hcl.New(), dir: dir, spelling: how, variables: variables(targets)}
 	w.Comment(strings.TrimPrefix(Mark, "# ") + header)
 	w.writeVariables(targets)
 	w.writeGroups(p, targets)
@@ -64,6 +68,7 @@ func File(p *plan.Plan, dir string) ([]byte, error) {
 type fileWriter struct {
 	*hcl.File
 	dir string
+	spelling
 	// variables names the platform matrix of each target that has one.
 	variables map[string]string
 }
@@ -190,7 +195,7 @@ func (w *fileWriter) writeTarget(t Target) error {
 	if t.staged() {
 		b.Map("contexts", map[string]string{rootContext: "target:" + t.Name + buildSuffix})
 	}
-	d := newDockerfile(t)
+	d := newDockerfile(t, w.spelling)
 	b.Map("args", d.args)
 	if err := b.Heredoc("dockerfile-inline", strings.TrimPrefix(d.String(), "\n")); err != nil {
 		return err

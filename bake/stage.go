@@ -27,10 +27,10 @@ func (t Target) staged() bool { return t.dockerfile() != "" }
 // dockerfile gives the Dockerfile of the target's stage; a target has one.
 func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Dockerfile }
 
-// stageFiles are the lines that copy a stage into the package. Entry points go
+// stageLines are the lines that copy a stage into the package. Entry points go
 // once more, to be executable whatever mode they have; the patterns are there
 // because a stage may have only one of them, or none, and no folder for them.
-const stageFiles = "COPY " + copyFlags + "%s --from=stage /stage ${DEST}/\n" +
+var stageLines = "COPY " + copyFlags + excludes(content.Never()) + " --from=stage /stage ${DEST}/\n" +
 	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
 
 // stageLayers is how many layers they make.
@@ -42,8 +42,6 @@ func (d *dockerfile) stageFolder() {
 	d.WriteString("\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n" +
 		"FROM scratch AS stage\nCOPY --from=" + rootContext + " / /stage/\n")
 }
-
-func stageLines() string { return fmt.Sprintf(stageFiles, excludes(content.Never())) }
 
 // writeStage writes the target that builds the stage of t.
 func (w *fileWriter) writeStage(t Target) error {

@@ -70,6 +70,7 @@ func (o *attestOptions) attest(ctx context.Context, engine *bake.Engine, p *plan
 			return nil, fmt.Errorf("creating temporary folder: %w", err)
 		}
 	}
+	engine.Attested = true
 	built, err := engine.Build(ctx, p, first)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,8 @@
 // Package annotate turns what an engine built into a package: it gives every
 // image its canonical config with both labels, joins the images under one index
 // with its annotations, and keeps attestations true to the images they are
-// about. Layers stay as they are.
+// about. What is in a layer stays; how it is compressed may not, since engines
+// compress for speed and readers want gzip.
 //
 // It maps OCI layouts to an OCI layout. It does not judge the result (package
 // verify does) and publishes nothing.
@@ -92,6 +93,8 @@ type built struct {
 	manifest     v1.Manifest
 	attestations []v1.Descriptor
 	cache        json.RawMessage
+	// final says that the image is the one to publish, byte for byte.
+	final bool
 }
 
 // find matches the images in a layout with those of the plan by their configs,
@@ -171,14 +174,18 @@ func (m *maker) assign(b *built, candidates []int) error {
 
 // write puts everything into the layout, its root last.
 func (m *maker) write(ctx context.Context) (*Package, error) {
+	if err := m.sort(); err != nil {
+		return nil, err
+	}
+	layers, err := m.takeLayers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var images []Image
 	var attestations []v1.Descriptor
 	for i, want := range m.extension.Images {
 		b := m.built[i]
-		if b == nil {
-			return nil, fmt.Errorf("joining images of %s: the builder did not make %s", m.extension.Descriptor.Info.ID, want)
-		}
-		image, err := m.writeImage(ctx, want, b)
+		image, err := m.writeImage(ctx, want, b, layers)
 		if err != nil {
 			return nil, fmt.Errorf("annotating %s: %w", want, err)
 		}
@@ -202,20 +209,27 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{d.Root}})
 }
 
-// writeImage describes an image and takes over its layer.
-func (m *maker) writeImage(ctx context.Context, want plan.Image, b *built) (Image, error) {
-	layer := b.manifest.Layers[0]
-	if layer.MediaType != ociTypes.layer && layer.MediaType != dockerTypes.layer {
-		return Image{}, fmt.Errorf("the builder made a layer of type %q, want gzip, the only one that readers accept", layer.MediaType)
-	}
-	if final, err := m.keeps(want, b); err != nil || final {
-		if err != nil {
-			return Image{}, err
+// sort looks whether every image was built, and which of them are final.
+func (m *maker) sort() (err error) {
+	for i, want := range m.extension.Images {
+		b := m.built[i]
+		if b == nil {
+			return fmt.Errorf("joining images of %s: the builder did not make %s", m.extension.Descriptor.Info.ID, want)
 		}
+		if b.final, err = m.keeps(want, b); err != nil {
+			return fmt.Errorf("annotating %s: %w", want, err)
+		}
+	}
+	return nil
+}
+
+// writeImage takes over an image that is final, and describes any other.
+func (m *maker) writeImage(ctx context.Context, want plan.Image, b *built, layers map[digest.Digest]v1.Descriptor) (Image, error) {
+	if b.final {
 		return m.keep(ctx, want, b)
 	}
-	if err := m.dst.Import(ctx, b.src, layer); err != nil {
-		return Image{}, fmt.Errorf("copying layer: %w", err)
-	}
-	return m.image(want, Layer{Platform: b.config.Platform, DiffID: b.config.RootFS.DiffIDs[0], Descriptor: layer, cache: b.cache})
+	return m.image(want, Layer{
+		Platform: b.config.Platform, DiffID: b.config.RootFS.DiffIDs[0],
+		Descriptor: layers[b.manifest.Layers[0].Digest], cache: b.cache,
+	})
 }

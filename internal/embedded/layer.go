@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,10 +16,10 @@ import (
 	"strings"
 	"time"
 
-	kgzip "github.com/klauspost/compress/gzip"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -85,10 +84,7 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 	pr, pw := io.Pipe()
 	diffID := sha256.New()
 	done := make(chan error, 1)
-	zw, err := l.compressor(pw)
-	if err != nil {
-		return v1.Descriptor{}, "", err
-	}
+	zw := layer.NewCompressor(pw)
 	go func() {
 		err := l.writeTar(ctx, io.MultiWriter(zw, diffID), e.Progress)
 		err = errors.Join(err, zw.Close())
@@ -101,23 +97,6 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 		return v1.Descriptor{}, "", fmt.Errorf("packing %s of %s: %w", l.Image, l.Extension.Descriptor.Info, tarErr)
 	}
 	return desc, digest.NewDigest(digest.SHA256, diffID), err
-}
-
-// plainGzip is the size in bytes of files up to which a layer is compressed by
-// the standard library, whose bytes are BuildKit's: then the layer's digest is
-// the same from both engines, not only its diffID. Above it a compressor several
-// times as fast is worth more; its layers of programs are 10 % larger.
-const plainGzip = 1 << 20
-
-// fastLevel is where klauspost/compress makes programs smaller than gzip's own
-// fastest level, in less time.
-const fastLevel = 3
-
-func (l Layer) compressor(w io.Writer) (io.WriteCloser, error) {
-	if l.Size() <= plainGzip {
-		return gzip.NewWriter(w), nil
-	}
-	return kgzip.NewWriterLevel(w, fastLevel)
 }
 
 // Size is the number of bytes in the layer's files.

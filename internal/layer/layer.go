@@ -1,6 +1,6 @@
-// Package layer expands the layers of images: it tells how they are compressed
-// by what they hold, and stops where a small layer would cause endless work.
-// What is in a layer is other packages' business.
+// Package layer expands and compresses the layers of images. It tells how they
+// are compressed by what they hold, and stops where a small layer would cause
+// endless work. What is in a layer is other packages' business.
 //
 //	stored := layer.From(blob)
 //	plain, err := stored.Expand()

@@ -12,26 +12,18 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// diffIDsIn gives the diffIDs by platform of a layout that buildx wrote.
-func diffIDsIn(t *testing.T, dir string) map[string]string {
+// manifestsIn gives the image manifests of a layout that buildx wrote.
+func manifestsIn(t *testing.T, dir string) []v1.Manifest {
 	t.Helper()
-	out := map[string]string{}
+	var all []v1.Manifest
 	var visit func(raw []byte)
-	blob := func(d v1.Descriptor) []byte {
-		raw, err := os.ReadFile(filepath.Join(dir, "blobs", "sha256", d.Digest.Encoded()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return raw
-	}
 	visit = func(raw []byte) {
 		for _, d := range parse[v1.Index](t, raw).Manifests {
-			if d.MediaType == v1.MediaTypeImageIndex {
-				visit(blob(d))
-				continue
+			if raw := blobIn(t, dir, d); d.MediaType == v1.MediaTypeImageIndex {
+				visit(raw)
+			} else {
+				all = append(all, parse[v1.Manifest](t, raw))
 			}
-			config := parse[v1.Image](t, blob(parse[v1.Manifest](t, blob(d)).Config))
-			out[strings.TrimSuffix(config.OS+"/"+config.Architecture+"/"+config.Variant, "/")] = config.RootFS.DiffIDs[0].String()
 		}
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "index.json"))
@@ -39,6 +31,26 @@ func diffIDsIn(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	visit(raw)
+	return all
+}
+
+func blobIn(t *testing.T, dir string, d v1.Descriptor) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "blobs", "sha256", d.Digest.Encoded()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// diffIDsIn gives the diffIDs by platform of a layout that buildx wrote.
+func diffIDsIn(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, manifest := range manifestsIn(t, dir) {
+		config := parse[v1.Image](t, blobIn(t, dir, manifest.Config))
+		out[strings.TrimSuffix(config.OS+"/"+config.Architecture+"/"+config.Variant, "/")] = config.RootFS.DiffIDs[0].String()
+	}
 	return out
 }
 

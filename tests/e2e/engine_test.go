@@ -10,9 +10,14 @@ import (
 )
 
 // TestEnginesAgree packs extensions without a daemon and compares with what
-// buildx made: the same diffIDs, and for files of this size the same bytes.
+// buildx made: the same diffIDs, and the same bytes.
 func TestEnginesAgree(t *testing.T) {
-	dirs := map[string]string{"hello": example("hello"), "platform-roots": example("platform-roots")}
+	large := extensionDir(t, map[string]string{
+		"extension.toml":         descriptor("samples/large", linuxTargets),
+		"linux/amd64/bin/detect": script + strings.Repeat("# some text that is compressed\n", 100_000),
+		"linux/arm64/bin/detect": script,
+	})
+	dirs := map[string]string{"hello": example("hello"), "platform-roots": example("platform-roots"), "large": large}
 	for name, toml := range contentCases {
 		dirs[name] = awkwardExtension(t, toml)
 	}

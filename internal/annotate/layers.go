@@ -1,0 +1,97 @@
+package annotate
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// takeLayers takes over the layers of images that are not final, and gives by
+// its digest what each has become: gzip stays what it is, and zstd, which
+// engines use in between, becomes gzip. Platforms may share a layer.
+func (m *maker) takeLayers(ctx context.Context) (map[digest.Digest]v1.Descriptor, error) {
+	first := map[digest.Digest]*built{}
+	for _, b := range m.built {
+		if !b.final {
+			first[b.manifest.Layers[0].Digest] = b
+		}
+	}
+	var lock sync.Mutex
+	taken := map[digest.Digest]v1.Descriptor{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for old, b := range first {
+		group.Go(func() error {
+			desc, err := m.takeLayer(ctx, b.src, b.manifest.Layers[0])
+			lock.Lock()
+			defer lock.Unlock()
+			taken[old] = desc
+			return err
+		})
+	}
+	return taken, group.Wait()
+}
+
+func (m *maker) takeLayer(ctx context.Context, src *ocilayout.Layout, l v1.Descriptor) (v1.Descriptor, error) {
+	switch l.MediaType {
+	case ociTypes.layer, dockerTypes.layer:
+		if err := m.dst.Import(ctx, src, l); err != nil {
+			return v1.Descriptor{}, fmt.Errorf("copying layer: %w", err)
+		}
+		return l, nil
+	case v1.MediaTypeImageLayerZstd:
+		desc, err := m.compress(ctx, src, l)
+		if err != nil {
+			return v1.Descriptor{}, fmt.Errorf("compressing layer: %w", err)
+		}
+		return desc, nil
+	}
+	return v1.Descriptor{}, fmt.Errorf("the builder made a layer of type %q, want gzip or zstd", l.MediaType)
+}
+
+// compress writes a layer with gzip, in one pass.
+func (m *maker) compress(ctx context.Context, src *ocilayout.Layout, l v1.Descriptor) (v1.Descriptor, error) {
+	blob, err := ocilayout.FetchVerified(ctx, src, l)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	defer blob.Close()
+	stored := layer.From(blob)
+	stored.Ours = true
+	plain, err := stored.Expand()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	defer plain.Close()
+	pr, pw := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pw.CloseWithError(compressTo(pw, plain, stored))
+	}()
+	desc, err := m.dst.Put(ctx, ociTypes.layer, pr)
+	pr.CloseWithError(err) // lets the writer end when the layout cannot be written
+	<-done
+	return desc, err
+}
+
+func compressTo(w io.Writer, plain io.Reader, stored *layer.Stored) error {
+	zw := layer.NewCompressor(w)
+	if _, err := io.Copy(zw, plain); err != nil {
+		return err
+	}
+	// To its end, where what is stored is compared with its digest.
+	if _, err := io.Copy(io.Discard, stored); err != nil {
+		return err
+	}
+	return zw.Close()
+}
