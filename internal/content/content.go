@@ -129,12 +129,15 @@ func ignorePatterns(dir string) ([]string, error) {
 		return nil, fmt.Errorf("reading ignore file: %w", err)
 	}
 	defer f.Close()
+	const hint = "see the Dockerfile reference, \".dockerignore files\""
 	patterns, err := ignorefile.ReadAll(f)
-	if err == nil {
-		_, err = patternmatcher.New(patterns)
-	}
 	if err != nil {
-		return nil, diag.Invalidf("see the Dockerfile reference, \".dockerignore files\"", "%s: %v", name, err)
+		return nil, diag.Invalidf(hint, "%s: %v", name, err)
+	}
+	for _, p := range patterns {
+		if _, err := patternmatcher.New([]string{p}); err != nil {
+			return nil, diag.Invalidf(hint, "%s: %q is no pattern: %v", name, p, err)
+		}
 	}
 	return patterns, nil
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,22 @@ func TestEntryPointsAreExecutable(t *testing.T) {
 	}
 }
 
+func TestFoldersThatAreNamedOtherwise(t *testing.T) {
+	dir := extensionDir(t, "", files{"bin/detect": "", "linux/x86_64/bin/detect": "", "linux/armhf/bin/detect": "", "linux/scripts/x": "", "linux/aarch64": ""})
+	_, list, err := New(t.Context(), []string{dir}, Options{})
+	var got []string
+	for _, d := range list {
+		got = append(got, strings.ReplaceAll(d.String(), dir, "DIR"))
+	}
+	want := []string{
+		"DIR/linux/armhf: warning: is no platform folder (did you mean linux/arm/v7?)",
+		"DIR/linux/x86_64: warning: is no platform folder (did you mean linux/amd64?)",
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestAnExtensionThatDoesNothing(t *testing.T) {
 	dir := extensionDir(t, amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/build": ""})
 	_, list, err := New(t.Context(), []string{dir}, Options{})
@@ -138,7 +155,7 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"ignore file broken", "",
 			files{bin: "", ".dockerignore": "["},
-			[]string{"DIR/.dockerignore: syntax error in pattern", `  see the Dockerfile reference, ".dockerignore files"`},
+			[]string{`DIR/.dockerignore: "[" is no pattern: syntax error in pattern`, `  see the Dockerfile reference, ".dockerignore files"`},
 		},
 		{"include-files absent", include(`"gone", "bin"`), files{bin: ""}, []string{at + `include-files "gone" does not exist in DIR`}},
 		{
