@@ -92,7 +92,11 @@ func (e *ResponseError) setErrors(errs errcode.Errors) {
 		// one.Detail is left out: for the common codes it repeats the request
 		// as a Go map.
 		one.Detail = nil
-		texts = append(texts, one.Error())
+		text := one.Error()
+		if strings.EqualFold(strings.ReplaceAll(one.Code, "_", " "), one.Message) {
+			text = one.Message // it begins with the code, which says the same
+		}
+		texts = append(texts, text)
 	}
 	e.Message = cleanText(strings.Join(texts, "; "))
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/extpack/extpack/internal/diag"
 )
@@ -54,5 +57,20 @@ func TestErrorTexts(t *testing.T) {
 				t.Errorf("hint is %+v", hint)
 			}
 		})
+	}
+}
+
+// A registry's message often repeats its code.
+func TestErrorIsSaidOnce(t *testing.T) {
+	for _, c := range []struct{ code, message, want string }{
+		{"MANIFEST_UNKNOWN", "manifest unknown", "manifest unknown"},
+		{"MANIFEST_UNKNOWN", "OCI index found, but no child", "manifest unknown: OCI index found, but no child"},
+		{"DENIED", "", "denied"},
+	} {
+		e := &ResponseError{}
+		e.setErrors(errcode.Errors{{Code: c.code, Message: c.message}})
+		if e.Message != c.want || !slices.Equal(e.Codes, []string{c.code}) {
+			t.Errorf("%s %q is said as %q", c.code, c.message, e.Message)
+		}
 	}
 }

@@ -104,7 +104,7 @@ const (
 
 const (
 	hintRebuild  = "build the package again"
-	hintAnnotate = "annotate the package, or build it again"
+	hintAnnotate = "run \"docker extpack annotate\" on the package, or build it again"
 )
 
 var catalogue = byID(
