@@ -3,16 +3,20 @@ package e2e_test
 import (
 	"debug/elf"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
 
 // TestCompiled compiles the example for five platforms in one command, and
-// compiles nothing when only what it does not depend on changes.
+// compiles again only what depends on a change.
 func TestCompiled(t *testing.T) {
 	image := goImage(t)
 	dir := copyTree(t, example("compiled"), 0, 0)
+	// -v lists what is compiled.
+	replaceIn(t, filepath.Join(dir, "Dockerfile"), "go build ", "go build -v ")
 	build := func(ref string, flags ...string) (published, string) {
 		r := extpack(t, dir, append([]string{"build", "--push", "-t", ref, "--build-context", "go=docker-image://" + image, "--progress", "plain"}, flags...)...)
 		if r.code != 0 {
@@ -58,10 +62,59 @@ func TestCompiled(t *testing.T) {
 	if n := strings.Count(log, "go build"); n == 0 || strings.Count(log, "CACHED") < n {
 		t.Errorf("not everything was cached:\n%s", log)
 	}
-	writeFile(t, filepath.Join(dir, "cmd/detect/main.go"), "package main\n\nfunc main() {}\n")
-	if changed, _ := build(tag(t, "3"), "--target", "linux/amd64"); changed.images[0].diffID == p.images[0].diffID {
-		t.Error("a changed source file changed nothing")
+	replaceIn(t, filepath.Join(dir, "cmd/detect/main.go"), `"detect:"`, `"detect: failed:"`)
+	changed, log := build(tag(t, "3"))
+	for i, image := range changed.images {
+		if image.diffID == p.images[i].diffID {
+			t.Errorf("%s: a changed source file changed nothing", image.platform())
+		}
 	}
+	if got, want := packagesIn(log), map[string]int{exampleModule + "/cmd/detect": len(machines)}; !maps.Equal(got, want) {
+		t.Errorf("after a change of detect alone, compiled %v, want %v", got, want)
+	}
+}
+
+// TestCompiledOnFreshMachines: a registry's cache has the steps of the standard
+// library, so that only the example's own packages are compiled.
+func TestCompiledOnFreshMachines(t *testing.T) {
+	image, cache := goImage(t), "type=registry,ref="+tag(t, "cache")
+	dir := copyTree(t, example("compiled"), 0, 0)
+	replaceIn(t, filepath.Join(dir, "Dockerfile"), "go build ", "go build -v ")
+	flags := []string{"build", "--target", "linux/amd64", "--target", "linux/arm64", "--push", "--build-context", "go=docker-image://" + image, "--progress", "plain"}
+	mustExtpack(t, dir, append(flags, "-t", tag(t, "1"), "--cache-to", cache+",mode=max")...)
+
+	freshBuilder(t, "fresh")
+	replaceIn(t, filepath.Join(dir, "cmd/detect/main.go"), `"detect:"`, `"detect: failed:"`)
+	r := extpack(t, dir, append(flags, "-t", tag(t, "2"), "--builder", "fresh", "--cache-from", cache)...)
+	want := map[string]int{exampleModule + "/aptfile": 2, exampleModule + "/cmd/detect": 2, exampleModule + "/cmd/generate": 2}
+	if got := packagesIn(r.stderr); r.code != 0 || !maps.Equal(got, want) {
+		t.Errorf("exit code %d, compiled %v, want %v\n%s", r.code, got, want, r.stderr)
+	}
+}
+
+// replaceIn changes a file that holds what is replaced.
+func replaceIn(t *testing.T, name, old, text string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("%s does not hold %q", name, old)
+	}
+	writeFile(t, name, strings.ReplaceAll(string(data), old, text))
+}
+
+const exampleModule = "github.com/extpack/extpack/examples/compiled"
+
+// packagesIn counts, by package, how often "go build -v" says in buildx's plain
+// progress that it compiles one.
+func packagesIn(log string) map[string]int {
+	counts := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^#\d+ \d+\.\d+ ([a-z0-9/.-]+)$`).FindAllStringSubmatch(log, -1) {
+		counts[m[1]]++
+	}
+	return counts
 }
 
 // stageTOML describes an extension with a stage, shared files and, for s390x,
