@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -35,12 +36,26 @@ func (o *attestOptions) settings() ([]string, error) {
 		case f.value == "true":
 			all = append(all, "type="+f.kind)
 		case strings.Contains(f.value, "="):
+			if mode := provenanceMode(f.value); f.kind == "provenance" && !slices.Contains([]string{"", "min", "max", "full"}, mode) {
+				// BuildKit says so as well, but only after the first of two builds.
+				return nil, diag.Invalidf("", "--provenance=%s: the mode is %q, and there are min and max", f.value, mode)
+			}
 			all = append(all, "type="+f.kind+","+f.value)
 		default:
 			return nil, diag.Invalidf("", "--%s=%s is neither true, false nor NAME=VALUE", f.kind, f.value)
 		}
 	}
 	return all, nil
+}
+
+// provenanceMode gives the value of mode in a list of settings.
+func provenanceMode(settings string) string {
+	for setting := range strings.SplitSeq(settings, ",") {
+		if mode, ok := strings.CutPrefix(setting, "mode="); ok {
+			return mode
+		}
+	}
+	return ""
 }
 
 func (o *attestOptions) checkAttest() error {

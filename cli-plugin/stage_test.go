@@ -65,7 +65,12 @@ func TestAttestSettings(t *testing.T) {
 			t.Errorf("%+v: got %q, %v", tt.o, got, err)
 		}
 	}
-	if _, err := (&attestOptions{provenance: "max"}).settings(); err == nil || !strings.Contains(err.Error(), "--provenance=max is neither") {
-		t.Errorf("got %v", err)
+	for value, want := range map[string]string{
+		"max":                  "--provenance=max is neither",
+		"version=v1,mode=maxi": `--provenance=version=v1,mode=maxi: the mode is "maxi", and there are min and max`,
+	} {
+		if _, err := (&attestOptions{provenance: value}).settings(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", value, err)
+		}
 	}
 }
