@@ -83,11 +83,11 @@ func (p *buildPlanner) build(opts Options) *Build {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.table.Contexts)) {
 		value := p.table.Contexts[name]
-		b.Contexts[name] = p.context(name, value, p.dir)
+		b.Contexts[name] = p.context(p.table.Position, "context "+name, value, p.dir)
 	}
 	for _, name := range slices.Sorted(maps.Keys(opts.Contexts)) {
 		value := opts.Contexts[name]
-		b.Contexts[name], b.Given[name] = p.context(name, value, "."), true
+		b.Contexts[name], b.Given[name] = p.context(diag.Position{}, "--build-context "+name, value, "."), true
 	}
 	for _, e := range p.table.Secrets {
 		secret, err := p.secret(e.Value, p.dir)
@@ -115,14 +115,14 @@ var remote = regexp.MustCompile(`^([a-z][a-z+-]*://|git@|github\.com/)`)
 
 const layoutPrefix = "oci-layout://"
 
-// context gives a context with its path relative to the working directory.
-func (p *buildPlanner) context(name, value, base string) string {
-	pos := p.table.Position
+// context gives a context with its path relative to the working directory; pos
+// and what tell where it comes from.
+func (p *buildPlanner) context(pos diag.Position, what, value, base string) string {
 	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
 		return layoutPrefix + from(base, layout)
 	}
 	if strings.HasPrefix(value, "target:") {
-		p.list.Errorf(pos, "context %s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", name, value)
+		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", what, value)
 		return value
 	}
 	if remote.MatchString(value) {
@@ -130,7 +130,7 @@ func (p *buildPlanner) context(name, value, base string) string {
 	}
 	folder := from(base, value)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		p.list.Errorf(pos, "context %s: there is no folder %s; write \"docker-image://…\" before the name of an image", name, folder)
+		p.list.Errorf(pos, "%s: there is no folder %s; write \"docker-image://…\" before the name of an image", what, folder)
 	}
 	return folder
 }

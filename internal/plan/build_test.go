@@ -116,6 +116,15 @@ func TestStageRefused(t *testing.T) {
 	}
 }
 
+// What a flag says wrong is not said to stand in a file.
+func TestContextOfFlagRefused(t *testing.T) {
+	dir := extensionDir(t, stageTable, files{"Dockerfile": "FROM a\n"})
+	_, _, err := New(t.Context(), []string{dir}, Options{Contexts: map[string]string{"a": "gone", "b": "target:x"}})
+	wantInvalid(t, dir, err,
+		`--build-context a: there is no folder gone; write "docker-image://…" before the name of an image`,
+		`--build-context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`)
+}
+
 // What another frontend reads, and what cannot be read here, is the builder's
 // to judge; so is a stage by its number.
 func TestStagesThatAreNotLookedAt(t *testing.T) {
