@@ -18,6 +18,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -57,6 +58,8 @@ type Package struct {
 	Index v1.Index
 	// Images are in plan order.
 	Images []Image
+	// Targets are those of the descriptor, of which Images may be a part.
+	Targets []extension.Target
 }
 
 // Image is an image of a package.
@@ -205,7 +208,7 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 			return nil, err
 		}
 	}
-	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images}
+	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images, Targets: m.extension.Descriptor.Targets}
 	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{d.Root}})
 }
 

@@ -3,6 +3,7 @@ package edit
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,26 @@ func TestJoin(t *testing.T) {
 	}
 	if got, want := names(x), "linux/amd64, linux/arm64, linux/s390x, about linux/arm64, about linux/amd64"; got != want {
 		t.Errorf("index lists %s", got)
+	}
+}
+
+func TestAdvance(t *testing.T) {
+	o := NewOverlay()
+	amd64, arm64, s390x := putImage(o, "amd64"), putImage(o, "arm64"), putImage(o, "s390x")
+	rank := func(s Slot) int { return slices.Index([]string{"amd64", "s390x", "arm64"}, s.Architecture) }
+	for _, tt := range []struct {
+		index   *Index
+		advance v1.Descriptor
+		want    string
+	}{
+		{newIndex(t, amd64, arm64, s390x, putAttestation(o, amd64)), s390x, "linux/amd64, linux/s390x, linux/arm64, about linux/amd64"},
+		{newIndex(t, arm64, s390x, amd64), amd64, "linux/amd64, linux/arm64, linux/s390x"},
+		{newIndex(t, arm64, s390x, amd64), arm64, "linux/arm64, linux/s390x, linux/amd64"},
+		{newIndex(t, arm64), s390x, "linux/arm64"},
+	} {
+		if tt.index.Advance(child(t, tt.advance).Slot(), rank); names(tt.index) != tt.want {
+			t.Errorf("index lists %s, want %s", names(tt.index), tt.want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -14,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/verify"
 )
@@ -129,11 +131,35 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 		}
 	}
 	for _, image := range images {
+		added := len(x.Find(image.Slot())) == 0
 		if err := x.Join(image, about(image.Descriptor(), attestations), true); err != nil {
 			return err
 		}
+		if added {
+			// Whoever comes first, the index is the one that a single build makes.
+			x.Advance(image.Slot(), func(s edit.Slot) int { return rank(pkg.Targets, s) })
+		}
 	}
 	return x.Annotate(want)
+}
+
+// rank is the place of an image among those of all targets, behind them when it
+// is for none.
+func rank(targets []extension.Target, s edit.Slot) int {
+	n := 0
+	for _, t := range targets {
+		p := platform.Of(t)
+		if p.OS == s.OS && p.Architecture == s.Architecture && p.Variant == s.Variant {
+			i := slices.IndexFunc(t.Distros, func(d extension.Distro) bool {
+				return d.Name == s.DistroName && d.Version == s.DistroVersion || s.DistroName == "" && d.Version == s.OSVersion
+			})
+			if i >= 0 || len(t.Distros) == 0 || s.DistroName+s.OSVersion == "" {
+				return n + max(0, i)
+			}
+		}
+		n += max(1, len(t.Distros))
+	}
+	return n
 }
 
 // about gives the attestations of an image.

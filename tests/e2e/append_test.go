@@ -61,6 +61,35 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// TestAppendInAnyOrder: images stand in the order of the targets, as after a
+// single build, so that it does not matter which machine is the fastest.
+func TestAppendInAnyOrder(t *testing.T) {
+	for name, targets := range map[string][]string{
+		"hello":          {"linux/riscv64", "linux/amd64", "linux/arm/v7", "linux/arm64"},
+		"platform-roots": {"linux/arm/v7", "linux/arm64", "linux/amd64:ubuntu@24.04", "linux/amd64:ubuntu@22.04"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole, ref := tag(t, "whole"), tag(t, "1")
+			mustExtpack(t, t.TempDir(), "build", example(name), "--engine", "embedded", "--push", "-q", "-t", whole)
+			for _, target := range targets {
+				mustExtpack(t, t.TempDir(), "build", example(name), "--engine", "embedded", "--push", "--append", "-q", "-t", ref, "--target", target)
+			}
+			if got, want := digestsAt(t, ref), digestsAt(t, whole); !slices.Equal(got, want) {
+				t.Errorf("appended in the order %v, the images are\n%v\nwant\n%v", targets, got, want)
+			}
+		})
+	}
+}
+
+func digestsAt(t *testing.T, ref string) []string {
+	t.Helper()
+	var out []string
+	for _, image := range fetch(t, ref).images {
+		out = append(out, image.descriptor.Digest.String())
+	}
+	return out
+}
+
 // TestAppendRefuses what is no package of the same extension.
 func TestAppendRefuses(t *testing.T) {
 	ref := tag(t, "1")
