@@ -66,7 +66,7 @@ func readFile(file string) ([]byte, error) {
 func unreadable(dir, file string, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
 		Position: diag.Position{File: file},
-		Hint:     fmt.Sprintf("run docker extpack build DIR with the directory that holds %s", DescriptorFile),
+		Hint:     fmt.Sprintf("name the directory that holds %s", DescriptorFile),
 	}
 	info, statErr := os.Stat(dir)
 	var pathErr *fs.PathError

@@ -151,7 +151,7 @@ func TestReadWithoutDescriptor(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "file"), "")
 	write(t, filepath.Join(dir, "large", "extension.toml"), strings.Repeat("#", MaxSize+1))
-	hint := "\n  run docker extpack build DIR with the directory that holds extension.toml"
+	hint := "\n  name the directory that holds extension.toml"
 	tests := map[string]string{
 		"empty":   "empty/extension.toml: there is no such file" + hint,
 		"absent":  "absent: there is no such directory" + hint,

@@ -162,9 +162,9 @@ func TestEveryProblemOfEveryExtension(t *testing.T) {
 		`DIR/b/package.toml:2:6: unknown os "linx" (did you mean "linux"?)`,
 		`DIR/c/a: symbolic link to the absolute path "/etc" leaves the extension root; use a relative link or a copy`,
 		`DIR/file: is a file, not the directory of an extension`,
-		`  run docker extpack build DIR with the directory that holds extension.toml`,
+		`  name the directory that holds extension.toml`,
 		`DIR/gone: there is no such directory`,
-		`  run docker extpack build DIR with the directory that holds extension.toml`,
+		`  name the directory that holds extension.toml`,
 	)
 	if len(warnings) != 1 || !strings.Contains(warnings[0].String(), `c/extension.toml:5:1: warning: unknown key "unknown"`) {
 		t.Errorf("got the warnings %v", warnings)
