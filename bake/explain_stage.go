@@ -27,11 +27,6 @@ var stageCauses = []struct {
 	cause, hint string
 }{
 	{
-		regexp.MustCompile(`> \[[^\]\n]+\] exporting cache to ([^:\n]+):(?s:.*)failed to solve: ([^\n]+)`),
-		"the cache cannot be written to $1: $2",
-		`see that the builder reaches it and may write there, or build without it: add ignore-error=true to cache-to`,
-	},
-	{
 		regexp.MustCompile(`failed to solve: target stage "?([^"\s]+)"? could not be found`),
 		"the Dockerfile has no stage $1",
 		`correct stage = "…" in [metadata.extpack.build]`,
@@ -83,8 +78,8 @@ var stageCauses = []struct {
 		"its output is above; --progress plain shows all of it",
 	},
 	{
-		regexp.MustCompile(`(?m)^ > (?:\[.*\] )?exporting cache to .*:\n(?:.*\n)*?ERROR: (?:target \S+: )?failed to solve: (.*)$`),
-		"the cache cannot be written: $1",
+		regexp.MustCompile(`(?m)^ > (?:\[.*\] )?exporting cache to (.*):\n(?:.*\n)*?ERROR: (?:target \S+: )?failed to solve: (.*)$`),
+		"the cache cannot be written to $1: $2",
 		`see whether --cache-to, or cache-to in [metadata.extpack.build], names a place that the builder may write to ("docker login"); with ignore-error=true in it a build goes on without`,
 	},
 }
