@@ -161,12 +161,23 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	forEach(len(todo.Extensions), func(i int) {
 		e, place := todo.Extensions[i], places[i]
 		result, err := r.finish(e, built, filepath.Join(dir, "package-"+strconv.Itoa(i)))
-		if err != nil {
-			err = fmt.Errorf("%s: %w", e.Descriptor.Info, err)
-		}
-		r.results[place], r.errs[place] = result, err
+		r.results[place], r.errs[place] = result, named(e, err)
 	})
 	return nil
+}
+
+// named says of which extension an error is, on each line of those that have
+// several.
+func named(e *plan.Extension, err error) error {
+	if err == nil {
+		return nil
+	}
+	name := e.Descriptor.Info.String()
+	if failed, ok := errors.AsType[*verify.FailedError](err); ok {
+		failed.Package = name
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // finish annotates, verifies and hands over one extension. The result has the

@@ -166,6 +166,8 @@ func (c *checker) report(id string, i *image, subject, format string, args ...an
 type FailedError struct {
 	// Findings are all findings, warnings included.
 	Findings []Finding
+	// Package names the package before each finding; may be empty.
+	Package string
 }
 
 // Err gives a [*FailedError] when one of the findings is an error, else nil.
@@ -187,9 +189,14 @@ func (e *FailedError) Unwrap() error { return e.invalid() }
 func (e *FailedError) invalid() *diag.InvalidError {
 	var invalid diag.InvalidError
 	for _, f := range e.Findings {
-		if f.Severity == Error {
-			invalid.Diagnostics = append(invalid.Diagnostics, diag.Diagnostic{Message: f.String(), Hint: f.Hint})
+		if f.Severity != Error {
+			continue
 		}
+		message := f.String()
+		if e.Package != "" {
+			message = e.Package + ": " + message
+		}
+		invalid.Diagnostics = append(invalid.Diagnostics, diag.Diagnostic{Message: message, Hint: f.Hint})
 	}
 	return &invalid
 }
