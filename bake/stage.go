@@ -1,9 +1,7 @@
 package bake
 
 import (
-	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,8 +70,8 @@ func (w *fileWriter) writeStage(t Target) error {
 	if err := w.writeSpecs(b, "secret", e.Build.Secrets); err != nil {
 		return err
 	}
-	if len(e.Build.SSH) > 0 {
-		b.Strings("ssh", e.Build.SSH)
+	if err := w.writeSSH(b, e.Build.SSH); err != nil {
+		return err
 	}
 	if e.Build.Network != "" {
 		b.String("network", e.Build.Network)
@@ -196,6 +194,25 @@ func cacheArgs(t Target) []string {
 	return args
 }
 
+func (w *fileWriter) writeSSH(b hcl.Body, forwarded []plan.SSH) error {
+	var all []string
+	for _, s := range forwarded {
+		var paths []string
+		for _, path := range s.Paths {
+			rel, err := w.context(path)
+			if err != nil {
+				return err
+			}
+			paths = append(paths, rel)
+		}
+		all = append(all, plan.SSH{ID: s.ID, Paths: paths}.String())
+	}
+	if len(all) > 0 {
+		b.Strings("ssh", all)
+	}
+	return nil
+}
+
 func (w *fileWriter) writeSpecs(b hcl.Body, name string, specs []plan.Spec) error {
 	if len(specs) == 0 {
 		return nil
@@ -213,118 +230,4 @@ func (w *fileWriter) writeSpecs(b hcl.Body, name string, specs []plan.Spec) erro
 	}
 	b.Strings(name, all)
 	return nil
-}
-
-// Grants gives what buildx must be allowed so that t builds: "fs.read=DIR" and
-// the like, one for each folder or file and never more. What a flag names is
-// allowed; what the descriptor names, only inside its own repository, so that
-// building a stranger's extension reads nothing else of this machine. What else
-// it names is a [*diag.InvalidError] unless allow, the user's own grants, has
-// it; buildx would refuse it too, but before 0.38 not always.
-func (t Target) Grants(allow []string) ([]string, error) {
-	e := t.Extension
-	dir, err := real(e.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("resolving context: %w", err)
-	}
-	g := &grants{inside: repository(dir), allow: allow, list: []string{"fs.read=" + dir}}
-	if t.staged() {
-		g.add("fs.read", e.DockerfilePath(e.Images[t.Images[0]]), false)
-		for _, name := range slices.Sorted(maps.Keys(e.Build.Contexts)) {
-			if prefix, path, ok := plan.ContextPath(e.Build.Contexts[name]); ok {
-				if prefix != "" { // a layout may name a tag or digest in it
-					path, _, _ = strings.Cut(path, "@")
-					path, _, _ = strings.Cut(path, ":")
-				}
-				g.add("fs.read", path, e.Build.Given[name])
-			}
-		}
-		for _, s := range e.Build.Secrets {
-			g.add("fs.read", s.Path, s.Flag)
-		}
-		if e.Build.Asked {
-			g.list = append(g.list, "ssh")
-		}
-	}
-	for _, s := range e.CacheFrom {
-		g.add("fs.read", s.Path, s.Flag)
-	}
-	for _, s := range e.CacheTo {
-		g.add("fs.write", s.Path, s.Flag)
-	}
-	return g.list, g.refused.Err()
-}
-
-type grants struct {
-	inside  string
-	allow   []string
-	list    []string
-	refused diag.List
-}
-
-func (g *grants) add(right, path string, flag bool) {
-	if path == "" {
-		return
-	}
-	path, err := real(path)
-	if err != nil {
-		return // what is not there is buildx's to report
-	}
-	grant := right + "=" + path
-	switch {
-	case slices.Contains(g.list, grant) || g.allowed(right, path):
-	case flag || within(g.inside, path):
-		g.list = append(g.list, grant)
-	default:
-		g.refused = append(g.refused, diag.Diagnostic{
-			Message: fmt.Sprintf("the extension wants %s of %s, which is outside its repository %s", strings.TrimPrefix(right, "fs."), path, g.inside),
-			Hint:    "if you trust it, add --allow " + grant,
-		})
-	}
-}
-
-// allowed reports whether the user granted it, for the path or a folder above.
-func (g *grants) allowed(right, path string) bool {
-	return slices.ContainsFunc(g.allow, func(a string) bool {
-		granted, root, ok := strings.Cut(a, "=")
-		if !ok || granted != right && granted != "fs" {
-			return false
-		}
-		if root == "*" {
-			return true
-		}
-		root, err := real(root)
-		return err == nil && within(root, path)
-	})
-}
-
-func within(root, path string) bool {
-	return path == root || strings.HasPrefix(path, strings.TrimSuffix(root, string(filepath.Separator))+string(filepath.Separator))
-}
-
-// real gives the absolute path without links, of a file that may not be there
-// yet in a folder that is.
-func real(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	resolved, err := filepath.EvalSymlinks(path)
-	if os.IsNotExist(err) {
-		parent, parentErr := real(filepath.Dir(path))
-		return filepath.Join(parent, filepath.Base(path)), parentErr
-	}
-	return resolved, err
-}
-
-// repository gives the folder of the version control that dir is in, or dir.
-func repository(dir string) string {
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
-			return at
-		}
-		if at == filepath.Dir(at) {
-			return dir
-		}
-	}
 }

@@ -93,7 +93,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		if opts.dryRun {
 			return printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke)
 		}
-		if err := checkSecrets(run.plan); err != nil {
+		if err := checkSources(run.plan); err != nil {
 			return err
 		}
 		// Before a build that would have nowhere to go.

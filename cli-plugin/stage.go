@@ -89,9 +89,10 @@ func parseCaches(flag, key string, texts []string) ([]plan.Spec, error) {
 	return out, nil
 }
 
-// checkSecrets reports secrets without a source: BuildKit would only say that a
-// file called like the secret is missing.
-func checkSecrets(p *plan.Plan) error {
+// checkSources reports secrets without a source, of which BuildKit would only
+// say that a file called like the secret is missing, and SSH keys that are not
+// there.
+func checkSources(p *plan.Plan) error {
 	var list diag.List
 	for _, e := range p.Extensions {
 		if e.Build == nil {
@@ -102,12 +103,18 @@ func checkSecrets(p *plan.Plan) error {
 				list.Errorf(diag.Position{}, "secret %s of %s: %s", s.Get("id"), e.Descriptor.Info, problem)
 			}
 		}
+		for _, s := range e.Build.SSH {
+			for _, path := range s.Paths {
+				if _, err := os.Stat(path); err != nil {
+					list.Errorf(diag.Position{}, "ssh %s of %s: there is no socket or key %s; name another with --ssh %s=FILE", s.ID, e.Descriptor.Info, path, s.ID)
+				}
+			}
+		}
 	}
 	return list.Err()
 }
 
-// missing says why a secret has no value, empty when it has one. Without a
-// source buildx takes a variable, then a file, of the secret's name.
+// missing says why a secret has no value, empty when it has one.
 func missing(s plan.Spec) string {
 	id := s.Get("id")
 	if name := s.Get("env"); name != "" {
@@ -116,21 +123,20 @@ func missing(s plan.Spec) string {
 		}
 		return fmt.Sprintf("the variable %s is not set; set it, or give another source with --secret id=%s,src=FILE", name, id)
 	}
-	if s.Path != "" {
-		info, err := os.Stat(s.Path)
-		switch {
-		case err != nil:
-			return fmt.Sprintf("there is no file %s; create it, or give another source with --secret id=%s,src=FILE", s.Path, id)
-		case info.IsDir():
-			return s.Path + " is a folder; name a file"
-		}
-		return ""
+	file := s.File()
+	if file == "" {
+		return "" // a variable of its name
 	}
-	_, set := os.LookupEnv(id)
-	if _, err := os.Stat(id); set || err == nil {
-		return ""
+	info, err := os.Stat(file)
+	switch {
+	case err != nil && s.Path == "":
+		return fmt.Sprintf("it has no source; give one with --secret id=%[1]s,src=FILE or --secret id=%[1]s,env=VARIABLE", id)
+	case err != nil:
+		return fmt.Sprintf("there is no file %s; create it, or give another source with --secret id=%s,src=FILE", file, id)
+	case info.IsDir():
+		return file + " is a folder; name a file"
 	}
-	return fmt.Sprintf("it has no source; give one with --secret id=%[1]s,src=FILE or --secret id=%[1]s,env=VARIABLE", id)
+	return ""
 }
 
 // baseImage adds to a failure for want of a platform which platforms the base

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,11 +28,11 @@ type Build struct {
 	// is, relative to this process's working directory.
 	Contexts map[string]string
 	Secrets  []Spec
-	SSH      []string
+	SSH      []SSH
 	Network  string
 	// Given are the contexts that a flag names.
 	Given map[string]bool
-	// Asked says that a flag, and not only the descriptor, forwards SSH agents.
+	// Asked says that flags, and not only the descriptor, forward what SSH has.
 	Asked bool
 }
 
@@ -101,55 +100,15 @@ func (p *buildPlanner) build(opts Options) *Build {
 	}
 	b.Secrets = append(b.Secrets, opts.Secrets...)
 	for _, e := range p.table.SSH {
-		b.SSH = append(b.SSH, e.Value)
+		if len(opts.SSH) > 0 {
+			break
+		}
+		b.SSH = append(b.SSH, p.ssh(e.Position, e.Value, p.dir))
 	}
-	if len(opts.SSH) > 0 {
-		b.SSH, b.Asked = opts.SSH, true
+	for _, text := range opts.SSH {
+		b.SSH, b.Asked = append(b.SSH, p.ssh(diag.Position{}, text, ".")), true
 	}
 	return b
-}
-
-// remote matches contexts that are no folders (docker buildx build,
-// "--build-context", and what buildx takes for a URL).
-var remote = regexp.MustCompile(`^([a-z][a-z+-]*://|git@|github\.com/)`)
-
-const layoutPrefix = "oci-layout://"
-
-// context gives a context with its path relative to the working directory; pos
-// and what tell where it comes from.
-func (p *buildPlanner) context(pos diag.Position, what, value, base string) string {
-	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
-		return layoutPrefix + from(base, layout)
-	}
-	if strings.HasPrefix(value, "target:") {
-		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", what, value)
-		return value
-	}
-	if remote.MatchString(value) {
-		return value
-	}
-	folder := from(base, value)
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		p.list.Errorf(pos, "%s: there is no folder %s; write \"docker-image://…\" before the name of an image", what, folder)
-	}
-	return folder
-}
-
-// ContextPath gives the path of a context that is on this machine, and what
-// stands before it.
-func ContextPath(context string) (prefix, path string, ok bool) {
-	if layout, ok := strings.CutPrefix(context, layoutPrefix); ok {
-		return layoutPrefix, layout, true
-	}
-	return "", context, !remote.MatchString(context)
-}
-
-// from gives a path that is relative to base from the working directory.
-func from(base, name string) string {
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name)
-	}
-	return filepath.Join(base, filepath.FromSlash(name))
 }
 
 // secret reads a secret. Whether its source is there is asked when it is used:

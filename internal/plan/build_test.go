@@ -97,13 +97,17 @@ func TestStageRefused(t *testing.T) {
 		},
 		{"no stage with a name", stageTable + "stage = \"out\"\n", files{"Dockerfile": "FROM a\n"}, []string{`DIR/extension.toml:6:9: DIR/Dockerfile has no stage "out": no stage has a name`}},
 		{
-			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\" }\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
+			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
 			files{"Dockerfile": "FROM a\n"},
 			[]string{
 				`DIR/extension.toml:5:1: context a: there is no folder DIR/gone; write "docker-image://…" before the name of an image`,
 				`DIR/extension.toml:5:1: context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`,
-				`DIR/extension.toml:7:12: secret "src=x": has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
-				`DIR/extension.toml:8:13: cache "mode=max,ref=x": has no type: write type=registry,ref=IMAGE or another that docker buildx knows`,
+				`DIR/extension.toml:5:1: context c: there is no folder DIR/cwd:/etc; write "docker-image://…" before the name of an image`,
+				`DIR/extension.toml:5:1: context d: there is no folder DIR/gone with an OCI layout`,
+				`DIR/extension.toml:7:8: ssh "default=": a path is missing: write default, ID=SOCKET or ID=KEY`,
+				`DIR/extension.toml:7:20: ssh "=key" has no ID: write default, ID=SOCKET or ID=KEY`,
+				`DIR/extension.toml:8:12: secret "src=x": has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
+				`DIR/extension.toml:9:13: cache "mode=max,ref=x": has no type: write type=registry,ref=IMAGE or another that docker buildx knows`,
 			},
 		},
 	}
@@ -142,11 +146,14 @@ func TestStagesThatAreNotLookedAt(t *testing.T) {
 
 func TestStageFlags(t *testing.T) {
 	dir := extensionDir(t, stageTable+"args = { A = \"1\", B = \"2\" }\ncontexts = { src = \"src\", go = \"docker-image://go\" }\n"+
-		"secrets = [\"id=a,src=a.txt\", \"id=b,env=B\"]\nssh = [\"default\"]\ncache-from = [\"type=registry,ref=r.example/{{.Slug}}\"]\n",
+		"secrets = [\"id=a,src=a.txt\", \"id=b,env=B\"]\nssh = [\"default=a.key,/b.key\"]\ncache-from = [\"type=registry,ref=r.example/{{.Slug}}\"]\n",
 		files{"Dockerfile": "FROM scratch", "src/a": ""})
 	e := mustPlan(t, dir, Options{})
 	if got := e.Build.Secrets[0].Path; got != filepath.Join(dir, "a.txt") {
 		t.Errorf("the secret's file is %s", got)
+	}
+	if got, want := e.Build.SSH[0].String(), "default="+filepath.Join(dir, "a.key")+",/b.key"; got != want {
+		t.Errorf("ssh is %s, want %s", got, want)
 	}
 	if got := e.CacheFrom[0].String(); got != "type=registry,ref=r.example/samples_x" {
 		t.Errorf("the cache is %s", got)
@@ -163,7 +170,7 @@ func TestStageFlags(t *testing.T) {
 	if b.Args["A"] != "1" || b.Args["B"] != "3" || b.Contexts["src"] != filepath.Join(dir, "src") || b.Contexts["go"] != "git@example.com:a/b" {
 		t.Errorf("args %v, contexts %v", b.Args, b.Contexts)
 	}
-	if len(b.Secrets) != 2 || b.Secrets[0].Get("id") != "b" || b.Secrets[1].Get("env") != "OTHER" || !slices.Equal(b.SSH, []string{"default=/run/agent"}) || !b.Asked {
+	if len(b.Secrets) != 2 || b.Secrets[0].Get("id") != "b" || b.Secrets[1].Get("env") != "OTHER" || len(b.SSH) != 1 || b.SSH[0].String() != "default=/run/agent" || !b.Asked {
 		t.Errorf("secrets %v, ssh %v", b.Secrets, b.SSH)
 	}
 	if got := e.CacheFrom[0].String(); got != "type=registry,ref=r.example/other:0.0.1" || len(e.CacheFrom) != 1 {
@@ -188,5 +195,18 @@ func TestCandidates(t *testing.T) {
 	want := []string{"D.linux-arm-v7", "D.linux-arm", "D.arm-v7", "D.arm", "D"}
 	if got := candidates("D", v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestLayoutFolder(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0", 64)
+	for path, want := range map[string]string{
+		"a/lay": "a/lay", "a/lay:1": "a/lay", "a/lay:1@" + digest: "a/lay", "a/lay@" + digest: "a/lay",
+		// Those are names of folders, as buildx reads them.
+		"a@b/lay": "a@b/lay", "a:b/lay:1": "a:b/lay",
+	} {
+		if got := LayoutFolder(path); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
 	}
 }

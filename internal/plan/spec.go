@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -30,6 +31,20 @@ func (s Spec) Get(name string) string {
 		}
 	}
 	return ""
+}
+
+// File gives the file that a secret is read from, empty when it is a variable.
+// Without a source buildx takes the variable, else the file, of the secret's
+// name (build secrets, "--secret").
+func (s Spec) File() string {
+	if s.Path != "" || s.Get("env") != "" {
+		return s.Path
+	}
+	id := s.Get("id")
+	if _, set := os.LookupEnv(id); set {
+		return ""
+	}
+	return id
 }
 
 // Text gives the setting with another path.

@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
 	"debug/elf"
+	"encoding/pem"
 	"maps"
 	"os"
 	"path/filepath"
@@ -232,5 +235,30 @@ func TestStageSecretsAndContexts(t *testing.T) {
 	}
 	if r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref); r.code != 2 || !strings.Contains(r.stderr, "secret token of e2e/secrets@1.2.3: the variable E2E_TOKEN is not set") {
 		t.Errorf("without the variable: exit code %d\n%s", r.code, r.stderr)
+	}
+}
+
+// TestStageSSH forwards a key that is named relative to the extension, which
+// the build is not run from.
+func TestStageSSH(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/ssh", "[metadata.extpack.build]\nssh = [\"git=keys/id\"]\n"),
+		"Dockerfile": "FROM --platform=$BUILDPLATFORM " + shellImage(t) + " AS make\n" +
+			"RUN --mount=type=ssh,id=git,required mkdir -p /out/bin && (echo '#!/bin/sh'; test -S $SSH_AUTH_SOCK && echo '# forwarded') > /out/bin/generate\n" +
+			"FROM scratch\nCOPY --from=make /out /\n",
+		"keys/id": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	})
+	ref := tag(t, "1")
+	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
+	if got := fetch(t, ref).images[0].files["cnb/extensions/e2e_ssh/1.2.3/bin/generate"].content; got != "#!/bin/sh\n# forwarded\n" {
+		t.Errorf("bin/generate is %q", got)
 	}
 }

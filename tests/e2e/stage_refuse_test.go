@@ -67,6 +67,32 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the extension wants read of /etc, which is outside its repository", "add --allow fs.read=/etc"},
 		},
 		{
+			// What buildx takes for a file of this machine where no source is given.
+			"a secret outside the extension", table + "secrets = [\"id=/etc/hostname\"]\n", "FROM " + shell + "\nRUN --mount=type=secret,id=/etc/hostname true\n", nil, 2,
+			[]string{"the extension wants read of /etc/hostname, which is outside its repository"},
+		},
+		{
+			// What bake takes for a folder, from wherever it runs.
+			"a context of bake's own", table + "contexts = { up = \"cwd:///etc\" }\n", "FROM scratch\nCOPY --from=up hostname /bin/generate\n", nil, 2,
+			[]string{"context up: there is no folder "},
+		},
+		{
+			"an SSH key outside the extension", table + "ssh = [\"default=/etc/hostname\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", nil, 2,
+			[]string{"the extension wants read of /etc/hostname, which is outside its repository"},
+		},
+		{
+			"the SSH agent", table + "ssh = [\"default\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", nil, 2,
+			[]string{"the extension wants to use your SSH agent", "add --ssh default"},
+		},
+		{
+			"an SSH key that is not there", table + "ssh = [\"default=key\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", nil, 2,
+			[]string{"ssh default of e2e/refused@1.2.3: there is no socket or key "},
+		},
+		{
+			"an entry point that links to nothing", table, "FROM " + shell + " AS make\nRUN mkdir -p /out/bin && ln -s gone /out/bin/generate\nFROM scratch\nCOPY --from=make /out /\n", nil, 1,
+			[]string{"/bin/generate of the build stage is a link to what is not in the stage"},
+		},
+		{
 			"engine without a builder", table, "FROM scratch\n",
 			[]string{"--engine", "embedded"},
 			2,

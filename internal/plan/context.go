@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// remote matches contexts that are no folders (docker buildx build,
+// "--build-context", and what buildx takes for a URL). No more than these: bake
+// takes "cwd://…" for a folder, anywhere on this machine.
+var remote = regexp.MustCompile(`^((docker-image|https?|git|ssh)://|git@|github\.com/)`)
+
+const layoutPrefix = "oci-layout://"
+
+// context gives a context with its path relative to the working directory; pos
+// and what tell where it comes from.
+func (p *buildPlanner) context(pos diag.Position, what, value, base string) string {
+	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
+		layout = from(base, layout)
+		if folder := LayoutFolder(layout); !isFolder(folder) {
+			p.list.Errorf(pos, "%s: there is no folder %s with an OCI layout", what, folder)
+		}
+		return layoutPrefix + layout
+	}
+	if strings.HasPrefix(value, "target:") {
+		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", what, value)
+		return value
+	}
+	if remote.MatchString(value) {
+		return value
+	}
+	folder := from(base, value)
+	if !isFolder(folder) {
+		p.list.Errorf(pos, "%s: there is no folder %s; write \"docker-image://…\" before the name of an image", what, folder)
+	}
+	return folder
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// ContextPath gives the path of a context that is on this machine, and what
+// stands before it.
+func ContextPath(context string) (prefix, path string, ok bool) {
+	if layout, ok := strings.CutPrefix(context, layoutPrefix); ok {
+		return layoutPrefix, layout, true
+	}
+	return "", context, !remote.MatchString(context)
+}
+
+// LayoutFolder gives the folder of an OCI layout whose path may end with a tag
+// and a digest, told from it as buildx does.
+func LayoutFolder(path string) string {
+	if i := strings.LastIndex(path, "@"); i >= 0 && reference.DigestRegexp.MatchString(path[i+1:]) {
+		path = path[:i]
+	}
+	if i := strings.LastIndex(path, ":"); i >= len(filepath.VolumeName(path)) && reference.TagRegexp.MatchString(path[i+1:]) {
+		path = path[:i]
+	}
+	return path
+}
+
+// from gives a path that is relative to base from the working directory.
+func from(base, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(base, filepath.FromSlash(name))
+}
