@@ -39,17 +39,22 @@ var stageCauses = []struct {
 	{
 		regexp.MustCompile(`failed to solve: .*(?:unset ssh forward key|no SSH key "?)(?: )?([^"\s:]*)`),
 		"the build stage needs an SSH agent, which nobody forwarded",
-		`forward it with --ssh default`,
+		`forward it with --ssh $1`,
+	},
+	{
+		regexp.MustCompile(`invalid empty ssh agent socket`),
+		"there is no SSH agent to forward, because SSH_AUTH_SOCK is not set",
+		`start one and give it your key (eval "$$(ssh-agent)"; ssh-add), or forward a key with --ssh default=FILE`,
 	},
 	{
 		regexp.MustCompile(`failed to resolve source metadata for (\S+): (?:\S+: )?not found`),
 		"there is no image $1",
-		`correct the name in the Dockerfile; "docker buildx imagetools inspect $1" tells whether it is there`,
+		`correct the name in the Dockerfile, or where it comes from; "docker buildx imagetools inspect $1" tells whether it is there`,
 	},
 	{
 		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
 		"the builder may not pull the image $1",
-		`run "docker login $2", or correct the name in the Dockerfile`,
+		`run "docker login $2", or correct the name in the Dockerfile, or where it comes from`,
 	},
 	{
 		regexp.MustCompile(`failed to resolve source metadata for (\S+): failed to do request: (.*)`),
@@ -66,6 +71,12 @@ var stageCauses = []struct {
 		"a program of another platform was run, which this builder's machine cannot run or emulate",
 		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), install emulators ("docker run --privileged --rm tonistiigi/binfmt --install all"), ` +
 			`or add a node that has the platform ("docker buildx create --append")`,
+	},
+	{
+		// The line is our own Dockerfile's (stageFiles), not the user's.
+		regexp.MustCompile(`(?s)>>> COPY [^\n]* /bi\[n\]/detec\[t\] .*failed to calculate checksum of ref [^\n]*: "(/bin/[a-z]+)": not found`),
+		"$1 of the build stage is a link to what is not in the stage",
+		`copy the file it links to into the stage as well, or copy that file to $1`,
 	},
 	{
 		regexp.MustCompile(`failed to solve: .*failed to calculate checksum of ref .*: ("[^"]+"): not found`),

@@ -15,15 +15,25 @@ func TestExplainStage(t *testing.T) {
 			"\n  give it with --secret id=foo,src=FILE, or name it in secrets = […] of [metadata.extpack.build]",
 		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: no match for platform in manifest: not found": "the base image r.example/a:1 has no image for a platform that is built" + above,
 		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: r.example/a:1: not found": "there is no image r.example/a:1" + above +
-			"\n  correct the name in the Dockerfile; \"docker buildx imagetools inspect r.example/a:1\" tells whether it is there",
+			"\n  correct the name in the Dockerfile, or where it comes from; \"docker buildx imagetools inspect r.example/a:1\" tells whether it is there",
 		"failed to resolve source metadata for r.example/a:1: pull access denied": "the builder may not pull the image r.example/a:1" + above +
-			"\n  run \"docker login r.example\", or correct the name in the Dockerfile",
+			"\n  run \"docker login r.example\", or correct the name in the Dockerfile, or where it comes from",
 		`ERROR: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2`: "the step /bin/sh -c make of the Dockerfile failed with exit code 2" + above +
 			"\n  its output is above; --progress plain shows all of it",
 		`ERROR: target x-build: failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/gone": not found`: "the Dockerfile copies \"/gone\", which is not there" + above +
 			"\n  correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it",
 		"------\n > [x] exporting cache to registry:\n------\nERROR: target x: failed to solve: error writing layer blob: dial tcp 127.0.0.1:1: connect: connection refused\n": "the cache cannot be written to registry: error writing layer blob: dial tcp 127.0.0.1:1: connect: connection refused" + above +
 			"\n  see whether --cache-to, or cache-to in [metadata.extpack.build], names a place that the builder may write to (\"docker login\"); with ignore-error=true in it a build goes on without",
+		"  10 | >>> COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n" +
+			`ERROR: target x: failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/bin/detect": not found`: "/bin/detect of the build stage is a link to what is not in the stage" + above +
+			"\n  copy the file it links to into the stage as well, or copy that file to /bin/detect",
+		"   2 | >>> COPY bin/generate /bin/generate\n" +
+			`ERROR: target x-build: failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/bin/generate": not found`: "the Dockerfile copies \"/bin/generate\", which is not there" + above +
+			"\n  correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it",
+		"ERROR: target x-build: failed to solve: unset ssh forward key git": "the build stage needs an SSH agent, which nobody forwarded" + above +
+			"\n  forward it with --ssh git",
+		"ERROR: failed to convert agent config {default [] false}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set": "there is no SSH agent to forward, because SSH_AUTH_SOCK is not set" + above +
+			"\n  start one and give it your key (eval \"$(ssh-agent)\"; ssh-add), or forward a key with --ssh default=FILE",
 		"ERROR: failed to solve: granting entitlement network.host is not allowed by build daemon configuration": "the builder does not permit network.host" + above +
 			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +
