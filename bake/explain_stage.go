@@ -62,6 +62,14 @@ var stageCauses = []struct {
 		`see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not`,
 	},
 	{
+		// Before causes that would take the cache's server for the builder. What
+		// is told quietly has no headings.
+		regexp.MustCompile(`> \[[^\]\n]+\] exporting cache to [^\n]*:\n(?s:.*)failed to solve: ([^\n]*)` +
+			`|failed to solve: ((?:unknown cache exporter|failed to configure \S+ cache exporter|failed to check file presence in cache|error writing layer blob)[^\n]*)`),
+		"the cache cannot be written: $1$2",
+		`correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build`,
+	},
+	{
 		regexp.MustCompile(`granting entitlement (\S+) is not allowed by build daemon configuration`),
 		"the builder does not permit $1",
 		`make a builder that does: docker buildx create --name extpack --buildkitd-flags "--allow-insecure-entitlement $1"`,

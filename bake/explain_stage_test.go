@@ -34,6 +34,10 @@ func TestExplainStage(t *testing.T) {
 			"\n  forward it with --ssh git",
 		"ERROR: failed to convert agent config {default [] false}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set": "there is no SSH agent to forward, because SSH_AUTH_SOCK is not set" + above +
 			"\n  start one and give it your key (eval \"$(ssh-agent)\"; ssh-add), or forward a key with --ssh default=FILE",
+		"------\n > [x] exporting cache to registry:\n------\nERROR: target x: failed to solve: error writing manifest blob: dial tcp 127.0.0.1:1: connect: connection refused\n": "the cache cannot be written: error writing manifest blob: dial tcp 127.0.0.1:1: connect: connection refused" + above +
+			"\n  correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build",
+		`ERROR: target x: failed to solve: unknown cache exporter: "foo"`: `the cache cannot be written: unknown cache exporter: "foo"` + above +
+			"\n  correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build",
 		"ERROR: failed to solve: granting entitlement network.host is not allowed by build daemon configuration": "the builder does not permit network.host" + above +
 			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +

@@ -210,3 +210,15 @@ func TestLayoutFolder(t *testing.T) {
 		}
 	}
 }
+
+func TestCachesWithoutAPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"type=registry,mode=max": "has no ref: write type=registry,ref=IMAGE", "type=local": "has no dest: write type=local,dest=FOLDER", "mode=max,ref=x": "has no type: write type=registry,ref=IMAGE or another that docker buildx knows",
+		"type=gha": "", "type=inline": "", "type=s3,bucket=b": "", "inline": "", "r.example/a": "",
+	} {
+		_, err := ParseCache(text, "dest")
+		if (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}

@@ -158,5 +158,11 @@ func ParseCache(text, key string) (Spec, error) {
 		s.PathKey, s.Path = key, value
 		s.Fields = slices.DeleteFunc(s.Fields, func(f string) bool { return strings.HasPrefix(f, key+"=") })
 	}
+	switch kind := s.Get("type"); {
+	case kind == "registry" && s.Get("ref") == "":
+		return Spec{}, errors.New("has no ref: write type=registry,ref=IMAGE")
+	case kind == "local" && s.Path == "":
+		return Spec{}, fmt.Errorf("has no %[1]s: write type=local,%[1]s=FOLDER", key)
+	}
 	return s, nil
 }

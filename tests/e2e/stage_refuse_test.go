@@ -93,6 +93,12 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"/bin/generate of the build stage is a link to what is not in the stage"},
 		},
 		{
+			"a cache that cannot be written", table, "FROM " + shell + " AS make\nRUN mkdir -p /out/bin && echo '#!/bin/sh' > /out/bin/generate\nFROM scratch\nCOPY --from=make /out /\n",
+			[]string{"--cache-to", "type=registry,ref=localhost:1/cache"},
+			1,
+			[]string{"the cache cannot be written: ", "connection refused", "ignore-error=true"},
+		},
+		{
 			"engine without a builder", table, "FROM scratch\n",
 			[]string{"--engine", "embedded"},
 			2,
