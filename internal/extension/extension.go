@@ -137,7 +137,7 @@ type Build struct {
 }
 
 // HasStage reports whether the table describes a build stage, rather than
-// caches alone.
+// caches alone, which say nothing about one.
 func (b *Build) HasStage() bool {
 	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network != "" ||
 		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0

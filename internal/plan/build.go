@@ -71,9 +71,19 @@ type buildPlanner struct {
 	list  *diag.List
 }
 
+// hasStage reports whether there is a stage to build. Caches alone may be those
+// of an extension that is copied, which has no Dockerfile.
+func (p *buildPlanner) hasStage() bool {
+	if p.table.HasStage() {
+		return true
+	}
+	info, err := os.Stat(from(p.dir, defaultDockerfile))
+	return err == nil && info.Mode().IsRegular()
+}
+
 // build gives how stages are built, nil when the descriptor has none.
 func (p *buildPlanner) build(opts Options) *Build {
-	if !p.table.HasStage() {
+	if !p.hasStage() {
 		return nil
 	}
 	b := &Build{
@@ -156,15 +166,18 @@ func caches(e *Extension, list *diag.List, declared []extension.Entry, key strin
 	return out
 }
 
-// maxDockerfile bounds what is read of a Dockerfile.
-const maxDockerfile = 4 << 20
+const (
+	defaultDockerfile = "Dockerfile"
+	// maxDockerfile bounds what is read of a Dockerfile.
+	maxDockerfile = 4 << 20
+)
 
 // dockerfile gives the Dockerfile whose stage is the root of a platform,
 // relative to the extension root: the one made for it, else the one for all.
 func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string, error) {
 	base := p.table.Dockerfile.Value
 	if base == "" {
-		base = "Dockerfile"
+		base = defaultDockerfile
 	}
 	names := candidates(base, of)
 	for _, name := range names {

@@ -84,7 +84,7 @@ func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 // stage gives images without a folder of their own the build stage for a root,
 // if there is one.
 func (p *imagePlanner) stage(images []Image) error {
-	if p.stages == nil || !p.stages.table.HasStage() {
+	if p.stages == nil || !p.stages.hasStage() {
 		return nil
 	}
 	for i := range images {
