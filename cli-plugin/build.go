@@ -192,6 +192,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log, o.bars.Pushed), run.engine); err != nil {
 		return nil, err
 	}
+	o.warnAttest(dockerCLI.Err(), run.destinations)
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,

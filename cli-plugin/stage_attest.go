@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -14,6 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -31,15 +35,11 @@ func (o *attestOptions) bind(f *pflag.FlagSet) {
 func (o *attestOptions) settings() ([]string, error) {
 	var all []string
 	for _, f := range []struct{ kind, value string }{{"provenance", o.provenance}, {"sbom", o.sbom}} {
-		switch {
-		case f.value == "" || f.value == "false":
-		case f.value == "true":
+		switch on, _ := strconv.ParseBool(f.value); {
+		case !asked(f.value):
+		case on:
 			all = append(all, "type="+f.kind)
 		case strings.Contains(f.value, "="):
-			if mode := provenanceMode(f.value); f.kind == "provenance" && !slices.Contains([]string{"", "min", "max", "full"}, mode) {
-				// BuildKit says so as well, but only after the first of two builds.
-				return nil, diag.Invalidf("", "--provenance=%s: the mode is %q, and there are min and max", f.value, mode)
-			}
 			all = append(all, "type="+f.kind+","+f.value)
 		default:
 			return nil, diag.Invalidf("", "--%s=%s is neither true, false nor NAME=VALUE", f.kind, f.value)
@@ -48,19 +48,47 @@ func (o *attestOptions) settings() ([]string, error) {
 	return all, nil
 }
 
-// provenanceMode gives the value of mode in a list of settings.
-func provenanceMode(settings string) string {
-	for setting := range strings.SplitSeq(settings, ",") {
-		if mode, ok := strings.CutPrefix(setting, "mode="); ok {
-			return mode
-		}
-	}
-	return ""
+// asked reads a flag as buildx does: any way to write a boolean, or settings.
+func asked(value string) bool {
+	on, err := strconv.ParseBool(value)
+	return value != "" && (err != nil || on)
 }
 
-func (o *attestOptions) checkAttest() error {
-	_, err := o.settings()
-	return err
+// checkAttest finds, before anything is built, what only the second pass would
+// refuse, and what has no place for attestations.
+func (o *buildOptions) checkAttest() error {
+	settings, err := o.settings()
+	if err != nil {
+		return err
+	}
+	if len(settings) > 0 && o.single {
+		return diag.Invalidf("leave out --single, or --provenance and --sbom", "--single publishes an image without an index, and attestations are kept in an index")
+	}
+	fields, err := csv.NewReader(strings.NewReader(o.provenance)).Read()
+	if err != nil && o.provenance != "" {
+		return diag.Invalidf("", "--provenance=%s is wrongly quoted", o.provenance)
+	}
+	for _, f := range fields {
+		if mode, ok := strings.CutPrefix(f, "mode="); ok && !slices.Contains([]string{"min", "max", "full"}, mode) {
+			return diag.Invalidf("write --provenance=mode=min or --provenance=mode=max", "--provenance=%s: there is no mode %q", o.provenance, mode)
+		}
+	}
+	return nil
+}
+
+// warnAttest tells that attestations were asked for that nobody will get.
+func (o *buildOptions) warnAttest(w io.Writer, destinations map[*plan.Extension][]namedDestination) {
+	if !o.attested() {
+		return
+	}
+	for _, all := range destinations {
+		for _, d := range all {
+			if _, file := d.Destination.(pipeline.File); !file {
+				return
+			}
+		}
+	}
+	fmt.Fprintln(w, "warning: a package file holds no attestations, because its readers would take them for images; --push and -o DIR/ keep them")
 }
 
 // attested reports whether anything is to be attested.

@@ -58,7 +58,9 @@ func TestAttestSettings(t *testing.T) {
 	}{
 		{attestOptions{}, nil},
 		{attestOptions{"false", "false"}, nil},
+		{attestOptions{"0", "F"}, nil},
 		{attestOptions{"true", ""}, []string{"type=provenance"}},
+		{attestOptions{"1", "TRUE"}, []string{"type=provenance", "type=sbom"}},
 		{attestOptions{"mode=max,version=v1", "generator=x"}, []string{"type=provenance,mode=max,version=v1", "type=sbom,generator=x"}},
 	} {
 		if got, err := tt.o.settings(); err != nil || !slices.Equal(got, tt.want) {
@@ -67,9 +69,11 @@ func TestAttestSettings(t *testing.T) {
 	}
 	for value, want := range map[string]string{
 		"max":                  "--provenance=max is neither",
-		"version=v1,mode=maxi": `--provenance=version=v1,mode=maxi: the mode is "maxi", and there are min and max`,
+		"version=v1,mode=maxi": `--provenance=version=v1,mode=maxi: there is no mode "maxi"`,
+		`version="v1`:          `--provenance=version="v1 is wrongly quoted`,
 	} {
-		if _, err := (&attestOptions{provenance: value}).settings(); err == nil || !strings.Contains(err.Error(), want) {
+		o := &buildOptions{attestOptions: attestOptions{provenance: value}}
+		if err := o.checkAttest(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", value, err)
 		}
 	}

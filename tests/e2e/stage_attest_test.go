@@ -162,3 +162,22 @@ func TestSBOM(t *testing.T) {
 	}
 	mustExtpack(t, t.TempDir(), "verify", ref)
 }
+
+// TestAttestationsWithoutAPlace: nobody finds out later that there are none.
+func TestAttestationsWithoutAPlace(t *testing.T) {
+	for _, tt := range []struct {
+		flags []string
+		code  int
+		want  string
+	}{
+		{[]string{"--provenance", "--push", "-t", tag(t, "1"), "--single", "--target", "linux/amd64"}, 2, "attestations are kept in an index"},
+		{[]string{"--provenance=mode=most", "--push", "-t", tag(t, "1")}, 2, `there is no mode "most"`},
+		{[]string{"--provenance", "-o", "x.cnb"}, 0, "warning: a package file holds no attestations"},
+		{[]string{"--provenance", "-o", "x.cnb", "-o", "x/"}, 0, ""},
+	} {
+		r := extpack(t, t.TempDir(), append([]string{"build", example("hello"), "--dry-run"}, tt.flags...)...)
+		if r.code != tt.code || !strings.Contains(r.stderr, tt.want) || tt.want == "" && r.stderr != "" {
+			t.Errorf("%q: exit code %d, want %d with %q\n%s", tt.flags, r.code, tt.code, tt.want, r.stderr)
+		}
+	}
+}
