@@ -151,7 +151,7 @@ var catalogue = byID(
 	CheckInfo{idPathAbsolute, Warning, "Paths in the layer are relative, as the OCI layer format asks; pack writes absolute ones and readers take both.", "", needsLayers},
 	CheckInfo{idPathOutside, Error, "The layer holds nothing outside the extension's directory.", hintRebuild, needsLayers},
 	CheckInfo{idPathDuplicate, Error, "No path is in the layer twice.", hintRebuild, needsLayers},
-	CheckInfo{idFileType, Error, "The layer holds files, directories and links only, no device nodes, FIFOs or sockets.", "", needsLayers},
+	CheckInfo{idFileType, Error, "The layer holds files, directories and links only, no device nodes, FIFOs, sockets or deletions.", "", needsLayers},
 	CheckInfo{idFileSetID, Error, "No file is setuid or setgid or has capabilities.", "remove the bits and build again", needsLayers},
 	CheckInfo{idFileWritable, Error, "Nothing is writable by everyone.", "chmod o-w the file and build again", needsLayers},
 	CheckInfo{idLinkOutside, Error, "Symlinks and hard links stay inside the extension's directory.", "copy the file into the extension, or link to it relative to the link", needsLayers},

@@ -80,6 +80,7 @@ func TestPaths(t *testing.T) {
 		"device":             {adding(special(tar.TypeChar)), idFileType, "x is a device node"},
 		"block device":       {adding(special(tar.TypeBlock)), idFileType, "x is a device node"},
 		"FIFO":               {adding(special(tar.TypeFifo)), idFileType, "x is a FIFO"},
+		"whiteout":           {adding(reg(testDir+"lib/.wh.a", "", 0o644)), idFileType, `lib/.wh.a is a deletion, as its name begins with ".wh."`},
 		"setuid":             {adding(reg(testDir+"x", "", 0o4755)), idFileSetID, "x has mode 4755, which is setuid or setgid"},
 		"setgid":             {adding(reg(testDir+"x", "", 0o2755)), idFileSetID, "x has mode 2755"},
 		"capabilities":       {adding(file{Header: tar.Header{Name: testDir + "x", Mode: 0o755, PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "\x01"}}}), idFileSetID, "x has file capabilities"},

@@ -14,6 +14,10 @@ const (
 	bitOthersExec  = 0o001
 )
 
+// whiteout begins the names that stand for deleted files (OCI image
+// specification, layer.md, "Whiteouts").
+const whiteout = ".wh."
+
 // checkPaths checks names, types and modes in the extension's layer.
 func (c *checker) checkPaths(i *image) {
 	if i.tree == nil {
@@ -51,6 +55,9 @@ func (c *checker) checkPlace(i *image, e *entry) bool {
 	switch subject := i.tree.rel(e.name); {
 	case !i.tree.inside(e.name) && !i.tree.above(e.name):
 		c.report(idPathOutside, i, e.name, "the layer holds %s, which is outside %s", e.name, i.tree.dir)
+		return false
+	case strings.HasPrefix(path.Base(e.name), whiteout):
+		c.report(idFileType, i, subject, "%s is a deletion, as its name begins with %q", subject, whiteout)
 		return false
 	case !slices.Contains([]byte{tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeLink}, e.kind):
 		c.report(idFileType, i, subject, "%s is %s", subject, kindWords(e.kind))
