@@ -1,23 +1,14 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/pflag"
 
-	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/registry"
 )
 
 // stageOptions are docker buildx build's own flags about stages and caches.
@@ -137,63 +128,4 @@ func missing(s plan.Spec) string {
 		return file + " is a folder; name a file"
 	}
 	return ""
-}
-
-// baseImage adds to a failure for want of a platform which platforms the base
-// image has, as far as its registry tells.
-func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *plan.Plan, err error) error {
-	var base *bake.BaseImageError
-	if !errors.As(err, &base) {
-		return err
-	}
-	const hint = "take a base image that has them, compile with FROM --platform=$BUILDPLATFORM, or choose other targets with --target"
-	have, lookErr := platformsOf(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), base.Image)
-	if lookErr != nil || len(have) == 0 {
-		return diag.WithHint(err, hint+"; \"docker buildx imagetools inspect "+base.Image+"\" lists what it has")
-	}
-	var lacks, has []string
-	for _, e := range p.Extensions {
-		for _, i := range e.Images {
-			covered := slices.ContainsFunc(have, func(h v1.Platform) bool { return platform.Equal(h, i.Platform) })
-			if name := platform.Format(i.Platform); i.NeedsBuild() && !platform.IsZero(i.Platform) && !covered && !slices.Contains(lacks, name) {
-				lacks = append(lacks, name)
-			}
-		}
-	}
-	if len(lacks) == 0 {
-		return diag.WithHint(err, hint) // another stage's, or a platform written in the Dockerfile
-	}
-	for _, h := range have {
-		has = append(has, platform.Format(h))
-	}
-	base.Cause = fmt.Sprintf("the base image %s has no image for %s, only for %s", base.Image, strings.Join(lacks, ", "), strings.Join(has, ", "))
-	return diag.WithHint(err, hint)
-}
-
-// platformsOf gives the platforms of a published image.
-func platformsOf(ctx context.Context, client *registry.Client, image string) ([]v1.Platform, error) {
-	ref, err := registry.ParseReference(image)
-	if err != nil {
-		return nil, err
-	}
-	src, err := client.Open(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	if !ocilayout.IsIndex(src.Root.MediaType) {
-		manifest, _, err := ocilayout.ReadManifest(ctx, src, src.Root)
-		if err != nil {
-			return nil, err
-		}
-		config, _, err := ocilayout.ReadConfig(ctx, src, manifest.Config)
-		return []v1.Platform{config.Platform}, err
-	}
-	index, _, err := ocilayout.ReadIndex(ctx, src, src.Root)
-	var all []v1.Platform
-	for _, m := range index.Manifests {
-		if m.Platform != nil && m.Platform.OS != "unknown" {
-			all = append(all, *m.Platform)
-		}
-	}
-	return all, err
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,6 +12,9 @@ func TestStageRefusals(t *testing.T) {
 	shell := shellImage(t)
 	index := strings.TrimSuffix(shell, "1") + "index" // one image alone passes for every platform
 	buildx(t, t.TempDir(), "imagetools", "create", "-t", index, shell)
+	layout := filepath.Join(t.TempDir(), "layout")
+	buildx(t, extensionDir(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"}), "build", "--platform", "linux/amd64,linux/arm64", "--provenance=false",
+		"--output", "type=oci,tar=false,name=x,dest="+layout, ".")
 	const table = "\n[metadata.extpack.build]\n"
 	tests := []struct {
 		name, toml, dockerfile string
@@ -49,6 +53,12 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"--target", "linux/s390x", "--target", "linux/ppc64le"},
 			1,
 			[]string{"the base image " + index + " has no image for linux/s390x, linux/ppc64le, only for linux/", "FROM --platform=$BUILDPLATFORM", "no match for platform in manifest"},
+		},
+		{
+			"base layout without the platform", table, "FROM base\n",
+			[]string{"--target", "linux/s390x", "--build-context", "base=oci-layout://" + layout},
+			1,
+			[]string{"the base image of oci-layout://" + layout + " has no image for linux/s390x, only for linux/amd64, linux/arm64;"},
 		},
 		{
 			"no base image", table, "FROM " + world.Registry() + "/base/none:1\n", nil, 1,

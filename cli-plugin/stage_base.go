@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	imageref "github.com/distribution/reference"
+	"github.com/docker/cli/cli/command"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+)
+
+// baseImage adds to a failure for want of a platform which platforms the base
+// image has, as far as its registry tells.
+func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *plan.Plan, err error) error {
+	var base *bake.BaseImageError
+	if !errors.As(err, &base) {
+		return err
+	}
+	const hint = "take a base image that has them, compile with FROM --platform=$BUILDPLATFORM, or choose other targets with --target"
+	name := base.Image
+	var have []v1.Platform
+	if layout, root, ok := layoutOf(p, base.Image); ok {
+		name = "of oci-layout://" + layout
+		base.Cause = "the base image " + name + " has no image for a platform that is built"
+		if have, _ = platformsIn(ctx, layout, root); len(have) == 0 {
+			return diag.WithHint(err, hint)
+		}
+	} else {
+		client := newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil)
+		if have, _ = platformsAt(ctx, client, base.Image); len(have) == 0 {
+			return diag.WithHint(err, hint+"; \"docker buildx imagetools inspect "+base.Image+"\" lists what it has")
+		}
+	}
+	var lacks, has []string
+	for _, e := range p.Extensions {
+		for _, i := range e.Images {
+			covered := slices.ContainsFunc(have, func(h v1.Platform) bool { return platforms.Only(i.Platform).Match(h) })
+			if name := platform.Format(i.Platform); i.NeedsBuild() && !platform.IsZero(i.Platform) && !covered && !slices.Contains(lacks, name) {
+				lacks = append(lacks, name)
+			}
+		}
+	}
+	if len(lacks) == 0 {
+		return diag.WithHint(err, hint) // another stage's, or a platform written in the Dockerfile
+	}
+	for _, h := range have {
+		has = append(has, platform.Format(h))
+	}
+	base.Cause = fmt.Sprintf("the base image %s has no image for %s, only for %s", name, strings.Join(lacks, ", "), strings.Join(has, ", "))
+	return diag.WithHint(err, hint)
+}
+
+// layoutOf gives the folder and the digest of an OCI layout that stands for the
+// image, which BuildKit names after the context.
+func layoutOf(p *plan.Plan, image string) (string, digest.Digest, bool) {
+	ref, err := imageref.ParseNormalizedNamed(image)
+	digested, ok := ref.(imageref.Digested)
+	if err != nil || !ok {
+		return "", "", false
+	}
+	for _, e := range p.Extensions {
+		if e.Build == nil {
+			continue
+		}
+		for name, value := range e.Build.Contexts {
+			named, err := imageref.ParseNormalizedNamed(name)
+			if prefix, path, _ := plan.ContextPath(value); err == nil && prefix != "" && named.Name() == ref.Name() {
+				return plan.LayoutFolder(path), digested.Digest(), true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// platformsIn gives the platforms of an image in an OCI layout.
+func platformsIn(ctx context.Context, dir string, root digest.Digest) ([]v1.Platform, error) {
+	layout, err := ocilayout.OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer layout.Close()
+	index, err := layout.Index(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range index.Manifests {
+		if m.Digest == root {
+			return platformsOf(ctx, layout, m)
+		}
+	}
+	return nil, nil
+}
+
+// platformsAt gives the platforms of a published image.
+func platformsAt(ctx context.Context, client *registry.Client, image string) ([]v1.Platform, error) {
+	ref, err := registry.ParseReference(image)
+	if err != nil {
+		return nil, err
+	}
+	src, err := client.Open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return platformsOf(ctx, src, src.Root)
+}
+
+func platformsOf(ctx context.Context, src content.Fetcher, root v1.Descriptor) ([]v1.Platform, error) {
+	if !ocilayout.IsIndex(root.MediaType) {
+		manifest, _, err := ocilayout.ReadManifest(ctx, src, root)
+		if err != nil {
+			return nil, err
+		}
+		config, _, err := ocilayout.ReadConfig(ctx, src, manifest.Config)
+		return []v1.Platform{config.Platform}, err
+	}
+	index, _, err := ocilayout.ReadIndex(ctx, src, root)
+	var all []v1.Platform
+	for _, m := range index.Manifests {
+		if m.Platform != nil && m.Platform.OS != "unknown" {
+			all = append(all, *m.Platform)
+		}
+	}
+	return all, err
+}
