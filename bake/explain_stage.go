@@ -70,6 +70,11 @@ var stageCauses = []struct {
 		`correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build`,
 	},
 	{
+		regexp.MustCompile(`failed to solve: failed to load LLB: (\S+) is not allowed`),
+		"a step of the Dockerfile wants $1, which nobody allowed",
+		`if you trust it, add --set "*.entitlements=$1"`,
+	},
+	{
 		regexp.MustCompile(`granting entitlement (\S+) is not allowed by build daemon configuration`),
 		"the builder does not permit $1",
 		`make a builder that does: docker buildx create --name extpack --buildkitd-flags "--allow-insecure-entitlement $1"`,

@@ -38,9 +38,12 @@ func (t Target) Grants(allow []string) ([]string, error) {
 		for _, s := range e.Build.Secrets {
 			g.add("fs.read", s.File(), s.Flag)
 		}
+		if e.Build.Network == "host" {
+			g.need("network.host", false, "the network of the builder's machine", "--allow network.host")
+		}
 		for _, s := range e.Build.SSH {
 			if len(s.Paths) == 0 {
-				g.agent(s.ID, e.Build.Asked)
+				g.need("ssh", e.Build.Asked, "your SSH agent", "--ssh "+s.ID)
 			}
 			for _, path := range s.Paths {
 				g.add("fs.read", path, e.Build.Asked)
@@ -84,17 +87,16 @@ func (g *grants) add(right, path string, flag bool) {
 	}
 }
 
-// agent grants the SSH agent of the user, who has to ask for that.
-func (g *grants) agent(id string, flag bool) {
-	const right = "ssh"
+// need grants what is no file, and what the user has to ask for.
+func (g *grants) need(right string, flag bool, what, ask string) {
 	switch {
 	case slices.Contains(g.list, right) || slices.Contains(g.allow, right):
 	case flag:
 		g.list = append(g.list, right)
 	default:
 		g.refused = append(g.refused, diag.Diagnostic{
-			Message: "the extension wants to use your SSH agent",
-			Hint:    "if you trust it, add --ssh " + id,
+			Message: "the extension wants to use " + what,
+			Hint:    "if you trust it, add " + ask,
 		})
 	}
 }

@@ -95,6 +95,14 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the extension wants to use your SSH agent", "add --ssh default"},
 		},
 		{
+			"the machine's network", table + "network = \"host\"\n", "FROM " + shell + "\nRUN true\n", nil, 2,
+			[]string{"the extension wants to use the network of the builder's machine", "add --allow network.host"},
+		},
+		{
+			"a step on the machine's network", table, "FROM " + shell + "\nRUN --network=host true\n", nil, 1,
+			[]string{"a step of the Dockerfile wants network.host", "add --set \"*.entitlements=network.host\""},
+		},
+		{
 			"an SSH key that is not there", table + "ssh = [\"default=key\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", nil, 2,
 			[]string{"ssh default of e2e/refused@1.2.3: there is no socket or key "},
 		},
