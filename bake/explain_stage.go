@@ -32,6 +32,12 @@ var stageCauses = []struct {
 		`correct stage = "…" in [metadata.extpack.build]`,
 	},
 	{
+		// The first for several platforms, the second for one.
+		regexp.MustCompile(`failed to solve: .*(?:invalid nil input definition|unsupported context source target for ` + rootContext + `)`),
+		"the build stage holds nothing",
+		`copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = "…"`,
+	},
+	{
 		regexp.MustCompile(`failed to solve: (?:.*: )?secret (\S+): not found`),
 		"the build stage needs the secret $1, which nobody gave",
 		`give it with --secret id=$1,src=FILE, or name it in secrets = […] of [metadata.extpack.build]`,

@@ -40,6 +40,8 @@ func TestExplainStage(t *testing.T) {
 			"\n  correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build",
 		"ERROR: target x-build: failed to solve: failed to load LLB: network.host is not allowed": "a step of the Dockerfile wants network.host, which nobody allowed" + above +
 			"\n  if you trust it, add --set \"*.entitlements=network.host\"",
+		"ERROR: target x: failed to solve: failed to get frontend inputs: invalid nil input definition to definition op": "the build stage holds nothing" + above +
+			"\n  copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = \"…\"",
 		"ERROR: failed to solve: granting entitlement network.host is not allowed by build daemon configuration": "the builder does not permit network.host" + above +
 			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +

@@ -37,6 +37,16 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the build stage has no /bin/generate and no folder /generate", "COPY --from=compile /out/generate /bin/generate"},
 		},
 		{
+			"nothing at all", table, "FROM scratch\n", nil, 1,
+			[]string{"the build stage holds nothing", "COPY --from=compile /out/ /"},
+		},
+		{
+			"nothing for several platforms", table, "FROM scratch\n",
+			[]string{"--target", "linux/amd64", "--target", "linux/arm64"},
+			1,
+			[]string{"the build stage holds nothing"},
+		},
+		{
 			"secret without a source", table + "secrets = [\"id=token\"]\n", "FROM scratch\n", nil, 2,
 			[]string{"secret token of e2e/refused@1.2.3: it has no source; give one with --secret id=token,src=FILE or --secret id=token,env=VARIABLE"},
 		},
