@@ -64,6 +64,9 @@ func (o *buildOptions) checkAttest() error {
 	if len(settings) > 0 && o.single {
 		return diag.Invalidf("leave out --single, or --provenance and --sbom", "--single publishes an image without an index, and attestations are kept in an index")
 	}
+	if len(settings) > 0 && o.mediaTypes == "docker" {
+		return diag.Invalidf("leave out --media-types, or --provenance and --sbom", "Docker's media types cannot express attestations")
+	}
 	fields, err := csv.NewReader(strings.NewReader(o.provenance)).Read()
 	if err != nil && o.provenance != "" {
 		return diag.Invalidf("", "--provenance=%s is wrongly quoted", o.provenance)

@@ -130,7 +130,7 @@ func (x *Index) checkDocker() error {
 		what := ""
 		switch c.Kind() {
 		case ocilayout.KindAttestation:
-			return diag.Invalidf("keep OCI media types, or leave attestations out with --no-attestations",
+			return diag.Invalidf("keep OCI media types, or leave attestations out: with --no-attestations, or a build without --provenance and --sbom",
 				"Docker's media types cannot express the attestation %s", c.desc.Digest)
 		case ocilayout.KindIndex:
 			what = "nested index"

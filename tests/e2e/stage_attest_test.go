@@ -125,8 +125,8 @@ func TestProvenanceSurvives(t *testing.T) {
 	mustExtpack(t, t.TempDir(), "verify", ref)
 }
 
-// TestProvenanceRewritten: with Docker's media types, and where an image is for
-// one version of a distro, a config is needed that BuildKit does not write.
+// TestProvenanceRewritten: where an image is for one version of a distro, a
+// config is needed that BuildKit does not write.
 func TestProvenanceRewritten(t *testing.T) {
 	ref := tag(t, "1")
 	mustExtpack(t, t.TempDir(), "build", example("platform-roots"), "--push", "-t", ref, "--provenance")
@@ -171,6 +171,8 @@ func TestAttestationsWithoutAPlace(t *testing.T) {
 		want  string
 	}{
 		{[]string{"--provenance", "--push", "-t", tag(t, "1"), "--single", "--target", "linux/amd64"}, 2, "attestations are kept in an index"},
+		// Nothing could be appended to such an index.
+		{[]string{"--sbom", "--push", "-t", tag(t, "1"), "--media-types", "docker"}, 2, "Docker's media types cannot express attestations"},
 		{[]string{"--provenance=mode=most", "--push", "-t", tag(t, "1")}, 2, `there is no mode "most"`},
 		{[]string{"--provenance", "-o", "x.cnb"}, 0, "warning: a package file holds no attestations"},
 		{[]string{"--provenance", "-o", "x.cnb", "-o", "x/"}, 0, ""},
