@@ -104,9 +104,11 @@ func Environ(docker []string) []string {
 		// With the first set, buildx expects docker's arguments before its own.
 		// The second names a variable of the generated file, whose value the
 		// plan has settled; other extensions have one each. The third would make
-		// paths relative to the bake file, which is in a temporary folder.
+		// paths relative to the bake file, which is in a temporary folder. The
+		// last adds labels that are not the plan's, without which an attested
+		// image would have to be made anew.
 		return name == metadata.ReexecEnvvar || name == "PLATFORMS" || strings.HasPrefix(name, "PLATFORMS_") ||
-			name == "BUILDX_BAKE_FILE_RELATIVE_PATHS"
+			name == "BUILDX_BAKE_FILE_RELATIVE_PATHS" || name == "BUILDX_GIT_LABELS"
 	})
 	env = append(env, docker...)
 	// Nothing reads provenance from the metadata file.

@@ -12,6 +12,7 @@ func TestEnviron(t *testing.T) {
 		{"PLATFORMS", "linux/amd64"},
 		{"PLATFORMS_x", "linux/amd64"},
 		{"BUILDX_BAKE_FILE_RELATIVE_PATHS", "1"},
+		{"BUILDX_GIT_LABELS", "full"},
 		{"KEPT", "a=b"},
 		{"PLATFORM", "kept"},
 		{"OTEL_RESOURCE_ATTRIBUTES", "docker.cli.cobra.command_path=docker%20extpack"},
@@ -26,7 +27,7 @@ func TestEnviron(t *testing.T) {
 	}
 	for _, kv := range env {
 		name, _, _ := strings.Cut(kv, "=")
-		if slices.Contains([]string{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "PLATFORMS", "PLATFORMS_x", "BUILDX_BAKE_FILE_RELATIVE_PATHS"}, name) {
+		if slices.Contains([]string{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "PLATFORMS", "PLATFORMS_x", "BUILDX_BAKE_FILE_RELATIVE_PATHS", "BUILDX_GIT_LABELS"}, name) {
 			t.Errorf("%s is still there", kv)
 		}
 	}
