@@ -36,7 +36,11 @@ func (t Target) Grants(allow []string) ([]string, error) {
 			}
 		}
 		for _, s := range e.Build.Secrets {
-			g.add("fs.read", s.File(), s.Flag)
+			file := s.File()
+			if _, err := os.Stat(file); err != nil && s.Path == "" {
+				continue // has no source, rather than one of its name
+			}
+			g.add("fs.read", file, s.Flag)
 		}
 		if e.Build.Network == "host" {
 			g.need("network.host", false, "the network of the builder's machine", "--allow network.host")

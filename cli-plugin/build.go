@@ -180,7 +180,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err := checkSingle(p, o.single); err != nil {
 		return nil, err
 	}
-	if _, err := bake.Targets(p); err != nil {
+	if err := o.checkTargets(p); err != nil {
 		return nil, err
 	}
 	log := func(format string, args ...any) {

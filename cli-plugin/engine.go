@@ -107,6 +107,21 @@ func (o *buildOptions) checkStages(p *plan.Plan) error {
 	return nil
 }
 
+// checkTargets finds what a builder would refuse or be refused, so that a dry
+// run tells it too.
+func (o *buildOptions) checkTargets(p *plan.Plan) error {
+	targets, err := bake.Targets(p)
+	if err != nil || o.engineName == engineEmbedded {
+		return err
+	}
+	for _, t := range targets {
+		if _, err := t.Grants(o.Allow); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func needsBuild(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Extensions, (*plan.Extension).NeedsBuild)
 }

@@ -127,6 +127,10 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the cache cannot be written: ", "connection refused", "ignore-error=true"},
 		},
 		{
+			"a dry run", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\n", []string{"--dry-run"}, 2,
+			[]string{"the extension wants read of /etc"},
+		},
+		{
 			"engine without a builder", table, "FROM scratch\n",
 			[]string{"--engine", "embedded"},
 			2,
