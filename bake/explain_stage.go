@@ -53,6 +53,16 @@ var stageCauses = []struct {
 		`start one and give it your key (eval "$$(ssh-agent)"; ssh-add), or forward a key with --ssh default=FILE`,
 	},
 	{
+		regexp.MustCompile(`failed to solve: base name \((.*)\) should not be blank`),
+		"the Dockerfile names a base image by $1, which is empty",
+		`give it with --build-arg, or in args = { … } of [metadata.extpack.build]`,
+	},
+	{
+		regexp.MustCompile(`failed to solve: failed to parse stage name "(.*)": invalid reference format`),
+		`the Dockerfile names the image "$1", and no image can have that name`,
+		`correct the name in the Dockerfile, or where it comes from`,
+	},
+	{
 		regexp.MustCompile(`failed to resolve source metadata for (\S+): (?:\S+: )?not found`),
 		"there is no image $1",
 		`correct the name in the Dockerfile, or where it comes from; "docker buildx imagetools inspect $1" tells whether it is there`,

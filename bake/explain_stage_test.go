@@ -42,6 +42,10 @@ func TestExplainStage(t *testing.T) {
 			"\n  if you trust it, add --set \"*.entitlements=network.host\"",
 		"ERROR: target x: failed to solve: failed to get frontend inputs: invalid nil input definition to definition op": "the build stage holds nothing" + above +
 			"\n  copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = \"…\"",
+		"ERROR: target x-build: failed to solve: base name ($X) should not be blank": "the Dockerfile names a base image by $X, which is empty" + above +
+			"\n  give it with --build-arg, or in args = { … } of [metadata.extpack.build]",
+		`ERROR: target x-build: failed to solve: failed to parse stage name "a/B": invalid reference format: repository name (a/B) must be lowercase`: `the Dockerfile names the image "a/B", and no image can have that name` + above +
+			"\n  correct the name in the Dockerfile, or where it comes from",
 		"ERROR: failed to solve: granting entitlement network.host is not allowed by build daemon configuration": "the builder does not permit network.host" + above +
 			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +

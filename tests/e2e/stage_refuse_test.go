@@ -75,6 +75,10 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"there is no image " + world.Registry() + "/base/none:1"},
 		},
 		{
+			"a base image without a name", table, "ARG BASE\nFROM $BASE\n", nil, 1,
+			[]string{"the Dockerfile names a base image by $BASE, which is empty", "--build-arg"},
+		},
+		{
 			"a step that fails", table, "FROM " + shell + "\nRUN exit 3\n", nil, 1,
 			[]string{"the step /bin/sh -c exit 3 of the Dockerfile failed with exit code 3"},
 		},
@@ -127,7 +131,9 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the cache cannot be written: ", "connection refused", "ignore-error=true"},
 		},
 		{
-			"a dry run", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\n", []string{"--dry-run"}, 2,
+			"a dry run", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\n",
+			[]string{"--dry-run"},
+			2,
 			[]string{"the extension wants read of /etc"},
 		},
 		{
