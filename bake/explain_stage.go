@@ -117,11 +117,6 @@ var stageCauses = []struct {
 		"the step $1 of the Dockerfile failed with exit code $2",
 		"its output is above; --progress plain shows all of it",
 	},
-	{
-		regexp.MustCompile(`(?m)^ > (?:\[.*\] )?exporting cache to (.*):\n(?:.*\n)*?ERROR: (?:target \S+: )?failed to solve: (.*)$`),
-		"the cache cannot be written to $1: $2",
-		`see whether --cache-to, or cache-to in [metadata.extpack.build], names a place that the builder may write to ("docker login"); with ignore-error=true in it a build goes on without`,
-	},
 }
 
 // explainStage explains a failure of a build stage, nil when it is none that is

@@ -132,13 +132,8 @@ func TestCacheBackends(t *testing.T) {
 	}
 }
 
-// TestCacheNowhere writes the cache to a registry that nobody runs.
+// TestCacheNowhere writes the cache to a registry that nobody runs, which need
+// not stop a build.
 func TestCacheNowhere(t *testing.T) {
-	dir, ref := dice(t), tag(t, "1")
-	r := extpack(t, dir, "build", "--push", "-t", ref, "--cache-to", "type=registry,ref=127.0.0.1:1/cache")
-	if want := "\nERROR: building: the cache cannot be written to registry: "; r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, want) ||
-		!strings.HasSuffix(r.stderr, "with ignore-error=true in it a build goes on without\n") {
-		t.Errorf("exit code %d, stdout %q\n%s", r.code, r.stdout, r.stderr)
-	}
-	mustExtpack(t, dir, "build", "--push", "-t", ref, "--cache-to", "type=registry,ref=127.0.0.1:1/cache,ignore-error=true")
+	mustExtpack(t, dice(t), "build", "--push", "-t", tag(t, "1"), "--cache-to", "type=registry,ref=127.0.0.1:1/cache,ignore-error=true")
 }
