@@ -146,6 +146,9 @@ func caches(e *Extension, list *diag.List, declared []extension.Entry, key strin
 		}
 		s, err := ParseCache(entry.Value, key)
 		if err == nil {
+			err = checkToken(s)
+		}
+		if err == nil {
 			s.Path = fromSpec(e.Dir, s.Path)
 			s, err = s.expand(e.Descriptor.Info)
 		}
@@ -164,6 +167,16 @@ func caches(e *Extension, list *diag.List, declared []extension.Entry, key strin
 		out = append(out, expanded)
 	}
 	return out
+}
+
+// checkToken refuses a cache that a descriptor sends the token of GitHub Actions
+// to, which buildx takes from the environment: the descriptor may be a
+// stranger's. GitHub gives address and token together.
+func checkToken(s Spec) error {
+	if s.Get("type") == "gha" && s.Get("url")+s.Get("url_v2") != "" {
+		return errors.New("the token of GitHub Actions would go to an address of the descriptor's choice; leave the address out, or give the cache with --cache-from and --cache-to")
+	}
+	return nil
 }
 
 const (

@@ -98,7 +98,7 @@ func TestStageRefused(t *testing.T) {
 		},
 		{"no stage with a name", stageTable + "stage = \"out\"\n", files{"Dockerfile": "FROM a\n"}, []string{`DIR/extension.toml:6:9: DIR/Dockerfile has no stage "out": no stage has a name`}},
 		{
-			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
+			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\", \"type=gha,url_v2=https://x.test/\"]\n",
 			files{"Dockerfile": "FROM a\n"},
 			[]string{
 				`DIR/extension.toml:5:1: context a: there is no folder DIR/gone; write "docker-image://…" before the name of an image`,
@@ -109,6 +109,7 @@ func TestStageRefused(t *testing.T) {
 				`DIR/extension.toml:7:20: ssh "=key" has no ID: write default, ID=SOCKET or ID=KEY`,
 				`DIR/extension.toml:8:12: secret "src=x": has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
 				`DIR/extension.toml:9:13: cache "mode=max,ref=x": has no type: write type=registry,ref=IMAGE or another that docker buildx knows`,
+				`DIR/extension.toml:9:31: cache "type=gha,url_v2=https://x.test/": the token of GitHub Actions would go to an address of the descriptor's choice; leave the address out, or give the cache with --cache-from and --cache-to`,
 			},
 		},
 	}
