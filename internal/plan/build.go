@@ -173,7 +173,7 @@ func caches(e *Extension, list *diag.List, declared []extension.Entry, key strin
 // to, which buildx takes from the environment: the descriptor may be a
 // stranger's. GitHub gives address and token together.
 func checkToken(s Spec) error {
-	if s.Get("type") == "gha" && s.Get("url")+s.Get("url_v2") != "" {
+	if s.Get("type") == "gha" && s.Get("token") == "" && s.Get("url")+s.Get("url_v2") != "" {
 		return errors.New("the token of GitHub Actions would go to an address of the descriptor's choice; leave the address out, or give the cache with --cache-from and --cache-to")
 	}
 	return nil
