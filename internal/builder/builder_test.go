@@ -111,7 +111,7 @@ func TestParseNative(t *testing.T) {
 	if got := (Native{Platform: "linux/arm/v7"}).node("b"); got != "b-arm-v7" {
 		t.Error(got)
 	}
-	for _, in := range []string{"", "arm64", "=x", "arm64=", "a b=x", "linux/=x", "a/b/c/d=x"} {
+	for _, in := range []string{"", "arm64", "=x", "arm64=", "a b=x", "linux/=x", "a/b/c/d=x", "quantum=x"} {
 		if got, err := ParseNative(in); !diag.IsInvalid(err) {
 			t.Errorf("%q: %+v, %v", in, got, err)
 		}

@@ -48,6 +48,17 @@ func (d daemon) root() string     { return filepath.Join(d.dir, "root") }
 func (d daemon) runtime() string  { return filepath.Join(d.dir, "run") }
 func (d daemon) endpoint() string { return "unix://" + d.socket() }
 
+// makeFolder makes the folder. Only we may enter: whoever reaches the socket is
+// root on this machine.
+func (d daemon) makeFolder() error { return makePrivate(d.dir) }
+
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return diag.WithHint(fmt.Errorf("making the folder of the builder: %w", err), "set XDG_STATE_HOME to a folder that you may write to")
+	}
+	return nil
+}
+
 // LocalRoot gives the folder of the cache of the local daemon behind an
 // endpoint; ok is false for one that this package did not start.
 func LocalRoot(stateDir, endpoint string) (dir string, ok bool) {

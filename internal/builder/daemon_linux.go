@@ -28,9 +28,8 @@ const (
 
 // lock keeps others from starting or stopping the same daemon meanwhile.
 func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
-	// Only we may enter: whoever reaches the socket is root on this machine.
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of the builder: %w", err)
+	if err := makePrivate(filepath.Dir(d.dir)); err != nil {
+		return nil, err
 	}
 	// Beside the folder, which goes when the builder is removed.
 	f, err := os.OpenFile(d.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
@@ -57,22 +56,45 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pid is the running daemon, or 0. The configuration among the arguments of a
-// process tells ours from a stranger with the number of a dead one.
+// pid is the running daemon, or 0. One whose number was lost, or never noted,
+// is found among all processes: it holds the cache, so no other could start.
 func (d daemon) pid() int {
 	data, err := os.ReadFile(d.pidFile())
-	if err != nil {
-		return 0
+	if err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && d.is(pid) {
+			return pid
+		}
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || pid <= 1 {
-		return 0
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || !d.is(pid) {
+			continue
+		}
+		// Without root rights there are several; the first leads the group.
+		if group, err := syscall.Getpgid(pid); err == nil && group == pid {
+			return pid
+		}
+	}
+	return 0
+}
+
+// is reports whether a process is the daemon. The configuration among its
+// arguments tells ours from a stranger with the number of a dead one.
+func (d daemon) is(pid int) bool {
+	if pid <= 1 {
+		return false
 	}
 	cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-	if err != nil || !slices.Contains(strings.Split(string(cmdline), "\x00"), d.config()) {
-		return 0
+	return err == nil && slices.Contains(strings.Split(string(cmdline), "\x00"), d.config())
+}
+
+func (d daemon) notePID(pid int) error {
+	note := strconv.Itoa(pid) + "\n"
+	if old, err := os.ReadFile(d.pidFile()); err == nil && string(old) == note {
+		return nil
 	}
-	return pid
+	return os.WriteFile(d.pidFile(), []byte(note), 0o600)
 }
 
 func (d daemon) answers(ctx context.Context) error {
@@ -91,7 +113,10 @@ func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err er
 		return false, fmt.Errorf("reading the configuration of BuildKit: %w", err)
 	}
 	same := err == nil && string(old) == string(config)
-	if same && d.emulatorsLinked() && d.pid() != 0 && d.answers(ctx) == nil {
+	if pid := d.pid(); same && d.emulatorsLinked() && pid != 0 && d.answers(ctx) == nil {
+		if err := d.notePID(pid); err != nil {
+			return false, fmt.Errorf("noting the process of BuildKit: %w", err)
+		}
 		return false, nil
 	}
 	args, err := d.command()
@@ -145,7 +170,7 @@ func (d daemon) start(ctx context.Context, args []string) error {
 		_ = cmd.Wait()
 		close(ended)
 	}()
-	if err := os.WriteFile(d.pidFile(), []byte(strconv.Itoa(cmd.Process.Pid)+"\n"), 0o600); err != nil {
+	if err := d.notePID(cmd.Process.Pid); err != nil {
 		_ = cmd.Process.Kill()
 		return fmt.Errorf("starting BuildKit: %w", err)
 	}
@@ -168,13 +193,19 @@ func (d daemon) start(ctx context.Context, args []string) error {
 	return nil
 }
 
-// tail is the end of the log.
+// tail is the end of the log, or the line in which BuildKit says why it ends,
+// before a stack that says nothing to a user.
 func (d daemon) tail() string {
 	data, err := os.ReadFile(d.log())
 	if err != nil {
 		return err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	for _, line := range lines {
+		if strings.HasPrefix(line, "buildkitd: ") {
+			return "  " + line
+		}
+	}
 	return "  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
 }
 

@@ -11,9 +11,6 @@ import (
 )
 
 func (d daemon) lock(context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of the builder: %w", err)
-	}
 	return func() {}, nil
 }
 

@@ -51,6 +51,13 @@ func (o *Options) check() error {
 		}
 		seen[n.Platform] = true
 	}
+	modes := map[string]string{}
+	for _, r := range o.Registries {
+		if mode, ok := modes[r.Host]; ok && mode != r.Mode {
+			return diag.Invalidf("", "--registry names %s twice, and differently", r.Host)
+		}
+		modes[r.Host] = r.Mode
+	}
 	return nil
 }
 
@@ -61,7 +68,10 @@ type ensurer struct {
 	buildx  Buildx
 	daemon  daemon
 	changed bool
-	undo    []func(ctx context.Context) error
+	// placed are the nodes that were appended or moved.
+	placed []string
+	// undo is noted before the step, which an interrupt may leave half done.
+	undo []func(ctx context.Context) error
 }
 
 // Ensure makes the builder, or repairs it, or does nothing when it is as it
@@ -81,12 +91,27 @@ func Ensure(ctx context.Context, buildx Buildx, o Options) (changed bool, err er
 	if err != nil {
 		return false, err
 	}
-	_, statErr := os.Stat(e.daemon.dir)
 	unlock, err := e.daemon.lock(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
+	if have == nil {
+		// Another command may have made it since, and what others made is not
+		// taken back.
+		if list, err = List(ctx, buildx); err != nil {
+			return false, err
+		}
+		if have = Find(list, o.Name); have != nil {
+			if driver, err = e.driver(have, list); err != nil {
+				return false, err
+			}
+		}
+	}
+	_, statErr := os.Stat(e.daemon.dir)
+	if err := e.daemon.makeFolder(); err != nil {
+		return false, err
+	}
 	if errors.Is(statErr, fs.ErrNotExist) && have == nil {
 		e.undo = append(e.undo, e.daemon.remove)
 	} else if errors.Is(statErr, fs.ErrNotExist) {
@@ -145,7 +170,11 @@ func (e *ensurer) driver(have *Builder, list []Builder) (string, error) {
 			}
 			return "", diag.Invalidf("choose another name", "%s is a %s builder, which cannot be repaired here", have.Name, what)
 		case e.Driver != "" && e.Driver != have.Driver:
-			return "", diag.Invalidf(fmt.Sprintf("choose another name, or remove it: docker buildx rm %s", have.Name),
+			remove := "docker buildx rm " + have.Name
+			if _, err := os.Stat(e.daemon.dir); err == nil {
+				remove = "docker extpack builder ensure --remove " + have.Name // which stops its daemon too
+			}
+			return "", diag.Invalidf("choose another name, or remove it: "+remove,
 				"%s has the driver %s, not %s", have.Name, have.Driver, e.Driver)
 		}
 		return have.Driver, nil
@@ -178,6 +207,25 @@ const keepDaemon = "--keep-daemon"
 func (e *ensurer) remove(ctx context.Context, args ...string) error {
 	_, err := e.buildx.Output(ctx, append([]string{"rm", "--force"}, append(args, e.Name)...)...)
 	return err
+}
+
+// takeBack undoes what created the builder, or one node of it: buildx that was
+// interrupted may have got there or not.
+func (e *ensurer) takeBack(node string, undo func(ctx context.Context) error) {
+	e.undo = append(e.undo, func(ctx context.Context) error {
+		err := undo(ctx)
+		if err == nil {
+			return nil
+		}
+		list, listErr := List(ctx, e.buildx)
+		if listErr != nil {
+			return err
+		}
+		if b := Find(list, e.Name); b == nil || node != "" && b.Node(node) == nil {
+			return nil // it had not
+		}
+		return err
+	})
 }
 
 // firstNode is how buildx names the first node.

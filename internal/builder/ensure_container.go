@@ -18,10 +18,10 @@ func (e *ensurer) container(ctx context.Context, have *Builder) error {
 			n.config = config
 		}
 		n.share(e.Registries)
+		e.takeBack("", func(ctx context.Context) error { return e.remove(ctx) })
 		if err := e.createNode(ctx, DriverContainer, n, false); err != nil {
 			return err
 		}
-		e.undo = append(e.undo, func(ctx context.Context) error { return e.remove(ctx) })
 		e.Log("created the builder %s, a BuildKit container", e.Name)
 		return nil
 	}
@@ -54,13 +54,13 @@ func (e *ensurer) recreate(ctx context.Context, have *Builder) error {
 			after[i].share(e.Registries)
 		}
 	}
-	if err := e.remove(ctx, "--keep-state"); err != nil {
-		return fmt.Errorf("making the builder %s anew: %w", e.Name, err)
-	}
 	e.undo = append(e.undo, func(ctx context.Context) error {
 		_ = e.remove(ctx, "--keep-state") // as far as it got
 		return e.createNodes(ctx, before)
 	})
+	if err := e.remove(ctx, "--keep-state"); err != nil {
+		return fmt.Errorf("making the builder %s anew: %w", e.Name, err)
+	}
 	if err := e.createNodes(ctx, after); err != nil {
 		return err
 	}

@@ -41,10 +41,10 @@ func (e *ensurer) local(ctx context.Context, have *Builder) error {
 	if started {
 		e.undo = append(e.undo, e.daemon.stop)
 	}
+	e.takeBack("", func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
 	if err := e.create(ctx, "--node", e.firstNode(), "--driver", DriverRemote, e.daemon.endpoint()); err != nil {
 		return err
 	}
-	e.undo = append(e.undo, func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
 	e.Log("created the builder %s", e.Name)
 	return nil
 }

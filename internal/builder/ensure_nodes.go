@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,22 +28,36 @@ func (e *ensurer) natives(ctx context.Context, have *Builder, driver string) err
 		case old != nil && old.Endpoint == native.Endpoint && slices.Contains(old.Platforms, native.Platform):
 			continue
 		case old != nil:
-			if err := e.create(ctx, "--node", name, "--driver", driver, "--platform", native.Platform, native.Endpoint); err != nil {
-				return err
-			}
 			e.undo = append(e.undo, func(ctx context.Context) error {
 				return e.create(ctx, "--node", name, "--driver", driver, old.Endpoint)
 			})
+			if err := e.create(ctx, "--node", name, "--driver", driver, "--platform", native.Platform, native.Endpoint); err != nil {
+				return native.refused(driver, err)
+			}
 			e.Log("moved the node %s for %s from %s to %s", name, native.Platform, old.Endpoint, native.Endpoint)
 		default:
+			e.takeBack(name, func(ctx context.Context) error { return e.create(ctx, "--leave", "--node", name) })
 			if err := e.createNode(ctx, driver, node, true); err != nil {
-				return err
+				return native.refused(driver, err)
 			}
-			e.undo = append(e.undo, func(ctx context.Context) error { return e.create(ctx, "--leave", "--node", name) })
 			e.Log("appended the node %s for %s at %s", name, native.Platform, native.Endpoint)
 		}
+		e.placed = append(e.placed, name)
 	}
 	return nil
+}
+
+// refused says what an endpoint is, which depends on the driver.
+func (n Native) refused(driver string, err error) error {
+	err = fmt.Errorf("adding %s for %s: %w", n.Endpoint, n.Platform, err)
+	var hint *diag.HintError
+	if errors.As(err, &hint) {
+		return err
+	}
+	if driver == DriverRemote {
+		return diag.WithHint(err, "correct --native: its endpoint is the address of a BuildKit, such as tcp://host:1234, unix:///run/buildkit/buildkitd.sock or ssh://user@host")
+	}
+	return diag.WithHint(err, "correct --native: its endpoint is a Docker Engine, such as ssh://user@host, tcp://host:2376 or the name of a docker context")
 }
 
 // verify asks the finished builder whether it works.
@@ -64,8 +79,11 @@ func (e *ensurer) verify(ctx context.Context) error {
 	}
 	for _, n := range b.Nodes {
 		if b.State(n) == Dead {
-			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not answer%s", n.Name, e.Name, n.Endpoint, suffix(string(n.Err+b.Err))),
-				fmt.Sprintf("start what listens there, or take the node out: docker buildx create --leave --name %s --node %s", e.Name, n.Name))
+			hint := fmt.Sprintf("start what listens there, or take the node out: docker buildx create --leave --name %s --node %s", e.Name, n.Name)
+			if slices.Contains(e.placed, n.Name) {
+				hint = "start what listens there, or correct --native" // the node is about to be taken back
+			}
+			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not answer%s", n.Name, e.Name, n.Endpoint, suffix(string(n.Err+b.Err))), hint)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/containerd/platforms"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/platform"
 )
 
 // Native is a machine that builds a platform without emulation.
@@ -32,6 +33,9 @@ func ParseNative(s string) (Native, error) {
 		name = "linux/" + name // alone it would be the system of this machine
 	}
 	p, err := platforms.Parse(name)
+	if err == nil {
+		_, err = platform.ParseTarget(platforms.Format(p)) // knows what there is
+	}
 	if err != nil || strings.Count(name, "/") == 0 {
 		return Native{}, diag.Invalidf(hint, "--native %q: %q is no platform", s, name)
 	}

@@ -211,6 +211,13 @@ func TestEnsureRepairs(t *testing.T) {
 			h.gone(pid)
 			writeFile(t, filepath.Join(h.state, "buildkitd.pid"), strconv.Itoa(os.Getpid())+"\n")
 		},
+		"number lost": func() { writeFile(t, filepath.Join(h.state, "buildkitd.pid"), "?") },
+		"number lost, and the configuration changed": func() {
+			pid := h.pid()
+			writeFile(t, filepath.Join(h.state, "buildkitd.pid"), "")
+			h.ensure("--registry", fmt.Sprintf("r%d.test=http", pid))
+			h.gone(pid)
+		},
 		"removed from buildx": func() { h.buildx("rm", "extpack") },
 	} {
 		damage()
@@ -427,6 +434,8 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 		{"A_", 2, "cannot be the name of a builder"},
 		{"--driver kubernetes", 2, "neither"},
 		{"--native arm64", 2, "has no platform and endpoint"},
+		{"--native quantum=tcp://a", 2, `"linux/quantum" is no platform`},
+		{"--registry a=http --registry a=insecure", 2, "--registry names a twice, and differently"},
 		{"--native arm64=tcp://a --native linux/arm64=tcp://b", 2, "twice"},
 		{"--registry http://a", 2, "names no registry"},
 		{"--registry a=b", 2, "neither"},
