@@ -91,14 +91,11 @@ func TestCheckSet(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	tests := map[string]string{
-		`ERROR: no builder "x" found`:                                            `run "docker buildx ls"`,
-		"ERROR: Cannot connect to the Docker daemon at unix:///x.":               `run "docker buildx inspect --bootstrap"`,
-		"ERROR: failed to connect to the docker API at unix:///x":                `run "docker buildx inspect --bootstrap"`,
-		"#2 [internal] waiting for connection\nERROR: context deadline exceeded": `run "docker buildx inspect --bootstrap"`,
-		"   4 |     # minds symbolic links\nERROR: failed to solve: x":           "",
-		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":         "the builder's BuildKit is too old",
-		"ERROR: additional privileges requested":                                 "the build asks for what needs a grant",
-		"ERROR: failed to solve: something that nobody can do something about.":  "",
+		"ERROR: x: connect: connection refused":                                 `run "docker extpack builder doctor"`,
+		"   4 |     # minds symbolic links\nERROR: failed to solve: x":          "",
+		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":        "the builder's BuildKit is too old",
+		"ERROR: additional privileges requested":                                "the build asks for what needs a grant",
+		"ERROR: failed to solve: something that nobody can do something about.": "",
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)
@@ -121,9 +118,33 @@ func TestExplainNamesTheCause(t *testing.T) {
 		"ERROR: error for bootstrap \"n0\": pulling moby/buildkit: denied": `the builder's node n0 cannot be started: pulling moby/buildkit: denied; buildx's own message is above
   run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
 	}
+	const unreachable = `run "docker extpack builder doctor", which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
+	for text, want := range map[string]string{
+		`ERROR: no builder "x" found`: `there is no builder "x"; buildx's own message is above` + "\n  " + `run "docker buildx ls" to see the builders there are, or "docker context ls" if x should be a docker context`,
+		"ERROR: Cannot connect to the Docker daemon at unix:///x. Is it running?":               "no Docker Engine answers at unix:///x, which the builder needs; buildx's own message is above\n  start it, or " + unreachable,
+		"ERROR: failed to connect to the docker API at unix:///x; check if the path is correct": "no Docker Engine answers at unix:///x, which the builder needs; buildx's own message is above\n  start it, or " + unreachable,
+		"#2 [internal] waiting for connection\nERROR: context deadline exceeded":                "the builder does not answer; buildx's own message is above\n  " + unreachable,
+		"ERROR: listing workers for Build: x":                                                   "a node of the builder does not answer; buildx's own message is above\n  " + unreachable,
+	} {
+		tests[text] = want
+	}
 	for text, want := range tests {
 		if err := explain(errTest, text); err.Error() != "building: "+want {
 			t.Errorf("%s: got\n%v", text, err)
+		}
+	}
+}
+
+// The commands of a hint look at the builder that was used.
+func TestExplainNamesTheBuilder(t *testing.T) {
+	for text, want := range map[string]string{
+		"waiting for connection":                 "docker extpack builder doctor --builder b",
+		"":                                       "docker extpack builder doctor --builder b",
+		"ERROR: error for bootstrap \"b0\": x\n": "docker buildx inspect --bootstrap --builder b",
+		"exec format error":                      "docker extpack builder doctor --builder b",
+	} {
+		if err := forBuilder(explain(errTest, text), "b"); !strings.Contains(err.Error(), `"`+want+`"`) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package bake
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/extpack/extpack/internal/builder"
@@ -56,8 +58,9 @@ var causes = []struct {
 		hint: "the builder has several nodes: name it with --builder, so that each platform is built on its own node",
 	},
 	{
-		text: regexp.MustCompile(`no builder ".*" found`),
-		hint: "run \"docker buildx ls\" to see the builders there are",
+		text:  regexp.MustCompile(`no builder "(.*)" found`),
+		cause: `there is no builder "$1"`,
+		hint:  `run "docker buildx ls" to see the builders there are, or "docker context ls" if $1 should be a docker context`,
 	},
 	{
 		text:      regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
@@ -72,13 +75,48 @@ var causes = []struct {
 		noBuilder: true,
 	},
 	{
-		text: regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused|waiting for connection|listing workers`),
-		hint: "run \"docker buildx inspect --bootstrap\" to see whether the builder works, choose another with --builder, or do without with --engine embedded",
+		text:  regexp.MustCompile(`(?:[Cc]annot connect to the Docker daemon|failed to connect to the docker API) at ([^\s;]*[^\s;.])`),
+		cause: "no Docker Engine answers at $1, which the builder needs",
+		hint:  `start it, or ` + unreachableHint,
+	},
+	{
+		text:  regexp.MustCompile(`waiting for connection`),
+		cause: "the builder does not answer",
+		hint:  unreachableHint,
+	},
+	{
+		text:  regexp.MustCompile(`listing workers`),
+		cause: "a node of the builder does not answer",
+		hint:  unreachableHint,
+	},
+	{
+		text: regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused`),
+		hint: unreachableHint,
 	},
 	{
 		text: regexp.MustCompile(`additional privileges requested`),
 		hint: "the build asks for what needs a grant: add the --allow that buildx names above, if you trust it",
 	},
+}
+
+const (
+	doctorCommand    = `"docker extpack builder doctor"`
+	bootstrapCommand = `"docker buildx inspect --bootstrap"`
+	unreachableHint  = `run ` + doctorCommand + `, which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
+)
+
+// forBuilder has the commands of an error's hint look at the builder that a flag
+// named.
+func forBuilder(err error, name string) error {
+	var hint *diag.HintError
+	if name != "" && errors.As(err, &hint) {
+		for _, command := range []string{doctorCommand, bootstrapCommand} {
+			command = strings.TrimSuffix(command, `"`)
+			flag := " --builder " + name
+			hint.Hint = strings.ReplaceAll(hint.Hint, command, command+flag)
+		}
+	}
+	return err
 }
 
 func explain(err error, output string) error {
@@ -95,12 +133,12 @@ func explain(err error, output string) error {
 		if match := c.text.FindStringSubmatchIndex(output); match != nil {
 			failed.NoBuilder = c.noBuilder
 			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))
-			return diag.WithHint(failed, c.hint)
+			return diag.WithHint(failed, string(c.text.ExpandString(nil, c.hint, output, match)))
 		}
 	}
 	if output == "" {
 		// Where buildx draws on the screen itself, its words are nowhere else.
-		return diag.WithHint(failed, "if it is about the builder, \"docker extpack builder doctor\" says what to do")
+		return diag.WithHint(failed, "if it is about the builder, "+doctorCommand+" says what to do")
 	}
 	return failed
 }

@@ -98,8 +98,7 @@ var stageCauses = []struct {
 	{
 		regexp.MustCompile(`exec format error`),
 		"a program of another platform was run, which this builder's machine cannot run or emulate",
-		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), install emulators ("docker run --privileged --rm tonistiigi/binfmt --install all"), ` +
-			`or add a node that has the platform ("docker buildx create --append")`,
+		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), or run ` + doctorCommand + `, which says what platform that is and how this builder can get it`,
 	},
 	{
 		// The line is our own Dockerfile's (stageFiles), not the user's.

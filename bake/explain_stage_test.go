@@ -47,7 +47,7 @@ func TestExplainStage(t *testing.T) {
 		"ERROR: failed to solve: granting entitlement network.host is not allowed by build daemon configuration": "the builder does not permit network.host" + above +
 			"\n  make a builder that does: docker buildx create --name extpack --buildkitd-flags \"--allow-insecure-entitlement network.host\"",
 		"exec /bin/sh: exec format error\nERROR: failed to solve: process \"x\" did not complete successfully: exit code: 255": "a program of another platform was run, which this builder's machine cannot run or emulate" + above +
-			"\n  compile on the builder's own platform (FROM --platform=$BUILDPLATFORM), install emulators (\"docker run --privileged --rm tonistiigi/binfmt --install all\"), or add a node that has the platform (\"docker buildx create --append\")",
+			"\n  compile on the builder's own platform (FROM --platform=$BUILDPLATFORM), or run \"docker extpack builder doctor\", which says what platform that is and how this builder can get it",
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)

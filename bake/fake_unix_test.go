@@ -149,7 +149,7 @@ func TestRunKeepsWhatBuildxSays(t *testing.T) {
 		if !errors.As(err, &failed) || !errors.As(err, &exit) || exit.ExitCode() != 1 || diag.IsInvalid(err) {
 			t.Errorf("quiet %v: got %v", quiet, err)
 		}
-		if !strings.HasSuffix(err.Error(), "\n  run \"docker buildx ls\" to see the builders there are") {
+		if !strings.HasSuffix(err.Error(), "\n  run \"docker buildx ls\" to see the builders there are, or \"docker context ls\" if x should be a docker context") {
 			t.Errorf("quiet %v: no hint in %v", quiet, err)
 		}
 		if want := "progress\nERROR: no builder \"x\" found\n"; stderr.String() != want {

@@ -213,7 +213,7 @@ func (b *Buildx) run(ctx context.Context, args []string, opts RunOptions) error 
 	if opts.Quiet {
 		_, _ = opts.Stderr.Write(tail.Bytes())
 	}
-	return explain(err, tail.String())
+	return forBuilder(explain(err, tail.String()), opts.Builder)
 }
 
 func terminal(w io.Writer) (*os.File, bool) {

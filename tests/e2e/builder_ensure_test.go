@@ -461,5 +461,5 @@ func TestAutoEngineWithADeadRemoteBuilder(t *testing.T) {
 	if r.code != 0 {
 		t.Error(r.stderr)
 	}
-	contains(t, r.stderr, "packing without a builder")
+	contains(t, r.stderr, "packing without a builder, because none can be reached: building: the builder does not answer")
 }
