@@ -131,10 +131,20 @@ func (c *Client) explain(ref Reference, err error) error {
 		return diag.WithHint(clean, fmt.Sprintf("check that you may use %s on %s, or log in: %s", ref.RepositoryName(), host, login))
 	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
 		return diag.WithHint(clean, fmt.Sprintf("%s does not speak HTTPS throughout; pass --insecure to allow plain HTTP", host))
+	case refusesWriting(err):
+		return diag.WithHint(clean, fmt.Sprintf("%s answers and takes nothing: it may be read-only, a mirror, or no registry; publish to another", host))
 	case isUntrusted(err) && !c.insecure:
 		return diag.WithHint(clean, fmt.Sprintf("add the certificate authority of %s to the system's trust store, or pass --insecure to skip the check", host))
 	}
 	return clean
+}
+
+// refusesWriting reports an answer of a registry that is only read from, or of
+// something else that is no registry.
+func refusesWriting(err error) bool {
+	var resp *ResponseError
+	return errors.As(err, &resp) && resp.Method != http.MethodGet && resp.Method != http.MethodHead &&
+		(resp.StatusCode == http.StatusMethodNotAllowed || resp.StatusCode == http.StatusNotImplemented)
 }
 
 // isPlainHTTPServer reports a plain HTTP answer to a TLS handshake.

@@ -155,17 +155,27 @@ const (
 // it has a certificate that nobody trusts.
 func startRegistry(t *testing.T, users, tls bool, listen string) *registryServer {
 	t.Helper()
-	logrus.SetOutput(io.Discard)
-	config := &configuration.Configuration{Storage: configuration.Storage{
-		"inmemory":    configuration.Parameters{},
-		"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
-	}}
-	config.HTTP.Secret = "secret"
+	config := registryConfig()
 	if users {
 		file := filepath.Join(t.TempDir(), "htpasswd")
 		writeFile(t, file, htpasswd)
 		config.Auth = configuration.Auth{"htpasswd": configuration.Parameters{"realm": "test", "path": file}}
 	}
+	return serveRegistry(t, config, tls, listen)
+}
+
+func registryConfig() *configuration.Configuration {
+	config := &configuration.Configuration{Storage: configuration.Storage{
+		"inmemory":    configuration.Parameters{},
+		"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
+	}}
+	config.HTTP.Secret = "secret"
+	return config
+}
+
+func serveRegistry(t *testing.T, config *configuration.Configuration, tls bool, listen string) *registryServer {
+	t.Helper()
+	logrus.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	app := handlers.NewApp(ctx, config)

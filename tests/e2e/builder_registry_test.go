@@ -37,6 +37,14 @@ func TestDoctorRegistryNotThere(t *testing.T) {
 	d.says(t, "clock", "", "ok")
 }
 
+func TestDoctorReadOnlyRegistry(t *testing.T) {
+	config := registryConfig()
+	config.Storage["maintenance"]["readonly"] = map[any]any{"enabled": true}
+	r := serveRegistry(t, config, false, "127.0.0.1:0")
+	doctor(t, static(t), nil, "-t", r.host+"/acme/static:1").says(t, "registry", r.host, "error", "405 Method Not Allowed", "read-only")
+	has(t, extpack(t, static(t), "build", "--push", "-t", r.host+"/acme/static:1"), 1, "405 Method Not Allowed", "read-only")
+}
+
 // A registry that takes connections and says nothing is not waited for long.
 func TestDoctorRegistryMute(t *testing.T) {
 	start := time.Now()
