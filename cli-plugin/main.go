@@ -15,6 +15,7 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/flags"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
 
 	"github.com/extpack/extpack/internal/version"
 )
@@ -24,6 +25,8 @@ func main() {
 	// buildx and another to the system. Without it all agree with the system.
 	_ = os.Unsetenv("PWD")
 	tuneGC()
+	// The docker CLI's library would print there that it has no telemetry.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
