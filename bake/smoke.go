@@ -134,5 +134,6 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 		return nil, cause
 	}
 	said.end()
-	return said.outcome(p, err)
+	outcome, err := said.outcome(p, err)
+	return outcome, forBuilder(err, e.Options.Builder)
 }

@@ -135,7 +135,7 @@ func (l *smokeLog) outcome(p Program, err error) (*Outcome, error) {
 	// Programs for another platform are not run, so it is the builder that cannot.
 	if cause == formatError {
 		return nil, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
-			`run "docker extpack builder doctor", which tells how to give it an emulator, or choose other targets with --target`)
+			`run `+p.doctor()+`, which tells how to give it an emulator, or choose other targets with --target`)
 	}
 	o.Fault = fault(o, cause)
 	return o, nil
@@ -182,5 +182,10 @@ func (l *smokeLog) explain(p Program, err error) error {
 			`correct the name after --smoke; "docker buildx imagetools inspect `+p.Image+`" tells whether it is there`)
 	}
 	return diag.WithHint(fmt.Errorf("running %s for %s: buildx: %s", p.File, platform.Format(p.Platform), line[1]),
-		`"docker extpack builder doctor" tells whether the builder works`)
+		p.doctor()+` tells whether the builder works`)
+}
+
+// doctor is the command that looks at what running a program takes.
+func (p Program) doctor() string {
+	return strings.TrimSuffix(doctorCommand, `"`) + " --smoke " + p.Image + `"`
 }

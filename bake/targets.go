@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -51,6 +53,22 @@ func Targets(p *plan.Plan) ([]Target, error) {
 		}
 	}
 	return targets, list.Err()
+}
+
+// Asked gives the platforms that a builder is asked to build for an extension:
+// one may stand for all.
+func Asked(e *plan.Extension) []v1.Platform {
+	var all []v1.Platform
+	for _, t := range extensionTargets(e) {
+		images := t.Images
+		if new(Engine).once(t) {
+			images = images[:1]
+		}
+		for _, i := range images {
+			all = append(all, e.Images[i].Platform)
+		}
+	}
+	return all
 }
 
 // platformPart is what may stand in the Dockerfile's stage names. BuildKit's

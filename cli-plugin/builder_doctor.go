@@ -34,6 +34,7 @@ type builderDoctorOptions struct {
 	planOptions
 	builder         string
 	format          string
+	smoke           string
 	insecure, quiet bool
 }
 
@@ -47,7 +48,8 @@ func newBuilderDoctorCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 			"platforms they can run, the registries, and this machine's disk and clock. A tiny\n" +
 			"image is built, and a push is begun and cancelled; nothing is written but a little\n" +
 			"build cache. A builder that does not answer is waited for 5 seconds (20 with a\n" +
-			"buildx older than 0.32). The exit code is 2 when a build would fail.",
+			"buildx older than 0.32), and one node of several 10. The exit code is 2 when a\n" +
+			"build would fail.",
 		Example: `  docker extpack builder doctor
   docker extpack builder doctor ./my-extension -t registry.example.com/acme/my-extension:1.2.3
   docker extpack builder doctor --builder team --format json`,
@@ -69,7 +71,9 @@ func newBuilderDoctorCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 	f.StringVar(&opts.format, "format", "", formatUsage)
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
+	f.StringVar(&opts.smoke, "smoke", "", "Look also at what build --smoke needs to run programs in this image")
 	complete(cmd, "format", "json")
+	register(cmd, "smoke", cobra.NoFileCompletions)
 	return cmd
 }
 
@@ -110,6 +114,11 @@ func runBuilderDoctor(cmd *cobra.Command, dockerCLI command.Cli, opts builderDoc
 }
 
 func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, dockerCLI command.Cli) (*doctor.Patient, error) {
+	if o.smoke != "" {
+		if _, err := registry.ParseReference(o.smoke); err != nil {
+			return nil, fmt.Errorf("--smoke: %w", err)
+		}
+	}
 	plugin, _ := version.Get()
 	p := &doctor.Patient{
 		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: freeSpace,
@@ -147,6 +156,12 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 		if err != nil {
 			return nil, err
 		}
+		if o.smoke != "" {
+			x.Smoke, x.Runs = true, x.Platforms
+			if host := doctor.HostOf(o.smoke); host != "" && !slices.Contains(x.Pulls, host) {
+				x.Pulls = append(x.Pulls, host)
+			}
+		}
 		p.Extensions = append(p.Extensions, x)
 	}
 	return p, nil
@@ -154,7 +169,7 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 
 // patientOf gives what of an extension matters to a builder.
 func patientOf(e *plan.Extension) (doctor.Extension, error) {
-	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild()}
+	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Asked: bake.Asked(e)}
 	pulls := func(hosts ...string) {
 		for _, host := range hosts {
 			if host != "" && !slices.Contains(x.Pulls, host) {

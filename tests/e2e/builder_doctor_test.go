@@ -78,7 +78,10 @@ func TestDoctorDockerCLI(t *testing.T) {
 	})
 	t.Run("context that does not exist", func(t *testing.T) {
 		d := doctor(t, t.TempDir(), []string{"DOCKER_CONTEXT=nope", "BUILDX_BUILDER="})
-		d.says(t, "builder", "", "error", "nope")
+		d.says(t, "builder", "", "error", `there is no docker context "nope"`, "docker context use default")
+		if strings.Count(d.stderr, "\n") != 1 {
+			t.Errorf("stderr is %q", d.stderr)
+		}
 	})
 	t.Run("broken", func(t *testing.T) {
 		dir := t.TempDir()
@@ -167,7 +170,10 @@ func TestDoctorBuilder(t *testing.T) {
 		d := doctor(t, empty, nil, "--builder", name)
 		d.says(t, "builder", name, "ok", "2 nodes")
 		d.says(t, "node", "alive", "ok", "running")
-		d.says(t, "node", name+"0", "error", "connection refused", "every build on the builder waits for it and fails", "--leave")
+		d.says(t, "node", name+"0", "error", "connection refused", "the build waits for it and fails", "--leave")
+		if found := d.find("build", ""); len(found) > 0 {
+			t.Errorf("one cause is told twice: %+v", found)
+		}
 	})
 }
 
@@ -217,7 +223,7 @@ func TestDoctorBuildFails(t *testing.T) {
 		remoteBuilder(t, "doctor-full", startBuildKit(t, buildkitd, root))
 		fill(t, root)
 		d := doctor(t, t.TempDir(), nil, "--builder", "doctor-full")
-		d.says(t, "build", "", "error", "no space left on device", "docker buildx prune")
+		d.says(t, "build", "", "error", "no space left on device", "docker buildx prune --builder doctor-full")
 	})
 	t.Run("no room for temporary files", func(t *testing.T) {
 		small := tmpfs(t, "8m")
@@ -226,6 +232,7 @@ func TestDoctorBuildFails(t *testing.T) {
 		fill(t, small)
 		d = doctor(t, static(t), []string{"TMPDIR=" + small})
 		d.says(t, "disk", small, "error", "0B")
+		d.says(t, "build", "", "error", "no space left on device", "TMPDIR")
 	})
 	t.Run("little room for temporary files", func(t *testing.T) {
 		small := tmpfs(t, "100m")
@@ -253,6 +260,15 @@ func TestDoctorPlatforms(t *testing.T) {
 		d.says(t, "platforms", "", "ok", "runs programs on linux/amd64, linux/ppc64le")
 		d.says(t, "emulation", "linux/ppc64le", "error", "QEMU is missing", "qemu-user-static", "FROM --platform=$BUILDPLATFORM", "--native ppc64le=ssh://")
 		d.says(t, "emulation", "linux/amd64", "ok", "natively")
+	})
+	t.Run("for a smoke test", func(t *testing.T) {
+		dir := compiled(t, "FROM scratch\nCOPY x /bin/generate\n", "linux/amd64", "linux/ppc64le")
+		doctor(t, dir, nil).healthy(t)
+		d := doctor(t, dir, nil, "--smoke", image)
+		d.says(t, "platforms", "", "ok", "--smoke runs programs on each")
+		d.says(t, "emulation", "linux/ppc64le", "error", "QEMU is missing")
+		d.says(t, "emulation", "linux/amd64", "ok", "natively")
+		d.says(t, "builder-registry", world.Registry(), "ok")
 	})
 	t.Run("no way to tell", func(t *testing.T) {
 		d := doctor(t, compiled(t, "FROM "+image+"\nRUN make\n", "linux/mips64le"), nil)

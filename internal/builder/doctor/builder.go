@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,12 +27,20 @@ const dialTimeout = 2 * time.Second
 // the docker driver has no OCI export and no multi-platform builds.
 const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
 
+// noContext is what "buildx ls" says then: every context is a builder too, and
+// it was asked for no other.
+var noContext = regexp.MustCompile(`no builder "([^"]+)" found`)
+
 func (e *examination) checkBuilder(ctx context.Context) []Check {
 	c := Check{Name: "builder", State: Error}
 	list, err := builder.List(ctx, e.Buildx)
 	if err != nil {
 		e.broken = true
 		c.Message, c.Fix = withFix(err)
+		if m := noContext.FindStringSubmatch(c.Message); m != nil {
+			c.Message = fmt.Sprintf("buildx lists no builders: there is no docker context %q", m[1])
+			c.Fix = `run "docker context ls" to see the contexts there are, and "docker context use default", or correct --context or DOCKER_CONTEXT`
+		}
 		if c.Fix == "" {
 			c.Fix = `run "docker buildx ls" and "docker context ls"`
 		}
@@ -59,7 +68,11 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	c.State = OK
 	c.Message = fmt.Sprintf("the driver %s%s with %s", b.Driver, from, text.Count(len(b.Nodes), "node"))
 	checks := []Check{c}
+	var mute []int
 	for _, n := range b.Nodes {
+		if b.Blocks(n) {
+			mute, e.mute = append(mute, len(checks)), true
+		}
 		checks = append(checks, e.checkNode(ctx, b, n))
 		if b.State(n) == builder.Running {
 			checks = append(checks, e.checkVersion(n))
@@ -68,7 +81,16 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	if b.Driver == builder.DriverDocker {
 		checks = append(checks, e.checkStore(b.Nodes[0]))
 	}
-	return append(checks, e.checkPlatforms(ctx)...)
+	platforms, waited := e.checkPlatforms(ctx)
+	for _, i := range mute {
+		if waited {
+			checks[i].State = Error
+			checks[i].Message += "; the build waits for it and fails"
+		} else {
+			checks[i].Message += "; a build that needs it waits for it and fails"
+		}
+	}
+	return append(checks, platforms...)
 }
 
 // unusable says why no node of a builder can be used.
@@ -123,17 +145,12 @@ func (e *examination) checkNode(ctx context.Context, b *builder.Builder, n build
 		c.Message = fmt.Sprintf("it is %s; the next build starts it, and until then its BuildKit and platforms are unknown", n.Status)
 		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and ask again`
 	default:
-		c.State = Warning // buildx passes over it
+		c.State = Warning // buildx may do without it
 		why := text.Line(string(n.Err))
 		if why == "" {
 			why = reason(ctx, n.Endpoint)
 		}
 		c.Message = why
-		if b.Blocks(n) {
-			e.broken = true
-			c.State = Error
-			c.Message += "; every build on the builder waits for it and fails"
-		}
 		c.Fix = fmt.Sprintf(`start it, or take it out: "docker buildx create --leave --name %s --node %s"`, b.Name, n.Name)
 		if _, local := builder.LocalRoot(e.StateDir, n.Endpoint); local {
 			c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s"`, b.Name)

@@ -64,10 +64,14 @@ type Extension struct {
 	Name string
 	// Platforms are its targets; one without a name is the builder's own.
 	Platforms []v1.Platform
+	// Asked are those that the builder is asked for: of equal images only one.
+	Asked []v1.Platform
 	// Compiles tells that it has a build stage, and Runs are the platforms that
 	// one runs something on; other stages only copy, or cross-compile.
 	Compiles bool
 	Runs     []v1.Platform
+	// Smoke tells that its programs are run too, once they are built.
+	Smoke bool
 	// Size is that of its files in all images.
 	Size int64
 	// Tags are where it is published, Pulls the registry hosts that its base
@@ -118,6 +122,9 @@ type examination struct {
 	docker  *Docker
 	builder *builder.Builder
 	clocks  []clock
+	// mute tells that a node does not answer, without an error by which buildx
+	// would pass over it.
+	mute bool
 	// broken tells that a build would fail for a reason that was found already.
 	broken bool
 }

@@ -100,11 +100,14 @@ func TestTrialExplains(t *testing.T) {
 		"ERROR: dockerfile parse error: unknown flag: exclude":                                    "BuildKit to 0.25",
 		"ERROR: Multi-platform build is not supported for the docker driver.":                     "containerd image store",
 		"ERROR: failed to solve: exec: \"runc\": executable file not found in $PATH":              "install runc",
-		"ERROR: write /x: no space left on device":                                                "docker buildx prune",
+		"ERROR: write /x: no space left on device":                                                "docker buildx prune --builder b",
 		"#1 [internal] waiting for connection\nERROR: failed to build: context deadline exceeded": "take dead ones out",
 	} {
-		e := &examination{Patient: Patient{Buildx: failing(said)}, builder: &builder.Builder{Name: "b", Nodes: []builder.Node{{}}}}
-		c := e.trial(t.Context(), t.TempDir())
+		e := &examination{
+			Patient: Patient{Buildx: failing(said), Free: func(string) (uint64, error) { return 1 << 40, nil }},
+			builder: &builder.Builder{Name: "b", Nodes: []builder.Node{{}}},
+		}
+		c, _ := e.trial(t.Context(), t.TempDir())
 		if c.State != Error || !strings.Contains(c.Fix, want) || !strings.HasPrefix(c.Message, "a trial build fails: buildx build: ") {
 			t.Errorf("%q: %+v", said, c)
 		}

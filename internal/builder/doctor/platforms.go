@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/platforms"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/builder"
@@ -18,17 +18,26 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// trialTimeout bounds a build of nothing.
-const trialTimeout = time.Minute
+// trialTimeout bounds a build of nothing, and muteTimeout one on a builder with
+// a node that does not answer: buildx gives up after 20 seconds.
+const (
+	trialTimeout = time.Minute
+	muteTimeout  = 10 * time.Second
+)
+
+// waiting is what buildx says when it waits for a node in vain.
+var waiting = regexp.MustCompile(`waiting for connection|listing workers|not done within`)
 
 // checkPlatforms compares the platforms of the extensions with what the nodes
-// do, by building.
-func (e *examination) checkPlatforms(ctx context.Context) []Check {
-	var checks []Check
+// do, by building. waited tells that the build needs a node which is mute:
+// which ones it needs depends on what platforms were fixed for which of them.
+func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waited bool) {
 	for _, x := range e.Extensions {
 		c := Check{Name: "platforms", Subject: x.Name, State: OK}
 		c.Message = names(x.Platforms)
 		switch {
+		case x.Smoke:
+			c.Message += ": --smoke runs programs on each of them"
 		case !x.Compiles:
 			c.Message += ": its files are only copied, which any node does for any platform without emulation"
 		case len(x.Runs) == 0:
@@ -40,41 +49,70 @@ func (e *examination) checkPlatforms(ctx context.Context) []Check {
 	}
 	nodes := e.running()
 	if e.broken || len(nodes) == 0 {
-		return checks // the reason why not stands above
+		return checks, false // the reason why not stands above
 	}
 	dir, err := os.MkdirTemp(e.Temp, "extpack-")
 	if err != nil {
-		return append(checks, Check{Name: "build", State: Error, Message: text.Line(err.Error()), Fix: "make room in the folder for temporary files, or set TMPDIR to another"})
+		return append(checks, Check{Name: "build", State: Error, Message: text.Line(err.Error()), Fix: temporaryFix}), false
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeoutCause(ctx, trialTimeout, fmt.Errorf("it was not done within %s", trialTimeout))
+	timeout := trialTimeout
+	if e.mute {
+		timeout = muteTimeout
+	}
+	within := func(timeout time.Duration) (context.Context, context.CancelFunc) {
+		return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not done within %s", timeout))
+	}
+	short, cancel := within(timeout)
 	defer cancel()
-	trial := e.trial(ctx, dir)
+	trial, err := e.trial(short, dir)
+	if e.mute && err != nil && waiting.MatchString(stderr(err)+err.Error()) {
+		return checks, true
+	}
 	checks = append(checks, trial)
 	if trial.State != OK {
-		return checks
+		return checks, false
 	}
+	ctx, cancel = within(trialTimeout)
+	defer cancel()
 	for _, p := range e.union(func(x Extension) []v1.Platform { return x.Runs }) {
 		checks = append(checks, e.checkRun(ctx, dir, p, nodes))
 	}
-	return checks
+	if p := own(nodes); slices.ContainsFunc(e.Extensions, func(x Extension) bool { return slices.ContainsFunc(x.Runs, platform.IsZero) }) && p != nil {
+		checks = append(checks, e.checkRun(ctx, dir, *p, nodes))
+	}
+	return checks, false
+}
+
+// own gives the platform of the node that an image without a platform is built
+// on; nil when it is not known.
+func own(nodes []builder.Node) *v1.Platform {
+	if len(nodes[0].Platforms) == 0 {
+		return nil
+	}
+	p, err := platforms.Parse(nodes[0].Platforms[0])
+	if err != nil {
+		return nil
+	}
+	return &p
 }
 
 func names(list []v1.Platform) string {
 	var out []string
 	for _, p := range list {
-		if platform.IsZero(p) {
-			out = append(out, "the builder's own platform")
-			continue
+		name := "the builder's own platform"
+		if !platform.IsZero(p) {
+			name = platform.Format(p)
 		}
-		out = append(out, platform.Format(p))
+		if !slices.Contains(out, name) { // one for several distros
+			out = append(out, name)
+		}
 	}
 	return strings.Join(out, ", ")
 }
 
 // union gives the platforms of all extensions, each once.
-func (e *examination) union(of func(Extension) []v1.Platform) []v1.Platform {
-	var all []v1.Platform
+func (e *examination) union(of func(Extension) []v1.Platform) (all []v1.Platform) {
 	for _, x := range e.Extensions {
 		for _, p := range of(x) {
 			if !platform.IsZero(p) && !slices.ContainsFunc(all, func(q v1.Platform) bool { return platform.Equal(p, q) }) {
@@ -87,23 +125,26 @@ func (e *examination) union(of func(Extension) []v1.Platform) []v1.Platform {
 
 // trial builds as a package is built: the same instruction, output and
 // platforms, of a single empty file.
-func (e *examination) trial(ctx context.Context, dir string) Check {
+func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
 	c := Check{Name: "build", Subject: e.builder.Name, State: Error}
 	args := []string{"--output", "type=cacheonly"}
 	if len(e.builder.Nodes) == 1 {
 		// Several nodes export no layout together.
 		args = []string{"--output", "type=oci,tar=false,rewrite-timestamp=true,dest=" + filepath.Join(dir, "out")}
 	}
-	if all := e.union(func(x Extension) []v1.Platform { return x.Platforms }); len(all) > 0 {
+	if all := e.union(func(x Extension) []v1.Platform { return x.Asked }); len(all) > 0 {
 		args = append(args, "--platform", strings.ReplaceAll(names(all), " ", ""))
 	}
 	err := e.build(ctx, dir, "FROM scratch\nCOPY --chown=0:0 --exclude=nothing trial /\n", map[string][]byte{"trial": nil}, args...)
 	if err == nil {
 		c.State, c.Message = OK, "a trial build of an empty file works"
-		return c
+		return c, nil
 	}
-	c.Message, c.Fix = explain(err)
-	return c
+	c.Message, c.Fix = e.explain(err)
+	if c.Fix == "" {
+		c.Fix = logFix
+	}
+	return c, err
 }
 
 // checkRun starts a program of a few bytes on a platform.
@@ -116,7 +157,7 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 		if !slices.ContainsFunc(nodes, func(n builder.Node) bool { return slices.Contains(n.Platforms, name) }) {
 			c.State = Warning
 			c.Message = "no node lists it, and whether it can be emulated is unknown"
-			c.Fix = nativeFix(p)
+			c.Fix = e.nativeFix(p)
 		}
 		return c
 	}
@@ -129,14 +170,17 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 		c.Message = "programs run under emulation, many times slower than on a machine of that kind"
 	case native:
 		c.State = Error
-		c.Message, c.Fix = explain(err)
+		c.Message, c.Fix = e.explain(err)
+		if c.Fix == "" {
+			c.Fix = logFix
+		}
 	case strings.Contains(stderr(err), "exec format error"):
 		c.State = Error
 		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
 		c.Fix = e.emulationFix(p)
 	default:
 		c.State = Error
-		c.Message, c.Fix = explain(err)
+		c.Message, c.Fix = e.explain(err)
 		if c.Fix == "" {
 			c.Fix = e.emulationFix(p)
 		}
@@ -161,8 +205,14 @@ func isNative(p v1.Platform, nodes []builder.Node) bool {
 	return false
 }
 
-func nativeFix(p v1.Platform) string {
-	return fmt.Sprintf(`add a machine of that kind: "docker extpack builder ensure --native %s=ssh://user@host"`, strings.TrimPrefix(platform.Format(p), "linux/"))
+// nativeFix adds a node to the builder, or to one of its own where the builder
+// is an engine's or a cluster's.
+func (e *examination) nativeFix(p v1.Platform) string {
+	name := "--use"
+	if d := e.builder.Driver; d == builder.DriverContainer || d == builder.DriverRemote {
+		name = e.builder.Name
+	}
+	return fmt.Sprintf(`add a machine of that kind: "docker extpack builder ensure %s --native %s=ssh://user@host"`, name, strings.TrimPrefix(platform.Format(p), "linux/"))
 }
 
 func (e *examination) emulationFix(p v1.Platform) string {
@@ -175,69 +225,5 @@ func (e *examination) emulationFix(p v1.Platform) string {
 	if e.builder.Driver == builder.DriverDocker || e.builder.Driver == builder.DriverContainer {
 		install = `run "docker run --privileged --rm tonistiigi/binfmt --install ` + p.Architecture + `"`
 	}
-	return install + `, or cross-compile in a stage with FROM --platform=$BUILDPLATFORM, or ` + nativeFix(p)
-}
-
-// build runs a Dockerfile on the builder.
-func (e *examination) build(ctx context.Context, dir, dockerfile string, files map[string][]byte, args ...string) error {
-	folder, err := os.MkdirTemp(dir, "context-")
-	if err != nil {
-		return err
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
-			return err
-		}
-	}
-	file := filepath.Join(folder, "Dockerfile")
-	if err := os.WriteFile(file, []byte(dockerfile), 0o644); err != nil {
-		return err
-	}
-	all := append([]string{"build", "--builder", e.builder.Name, "--progress", "plain", "--provenance=false", "--file", file}, args...)
-	_, err = e.Buildx.Output(ctx, append(all, folder)...)
-	return err
-}
-
-func stderr(err error) string {
-	var failed *builder.RunError
-	if errors.As(err, &failed) {
-		return failed.Stderr
-	}
-	return err.Error()
-}
-
-// causes are failures whose text, from deep inside BuildKit, does not say what
-// to do.
-var causes = []struct {
-	text *regexp.Regexp
-	fix  string
-}{
-	{regexp.MustCompile(`no space left on device`), `make room: "docker buildx prune" empties the build cache`},
-	{regexp.MustCompile(`unknown flag: exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
-	{regexp.MustCompile(`is not supported for the docker driver`), `turn on the containerd image store of Docker Engine, or ` + ensureHint},
-	{regexp.MustCompile(`runc.*not found|"(buildkit-)?runc": executable file`), "install runc on the machine of BuildKit"},
-	{regexp.MustCompile(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
-}
-
-// runcFailure is a program that was not even started, of which BuildKit's error
-// gives nothing but runc's exit code.
-var runcFailure = regexp.MustCompile(`runc run failed: [^\n]+`)
-
-// explain gives the message and the fix of a build that failed.
-func explain(err error) (message, fix string) {
-	said := stderr(err)
-	message = err.Error()
-	if why := runcFailure.FindString(said); why != "" {
-		message = why
-	}
-	message = "a trial build fails: " + text.Line(message)
-	if failure, _, ok := builder.FindSSHFailure(said); ok {
-		return message, failure.Hint()
-	}
-	for _, c := range causes {
-		if c.text.MatchString(said) {
-			return message, c.fix
-		}
-	}
-	return message, ""
+	return install + `, or cross-compile in a stage with FROM --platform=$BUILDPLATFORM, or ` + e.nativeFix(p)
 }

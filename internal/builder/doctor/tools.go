@@ -30,6 +30,7 @@ func (e *examination) checkDocker(ctx context.Context) Check {
 	if err != nil {
 		// A context that does not exist stops buildx too, which says so itself.
 		why, _ := withFix(err)
+		why = strings.TrimPrefix(why, "Failed to initialize: ")
 		c.State, c.Message = Warning, "the docker CLI does not work: "+why
 		c.Fix = `run "docker info", and "docker context ls" to see the contexts there are`
 		return c

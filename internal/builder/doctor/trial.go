@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// build runs a Dockerfile on the builder.
+func (e *examination) build(ctx context.Context, dir, dockerfile string, files map[string][]byte, args ...string) error {
+	folder, err := os.MkdirTemp(dir, "context-")
+	if err != nil {
+		return err
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	file := filepath.Join(folder, "Dockerfile")
+	if err := os.WriteFile(file, []byte(dockerfile), 0o644); err != nil {
+		return err
+	}
+	all := append([]string{"build", "--builder", e.builder.Name, "--progress", "plain", "--provenance=false", "--file", file}, args...)
+	_, err = e.Buildx.Output(ctx, append(all, folder)...)
+	return err
+}
+
+func stderr(err error) string {
+	var failed *builder.RunError
+	if errors.As(err, &failed) {
+		return failed.Stderr
+	}
+	return err.Error()
+}
+
+// causes are failures whose text, from deep inside BuildKit, does not say what
+// to do.
+var causes = []struct {
+	text *regexp.Regexp
+	fix  string
+}{
+	{regexp.MustCompile(`unknown flag: exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
+	{regexp.MustCompile(`is not supported for the docker driver`), `turn on the containerd image store of Docker Engine, or ` + ensureHint},
+	{regexp.MustCompile(`runc.*not found|"(buildkit-)?runc": executable file`), "install runc on the machine of BuildKit"},
+	{regexp.MustCompile(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
+}
+
+// runcFailure is a program that was not even started, of which BuildKit's error
+// gives nothing but runc's exit code.
+var runcFailure = regexp.MustCompile(`runc run failed: [^\n]+`)
+
+const temporaryFix = "make room in the folder for temporary files, or set TMPDIR to another"
+
+// logFix is for failures that nobody has met here.
+const logFix = `see the log of the engine or of BuildKit, or choose another builder: "docker buildx ls"`
+
+// noSpace is a full disk, that of this machine or of the builder's.
+var noSpace = regexp.MustCompile(`no space left on device`)
+
+// explain gives the message and the fix of a build that failed.
+func (e *examination) explain(err error) (message, fix string) {
+	said := stderr(err)
+	message = err.Error()
+	if why := runcFailure.FindString(said); why != "" {
+		message = why
+	}
+	message = "a trial build fails: " + text.Line(message)
+	if failure, _, ok := builder.FindSSHFailure(said); ok {
+		return message, failure.Hint()
+	}
+	if noSpace.MatchString(said) {
+		var failed *builder.RunError
+		if free, freeErr := e.Free(e.Temp); !errors.As(err, &failed) || freeErr == nil && free < reserve {
+			return message, temporaryFix
+		}
+		return message, fmt.Sprintf(`make room: "docker buildx prune --builder %s" empties the build cache`, e.builder.Name)
+	}
+	for _, c := range causes {
+		if c.text.MatchString(said) {
+			return message, c.fix
+		}
+	}
+	return message, ""
+}
