@@ -66,6 +66,10 @@ func TestListFails(t *testing.T) {
 	if err == nil || err.Error() != "listing builders: buildx ls: no such" {
 		t.Error(err)
 	}
+	_, err = List(t.Context(), answers(func([]string) (string, error) { return "", stderr("ERROR: no builder \"ctx\" found\n") }))
+	if err == nil || !strings.HasPrefix(err.Error(), "listing builders: there is no docker context \"ctx\"\n  run \"docker context ls\"") {
+		t.Error(err)
+	}
 }
 
 // buildx passes over a node with an error and fails for one that is mute.

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // Buildx is the user's buildx.
@@ -106,6 +109,10 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 // by itself waits 20 seconds.
 const StatusTimeout = 5 * time.Second
 
+// noContext is what "buildx ls" says then: every docker context is a builder
+// too, and it was asked for no other.
+var noContext = regexp.MustCompile(`no builder "([^"]+)" found`)
+
 // List asks buildx for all builders. One that accepts connections but does not
 // answer costs [StatusTimeout], or 20 seconds where buildx is older than 0.32
 // and knows no other.
@@ -115,6 +122,12 @@ func List(ctx context.Context, buildx Buildx) ([]Builder, error) {
 	var failed *RunError
 	if errors.As(err, &failed) && strings.Contains(failed.Stderr, "unknown flag: --timeout") {
 		out, err = buildx.Output(ctx, args...)
+	}
+	if errors.As(err, &failed) {
+		if m := noContext.FindStringSubmatch(failed.Stderr); m != nil {
+			return nil, diag.WithHint(fmt.Errorf("listing builders: there is no docker context %q", m[1]),
+				`run "docker context ls" to see the contexts there are, and "docker context use default", or correct --context or DOCKER_CONTEXT`)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing builders: %w", err)

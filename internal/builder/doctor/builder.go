@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,20 +26,12 @@ const dialTimeout = 2 * time.Second
 // the docker driver has no OCI export and no multi-platform builds.
 const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
 
-// noContext is what "buildx ls" says then: every context is a builder too, and
-// it was asked for no other.
-var noContext = regexp.MustCompile(`no builder "([^"]+)" found`)
-
 func (e *examination) checkBuilder(ctx context.Context) []Check {
 	c := Check{Name: "builder", State: Error}
 	list, err := builder.List(ctx, e.Buildx)
 	if err != nil {
 		e.broken = true
 		c.Message, c.Fix = withFix(err)
-		if m := noContext.FindStringSubmatch(c.Message); m != nil {
-			c.Message = fmt.Sprintf("buildx lists no builders: there is no docker context %q", m[1])
-			c.Fix = `run "docker context ls" to see the contexts there are, and "docker context use default", or correct --context or DOCKER_CONTEXT`
-		}
 		if c.Fix == "" {
 			c.Fix = `run "docker buildx ls" and "docker context ls"`
 		}
