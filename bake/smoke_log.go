@@ -22,6 +22,21 @@ type Outcome struct {
 	Fault string
 }
 
+// SmokeImageError is an image to run in that lacks the platform of a program.
+type SmokeImageError struct {
+	Image, Platform string
+	// Has are the platforms that it has, when somebody found out.
+	Has []string
+}
+
+func (e *SmokeImageError) Error() string {
+	s := fmt.Sprintf("the image %s has no image for %s", e.Image, e.Platform)
+	if len(e.Has) > 0 {
+		s += ", only for " + strings.Join(e.Has, ", ")
+	}
+	return s
+}
+
 // smokeLog reads buildx's progress (--progress rawjson): one JSON object a line,
 // and among them lines for people. It keeps what the program's own step says.
 type smokeLog struct {
@@ -168,8 +183,7 @@ func fault(o *Outcome, cause string) string {
 func (l *smokeLog) explain(p Program, err error) error {
 	text := l.plain.String()
 	if noPlatform.MatchString(text) {
-		return diag.WithHint(fmt.Errorf("the image %s has no image for %s", p.Image, platform.Format(p.Platform)),
-			otherImage)
+		return diag.WithHint(&SmokeImageError{Image: p.Image, Platform: platform.Format(p.Platform)}, otherImage)
 	}
 	line := errorLine.FindStringSubmatch(text)
 	switch {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -57,6 +58,13 @@ func (o *buildOptions) try(dockerCLI command.Cli, cmd *cobra.Command) func(conte
 			Image: o.smoke,
 			Start: func(ctx context.Context, p smoke.Program) (smoke.Outcome, error) {
 				outcome, err := engine.Smoke(ctx, bake.Program(p))
+				var lacks *bake.SmokeImageError
+				if errors.As(err, &lacks) {
+					have, _ := platformsOf(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), lacks.Image)
+					for _, h := range have {
+						lacks.Has = append(lacks.Has, platform.Format(h))
+					}
+				}
 				if err != nil {
 					return smoke.Outcome{}, err
 				}

@@ -142,6 +142,9 @@ func TestSmokeUnderEmulation(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
+	scripts := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/scripts", ""), "bin/generate": script})
+	has(t, extpack(t, t.TempDir(), "build", scripts, "-o", "x.cnb", "--smoke", empty, "--target", "linux/arm/v7"), 1,
+		"the image "+empty+" has no image for linux/arm/v7, only for linux/amd64, linux/arm64\n")
 	// Without emulation the cause is named, unless the machine itself emulates.
 	ref := tag(t, "1")
 	r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", empty)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -84,11 +85,17 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	return append(checks, platforms...)
 }
 
+// sshRefused is [builder.SSHFailure.Clause].
+var sshRefused = regexp.MustCompile(`(ssh://\S+) cannot be used: `)
+
 // unusable says why no node of a builder can be used.
 func (e *examination) unusable(ctx context.Context, b *builder.Builder, from string) (message, fix string) {
 	for _, n := range b.Nodes {
 		if why := string(b.Err + n.Err); why != "" {
 			message = fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, text.Line(why))
+			if m := sshRefused.FindStringSubmatch(why); m != nil {
+				return message, builder.SSHFailure{Host: m[1]}.Hint() + ", or " + ensureHint
+			}
 			if b.Driver == builder.DriverContainer || b.Driver == builder.DriverDocker || b.Driver == "" {
 				return message, `start Docker Engine, or ` + ensureHint + ` for a BuildKit without one; "--engine embedded" needs none`
 			}
