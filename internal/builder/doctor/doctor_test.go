@@ -114,6 +114,19 @@ func TestTrialExplains(t *testing.T) {
 	}
 }
 
+// A node may have been given a platform that its machine is not of.
+func TestRunOnANodeOfAnotherKind(t *testing.T) {
+	nodes := []builder.Node{{Platforms: []string{"linux/amd64"}}, {Platforms: []string{"linux/s390x", "linux/amd64"}}}
+	e := &examination{
+		Patient: Patient{Buildx: failing("#5 0.1 exec /program: exec format error\nERROR: process \"/program\" did not complete successfully: exit code: 1")},
+		builder: &builder.Builder{Name: "b", Driver: builder.DriverRemote, Nodes: nodes},
+	}
+	c := e.checkRun(t.Context(), t.TempDir(), v1.Platform{OS: "linux", Architecture: "s390x"}, nodes)
+	if c.State != Error || !strings.Contains(c.Message, "QEMU is missing") || !strings.Contains(c.Fix, "docker extpack builder ensure b --native s390x=ssh://") {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestVersions(t *testing.T) {
 	for version, want := range map[string]State{
 		"v0.25.0": OK, "v0.33.1": OK, "0.26.2": OK, "v0.25.0-rc1": Error, "v0.24.9": Error, "v0.12.5+abc": Error,

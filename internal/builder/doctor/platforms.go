@@ -168,16 +168,17 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 		c.Message = "programs run natively"
 	case err == nil:
 		c.Message = "programs run under emulation, many times slower than on a machine of that kind"
+	case strings.Contains(stderr(err), "exec format error"):
+		// Also where a node is said to be of that kind, by "create --platform".
+		c.State = Error
+		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
+		c.Fix = e.emulationFix(p)
 	case native:
 		c.State = Error
 		c.Message, c.Fix = e.explain(err)
 		if c.Fix == "" {
 			c.Fix = logFix
 		}
-	case strings.Contains(stderr(err), "exec format error"):
-		c.State = Error
-		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
-		c.Fix = e.emulationFix(p)
 	default:
 		c.State = Error
 		c.Message, c.Fix = e.explain(err)
