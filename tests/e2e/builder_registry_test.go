@@ -2,6 +2,9 @@ package e2e_test
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +46,23 @@ func TestDoctorReadOnlyRegistry(t *testing.T) {
 	r := serveRegistry(t, config, false, "127.0.0.1:0")
 	doctor(t, static(t), nil, "-t", r.host+"/acme/static:1").says(t, "registry", r.host, "error", "405 Method Not Allowed", "read-only")
 	has(t, extpack(t, static(t), "build", "--push", "-t", r.host+"/acme/static:1"), 1, "405 Method Not Allowed", "read-only")
+}
+
+// A registry that answers with a failure is there.
+func TestDoctorRegistryAnswers(t *testing.T) {
+	for code, text := range map[int]string{
+		http.StatusNotFound:        "create the repository",
+		http.StatusTooManyRequests: "ask again later",
+		http.StatusNotImplemented:  "no registry",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "3600") // or it would be asked again
+			w.WriteHeader(code)
+		}))
+		host := strings.TrimPrefix(server.URL, "http://")
+		doctor(t, static(t), nil, "-t", host+"/acme/static:1").says(t, "registry", host, "error", strconv.Itoa(code), text)
+		server.Close()
+	}
 }
 
 // A registry that takes connections and says nothing is not waited for long.

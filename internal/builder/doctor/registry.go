@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -50,8 +51,9 @@ func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference)
 			c.Fix = fmt.Sprintf("see that %s runs and can be reached from here: push goes from this machine, not from the builder", ref.Host())
 		}
 		var answer *registry.ResponseError
-		if errors.As(err, &answer) && answer.StatusCode >= 500 {
-			c.Fix = fmt.Sprintf("%s answers, but with a failure of its own: ask again later, or see its log", ref.Host())
+		later := errors.As(err, &answer) && answer.StatusCode >= http.StatusTooManyRequests && answer.StatusCode != http.StatusNotImplemented
+		if later || errors.Is(err, registry.ErrRetryLater) {
+			c.Fix = fmt.Sprintf("%s answers, but cannot serve now: ask again later, or see its log", ref.Host())
 		}
 		if errors.Is(err, registry.ErrNotFound) {
 			c.Fix = fmt.Sprintf("create the repository %s, which this registry does not do by itself, or check its name", ref.RepositoryName())
