@@ -158,7 +158,7 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 		}
 		if o.smoke != "" {
 			x.Smoke, x.Runs = true, x.Platforms
-			if host := doctor.HostOf(o.smoke); host != "" && !slices.Contains(x.Pulls, host) {
+			if host := doctor.ImageHost(o.smoke); host != "" && !slices.Contains(x.Pulls, host) {
 				x.Pulls = append(x.Pulls, host)
 			}
 		}
@@ -198,13 +198,13 @@ func patientOf(e *plan.Extension) (doctor.Extension, error) {
 	if e.Build != nil && x.Compiles {
 		for _, value := range e.Build.Contexts {
 			if image, ok := strings.CutPrefix(value, "docker-image://"); ok {
-				pulls(doctor.HostOf(image))
+				pulls(doctor.ImageHost(image))
 			}
 		}
 	}
 	for _, cache := range slices.Concat(e.CacheFrom, e.CacheTo) {
 		if cache.Get("type") == "registry" {
-			pulls(doctor.HostOf(cache.Get("ref")))
+			pulls(doctor.ImageHost(cache.Get("ref")))
 		}
 	}
 	for _, tag := range e.Tags {

@@ -127,6 +127,17 @@ func TestRunOnANodeOfAnotherKind(t *testing.T) {
 	}
 }
 
+// A name without a registry is one of Docker Hub where it can be nothing else.
+func TestHosts(t *testing.T) {
+	for image, want := range map[string][2]string{
+		"golang:1.26": {"", "docker.io"}, "acme/base": {"docker.io", "docker.io"}, "h:5000/base:1": {"h:5000", "h:5000"}, "h/${BASE}": {"", ""},
+	} {
+		if got := [2]string{HostOf(image), ImageHost(image)}; got != want {
+			t.Errorf("%s: %q, want %q", image, got, want)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	for version, want := range map[string]State{
 		"v0.25.0": OK, "v0.33.1": OK, "0.26.2": OK, "v0.25.0-rc1": Error, "v0.24.9": Error, "v0.12.5+abc": Error,

@@ -94,11 +94,16 @@ func Stages(data []byte, target string) (runs bool, hosts []string) {
 // HostOf gives the registry of an image that is named without variables and
 // with a host, so that a named context is not taken for one.
 func HostOf(image string) string {
-	if strings.ContainsRune(image, '$') {
+	if !strings.Contains(image, "/") {
 		return ""
 	}
+	return ImageHost(image)
+}
+
+// ImageHost gives the registry of what can only be an image.
+func ImageHost(image string) string {
 	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil || image == "scratch" || !strings.Contains(image, "/") {
+	if err != nil || strings.ContainsRune(image, '$') {
 		return ""
 	}
 	return reference.Domain(named)
