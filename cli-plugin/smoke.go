@@ -60,7 +60,7 @@ func (o *buildOptions) try(dockerCLI command.Cli, cmd *cobra.Command) func(conte
 				outcome, err := engine.Smoke(ctx, bake.Program(p))
 				var lacks *bake.SmokeImageError
 				if errors.As(err, &lacks) {
-					have, _ := platformsOf(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), lacks.Image)
+					have, _ := platformsAt(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), lacks.Image)
 					for _, h := range have {
 						lacks.Has = append(lacks.Has, platform.Format(h))
 					}
