@@ -3,6 +3,7 @@ package layer
 import (
 	"compress/gzip"
 	"io"
+	"slices"
 
 	kgzip "github.com/klauspost/compress/gzip"
 )
@@ -32,6 +33,9 @@ func NewCompressor(w io.Writer) *Compressor { return &Compressor{w: w} }
 
 func (c *Compressor) Write(p []byte) (int, error) {
 	if c.fast == nil && len(c.head)+len(p) <= plainGzip {
+		if len(c.head) > plainGzip/16 { // in one step to where it ends
+			c.head = slices.Grow(c.head, plainGzip-len(c.head))
+		}
 		c.head = append(c.head, p...)
 		return len(p), nil
 	}
