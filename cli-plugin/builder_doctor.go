@@ -283,6 +283,9 @@ func printDiagnosis(out io.Writer, r *doctor.Report, quiet bool) error {
 	}
 	if errs, warnings := r.Count(doctor.Error), r.Count(doctor.Warning); !quiet && errs == 0 {
 		summary := "a build will work"
+		if !slices.ContainsFunc(r.Checks, func(c doctor.Check) bool { return c.Name == "build" }) {
+			summary = "nothing was found that would stop a build, but none was tried"
+		}
 		if warnings > 0 {
 			summary += ", with " + text.Count(warnings, "warning")
 		}

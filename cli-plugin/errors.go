@@ -59,18 +59,28 @@ func report(w io.Writer, err error) int {
 }
 
 // interruptible runs f with a context that ends on Ctrl-C or SIGTERM, also when
-// the docker CLI passes it on, and then makes sure that f's error is
-// errInterrupted. A second signal ends the process at once.
+// the docker CLI passes it on, when the terminal goes, or when nobody reads what
+// is printed any more; it then makes sure that f's error is errInterrupted. A
+// second signal ends the process at once.
 func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
+	// Never stopped: what is printed while things are put in order must not end
+	// the process either.
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
 	go func() {
 		select {
 		case <-signals:
 			signal.Stop(signals)
+			cancel(errInterrupted)
+		case <-unread:
 			cancel(errInterrupted)
 		case <-ctx.Done():
 		}

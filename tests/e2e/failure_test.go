@@ -147,3 +147,30 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("processes left: %s", out)
 	}
 }
+
+// TestNobodyReads: "docker extpack build 2>&1 | head" must not leave files.
+func TestNobodyReads(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	temp, ref := t.TempDir(), tag(t, "1")
+	cmd := command(t.Context(), t.TempDir(), "build", example("hello"), "--push", "-t", ref, "--progress", "plain")
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	_ = cmd.Wait() // the exit code is looked at below
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d (%v)", code, cmd.ProcessState)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("temporary files are left: %v, %v", left, err)
+	}
+	if exists(t, ref) {
+		t.Error("the tag was moved")
+	}
+}

@@ -30,6 +30,11 @@ func TestKubernetesWithoutACluster(t *testing.T) {
 	}
 	defer buildx(t, dir, "rm", "--keep-state", "--keep-daemon", "k8s")
 
+	// What is started by a build only is not said to work.
+	if r := extpack(t, dir, "builder", "doctor", "--builder", "k8s", "."); r.code != 0 ||
+		!strings.HasSuffix(r.stdout, "\nnothing was found that would stop a build, but none was tried, with 1 warning\n") {
+		t.Errorf("doctor: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
 	for _, quiet := range [][]string{nil, {"-q"}} {
 		r := extpack(t, dir, append([]string{"build", "--builder", "k8s", "-o", "x.cnb", "."}, quiet...)...)
 		want := regexp.MustCompile(`(?s)^#?.*ERROR: error for bootstrap .*
