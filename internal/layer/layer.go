@@ -11,12 +11,12 @@ package layer
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	kgzip "github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -92,7 +92,7 @@ func (s *Stored) Expand() (*Reader, error) {
 	switch {
 	case strings.HasPrefix(string(head), "\x1f\x8b"): // RFC 1952, section 2.3.1
 		r.Compression = Gzip
-		r.plain, err = gzip.NewReader(buffered)
+		r.plain, err = kgzip.NewReader(buffered) // a third faster than the standard library
 	case string(head) == "\x28\xb5\x2f\xfd": // RFC 8878, section 3.1.1
 		r.Compression = Zstd
 		var d *zstd.Decoder
