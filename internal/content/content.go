@@ -225,15 +225,20 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 	if err != nil {
 		return err
 	}
+	// What was found of a folder saves asking again for all that is in it; the
+	// order has folders first.
+	folders := map[string]patternmatcher.MatchInfo{}
 	for _, name := range t.order {
 		rel, ok := within(source, name)
 		if !ok {
 			continue
 		}
-		if excluded, err := matcher.MatchesOrParentMatches(rel); err != nil || excluded {
-			if err != nil {
-				return err
-			}
+		excluded, info, err := matcher.MatchesUsingParentResults(rel, folders[path.Dir(rel)])
+		if err != nil {
+			return err
+		}
+		folders[rel] = info
+		if excluded {
 			continue
 		}
 		f := t.files[name]
