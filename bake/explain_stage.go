@@ -101,7 +101,7 @@ var stageCauses = []struct {
 		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), or run ` + doctorCommand + `, which says what platform that is and how this builder can get it`,
 	},
 	{
-		// The line is our own Dockerfile's (stageFiles), not the user's.
+		// The line is our own Dockerfile's (stageLines), not the user's.
 		regexp.MustCompile(`(?s)>>> COPY [^\n]* /bi\[n\]/detec\[t\] .*failed to calculate checksum of ref [^\n]*: "(/bin/[a-z]+)": not found`),
 		"$1 of the build stage is a link to what is not in the stage",
 		`copy the file it links to into the stage as well, or copy that file to $1`,
