@@ -93,7 +93,7 @@ func TestExplain(t *testing.T) {
 	tests := map[string]string{
 		"ERROR: x: connect: connection refused":                                 `run "docker extpack builder doctor"`,
 		"   4 |     # minds symbolic links\nERROR: failed to solve: x":          "",
-		"ERROR: dockerfile parse error on line 3: unknown flag: exclude":        "the builder's BuildKit is too old",
+		"ERROR: dockerfile parse error on line 3: unknown flag: --exclude":      "the builder's BuildKit is too old",
 		"ERROR: additional privileges requested":                                "the build asks for what needs a grant",
 		"ERROR: failed to solve: something that nobody can do something about.": "",
 	}

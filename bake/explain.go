@@ -44,7 +44,7 @@ var causes = []struct {
 	noBuilder bool
 }{
 	{
-		text: regexp.MustCompile(`unknown flag: exclude|invalid chmod`),
+		text: regexp.MustCompile(`unknown flag: (?:--)?exclude|invalid chmod`),
 		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
 	},
 	{

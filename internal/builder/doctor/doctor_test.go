@@ -97,7 +97,7 @@ func (f failing) Output(context.Context, ...string) ([]byte, error) {
 // What no daemon of these tests can be brought to say.
 func TestTrialExplains(t *testing.T) {
 	for said, want := range map[string]string{
-		"ERROR: dockerfile parse error: unknown flag: exclude":                                    "BuildKit to 0.25",
+		"ERROR: dockerfile parse error: unknown flag: --exclude":                                  "BuildKit to 0.25",
 		"ERROR: Multi-platform build is not supported for the docker driver.":                     "containerd image store",
 		"ERROR: failed to solve: exec: \"runc\": executable file not found in $PATH":              "install runc",
 		"ERROR: write /x: no space left on device":                                                "docker buildx prune --builder b",

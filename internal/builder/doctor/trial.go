@@ -46,7 +46,7 @@ var causes = []struct {
 	text *regexp.Regexp
 	fix  string
 }{
-	{regexp.MustCompile(`unknown flag: exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
+	{regexp.MustCompile(`unknown flag: (?:--)?exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
 	{regexp.MustCompile(`is not supported for the docker driver`), `turn on the containerd image store of Docker Engine, or ` + ensureHint},
 	{regexp.MustCompile(`runc.*not found|"(buildkit-)?runc": executable file`), "install runc on the machine of BuildKit"},
 	{regexp.MustCompile(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
