@@ -109,6 +109,8 @@ func TestExplain(t *testing.T) {
 func TestExplainNamesTheCause(t *testing.T) {
 	const container = `or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`
 	tests := map[string]string{
+		"#1 x\npanic: runtime error: nil pointer dereference\n[signal SIGSEGV]\n\ngoroutine 138 [running]:\n": "buildx crashed: runtime error: nil pointer dereference; buildx's own message is above\n" +
+			"  update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
 		"ERROR: OCI exporter is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
 			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
 		"ERROR: Multi-platform build is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +

@@ -44,6 +44,11 @@ var causes = []struct {
 	noBuilder bool
 }{
 	{
+		text:  regexp.MustCompile(`(?m)^panic: (.*)$`),
+		cause: "buildx crashed: $1",
+		hint:  "update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
+	},
+	{
 		text: regexp.MustCompile(`unknown flag: (?:--)?exclude|invalid chmod`),
 		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
 	},

@@ -56,6 +56,28 @@ func TestListWithAnOldBuildx(t *testing.T) {
 	}
 }
 
+// One before 0.24 or so lists the current builder twice and does not say that it
+// is the current one.
+func TestListWithoutCurrent(t *testing.T) {
+	for said, want := range map[string]string{"Name:          b\nDriver:        remote\n": "b", "Name: gone\n": "", "": ""} {
+		list, err := List(t.Context(), answers(func(args []string) (string, error) {
+			switch {
+			case args[0] == "ls":
+				return `{"Name":"b","Driver":"remote","Nodes":[]} {"Name":"b","Driver":"remote","Nodes":[]} {"Name":"default","Driver":"docker","Nodes":[]}`, nil
+			case said == "":
+				return "", stderr("ERROR: no builder \"x\" found")
+			}
+			return said, nil
+		}))
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%v, %+v", err, list)
+		}
+		if b := Find(list, ""); (b == nil) != (want == "") || b != nil && b.Name != want {
+			t.Errorf("%q: current is %+v", said, b)
+		}
+	}
+}
+
 func TestListFails(t *testing.T) {
 	for _, out := range []string{"{", "not JSON", `{"Nodes":3}`} {
 		if _, err := List(t.Context(), answers(func([]string) (string, error) { return out, nil })); err == nil {

@@ -132,15 +132,47 @@ func List(ctx context.Context, buildx Buildx) ([]Builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing builders: %w", err)
 	}
+	list, err := decode(out)
+	if err != nil {
+		return nil, fmt.Errorf("listing builders: %w", err)
+	}
+	markCurrent(ctx, buildx, list)
+	return list, nil
+}
+
+// decode reads what buildx lists; releases around 0.20 list the current builder
+// twice.
+func decode(out []byte) ([]Builder, error) {
 	var list []Builder
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var b Builder
 		if err := dec.Decode(&b); errors.Is(err, io.EOF) {
 			return list, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("listing builders: %w", err)
+			return nil, err
 		}
-		list = append(list, b)
+		if !slices.ContainsFunc(list, func(old Builder) bool { return old.Name == b.Name }) {
+			list = append(list, b)
+		}
+	}
+}
+
+var namePrinted = regexp.MustCompile(`(?m)^Name:\s+(\S+)`)
+
+// markCurrent asks which builder is current where the list does not say so, as
+// that of buildx 0.23 does not. When nobody can tell, none is.
+func markCurrent(ctx context.Context, buildx Buildx, list []Builder) {
+	if len(list) == 0 || slices.ContainsFunc(list, func(b Builder) bool { return b.Current }) {
+		return
+	}
+	out, err := buildx.Output(ctx, "inspect")
+	if err != nil {
+		return
+	}
+	if name := namePrinted.FindSubmatch(out); name != nil {
+		if b := Find(list, string(name[1])); b != nil {
+			b.Current = true
+		}
 	}
 }
 
