@@ -224,3 +224,17 @@ func TestCachesWithoutAPlace(t *testing.T) {
 		}
 	}
 }
+
+// What is checked is the first of two, and what buildx reads is the last.
+func TestFieldsThatStandTwice(t *testing.T) {
+	for text, parse := range map[string]func(text string) (Spec, error){
+		"id=a,ID=/etc/shadow":                            ParseSecret,
+		"type=env,id=a,env=A,src=B":                      ParseSecret,
+		"type=registry,ref=r.example/a,type=local,src=/": func(text string) (Spec, error) { return ParseCache(text, "src") },
+		"type=gha,token=x,Type=inline":                   func(text string) (Spec, error) { return ParseCache(text, "dest") },
+	} {
+		if s, err := parse(text); err == nil || !strings.HasSuffix(err.Error(), " twice") {
+			t.Errorf("%s: got %v, %v", text, s, err)
+		}
+	}
+}

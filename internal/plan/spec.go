@@ -92,6 +92,20 @@ func fields(text string) ([]string, error) {
 	return list, nil
 }
 
+// checkOnce refuses a field that stands twice: buildx takes the last, and what
+// is checked here must be what buildx reads.
+func checkOnce(list []string) error {
+	seen := map[string]bool{}
+	for _, f := range list {
+		key, _, _ := strings.Cut(f, "=")
+		if seen[key] {
+			return fmt.Errorf("has %s twice", key)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
 // ParseSecret reads a secret: "id=ID[,src=FILE][,env=NAME]".
 func ParseSecret(text string) (Spec, error) {
 	list, err := fields(text)
@@ -119,6 +133,9 @@ func ParseSecret(text string) (Spec, error) {
 	if kind == "env" && s.Path != "" {
 		// buildx takes src for the variable's name then.
 		s.Fields, s.PathKey, s.Path = append(s.Fields, "env="+s.Path), "", ""
+	}
+	if err := checkOnce(s.Fields); err != nil {
+		return Spec{}, err
 	}
 	if s.Get("id") == "" {
 		return Spec{}, errors.New("has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE")
@@ -150,6 +167,9 @@ func ParseCache(text, key string) (Spec, error) {
 			return Spec{}, fmt.Errorf("%q has no value: write type=TYPE,NAME=VALUE", f)
 		}
 		s.Fields = append(s.Fields, strings.ToLower(strings.TrimSpace(name))+"="+value)
+	}
+	if err := checkOnce(s.Fields); err != nil {
+		return Spec{}, err
 	}
 	if s.Get("type") == "" {
 		return Spec{}, errors.New("has no type: write type=registry,ref=IMAGE or another that docker buildx knows")
