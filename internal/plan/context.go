@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,10 +12,33 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// remote matches contexts that are no folders (docker buildx build,
-// "--build-context", and what buildx takes for a URL). No more than these: bake
-// takes "cwd://…" for a folder, anywhere on this machine.
-var remote = regexp.MustCompile(`^((docker-image|https?|git|ssh)://|git@|github\.com/)`)
+// scp matches the addresses of repositories in the form of scp (BuildKit,
+// util/sshutil, "gitSSHRegex").
+var scp = regexp.MustCompile(`^git@[a-zA-Z0-9.-]+:[^\n?#]*(?:\?([^\n#]*))?(?:#[^\n]*)?$`)
+
+// isRemote reports whether a context is no folder (docker buildx build,
+// "--build-context"). It takes no more for one than buildx does (BuildKit,
+// util/gitutil, "ParseURL"), which reads anything else as a folder, anywhere on
+// this machine: "cwd:///etc", or "git@x/../.." where there is a folder "git@x".
+func isRemote(context string) bool {
+	for _, prefix := range []string{"docker-image://", "http://", "https://"} {
+		if strings.HasPrefix(context, prefix) {
+			return true
+		}
+	}
+	for _, prefix := range []string{"git://", "ssh://", "github.com/"} {
+		if strings.HasPrefix(context, prefix) {
+			_, err := url.Parse(context)
+			return err == nil
+		}
+	}
+	address := scp.FindStringSubmatch(context)
+	if address == nil {
+		return false
+	}
+	_, err := url.ParseQuery(address[1])
+	return err == nil
+}
 
 const layoutPrefix = "oci-layout://"
 
@@ -32,7 +56,7 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", what, value)
 		return value
 	}
-	if remote.MatchString(value) {
+	if isRemote(value) {
 		return value
 	}
 	folder := from(base, value)
@@ -53,7 +77,7 @@ func ContextPath(context string) (prefix, path string, ok bool) {
 	if layout, ok := strings.CutPrefix(context, layoutPrefix); ok {
 		return layoutPrefix, layout, true
 	}
-	return "", context, !remote.MatchString(context)
+	return "", context, !isRemote(context)
 }
 
 // LayoutFolder gives the folder of an OCI layout whose path may end with a tag
