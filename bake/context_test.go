@@ -48,6 +48,21 @@ func TestContextFromALinkedFolder(t *testing.T) {
 	}
 }
 
+// A folder is a folder whatever it is called.
+func TestContextCalledLikeARepository(t *testing.T) {
+	work := t.TempDir()
+	for name, want := range map[string]string{
+		"github.com/acme/x": filepath.Join(work, "github.com/acme/x"), "git@r.example:x": filepath.Join(work, "git@r.example:x"),
+		"github.com": "github.com", "a:b": "./a:b", "src/github.com/acme/x": "src/github.com/acme/x",
+	} {
+		p := bare([]plan.Image{{Root: "."}}, "x")
+		p.Extensions[0].Dir = filepath.Join(work, name)
+		if got := *evaluate(t, mustFile(t, p, work), "default")["x"].Context; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestContextThatHCLWouldChange(t *testing.T) {
 	work := t.TempDir()
 	for _, name := range []string{"e\u0301", "a\xff"} {

@@ -10,14 +10,10 @@ package bake
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/extpack/extpack/hcl"
-	"github.com/extpack/extpack/internal/content"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -295,45 +291,4 @@ func labels(e *plan.Extension) (map[string]string, error) {
 		all[k] = v
 	}
 	return all, nil
-}
-
-// context gives the extension root as buildx wants to see it from w.dir.
-func (w *fileWriter) context(dir string) (string, error) {
-	rel, err := relative(w.dir, dir)
-	if err != nil {
-		return "", err
-	}
-	if !utf8.ValidString(rel) || !content.CheckName(rel) {
-		return "", diag.Invalidf("rename the folder", "the path %q cannot be written to a bake file unchanged", rel)
-	}
-	rel = filepath.ToSlash(rel)
-	if rel == "-" || strings.ContainsAny(rel, ":@") && !filepath.IsAbs(rel) {
-		rel = "./" + rel // buildx would take it for standard input or a repository
-	}
-	return rel, nil
-}
-
-// relative gives the way from one folder to another, absolute when there is
-// none. The system takes ".." from where a link leads to, so a way that goes up
-// is made from real paths.
-func relative(from, to string) (string, error) {
-	var err error
-	if from, err = filepath.Abs(from); err != nil {
-		return "", err
-	}
-	if to, err = filepath.Abs(to); err != nil {
-		return "", err
-	}
-	rel, err := filepath.Rel(from, to)
-	if err == nil && strings.HasPrefix(rel, "..") {
-		realFrom, fromErr := filepath.EvalSymlinks(from)
-		realTo, toErr := filepath.EvalSymlinks(to)
-		if fromErr == nil && toErr == nil {
-			rel, err = filepath.Rel(realFrom, realTo)
-		}
-	}
-	if err != nil {
-		return to, nil // on another volume
-	}
-	return rel, nil
 }

@@ -63,6 +63,9 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 	if !isFolder(folder) {
 		p.list.Errorf(pos, "%s: there is no folder %s; write \"docker-image://…\" before the name of an image", what, folder)
 	}
+	if isRemote(folder) {
+		return "./" + folder // it is only called like that
+	}
 	return folder
 }
 

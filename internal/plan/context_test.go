@@ -1,6 +1,9 @@
 package plan
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 // TestContextPath: what buildx would read as a folder is one here too, so that
 // it is looked at whether an extension may have it.
@@ -14,5 +17,14 @@ func TestContextPath(t *testing.T) {
 		if _, _, got := ContextPath(context); got != local {
 			t.Errorf("%q: a folder: %v, want %v", context, got, local)
 		}
+	}
+}
+
+// A folder that was told from a repository stays a folder.
+func TestContextCalledLikeARepository(t *testing.T) {
+	dir := extensionDir(t, stageTable+"contexts = { a = \"./github.com/b\" }\n", files{"Dockerfile": "FROM scratch\n", "github.com/b/x": ""})
+	t.Chdir(dir)
+	if _, path, ok := ContextPath(mustPlan(t, ".", Options{}).Build.Contexts["a"]); !ok || filepath.Clean(path) != filepath.FromSlash("github.com/b") {
+		t.Errorf("the path is %q, and it is a folder: %v", path, ok)
 	}
 }

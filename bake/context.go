@@ -1,0 +1,61 @@
+package bake
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// context gives the extension root as buildx wants to see it from w.dir.
+func (w *fileWriter) context(dir string) (string, error) {
+	rel, err := relative(w.dir, dir)
+	if err != nil {
+		return "", err
+	}
+	if !utf8.ValidString(rel) || !content.CheckName(rel) {
+		return "", diag.Invalidf("rename the folder", "the path %q cannot be written to a bake file unchanged", rel)
+	}
+	rel = filepath.ToSlash(rel)
+	switch {
+	case repositoryLike.MatchString(rel):
+		// bake removes "./" before it looks whether a context is a repository.
+		abs, err := filepath.Abs(dir)
+		return filepath.ToSlash(abs), err
+	case rel == "-" || strings.ContainsAny(rel, ":@") && !filepath.IsAbs(rel):
+		rel = "./" + rel // buildx would take it for standard input or a URL
+	}
+	return rel, nil
+}
+
+// repositoryLike matches folders by whose names buildx takes them for Git
+// repositories (BuildKit, "ParseGitRef").
+var repositoryLike = regexp.MustCompile(`^(github\.com/|[\w-]+@[\w.-]+:)`)
+
+// relative gives the way from one folder to another, absolute when there is
+// none. The system takes ".." from where a link leads to, so a way that goes up
+// is made from real paths.
+func relative(from, to string) (string, error) {
+	var err error
+	if from, err = filepath.Abs(from); err != nil {
+		return "", err
+	}
+	if to, err = filepath.Abs(to); err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(from, to)
+	if err == nil && strings.HasPrefix(rel, "..") {
+		realFrom, fromErr := filepath.EvalSymlinks(from)
+		realTo, toErr := filepath.EvalSymlinks(to)
+		if fromErr == nil && toErr == nil {
+			rel, err = filepath.Rel(realFrom, realTo)
+		}
+	}
+	if err != nil {
+		return to, nil // on another volume
+	}
+	return rel, nil
+}
