@@ -76,13 +76,19 @@ func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error 
 	unread := make(chan os.Signal, 1)
 	signal.Notify(unread, syscall.SIGPIPE)
 	go func() {
-		select {
-		case <-signals:
+		for {
+			select {
+			case <-signals:
+			case <-unread:
+				if !outputGone() {
+					continue // a registry that hangs up is a broken pipe too
+				}
+			case <-ctx.Done():
+				return
+			}
 			signal.Stop(signals)
 			cancel(errInterrupted)
-		case <-unread:
-			cancel(errInterrupted)
-		case <-ctx.Done():
+			return
 		}
 	}()
 	err := f(ctx)
