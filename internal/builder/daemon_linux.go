@@ -80,13 +80,14 @@ func (d daemon) pid() int {
 }
 
 // is reports whether a process is the daemon. The configuration among its
-// arguments tells ours from a stranger with the number of a dead one.
+// arguments tells ours from a stranger with the number of a dead one, and from
+// an editor.
 func (d daemon) is(pid int) bool {
 	if pid <= 1 {
 		return false
 	}
 	cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-	return err == nil && slices.Contains(strings.Split(string(cmdline), "\x00"), d.config())
+	return err == nil && strings.Contains(string(cmdline), "\x00--config\x00"+d.config()+"\x00")
 }
 
 func (d daemon) notePID(pid int) error {
