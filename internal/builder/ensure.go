@@ -81,32 +81,21 @@ func Ensure(ctx context.Context, buildx Buildx, o Options) (changed bool, err er
 	if err := o.check(); err != nil {
 		return false, err
 	}
-	list, err := List(ctx, buildx)
-	if err != nil {
-		return false, err
-	}
 	e := &ensurer{Options: o, buildx: buildx, daemon: daemon{dir: filepath.Join(o.StateDir, o.Name)}}
-	have := Find(list, o.Name)
-	driver, err := e.driver(have, list)
-	if err != nil {
-		return false, err
-	}
 	unlock, err := e.daemon.lock(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	if have == nil {
-		// Another command may have made it since, and what others made is not
-		// taken back.
-		if list, err = List(ctx, buildx); err != nil {
-			return false, err
-		}
-		if have = Find(list, o.Name); have != nil {
-			if driver, err = e.driver(have, list); err != nil {
-				return false, err
-			}
-		}
+	// Not before: another command may just make the builder, or remove it.
+	list, err := List(ctx, buildx)
+	if err != nil {
+		return false, err
+	}
+	have := Find(list, o.Name)
+	driver, err := e.driver(have, list)
+	if err != nil {
+		return false, err
 	}
 	_, statErr := os.Stat(e.daemon.dir)
 	if err := e.daemon.makeFolder(); err != nil {

@@ -18,15 +18,11 @@ func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err erro
 	if err := o.check(); err != nil {
 		return false, err
 	}
-	list, err := List(ctx, buildx)
-	if err != nil {
-		return false, err
-	}
 	d := daemon{dir: filepath.Join(o.StateDir, o.Name)}
-	have := Find(list, o.Name)
 	if _, err := os.Stat(d.dir); errors.Is(err, fs.ErrNotExist) {
-		if have == nil {
-			return false, nil
+		list, err := List(ctx, buildx)
+		if err != nil || Find(list, o.Name) == nil {
+			return false, err
 		}
 		return false, diag.Invalidf(fmt.Sprintf("docker buildx rm %s removes it", o.Name), "the builder %s was not made by docker extpack", o.Name)
 	}
@@ -35,6 +31,12 @@ func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err erro
 		return false, err
 	}
 	defer unlock()
+	// Not before: another command may just make the builder, or remove it.
+	list, err := List(ctx, buildx)
+	if err != nil {
+		return false, err
+	}
+	have := Find(list, o.Name)
 	e := &ensurer{Options: o, buildx: buildx, daemon: d}
 	// One of the same name may have been made by somebody else after ours went.
 	if have != nil && (have.Driver == DriverContainer || e.isLocal(have)) {
