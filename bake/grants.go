@@ -140,13 +140,19 @@ func real(path string) (string, error) {
 }
 
 // repository gives the folder of the version control that dir is in, or dir.
+// That of a whole home directory, with what configures its programs, is no
+// repository of an extension.
 func repository(dir string) string {
+	home, err := os.UserHomeDir()
+	if err == nil {
+		home, _ = real(home)
+	}
 	for at := dir; ; at = filepath.Dir(at) {
+		if at == filepath.Dir(at) || at == home {
+			return dir
+		}
 		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
 			return at
-		}
-		if at == filepath.Dir(at) {
-			return dir
 		}
 	}
 }
