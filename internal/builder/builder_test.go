@@ -210,3 +210,18 @@ func TestLocalRoot(t *testing.T) {
 		}
 	}
 }
+
+// What stays on other machines is named with the commands that take it away.
+func TestLeftBehind(t *testing.T) {
+	b := &Builder{Name: "b", Driver: DriverContainer, Nodes: []Node{
+		{Name: "b0", Endpoint: "desktop-linux", Status: "running"},
+		{Name: "b-arm64", Endpoint: "ssh://arm.test", Err: "refused"},
+		{Name: "b-s390x", Endpoint: "mainframe", Err: "refused"},
+	}}
+	want := "removing the builder b: it is gone, but the containers of nodes that do not answer are left: b-arm64 at ssh://arm.test: refused, b-s390x at mainframe: refused\n" +
+		"  when they answer again: docker --host ssh://arm.test rm --force buildx_buildkit_b-arm64 && docker --host ssh://arm.test volume rm buildx_buildkit_b-arm64_state; " +
+		"docker --context mainframe rm --force buildx_buildkit_b-s390x && docker --context mainframe volume rm buildx_buildkit_b-s390x_state"
+	if err := leftBehind(b, errors.New("exit status 1")); err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}

@@ -67,9 +67,13 @@ func leftBehind(b *Builder, err error) error {
 	var places, commands []string
 	for _, n := range b.Nodes {
 		if b.State(n) == Dead {
+			docker := "docker --context " + n.Endpoint
+			if strings.Contains(n.Endpoint, "://") {
+				docker = "docker --host " + n.Endpoint
+			}
 			container := "buildx_buildkit_" + n.Name
-			places = append(places, fmt.Sprintf("%s (%s) at %s", n.Name, n.Err, n.Endpoint))
-			commands = append(commands, fmt.Sprintf("docker --host %[1]s rm --force %[2]s && docker --host %[1]s volume rm %[2]s_state", n.Endpoint, container))
+			places = append(places, fmt.Sprintf("%s at %s%s", n.Name, n.Endpoint, suffix(string(n.Err))))
+			commands = append(commands, fmt.Sprintf("%[1]s rm --force %[2]s && %[1]s volume rm %[2]s_state", docker, container))
 		}
 	}
 	if len(places) == 0 {
