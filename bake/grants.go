@@ -15,7 +15,7 @@ import (
 // Grants gives what buildx must be allowed so that t builds: "fs.read=DIR" and
 // the like, one for each folder or file and never more. What a flag names is
 // allowed; what the descriptor names, only inside its own repository, so that
-// building a stranger's extension reads nothing else of this machine. What else
+// building a stranger's extension reads no other file of this machine. What else
 // it names is a [*diag.InvalidError] unless allow, the user's own grants, has
 // it; buildx would refuse it too, but before 0.38 not always.
 func (t Target) Grants(allow []string) ([]string, error) {

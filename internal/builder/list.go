@@ -224,14 +224,15 @@ func (b *Builder) State(n Node) State {
 	return Asleep
 }
 
-// Usable reports whether a build can begin: a node answers or can be started,
-// and none keeps it waiting. buildx passes over nodes with an error, but for
-// one that only does not answer every build waits 20 seconds and then fails,
-// whatever the platform (measured with 0.37).
+// Usable reports whether every build can begin: a node answers or can be
+// started, and none may keep it waiting. buildx passes over nodes with an error,
+// but for one that only does not answer a build that needs it waits 20 seconds
+// and then fails (measured with 0.37). Which one does depends on the platforms
+// that were fixed for each node.
 func (b *Builder) Usable() bool {
 	alive := slices.ContainsFunc(b.Nodes, func(n Node) bool { return b.State(n) != Dead })
 	return alive && !slices.ContainsFunc(b.Nodes, b.Blocks)
 }
 
-// Blocks reports whether a node makes every build on its builder fail.
+// Blocks reports whether a node makes a build that needs it fail.
 func (b *Builder) Blocks(n Node) bool { return b.State(n) == Dead && n.Err == "" }
