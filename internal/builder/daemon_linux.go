@@ -22,39 +22,8 @@ import (
 const (
 	startTimeout = 30 * time.Second
 	stopTimeout  = 15 * time.Second
-	pollInterval = 50 * time.Millisecond
 	logLines     = 8
 )
-
-// lock keeps others from starting or stopping the same daemon meanwhile.
-func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
-	if err := makePrivate(filepath.Dir(d.dir)); err != nil {
-		return nil, err
-	}
-	// Beside the folder, which goes when the builder is removed.
-	f, err := os.OpenFile(d.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the builder: %w", err)
-	}
-	for {
-		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-			return func() { _ = f.Close() }, nil
-		}
-		if err := sleep(ctx, pollInterval); err != nil {
-			_ = f.Close()
-			return nil, fmt.Errorf("waiting for another command that works on the builder: %w", err)
-		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}
 
 // pid is the running daemon, or 0. One whose number was lost, or never noted,
 // is found among all processes: it holds the cache, so no other could start.

@@ -1,11 +1,7 @@
 package builder
 
 import (
-	"context"
-	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -35,31 +31,5 @@ func TestDaemonAmongProcesses(t *testing.T) {
 	want := start("--config", d.config(), "--root", d.root())
 	if pid := d.pid(); pid != want {
 		t.Errorf("the daemon is process %d, want %d", pid, want)
-	}
-}
-
-// What another command does meanwhile counts: a builder that it removed is made,
-// and one that it made is removed whole.
-func TestAskAfterWaiting(t *testing.T) {
-	for name, run := range map[string]func(ctx context.Context, b Buildx, o Options) (bool, error){"ensure": Ensure, "remove": Remove} {
-		o := Options{Name: "b", Driver: DriverContainer, StateDir: t.TempDir(), Log: t.Logf}
-		d := daemon{dir: filepath.Join(o.StateDir, o.Name)}
-		if err := os.MkdirAll(d.dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		unlock, err := d.lock(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*pollInterval)
-		defer cancel()
-		_, err = run(ctx, answers(func(args []string) (string, error) {
-			t.Errorf("%s: buildx %q before it is our turn", name, args)
-			return "", nil
-		}), o)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v", name, err)
-		}
-		unlock()
 	}
 }

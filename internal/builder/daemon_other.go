@@ -10,10 +10,6 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-func (d daemon) lock(context.Context) (unlock func(), err error) {
-	return func() {}, nil
-}
-
 func (d daemon) ensure(context.Context, []byte) (started bool, err error) {
 	return false, diag.WithHint(fmt.Errorf("%w: it needs Linux", errNoBuildKit), "start Docker Desktop or another Docker Engine")
 }

@@ -1,0 +1,50 @@
+//go:build linux || darwin
+
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const pollInterval = 50 * time.Millisecond
+
+// lock keeps others from making or removing the same builder meanwhile.
+func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
+	if err := makePrivate(filepath.Dir(d.dir)); err != nil {
+		return nil, err
+	}
+	// Beside the folder, which goes when the builder is removed.
+	f, err := os.OpenFile(d.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the builder: %w", err)
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			_ = f.Close()
+			return nil, fmt.Errorf("locking the builder: %w", err) // a file system without locks
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("waiting for another command that works on the builder: %w", err)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
