@@ -63,6 +63,19 @@ func TestContextCalledLikeARepository(t *testing.T) {
 	}
 }
 
+// bake would read another file than the one that is looked at here.
+func TestDockerfileCalledLikeOneOfBake(t *testing.T) {
+	work := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(work, "x", "cwd:"), 0o755); err != nil {
+		t.Skip(err) // not a name on this system
+	}
+	p := mustPlan(t, plan.Options{}, extensionDir(t, work, "x", "x", targetTOML("linux/amd64")+"[metadata.extpack.build]\ndockerfile = \"cwd:///a/Dockerfile\"\n",
+		files{"cwd:/a/Dockerfile": "FROM scratch\n"}))
+	if got := *evaluate(t, mustFile(t, p, work), "default")["x-build"].Dockerfile; got != "cwd:/a/Dockerfile" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestContextThatHCLWouldChange(t *testing.T) {
 	work := t.TempDir()
 	for _, name := range []string{"e\u0301", "a\xff"} {

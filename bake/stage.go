@@ -55,7 +55,8 @@ func (w *fileWriter) writeStage(t Target) error {
 	if !content.CheckName(t.dockerfile()) {
 		return diag.Invalidf("rename the file", "the path %q cannot be written to a bake file unchanged", t.dockerfile())
 	}
-	b.String("dockerfile", filepath.ToSlash(t.dockerfile()))
+	// Clean also spoils "cwd://…", which bake looks for outside the extension.
+	b.String("dockerfile", filepath.ToSlash(filepath.Clean(t.dockerfile())))
 	if e.Build.Stage != "" {
 		b.String("target", e.Build.Stage)
 	}
