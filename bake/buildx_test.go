@@ -91,11 +91,12 @@ func TestCheckSet(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	tests := map[string]string{
-		"ERROR: x: connect: connection refused":                                 `run "docker extpack builder doctor"`,
-		"   4 |     # minds symbolic links\nERROR: failed to solve: x":          "",
-		"ERROR: dockerfile parse error on line 3: unknown flag: --exclude":      "the builder's BuildKit is too old",
-		"ERROR: additional privileges requested":                                "the build asks for what needs a grant",
-		"ERROR: failed to solve: something that nobody can do something about.": "",
+		"ERROR: x: connect: connection refused":                                                      `run "docker extpack builder doctor"`,
+		"   4 |     # minds symbolic links\nERROR: failed to solve: x":                               "",
+		"ERROR: dockerfile parse error on line 3: unknown flag: --exclude":                           "the builder's BuildKit is too old",
+		"ERROR: additional privileges requested":                                                     "the build asks for what needs a grant",
+		"ERROR: failed to solve: something that nobody can do something about.":                      "",
+		"#1 [internal] waiting for connection\n#1 DONE 3.2s\nERROR: failed to solve: something else": "",
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)
@@ -140,7 +141,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 // The commands of a hint look at the builder that was used.
 func TestExplainNamesTheBuilder(t *testing.T) {
 	for text, want := range map[string]string{
-		"waiting for connection":                 "docker extpack builder doctor --builder b",
+		"waiting for connection: deadline exceeded": "docker extpack builder doctor --builder b",
 		"":                                       "docker extpack builder doctor --builder b",
 		"ERROR: error for bootstrap \"b0\": x\n": "docker buildx inspect --bootstrap --builder b",
 		"exec format error":                      "docker extpack builder doctor --builder b",

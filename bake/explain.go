@@ -85,7 +85,8 @@ var causes = []struct {
 		hint:  `start it, or ` + unreachableHint,
 	},
 	{
-		text:  regexp.MustCompile(`waiting for connection`),
+		// It is also said of a builder that then answers.
+		text:  regexp.MustCompile(`(?s)waiting for connection.*deadline exceeded`),
 		cause: "the builder does not answer",
 		hint:  unreachableHint,
 	},
