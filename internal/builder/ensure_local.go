@@ -36,6 +36,10 @@ func (e *ensurer) local(ctx context.Context, have *Builder) error {
 		e.Log("started BuildKit for the builder %s at %s", e.Name, e.daemon.endpoint())
 	}
 	if have != nil {
+		e.undo = append(e.undo, func(ctx context.Context) error {
+			_, err := e.daemon.ensure(ctx, old) // does nothing where that is what runs
+			return err
+		})
 		return nil
 	}
 	if started {

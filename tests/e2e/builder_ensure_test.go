@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -272,8 +273,12 @@ func TestEnsureNative(t *testing.T) {
 	d.says(t, "node", "extpack-arm64", "ok", other, "linux/arm64")
 
 	// A second one that is dead takes nothing away from what there is.
-	if r := h.run("builder", "ensure", "--native", "s390x=tcp://127.0.0.1:1"); r.code != 1 || h.fingerprint() != before {
+	config := readFile(t, filepath.Join(h.state, "buildkitd.toml"))
+	if r := h.run("builder", "ensure", "--native", "s390x=tcp://127.0.0.1:1", "--registry", "r.test=http"); r.code != 1 || h.fingerprint() != before {
 		t.Errorf("%+v", r)
+	}
+	if now := readFile(t, filepath.Join(h.state, "buildkitd.toml")); !bytes.Equal(now, config) {
+		t.Errorf("BuildKit keeps the configuration\n%s", now)
 	}
 	// One that moved is moved.
 	moved := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
