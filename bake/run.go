@@ -76,12 +76,9 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	return built, e.run(ctx, args, e.Options)
 }
 
-// once reports whether one platform stands for all of a target: the same files
-// copied make the same layer on each, and only configs differ. An override may
-// change that.
-func (e *Engine) once(t Target) bool {
-	return len(t.Images) > 1 && len(e.Options.Set) == 0 && !t.staged() && sameSteps(t.Extension.Images, t.Images)
-}
+// once reports whether one platform stands for all of a target. An override may
+// make them differ.
+func (e *Engine) once(t Target) bool { return len(e.Options.Set) == 0 && t.alike() }
 
 func outputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
 

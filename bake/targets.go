@@ -55,13 +55,19 @@ func Targets(p *plan.Plan) ([]Target, error) {
 	return targets, list.Err()
 }
 
+// alike reports whether a target has several platforms, of the same files: copied
+// they make the same layer on each, and only configs differ.
+func (t Target) alike() bool {
+	return len(t.Images) > 1 && !t.staged() && sameSteps(t.Extension.Images, t.Images)
+}
+
 // Asked gives the platforms that a builder is asked to build for an extension:
 // one may stand for all.
 func Asked(e *plan.Extension) []v1.Platform {
 	var all []v1.Platform
 	for _, t := range extensionTargets(e) {
 		images := t.Images
-		if new(Engine).once(t) {
+		if t.alike() {
 			images = images[:1]
 		}
 		for _, i := range images {
