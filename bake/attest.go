@@ -31,13 +31,11 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 	var built []plan.Built
 	var names []string
 	for _, t := range targets {
-		grants, err := t.Grants(e.Options.Allow)
+		grants, err := e.grantArgs(t)
 		if err != nil {
 			return nil, err
 		}
-		for _, grant := range grants {
-			args = append(args, "--allow", grant)
-		}
+		args = append(args, grants...)
 		for _, one := range t.each() {
 			out := outputDir(dir, one)
 			if err := os.MkdirAll(out, 0o755); err != nil {

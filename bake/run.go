@@ -95,13 +95,11 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 	args := []string{"bake", "--file", file}
 	args = append(args, passthrough(e.Options)...)
 	for _, t := range targets {
-		grants, err := t.Grants(e.Options.Allow)
+		grants, err := e.grantArgs(t)
 		if err != nil {
 			return nil, err
 		}
-		for _, grant := range grants {
-			args = append(args, "--allow", grant)
-		}
+		args = append(args, grants...)
 		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.write="+out,
 			"--set", t.Name+".output="+output(out, compression))
@@ -110,6 +108,16 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 		}
 	}
 	return args, nil
+}
+
+// grantArgs gives the flags that allow what t needs.
+func (e *Engine) grantArgs(t Target) ([]string, error) {
+	grants, err := t.Grants(e.Options.Allow)
+	var args []string
+	for _, grant := range grants {
+		args = append(args, "--allow", grant)
+	}
+	return args, err
 }
 
 func writeFile(p *plan.Plan, dir string, how spelling) (string, error) {

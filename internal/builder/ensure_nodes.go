@@ -83,17 +83,17 @@ func (e *ensurer) verify(ctx context.Context) error {
 			if slices.Contains(e.placed, n.Name) {
 				hint = "start what listens there, or correct --native" // the node is about to be taken back
 			}
-			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not answer%s", n.Name, e.Name, n.Endpoint, suffix(string(n.Err+b.Err))), hint)
+			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not answer%s", n.Name, e.Name, n.Endpoint, suffix(n.Err+b.Err)), hint)
 		}
 	}
 	return nil
 }
 
-func suffix(text string) string {
-	if text == "" {
+func suffix(f Fault) string {
+	if f == "" {
 		return ""
 	}
-	return ": " + text
+	return ": " + f.String()
 }
 
 func (e *ensurer) use(ctx context.Context) error {

@@ -95,14 +95,19 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	}
 	switch v := v.(type) {
 	case string:
-		_, plain, _ := FindSSHFailure(v)
-		*f = Fault(plain)
+		*f = Fault(v)
 	case map[string]any:
 		if len(v) > 0 {
 			*f = Fault(data)
 		}
 	}
 	return nil
+}
+
+// String gives the fault in as few words as there are for it.
+func (f Fault) String() string {
+	_, plain, _ := FindSSHFailure(string(f))
+	return plain
 }
 
 // StatusTimeout is how long builders that do not answer are waited for; buildx

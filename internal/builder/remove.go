@@ -72,7 +72,7 @@ func leftBehind(b *Builder, err error) error {
 				docker = "docker --host " + n.Endpoint
 			}
 			container := "buildx_buildkit_" + n.Name
-			places = append(places, fmt.Sprintf("%s at %s%s", n.Name, n.Endpoint, suffix(string(n.Err))))
+			places = append(places, fmt.Sprintf("%s at %s%s", n.Name, n.Endpoint, suffix(n.Err)))
 			commands = append(commands, fmt.Sprintf("%[1]s rm --force %[2]s && %[1]s volume rm %[2]s_state", docker, container))
 		}
 	}

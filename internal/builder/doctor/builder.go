@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -85,16 +84,13 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	return append(checks, platforms...)
 }
 
-// sshRefused is [builder.SSHFailure.Clause].
-var sshRefused = regexp.MustCompile(`(ssh://\S+) cannot be used: `)
-
 // unusable says why no node of a builder can be used.
 func (e *examination) unusable(ctx context.Context, b *builder.Builder, from string) (message, fix string) {
 	for _, n := range b.Nodes {
-		if why := string(b.Err + n.Err); why != "" {
-			message = fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, text.Line(why))
-			if m := sshRefused.FindStringSubmatch(why); m != nil {
-				return message, builder.SSHFailure{Host: m[1]}.Hint() + ", or " + ensureHint
+		if why := b.Err + n.Err; why != "" {
+			message = fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, text.Line(why.String()))
+			if failure, _, ok := builder.FindSSHFailure(string(why)); ok {
+				return message, failure.Hint() + ", or " + ensureHint
 			}
 			if b.Driver == builder.DriverContainer || b.Driver == builder.DriverDocker || b.Driver == "" {
 				return message, `start Docker Engine, or ` + ensureHint + ` for a BuildKit without one; "--engine embedded" needs none`
@@ -144,7 +140,7 @@ func (e *examination) checkNode(ctx context.Context, b *builder.Builder, n build
 		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and ask again`
 	default:
 		c.State = Warning // buildx may do without it
-		why := text.Line(string(n.Err))
+		why := text.Line(n.Err.String())
 		if why == "" {
 			why = reason(ctx, n.Endpoint)
 		}

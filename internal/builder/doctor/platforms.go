@@ -173,16 +173,13 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 		c.State = Error
 		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
 		c.Fix = e.emulationFix(p)
-	case native:
-		c.State = Error
-		c.Message, c.Fix = e.explain(err)
-		if c.Fix == "" {
-			c.Fix = logFix
-		}
 	default:
 		c.State = Error
-		c.Message, c.Fix = e.explain(err)
-		if c.Fix == "" {
+		if c.Message, c.Fix = e.explain(err); c.Fix != "" {
+			break
+		}
+		c.Fix = logFix
+		if !native {
 			c.Fix = e.emulationFix(p)
 		}
 	}
