@@ -32,6 +32,7 @@ type Layer struct {
 
 	dir, dest string
 	entries   []entry
+	size      int64
 }
 
 // entry is one tar entry.
@@ -69,6 +70,7 @@ func NewLayer(e *plan.Extension, image int) Layer {
 			}
 		}
 		l.entries = append(l.entries, e)
+		l.size += e.Size
 	}
 	return l
 }
@@ -99,14 +101,9 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 	return desc, digest.NewDigest(digest.SHA256, diffID), err
 }
 
-// Size is the number of bytes in the layer's files.
-func (l Layer) Size() int64 {
-	var size int64
-	for _, e := range l.entries {
-		size += e.Size
-	}
-	return size
-}
+// Size is the number of bytes in the layer's files. It is asked for at every
+// write, so it is added up once.
+func (l Layer) Size() int64 { return l.size }
 
 // String names the layer after the image it is written for first.
 func (l Layer) String() string { return l.Extension.Descriptor.Info.ID + " " + l.Image.String() }
