@@ -12,25 +12,12 @@ import (
 
 // newBuilderCmd is the group of commands about the builder itself.
 func newBuilderCmd(dockerCLI command.Cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "builder COMMAND",
-		Short: "Check and set up the builder",
-		Long: "Find out whether the next build will work, and make a buildx builder that is fit\n" +
+	return newGroup("builder", "Check and set up the builder",
+		"Find out whether the next build will work, and make a buildx builder that is fit\n"+
 			"for several platforms.",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		SuggestionsMinimumDistance: 2,
-	}
-	cmd.AddCommand(
 		newBuilderDoctorCmd(dockerCLI, runBuilderDoctor),
 		newBuilderEnsureCmd(dockerCLI, runBuilderEnsure),
 	)
-	return cmd
 }
 
 // findBuildx gives the user's buildx, ready to run.

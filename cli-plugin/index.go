@@ -17,30 +17,17 @@ import (
 
 // newIndexCmd is the group of commands that make and edit indexes.
 func newIndexCmd(dockerCLI command.Cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "index COMMAND",
-		Short: "Make and edit indexes of several platforms",
-		Long: "Join images of several platforms under one tag, and edit such indexes in the\n" +
-			"registry: add platforms, take them out, change how they are described. The\n" +
-			"registry is the only state; nothing is kept on this machine. What an edit does\n" +
-			"not name stays as it is: annotations, attestations, media types, unknown fields.\n" +
+	return newGroup("index", "Make and edit indexes of several platforms",
+		"Join images of several platforms under one tag, and edit such indexes in the\n"+
+			"registry: add platforms, take them out, change how they are described. The\n"+
+			"registry is the only state; nothing is kept on this machine. What an edit does\n"+
+			"not name stays as it is: annotations, attestations, media types, unknown fields.\n"+
 			"Package files and OCI layout directories are edited in their place.",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		SuggestionsMinimumDistance: 2,
-	}
-	cmd.AddCommand(
 		newIndexCreateCmd(dockerCLI, runIndexCreate),
 		newIndexAddCmd(dockerCLI, runIndexAdd),
 		newIndexRemoveCmd(dockerCLI, runIndexRemove),
 		newIndexAnnotateCmd(dockerCLI, runIndexAnnotate),
 	)
-	return cmd
 }
 
 // indexOptions are the flags of all index commands.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"github.com/docker/cli/cli"
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
@@ -54,7 +55,7 @@ func tuneGC() {
 
 func runPlugin(dockerCLI *command.DockerCli) error {
 	v, _ := version.Get()
-	root := newRootCmd(dockerCLI, "extpack")
+	root := newRootCmd(dockerCLI, pluginName)
 	return plugin.RunPlugin(dockerCLI, root, metadata.Metadata{
 		SchemaVersion:    "0.1.0",
 		Vendor:           "docker extpack authors",
@@ -65,9 +66,7 @@ func runPlugin(dockerCLI *command.DockerCli) error {
 
 func runStandalone(dockerCLI *command.DockerCli) error {
 	root := newRootCmd(dockerCLI, filepath.Base(os.Args[0]))
-	root.SilenceUsage, root.SilenceErrors = true, true
-	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	disableFlagsInUseLine(root)
+	likePlugin(root)
 	root.SetIn(dockerCLI.In())
 	root.SetOut(dockerCLI.Out())
 	root.SetErr(dockerCLI.Err())
@@ -75,6 +74,20 @@ func runStandalone(dockerCLI *command.DockerCli) error {
 		return dockerCLI.Initialize(flags.NewClientOptions())
 	}
 	return root.ExecuteContext(context.Background())
+}
+
+// likePlugin has root print and complete as it does below docker.
+func likePlugin(root *cobra.Command) {
+	docker := &cobra.Command{}
+	cli.SetupPluginRootCommand(docker)
+	root.SetUsageTemplate(docker.UsageTemplate())
+	root.SetHelpTemplate(docker.HelpTemplate())
+	root.PersistentFlags().BoolP("help", "h", false, "Print usage")
+	root.PersistentFlags().Lookup("help").Hidden = true
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.TraverseChildren = true
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	disableFlagsInUseLine(root)
 }
 
 // disableFlagsInUseLine keeps cobra from adding "[flags]" to usage lines that

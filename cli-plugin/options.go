@@ -37,6 +37,9 @@ func (o *planOptions) bind(f *pflag.FlagSet) {
 
 // plan makes the plan and prints the warnings about it.
 func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, annotations []string) (*plan.Plan, error) {
+	if err := checkTags(o.tags); err != nil {
+		return nil, err
+	}
 	opts := plan.Options{Tags: o.tags}
 	for _, s := range o.targets {
 		t, err := platform.ParseTarget(s)

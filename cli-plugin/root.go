@@ -13,24 +13,13 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
+// pluginName is the word after "docker".
+const pluginName = "extpack"
+
 func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   name + " COMMAND",
-		Short: "Build and publish buildpacks image extensions for several platforms",
-		Long: "Build image extensions of Cloud Native Buildpacks with buildx, verify them, and\n" +
+	cmd := newGroup(name, "Build and publish buildpacks image extensions for several platforms",
+		"Build image extensions of Cloud Native Buildpacks with buildx, verify them, and\n"+
 			"publish every platform under one tag.",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknownCommand(cmd, args[0])
-		},
-		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
-		SuggestionsMinimumDistance: 2, // cobra's own default, which it sets too late for us
-	}
-	cmd.SetFlagErrorFunc(cli.FlagErrorFunc)
-	cmd.AddCommand(
 		newBuildCmd(dockerCLI, runBuild),
 		newAnnotateCmd(dockerCLI, runAnnotate),
 		newBakeCmd(dockerCLI, runBake),
@@ -41,19 +30,74 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newVerifyCmd(dockerCLI, runVerify),
 		newVersionCmd(dockerCLI),
 	)
+	cmd.CompletionOptions.HiddenDefaultCmd = true
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.Version = versionLine()
+	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.Flags().BoolP("version", "v", false, "Show the version")
+	cmd.Flags().Lookup("version").Hidden = true // there is a command; the flag is a habit
 	return cmd
 }
 
-func unknownCommand(cmd *cobra.Command, name string) error {
-	message := fmt.Sprintf("unknown command %q for %q", name, cmd.CommandPath())
-	if s := cmd.SuggestionsFor(name); len(s) > 0 {
-		message += fmt.Sprintf(" (did you mean %q?)", s[0])
+// newGroup returns a command that only has commands below it, and help on them.
+func newGroup(name, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   name + " COMMAND",
+		Short: short,
+		Long:  long,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		SuggestionsMinimumDistance: 2, // cobra's own default, which it sets too late for us
 	}
-	return usageError(cmd, message)
+	cmd.AddCommand(commands...)
+	help := newHelpCmd()
+	cmd.SetHelpCommand(help)
+	cmd.AddCommand(help)
+	return cmd
 }
 
-// usageError is the error of someone who needs the help text: exit code 125 as
-// in every docker command.
+// newHelpCmd returns the help command of a group: cobra adds one to the root
+// only, which for a plugin is docker's.
+func newHelpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help of a command",
+		// Help needs no docker configuration, which may be broken.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			group := cmd.Parent()
+			about, rest, err := group.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return unknownCommand(about, rest[0])
+			}
+			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, _, err := cmd.Parent().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, c := range about.Commands() {
+				if c.IsAvailableCommand() {
+					names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
+// usageError returns an error that ends with the usage of cmd; its exit code is
+// 125, as in every docker command.
 func usageError(cmd *cobra.Command, message string) error {
 	return cli.FlagErrorFunc(cmd, errors.New(message))
 }

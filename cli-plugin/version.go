@@ -34,11 +34,17 @@ func newVersionCmd(dockerCLI command.Cli) *cobra.Command {
 			if print != nil {
 				return print(dockerCLI.Out(), info)
 			}
-			_, err = fmt.Fprintln(dockerCLI.Out(), strings.TrimSpace("docker extpack "+info.Version+" "+info.Revision))
+			_, err = fmt.Fprintln(dockerCLI.Out(), versionLine())
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "", formatUsage)
 	complete(cmd, "format", "json")
 	return cmd
+}
+
+// versionLine returns the version as a line of text.
+func versionLine() string {
+	v, revision := version.Get()
+	return strings.TrimSpace("docker extpack " + v + " " + revision)
 }

@@ -3,9 +3,7 @@ package extension
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -60,29 +58,6 @@ func readFile(file string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, MaxSize+1))
-}
-
-// unreadable says why there is no descriptor and what to do about it.
-func unreadable(dir, file string, err error) diag.Diagnostic {
-	d := diag.Diagnostic{
-		Position: diag.Position{File: file},
-		Hint:     fmt.Sprintf("name the directory that holds %s", DescriptorFile),
-	}
-	info, statErr := os.Stat(dir)
-	var pathErr *fs.PathError
-	switch {
-	case statErr == nil && !info.IsDir():
-		d.Position.File, d.Message = dir, "is a file, not the directory of an extension"
-	case errors.Is(err, fs.ErrNotExist) && statErr != nil:
-		d.Position.File, d.Message = dir, "there is no such directory"
-	case errors.Is(err, fs.ErrNotExist):
-		d.Message = "there is no such file"
-	case errors.As(err, &pathErr):
-		d.Message = "cannot be read: " + pathErr.Err.Error()
-	default:
-		d.Message = err.Error()
-	}
-	return d
 }
 
 // descriptor reads the tables of extension.toml. Its result is used only when

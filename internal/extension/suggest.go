@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/agext/levenshtein"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // quoteLimit bounds what a message repeats of the file.
@@ -40,26 +40,5 @@ func didYouMean(suggestion string) string {
 // suggest gives the remark for the known word closest to word, whose upper and
 // lower case do not count.
 func suggest(word string, known []string) string {
-	return didYouMean(closest(word, known))
-}
-
-func closest(word string, known []string) string {
-	if len(word) > quoteLimit {
-		return ""
-	}
-	// Two letters swapped make a distance of two; short words must be closer,
-	// or anything would resemble them.
-	best, limit := "", max(1, min(2, len(word)/2))
-	for _, k := range known {
-		d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil)
-		switch {
-		case d > limit || d >= len(k):
-		case d == limit && best != "":
-			// Two words as close as each other are a guess, not a suggestion.
-			best, limit = "", d-1
-		default:
-			best, limit = k, d
-		}
-	}
-	return best
+	return didYouMean(text.Closest(word, known))
 }

@@ -1,0 +1,33 @@
+package text
+
+import (
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// wordLimit bounds the words that Closest compares.
+const wordLimit = 80
+
+// Closest returns the known word that is most similar to word, or "" when none
+// is similar enough or several are equally so. Case does not count.
+func Closest(word string, known []string) string {
+	if len(word) > wordLimit {
+		return ""
+	}
+	// Two letters swapped make a distance of two. Short words must be closer,
+	// or anything would resemble them.
+	best, limit := "", max(1, min(2, len(word)/2))
+	for _, k := range known {
+		d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil)
+		switch {
+		case d > limit || d >= len(k):
+		case d == limit && best != "":
+			// Two words at the same distance are a guess, not a suggestion.
+			best, limit = "", d-1
+		default:
+			best, limit = k, d
+		}
+	}
+	return best
+}
