@@ -23,11 +23,16 @@ const (
 	Error Severity = iota
 	// Warning is input that can be used but is probably not what was meant.
 	Warning
+	// Note is what a check could not decide, or what is good to know.
+	Note
 )
 
 func (s Severity) String() string {
-	if s == Warning {
+	switch s {
+	case Warning:
 		return "warning"
+	case Note:
+		return "note"
 	}
 	return "error"
 }
@@ -52,11 +57,22 @@ func (p Position) String() string {
 type Diagnostic struct {
 	Position
 	Severity Severity
+	// Rule is the ID of the rule that was broken; may be empty.
+	Rule string
 	// Message is one lower-case clause: the thing and the cause, with the
 	// closest valid spelling where there is one.
 	Message string
 	// Hint is what to do next, a command where there is one; may be empty.
 	Hint string
+	// Edit repairs the input; nil when nothing but a person can.
+	Edit *Edit
+}
+
+// Edit replaces text in the file of a diagnostic.
+type Edit struct {
+	// Old stands at the position of the diagnostic, at the beginning of the file
+	// when that has no line.
+	Old, New string
 }
 
 // String gives "file:line:col: message", with "warning: " before the message
@@ -66,8 +82,8 @@ func (d Diagnostic) String() string {
 	if p := d.Position.String(); p != "" {
 		b.WriteString(p + ": ")
 	}
-	if d.Severity == Warning {
-		b.WriteString("warning: ")
+	if d.Severity != Error {
+		b.WriteString(d.Severity.String() + ": ")
 	}
 	b.WriteString(d.Message)
 	return b.String()

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // Read reads extension.toml in dir. The list holds every warning and error;
@@ -32,6 +33,7 @@ func Parse(file string, data []byte) (*Descriptor, diag.List, error) {
 	var d *Descriptor
 	if root := r.root(); root != nil {
 		d = r.descriptor(root)
+		r.list = d.Metadata.Extpack.Lint.Filter(filepath.Dir(file), r.list, nil)
 	}
 	list, err := r.result()
 	if err != nil {
@@ -64,7 +66,7 @@ func readFile(file string) ([]byte, error) {
 // it reports no error.
 func (r *reader) descriptor(root *table) *Descriptor {
 	d := &Descriptor{File: r.file}
-	if e := root.required("api", `add api = "0.10" as the first line`); e != nil {
+	if e := root.required("api", rules.APIMissing); e != nil {
 		d.API = r.checkAPI(e)
 	}
 	d.Info = r.info(root)
@@ -72,14 +74,15 @@ func (r *reader) descriptor(root *table) *Descriptor {
 	if metadata := root.child("metadata"); metadata != nil {
 		d.Metadata = r.metadata(metadata, d.Info)
 	}
+	r.unsupported(root)
 	root.unknown()
 	return d
 }
 
 // required is text for a key that must be there.
-func (t *table) required(name, hint string) *Entry {
+func (t *table) required(name string, missing *rules.Rule) *Entry {
 	if !t.has(name) {
-		t.r.errorf(t.position(), "missing %s%s", name, t.in()).Hint = hint
+		t.r.report(missing, t.position(), "missing %s%s", name, t.in()).Hint = missing.Fix
 	}
 	return t.text(name)
 }
@@ -88,7 +91,7 @@ func (r *reader) info(root *table) Info {
 	t := root.child("extension")
 	if t == nil {
 		if !root.has("extension") {
-			r.errorf(r.whole(), "missing [extension]").Hint = "add the table [extension] with id and version"
+			r.report(rules.TableMissing, r.whole(), "missing [extension]").Hint = rules.TableMissing.Fix
 		}
 		return Info{}
 	}
@@ -96,10 +99,10 @@ func (r *reader) info(root *table) Info {
 		Description: t.plain("description"), Keywords: t.plains("keywords"),
 		ExecEnv: t.plains("exec-env"), ClearEnv: t.flag("clear-env"), Licenses: r.licenses(t),
 	}
-	if e := t.required("id", `add id = "my-company/my-extension" below [extension]`); e != nil {
+	if e := t.required("id", rules.IDMissing); e != nil {
 		info.ID = r.checkID(e)
 	}
-	if e := t.required("version", `add version = "0.0.1" below [extension]`); e != nil {
+	if e := t.required("version", rules.VersionMissing); e != nil {
 		info.Version = r.checkVersion(e)
 	}
 	if e := t.text("name"); e != nil && r.checkControl("name", e) {
@@ -119,7 +122,7 @@ func (r *reader) licenses(extension *table) []License {
 		l := License{Type: t.plain("type"), URI: t.plain("uri")}
 		t.unknown()
 		if cmp.Or(l.Type, l.URI) == "" {
-			r.warnf(t.position(), "%s names neither type nor uri", t)
+			r.report(rules.LicenseEmpty, t.position(), "%s names neither type nor uri", t)
 		}
 		out = append(out, l)
 	}
@@ -132,7 +135,7 @@ func (r *reader) metadata(t *table, info Info) Metadata {
 	var m Metadata
 	m.IncludeFiles = r.checkPaths("include-files entry", t.texts("include-files"))
 	if e := t.text("pre-package"); e != nil {
-		r.warnf(e.Position, "docker extpack does not run metadata.pre-package").Hint =
+		r.report(rules.SettingIgnored, e.Position, "docker extpack does not run metadata.pre-package").Hint =
 			"run " + quote(e.Value) + " before docker extpack"
 	}
 	if s := t.child("extpack"); s != nil {
@@ -153,6 +156,9 @@ func (r *reader) settings(t *table, info Info) Settings {
 	if b := t.child("build"); b != nil {
 		s.Build = r.build(b)
 	}
+	if l := t.child("lint"); l != nil {
+		s.Lint = r.exceptions(l)
+	}
 	t.unknown()
 	return s
 }
@@ -164,13 +170,13 @@ const ReservedPrefix = "io.buildpacks."
 func (r *reader) checkOwnKey(what string, key Entry) {
 	r.checkKey(what, key)
 	if strings.HasPrefix(key.Value, ReservedPrefix) {
-		r.errorf(key.Position, "%s %s: names that begin with %q are reserved", what, quote(key.Value), ReservedPrefix)
+		r.report(rules.Setting, key.Position, "%s %s: names that begin with %q are reserved", what, quote(key.Value), ReservedPrefix)
 	}
 }
 
 func (r *reader) checkKey(what string, key Entry) {
 	if key.Value == "" {
-		r.errorf(key.Position, "%s without a name", what)
+		r.report(rules.Setting, key.Position, "%s without a name", what)
 	}
 	r.checkControl(what, &key)
 }
@@ -193,7 +199,7 @@ func (r *reader) build(t *table) *Build {
 	}
 	if e := t.text("network"); e != nil {
 		if !slices.Contains(networks, e.Value) {
-			r.errorf(e.Position, "network %s is none of %s%s", quote(e.Value), strings.Join(networks, ", "), suggest(e.Value, networks))
+			r.report(rules.Setting, e.Position, "network %s is none of %s%s", quote(e.Value), strings.Join(networks, ", "), suggest(e.Value, networks))
 		}
 		b.Network = e.Value
 	}
@@ -208,7 +214,7 @@ var networks = []string{"default", "host", "none"}
 // checkContextName makes sure that a name is one that FROM and COPY can use.
 func (r *reader) checkContextName(key Entry) {
 	if !contextName.MatchString(key.Value) {
-		r.errorf(key.Position, "context %s is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -", quote(key.Value))
+		r.report(rules.Setting, key.Position, "context %s is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -", quote(key.Value))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // File names of an extension, fixed by the Image Extension Specification and,
@@ -105,6 +106,8 @@ type Settings struct {
 	Annotations map[string]string
 	// Build is the [metadata.extpack.build] table; nil when absent.
 	Build *Build
+	// Lint are the rules that [[metadata.extpack.lint.ignore]] turns off.
+	Lint rules.Exceptions
 }
 
 // Entry is a string together with where it stands.

@@ -7,6 +7,8 @@ import (
 	"regexp"
 
 	"github.com/distribution/reference"
+
+	"github.com/extpack/extpack/internal/rules"
 )
 
 var placeholder = regexp.MustCompile(`\{\{.*?\}\}|\{\{|\}\}`)
@@ -43,7 +45,7 @@ func (r *reader) checkImage(e *Entry, info Info) {
 		}
 	}
 	if err != nil {
-		r.errorf(e.Position, "%s %v", what, err)
+		r.report(rules.Setting, e.Position, "%s %v", what, err)
 	}
 }
 

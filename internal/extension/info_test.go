@@ -38,9 +38,9 @@ extension.toml:8:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"api with patch", withAPI(`"0.10.0"`), `extension.toml:1:7: api "0.10.0" is not a Buildpack API version, MAJOR.MINOR (did you mean "0.10"?)`},
 	{"api not a version", withAPI(`"latest"`), `extension.toml:1:7: api "latest" is not a Buildpack API version, MAJOR.MINOR`},
 	{"api overflows", withAPI(`"0.18446744073709551616"`), `extension.toml:1:7: api "0.18446744073709551616" has a number that is too large`},
-	{"api old", withAPI(`"0.6"`), `extension.toml:1:7: warning: api "0.6" is not one that lifecycles run extensions with (0.7 to 0.12)`},
-	{"api new", withAPI(`"0.13"`), `extension.toml:1:7: warning: api "0.13" is not one that lifecycles run extensions with (0.7 to 0.12)`},
-	{"api major only", withAPI(`"1"`), `extension.toml:1:7: warning: api "1" is not one that lifecycles run extensions with (0.7 to 0.12)`},
+	{"api old", withAPI(`"0.6"`), `extension.toml:1:7: api "0.6" is not one that lifecycles run extensions with (0.7 to 0.12)`},
+	{"api new", withAPI(`"0.13"`), `extension.toml:1:7: api "0.13" is not one that lifecycles run extensions with (0.7 to 0.12)`},
+	{"api major only", withAPI(`"1"`), `extension.toml:1:7: api "1" is not one that lifecycles run extensions with (0.7 to 0.12)`},
 	{"id empty", withID(""), `extension.toml:3:6: id "" is empty`},
 	{"id with space", withID("my ext"), `extension.toml:3:6: id "my ext" may hold only letters, digits, ".", "/" and "-", found ' '`},
 	{"id with escape", withID(`a\u001b[0m`), `extension.toml:3:6: id "a\x1b[0m" may hold only letters, digits, ".", "/" and "-", found '\x1b'`},
@@ -80,8 +80,22 @@ extension.toml:6:1: warning: unknown key "uir" in [[extension.licenses]]`},
 	{"homepage control", valid + `homepage = "https://a\u0007"`, `extension.toml:5:12: homepage "https://a\a" holds a control character`},
 	{"name control", valid + `name = "a\tb"`, `extension.toml:5:8: name "a\tb" holds a control character`},
 	{"upper case key", valid + `Name = "a"`, `extension.toml:5:1: warning: unknown key "Name" in [extension] (did you mean "name"?)`},
-	{"foreign tables", valid + "[[order]]\n[[stacks]]\n[\"\\u001b\"]", `extension.toml:5:3: warning: unknown key "order" at the top level
-extension.toml:6:3: warning: unknown key "stacks" at the top level
+	{"foreign tables", valid + "[[order]]\n[[stacks]]\n[\"\\u001b\"]", `extension.toml:5:3: extensions have no order
+extension.toml:6:3: warning: stacks are deprecated, and extensions have none
 extension.toml:7:2: warning: unknown key "\x1b" at the top level`},
 	{"long value", withAPI(`"` + strings.Repeat("é", 90) + `"`), `extension.toml:1:7: api "éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé…" is not a Buildpack API version, MAJOR.MINOR`},
+}
+
+func TestExceptionDiagnostics(t *testing.T) {
+	const ignore = "[[metadata.extpack.lint.ignore]]\n"
+	runDiagnostics(t, []diagnosticTest{
+		{"rule off", strings.Replace(valid, "0.10", "0.13", 1) + ignore + "rule = \"api-unsupported\"\nreason = \"new\"", ""},
+		{"another path", strings.Replace(valid, "0.10", "0.13", 1) + ignore + "rule = \"api-unsupported\"\nreason = \"new\"\npath = \"bin\"",
+			`extension.toml:1:7: api "0.13" is not one that lifecycles run extensions with (0.7 to 0.12)`},
+		{"no rule", valid + ignore + "reason = \"x\"", "extension.toml:5:1: missing rule in [[metadata.extpack.lint.ignore]]\n  see \"docker extpack lint --list-rules\""},
+		{"no reason", valid + ignore + "rule = \"secret\"\nreason = \" \"", "extension.toml:5:1: missing reason in [[metadata.extpack.lint.ignore]]\n  say why the rule does not apply: reason = \"…\""},
+		{"unknown rule", valid + ignore + "rule = \"secrets\"\nreason = \"x\"", `extension.toml:6:8: warning: unknown rule "secrets" (did you mean "secret"?)`},
+		{"required rule", valid + ignore + "rule = \"id-invalid\"\nreason = \"x\"", `extension.toml:6:8: warning: the rule id-invalid cannot be turned off: without it there is no package`},
+		{"unknown key", valid + ignore + "rule = \"secret\"\nreason = \"x\"\nfile = \"x\"", `extension.toml:8:1: warning: unknown key "file" in [[metadata.extpack.lint.ignore]] (did you mean "rule"?)`},
+	}, parseDescriptor)
 }

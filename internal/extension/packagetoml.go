@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // ReadPackage reads package.toml in dir; without one it gives nil and no
@@ -50,14 +51,14 @@ func (r *reader) packageTOML(root *table) *Package {
 		t.unknown()
 	}
 	if buildpack := root.child("buildpack"); buildpack != nil {
-		r.errorf(buildpack.position(), "this is the package.toml of a buildpack").Hint = "package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
+		r.report(rules.Setting, buildpack.position(), "this is the package.toml of a buildpack").Hint = "package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
 	}
 	p.Targets = r.targets(root)
 	if t := root.child("platform"); t != nil {
 		r.platform(t, p.Targets)
 	}
 	if dependencies := root.children("dependencies"); len(dependencies) > 0 {
-		r.warnf(dependencies[0].position(), "extensions have no dependencies: [[dependencies]] is ignored")
+		r.report(rules.SettingIgnored, dependencies[0].position(), "extensions have no dependencies: [[dependencies]] is ignored")
 	}
 	root.unknown()
 	return p
@@ -71,7 +72,7 @@ func (r *reader) checkURI(e *Entry) {
 	here := filepath.Dir(r.file)
 	path, isFile := strings.CutPrefix(e.Value, "file://")
 	if e.Value == "" || !isFile && strings.Contains(path, ":/") {
-		r.errorf(e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "fetch the extension and run docker extpack build with its directory"
+		r.report(rules.Setting, e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "fetch the extension and run docker extpack build with its directory"
 		return
 	}
 	there := filepath.FromSlash(path)
@@ -81,7 +82,7 @@ func (r *reader) checkURI(e *Entry) {
 		there = filepath.Join(here, there)
 	}
 	if there = filepath.Clean(there); there != filepath.Clean(here) {
-		r.errorf(e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "run docker extpack build " + there
+		r.report(rules.Setting, e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "run docker extpack build " + there
 	}
 }
 
@@ -99,10 +100,10 @@ func (r *reader) platform(t *table, targets []Target) {
 	switch {
 	case os == nil:
 	case os.Value != "linux" && os.Value != "windows":
-		r.errorf(os.Position, `os %s in [platform] must be "linux" or "windows"`, quote(os.Value))
+		r.report(rules.Setting, os.Position, `os %s in [platform] must be "linux" or "windows"`, quote(os.Value))
 	case len(targets) == 0 && os.Value == "windows":
-		r.warnf(os.Position, "os in [platform] is ignored: it gives no arch").Hint = "name the platforms with [[targets]]"
+		r.report(rules.SettingIgnored, os.Position, "os in [platform] is ignored: it gives no arch").Hint = "name the platforms with [[targets]]"
 	case slices.ContainsFunc(targets, func(t Target) bool { return t.OS != "" && t.OS != os.Value }):
-		r.warnf(os.Position, "os %s in [platform] is ignored: [[targets]] names another", quote(os.Value))
+		r.report(rules.SettingIgnored, os.Position, "os %s in [platform] is ignored: [[targets]] names another", quote(os.Value))
 	}
 }

@@ -3,6 +3,8 @@ package extension
 import (
 	"path"
 	"strings"
+
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // notLiteral are the characters that Dockerfile COPY, .dockerignore or HCL
@@ -14,12 +16,12 @@ const notLiteral = "*?[]\\$\""
 func (r *reader) checkPath(what string, e *Entry) string {
 	clean := path.Clean(e.Value)
 	d := func(format string, args ...any) string {
-		r.errorf(e.Position, what+" "+quote(e.Value)+" "+format, args...)
+		r.report(rules.Setting, e.Position, what+" "+quote(e.Value)+" "+format, args...)
 		return ""
 	}
 	switch i := strings.IndexAny(e.Value, notLiteral); {
 	case e.Value == "":
-		r.errorf(e.Position, "%s is empty", what)
+		r.report(rules.Setting, e.Position, "%s is empty", what)
 		return ""
 	case !r.checkControl(what, e):
 		return ""
@@ -42,7 +44,7 @@ func (r *reader) checkPaths(what string, entries []Entry) []Entry {
 		e := &entries[i]
 		clean := r.checkPath(what, e)
 		if clean == "." {
-			r.errorf(e.Position, "%s %s is the extension root itself: name files and folders in it", what, quote(e.Value))
+			r.report(rules.Setting, e.Position, "%s %s is the extension root itself: name files and folders in it", what, quote(e.Value))
 		}
 		e.Value = clean
 	}

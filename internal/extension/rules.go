@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // The Buildpack APIs of lifecycles that run extensions.
@@ -34,7 +36,7 @@ func (r *reader) checkControl(what string, e *Entry) bool {
 	if !strings.ContainsFunc(e.Value, unicode.IsControl) {
 		return true
 	}
-	r.errorf(e.Position, "%s %s holds a control character", what, quote(e.Value))
+	r.report(rules.ControlCharacter, e.Position, "%s %s holds a control character", what, quote(e.Value))
 	return false
 }
 
@@ -46,29 +48,33 @@ func (r *reader) checkAPI(e *Entry) string {
 		if g := looksLikeAPI.FindStringSubmatch(e.Value); g != nil {
 			guess = g[1]
 		}
-		r.errorf(e.Position, "api %s is not a Buildpack API version, MAJOR.MINOR%s", quote(e.Value), didYouMean(guess))
+		r.report(rules.APIInvalid, e.Position, "api %s is not a Buildpack API version, MAJOR.MINOR%s", quote(e.Value), didYouMean(guess))
 		return ""
 	}
 	major, err1 := strconv.ParseUint(m[1], 10, 64)
 	minor, err2 := strconv.ParseUint("0"+m[2], 10, 64)
 	if err1 != nil || err2 != nil {
-		r.errorf(e.Position, "api %s has a number that is too large", quote(e.Value))
+		r.report(rules.APIInvalid, e.Position, "api %s has a number that is too large", quote(e.Value))
 		return ""
 	}
 	if major != 0 || minor < minAPIMinor || minor > maxAPIMinor {
-		r.warnf(e.Position, "api %s is not one that lifecycles run extensions with (0.%d to 0.%d)", quote(e.Value), minAPIMinor, maxAPIMinor)
+		r.report(rules.APIUnsupported, e.Position, "api %s is not one that lifecycles run extensions with (0.%d to 0.%d)", quote(e.Value), minAPIMinor, maxAPIMinor)
 	}
 	return fmt.Sprintf("%d.%d", major, minor)
 }
 
 // checkID gives the id, empty when it is not a valid one.
 func (r *reader) checkID(e *Entry) string {
+	if slices.Contains(reservedIDs, e.Value) {
+		r.report(rules.IDReserved, e.Position, "id %s is reserved by the specification", quote(e.Value))
+		return ""
+	}
 	if cause := idProblem(e.Value); cause != "" {
-		r.errorf(e.Position, "id %s %s", quote(e.Value), cause)
+		r.report(rules.IDInvalid, e.Position, "id %s %s", quote(e.Value), cause)
 		return ""
 	}
 	if strings.Contains(e.Value, "_") {
-		r.warnf(e.Position, `id %s holds "_", which the specification does not allow`, quote(e.Value))
+		r.report(rules.IDUnderscore, e.Position, `id %s holds "_", which the specification does not allow`, quote(e.Value))
 	}
 	return e.Value
 }
@@ -79,9 +85,6 @@ func idProblem(id string) string {
 	}
 	if i := strings.IndexFunc(id, func(c rune) bool { return !isIDChar(c) }); i >= 0 {
 		return fmt.Sprintf(`may hold only letters, digits, ".", "/" and "-", found %q`, []rune(id[i:])[0])
-	}
-	if slices.Contains(reservedIDs, id) {
-		return "is reserved by the specification"
 	}
 	if len(id) > maxID {
 		return fmt.Sprintf("is longer than %d characters", maxID)
@@ -114,10 +117,10 @@ func (r *reader) checkVersion(e *Entry) string {
 	case !r.checkControl("version", e):
 		return ""
 	case !versionPattern.MatchString(e.Value):
-		r.errorf(e.Position, "version %s is not X.Y.Z, three numbers without leading zeros%s", quote(e.Value), didYouMean(closestVersion(e.Value)))
+		r.report(rules.VersionInvalid, e.Position, "version %s is not X.Y.Z, three numbers without leading zeros%s", quote(e.Value), didYouMean(closestVersion(e.Value)))
 		return ""
 	case len(e.Value) > maxVersion:
-		r.errorf(e.Position, "version %s is longer than the %d characters of an image tag", quote(e.Value), maxVersion)
+		r.report(rules.VersionInvalid, e.Position, "version %s is longer than the %d characters of an image tag", quote(e.Value), maxVersion)
 		return ""
 	}
 	return e.Value
@@ -152,6 +155,6 @@ func (r *reader) checkHomepage(e *Entry) {
 	}
 	u, err := url.Parse(e.Value)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		r.warnf(e.Position, "homepage %s is not an http or https URL", quote(e.Value))
+		r.report(rules.Homepage, e.Position, "homepage %s is not an http or https URL", quote(e.Value))
 	}
 }

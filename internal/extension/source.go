@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // MaxSize bounds the files this package reads. Real descriptors have a few
@@ -24,6 +25,9 @@ const MaxSize = 256 << 10
 type reader struct {
 	file string
 	data []byte
+	// syntax and types are the rules that a file breaks which is not TOML, and
+	// in which a key has a value of another type; unknown is for other keys.
+	syntax, types, unknown *rules.Rule
 	// lines holds the offset of each line's first byte.
 	lines []int
 	list  diag.List
@@ -36,7 +40,7 @@ type reader struct {
 func newReader(file string, data []byte) *reader {
 	// Editors on Windows write a byte order mark, and pack's parser skips it.
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
-	r := &reader{file: file, data: data, lines: []int{0}}
+	r := &reader{file: file, data: data, lines: []int{0}, syntax: rules.TOML, types: rules.ValueType, unknown: rules.UnknownKey}
 	for i, c := range data {
 		if c == '\n' {
 			r.lines = append(r.lines, i+1)
@@ -60,16 +64,10 @@ func (r *reader) position(offset int) diag.Position {
 // whole is the place of what is missing from the file.
 func (r *reader) whole() diag.Position { return diag.Position{File: r.file} }
 
-// errorf adds an error. The diagnostic it gives is for setting the hint at
-// once; it is stale after the next one.
-func (r *reader) errorf(pos diag.Position, format string, args ...any) *diag.Diagnostic {
-	r.list.Errorf(pos, format, args...)
-	return &r.list[len(r.list)-1]
-}
-
-// warnf adds a warning, as errorf does an error.
-func (r *reader) warnf(pos diag.Position, format string, args ...any) *diag.Diagnostic {
-	r.list.Warnf(pos, format, args...)
+// report adds a finding of a rule. The diagnostic it returns is for setting the
+// hint at once; it is stale after the next one.
+func (r *reader) report(rule *rules.Rule, pos diag.Position, format string, args ...any) *diag.Diagnostic {
+	r.list = append(r.list, rule.At(pos, format, args...))
 	return &r.list[len(r.list)-1]
 }
 
@@ -85,11 +83,11 @@ func (r *reader) result() (diag.List, error) {
 // gives nil.
 func (r *reader) root() *table {
 	if len(r.data) > MaxSize {
-		r.errorf(r.whole(), "the file is larger than 256 KiB").Hint = "keep other data in files of their own"
+		r.report(r.syntax, r.whole(), "the file is larger than 256 KiB").Hint = "keep other data in files of their own"
 		return nil
 	}
 	if bad := invalidUTF8(r.data); bad >= 0 {
-		r.errorf(r.position(bad), "the file is not UTF-8 text, found byte 0x%02x", r.data[bad]).Hint = "save the file as UTF-8"
+		r.report(r.syntax, r.position(bad), "the file is not UTF-8 text, found byte 0x%02x", r.data[bad]).Hint = "save the file as UTF-8"
 		return nil
 	}
 	// The tree builder below checks only the grammar; decoding also finds what
@@ -101,7 +99,7 @@ func (r *reader) root() *table {
 	}
 	node, err := buildTree(r.data)
 	if err != nil {
-		r.errorf(r.whole(), "%v", err)
+		r.report(r.syntax, r.whole(), "%v", err)
 		return nil
 	}
 	return &table{r: r, node: node}
@@ -121,13 +119,13 @@ func invalidUTF8(data []byte) int {
 func (r *reader) syntaxError(err error) {
 	var decode *toml.DecodeError
 	if !errors.As(err, &decode) {
-		r.errorf(r.whole(), "%v", err)
+		r.report(r.syntax, r.whole(), "%v", err)
 		return
 	}
 	line, column := decode.Position()
 	offset := min(r.lines[line-1]+column-1, len(r.data))
 	message, hint := r.syntaxMessage(strings.TrimPrefix(decode.Error(), "toml: "), offset)
-	r.errorf(r.position(offset), "%s", printable(message)).Hint = hint
+	r.report(r.syntax, r.position(offset), "%s", printable(message)).Hint = hint
 }
 
 // syntaxMessage words the library's messages for who writes a descriptor: it

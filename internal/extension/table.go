@@ -72,7 +72,7 @@ func (t *table) typed(name string, k kind, want string) *node {
 }
 
 func (t *table) wrongType(found *node, what, name, want string) {
-	d := t.r.errorf(t.r.position(found.at), "%s must be %s, found %s", what, want, found.kind)
+	d := t.r.report(t.r.types, t.r.position(found.at), "%s must be %s, found %s", what, want, found.kind)
 	switch found.kind {
 	case boolKind, integerKind, floatKind, dateKind:
 		if want == stringKind.String() {
@@ -108,7 +108,7 @@ func (t *table) texts(name string) []Entry {
 	out := make([]Entry, 0, len(n.items))
 	for _, item := range n.items {
 		if item.kind != stringKind {
-			t.r.errorf(t.r.position(item.at), "%s%s must hold strings only, found %s", name, t.in(), item.kind)
+			t.r.report(t.r.types, t.r.position(item.at), "%s%s must hold strings only, found %s", name, t.in(), item.kind)
 			continue
 		}
 		out = append(out, Entry{Value: item.text, Position: t.r.position(item.at)})
@@ -153,7 +153,7 @@ func (t *table) children(name string) []*table {
 	var out []*table
 	for _, item := range n.items {
 		if item.kind != tableKind {
-			t.r.errorf(t.r.position(item.at), "%s%s must hold tables only, found %s", name, t.in(), item.kind)
+			t.r.report(t.r.types, t.r.position(item.at), "%s%s must hold tables only, found %s", name, t.in(), item.kind)
 			continue
 		}
 		out = append(out, &table{r: t.r, node: item, path: path, array: true})
@@ -210,7 +210,7 @@ func (t *table) unknown() {
 	}
 	for _, k := range t.node.keys {
 		if !slices.Contains(t.known, k.name) {
-			t.r.warnf(t.r.position(k.at), "unknown key %s%s%s", quote(k.name), where, suggest(k.name, t.known))
+			t.r.report(t.r.unknown, t.r.position(k.at), "unknown key %s%s%s", quote(k.name), where, suggest(k.name, t.known))
 		}
 	}
 }

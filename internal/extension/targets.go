@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // token is what a variant and the parts of a distribution may hold: they
@@ -41,7 +42,7 @@ func (r *reader) target(t *table) Target {
 	}
 	r.checkMissing(t)
 	if target.OS != "" && target.Arch != "" && !slices.Contains(goPlatforms, target.OS+"/"+target.Arch) {
-		r.warnf(arch.Position, "no toolchain is known for %s/%s", target.OS, target.Arch)
+		r.report(rules.TargetToolchain, arch.Position, "no toolchain is known for %s/%s", target.OS, target.Arch)
 	}
 	if e := r.variant(t); e != nil {
 		target.Variant = r.checkVariant(e, target.Arch)
@@ -55,7 +56,7 @@ func (r *reader) target(t *table) Target {
 
 func (r *reader) checkOS(e *Entry) string {
 	if !slices.Contains(knownOS, e.Value) {
-		r.errorf(e.Position, "unknown os %s%s", quote(e.Value), suggestOS(e.Value)).Hint = wildcardHint(e.Value)
+		r.report(rules.TargetPlatform, e.Position, "unknown os %s%s", quote(e.Value), suggestOS(e.Value)).Hint = wildcardHint(e.Value)
 		return ""
 	}
 	return e.Value
@@ -63,7 +64,7 @@ func (r *reader) checkOS(e *Entry) string {
 
 func (r *reader) checkArch(e *Entry) string {
 	if !slices.Contains(knownArch, e.Value) {
-		r.errorf(e.Position, "unknown arch %s%s", quote(e.Value), suggestArch(e.Value)).Hint = wildcardHint(e.Value)
+		r.report(rules.TargetPlatform, e.Position, "unknown arch %s%s", quote(e.Value), suggestArch(e.Value)).Hint = wildcardHint(e.Value)
 		return ""
 	}
 	return e.Value
@@ -88,7 +89,7 @@ func (r *reader) checkMissing(t *table) {
 		}
 	}
 	if len(missing) > 0 {
-		r.errorf(t.position(), "missing %s%s", strings.Join(missing, " and "), t.in()).Hint = onePlatform
+		r.report(rules.TargetPlatform, t.position(), "missing %s%s", strings.Join(missing, " and "), t.in()).Hint = onePlatform
 	}
 }
 
@@ -96,11 +97,14 @@ func (r *reader) checkMissing(t *table) {
 // variant, the lifecycle arch-variant, so a file may well have both.
 func (r *reader) variant(t *table) *Entry {
 	pack, lifecycle := t.text("variant"), t.text("arch-variant")
+	if pack == nil && lifecycle != nil {
+		r.report(rules.TargetVariant, t.keyPosition("arch-variant"), `arch-variant%s is read by the lifecycle only (did you mean "variant"?)`, t.in())
+	}
 	if pack == nil {
 		return lifecycle
 	}
 	if lifecycle != nil && lifecycle.Value != pack.Value {
-		r.errorf(lifecycle.Position, "arch-variant %s contradicts variant %s", quote(lifecycle.Value), quote(pack.Value))
+		r.report(rules.TargetPlatform, lifecycle.Position, "arch-variant %s contradicts variant %s", quote(lifecycle.Value), quote(pack.Value))
 	}
 	return pack
 }
@@ -111,14 +115,14 @@ func (r *reader) checkVariant(e *Entry, arch string) string {
 	case e.Value == "":
 		return ""
 	case arch != "" && known != nil && !slices.Contains(known, e.Value):
-		r.errorf(e.Position, "unknown variant %s of %s%s", quote(e.Value), arch, suggest(e.Value, known)).Hint =
+		r.report(rules.TargetPlatform, e.Position, "unknown variant %s of %s%s", quote(e.Value), arch, suggest(e.Value, known)).Hint =
 			"known are " + strings.Join(known, ", ")
 		return ""
 	case !token.MatchString(e.Value):
-		r.errorf(e.Position, "variant %s may hold only letters, digits and . _ + ~ -", quote(e.Value))
+		r.report(rules.TargetPlatform, e.Position, "variant %s may hold only letters, digits and . _ + ~ -", quote(e.Value))
 		return ""
 	case arch != "" && known == nil:
-		r.warnf(e.Position, "no variants are known of %s, found %s", arch, quote(e.Value))
+		r.report(rules.TargetToolchain, e.Position, "no variants are known of %s, found %s", arch, quote(e.Value))
 	}
 	return e.Value
 }
@@ -129,7 +133,7 @@ func (r *reader) distros(t *table, os string) []Distro {
 	tables := t.children("distros")
 	old := t.children("distributions")
 	if len(old) > 0 {
-		r.warnf(t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in())
+		r.report(rules.OldSpelling, t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in())
 	}
 	var out []Distro
 	for _, d := range append(tables, old...) {
@@ -159,15 +163,15 @@ func (r *reader) checkDistroKeys(t *table, os string) {
 	hasVersion := !t.lacks("version") || t.has("versions")
 	switch {
 	case noName && !hasVersion:
-		r.errorf(t.position(), "missing name and version in %s", t)
+		r.report(rules.TargetDistro, t.position(), "missing name and version in %s", t)
 	case noName && os != "windows" && os != "":
 		// Only Windows is told apart by the version of the system alone.
-		r.errorf(t.position(), "missing name in %s", t).Hint = "add the ID of the distribution's /etc/os-release, such as name = \"ubuntu\""
+		r.report(rules.TargetDistro, t.position(), "missing name in %s", t).Hint = "add the ID of the distribution's /etc/os-release, such as name = \"ubuntu\""
 	case !hasVersion:
-		r.warnf(t.position(), "missing version in %s: it stands for every version", t)
+		r.report(rules.DistroSpelling, t.position(), "missing version in %s: it stands for every version", t)
 	}
 	if t.has("versions") {
-		r.warnf(t.keyPosition("versions"), `versions in %s is an old spelling that other tools ignore: give each version a table of its own`, t)
+		r.report(rules.OldSpelling, t.keyPosition("versions"), `versions in %s is an old spelling that other tools ignore: give each version a table of its own`, t)
 	}
 }
 
@@ -176,7 +180,7 @@ func (r *reader) checkToken(what string, e *Entry) string {
 		return ""
 	}
 	if !token.MatchString(e.Value) {
-		r.errorf(e.Position, "distribution %s %s may hold only letters, digits and . _ + ~ -", what, quote(e.Value))
+		r.report(rules.TargetDistro, e.Position, "distribution %s %s may hold only letters, digits and . _ + ~ -", what, quote(e.Value))
 		return ""
 	}
 	return e.Value
@@ -194,7 +198,7 @@ func (r *reader) checkTwice(t Target, seen map[string]diag.Position) {
 		id := strings.TrimSpace(fmt.Sprintf("%s/%s %s", p.OS, strings.TrimSuffix(p.Architecture+"/"+p.Variant, "/"), d))
 		first, ok := seen[id]
 		if ok {
-			r.errorf(t.Position, "target %s is given twice, first at line %d", id, first.Line)
+			r.report(rules.TargetDuplicate, t.Position, "target %s is given twice, first at line %d", id, first.Line)
 			continue
 		}
 		seen[id] = t.Position

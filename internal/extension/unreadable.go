@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // unreadable returns why there is no descriptor, and what to do about it.
 func unreadable(dir, file string, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
-		Position: diag.Position{File: file},
-		Hint:     "name the directory that holds " + DescriptorFile,
+		Position: diag.Position{File: file}, Rule: rules.Descriptor.ID,
+		Hint: "name the directory that holds " + DescriptorFile,
 	}
 	clean := filepath.Clean(dir) // a file with a slash at its end is a file
 	info, statErr := os.Stat(clean)
