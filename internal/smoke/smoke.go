@@ -19,12 +19,12 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/verify"
 )
 
 // Program is an entry point of an image of a package.
@@ -177,11 +177,11 @@ func scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Pla
 		name := path.Clean("/" + header.Name)
 		switch header.Typeflag {
 		case tar.TypeReg:
-			head, err := io.ReadAll(io.LimitReader(tr, verify.HeadBytes))
+			head, err := io.ReadAll(io.LimitReader(tr, executable.HeadBytes))
 			if err != nil {
 				return err
 			}
-			foreign[name] = verify.Foreign(head, p)
+			foreign[name] = executable.Foreign(head, p)
 		case tar.TypeLink:
 			links[name] = path.Clean("/" + header.Linkname)
 		case tar.TypeSymlink:

@@ -3,9 +3,7 @@ package verify
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,42 +131,18 @@ func TestARMLeavesNoFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	program := armProgram(buildAttributes(10))
-	reset := errors.New("connection reset")
-	for name, r := range map[string]io.Reader{
-		"whole": bytes.NewReader(program), "cut": bytes.NewReader(program[:60]), "failing": io.MultiReader(bytes.NewReader(program[:60]), failingReader{reset}),
-	} {
-		version, err := readARM(r, int64(len(program)))
-		if name == "whole" && (version != 7 || err != nil) || name == "failing" && !errors.Is(err, reset) {
-			t.Errorf("%s: %d, %v", name, version, err)
-		}
+	p := validPackage()
+	onARM("v7", string(program))(p)
+	if found := p.check(t); len(found) != 0 {
+		t.Errorf("findings:\n%s", lines(found))
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(dir, "missing"))
-	p := validPackage()
 	onARM("v6", string(program))(p)
 	l, root := p.build(t)
 	if found, err := Check(t.Context(), l, root, Options{}); err == nil || len(found) != 0 {
 		t.Errorf("without a place for temporary files: %v, findings:\n%s", err, lines(found))
 	}
-	if version, err := readARM(failingReader{reset}, maxProgramBytes+1); version != 0 || err != nil {
-		t.Errorf("a huge program: %d, %v", version, err)
-	}
-}
-
-func FuzzReadARM(f *testing.F) {
-	f.Add(armProgram(buildAttributes(10)))
-	f.Add(armProgram(nil))
-	f.Add([]byte("\xff Go buildinf:\x04\x02\nbuild\tGOARM=7\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r, size := bytes.NewReader(data), int64(len(data))
-		if _, err := attributesVersion(r, size); err != nil {
-			t.Error(err)
-		}
-		if _, err := goVersion(r, size); err != nil {
-			t.Error(err)
-		}
-		cpuVersion(data, binary.LittleEndian)
-	})
 }

@@ -2,11 +2,8 @@ package verify
 
 import (
 	"archive/tar"
-	"fmt"
 
 	"github.com/pelletier/go-toml/v2"
-
-	"github.com/extpack/extpack/internal/platform"
 )
 
 // descriptorFile is the part of an extension.toml that readers rely on. Whether
@@ -81,24 +78,53 @@ func (c *checker) checkBinaries(i *image) {
 	if i.tree == nil || i.platform.OS == "windows" || i.platform.OS == "darwin" {
 		return
 	}
-	arch := normalize(i.platform).Architecture
-	want, known := arches[arch]
-	this := platform.Format(i.platform)
-	if known {
-		this = fmt.Sprintf("%s (%s)", this, want.words)
-	}
 	for _, e := range i.tree.entries {
 		if e.exe == nil || !i.tree.inside(e.name) {
 			continue
 		}
-		file := i.tree.rel(e.name)
-		switch {
-		case e.exe.format != formatELF:
-			c.report(idBinaryPlatform, i, file, "%s is a %s executable, but this image is %s", file, e.exe.format, this)
-		case known && e.exe.machine != want.machine:
-			c.report(idBinaryPlatform, i, file, "%s is built for %s, but this image is %s", file, e.exe.machine, this)
-		case arch == "arm":
-			c.checkVariant(i, e)
+		id := idBinaryPlatform
+		words, variant := e.exe.Mismatch(i.platform)
+		if variant {
+			id = idBinaryVariant
+		}
+		if words != "" {
+			file := i.tree.rel(e.name)
+			c.report(id, i, file, "%s %s", file, words)
 		}
 	}
 }
+
+// bitsExec of a mode make a file an executable for somebody.
+const bitsExec = 0o111
+
+// checkScripts checks the executables that are no programs.
+func (c *checker) checkScripts(i *image) {
+	if i.tree == nil || i.platform.OS == "windows" {
+		return
+	}
+	run := map[*entry]bool{} // by the lifecycle, maybe through a link
+	for _, file := range entryPoints {
+		run[i.tree.file(i.dir+"/"+file)] = true
+	}
+	for _, e := range i.tree.entries {
+		fault := e.fault
+		if fault == nil || !i.tree.inside(e.name) {
+			continue
+		}
+		id := fault.Rule.ID
+		switch {
+		case id == idScriptMissing && run[e]:
+			id = idEntryPoint // unlike a shell, the lifecycle does not try to interpret it
+		case id == idScriptMissing && !fault.Text:
+			continue // data that got exec bits somehow
+		}
+		file := i.tree.rel(e.name)
+		c.report(id, i, file, "%s %s", file, fault.Words)
+	}
+}
+
+// entryPoints are what the lifecycle runs, relative to the extension.
+var entryPoints = []string{"bin/detect", "bin/generate"}
+
+// isExecutable reports whether a file is meant to be run.
+func (e *entry) isExecutable() bool { return e.kind == tar.TypeReg && e.mode&bitsExec != 0 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -209,13 +210,17 @@ func gzipped(data []byte) []byte {
 	return buf.Bytes()
 }
 
-// elfHeader gives the head of an executable for a little-endian 64-bit machine.
+// elfHeader returns the head of an executable.
 func elfHeader(arch string) string {
-	m := arches[arch]
+	machine := map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64, "arm": elf.EM_ARM}[arch]
+	class := elf.ELFCLASS64
+	if arch == "arm" {
+		class = elf.ELFCLASS32
+	}
 	head := make([]byte, 64)
-	copy(head, "\x7fELF")
-	head[4], head[5], head[6] = byte(m.class), byte(m.data), 1
-	head[16], head[18] = 2, byte(m.machine.machine)
+	copy(head, elf.ELFMAG)
+	head[elf.EI_CLASS], head[elf.EI_DATA], head[elf.EI_VERSION] = byte(class), byte(elf.ELFDATA2LSB), 1
+	head[16], head[18] = byte(elf.ET_EXEC), byte(machine)
 	return string(head)
 }
 

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -54,9 +54,9 @@ type entry struct {
 	size int64
 	// capabilities is whether the file has Linux file capabilities.
 	capabilities bool
-	exe          *executable
+	exe          *executable.Program
 	// fault is what is wrong with an executable that is no program.
-	fault *notRunnable
+	fault *executable.Fault
 	// data is the content of a wanted file, nil when it is too large.
 	data []byte
 }
@@ -81,7 +81,7 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 	switch {
 	case stored.Err() != nil:
 		return failedScan(idContent, stored.Err())
-	case errors.As(err, new(*localError)):
+	case errors.As(err, new(*executable.LocalError)):
 		return nil, err
 	case errors.Is(err, layer.ErrBomb):
 		return &scan{problem: idLayerBomb, message: fmt.Sprintf("layer %s: %v", desc.Digest, err)}, nil
@@ -124,7 +124,7 @@ func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool) (*
 }
 
 func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
-	names, head := 0, make([]byte, HeadBytes)
+	names, head := 0, make([]byte, executable.HeadBytes)
 	for {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -157,18 +157,16 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
 
 // read takes from a file what the checks need; head is room for its beginning.
 func (e *entry) read(r io.Reader, head []byte, wanted bool) error {
-	head = head[:min(e.size, HeadBytes)]
+	head = head[:min(e.size, executable.HeadBytes)]
 	if _, err := io.ReadFull(r, head); err != nil {
 		return err
 	}
-	e.exe = readExecutable(head)
+	e.exe = executable.Read(head)
 	switch {
-	case e.exe != nil && e.exe.machine.machine == elf.EM_ARM:
-		var err error
-		e.exe.version, err = readARM(io.MultiReader(bytes.NewReader(head), r), e.size)
-		return err
+	case e.exe != nil && e.exe.IsARM():
+		return e.exe.ReadARM(io.MultiReader(bytes.NewReader(head), r), e.size)
 	case e.exe == nil && e.isExecutable():
-		e.fault = readScript(head)
+		e.fault = executable.ReadScript(head)
 	}
 	if !wanted || e.size > maxDescriptorBytes {
 		return nil

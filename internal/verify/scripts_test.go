@@ -59,14 +59,3 @@ func objectFile() string {
 	head[16] = 1 // ET_REL
 	return string(head)
 }
-
-func FuzzReadScript(f *testing.F) {
-	for _, seed := range []string{"#!/bin/sh\n", "#!", "#!\r\n", "\xef\xbb\xbf#!/bin/sh", "#!/usr/bin/env -S a b\n", "", "\x00"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, head []byte) {
-		if fault := readScript(head); fault != nil && (fault.words == "" || catalogue[fault.id].ID == "") {
-			t.Errorf("got %+v", fault)
-		}
-	})
-}

@@ -1,4 +1,4 @@
-package verify
+package executable
 
 import (
 	"bytes"
@@ -24,21 +24,27 @@ const (
 	maxBuildInfoBytes  = 1 << 20
 )
 
-// localError is trouble on this machine, which is no fault of the layer.
-type localError struct{ err error }
+// LocalError is trouble on this machine, which is no fault of the file.
+type LocalError struct{ err error }
 
-func (e *localError) Error() string { return "reading a program: " + e.err.Error() }
-func (e *localError) Unwrap() error { return e.err }
+func (e *LocalError) Error() string { return "reading a program: " + e.err.Error() }
+func (e *LocalError) Unwrap() error { return e.err }
 
-// readARM gives the architecture version that the program in r needs, 0 when it
-// does not say. It reads all of r, size bytes.
+// ReadARM adds the architecture version that the program for 32-bit ARM in r
+// needs, if it says so. It reads all of r, size bytes.
+func (p *Program) ReadARM(r io.Reader, size int64) error {
+	version, err := readARM(r, size)
+	p.version = version
+	return err
+}
+
 func readARM(r io.Reader, size int64) (version int, err error) {
 	if size > maxProgramBytes {
 		return 0, nil
 	}
-	f, err := os.CreateTemp("", "extpack-verify-")
+	f, err := os.CreateTemp("", "extpack-program-")
 	if err != nil {
-		return 0, &localError{err}
+		return 0, &LocalError{err}
 	}
 	defer func() {
 		// Nobody reads it again: whether it could be closed does not matter.
@@ -52,7 +58,7 @@ func readARM(r io.Reader, size int64) (version int, err error) {
 		version, err = goVersion(f, size)
 	}
 	if err != nil {
-		return 0, &localError{err}
+		return 0, &LocalError{err}
 	}
 	return version, nil
 }
@@ -63,7 +69,7 @@ func spool(w io.Writer, r io.Reader) error {
 	for {
 		n, err := r.Read(buf)
 		if _, err := w.Write(buf[:n]); err != nil {
-			return &localError{err}
+			return &LocalError{err}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -122,7 +128,7 @@ func readAt(r io.ReaderAt, at, n, size int64) ([]byte, error) {
 	return data, nil
 }
 
-// cpuVersion gives the architecture version that the build attributes name, 0
+// cpuVersion returns the architecture version that the build attributes name, 0
 // when they name none ("Addenda to, and Errata in, the ABI for the Arm
 // Architecture", "Build Attributes").
 func cpuVersion(data []byte, order binary.ByteOrder) int {
@@ -188,7 +194,7 @@ func fileVersion(attributes []byte) int {
 	return 0
 }
 
-// versionOf gives the architecture version of a Tag_CPU_arch.
+// versionOf returns the architecture version of a Tag_CPU_arch.
 func versionOf(arch uint64) int {
 	switch {
 	case arch <= 2: // before v4, v4, v4T
@@ -207,7 +213,7 @@ func versionOf(arch uint64) int {
 	return 0
 }
 
-// goVersion gives GOARM as the Go toolchain noted it: its linker writes no
+// goVersion returns GOARM as the Go toolchain noted it: its linker writes no
 // build attributes, but build information (package debug/buildinfo, which reads
 // files as debug/elf does), and its runtime ends on a processor that is older.
 func goVersion(r io.ReaderAt, size int64) (int, error) {
@@ -248,15 +254,4 @@ func goVersion(r io.ReaderAt, size int64) (int, error) {
 		}
 	}
 	return 0, nil
-}
-
-// checkVariant checks that a program for 32-bit ARM runs on the processors of
-// the platform's variant; what needs an earlier version does.
-func (c *checker) checkVariant(i *image, e *entry) {
-	variant, err := strconv.Atoi(strings.TrimPrefix(normalize(i.platform).Variant, "v"))
-	if err != nil || e.exe.version <= variant {
-		return
-	}
-	file := i.tree.rel(e.name)
-	c.report(idBinaryVariant, i, file, "%s needs ARMv%d, but this image is for ARMv%d", file, e.exe.version, variant)
 }

@@ -1,12 +1,20 @@
-package verify
+// Package executable reads what the head of a file says about how it is run:
+// the format and processor of a program, the interpreter of a script. It judges
+// whether Linux on a platform can run it, and reads nothing but heads, except
+// for programs for 32-bit ARM, which say at their end what they require.
+package executable
 
 import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
+	"github.com/containerd/platforms"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/platform"
 )
 
 // machine is what an ELF header says about the processor a file is for: the
@@ -38,7 +46,7 @@ var arches = map[string]struct {
 	"s390x":    {machine{elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB}, "IBM Z"},
 }
 
-// String gives "amd64 (x86-64)", or the ELF constants of what has no name here.
+// String returns "amd64 (x86-64)", or the ELF constants of what has no name here.
 func (m machine) String() string {
 	for arch, known := range arches {
 		if known.machine == m {
@@ -59,19 +67,19 @@ func (m machine) String() string {
 	return fmt.Sprintf("%s (%s %s)", name, bits, order)
 }
 
-// format is the kind of an executable file.
-type format string
+// Format is the kind of an executable file.
+type Format string
 
+// The formats that are known.
 const (
-	formatELF   format = "ELF"
-	formatMachO format = "Mach-O (macOS)"
-	formatPE    format = "PE (Windows)"
+	ELF   Format = "ELF"
+	MachO Format = "Mach-O (macOS)"
+	PE    Format = "PE (Windows)"
 )
 
-// executable is what the head of a file says when it is an executable or a
-// shared object.
-type executable struct {
-	format format
+// Program is what the head of a program or a shared object says.
+type Program struct {
+	Format Format
 	// machine is set for ELF only.
 	machine machine
 	// version is the architecture version that a program for 32-bit ARM needs,
@@ -79,37 +87,75 @@ type executable struct {
 	version int
 }
 
-// HeadBytes is how much of a file is looked at: a PE header lies where the DOS
-// stub before it ends, which is soon.
+// HeadBytes is how much of a file is looked at: a PE header follows the DOS
+// stub at its beginning, which is short.
 const HeadBytes = 4096
 
-// readExecutable tells from the head of a file what executable it is, or gives
-// nil. Relocatable objects, core dumps and eBPF programs are data here, and so
-// are Windows DLLs: .NET keeps portable code in them on every system.
-func readExecutable(head []byte) *executable {
+// Read returns what program the head of a file belongs to, nil for none.
+// Relocatable objects, core dumps and eBPF programs are data here, and so are
+// Windows DLLs: .NET keeps portable code in them on every system.
+func Read(head []byte) *Program {
 	switch {
 	case len(head) < 20:
 		return nil
 	case string(head[:4]) == elf.ELFMAG:
 		return readELF(head)
 	case isMachO(head):
-		return &executable{format: formatMachO}
+		return &Program{Format: MachO}
 	case isPE(head):
-		return &executable{format: formatPE}
+		return &Program{Format: PE}
 	}
 	return nil
 }
 
-// Foreign says what a program with this head is made for when that is not the
-// platform; empty when it is, and for what is no program.
+// IsARM reports whether the program is for 32-bit ARM, so that [ReadARM] tells
+// which version of it.
+func (p *Program) IsARM() bool { return p.machine.machine == elf.EM_ARM }
+
+// Mismatch returns why the program does not run on a platform, as the end of a
+// sentence about it; "" when it does, or when that is not known. variant is
+// whether only the variant of the platform is too old.
+func (p *Program) Mismatch(on v1.Platform) (words string, variant bool) {
+	arch := normalize(on).Architecture
+	want, known := arches[arch]
+	this := platform.Format(on)
+	if known {
+		this = fmt.Sprintf("%s (%s)", this, want.words)
+	}
+	switch {
+	case p.Format != ELF:
+		return fmt.Sprintf("is a %s executable, but this image is %s", p.Format, this), false
+	case known && p.machine != want.machine:
+		return fmt.Sprintf("is built for %s, but this image is %s", p.machine, this), false
+	case arch != "arm":
+		return "", false
+	}
+	have, err := strconv.Atoi(strings.TrimPrefix(normalize(on).Variant, "v"))
+	if err != nil || p.version <= have {
+		return "", false
+	}
+	return fmt.Sprintf("needs ARMv%d, but this image is for ARMv%d", p.version, have), true
+}
+
+// normalize leaves a platform without an os alone, where containerd would fill
+// in this machine's.
+func normalize(p v1.Platform) v1.Platform {
+	if p.OS == "" {
+		return p
+	}
+	return platforms.Normalize(p)
+}
+
+// Foreign returns what a program with this head is made for when that is not
+// the platform; empty when it is, and for what is no program.
 func Foreign(head []byte, p v1.Platform) string {
-	exe := readExecutable(head)
+	exe := Read(head)
 	want, known := arches[normalize(p).Architecture]
 	switch {
 	case exe == nil:
 		return ""
-	case exe.format != formatELF:
-		return string(exe.format)
+	case exe.Format != ELF:
+		return string(exe.Format)
 	case known && exe.machine != want.machine:
 		return exe.machine.String()
 	}
@@ -118,7 +164,7 @@ func Foreign(head []byte, p v1.Platform) string {
 
 // readELF reads what all classes have in common: e_ident, e_type and e_machine
 // (System V ABI, "ELF Header").
-func readELF(head []byte) *executable {
+func readELF(head []byte) *Program {
 	m := machine{class: elf.Class(head[elf.EI_CLASS]), data: elf.Data(head[elf.EI_DATA])}
 	var order binary.ByteOrder = binary.LittleEndian
 	if m.data == elf.ELFDATA2MSB {
@@ -127,7 +173,7 @@ func readELF(head []byte) *executable {
 	m.machine = elf.Machine(order.Uint16(head[18:]))
 	switch elf.Type(order.Uint16(head[16:])) {
 	case elf.ET_EXEC, elf.ET_DYN:
-		return &executable{format: formatELF, machine: m}
+		return &Program{Format: ELF, machine: m}
 	}
 	return nil
 }

@@ -1,0 +1,72 @@
+package executable
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/extpack/extpack/internal/rules"
+)
+
+// How much of a script's first line Linux reads, "#!" included: BINPRM_BUF_SIZE
+// less the end of the string, in 5.1 and later, and before.
+const (
+	maxScriptLine    = 255
+	maxOldScriptLine = 127
+)
+
+// Fault is why an executable file that is no program cannot be run.
+type Fault struct {
+	// Rule is the rule that the file breaks.
+	Rule *rules.Rule
+	// Words go on after the name of the file.
+	Words string
+	// Text is whether the file is text at all.
+	Text bool
+}
+
+// ReadScript judges the head of an executable file that is no program; nil is
+// a script that can be run. Rules: Linux, fs/binfmt_script.c.
+func ReadScript(head []byte) *Fault {
+	for _, mark := range []string{"\xef\xbb\xbf#!", "\xff\xfe#\x00!\x00", "\xfe\xff\x00#\x00!"} {
+		if bytes.HasPrefix(head, []byte(mark)) {
+			return &Fault{rules.ScriptInterpreter, "begins with a byte order mark, which hides its #! from Linux", true}
+		}
+	}
+	if !bytes.HasPrefix(head, []byte("#!")) {
+		text := len(head) > 0 && !bytes.Contains(head, []byte{0})
+		return &Fault{rules.ScriptMissing, "is neither a program nor does it begin with #!", text}
+	}
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	if words := interpreterFault(string(line)); words != "" {
+		return &Fault{rules.ScriptInterpreter, words, true}
+	}
+	if len(line) > maxOldScriptLine {
+		return &Fault{rules.ScriptLength, fmt.Sprintf("has a first line of %d bytes; Linux before 5.1 reads %d", len(line), maxOldScriptLine), true}
+	}
+	return nil
+}
+
+// interpreterFault says what is wrong with a line that begins with "#!".
+func interpreterFault(line string) string {
+	interpreter, args, _ := strings.Cut(strings.Trim(strings.ReplaceAll(line[2:], "\t", " "), " "), " ")
+	args = strings.TrimSpace(args)
+	switch {
+	case len(line) > maxScriptLine:
+		return fmt.Sprintf("has a first line of more than the %d bytes that Linux reads", maxScriptLine)
+	case strings.Contains(line, "\r"):
+		return "ends its first line with CRLF, and Linux takes the CR for a part of the interpreter's name or argument"
+	case interpreter == "":
+		return "names no interpreter after #!"
+	case !strings.HasPrefix(interpreter, "/"):
+		return fmt.Sprintf("names the interpreter %q, which is no absolute path", interpreter)
+	case path.Base(interpreter) != "env":
+		return ""
+	case args == "":
+		return "runs env without the name of a program"
+	case strings.Contains(args, " ") && !strings.HasPrefix(args, "-"):
+		return fmt.Sprintf("runs env with %q, which Linux passes on as one name; use env -S", args)
+	}
+	return ""
+}
