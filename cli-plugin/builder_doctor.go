@@ -26,6 +26,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/version"
 )
@@ -185,9 +186,9 @@ func patientOf(e *plan.Extension) (doctor.Extension, error) {
 		if !image.NeedsBuild() {
 			continue
 		}
-		data, err := os.ReadFile(e.DockerfilePath(image))
+		data, err := safefile.Read(e.Dir, image.Dockerfile, plan.MaxDockerfile)
 		if err != nil {
-			return x, fmt.Errorf("reading Dockerfile: %w", err)
+			return x, fmt.Errorf("reading %s: %w", e.DockerfilePath(image), safefile.Cause(err))
 		}
 		runs, hosts := doctor.Stages(data, e.Build.Stage)
 		if runs {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/extpack/extpack/internal/diag"
 )
@@ -146,5 +147,33 @@ func TestReadThroughALink(t *testing.T) {
 	}
 	if !got.Has(".") || !got.Has("bin/detect") || got.Has("bin/generate") {
 		t.Error("Has does not say what is there")
+	}
+}
+
+// Each pattern becomes a regular expression that is tried on every path.
+func TestReadHostileIgnoreFile(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("a["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, ignore := range map[string]string{
+		"is a link to " + outside:      "-> " + outside,
+		"is a link to the environment": "-> /proc/self/environ",
+		"holds a pattern of 60 KB":     strings.Repeat("*a", 30<<10),
+		"is larger than 64 KiB":        strings.Repeat("a\n", 40<<10),
+	} {
+		dir := tree(t, map[string]string{IgnoreFile: ignore, "a": ""})
+		_, err := Read(t.Context(), dir)
+		if !diag.IsInvalid(err) || strings.Contains(err.Error(), "a[") || len(err.Error()) > 300 {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	start := time.Now()
+	longest := strings.Repeat(strings.Repeat("*a", maxPattern/2)+"\n", maxIgnoreFile/(maxPattern+1))
+	if _, err := Read(t.Context(), tree(t, map[string]string{IgnoreFile: longest, strings.Repeat("a/", 100) + "a": ""})); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("the largest ignore file took %v", took)
 	}
 }

@@ -8,6 +8,7 @@
 package content
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,19 @@ import (
 	"github.com/tonistiigi/fsutil/types"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // IgnoreFile is the file at the extension root that keeps files out of a build
 // context, in the format of the Dockerfile reference, ".dockerignore files".
 const IgnoreFile = ".dockerignore"
+
+// Limits on ignore files. Each pattern becomes a regular expression that is
+// tried on every path, and takes time in proportion to its length.
+const (
+	maxIgnoreFile = 64 << 10
+	maxPattern    = 1024
+)
 
 // Never are the patterns of what never enters a package, relative to whatever
 // folder is copied: version control, packages, and generated bake files.
@@ -113,28 +122,24 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 
 func ignorePatterns(dir string) ([]string, error) {
 	name := filepath.Join(dir, IgnoreFile)
-	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := safefile.Read(dir, IgnoreFile, maxIgnoreFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrOutside), errors.Is(err, safefile.ErrTooLarge):
+		return nil, diag.Invalidf("", "%s: %v", name, err)
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", name, safefile.Cause(err))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading ignore file: %w", err)
-	}
-	// Opening a pipe would wait for someone to write to it.
-	if !info.Mode().IsRegular() {
-		return nil, diag.Invalidf("", "%s: is not a file", name)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading ignore file: %w", err)
-	}
-	defer f.Close()
 	const hint = "see the Dockerfile reference, \".dockerignore files\""
-	patterns, err := ignorefile.ReadAll(f)
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
 	if err != nil {
 		return nil, diag.Invalidf(hint, "%s: %v", name, err)
 	}
 	for _, p := range patterns {
+		if len(p) > maxPattern {
+			return nil, diag.Invalidf("split it into shorter ones", "%s: the pattern %.40q… has %d characters, more than %d", name, p, len(p), maxPattern)
+		}
 		if _, err := patternmatcher.New([]string{p}); err != nil {
 			return nil, diag.Invalidf(hint, "%s: %q is no pattern: %v", name, p, err)
 		}

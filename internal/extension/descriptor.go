@@ -2,8 +2,7 @@ package extension
 
 import (
 	"cmp"
-	"errors"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Read reads extension.toml in dir. The list holds every warning and error;
@@ -19,7 +19,11 @@ import (
 // descriptor is nil with it.
 func Read(dir string) (*Descriptor, diag.List, error) {
 	file := filepath.Join(dir, DescriptorFile)
-	data, err := readFile(file)
+	data, err := safefile.Read(dir, DescriptorFile, MaxSize)
+	// BuildKit copies the link, and readers of a package do not follow it.
+	if info, statErr := os.Lstat(file); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = errLink
+	}
 	if err != nil {
 		list := diag.List{unreadable(dir, file, err)}
 		return nil, list, list.Err()
@@ -40,26 +44,6 @@ func Parse(file string, data []byte) (*Descriptor, diag.List, error) {
 		return nil, list, err
 	}
 	return d, list, nil
-}
-
-var errNotRegular = errors.New("is not a file")
-
-// readFile reads at most one byte more than a file may have, so that Parse can
-// tell that it is too large. It opens no pipes and devices, which may block.
-func readFile(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, MaxSize+1))
 }
 
 // descriptor reads the tables of extension.toml. Its result is used only when

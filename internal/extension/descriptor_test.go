@@ -176,7 +176,7 @@ func TestReadWithoutDescriptor(t *testing.T) {
 		"buildpack": "buildpack/extension.toml: there is no such file\n  " + `buildpack.toml is of a buildpack, which "pack buildpack package" packages; image extensions have extension.toml`,
 		"layout":    "layout/extension.toml: there is no such file\n  " + `"docker extpack inspect layout" shows what is in it, "docker extpack index create -t REFERENCE layout" publishes it`,
 		"a.cnb":     "a.cnb: is a package file, not the directory of an extension\n  " + `"docker extpack inspect a.cnb" shows what is in it, "docker extpack index create -t REFERENCE a.cnb" publishes it`,
-		"folder":    "folder/extension.toml: is not a file" + hint,
+		"folder":    "folder/extension.toml: is not a regular file" + hint,
 		"large":     "large/extension.toml: the file is larger than 256 KiB\n  keep other data in files of their own",
 		"a\x00bc":   "a\x00bc/extension.toml: cannot be read: invalid argument" + hint,
 	}

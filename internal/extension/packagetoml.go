@@ -9,13 +9,14 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // ReadPackage reads package.toml in dir; without one it gives nil and no
 // error. List and error are as with [Read].
 func ReadPackage(dir string) (*Package, diag.List, error) {
 	file := filepath.Join(dir, PackageFile)
-	data, err := readFile(file)
+	data, err := safefile.Read(dir, PackageFile, MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}

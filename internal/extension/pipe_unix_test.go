@@ -3,6 +3,7 @@
 package extension
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,7 +16,34 @@ func TestReadPipe(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, DescriptorFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "is not a file") {
+	if _, _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 		t.Error(err)
+	}
+}
+
+// A package holds the link itself, which readers do not follow, and a link out
+// of the extension would show a stranger's file of choice in messages.
+func TestReadLink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "real.toml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{DescriptorFile: "is a symbolic link\n  replace the link by a copy", PackageFile: "leads out of the folder; replace the link by a copy"} {
+		target := "real.toml"
+		if name == PackageFile {
+			target = "/proc/self/environ"
+		}
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if name == DescriptorFile {
+			_, _, err = Read(dir)
+		} else {
+			_, _, err = ReadPackage(dir)
+		}
+		if want = filepath.Join(dir, name) + ": " + want; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

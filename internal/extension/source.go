@@ -21,6 +21,8 @@ import (
 // the parser takes quadratic time for the keys of one inline table.
 const MaxSize = 256 << 10
 
+const hintTooLarge = "keep other data in files of their own"
+
 // reader holds one file and what is wrong with it so far.
 type reader struct {
 	file string
@@ -83,7 +85,7 @@ func (r *reader) result() (diag.List, error) {
 // gives nil.
 func (r *reader) root() *table {
 	if len(r.data) > MaxSize {
-		r.report(r.syntax, r.whole(), "the file is larger than 256 KiB").Hint = "keep other data in files of their own"
+		r.report(r.syntax, r.whole(), "the file is larger than 256 KiB").Hint = hintTooLarge
 		return nil
 	}
 	if bad := invalidUTF8(r.data); bad >= 0 {

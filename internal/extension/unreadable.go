@@ -10,7 +10,10 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
 )
+
+var errLink = errors.New("is a symbolic link")
 
 // unreadable returns why there is no descriptor, and what to do about it.
 func unreadable(dir, file string, err error) diag.Diagnostic {
@@ -31,6 +34,12 @@ func unreadable(dir, file string, err error) diag.Diagnostic {
 	case errors.Is(err, fs.ErrNotExist):
 		d.Message = "there is no such file"
 		d.Hint = besides(dir, d.Hint)
+	case errors.Is(err, errLink):
+		d.Message, d.Hint = err.Error(), "replace the link by a copy"
+	case errors.Is(err, safefile.ErrOutside):
+		d.Message, d.Hint = err.Error(), ""
+	case errors.Is(err, safefile.ErrTooLarge):
+		d.Message, d.Hint = err.Error(), hintTooLarge
 	case errors.As(err, &pathErr):
 		d.Message = "cannot be read: " + pathErr.Err.Error()
 	default:

@@ -3,10 +3,8 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/runimage/dockerfile"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Build says how the stages are built that are platform roots.
@@ -77,8 +76,8 @@ func (p *buildPlanner) hasStage() bool {
 	if p.table.HasStage() {
 		return true
 	}
-	info, err := os.Stat(from(p.dir, defaultDockerfile))
-	return err == nil && info.Mode().IsRegular()
+	err := safefile.Check(p.dir, defaultDockerfile)
+	return err == nil || errors.Is(err, safefile.ErrOutside)
 }
 
 // build gives how stages are built, nil when the descriptor has none.
@@ -181,9 +180,17 @@ func checkToken(s Spec) error {
 
 const (
 	defaultDockerfile = "Dockerfile"
-	// maxDockerfile bounds what is read of a Dockerfile.
-	maxDockerfile = 4 << 20
+	// MaxDockerfile bounds what is read of a Dockerfile.
+	MaxDockerfile = 4 << 20
 )
+
+// unreadable returns why a Dockerfile cannot be read: its own fault, or not.
+func unreadable(file string, err error) error {
+	if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrOutside) || errors.Is(err, safefile.ErrTooLarge) {
+		return diag.Invalidf("", "%s: %v", file, err)
+	}
+	return fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
+}
 
 // dockerfile gives the Dockerfile whose stage is the root of a platform,
 // relative to the extension root: the one made for it, else the one for all.
@@ -195,19 +202,14 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 	names := candidates(base, of)
 	for _, name := range names {
 		file := from(p.dir, name)
-		info, err := os.Stat(file)
-		if errors.Is(err, fs.ErrNotExist) {
+		switch err := safefile.Check(p.dir, name); {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("reading Dockerfile: %w", err)
-		}
-		if !info.Mode().IsRegular() {
-			return "", diag.Invalidf("", "%s: is not a file", file)
-		}
-		if !used[name] {
+		case err != nil:
+			return "", unreadable(file, err)
+		case !used[name]:
 			used[name] = true
-			return name, p.checkStage(file)
+			return name, p.checkStage(name)
 		}
 		return name, nil
 	}
@@ -242,16 +244,11 @@ func candidates(base string, p v1.Platform) []string {
 
 // checkStage reports a stage that a Dockerfile does not have. A Dockerfile that
 // cannot be read here is the builder's to judge, which knows more syntax.
-func (p *buildPlanner) checkStage(file string) error {
-	stage := p.table.Stage.Value
-	f, err := os.Open(file)
+func (p *buildPlanner) checkStage(name string) error {
+	stage, file := p.table.Stage.Value, from(p.dir, name)
+	data, err := safefile.Read(p.dir, name, MaxDockerfile)
 	if err != nil {
-		return fmt.Errorf("reading Dockerfile: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDockerfile))
-	if err != nil {
-		return fmt.Errorf("reading Dockerfile: %w", err)
+		return unreadable(file, err)
 	}
 	if stage == "" || otherSyntax(data) || number.MatchString(stage) {
 		return nil

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -19,6 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage/dockerfile"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Paths of the Image Extension Specification, "Generation".
@@ -57,6 +56,7 @@ func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 			// With an executable there is no static output.
 			d.Note = noteGenerated
 		} else if source := staticFile(e.Dir, files); source != "" {
+			d.dir, d.source = e.Dir, source
 			d.File = filepath.Join(e.Dir, filepath.FromSlash(source))
 		} else {
 			d.Note = noteNone
@@ -88,7 +88,7 @@ func staticFile(dir string, files map[string]content.File) string {
 	}
 	if f, ok := files[generateDir]; ok && f.Mode&fs.ModeSymlink != 0 {
 		source := path.Join(f.Source, path.Base(runFile))
-		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(source))); err == nil {
+		if err := safefile.Check(dir, source); !errors.Is(err, fs.ErrNotExist) {
 			return source
 		}
 	}
@@ -109,7 +109,7 @@ func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
 	if d.File == "" {
 		return
 	}
-	data, err := readFile(d.File)
+	data, err := readFile(d)
 	if err != nil {
 		c.fail(diag.Position{File: d.File}, err)
 		return
@@ -192,27 +192,17 @@ func position(file string, line int) diag.Position {
 }
 
 // readFile reads a Dockerfile. One that cannot be read is a [*diag.InvalidError]:
-// the user named it, or has it in the extension.
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, diag.Invalidf("", "%v", unwrapPath(err))
+// the user named it, or has it in the extension, below which it must be.
+func readFile(d *Dockerfile) ([]byte, error) {
+	var data []byte
+	var err error
+	if d.dir == "" {
+		data, err = safefile.ReadNamed(d.File, maxDockerfile)
+	} else {
+		data, err = safefile.Read(d.dir, d.source, maxDockerfile)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDockerfile+1))
 	if err != nil {
-		return nil, diag.Invalidf("", "%v", unwrapPath(err))
-	}
-	if len(data) > maxDockerfile {
-		return nil, diag.Invalidf("", "the file is larger than 1 MiB")
+		return nil, diag.Invalidf("", "%v", safefile.Cause(err))
 	}
 	return data, nil
-}
-
-// unwrapPath leaves out the path, which is named already.
-func unwrapPath(err error) error {
-	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
-		return failed.Err
-	}
-	return err
 }

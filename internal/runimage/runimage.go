@@ -117,6 +117,9 @@ type Dockerfile struct {
 	Note    string   `json:"note,omitempty"`
 
 	platforms []v1.Platform
+	// dir is the extension root that the file must be below, and source its
+	// path there; both are empty for a file given by name.
+	dir, source string
 }
 
 // checker carries out one request.

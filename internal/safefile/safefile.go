@@ -1,0 +1,146 @@
+// Package safefile reads files that a stranger may have written: those of an
+// extension somebody downloaded. A link that leads out of the folder is
+// refused, a pipe or device never blocks, and no file is read beyond a limit.
+//
+// It knows no format and writes nothing; package atomicfile writes.
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+var (
+	// ErrNotRegular is a folder, pipe, socket or device where a file should be.
+	ErrNotRegular = errors.New("is not a regular file")
+	// ErrOutside is a symbolic link, in the name or a folder of it, that leads
+	// out of the folder that is read.
+	ErrOutside = errors.New("leads out of the folder; replace the link by a copy")
+	// ErrTooLarge is a file beyond the limit.
+	ErrTooLarge = errors.New("the file is larger than")
+)
+
+// Read returns the content of the file at name, which is relative to dir. Links
+// are followed as long as they stay below dir. A file of more than limit bytes
+// is [ErrTooLarge].
+func Read(dir, name string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := Open(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, limit)
+}
+
+// Check returns the error that [Read] would return before it reads.
+func Check(dir, name string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	_, err = stat(root, filepath.FromSlash(name))
+	return err
+}
+
+// Open opens a file below root for reading; see [Read].
+func Open(root *os.Root, name string) (*os.File, error) {
+	name = filepath.FromSlash(name)
+	// Opening a device may do something, so look at it first.
+	if _, err := stat(root, name); err != nil {
+		return nil, err
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, outside(root, err)
+	}
+	return regular(f) // it may have been replaced in between
+}
+
+// ReadNamed is [Read] for a file that the user named, which may be anywhere and
+// a link to anywhere.
+func ReadNamed(name string, limit int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, ErrNotRegular
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if f, err = regular(f); err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, limit)
+}
+
+// Cause returns err without the path that [fs.PathError] adds, for messages that
+// name the file already.
+func Cause(err error) error {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+func stat(root *os.Root, name string) (fs.FileInfo, error) {
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, outside(root, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, ErrNotRegular
+	}
+	return info, nil
+}
+
+func regular(f *os.File) (*os.File, error) {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// outside returns [ErrOutside] for the error that os.Root returns for a path
+// that escapes it. Package os does not export that error, so it is provoked.
+func outside(root *os.Root, err error) error {
+	_, escapes := root.Lstat("..")
+	if escapes != nil && errors.Is(err, Cause(escapes)) {
+		return ErrOutside
+	}
+	return err
+}
+
+func readAll(f *os.File, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("%w %s", ErrTooLarge, size(limit))
+	}
+	return data, err
+}
+
+func size(limit int64) string {
+	if limit%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", limit>>20)
+	}
+	return fmt.Sprintf("%d KiB", limit>>10)
+}
