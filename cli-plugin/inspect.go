@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/inspect"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -70,7 +70,7 @@ func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) 
 		}
 		defer src.Close()
 		if opts.raw {
-			raw, err := ocilayout.ReadBytes(ctx, src, src.Root, ocilayout.MaxManifestBytes)
+			raw, err := oci.ReadBytes(ctx, src, src.Root, oci.MaxManifestSize)
 			if err == nil {
 				_, err = dockerCLI.Out().Write(raw)
 			}

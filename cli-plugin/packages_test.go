@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -113,8 +114,8 @@ func (p *packager) attestation(about digest.Digest) v1.Descriptor {
 	desc := p.put(v1.MediaTypeImageManifest, manifest)
 	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 	desc.Annotations = map[string]string{
-		ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
-		ocilayout.AnnotationReferenceDigest: about.String(),
+		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
+		oci.AnnotationReferenceDigest: about.String(),
 	}
 	return desc
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -118,15 +119,15 @@ func platformsAt(ctx context.Context, client *registry.Client, image string) ([]
 }
 
 func platformsOf(ctx context.Context, src content.Fetcher, root v1.Descriptor) ([]v1.Platform, error) {
-	if !ocilayout.IsIndex(root.MediaType) {
-		manifest, _, err := ocilayout.ReadManifest(ctx, src, root)
+	if !oci.IsIndex(root.MediaType) {
+		manifest, _, err := oci.ReadManifest(ctx, src, root)
 		if err != nil {
 			return nil, err
 		}
-		config, _, err := ocilayout.ReadConfig(ctx, src, manifest.Config)
+		config, _, err := oci.ReadConfig(ctx, src, manifest.Config)
 		return []v1.Platform{config.Platform}, err
 	}
-	index, _, err := ocilayout.ReadIndex(ctx, src, root)
+	index, _, err := oci.ReadIndex(ctx, src, root)
 	var all []v1.Platform
 	for _, m := range index.Manifests {
 		if m.Platform != nil && m.Platform.OS != "unknown" {

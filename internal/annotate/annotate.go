@@ -19,6 +19,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -107,7 +108,7 @@ func (m *maker) find(ctx context.Context, s Source) error {
 	if err != nil {
 		return fmt.Errorf("reading build result: %w", err)
 	}
-	images, attestations, err := ocilayout.Images(ctx, s.Layout, root)
+	images, attestations, err := oci.Images(ctx, s.Layout, root)
 	if err != nil {
 		return fmt.Errorf("reading build result: %w", err)
 	}
@@ -119,16 +120,16 @@ func (m *maker) find(ctx context.Context, s Source) error {
 		}
 		seen[desc.Digest] = true
 		b := &built{src: s.Layout, descriptor: desc}
-		if b.manifest, _, err = ocilayout.ReadManifest(ctx, s.Layout, desc); err != nil {
+		if b.manifest, _, err = oci.ReadManifest(ctx, s.Layout, desc); err != nil {
 			return fmt.Errorf("reading build result: %w", err)
 		}
 		var raw []byte
-		if b.config, raw, err = ocilayout.ReadConfig(ctx, s.Layout, b.manifest.Config); err != nil {
+		if b.config, raw, err = oci.ReadConfig(ctx, s.Layout, b.manifest.Config); err != nil {
 			return fmt.Errorf("reading build result: %w", err)
 		}
 		b.cache = cacheOf(raw)
 		for _, a := range attestations {
-			if a.Annotations[ocilayout.AnnotationReferenceDigest] == desc.Digest.String() && !seen[a.Digest] {
+			if a.Annotations[oci.AnnotationReferenceDigest] == desc.Digest.String() && !seen[a.Digest] {
 				seen[a.Digest] = true
 				b.attestations = append(b.attestations, a)
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Additions are the user's own labels and annotations.
@@ -62,14 +62,14 @@ type completer struct {
 
 func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child) error {
 	desc := child.Descriptor()
-	manifest, _, err := ocilayout.ReadManifest(ctx, c.overlay, desc)
+	manifest, _, err := oci.ReadManifest(ctx, c.overlay, desc)
 	if err != nil {
 		return err
 	}
-	if !ocilayout.IsConfig(manifest.Config.MediaType) {
+	if !oci.IsConfig(manifest.Config.MediaType) {
 		return nil // an artifact for a platform, which stays as it is
 	}
-	config, _, err := ocilayout.ReadConfig(ctx, c.overlay, manifest.Config)
+	config, _, err := oci.ReadConfig(ctx, c.overlay, manifest.Config)
 	if err != nil {
 		return err
 	}
@@ -83,9 +83,9 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 		return diag.Invalidf("", "the image holds %s, others hold %s", d.Info, c.first.Info)
 	}
 	maps.Copy(labels, c.add.Labels)
-	next, err := edit.RewriteImage(ctx, c.overlay, desc, func(config *edit.Object) error {
-		return config.Edit("config", func(inner *edit.Object) error {
-			return inner.Edit("Labels", func(l *edit.Object) error { return l.Merge(labels) })
+	next, err := edit.RewriteImage(ctx, c.overlay, desc, func(config *oci.Object) error {
+		return config.Edit("config", func(inner *oci.Object) error {
+			return inner.Edit("Labels", func(l *oci.Object) error { return l.Merge(labels) })
 		})
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 const (
@@ -125,7 +125,7 @@ func TestCompleteRefuses(t *testing.T) {
 	t.Run("other content", func(t *testing.T) {
 		s := newStore()
 		desc := s.image(t, image{layers: [][]file{holding("a/b")}})
-		m, _, err := ocilayout.ReadManifest(t.Context(), s, desc)
+		m, _, err := oci.ReadManifest(t.Context(), s, desc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestCompleteKeepsTheRest(t *testing.T) {
 		first.Platform.OSFeatures = []string{"f"}
 		mediaType := v1.MediaTypeImageIndex
 		if docker {
-			mediaType = ocilayout.MediaTypeDockerIndex
+			mediaType = oci.MediaTypeDockerIndex
 		}
 		const more = `,"annotations":{"org.opencontainers.image.title":"theirs","io.buildpacks.extension.api":"0.3"},"subject":{"mediaType":"application/z","digest":"sha256:1111111111111111111111111111111111111111111111111111111111111111","size":4},"artifactType":"application/w","x-index":[1,{"b":2}]`
 		root := s.index(t, mediaType, more, first)
@@ -281,7 +281,7 @@ func TestCompleteKeepsTheRest(t *testing.T) {
 				t.Errorf("%s\nhas lost %s", c.raw, c.want)
 			}
 		}
-		if manifests[0].Config.MediaType != map[bool]string{false: v1.MediaTypeImageConfig, true: ocilayout.MediaTypeDockerConfig}[docker] {
+		if manifests[0].Config.MediaType != map[bool]string{false: v1.MediaTypeImageConfig, true: oci.MediaTypeDockerConfig}[docker] {
 			t.Errorf("the config has become a %s", manifests[0].Config.MediaType)
 		}
 	}
@@ -324,7 +324,7 @@ func TestCompleteLeavesArtifacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, _, err := ocilayout.ReadIndex(t.Context(), o, done)
+	index, _, err := oci.ReadIndex(t.Context(), o, done)
 	if err != nil || len(index.Manifests) != 3 || index.Manifests[0].Digest != artifact.Digest || index.Manifests[2].Digest != bare.Digest || index.Manifests[2].Platform != nil {
 		t.Errorf("%v: %+v", err, index.Manifests)
 	}

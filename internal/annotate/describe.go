@@ -11,6 +11,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -67,10 +68,10 @@ var (
 	}
 	// Source: distribution, "Image Manifest Version 2, Schema 2".
 	dockerTypes = mediaTypes{
-		index:    "application/vnd.docker.distribution.manifest.list.v2+json",
-		manifest: "application/vnd.docker.distribution.manifest.v2+json",
-		config:   "application/vnd.docker.container.image.v1+json",
-		layer:    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+		index:    oci.MediaTypeDockerIndex,
+		manifest: oci.MediaTypeDockerManifest,
+		config:   oci.MediaTypeDockerConfig,
+		layer:    oci.MediaTypeDockerLayerGzip,
 	}
 )
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -60,7 +61,7 @@ func (m *maker) takeLayer(ctx context.Context, src *ocilayout.Layout, l v1.Descr
 
 // compress writes a layer with gzip, in one pass.
 func (m *maker) compress(ctx context.Context, src *ocilayout.Layout, l v1.Descriptor) (v1.Descriptor, error) {
-	blob, err := ocilayout.FetchVerified(ctx, src, l)
+	blob, err := oci.FetchVerified(ctx, src, l)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -59,7 +60,7 @@ func TestTakeLayer(t *testing.T) {
 			}
 			continue
 		}
-		blob, err := ocilayout.FetchVerified(t.Context(), m.dst, got)
+		blob, err := oci.FetchVerified(t.Context(), m.dst, got)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,11 +83,11 @@ func TestTakeCorruptLayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	desc.Size = 1
-	if _, err := m.takeLayer(t.Context(), src, desc); !errors.Is(err, ocilayout.ErrCorrupt) {
+	if _, err := m.takeLayer(t.Context(), src, desc); !errors.Is(err, oci.ErrCorrupt) {
 		t.Errorf("error %v", err)
 	}
 	desc.Digest = digest.FromString("not there")
-	if _, err := m.takeLayer(t.Context(), src, desc); !errors.Is(err, ocilayout.ErrMissing) {
+	if _, err := m.takeLayer(t.Context(), src, desc); !errors.Is(err, oci.ErrNotFound) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // wholeLayer is the size up to which a layer is read to its end, to see
@@ -50,7 +50,7 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 		if found != nil && desc.Size > wholeLayer {
 			break
 		}
-		if seen[desc.Digest] || !ocilayout.IsLayer(desc.MediaType) {
+		if seen[desc.Digest] || !oci.IsLayer(desc.MediaType) {
 			continue // what readers cannot look into is verify's to report
 		}
 		seen[desc.Digest] = true
@@ -83,7 +83,7 @@ func twoExtensions(a, b *extension.Descriptor) error {
 // search gives the descriptors in a layer, two at most; in a large one only the
 // first. What is read whole is verified.
 func search(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]*extension.Descriptor, error) {
-	rc, err := ocilayout.FetchVerified(ctx, src, desc)
+	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/edit"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // store holds what tests make, and remembers what is read of it.
@@ -123,7 +123,7 @@ func (s *store) image(t *testing.T, i image) v1.Descriptor {
 	t.Helper()
 	types := [3]string{v1.MediaTypeImageManifest, v1.MediaTypeImageConfig, v1.MediaTypeImageLayerGzip}
 	if i.docker {
-		types = [3]string{ocilayout.MediaTypeDockerManifest, ocilayout.MediaTypeDockerConfig, ocilayout.MediaTypeDockerLayerGzip}
+		types = [3]string{oci.MediaTypeDockerManifest, oci.MediaTypeDockerConfig, oci.MediaTypeDockerLayerGzip}
 	}
 	if i.pack == nil {
 		i.pack = gzipOf
@@ -184,16 +184,16 @@ func (s *store) complete(t *testing.T, root v1.Descriptor, add Additions) (o *ed
 // images reads the configs and manifests below an index.
 func images(t *testing.T, o *edit.Overlay, root v1.Descriptor) (index v1.Index, manifests []v1.Manifest, configs []v1.Image) {
 	t.Helper()
-	index, _, err := ocilayout.ReadIndex(t.Context(), o, root)
+	index, _, err := oci.ReadIndex(t.Context(), o, root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, desc := range index.Manifests {
-		m, _, err := ocilayout.ReadManifest(t.Context(), o, desc)
+		m, _, err := oci.ReadManifest(t.Context(), o, desc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		config, _, err := ocilayout.ReadConfig(t.Context(), o, m.Config)
+		config, _, err := oci.ReadConfig(t.Context(), o, m.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func over(o *edit.Overlay) *store { return &store{o, map[digest.Digest]int64{}} 
 
 func readRaw(t *testing.T, o *edit.Overlay, desc v1.Descriptor) []byte {
 	t.Helper()
-	raw, err := ocilayout.ReadBytes(t.Context(), o, desc, 1<<20)
+	raw, err := oci.ReadBytes(t.Context(), o, desc, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // archiveEntry is an image in manifest.json of a docker archive (moby,
@@ -62,7 +62,7 @@ func writeDockerArchive(ctx context.Context, w io.Writer, src content.Fetcher, m
 }
 
 func writeBlob(ctx context.Context, tw *tar.Writer, name string, src content.Fetcher, desc v1.Descriptor) error {
-	rc, err := ocilayout.FetchVerified(ctx, src, desc)
+	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -189,7 +190,7 @@ func TestAnOldStoreGetsTheEnginesOwnPlatform(t *testing.T) {
 	} {
 		t.Run(tt.machine, func(t *testing.T) {
 			engine, pkg := oldEngine(tt.machine), newPackage(t, tt.images...)
-			manifest, _, err := ocilayout.ReadManifest(t.Context(), pkg.Layout, pkg.Images[tt.want].Descriptor)
+			manifest, _, err := oci.ReadManifest(t.Context(), pkg.Layout, pkg.Images[tt.want].Descriptor)
 			if err != nil {
 				t.Fatal(err)
 			}

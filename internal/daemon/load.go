@@ -15,6 +15,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/text"
@@ -49,7 +50,7 @@ func (e *Engine) put(ctx context.Context, pkg *annotate.Package, names []Name, n
 		note(fmt.Sprintf("the Docker Engine keeps one platform without the containerd image store: loading %s, leaving out the other %d",
 			platform.Format(image.Platform), len(pkg.Images)-1))
 	}
-	manifest, _, err := ocilayout.ReadManifest(ctx, pkg.Layout, image.Descriptor)
+	manifest, _, err := oci.ReadManifest(ctx, pkg.Layout, image.Descriptor)
 	if err != nil {
 		return nil, err
 	}

@@ -12,16 +12,8 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
-
-// maxStatement is the size of the largest in-toto statement that is read: SBOMs
-// of large images are some tens of megabytes.
-const maxStatement = 128 << 20
-
-// mediaTypeStatement is an in-toto statement as BuildKit stores it
-// (docs/attestations/attestation-storage.md).
-const mediaTypeStatement = "application/vnd.in-toto+json"
 
 // ErrSealed is an attestation that is no plain in-toto statement, such as a
 // signed envelope: nobody but its signer can make it speak of another image.
@@ -62,7 +54,7 @@ func MoveAttestation(ctx context.Context, src content.Fetcher, sink Sink, old, f
 	if desc.Annotations == nil {
 		desc.Annotations = map[string]string{}
 	}
-	desc.Annotations[ocilayout.AnnotationReferenceDigest] = to.Digest.String()
+	desc.Annotations[oci.AnnotationReferenceDigest] = to.Digest.String()
 	return desc, nil
 }
 
@@ -74,11 +66,11 @@ type mover struct {
 }
 
 func (m *mover) manifest(old v1.Descriptor) (v1.Descriptor, error) {
-	_, raw, err := ocilayout.ReadManifest(m.ctx, m.src, old)
+	_, raw, err := oci.ReadManifest(m.ctx, m.src, old)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	fields, err := ParseObject(raw)
+	fields, err := oci.ParseObject(raw)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("reading its manifest: %w", err)
 	}
@@ -98,7 +90,7 @@ func (m *mover) manifest(old v1.Descriptor) (v1.Descriptor, error) {
 	return m.put(old.MediaType, fields)
 }
 
-func (m *mover) put(mediaType string, fields *Object) (v1.Descriptor, error) {
+func (m *mover) put(mediaType string, fields *oci.Object) (v1.Descriptor, error) {
 	raw, err := fields.Bytes()
 	if err != nil {
 		return v1.Descriptor{}, err
@@ -108,7 +100,7 @@ func (m *mover) put(mediaType string, fields *Object) (v1.Descriptor, error) {
 
 // statements rewrites the layers of the manifest and gives their diffIDs, which
 // are their digests as they are not compressed.
-func (m *mover) statements(manifest *Object) ([]digest.Digest, error) {
+func (m *mover) statements(manifest *oci.Object) ([]digest.Digest, error) {
 	var layers []json.RawMessage
 	if err := manifest.Decode("layers", &layers); err != nil {
 		return nil, err
@@ -136,14 +128,14 @@ func (m *mover) statements(manifest *Object) ([]digest.Digest, error) {
 
 // statement rewrites the image's digest among the subjects of a statement.
 func (m *mover) statement(layer v1.Descriptor) (v1.Descriptor, error) {
-	if layer.MediaType != mediaTypeStatement {
+	if layer.MediaType != oci.MediaTypeStatement {
 		return v1.Descriptor{}, sealed(layer.MediaType)
 	}
-	raw, err := ocilayout.ReadBytes(m.ctx, m.src, layer, maxStatement)
+	raw, err := oci.ReadBytes(m.ctx, m.src, layer, oci.MaxStatementSize)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("reading statement: %w", err)
 	}
-	fields, err := ParseObject(raw)
+	fields, err := oci.ParseObject(raw)
 	if err == nil {
 		err = m.subjects(fields)
 	}
@@ -153,18 +145,18 @@ func (m *mover) statement(layer v1.Descriptor) (v1.Descriptor, error) {
 	return m.put(layer.MediaType, fields)
 }
 
-func (m *mover) subjects(statement *Object) error {
+func (m *mover) subjects(statement *oci.Object) error {
 	var subjects []json.RawMessage
 	if err := statement.Decode("subject", &subjects); err != nil || len(subjects) == 0 {
 		return err
 	}
 	from, to := m.from.Digest, m.to.Digest
 	for i, raw := range subjects {
-		subject, err := ParseObject(raw)
+		subject, err := oci.ParseObject(raw)
 		if err != nil {
 			return fmt.Errorf("subject %d: %w", i+1, err)
 		}
-		err = subject.Edit("digest", func(digests *Object) error {
+		err = subject.Edit("digest", func(digests *oci.Object) error {
 			var hex string
 			if err := digests.Decode(from.Algorithm().String(), &hex); err != nil || hex != from.Encoded() {
 				return err
@@ -183,23 +175,23 @@ func (m *mover) subjects(statement *Object) error {
 
 // config writes the config anew, whose diffIDs are the statements'. An
 // artifact's empty config has none and stays.
-func (m *mover) config(manifest *Object, diffIDs []digest.Digest) error {
+func (m *mover) config(manifest *oci.Object, diffIDs []digest.Digest) error {
 	var old v1.Descriptor
 	if err := manifest.Decode("config", &old); err != nil {
 		return err
 	}
-	if !ocilayout.IsConfig(old.MediaType) {
+	if !oci.IsConfig(old.MediaType) {
 		return m.sink.Import(m.ctx, m.src, old)
 	}
-	_, raw, err := ocilayout.ReadConfig(m.ctx, m.src, old)
+	_, raw, err := oci.ReadConfig(m.ctx, m.src, old)
 	if err != nil {
 		return err
 	}
-	config, err := ParseObject(raw)
+	config, err := oci.ParseObject(raw)
 	if err != nil {
 		return fmt.Errorf("reading its config: %w", err)
 	}
-	err = config.Edit("rootfs", func(rootfs *Object) error {
+	err = config.Edit("rootfs", func(rootfs *oci.Object) error {
 		if err := rootfs.Set("type", "layers"); err != nil {
 			return err
 		}
@@ -212,5 +204,5 @@ func (m *mover) config(manifest *Object, diffIDs []digest.Digest) error {
 	if err != nil {
 		return err
 	}
-	return manifest.Edit("config", func(fields *Object) error { return pointTo(fields, desc) })
+	return manifest.Edit("config", func(fields *oci.Object) error { return pointTo(fields, desc) })
 }

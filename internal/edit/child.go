@@ -8,13 +8,13 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Child is an entry of an index: a descriptor with all its fields. An index may
 // list the same digest several times, so a child is known by its pointer.
 type Child struct {
-	fields *Object
+	fields *oci.Object
 	desc   v1.Descriptor
 	// found is the platform of an image whose descriptor has none, and artifact
 	// that it is no image after all; see [Index.Resolve].
@@ -24,7 +24,7 @@ type Child struct {
 
 // NewChild makes an entry to be joined to an index.
 func NewChild(desc v1.Descriptor) (*Child, error) {
-	raw, err := encode(desc)
+	raw, err := oci.EncodeJSON(desc)
 	if err != nil {
 		return nil, fmt.Errorf("encoding descriptor: %w", err)
 	}
@@ -32,7 +32,7 @@ func NewChild(desc v1.Descriptor) (*Child, error) {
 }
 
 func parseChild(raw []byte) (*Child, error) {
-	fields, err := ParseObject(raw)
+	fields, err := oci.ParseObject(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (c *Child) parse() error {
 }
 
 // edit changes fields, or on failure nothing.
-func (c *Child) edit(f func(*Object) error) error {
+func (c *Child) edit(f func(*oci.Object) error) error {
 	changed := c.Clone()
 	if err := f(changed.fields); err != nil {
 		return err
@@ -83,24 +83,24 @@ func (c *Child) Descriptor() v1.Descriptor {
 }
 
 // Kind tells what the entry stands for.
-func (c *Child) Kind() ocilayout.Kind {
+func (c *Child) Kind() oci.Kind {
 	if c.artifact {
-		return ocilayout.KindOther
+		return oci.KindOther
 	}
-	return ocilayout.KindOf(c.desc)
+	return oci.KindOf(c.desc)
 }
 
 // attests reports whether the entry is an attestation of an image.
 func (c *Child) attests(image v1.Descriptor) bool {
-	return c.Kind() == ocilayout.KindAttestation &&
-		c.desc.Annotations[ocilayout.AnnotationReferenceDigest] == image.Digest.String()
+	return c.Kind() == oci.KindAttestation &&
+		c.desc.Annotations[oci.AnnotationReferenceDigest] == image.Digest.String()
 }
 
 // SetPlatform sets os, architecture, variant, os.version and os.features; what
 // is empty is taken out. Other fields of the platform stay.
 func (c *Child) SetPlatform(p v1.Platform) error {
-	return c.edit(func(fields *Object) error {
-		return fields.Edit("platform", func(o *Object) error {
+	return c.edit(func(fields *oci.Object) error {
+		return fields.Edit("platform", func(o *oci.Object) error {
 			for _, f := range [][2]string{
 				{"architecture", p.Architecture}, {"os", p.OS}, {"os.version", p.OSVersion}, {"variant", p.Variant},
 			} {
@@ -121,8 +121,8 @@ func (c *Child) SetPlatform(p v1.Platform) error {
 
 // Annotate adds annotations to the entry; the others stay.
 func (c *Child) Annotate(annotations map[string]string) error {
-	return c.edit(func(fields *Object) error {
-		return fields.Edit("annotations", func(o *Object) error { return o.Merge(annotations) })
+	return c.edit(func(fields *oci.Object) error {
+		return fields.Edit("annotations", func(o *oci.Object) error { return o.Merge(annotations) })
 	})
 }
 
@@ -132,11 +132,11 @@ func (c *Child) pointTo(desc v1.Descriptor) error {
 	if desc.Digest == c.desc.Digest && desc.MediaType == c.desc.MediaType && desc.Size == c.desc.Size {
 		return nil
 	}
-	return c.edit(func(fields *Object) error { return pointTo(fields, desc) })
+	return c.edit(func(fields *oci.Object) error { return pointTo(fields, desc) })
 }
 
 // pointTo sets what identifies content in a descriptor.
-func pointTo(fields *Object, desc v1.Descriptor) error {
+func pointTo(fields *oci.Object, desc v1.Descriptor) error {
 	fields.Delete("data")
 	fields.Delete("urls")
 	for _, f := range []struct {

@@ -8,7 +8,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Types is one of the two families of media types that readers know.
@@ -39,20 +39,20 @@ func ParseTypes(s string) (Types, error) {
 // ociToDocker pairs the media types that both families have: what they stand
 // for has the same bytes in either, but for the manifest's own mediaType.
 var ociToDocker = map[string]string{
-	v1.MediaTypeImageIndex:                                         ocilayout.MediaTypeDockerIndex,
-	v1.MediaTypeImageManifest:                                      ocilayout.MediaTypeDockerManifest,
-	v1.MediaTypeImageConfig:                                        ocilayout.MediaTypeDockerConfig,
-	v1.MediaTypeImageLayer:                                         ocilayout.MediaTypeDockerLayer,
-	v1.MediaTypeImageLayerGzip:                                     ocilayout.MediaTypeDockerLayerGzip,
-	v1.MediaTypeImageLayerZstd:                                     ocilayout.MediaTypeDockerLayerZstd,
-	"application/vnd.oci.image.layer.nondistributable.v1.tar":      "application/vnd.docker.image.rootfs.foreign.diff.tar",
-	"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+	v1.MediaTypeImageIndex:        oci.MediaTypeDockerIndex,
+	v1.MediaTypeImageManifest:     oci.MediaTypeDockerManifest,
+	v1.MediaTypeImageConfig:       oci.MediaTypeDockerConfig,
+	v1.MediaTypeImageLayer:        oci.MediaTypeDockerLayer,
+	v1.MediaTypeImageLayerGzip:    oci.MediaTypeDockerLayerGzip,
+	v1.MediaTypeImageLayerZstd:    oci.MediaTypeDockerLayerZstd,
+	oci.MediaTypeForeignLayer:     oci.MediaTypeDockerForeignLayer,
+	oci.MediaTypeForeignLayerGzip: oci.MediaTypeDockerForeignLayerGzip,
 }
 
 var dockerToOCI = func() map[string]string {
 	m := map[string]string{}
-	for oci, docker := range ociToDocker {
-		m[docker] = oci
+	for from, to := range ociToDocker {
+		m[to] = from
 	}
 	return m
 }()
@@ -129,14 +129,14 @@ func (x *Index) checkDocker() error {
 	for _, c := range x.children {
 		what := ""
 		switch c.Kind() {
-		case ocilayout.KindAttestation:
+		case oci.KindAttestation:
 			return diag.Invalidf("keep OCI media types, or leave attestations out: with --no-attestations, or a build without --provenance and --sbom",
 				"Docker's media types cannot express the attestation %s", c.desc.Digest)
-		case ocilayout.KindIndex:
+		case oci.KindIndex:
 			what = "nested index"
-		case ocilayout.KindOther:
+		case oci.KindOther:
 			what = "artifact"
-		case ocilayout.KindImage:
+		case oci.KindImage:
 			continue
 		}
 		return diag.Invalidf("keep OCI media types", "Docker's media types cannot express the %s %s", what, c.desc.Digest)
@@ -149,7 +149,7 @@ func convertImage(ctx context.Context, o *Overlay, desc v1.Descriptor, m typeMap
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	return RewriteManifest(ctx, o, desc, func(manifest *Object) error {
+	return RewriteManifest(ctx, o, desc, func(manifest *oci.Object) error {
 		if m.name == "Docker" {
 			for _, name := range []string{"subject", "artifactType"} {
 				if manifest.Has(name) {
@@ -165,7 +165,7 @@ func convertImage(ctx context.Context, o *Overlay, desc v1.Descriptor, m typeMap
 			return err
 		}
 		for i, raw := range layers {
-			layer, err := ParseObject(raw)
+			layer, err := oci.ParseObject(raw)
 			if err != nil {
 				return err
 			}
@@ -187,7 +187,7 @@ func convertImage(ctx context.Context, o *Overlay, desc v1.Descriptor, m typeMap
 }
 
 // convert changes the media type of a descriptor.
-func (m typeMap) convert(desc *Object) error {
+func (m typeMap) convert(desc *oci.Object) error {
 	var mediaType string
 	if err := desc.Decode("mediaType", &mediaType); err != nil {
 		return err

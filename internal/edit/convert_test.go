@@ -8,7 +8,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 func TestConvertThereAndBack(t *testing.T) {
@@ -27,7 +27,7 @@ func TestConvertThereAndBack(t *testing.T) {
 	if err := x.Convert(t.Context(), o, Docker); err != nil {
 		t.Fatal(err)
 	}
-	if x.MediaType() != ocilayout.MediaTypeDockerIndex || x.Annotations()["a"] != "b" {
+	if x.MediaType() != oci.MediaTypeDockerIndex || x.Annotations()["a"] != "b" {
 		t.Errorf("list is a %s with %v", x.MediaType(), x.Annotations())
 	}
 	for _, c := range x.Images() {
@@ -36,8 +36,8 @@ func TestConvertThereAndBack(t *testing.T) {
 		if err := json.Unmarshal([]byte(raw), &m); err != nil {
 			t.Fatal(err)
 		}
-		if c.desc.MediaType != ocilayout.MediaTypeDockerManifest || m.MediaType != c.desc.MediaType ||
-			m.Config.MediaType != ocilayout.MediaTypeDockerConfig || m.Layers[0].MediaType != ocilayout.MediaTypeDockerLayerGzip ||
+		if c.desc.MediaType != oci.MediaTypeDockerManifest || m.MediaType != c.desc.MediaType ||
+			m.Config.MediaType != oci.MediaTypeDockerConfig || m.Layers[0].MediaType != oci.MediaTypeDockerLayerGzip ||
 			m.Layers[0].Annotations["k"] != "v" || strings.Contains(raw, "oci") {
 			t.Errorf("image is %s", raw)
 		}
@@ -124,7 +124,7 @@ func TestFlatten(t *testing.T) {
 		t.Errorf("index lists %s", got)
 	}
 	deep := inner
-	for range ocilayout.MaxDepth {
+	for range oci.MaxDepth {
 		if deep, err = newIndex(t, deep).Put(o); err != nil {
 			t.Fatal(err)
 		}

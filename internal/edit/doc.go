@@ -22,7 +22,7 @@
 // manifest, [MoveAttestation] takes an attestation along to a rewritten image,
 // and [Slot] tells which images stand in each other's place.
 //
-// Documents are kept as [Object]: JSON objects with their fields in order and
+// Documents are kept as [oci.Object]: JSON objects with their fields in order and
 // as they were written. Blobs are only read when a destination lacks them.
 //
 // Formats: OCI image-spec v1.1 image-index.md, manifest.md, descriptor.md and

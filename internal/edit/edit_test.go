@@ -9,7 +9,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // put stores a document written by hand.
@@ -35,7 +35,7 @@ func putImage(o *Overlay, arch string) v1.Descriptor {
 
 // putAttestation makes what BuildKit makes about an image.
 func putAttestation(o *Overlay, image v1.Descriptor) v1.Descriptor {
-	return attestationOf(o, image, put(o, mediaTypeStatement,
+	return attestationOf(o, image, put(o, oci.MediaTypeStatement,
 		`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"n","digest":{"sha256":%q}},{"name":"other","digest":{"sha256":"00"}}],"predicate":{"html":"<b>"}}`,
 		image.Digest.Encoded()))
 }
@@ -47,9 +47,9 @@ func attestationOf(o *Overlay, image, statement v1.Descriptor) v1.Descriptor {
 		v1.MediaTypeImageManifest, refer(config), refer(statement), refer(image))
 	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 	desc.Annotations = map[string]string{
-		ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
-		ocilayout.AnnotationReferenceDigest: image.Digest.String(),
-		"x":                                 "y",
+		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
+		oci.AnnotationReferenceDigest: image.Digest.String(),
+		"x":                           "y",
 	}
 	return desc
 }
@@ -77,9 +77,9 @@ func names(x *Index) string {
 	var out []string
 	for _, c := range x.Children() {
 		switch c.Kind() {
-		case ocilayout.KindImage:
+		case oci.KindImage:
 			out = append(out, c.Slot().String())
-		case ocilayout.KindAttestation:
+		case oci.KindAttestation:
 			about := "nothing"
 			for _, image := range x.Images() {
 				if c.attests(image.desc) {
@@ -96,17 +96,17 @@ func names(x *Index) string {
 
 func read(t *testing.T, o *Overlay, desc v1.Descriptor) string {
 	t.Helper()
-	raw, err := ocilayout.ReadBytes(t.Context(), o, desc, 1<<20)
+	raw, err := oci.ReadBytes(t.Context(), o, desc, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(raw)
 }
 
-func label(value string) func(*Object) error {
-	return func(config *Object) error {
-		return config.Edit("config", func(c *Object) error {
-			return c.Edit("Labels", func(l *Object) error { return l.Merge(map[string]string{"b": value}) })
+func label(value string) func(*oci.Object) error {
+	return func(config *oci.Object) error {
+		return config.Edit("config", func(c *oci.Object) error {
+			return c.Edit("Labels", func(l *oci.Object) error { return l.Merge(map[string]string{"b": value}) })
 		})
 	}
 }

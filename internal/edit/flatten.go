@@ -6,7 +6,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Flatten puts what nested indexes list in their place, each entry once.
@@ -30,14 +30,14 @@ type flattener struct {
 }
 
 func (f *flattener) add(children []*Child, depth int) error {
-	if depth > ocilayout.MaxDepth {
-		return diag.Invalidf("", "indexes are nested more than %d deep", ocilayout.MaxDepth)
+	if depth > oci.MaxDepth {
+		return diag.Invalidf("", "indexes are nested more than %d deep", oci.MaxDepth)
 	}
 	for _, c := range children {
-		if f.count++; f.count > ocilayout.MaxNodes {
-			return diag.Invalidf("", "the index has more than %d entries", ocilayout.MaxNodes)
+		if f.count++; f.count > oci.MaxNodes {
+			return diag.Invalidf("", "the index has more than %d entries", oci.MaxNodes)
 		}
-		if c.Kind() != ocilayout.KindIndex {
+		if c.Kind() != oci.KindIndex {
 			if depth == 1 || !f.has(c) {
 				f.out = append(f.out, c)
 			}

@@ -6,25 +6,25 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // RewriteImage clones the image desc with a config that change made of its own;
 // fields nobody touched stay in config and manifest. Labels are in
 //
-//	config.Edit("config", func(c *edit.Object) error {
-//		return c.Edit("Labels", func(l *edit.Object) error { return l.Merge(labels) })
+//	config.Edit("config", func(c *oci.Object) error {
+//		return c.Edit("Labels", func(l *oci.Object) error { return l.Merge(labels) })
 //	})
 //
 // The result has the platform and annotations of desc, and is desc itself when
 // nothing changed. Attestations do not follow; see [Index.ReplaceImage].
-func RewriteImage(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(config *Object) error) (v1.Descriptor, error) {
-	return RewriteManifest(ctx, o, desc, func(manifest *Object) error {
+func RewriteImage(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(config *oci.Object) error) (v1.Descriptor, error) {
+	return RewriteManifest(ctx, o, desc, func(manifest *oci.Object) error {
 		var old v1.Descriptor
 		if err := manifest.Decode("config", &old); err != nil {
 			return err
 		}
-		_, raw, err := ocilayout.ReadConfig(ctx, o, old)
+		_, raw, err := oci.ReadConfig(ctx, o, old)
 		if err != nil {
 			return err
 		}
@@ -32,14 +32,14 @@ func RewriteImage(ctx context.Context, o *Overlay, desc v1.Descriptor, change fu
 		if err != nil || next.Digest == old.Digest {
 			return err
 		}
-		return manifest.Edit("config", func(fields *Object) error { return pointTo(fields, next) })
+		return manifest.Edit("config", func(fields *oci.Object) error { return pointTo(fields, next) })
 	})
 }
 
 // RewriteManifest clones the image desc with a manifest that change made of its
 // own. A media type that change sets becomes the descriptor's.
-func RewriteManifest(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(manifest *Object) error) (v1.Descriptor, error) {
-	_, raw, err := ocilayout.ReadManifest(ctx, o, desc)
+func RewriteManifest(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(manifest *oci.Object) error) (v1.Descriptor, error) {
+	_, raw, err := oci.ReadManifest(ctx, o, desc)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
@@ -55,8 +55,8 @@ func RewriteManifest(ctx context.Context, o *Overlay, desc v1.Descriptor, change
 }
 
 // rewrite changes a document, and gives old when it still says the same.
-func rewrite(o *Overlay, old v1.Descriptor, raw []byte, change func(*Object) error) (v1.Descriptor, error) {
-	fields, err := ParseObject(raw)
+func rewrite(o *Overlay, old v1.Descriptor, raw []byte, change func(*oci.Object) error) (v1.Descriptor, error) {
+	fields, err := oci.ParseObject(raw)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
@@ -64,11 +64,11 @@ func rewrite(o *Overlay, old v1.Descriptor, raw []byte, change func(*Object) err
 		return v1.Descriptor{}, err
 	}
 	changed, err := fields.Bytes()
-	if err != nil || sameJSON(raw, changed) {
+	if err != nil || oci.SameJSON(raw, changed) {
 		return old, err
 	}
 	mediaType := old.MediaType
-	if isDocument(mediaType) {
+	if oci.IsDocument(mediaType) {
 		if err := fields.Decode("mediaType", &mediaType); err != nil {
 			return v1.Descriptor{}, err
 		}

@@ -11,14 +11,14 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Index is an OCI index or Docker manifest list that is being edited.
 type Index struct {
 	mediaType string
 	original  []byte // nil for a new one
-	fields    *Object
+	fields    *oci.Object
 	children  []*Child
 }
 
@@ -36,10 +36,10 @@ func NewIndex() *Index {
 // ReadIndex reads the index that desc names. What is no index is a
 // [*diag.InvalidError].
 func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*Index, error) {
-	if !ocilayout.IsIndex(desc.MediaType) {
+	if !oci.IsIndex(desc.MediaType) {
 		return nil, diag.Invalidf("", "%s is not an index but of type %q", desc.Digest, desc.MediaType)
 	}
-	_, raw, err := ocilayout.ReadIndex(ctx, src, desc)
+	_, raw, err := oci.ReadIndex(ctx, src, desc)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*I
 // ParseIndex reads an index; the media type is the descriptor's, as the
 // document may leave it out.
 func ParseIndex(mediaType string, raw []byte) (*Index, error) {
-	fields, err := ParseObject(raw)
+	fields, err := oci.ParseObject(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (x *Index) Annotations() map[string]string {
 
 // Annotate adds annotations to the index; the others stay.
 func (x *Index) Annotate(annotations map[string]string) error {
-	return x.fields.Edit("annotations", func(o *Object) error { return o.Merge(annotations) })
+	return x.fields.Edit("annotations", func(o *oci.Object) error { return o.Merge(annotations) })
 }
 
 // Children gives all entries in order.
@@ -99,7 +99,7 @@ func (x *Index) filter(keep func(*Child) bool) []*Child {
 
 // Images gives the entries that are images.
 func (x *Index) Images() []*Child {
-	return x.filter(func(c *Child) bool { return c.Kind() == ocilayout.KindImage })
+	return x.filter(func(c *Child) bool { return c.Kind() == oci.KindImage })
 }
 
 // Attestations gives the entries that say something about an image.
@@ -111,7 +111,7 @@ func (x *Index) Attestations(image *Child) []*Child {
 // of them: nested indexes, artifacts, attestations of images elsewhere.
 func (x *Index) Others() []*Child {
 	return x.filter(func(c *Child) bool {
-		return c.Kind() != ocilayout.KindImage &&
+		return c.Kind() != oci.KindImage &&
 			!slices.ContainsFunc(x.children, func(image *Child) bool { return image != c && c.attests(image.desc) })
 	})
 }
@@ -120,7 +120,7 @@ func (x *Index) Others() []*Child {
 func (x *Index) Append(children ...*Child) {
 	for _, c := range children {
 		at := len(x.children)
-		if c.Kind() == ocilayout.KindImage {
+		if c.Kind() == oci.KindImage {
 			at = x.afterImages()
 		}
 		x.children = slices.Insert(x.children, at, c)
@@ -130,12 +130,12 @@ func (x *Index) Append(children ...*Child) {
 // afterImages is where the next image goes.
 func (x *Index) afterImages() int {
 	for i := len(x.children); i > 0; i-- {
-		if x.children[i-1].Kind() == ocilayout.KindImage {
+		if x.children[i-1].Kind() == oci.KindImage {
 			return i
 		}
 	}
 	// Attestations stand behind what they are about.
-	return max(0, slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == ocilayout.KindAttestation }))
+	return max(0, slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindAttestation }))
 }
 
 // Replace lets an entry name other content, in its place and with its platform,
@@ -195,7 +195,7 @@ func (x *Index) Bytes() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding index: %w", err)
 	}
-	if x.original != nil && sameJSON(x.original, raw) {
+	if x.original != nil && oci.SameJSON(x.original, raw) {
 		return x.original, nil
 	}
 	return raw, nil

@@ -11,14 +11,15 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 func TestObject(t *testing.T) {
-	o, err := ParseObject([]byte(` {"z": 1.50, "a": "<\u0041>", "l":{ "x" : null}} `))
+	o, err := oci.ParseObject([]byte(` {"z": 1.50, "a": "<\u0041>", "l":{ "x" : null}} `))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(o.Set("a", "<&>"), o.Set("n", 1), o.Edit("e", func(*Object) error { return nil })); err != nil {
+	if err := errors.Join(o.Set("a", "<&>"), o.Set("n", 1), o.Edit("e", func(*oci.Object) error { return nil })); err != nil {
 		t.Fatal(err)
 	}
 	o.Delete("none")
@@ -29,7 +30,7 @@ func TestObject(t *testing.T) {
 		t.Error("wrong about what there is")
 	}
 	for _, bad := range []string{``, `[]`, `null`, `{"a":1,"a":2}`, `{"a":1}{}`, `{"a":1} x`, `{"a":}`, `{"a":1`, `"x"`} {
-		if o, err := ParseObject([]byte(bad)); err == nil {
+		if o, err := oci.ParseObject([]byte(bad)); err == nil {
 			t.Errorf("%s gives %v", bad, o)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
@@ -106,9 +107,9 @@ func (o *Overlay) PutBytes(_ context.Context, mediaType string, data []byte) (v1
 }
 
 // PutJSON stores v as compact JSON with sorted map keys and describes it; an
-// [*Object] keeps its order.
+// [*oci.Object] keeps its order.
 func (o *Overlay) PutJSON(mediaType string, v any) (v1.Descriptor, error) {
-	data, err := encode(v)
+	data, err := oci.EncodeJSON(v)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", mediaType, err)
 	}
@@ -121,7 +122,7 @@ func (o *Overlay) Import(ctx context.Context, src content.Fetcher, desc v1.Descr
 	if ok, err := o.Exists(ctx, desc); err != nil || ok {
 		return err
 	}
-	data, err := ocilayout.ReadBytes(ctx, src, desc, maxStatement)
+	data, err := oci.ReadBytes(ctx, src, desc, oci.MaxStatementSize)
 	if err != nil {
 		return err
 	}
@@ -137,11 +138,11 @@ func (o *Overlay) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser,
 	}
 	var rc io.ReadCloser
 	err := o.each(desc, func(base content.ReadOnlyStorage) (err error) {
-		if !isDocument(desc.MediaType) {
+		if !oci.IsDocument(desc.MediaType) {
 			rc, err = base.Fetch(ctx, desc)
 			return err
 		}
-		data, err := ocilayout.ReadBytes(ctx, base, desc, ocilayout.MaxManifestBytes)
+		data, err := oci.ReadBytes(ctx, base, desc, oci.MaxManifestSize)
 		if err != nil {
 			return err
 		}
@@ -160,14 +161,28 @@ func (o *Overlay) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) 
 	err := o.each(desc, func(base content.ReadOnlyStorage) error {
 		ok, err := base.Exists(ctx, desc)
 		if err == nil && !ok {
-			return ocilayout.ErrMissing
+			return oci.ErrNotFound
 		}
 		return err
 	})
-	if errors.Is(err, ocilayout.ErrMissing) {
+	if errors.Is(err, oci.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// SourceName implements [oci.Namer].
+func (o *Overlay) SourceName(desc v1.Descriptor) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	base := o.owner[desc.Digest]
+	if base == nil && len(o.bases) == 1 {
+		base = o.bases[0]
+	}
+	if n, ok := base.(oci.Namer); ok {
+		return n.SourceName(desc)
+	}
+	return ""
 }
 
 // Locate tells which repository content was found in; see [registry.Locator].
@@ -179,10 +194,6 @@ func (o *Overlay) Locate(desc v1.Descriptor) (registry.Reference, bool) {
 		return locator.Locate(desc)
 	}
 	return registry.Reference{}, false
-}
-
-func isDocument(mediaType string) bool {
-	return ocilayout.IsIndex(mediaType) || ocilayout.IsManifest(mediaType)
 }
 
 func (o *Overlay) doc(desc v1.Descriptor) ([]byte, bool) {
@@ -201,7 +212,7 @@ func (o *Overlay) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error
 	o.mu.Unlock()
 	var failed error
 	if owner != nil {
-		if failed = f(owner); failed == nil || !errors.Is(failed, ocilayout.ErrMissing) {
+		if failed = f(owner); failed == nil || !errors.Is(failed, oci.ErrNotFound) {
 			return failed
 		}
 	}
@@ -214,12 +225,12 @@ func (o *Overlay) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error
 			o.own(base, desc.Digest)
 			return nil
 		}
-		if failed == nil || errors.Is(failed, ocilayout.ErrMissing) {
+		if failed == nil || errors.Is(failed, oci.ErrNotFound) {
 			failed = err
 		}
 	}
 	if failed == nil {
-		failed = fmt.Errorf("%s: %w", desc.Digest, ocilayout.ErrMissing)
+		failed = fmt.Errorf("%s: %w", desc.Digest, oci.ErrNotFound)
 	}
 	return failed
 }

@@ -8,7 +8,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // counting counts what a storage is asked for.
@@ -39,7 +39,7 @@ func TestOverlayAsksWhoHasIt(t *testing.T) {
 	image := putImage(second.Overlay, "amd64")
 	o := NewOverlay(first, second)
 	read := func() v1.Manifest {
-		m, _, err := ocilayout.ReadManifest(t.Context(), o, image)
+		m, _, err := oci.ReadManifest(t.Context(), o, image)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestOverlayWithoutTheContent(t *testing.T) {
 	if ok, err := o.Exists(t.Context(), desc); err != nil || ok {
 		t.Errorf("exists %v, error %v", ok, err)
 	}
-	if _, err := o.Fetch(t.Context(), desc); !errors.Is(err, ocilayout.ErrMissing) {
+	if _, err := o.Fetch(t.Context(), desc); !errors.Is(err, oci.ErrNotFound) {
 		t.Errorf("error is %v", err)
 	}
 	// A storage that fails may have it.
@@ -80,7 +80,7 @@ func TestOverlayVerifiesManifests(t *testing.T) {
 	base := NewOverlay()
 	image := putImage(base, "amd64")
 	base.docs[image.Digest][0] = ' '
-	if _, err := NewOverlay(base).Fetch(t.Context(), image); !errors.Is(err, ocilayout.ErrCorrupt) {
+	if _, err := NewOverlay(base).Fetch(t.Context(), image); !errors.Is(err, oci.ErrCorrupt) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Platform gives the platform of an image: its descriptor's, else the one that
@@ -41,18 +41,18 @@ func (x *Index) Resolve(ctx context.Context, src content.Fetcher) error {
 }
 
 func (c *Child) resolve(ctx context.Context, src content.Fetcher) error {
-	if hasPlatform(c.desc) || c.found != nil || c.Kind() != ocilayout.KindImage {
+	if hasPlatform(c.desc) || c.found != nil || c.Kind() != oci.KindImage {
 		return nil
 	}
-	manifest, _, err := ocilayout.ReadManifest(ctx, src, c.desc)
+	manifest, _, err := oci.ReadManifest(ctx, src, c.desc)
 	if err != nil {
 		return err
 	}
-	if !ocilayout.IsConfig(manifest.Config.MediaType) {
+	if !oci.IsConfig(manifest.Config.MediaType) {
 		c.artifact = true // a manifest that is no image, and does not say so to those who list it
 		return nil
 	}
-	config, _, err := ocilayout.ReadConfig(ctx, src, manifest.Config)
+	config, _, err := oci.ReadConfig(ctx, src, manifest.Config)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
 )
@@ -34,7 +34,7 @@ func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overl
 		return nil, err
 	}
 	root := sources[0].Root
-	if !ocilayout.IsIndex(root.MediaType) {
+	if !oci.IsIndex(root.MediaType) {
 		return nil, diag.Invalidf("make an index of it with: docker extpack index create -t REFERENCE "+w.Source,
 			"%s is not an index but a single manifest of type %s", sources[0].Name, root.MediaType)
 	}

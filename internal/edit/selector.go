@@ -10,7 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -38,7 +38,7 @@ func (x *Index) Select(s string) (*Child, error) {
 	if images := x.Images(); len(images) > 0 {
 		return nil, diag.Invalidf("", "%s is not in the index, which has %s", s, describe(images))
 	}
-	if slices.ContainsFunc(x.children, func(c *Child) bool { return c.Kind() == ocilayout.KindIndex }) {
+	if slices.ContainsFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindIndex }) {
 		return nil, diag.Invalidf("let it list their images first, with: docker extpack index create", "%s is not in the index, which lists only other indexes", s)
 	}
 	return nil, diag.Invalidf("", "%s is not in the index, which has no images", s)

@@ -9,7 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -96,8 +96,8 @@ func (x *Index) Join(image *Child, attestations []*Child, replace bool) error {
 // Advance moves the image in a slot in front of the first image of a higher
 // rank; the others stay as they are.
 func (x *Index) Advance(s Slot, rank func(Slot) int) {
-	own := slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == ocilayout.KindImage && c.Slot() == s })
-	higher := slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == ocilayout.KindImage && rank(c.Slot()) > rank(s) })
+	own := slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindImage && c.Slot() == s })
+	higher := slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindImage && rank(c.Slot()) > rank(s) })
 	if higher < 0 || own < higher {
 		return
 	}

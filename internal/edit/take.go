@@ -2,12 +2,11 @@ package edit
 
 import (
 	"context"
-	"fmt"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/source"
 )
 
@@ -49,7 +48,7 @@ func TakeAll(ctx context.Context, o *Overlay, sources []*source.Source, names []
 			given = &p
 		}
 		if err := t.take(ctx, o, s.Root, given, opts); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", s.Name, err)
+			return nil, oci.Wrap(err, "reading "+s.Name)
 		}
 		all = append(all, t)
 	}
@@ -57,12 +56,12 @@ func TakeAll(ctx context.Context, o *Overlay, sources []*source.Source, names []
 }
 
 func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given *v1.Platform, opts TakeOptions) error {
-	if !ocilayout.IsIndex(root.MediaType) || opts.Nested {
+	if !oci.IsIndex(root.MediaType) || opts.Nested {
 		c, err := NewChild(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
 		if err != nil {
 			return err
 		}
-		if c.Kind() == ocilayout.KindIndex {
+		if c.Kind() == oci.KindIndex {
 			t.others = []*Child{c}
 			return nil
 		}
@@ -80,7 +79,7 @@ func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given 
 		return err
 	}
 	if opts.NoAttestations {
-		x.children = x.filter(func(c *Child) bool { return c.Kind() != ocilayout.KindAttestation })
+		x.children = x.filter(func(c *Child) bool { return c.Kind() != oci.KindAttestation })
 	}
 	t.Index = x
 	return t.addImages(ctx, o, given)
@@ -104,12 +103,12 @@ func (t *Taken) addImages(ctx context.Context, o *Overlay, p *v1.Platform) error
 // prepare makes sure that an image has a platform; given is the user's word,
 // which may add to the source's but not contradict it.
 func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) error {
-	if c.Kind() == ocilayout.KindImage {
+	if c.Kind() == oci.KindImage {
 		if err := c.resolve(ctx, o); err != nil {
 			return err
 		}
 	}
-	if c.Kind() != ocilayout.KindImage {
+	if c.Kind() != oci.KindImage {
 		return diag.Invalidf("", "%s is not an image but an artifact", c.desc.Digest)
 	}
 	if given != nil {

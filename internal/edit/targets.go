@@ -3,7 +3,6 @@ package edit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
@@ -35,7 +35,7 @@ func (r *Result) write(ctx context.Context, opts Options, o *Overlay, x *Index, 
 			return err
 		}
 		// What is made for its readers has nothing that they trip over.
-		index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return ocilayout.KindOf(d) != ocilayout.KindImage })
+		index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return oci.KindOf(d) != oci.KindImage })
 		if err := writeFile(ctx, name, o, index); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func tagsNow(ctx context.Context, opts Options, tags []registry.Reference) map[r
 	}
 	for _, tag := range tags {
 		desc, err := opts.Client.Resolve(ctx, tag)
-		if err == nil || errors.Is(err, registry.ErrNotFound) {
+		if err == nil || errors.Is(err, oci.ErrNotFound) {
 			expected[tag] = desc.Digest
 		}
 	}
@@ -110,15 +110,12 @@ func flat(ctx context.Context, o *Overlay, x *Index) (v1.Index, error) {
 	for _, c := range all.Images() {
 		index.Manifests = append(index.Manifests, c.Descriptor())
 	}
-	for _, c := range all.filter(func(c *Child) bool { return c.Kind() != ocilayout.KindImage }) {
+	for _, c := range all.filter(func(c *Child) bool { return c.Kind() != oci.KindImage }) {
 		index.Manifests = append(index.Manifests, c.Descriptor())
 	}
 	return index, nil
 }
 
 func writeFile(ctx context.Context, name string, o *Overlay, index v1.Index) error {
-	if err := ocilayout.WriteTarFile(ctx, name, o, index); err != nil {
-		return fmt.Errorf("writing package file: %w", err)
-	}
-	return nil
+	return oci.Wrap(ocilayout.WriteTarFile(ctx, name, o, index), "writing package file")
 }

@@ -9,7 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
 )
@@ -38,15 +38,15 @@ type Result struct {
 // Update reads the index at tag, lets change edit it, and lets tag point at the
 // result, unless tag moved meanwhile: that is a [*registry.MovedError]. An edit
 // that changes nothing writes nothing. A tag that is not there is a
-// [registry.ErrNotFound], one that is no index a [*diag.InvalidError].
+// [oci.ErrNotFound], one that is no index a [*diag.InvalidError].
 func Update(ctx context.Context, opts Options, tag registry.Reference, change func(context.Context, *Overlay, *Index) error) (*Result, error) {
 	src, err := source.OpenReference(ctx, opts.Client, tag)
 	switch {
-	case errors.Is(err, registry.ErrNotFound):
+	case errors.Is(err, oci.ErrNotFound):
 		return nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+tag.String()+" SOURCE…")
 	case err != nil:
 		return nil, err
-	case !ocilayout.IsIndex(src.Root.MediaType):
+	case !oci.IsIndex(src.Root.MediaType):
 		return nil, diag.Invalidf(fmt.Sprintf("make it one with: docker extpack index create -t %s %s", tag, tag),
 			"%s is not an index but a single manifest of type %s", tag, src.Root.MediaType)
 	}
@@ -86,7 +86,7 @@ func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	if n := len(raw); n > registry.MaxManifestSize {
+	if n := len(raw); n > oci.MaxManifestSize {
 		return nil, diag.Invalidf("", "the index would be %d bytes long; registries take 4 MiB", n)
 	}
 	r := &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}
@@ -105,13 +105,5 @@ func (r *Result) publish(ctx context.Context, opts Options, o *Overlay, tags []r
 	}
 	var err error
 	r.Published, err = opts.Client.Publish(ctx, o, r.Root, tags, conditions...)
-	return asInput(err)
-}
-
-// asInput makes a manifest that is too large what it is: wrong input.
-func asInput(err error) error {
-	if !errors.Is(err, registry.ErrTooLarge) || diag.IsInvalid(err) {
-		return err
-	}
-	return diag.Invalidf("", "%s", err)
+	return err
 }

@@ -6,7 +6,6 @@ package inspect
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -61,41 +60,41 @@ type Platform struct {
 func Package(ctx context.Context, src content.Fetcher, name string, root v1.Descriptor) (*Report, error) {
 	r := &Report{Name: name, MediaType: root.MediaType, Digest: root.Digest, Platforms: []Platform{}}
 	if err := r.readAnnotations(ctx, src, root); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, oci.Wrap(err, "reading "+name)
 	}
-	images, attestations, err := ocilayout.Images(ctx, src, root)
+	images, attestations, err := oci.Images(ctx, src, root)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, oci.Wrap(err, "reading "+name)
 	}
 	r.Attestations = len(attestations)
 	for _, desc := range images {
 		if err := r.addImage(ctx, src, desc); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", name, err)
+			return nil, oci.Wrap(err, "reading "+name)
 		}
 	}
 	return r, nil
 }
 
 func (r *Report) readAnnotations(ctx context.Context, src content.Fetcher, root v1.Descriptor) error {
-	if ocilayout.IsIndex(root.MediaType) {
-		index, _, err := ocilayout.ReadIndex(ctx, src, root)
+	if oci.IsIndex(root.MediaType) {
+		index, _, err := oci.ReadIndex(ctx, src, root)
 		r.Annotations = index.Annotations
 		return err
 	}
-	if !ocilayout.IsManifest(root.MediaType) {
+	if !oci.IsManifest(root.MediaType) {
 		return diag.Invalidf("", "type %q is neither an image nor an index", root.MediaType)
 	}
-	manifest, _, err := ocilayout.ReadManifest(ctx, src, root)
+	manifest, _, err := oci.ReadManifest(ctx, src, root)
 	r.Annotations = manifest.Annotations
 	return err
 }
 
 func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
-	manifest, _, err := ocilayout.ReadManifest(ctx, src, desc)
+	manifest, _, err := oci.ReadManifest(ctx, src, desc)
 	if err != nil {
 		return err
 	}
-	config, _, err := ocilayout.ReadConfig(ctx, src, manifest.Config)
+	config, _, err := oci.ReadConfig(ctx, src, manifest.Config)
 	if err != nil {
 		return err
 	}

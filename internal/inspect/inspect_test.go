@@ -12,6 +12,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -103,7 +104,7 @@ func TestSingleImage(t *testing.T) {
 	if len(r.Platforms) != 1 {
 		t.Fatalf("%+v", r.Platforms)
 	}
-	manifest, _, err := ocilayout.ReadManifest(t.Context(), b.Layout, root)
+	manifest, _, err := oci.ReadManifest(t.Context(), b.Layout, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,8 +180,8 @@ func TestNestedIndexAndAttestations(t *testing.T) {
 	image.Platform = &amd64
 	attestation := b.image(v1.Platform{OS: "unknown", Architecture: "unknown"}, nil, "provenance")
 	attestation.Annotations = map[string]string{
-		ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
-		ocilayout.AnnotationReferenceDigest: image.Digest.String(),
+		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
+		oci.AnnotationReferenceDigest: image.Digest.String(),
 	}
 	artifact := b.put("application/vnd.example.thing+json", "thing")
 	r := b.report(b.index(nil, b.index(map[string]string{"inner": "x"}, image, attestation), artifact))
@@ -205,11 +206,11 @@ func TestErrors(t *testing.T) {
 		words string
 	}{
 		"no package":         {b.put("application/vnd.example+json", "x"), "neither an image nor an index"},
-		"missing root":       {gone, "reading the name: manifest " + gone.Digest.String() + " is missing"},
-		"missing image":      {b.index(nil, gone), "reading the name: manifest " + gone.Digest.String() + " is missing"},
-		"missing config":     {b.put(v1.MediaTypeImageManifest, m), "reading the name: config "},
-		"not JSON":           {b.index(nil, b.put(v1.MediaTypeImageManifest, "text")), "reading the name: manifest "},
-		"missing root index": {v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: gone.Digest, Size: 4}, "reading the name: index "},
+		"missing root":       {gone, "manifest " + gone.Digest.String() + " is missing"},
+		"missing image":      {b.index(nil, gone), "manifest " + gone.Digest.String() + " is missing"},
+		"missing config":     {b.put(v1.MediaTypeImageManifest, m), "config "},
+		"not JSON":           {b.index(nil, b.put(v1.MediaTypeImageManifest, "text")), "manifest sha256:"},
+		"missing root index": {v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: gone.Digest, Size: 4}, "index "},
 	} {
 		r, err := Package(t.Context(), b.Layout, "the name", tc.root)
 		if r != nil || !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.words) {

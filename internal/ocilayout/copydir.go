@@ -12,13 +12,14 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // CopyDir writes a layout directory with this index and the blobs it leads to.
 // It takes the place of what name holds in one step: nothing, an empty
 // directory, or another OCI layout. Anything else is a [diag.InvalidError] and
 // stays untouched, as does everything when writing fails.
-func CopyDir(ctx context.Context, name string, src content.Fetcher, index v1.Index) (err error) {
+func CopyDir(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index) (err error) {
 	target, err := filepath.Abs(name)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
@@ -38,7 +39,7 @@ func CopyDir(ctx context.Context, name string, src content.Fetcher, index v1.Ind
 
 	fresh := filepath.Join(temp, "new")
 	if err := fill(ctx, fresh, src, index); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return oci.Wrap(err, "writing "+name)
 	}
 	old := filepath.Join(temp, "old")
 	if exists {
@@ -56,7 +57,7 @@ func CopyDir(ctx context.Context, name string, src content.Fetcher, index v1.Ind
 	return nil
 }
 
-func fill(ctx context.Context, dir string, src content.Fetcher, index v1.Index) error {
+func fill(ctx context.Context, dir string, src content.ReadOnlyStorage, index v1.Index) error {
 	blobs, err := reachableFrom(ctx, src, index)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package ocilayout
 
 import (
 	"archive/tar"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // WriteTar writes a layout with this index, and the blobs it leads to, as an
@@ -26,7 +26,7 @@ import (
 //
 // Readers of package files take the first image manifest that index lists and
 // follow no nested index, so index should list images flat.
-func WriteTar(ctx context.Context, w io.Writer, src content.Fetcher, index v1.Index) error {
+func WriteTar(ctx context.Context, w io.Writer, src content.ReadOnlyStorage, index v1.Index) error {
 	raw, err := marshalIndex(index)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func WriteTar(ctx context.Context, w io.Writer, src content.Fetcher, index v1.In
 	names := make(map[string]v1.Descriptor, len(blobs))
 	dirs := []string{v1.ImageBlobsDir}
 	for _, desc := range blobs {
-		name, err := blobPath(desc)
+		name, err := blobPath(src, desc)
 		if err != nil {
 			return err
 		}
@@ -81,8 +81,8 @@ func writeTarBytes(tw *tar.Writer, name string, data []byte) error {
 	return nil
 }
 
-func writeTarBlob(ctx context.Context, tw *tar.Writer, name string, src content.Fetcher, desc v1.Descriptor) error {
-	rc, err := FetchVerified(ctx, src, desc)
+func writeTarBlob(ctx context.Context, tw *tar.Writer, name string, src content.ReadOnlyStorage, desc v1.Descriptor) error {
+	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return err
 	}
@@ -91,38 +91,22 @@ func writeTarBlob(ctx context.Context, tw *tar.Writer, name string, src content.
 	if err == nil {
 		_, err = io.Copy(tw, rc)
 	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	return nil
+	return oci.Wrap(err, "writing "+name)
 }
 
-// reachableFrom gives the blobs an index leads to that is not a blob itself.
-func reachableFrom(ctx context.Context, src content.Fetcher, index v1.Index) ([]v1.Descriptor, error) {
-	var blobs []v1.Descriptor
-	for _, desc := range index.Manifests {
-		more, err := Reachable(ctx, src, desc)
-		if err != nil {
-			return nil, err
-		}
-		blobs = append(blobs, more...)
+// reachableFrom returns the blobs an index leads to that is not a blob itself.
+func reachableFrom(ctx context.Context, src content.ReadOnlyStorage, index v1.Index) ([]v1.Descriptor, error) {
+	graph, err := oci.ReadGraph(ctx, src, index.Manifests...)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(blobs, func(a, b v1.Descriptor) int {
-		return cmp.Or(cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Size, b.Size))
-	})
-	blobs = slices.CompactFunc(blobs, func(a, b v1.Descriptor) bool { return a.Digest == b.Digest && a.Size == b.Size })
-	for i := 1; i < len(blobs); i++ {
-		if a, b := blobs[i-1], blobs[i]; a.Digest == b.Digest {
-			return nil, contentErrorf(b, ErrCorrupt, "is said to be %d bytes long, and %d elsewhere", b.Size, a.Size)
-		}
-	}
-	return blobs, nil
+	return graph.Descriptors(), nil
 }
 
 // WriteTarFile writes the tar of [WriteTar] to the file at name. The file
 // appears, or is replaced, in one step and only when everything is on disk; a
 // failure leaves what was there.
-func WriteTarFile(ctx context.Context, name string, src content.Fetcher, index v1.Index) (err error) {
+func WriteTarFile(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index) (err error) {
 	// A link stays a link, its target is replaced.
 	target, err := filepath.EvalSymlinks(name)
 	switch {
@@ -145,7 +129,7 @@ func WriteTarFile(ctx context.Context, name string, src content.Fetcher, index v
 		}
 	}()
 	if err := WriteTar(ctx, f, src, index); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return oci.Wrap(err, "writing "+name)
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)

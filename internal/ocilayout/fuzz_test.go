@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 func FuzzOpenTar(f *testing.F) {
@@ -46,7 +47,7 @@ func FuzzOpenTar(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Reachable(t.Context(), s, root); err != nil && !diag.IsInvalid(err) {
+		if _, err := oci.ReadGraph(t.Context(), s, root); err != nil && !diag.IsInvalid(err) {
 			t.Errorf("hostile blobs are not called invalid: %v", err)
 		}
 	})

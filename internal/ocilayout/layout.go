@@ -13,6 +13,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Layout is an OCI image layout in a directory, for reading and writing. Its
@@ -88,12 +89,15 @@ func OpenDir(name string) (*Layout, error) {
 // Dir is the absolute path of the layout.
 func (l *Layout) Dir() string { return l.dir }
 
+// SourceName implements [oci.Namer].
+func (l *Layout) SourceName(v1.Descriptor) string { return l.name }
+
 // Close releases the layout; the directory stays.
 func (l *Layout) Close() error { return l.root.Close() }
 
 // RawIndex gives the bytes of index.json.
 func (l *Layout) RawIndex(context.Context) ([]byte, error) {
-	return l.readFile(v1.ImageIndexFile, MaxManifestBytes)
+	return l.readFile(v1.ImageIndexFile, oci.MaxManifestSize)
 }
 
 // Index gives the parsed index.json.
@@ -106,9 +110,9 @@ func (l *Layout) Index(ctx context.Context) (v1.Index, error) {
 }
 
 // Fetch opens a blob, or index.json when its digest is asked for. What is not
-// there is an error that wraps [ErrMissing].
+// there is an error that wraps [oci.ErrNotFound].
 func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	name, err := blobPath(desc)
+	name, err := blobPath(l, desc)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +129,7 @@ func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 
 // Exists reports whether the layout has the blob, whatever its content.
 func (l *Layout) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
-	name, err := blobPath(desc)
+	name, err := blobPath(l, desc)
 	if err != nil {
 		return false, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 func newLayout(t *testing.T) *Layout {
@@ -85,7 +85,7 @@ func TestPut(t *testing.T) {
 	if desc.Digest != digest.FromString("hello") || desc.Size != 5 || desc.MediaType != "x/y" {
 		t.Errorf("Put gave %+v", desc)
 	}
-	data := must[[]byte](t)(ReadBytes(t.Context(), l, desc, 5))
+	data := must[[]byte](t)(oci.ReadBytes(t.Context(), l, desc, 5))
 	if string(data) != "hello" {
 		t.Errorf("read %q", data)
 	}
@@ -141,7 +141,7 @@ func TestOpenDirRefuses(t *testing.T) {
 			writeFile(t, filepath.Join(dir, "index.json"), []byte(`{`))
 		}, "its index.json is not valid"},
 		"index too large": {func(t *testing.T, dir string) {
-			writeFile(t, filepath.Join(dir, "index.json"), make([]byte, MaxManifestBytes+1))
+			writeFile(t, filepath.Join(dir, "index.json"), make([]byte, oci.MaxManifestSize+1))
 		}, "its index.json is larger than 4194304 bytes"},
 		"index a directory": {func(t *testing.T, dir string) {
 			os.Remove(filepath.Join(dir, "index.json"))
@@ -168,7 +168,7 @@ func TestLayoutDoesNotFollowLinksOut(t *testing.T) {
 	if err := os.Symlink(secret, filepath.Join(l.Dir(), "blobs", "sha256", desc.Digest.Encoded())); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := ReadBytes(t.Context(), l, desc, 100); err == nil {
+	if data, err := oci.ReadBytes(t.Context(), l, desc, 100); err == nil {
 		t.Errorf("read %q through a link out of the layout", data)
 	}
 }
@@ -179,7 +179,7 @@ func TestImportLinksOrCopies(t *testing.T) {
 	if err := linked.ImportAll(t.Context(), src, index.Manifests[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := copied.ImportAll(t.Context(), content.FetcherFunc(src.Fetch), index.Manifests[0]); err != nil {
+	if err := copied.ImportAll(t.Context(), elsewhere{src}, index.Manifests[0]); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join("blobs", "sha256", index.Manifests[0].Digest.Encoded())
@@ -196,77 +196,10 @@ func TestImportLinksOrCopies(t *testing.T) {
 	}
 }
 
-func TestReadBytesVerifies(t *testing.T) {
-	good := content.NewDescriptorFromBytes("x/y", []byte("hello"))
-	long, short, other, odd := good, good, good, good
-	long.Size, short.Size, other.Digest, odd.Digest = 6, 4, digest.FromString("bye"), "sha256:../../etc"
-	negative := good
-	negative.Size = -1
-	src := content.FetcherFunc(func(context.Context, v1.Descriptor) (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader("hello")), nil
-	})
-	tests := map[string]struct {
-		desc  v1.Descriptor
-		limit int64
-		cause error
-		want  string
-	}{
-		"good":      {good, 5, nil, ""},
-		"too large": {good, 4, ErrTooLarge, "is 5 bytes long; the limit is 4"},
-		"long":      {long, 9, ErrCorrupt, "holds 5 bytes, not the 6 its descriptor says"},
-		"short":     {short, 9, ErrCorrupt, "holds more than the 4 bytes"},
-		"other":     {other, 9, ErrCorrupt, "holds other content, of digest " + good.Digest.String()},
-		"digest":    {odd, 9, ErrCorrupt, "unusable digest"},
-		"size":      {negative, 9, ErrCorrupt, "size -1"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, err := ReadBytes(t.Context(), src, tt.desc, tt.limit)
-			if tt.cause == nil {
-				if err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			var broken *ContentError
-			if !errors.Is(err, tt.cause) || !errors.As(err, &broken) || !diag.IsInvalid(err) || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-		})
-	}
-
-	broken := errors.New("connection reset")
-	_, err := ReadBytes(t.Context(), content.FetcherFunc(func(context.Context, v1.Descriptor) (io.ReadCloser, error) {
-		return nil, broken
-	}), good, 5)
-	if !errors.Is(err, broken) || diag.IsInvalid(err) {
-		t.Errorf("trouble with reading gave %v", err)
-	}
-}
-
-func TestReadManifestKeepsUnknownFieldsAndRefusesAmbiguity(t *testing.T) {
-	l, put := newLayout(t), must[v1.Descriptor](t)
-	raw := []byte(`{"schemaVersion":2,"x-new":1,"layers":[]}`)
-	_, got, err := ReadManifest(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageManifest, raw)))
-	if err != nil || !bytes.Equal(got, raw) {
-		t.Errorf("got %s, %v", got, err)
-	}
-	both := []byte(`{"manifests":[],"layers":[]}`)
-	if _, _, err := ReadManifest(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageManifest, both))); !errors.Is(err, ErrMalformed) {
-		t.Errorf("a manifest with manifests: %v", err)
-	}
-	if _, _, err := ReadIndex(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageIndex, both))); !errors.Is(err, ErrMalformed) {
-		t.Errorf("an index with layers: %v", err)
-	}
-	if _, _, err := ReadConfig(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageConfig, []byte("[")))); !errors.Is(err, ErrMalformed) {
-		t.Errorf("a config that is no JSON: %v", err)
-	}
-}
-
 func TestRoot(t *testing.T) {
 	l, index := twoImages(t)
 	root := must[v1.Descriptor](t)(Root(t.Context(), l))
-	raw := must[[]byte](t)(ReadBytes(t.Context(), l, root, MaxManifestBytes))
+	raw := must[[]byte](t)(oci.ReadBytes(t.Context(), l, root, oci.MaxManifestSize))
 	if want := must[[]byte](t)(l.RawIndex(t.Context())); !bytes.Equal(raw, want) {
 		t.Errorf("the root of flat images is not index.json but %s", raw)
 	}
@@ -278,3 +211,6 @@ func TestRoot(t *testing.T) {
 		t.Errorf("the root of one index is %s", root.Digest)
 	}
 }
+
+// elsewhere is a store that is no [*Layout].
+type elsewhere struct{ content.ReadOnlyStorage }

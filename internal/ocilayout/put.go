@@ -12,6 +12,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Put writes what r gives as a blob and describes it. A blob appears under its
@@ -23,9 +25,9 @@ func (l *Layout) Put(ctx context.Context, mediaType string, r io.Reader) (v1.Des
 		n, err := io.Copy(io.MultiWriter(w, hash.Hash()), contextReader{ctx, r})
 		desc.Size, desc.Digest = n, hash.Digest()
 		return err
-	}, func() (string, error) { return blobPath(desc) })
+	}, func() (string, error) { return blobPath(l, desc) })
 	if err != nil {
-		return v1.Descriptor{}, fmt.Errorf("writing %s: %w", noun(mediaType), err)
+		return v1.Descriptor{}, fmt.Errorf("writing %s: %w", oci.Noun(mediaType), err)
 	}
 	return desc, nil
 }
@@ -40,7 +42,7 @@ func (l *Layout) PutBytes(ctx context.Context, mediaType string, data []byte) (v
 func (l *Layout) PutJSON(ctx context.Context, mediaType string, v any) (v1.Descriptor, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", noun(mediaType), err)
+		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", oci.Noun(mediaType), err)
 	}
 	return l.PutBytes(ctx, mediaType, data)
 }
@@ -50,7 +52,7 @@ func (l *Layout) PutJSON(ctx context.Context, mediaType string, v any) (v1.Descr
 // linked, blobs being never changed in place, and only its size is checked;
 // from anywhere else it is copied and verified.
 func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
-	name, err := blobPath(desc)
+	name, err := blobPath(l, desc)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descri
 	if from, ok := src.(*Layout); ok && l.link(from, name, desc.Size) {
 		return nil
 	}
-	rc, err := FetchVerified(ctx, src, desc)
+	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return err
 	}
@@ -73,12 +75,12 @@ func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descri
 
 // ImportAll brings desc and everything it leads to: for an index its manifests,
 // for a manifest its config and layers, attestations included.
-func (l *Layout) ImportAll(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
-	blobs, err := Reachable(ctx, src, desc)
+func (l *Layout) ImportAll(ctx context.Context, src content.ReadOnlyStorage, desc v1.Descriptor) error {
+	graph, err := oci.ReadGraph(ctx, src, desc)
 	if err != nil {
 		return err
 	}
-	for _, blob := range blobs {
+	for _, blob := range graph.Descriptors() {
 		if err := l.Import(ctx, src, blob); err != nil {
 			return err
 		}

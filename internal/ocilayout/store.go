@@ -14,13 +14,14 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Store is an OCI image layout that can be read, from several goroutines at
 // once. Besides its blobs it serves its own index.json when that is asked for
 // by digest, so a layout that lists its images flat has a root like any other.
 //
-// Fetch does not verify what it gives; see [FetchVerified].
+// Fetch does not verify what it gives; see [oci.FetchVerified].
 type Store interface {
 	content.ReadOnlyStorage
 	// Index gives the parsed index.json.
@@ -59,11 +60,11 @@ func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	if len(index.Manifests) == 1 && IsIndex(index.Manifests[0].MediaType) {
+	if len(index.Manifests) == 1 && oci.IsIndex(index.Manifests[0].MediaType) {
 		return index.Manifests[0], nil
 	}
 	mediaType := index.MediaType
-	if !IsIndex(mediaType) {
+	if !oci.IsIndex(mediaType) {
 		mediaType = v1.MediaTypeImageIndex
 	}
 	return content.NewDescriptorFromBytes(mediaType, raw), nil
@@ -103,9 +104,9 @@ func readAtMost(r io.Reader, name, file string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// blobPath gives the path of a blob inside a layout (image-layout.md, "Blobs").
-func blobPath(desc v1.Descriptor) (string, error) {
-	if err := checkDescriptor(desc); err != nil {
+// blobPath returns the path of a blob inside a layout (image-layout.md, "Blobs").
+func blobPath(src any, desc v1.Descriptor) (string, error) {
+	if err := oci.CheckDescriptor(src, desc); err != nil {
 		return "", err
 	}
 	return path.Join(v1.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()), nil
@@ -114,7 +115,7 @@ func blobPath(desc v1.Descriptor) (string, error) {
 // fetchIndexFile serves index.json by digest; see [Store].
 func fetchIndexFile(raw []byte, desc v1.Descriptor) (io.ReadCloser, error) {
 	if digest.FromBytes(raw) != desc.Digest {
-		return nil, fmt.Errorf("%s: %w", desc.Digest, ErrMissing)
+		return nil, fmt.Errorf("%s: %w", desc.Digest, oci.ErrNotFound)
 	}
 	return io.NopCloser(bytes.NewReader(raw)), nil
 }

@@ -17,6 +17,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // layoutTar gives the tar of a two-image layout.
@@ -101,7 +102,7 @@ func TestOpenTarSurvivesReplacement(t *testing.T) {
 	if err := WriteTarFile(t.Context(), name, s, v1.Index{Manifests: index.Manifests[1:]}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := ReadManifest(t.Context(), s, index.Manifests[0]); err != nil {
+	if _, _, err := oci.ReadManifest(t.Context(), s, index.Manifests[0]); err != nil {
 		t.Errorf("a store whose file was replaced: %v", err)
 	}
 }
@@ -176,7 +177,7 @@ func TestOpenTarRefuses(t *testing.T) {
 		"device":            {tarOf(t, layout, index, tar.Header{Name: "x", Typeflag: tar.TypeChar}), "is neither a file nor a directory"},
 		"duplicate":         {tarOf(t, layout, index, index), `holds the entry "index.json" twice`},
 		"hidden duplicate":  {tarOf(t, layout, index, tar.Header{Name: "./index.json", Linkname: "x"}), `holds the entry "index.json" twice`},
-		"oversized index":   {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: strings.Repeat(" ", MaxManifestBytes+1)}), "its index.json is larger than"},
+		"oversized index":   {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: strings.Repeat(" ", oci.MaxManifestSize+1)}), "its index.json is larger than"},
 		"oversized layout":  {tarOf(t, tar.Header{Name: "oci-layout", Linkname: strings.Repeat(" ", 5000)}, index), "its oci-layout is larger than"},
 		"index is not JSON": {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "["}), "its index.json is not valid"},
 	}
@@ -219,7 +220,7 @@ func TestWrongBlobInTar(t *testing.T) {
 		"WriteTar": WriteTar(t.Context(), io.Discard, s, index),
 		"CopyDir":  CopyDir(t.Context(), target, s, index),
 	} {
-		if !errors.Is(err, ErrCorrupt) || !diag.IsInvalid(err) {
+		if !errors.Is(err, oci.ErrCorrupt) || !diag.IsInvalid(err) {
 			t.Errorf("%s copied a wrong blob: %v", what, err)
 		}
 	}
@@ -245,7 +246,7 @@ func TestWriteTarFile(t *testing.T) {
 	}
 	missing := index
 	missing.Manifests = []v1.Descriptor{{MediaType: v1.MediaTypeImageManifest, Digest: "sha256:" + v1DigestOfNothing, Size: 1}}
-	if err := WriteTarFile(t.Context(), name, l, missing); !errors.Is(err, ErrMissing) {
+	if err := WriteTarFile(t.Context(), name, l, missing); !errors.Is(err, oci.ErrNotFound) {
 		t.Errorf("missing: %v", err)
 	}
 	if got := must[[]byte](t)(os.ReadFile(name)); !bytes.Equal(got, good) {

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // tarBlock is the unit of the tar format, in bytes.
@@ -63,7 +64,7 @@ func openTar(name string) (_ *tarStore, err error) {
 	if err := checkLayoutFile(name, data); err != nil {
 		return nil, err
 	}
-	if s.raw, err = s.readFile(v1.ImageIndexFile, MaxManifestBytes); err != nil {
+	if s.raw, err = s.readFile(v1.ImageIndexFile, oci.MaxManifestSize); err != nil {
 		return nil, err
 	}
 	_, err = s.Index(context.Background())
@@ -203,7 +204,7 @@ func (s *tarStore) RawIndex(context.Context) ([]byte, error) { return bytes.Clon
 func (s *tarStore) Index(context.Context) (v1.Index, error) { return parseIndex(s.name, s.raw) }
 
 func (s *tarStore) Fetch(_ context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	name, err := blobPath(desc)
+	name, err := blobPath(s, desc)
 	if err != nil {
 		return nil, err
 	}
@@ -214,12 +215,15 @@ func (s *tarStore) Fetch(_ context.Context, desc v1.Descriptor) (io.ReadCloser, 
 }
 
 func (s *tarStore) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
-	name, err := blobPath(desc)
+	name, err := blobPath(s, desc)
 	if err != nil {
 		return false, err
 	}
 	_, ok := s.files[name]
 	return ok, nil
 }
+
+// SourceName implements [oci.Namer].
+func (s *tarStore) SourceName(v1.Descriptor) string { return s.name }
 
 func (s *tarStore) Close() error { return s.file.Close() }

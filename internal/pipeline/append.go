@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/verify"
@@ -84,7 +84,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // merge merges once and reports whether that changed what the tag names.
 func (d Append) merge(ctx context.Context, pkg *annotate.Package, tag registry.Reference) (at *registry.Published, wrote bool, err error) {
 	before, err := d.Client.Resolve(ctx, tag)
-	if errors.Is(err, registry.ErrNotFound) {
+	if errors.Is(err, oci.ErrNotFound) {
 		published, err := d.Client.Publish(ctx, pkg.Layout, pkg.Root, []registry.Reference{tag}, registry.Expect(tag, ""))
 		if err != nil {
 			return nil, false, err
@@ -95,7 +95,7 @@ func (d Append) merge(ctx context.Context, pkg *annotate.Package, tag registry.R
 		return nil, false, err
 	}
 	types := edit.OCI
-	if before.MediaType == ocilayout.MediaTypeDockerIndex {
+	if before.MediaType == oci.MediaTypeDockerIndex {
 		types = edit.Docker
 	}
 	r, err := edit.Update(ctx, edit.Options{Client: d.Client, Types: types, Check: check}, tag, func(_ context.Context, o *edit.Overlay, x *edit.Index) error {
@@ -124,7 +124,7 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 		if err != nil {
 			return err
 		}
-		if child.Kind() == ocilayout.KindAttestation {
+		if child.Kind() == oci.KindAttestation {
 			attestations = append(attestations, child)
 		} else {
 			images = append(images, child)
@@ -166,7 +166,7 @@ func rank(targets []extension.Target, s edit.Slot) int {
 func about(image v1.Descriptor, attestations []*edit.Child) []*edit.Child {
 	var out []*edit.Child
 	for _, a := range attestations {
-		if a.Descriptor().Annotations[ocilayout.AnnotationReferenceDigest] == image.Digest.String() {
+		if a.Descriptor().Annotations[oci.AnnotationReferenceDigest] == image.Digest.String() {
 			out = append(out, a)
 		}
 	}

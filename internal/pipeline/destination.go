@@ -2,12 +2,12 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -26,7 +26,7 @@ func (d Registry) Put(ctx context.Context, pkg *annotate.Package) ([]string, err
 		refs = append(refs, p.String())
 	}
 	if err != nil {
-		return refs, fmt.Errorf("publishing: %w", err)
+		return refs, oci.Wrap(err, "publishing")
 	}
 	return refs, nil
 }
@@ -42,10 +42,10 @@ func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) 
 	// index.json is OCI's file, whatever the media types of what it lists.
 	index.MediaType = v1.MediaTypeImageIndex
 	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
-		return ocilayout.KindOf(d) != ocilayout.KindImage
+		return oci.KindOf(d) != oci.KindImage
 	})
 	if err := ocilayout.WriteTarFile(ctx, string(d), pkg.Layout, index); err != nil {
-		return nil, fmt.Errorf("writing package file: %w", err)
+		return nil, oci.Wrap(err, "writing package file")
 	}
 	return []string{string(d)}, nil
 }
@@ -60,7 +60,7 @@ func (d Dir) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 		return nil, err
 	}
 	if err := ocilayout.CopyDir(ctx, string(d), pkg.Layout, index); err != nil {
-		return nil, fmt.Errorf("writing OCI layout: %w", err)
+		return nil, oci.Wrap(err, "writing OCI layout")
 	}
 	return []string{string(d)}, nil
 }

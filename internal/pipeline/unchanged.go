@@ -11,7 +11,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/embedded"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
@@ -97,14 +97,14 @@ func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descri
 // is what it looks like.
 func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descriptor, bool) {
 	manifests := []v1.Descriptor{src.Root}
-	if ocilayout.IsIndex(src.Root.MediaType) {
-		index, _, err := ocilayout.ReadIndex(ctx, src, src.Root)
+	if oci.IsIndex(src.Root.MediaType) {
+		index, _, err := oci.ReadIndex(ctx, src, src.Root)
 		if err != nil {
 			return nil, false
 		}
 		manifests = index.Manifests
 	}
-	if len(manifests) != images || slices.ContainsFunc(manifests, func(d v1.Descriptor) bool { return !ocilayout.IsManifest(d.MediaType) }) {
+	if len(manifests) != images || slices.ContainsFunc(manifests, func(d v1.Descriptor) bool { return !oci.IsManifest(d.MediaType) }) {
 		return nil, false
 	}
 	layers := make([]v1.Descriptor, images)
@@ -112,7 +112,7 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 	group.SetLimit(8)
 	for i, desc := range manifests {
 		group.Go(func() error {
-			manifest, _, err := ocilayout.ReadManifest(groupCtx, src, desc)
+			manifest, _, err := oci.ReadManifest(groupCtx, src, desc)
 			if err != nil {
 				return err
 			}

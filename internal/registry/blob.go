@@ -9,6 +9,8 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // copyBlob makes a blob available in r: it may be there, be mounted from
@@ -95,11 +97,10 @@ func isRefusal(err error) bool {
 // open gives a blob's content as a request body that cannot be complete and
 // wrong.
 func (r *repository) open(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (io.ReadCloser, error) {
-	rc, err := src.Fetch(ctx, desc)
+	body, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
-		return nil, fmt.Errorf("reading it: %w", err)
+		return nil, err
 	}
-	body := newVerifiedBody(rc, desc)
-	body.onRead = func(n int64) { r.report(desc, Uploading, n) }
+	body.OnRead = func(n int64) { r.report(desc, Uploading, n) }
 	return body, nil
 }

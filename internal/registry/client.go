@@ -10,6 +10,8 @@ import (
 
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 const (
@@ -103,7 +105,7 @@ type repository struct {
 
 func (c *Client) repository(ctx context.Context, ref Reference) (*repository, error) {
 	r := &repository{client: c, ref: ref, remote: &remote.Repository{
-		Client: c.auth, Reference: ref.remote(), MaxMetadataBytes: MaxManifestSize,
+		Client: c.auth, Reference: ref.remote(), MaxMetadataBytes: oci.MaxManifestSize,
 	}}
 	plain, err := c.plainHTTP(ctx, r.remote.Reference.Host())
 	if err != nil {

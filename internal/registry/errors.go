@@ -10,22 +10,15 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
-	"oras.land/oras-go/v2/errdef"
+	"github.com/extpack/extpack/internal/oci"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// The kinds of failure a caller may want to tell apart with [errors.Is].
+// The kinds of failure a caller may want to tell apart with [errors.Is], next to
+// those about content in package oci.
 var (
-	// ErrNotFound is a manifest, blob or repository that is not there. It is
-	// oras-go's own value, so that storages of both kinds answer alike.
-	ErrNotFound = errdef.ErrNotFound
 	// ErrUnauthorized is a registry or token server answering 401 or 403.
 	ErrUnauthorized = errors.New("access refused")
-	// ErrTooLarge is a manifest above [MaxManifestSize].
-	ErrTooLarge = errors.New("too large")
-	// ErrCorrupt is content that is not what its descriptor, its digest or its
-	// media type says.
-	ErrCorrupt = errors.New("content does not match its description")
 	// ErrRetryLater is a registry asking for a pause longer than a minute.
 	ErrRetryLater = errors.New("the registry asks to come back later")
 	// ErrPlainHTTP is a refusal to talk plain HTTP to a host that is not this
@@ -59,12 +52,12 @@ func (e *ResponseError) Error() string {
 	return s
 }
 
-// Is makes 401 and 403 an [ErrUnauthorized] and 404 an [ErrNotFound].
+// Is makes 401 and 403 an [ErrUnauthorized] and 404 an [oci.ErrNotFound].
 func (e *ResponseError) Is(target error) bool {
 	switch target {
 	case ErrUnauthorized:
 		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
-	case ErrNotFound:
+	case oci.ErrNotFound:
 		return e.StatusCode == http.StatusNotFound
 	}
 	return false
@@ -114,7 +107,7 @@ func (c *Client) explain(ref Reference, err error) error {
 	if err == nil {
 		return nil
 	}
-	clean := error(&cleanError{err})
+	clean := error(&cleanError{oci.AsContent(err)})
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || diag.IsInvalid(err) {
 		return clean
 	}

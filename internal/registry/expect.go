@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // PublishOption changes how [Client.Publish] works.
@@ -56,9 +58,9 @@ func (e *MovedError) Unwrap() error { return ErrTagMoved }
 func (o publishOptions) check(ref Reference, now digest.Digest, err error) error {
 	expected, ok := o.expected[ref.String()]
 	switch {
-	case !ok || err == nil && now == expected || errors.Is(err, ErrNotFound) && expected == "":
+	case !ok || err == nil && now == expected || errors.Is(err, oci.ErrNotFound) && expected == "":
 		return nil
-	case err != nil && !errors.Is(err, ErrNotFound):
+	case err != nil && !errors.Is(err, oci.ErrNotFound):
 		return err
 	case err != nil:
 		now = ""

@@ -9,6 +9,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 func TestPublishExpects(t *testing.T) {
@@ -121,13 +123,13 @@ func TestPublishLeavesForeignLayersWhereTheyAre(t *testing.T) {
 	c := newTree(t, "a")
 	foreign := content.NewDescriptorFromBytes("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", []byte("elsewhere"))
 	foreign.URLs = []string{"https://example.com/layer"}
-	root := c.manifest(t, dockerManifest, map[string]any{
-		"schemaVersion": 2, "mediaType": dockerManifest,
+	root := c.manifest(t, oci.MediaTypeDockerManifest, map[string]any{
+		"schemaVersion": 2, "mediaType": oci.MediaTypeDockerManifest,
 		"config": c.blob(t, "application/vnd.docker.container.image.v1+json", `{"os":"windows"}`),
 		"layers": []v1.Descriptor{foreign},
 	})
-	g, err := readGraph(t.Context(), c, root)
-	if err != nil || len(g.blobs) != 1 {
+	g, err := oci.ReadGraph(t.Context(), c, root)
+	if err != nil || len(g.Blobs) != 1 {
 		t.Fatalf("blobs %v, error %v", g, err)
 	}
 }

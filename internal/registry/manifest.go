@@ -15,21 +15,15 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
-)
 
-// The Docker media types, which image-spec does not hold.
-const (
-	dockerManifest     = "application/vnd.docker.distribution.manifest.v2+json"
-	dockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json"
+	"github.com/extpack/extpack/internal/oci"
 )
-
-var manifestTypes = []string{v1.MediaTypeImageIndex, v1.MediaTypeImageManifest, dockerManifestList, dockerManifest}
 
 // Resolve asks what a reference points at, without reading it where the
 // registry allows that. A reference with a digest and a tag means the digest.
 //
-// It fails with [ErrNotFound], [ErrUnauthorized], [ErrTooLarge] or
-// [ErrCorrupt].
+// It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge],
+// [oci.ErrCorrupt] or [oci.ErrMalformed].
 func (c *Client) Resolve(ctx context.Context, ref Reference) (v1.Descriptor, error) {
 	desc, err := c.resolve(ctx, ref)
 	if err != nil {
@@ -68,10 +62,10 @@ func (r *repository) resolve(ctx context.Context, target string) (v1.Descriptor,
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	if resp.ContentLength > MaxManifestSize {
+	if resp.ContentLength > oci.MaxManifestSize {
 		return v1.Descriptor{}, tooLarge(resp.ContentLength)
 	}
-	if d == "" || resp.ContentLength <= 0 || !slices.Contains(manifestTypes, mediaType) {
+	if d == "" || resp.ContentLength <= 0 || !slices.Contains(oci.ManifestTypes, mediaType) {
 		desc, _, err := r.get(ctx, target)
 		return desc, err
 	}
@@ -95,27 +89,28 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 			return newResponseError(resp)
 		}
 		claimed, mediaType, err := describe(resp, target)
+		desc = v1.Descriptor{MediaType: mediaType, Digest: claimed}
 		if err != nil {
 			return err
 		}
-		if resp.ContentLength > MaxManifestSize {
+		if resp.ContentLength > oci.MaxManifestSize {
 			return tooLarge(resp.ContentLength)
 		}
-		if data, err = readLimited(resp.Body, MaxManifestSize); err != nil {
-			return fmt.Errorf("reading a manifest: %w", err)
+		if data, err = readLimited(resp.Body, oci.MaxManifestSize); err != nil {
+			return err
 		}
 		actual := digest.FromBytes(data)
 		if claimed != "" {
 			actual = claimed.Algorithm().FromBytes(data)
 			if actual != claimed {
-				return fmt.Errorf("the manifest has digest %s, not %s: %w", actual, claimed, ErrCorrupt)
+				return faultf(oci.ErrCorrupt, "holds other content, of digest %s", actual)
 			}
 		}
 		if mediaType, err = checkMediaType(mediaType, data); err != nil {
 			return err
 		}
 		desc = v1.Descriptor{MediaType: mediaType, Digest: actual, Size: int64(len(data))}
-		return nil
+		return oci.CheckDocument(r.ref, desc, data)
 	})
 	return desc, data, err
 }
@@ -154,7 +149,7 @@ func (r *repository) doWith(ctx context.Context, method, kind, target string, he
 	}
 	maps.Copy(req.Header, header)
 	if kind == "manifests" {
-		req.Header.Set("Accept", strings.Join(manifestTypes, ", ")+", */*")
+		req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ", ")+", */*")
 	}
 	return r.client.auth.Do(req)
 }
@@ -173,30 +168,25 @@ func describe(resp *http.Response, target string) (digest.Digest, string, error)
 	}
 	claimed, err := digest.Parse(header)
 	if err != nil {
-		return "", "", fmt.Errorf("the registry calls the digest %q: %w", header, ErrCorrupt)
+		return wanted, mediaType, faultf(oci.ErrCorrupt, "has the digest %q in the registry's answer", header)
 	}
 	if wanted != "" && claimed != wanted {
-		return "", "", fmt.Errorf("asked for %s, the registry gives %s: %w", wanted, claimed, ErrCorrupt)
+		return wanted, mediaType, faultf(oci.ErrCorrupt, "holds other content, of digest %s", claimed)
 	}
 	return claimed, mediaType, nil
 }
 
-// checkMediaType refuses a document that says it is something other than what
-// the registry says, or that could be read as an image and as an index:
-// either could pass one reader's checks and run as something else in another
-// (GHSA-mc8v-mgrf-8f4m).
+// checkMediaType returns the media type of a document, and refuses one that says
+// it is something other than what the registry says: it could pass one reader's
+// checks and run as something else in another (GHSA-mc8v-mgrf-8f4m).
 func checkMediaType(mediaType string, data []byte) (string, error) {
 	var doc struct {
 		MediaType string          `json:"mediaType"`
 		Manifests json.RawMessage `json:"manifests"`
-		Config    json.RawMessage `json:"config"`
 		Layers    json.RawMessage `json:"layers"`
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return "", fmt.Errorf("the manifest is not JSON: %w: %w", err, ErrCorrupt)
-	}
-	if doc.Manifests != nil && (doc.Config != nil || doc.Layers != nil) {
-		return "", fmt.Errorf("the manifest claims to be an image and an index: %w", ErrCorrupt)
+		return "", faultf(oci.ErrMalformed, "is not valid: %v", err)
 	}
 	switch mediaType {
 	case "", "application/json", "application/octet-stream", "text/plain":
@@ -209,22 +199,22 @@ func checkMediaType(mediaType string, data []byte) (string, error) {
 		case doc.Layers != nil:
 			return v1.MediaTypeImageManifest, nil
 		}
-		return "", fmt.Errorf("the answer is not a manifest (Content-Type %q): %w", mediaType, ErrCorrupt)
+		return "", faultf(oci.ErrMalformed, "is not a manifest (Content-Type %q)", mediaType)
 	}
 	if doc.MediaType != "" && doc.MediaType != mediaType {
-		return "", fmt.Errorf("the registry calls the manifest %s, the manifest itself says %s: %w", mediaType, doc.MediaType, ErrCorrupt)
+		return "", faultf(oci.ErrMalformed, "says it is %q, the registry says %q", doc.MediaType, mediaType)
 	}
 	return mediaType, nil
 }
 
 func tooLarge(size int64) error {
-	return fmt.Errorf("a manifest of %d bytes is above the limit of %d bytes (4 MiB): %w", size, MaxManifestSize, ErrTooLarge)
+	return faultf(oci.ErrTooLarge, "is %d bytes long; the limit is %d", size, oci.MaxManifestSize)
 }
 
 // put writes a manifest by tag or digest. The registry's answer is checked
 // against the digest.
-func (r *repository) put(ctx context.Context, m manifest, target string) error {
-	return fromORAS(r.remote.Manifests().PushReference(ctx, m.desc, bytes.NewReader(m.data), target))
+func (r *repository) put(ctx context.Context, m oci.Document, target string) error {
+	return fromORAS(r.remote.Manifests().PushReference(ctx, m.Descriptor, bytes.NewReader(m.Raw), target))
 }
 
 // has asks whether content is there under its digest.
@@ -240,7 +230,7 @@ func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (
 			return false, err
 		}
 		if n := resp.ContentLength; n > 0 && n != desc.Size {
-			return false, fmt.Errorf("the registry has %s with %d bytes instead of %d: %w", desc.Digest, n, desc.Size, ErrCorrupt)
+			return false, faultf(oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", n, desc.Size)
 		}
 		return true, nil
 	case http.StatusNotFound:

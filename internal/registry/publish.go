@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -25,8 +26,8 @@ import (
 // points at root is not written again.
 //
 // It fails with [*diag.InvalidError] for references that cannot be published
-// to, [ErrNotFound] when src lacks content (before anything is written),
-// [ErrCorrupt] when content is not what its descriptor says,
+// to, [oci.ErrNotFound] when src lacks content (before anything is written),
+// [oci.ErrCorrupt] when content is not what its descriptor says,
 // [ErrUnauthorized], [ErrRetryLater], or, once tags have been begun with, with
 // a [*TagError] telling which of them moved. These are returned as well.
 // [Expect] adds the condition that a tag is where it was when it was read.
@@ -36,9 +37,12 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 	if err != nil {
 		return nil, err
 	}
-	g, err := readGraph(ctx, src, root)
+	g, err := oci.ReadGraph(ctx, src, root)
 	if err != nil {
-		return nil, &cleanError{fmt.Errorf("reading what is to be published: %w", err)}
+		return nil, &cleanError{err}
+	}
+	if len(g.Levels) == 0 {
+		return nil, oci.Errorf(src, root, oci.ErrMalformed, "is neither a manifest nor an index")
 	}
 	for i := range repos {
 		ref := repos[i].ref
@@ -55,7 +59,7 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 	for _, d := range repos {
 		byName[d.ref.RepositoryName()] = d.repository
 	}
-	return c.tagAll(ctx, byName, g.root, refs, o)
+	return c.tagAll(ctx, byName, g.Levels[len(g.Levels)-1][0], refs, o)
 }
 
 // destination is a repository to publish to.
@@ -114,11 +118,11 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 }
 
 // copyContent brings all of g into r, without a tag.
-func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *graph, from func(v1.Descriptor) string) error {
+func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oci.Graph, from func(v1.Descriptor) string) error {
 	// Asking for both at once saves a token for reading alone.
 	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
 	var fresh sync.Map // digests of what the repository did not have
-	err := each(ctx, r.client.concurrency, g.blobs, func(ctx context.Context, blob v1.Descriptor) error {
+	err := each(ctx, r.client.concurrency, g.Blobs, func(ctx context.Context, blob v1.Descriptor) error {
 		added, err := r.copyBlob(ctx, src, blob, from(blob))
 		if added {
 			fresh.Store(blob.Digest, true)
@@ -128,8 +132,8 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *gr
 	if err != nil {
 		return err
 	}
-	for _, level := range g.levels {
-		err := each(ctx, r.client.concurrency, level, func(ctx context.Context, m manifest) error {
+	for _, level := range g.Levels {
+		err := each(ctx, r.client.concurrency, level, func(ctx context.Context, m oci.Document) error {
 			return r.copyManifest(ctx, m, &fresh)
 		})
 		if err != nil {
@@ -141,23 +145,23 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *gr
 
 // copyManifest puts a manifest into the repository unless it is there. One that
 // points at something new cannot be, and need not be asked for.
-func (r *repository) copyManifest(ctx context.Context, m manifest, fresh *sync.Map) error {
-	isNew := slices.ContainsFunc(m.below, func(d digest.Digest) bool { _, ok := fresh.Load(d); return ok })
+func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sync.Map) error {
+	isNew := slices.ContainsFunc(m.Refs, func(d digest.Digest) bool { _, ok := fresh.Load(d); return ok })
 	if !isNew {
-		ok, err := r.has(ctx, "manifests", m.desc)
+		ok, err := r.has(ctx, "manifests", m.Descriptor)
 		if err != nil {
-			return fmt.Errorf("looking for manifest %s: %w", m.desc.Digest, err)
+			return fmt.Errorf("looking for manifest %s: %w", m.Descriptor.Digest, err)
 		}
 		if ok {
-			r.report(m.desc, Exists, 0)
+			r.report(m.Descriptor, Exists, 0)
 			return nil
 		}
 	}
-	if err := r.put(ctx, m, m.desc.Digest.String()); err != nil {
-		return fmt.Errorf("pushing manifest %s: %w", m.desc.Digest, err)
+	if err := r.put(ctx, m, m.Descriptor.Digest.String()); err != nil {
+		return fmt.Errorf("pushing manifest %s: %w", m.Descriptor.Digest, err)
 	}
-	fresh.Store(m.desc.Digest, true)
-	r.report(m.desc, Done, 0)
+	fresh.Store(m.Descriptor.Digest, true)
+	r.report(m.Descriptor, Done, 0)
 	return nil
 }
 

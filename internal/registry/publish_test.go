@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -141,7 +142,7 @@ func TestPublishIncompleteContent(t *testing.T) {
 			s := newServer(t)
 			client, _ := newTestClient(Options{})
 			_, err := client.Publish(t.Context(), without{c, hidden}, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
-			if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), hidden.Digest.String()) {
+			if !errors.Is(err, oci.ErrNotFound) || !strings.Contains(err.Error(), hidden.Digest.String()) {
 				t.Errorf("error %v does not name the missing blob", err)
 			}
 			if got := s.take(); len(got) > 0 {
@@ -163,8 +164,8 @@ func TestPublishWrongContent(t *testing.T) {
 			s := newServer(t)
 			client, pauses := newTestClient(Options{})
 			_, err := client.Publish(t.Context(), replaced{c, layer, open}, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
-			if !errors.Is(err, ErrCorrupt) {
-				t.Errorf("error %v is not ErrCorrupt", err)
+			if !errors.Is(err, oci.ErrCorrupt) {
+				t.Errorf("error %v is not oci.ErrCorrupt", err)
 			}
 			if got := pauses.all(); len(got) > 0 {
 				t.Errorf("retried after %v", got)

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // firstPart is how much of a large blob is asked for at first. Who needs only
@@ -24,7 +26,7 @@ func (r *repository) openBlob(ctx context.Context, desc v1.Descriptor) (io.ReadC
 	}
 	if !startsAt(resp, 0) {
 		drain(resp.Body)
-		return nil, fmt.Errorf("%s: the registry gives another range than the first %d bytes: %w", desc.Digest, firstPart, ErrCorrupt)
+		return nil, faultf(oci.ErrCorrupt, "is served from another byte than the first")
 	}
 	return &partsBody{ReadCloser: resp.Body, ctx: ctx, repo: r, desc: desc}, nil
 }
@@ -77,7 +79,7 @@ func (b *partsBody) Read(p []byte) (int, error) {
 	}
 	if !startsAt(resp, b.read) {
 		drain(resp.Body)
-		return n, fmt.Errorf("%s: the registry does not go on at byte %d: %w", b.desc.Digest, b.read, ErrCorrupt)
+		return n, oci.Errorf(b.repo.ref, b.desc, oci.ErrCorrupt, "is served from another byte than %d", b.read)
 	}
 	_ = b.ReadCloser.Close() // it was read to its end
 	b.ReadCloser, b.last = resp.Body, true

@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // TestLargeBlobInParts: the beginning by itself, then the rest, and the whole
@@ -33,17 +35,17 @@ func TestLargeBlobInParts(t *testing.T) {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes 1-10/%d", len(blob)))
 			w.WriteHeader(http.StatusPartialContent)
 			_, _ = w.Write(blob[1:11])
-		}, 1, ErrCorrupt},
+		}, 1, oci.ErrCorrupt},
 		"short": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-9/%d", len(blob)))
 			w.WriteHeader(http.StatusPartialContent)
 			_, _ = w.Write(blob[:10])
-		}, 1, ErrCorrupt},
+		}, 1, oci.ErrCorrupt},
 		"no rest": {func(w http.ResponseWriter, r *http.Request) {
 			r.Header.Set("Range", fmt.Sprintf("bytes=0-%d", firstPart-1))
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(blob))
-		}, 2, ErrCorrupt},
-		"gone": {http.NotFound, 1, ErrNotFound},
+		}, 2, oci.ErrCorrupt},
+		"gone": {http.NotFound, 1, oci.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parts := 0

@@ -13,6 +13,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // scripted is a registry made of one handler.
@@ -38,10 +40,10 @@ func TestResolve(t *testing.T) {
 	}
 	for _, name := range []string{"acme/curl:none", "no/thing:1", "acme/curl@" + digest.FromString("x").String()} {
 		_, err := client.Resolve(t.Context(), s.ref(t, name))
-		if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthorized) {
+		if !errors.Is(err, oci.ErrNotFound) || errors.Is(err, ErrUnauthorized) {
 			t.Errorf("Resolve(%s): %v", name, err)
 		}
-		if _, err := client.Open(t.Context(), s.ref(t, name)); !errors.Is(err, ErrNotFound) {
+		if _, err := client.Open(t.Context(), s.ref(t, name)); !errors.Is(err, oci.ErrNotFound) {
 			t.Errorf("Open(%s): %v", name, err)
 		}
 	}
@@ -88,28 +90,28 @@ func TestReadManifest(t *testing.T) {
 		}},
 		"other media type": {
 			handler: answer(v1.MediaTypeImageManifest, sum.String(), emptyIndex),
-			wrong:   ErrCorrupt, text: "the manifest itself says " + index, resolve: true,
+			wrong:   oci.ErrMalformed, text: "says it is \"" + index, resolve: true,
 		},
 		"escape character in the document": {
 			handler: answer(index, "", `{"schemaVersion":2,"mediaType":"\u001b[2Jx"}`),
-			wrong:   ErrCorrupt, text: "the manifest itself says [2Jx",
+			wrong:   oci.ErrMalformed, text: `says it is "\x1b[2Jx"`,
 		},
-		"web page":      {handler: answer("text/html", "", "<html>"), wrong: ErrCorrupt, text: "not JSON"},
-		"some document": {handler: answer("application/json", "", `{"a":1}`), wrong: ErrCorrupt, text: "not a manifest"},
+		"web page":      {handler: answer("text/html", "", "<html>"), wrong: oci.ErrMalformed, text: "manifest is not valid: invalid character '<'"},
+		"some document": {handler: answer("application/json", "", `{"a":1}`), wrong: oci.ErrMalformed, text: "not a manifest"},
 		"image and index": {
 			handler: answer(index, "", `{"schemaVersion":2,"manifests":[],"layers":[]}`),
-			wrong:   ErrCorrupt, text: "an image and an index",
+			wrong:   oci.ErrMalformed, text: "is ambiguous",
 		},
 		"wrong digest": {
 			handler: answer(index, digest.FromString("other").String(), emptyIndex),
-			wrong:   ErrCorrupt, text: "the manifest has digest " + sum.String(), resolve: true,
+			wrong:   oci.ErrCorrupt, text: "holds other content, of digest " + sum.String(), resolve: true,
 		},
-		"malformed digest": {handler: answer(index, "sha256:zz", emptyIndex), wrong: ErrCorrupt, text: "sha256:"},
+		"malformed digest": {handler: answer(index, "sha256:zz", emptyIndex), wrong: oci.ErrCorrupt, text: "sha256:"},
 		"declared too large": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", index)
 			w.Header().Set("Docker-Content-Digest", sum.String())
-			w.Header().Set("Content-Length", fmt.Sprint(MaxManifestSize+1))
-		}, wrong: ErrTooLarge, text: "4194304 bytes"},
+			w.Header().Set("Content-Length", fmt.Sprint(oci.MaxManifestSize+1))
+		}, wrong: oci.ErrTooLarge, text: "the limit is 4194304"},
 		"endless": {handler: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", index)
 			chunk := make([]byte, 1<<20)
@@ -118,7 +120,7 @@ func TestReadManifest(t *testing.T) {
 					return
 				}
 			}
-		}, wrong: ErrTooLarge, text: "4194304 bytes"},
+		}, wrong: oci.ErrTooLarge, text: "4194304 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := scripted(t, tc.handler)
@@ -166,7 +168,7 @@ func TestReadByDigestIsVerified(t *testing.T) {
 		})
 		client, _ := newTestClient(Options{})
 		_, err := client.Open(t.Context(), s.ref(t, "acme/curl@"+asked.String()))
-		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), asked.String()) {
+		if !errors.Is(err, oci.ErrCorrupt) || !strings.Contains(err.Error(), asked.String()) {
 			t.Errorf("digest header %s: error is %v", name, err)
 		}
 	}
@@ -198,14 +200,14 @@ func TestFetchBlob(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, `"linux"}`)
 		}},
-		"small, other":   {small, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"os":"Linux"}`) }, ErrCorrupt},
-		"small, short":   {small, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }, ErrCorrupt},
-		"small, endless": {small, endless, ErrCorrupt},
-		"large, endless": {large, endless, ErrCorrupt},
+		"small, other":   {small, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"os":"Linux"}`) }, oci.ErrCorrupt},
+		"small, short":   {small, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }, oci.ErrCorrupt},
+		"small, endless": {small, endless, oci.ErrCorrupt},
+		"large, endless": {large, endless, oci.ErrCorrupt},
 		"large, other": {large, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write(append(make([]byte, large.Size-1), 1))
-		}, ErrCorrupt},
-		"missing": {small, http.NotFound, ErrNotFound},
+		}, oci.ErrCorrupt},
+		"missing": {small, http.NotFound, oci.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := scripted(t, func(w http.ResponseWriter, r *http.Request) {
@@ -252,7 +254,7 @@ func TestFetchRefusesBadDescriptors(t *testing.T) {
 		"no digest": {MediaType: v1.MediaTypeImageLayer},
 		"path":      {MediaType: v1.MediaTypeImageLayer, Digest: "sha256:../../../etc/passwd"},
 		"negative":  {MediaType: v1.MediaTypeImageLayer, Digest: digest.FromString("x"), Size: -1},
-		"large":     {MediaType: v1.MediaTypeImageManifest, Digest: digest.FromString("x"), Size: MaxManifestSize + 1},
+		"large":     {MediaType: v1.MediaTypeImageManifest, Digest: digest.FromString("x"), Size: oci.MaxManifestSize + 1},
 		"root size": {MediaType: v1.MediaTypeImageIndex, Digest: digest.FromString(emptyIndex), Size: 1},
 	} {
 		if _, err := src.Fetch(t.Context(), desc); err == nil {

@@ -18,6 +18,8 @@ import (
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
 	"github.com/opencontainers/go-digest"
 	"github.com/sirupsen/logrus"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // server is a real registry on loopback behind a handler that records every
@@ -98,7 +100,7 @@ func (s *server) digestOf(t *testing.T, repo, tag string) digest.Digest {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodHead, "/v2/"+repo+"/manifests/"+tag, nil)
-	r.Header.Set("Accept", strings.Join(manifestTypes, ","))
+	r.Header.Set("Accept", strings.Join(oci.ManifestTypes, ","))
 	s.app.ServeHTTP(w, r)
 	switch w.Code {
 	case http.StatusOK:

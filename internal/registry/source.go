@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Source is a repository that is read from, and what the reference it was
@@ -42,8 +43,8 @@ func (s *Source) Locate(v1.Descriptor) (Reference, bool) { return s.repo.ref, tr
 // Open reads the manifest or index a reference points at, and gives access to
 // what is below it.
 //
-// It fails with [ErrNotFound], [ErrUnauthorized], [ErrTooLarge] or
-// [ErrCorrupt].
+// It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] or
+// [oci.ErrCorrupt].
 func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
 	r, err := c.repository(ctx, ref)
 	if err == nil {
@@ -51,6 +52,10 @@ func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
 		if s.Root, s.data, err = r.get(ctx, ref.target()); err == nil {
 			return s, nil
 		}
+		if !oci.IsDocument(s.Root.MediaType) {
+			s.Root.MediaType = v1.MediaTypeImageManifest // what the error calls it
+		}
+		err = asInput(ref, s.Root, err)
 	}
 	return nil, c.explain(ref, fmt.Errorf("reading %s: %w", ref, err))
 }
@@ -59,70 +64,72 @@ func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
 // the reader is returned; what is larger is verified while it is read, and the
 // reader fails instead of giving its last bytes when the digest differs.
 //
-// It fails with [ErrNotFound], [ErrUnauthorized], [ErrTooLarge] for a manifest
-// above the limit, or [ErrCorrupt].
+// It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] for a manifest
+// above the limit, or [oci.ErrCorrupt].
 func (s *Source) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	rc, err := s.fetch(ctx, desc)
 	if err != nil {
+		err = asInput(s.repo.ref, desc, err)
 		return nil, s.repo.client.explain(s.repo.ref, fmt.Errorf("reading %s of %s: %w", desc.Digest, s.repo.ref.RepositoryName(), err))
 	}
 	return rc, nil
 }
 
 func (s *Source) fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	if err := checkDescriptor(desc); err != nil {
+	if err := oci.CheckDescriptor(s, desc); err != nil {
 		return nil, err
 	}
 	if desc.Digest == s.Root.Digest {
-		return exactly(s.data, desc)
+		return s.exactly(s.data, desc)
 	}
-	known := slices.Contains(manifestTypes, desc.MediaType)
+	known := oci.IsDocument(desc.MediaType)
 	if !known {
 		rc, err := s.repo.getBlob(ctx, desc)
-		if err == nil || !errors.Is(err, ErrNotFound) || isBlobType(desc.MediaType) {
+		if err == nil || !errors.Is(err, oci.ErrNotFound) || oci.IsBlob(desc.MediaType) {
 			return rc, err
 		}
 		// Of a type we do not know, it may as well be a manifest.
 	}
-	if desc.Size > MaxManifestSize {
+	if desc.Size > oci.MaxManifestSize {
 		return nil, tooLarge(desc.Size)
 	}
 	_, data, err := s.repo.get(ctx, desc.Digest.String())
 	if err != nil {
 		return nil, err
 	}
-	return exactly(data, desc)
+	return s.exactly(data, desc)
 }
 
-// exactly gives data, whose digest is checked already.
-func exactly(data []byte, desc v1.Descriptor) (io.ReadCloser, error) {
+// exactly returns a reader of data, whose digest is verified already.
+func (s *Source) exactly(data []byte, desc v1.Descriptor) (io.ReadCloser, error) {
 	if int64(len(data)) != desc.Size {
-		return nil, fmt.Errorf("%s has %d bytes instead of %d: %w", desc.Digest, len(data), desc.Size, ErrCorrupt)
+		return nil, oci.Errorf(s, desc, oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", len(data), desc.Size)
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
 // Exists asks the registry for content.
 //
-// It fails with [ErrUnauthorized], or [ErrCorrupt] when the registry describes
+// It fails with [ErrUnauthorized], or [oci.ErrCorrupt] when the registry describes
 // the content differently.
 func (s *Source) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	ok, err := s.exists(ctx, desc)
 	if err != nil {
+		err = asInput(s.repo.ref, desc, err)
 		return false, s.repo.client.explain(s.repo.ref, fmt.Errorf("looking for %s in %s: %w", desc.Digest, s.repo.ref.RepositoryName(), err))
 	}
 	return ok, nil
 }
 
 func (s *Source) exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
-	if err := checkDescriptor(desc); err != nil {
+	if err := oci.CheckDescriptor(s, desc); err != nil {
 		return false, err
 	}
-	if slices.Contains(manifestTypes, desc.MediaType) {
+	if oci.IsDocument(desc.MediaType) {
 		return s.repo.has(ctx, "manifests", desc)
 	}
 	ok, err := s.repo.has(ctx, "blobs", desc)
-	if err != nil || ok || isBlobType(desc.MediaType) {
+	if err != nil || ok || oci.IsBlob(desc.MediaType) {
 		return ok, err
 	}
 	return s.repo.has(ctx, "manifests", desc)
@@ -139,14 +146,14 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 			defer drain(resp.Body)
 			return nil, newResponseError(resp)
 		}
-		return newVerifiedBody(resp.Body, desc), nil
+		return oci.Verify(ctx, r.ref, desc, resp.Body), nil
 	}
 	if desc.Size > maxBufferedBlob {
 		body, err := r.openBlob(ctx, desc)
 		if err != nil {
 			return nil, err
 		}
-		return newVerifiedBody(body, desc), nil
+		return oci.Verify(ctx, r.ref, desc, body), nil
 	}
 	var data []byte
 	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
@@ -155,7 +162,11 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 			return err
 		}
 		defer rc.Close()
-		data, err = readLimited(rc, desc.Size)
+		data, err = io.ReadAll(rc)
+		var broken *oci.ContentError
+		if err != nil && !errors.As(err, &broken) {
+			err = &bodyError{err}
+		}
 		return err
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // TagError is a publish that failed when its content was in place and its tags
@@ -61,7 +63,7 @@ func (e *TagError) Unwrap() error { return e.Err }
 
 // tagAll moves the tags one after another, so that after a failure it is known
 // which ones did.
-func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root manifest, refs []Reference, o publishOptions) ([]Published, error) {
+func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root oci.Document, refs []Reference, o publishOptions) ([]Published, error) {
 	var moved []Published
 	for i, ref := range refs {
 		sent, err := repos[ref.RepositoryName()].tag(ctx, root, ref, o)
@@ -70,23 +72,23 @@ func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root 
 				Moved: moved, Failed: ref, Uncertain: sent, Untouched: refs[i+1:], Err: err,
 			})
 		}
-		moved = append(moved, Published{Reference: ref, Descriptor: root.desc})
+		moved = append(moved, Published{Reference: ref, Descriptor: root.Descriptor})
 	}
 	return moved, nil
 }
 
 // tag lets a tag point at root. sent tells, on failure, whether the tag may
 // have been written.
-func (r *repository) tag(ctx context.Context, root manifest, ref Reference, o publishOptions) (sent bool, err error) {
+func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (sent bool, err error) {
 	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
-	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.desc, State: Done}
+	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Done}
 	before, err := r.resolve(ctx, ref.Tag())
 	switch {
-	case err == nil && before.Digest == root.desc.Digest:
+	case err == nil && before.Digest == root.Descriptor.Digest:
 		event.State = Exists
 		r.client.progress(event)
 		return false, nil
-	case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge):
+	case err != nil && !errors.Is(err, oci.ErrNotFound) && !isUnusable(err):
 		return false, err
 	}
 	if err := o.check(ref, before.Digest, err); err != nil {
@@ -99,7 +101,7 @@ func (r *repository) tag(ctx context.Context, root manifest, ref Reference, o pu
 	if err := r.put(ctx, root, ref.Tag()); err != nil {
 		return !isRefusal(err), err
 	}
-	if err := r.readBack(ctx, root.desc, ref.Tag()); err != nil {
+	if err := r.readBack(ctx, root.Descriptor, ref.Tag()); err != nil {
 		return true, fmt.Errorf("reading it back: %w", err)
 	}
 	r.client.progress(event)
@@ -118,7 +120,7 @@ func (r *repository) readBack(ctx context.Context, desc v1.Descriptor, tag strin
 		}
 		if err == nil {
 			err = fmt.Errorf("it is at %s, not at %s: %w", now.Digest, desc.Digest, ErrTagMoved)
-		} else if !errors.Is(err, ErrNotFound) {
+		} else if !errors.Is(err, oci.ErrNotFound) {
 			return err
 		}
 		if n == readBackTries-1 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
@@ -152,7 +153,7 @@ func (c *checker) resolveImage(ctx context.Context, d *Dockerfile, f *From) {
 	}
 	r, err := c.pull(ctx, ref)
 	switch {
-	case errors.Is(err, registry.ErrNotFound) && !diag.IsInvalid(err):
+	case errors.Is(err, oci.ErrNotFound) && !diag.IsInvalid(err):
 		c.problems.Errorf(at, "%s is not in the registry: there is no image%s", ref, d.forTargets())
 	case err != nil:
 		c.fail(at, err)

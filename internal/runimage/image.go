@@ -9,7 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -88,7 +88,7 @@ func (r *RunImage) Resolve(ctx context.Context, wanted []v1.Platform) (images []
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, problems, fmt.Errorf("reading %s: %w", r.name, err)
+		return nil, problems, oci.Wrap(err, "reading "+r.name)
 	}
 	said := map[string]bool{} // two targets may get the same broken image
 	for i, fault := range faults {
@@ -113,16 +113,16 @@ func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 		}
 		return image, what + " " + fmt.Sprintf(format, args...), nil
 	}
-	manifest, _, err := ocilayout.ReadManifest(ctx, r.src, e.descriptor)
+	manifest, _, err := oci.ReadManifest(ctx, r.src, e.descriptor)
 	if s, ok := problem(err); ok {
 		return fault("cannot be read: %s", s)
 	} else if err != nil {
 		return image, "", err
 	}
-	if !ocilayout.IsConfig(manifest.Config.MediaType) {
+	if !oci.IsConfig(manifest.Config.MediaType) {
 		return fault("is no image: its config is of type %q", manifest.Config.MediaType)
 	}
-	config, _, err := ocilayout.ReadConfig(ctx, r.src, manifest.Config)
+	config, _, err := oci.ReadConfig(ctx, r.src, manifest.Config)
 	if s, ok := problem(err); ok {
 		return fault("cannot be read: %s", s)
 	} else if err != nil {

@@ -13,7 +13,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -51,9 +51,9 @@ type counted struct {
 func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descriptor) (*RunImage, error) {
 	r := &RunImage{name: name, src: src}
 	switch {
-	case ocilayout.IsManifest(root.MediaType):
+	case oci.IsManifest(root.MediaType):
 		return r, r.readSingle(ctx, root)
-	case ocilayout.IsIndex(root.MediaType):
+	case oci.IsIndex(root.MediaType):
 		r.index = root.Digest
 		return r, r.readIndex(ctx, root)
 	}
@@ -63,14 +63,14 @@ func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descrip
 // readSingle takes the platform from the config, the only one to tell it.
 func (r *RunImage) readSingle(ctx context.Context, root v1.Descriptor) error {
 	e := entry{descriptor: root}
-	manifest, _, err := ocilayout.ReadManifest(ctx, r.src, root)
+	manifest, _, err := oci.ReadManifest(ctx, r.src, root)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", r.name, err)
+		return oci.Wrap(err, "reading "+r.name)
 	}
-	if ocilayout.IsConfig(manifest.Config.MediaType) {
-		config, _, err := ocilayout.ReadConfig(ctx, r.src, manifest.Config)
+	if oci.IsConfig(manifest.Config.MediaType) {
+		config, _, err := oci.ReadConfig(ctx, r.src, manifest.Config)
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", r.name, err)
+			return oci.Wrap(err, "reading "+r.name)
 		}
 		e.platform = config.Platform
 	}
@@ -79,14 +79,14 @@ func (r *RunImage) readSingle(ctx context.Context, root v1.Descriptor) error {
 }
 
 func (r *RunImage) readIndex(ctx context.Context, root v1.Descriptor) error {
-	err := ocilayout.Walk(ctx, r.src, root, func(n ocilayout.Node, err error) error {
+	err := oci.Walk(ctx, r.src, root, func(n oci.Node, err error) error {
 		switch {
 		case err != nil && len(n.Parents) == 0:
 			return err
 		case err != nil:
 			r.problems = append(r.problems, fmt.Sprintf("%s lists an index that cannot be read: %v", r.name, err))
-		case n.Kind == ocilayout.KindIndex:
-		case n.Kind == ocilayout.KindImage && isReal(n.Descriptor.Platform):
+		case n.Kind == oci.KindIndex:
+		case n.Kind == oci.KindImage && isReal(n.Descriptor.Platform):
 			r.add(n.Descriptor)
 		default:
 			r.count(kindOf(n))
@@ -94,7 +94,7 @@ func (r *RunImage) readIndex(ctx context.Context, root v1.Descriptor) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", r.name, err)
+		return oci.Wrap(err, "reading "+r.name)
 	}
 	return nil
 }
@@ -125,12 +125,12 @@ func (r *RunImage) count(what string) {
 	r.others[i].n++
 }
 
-func kindOf(n ocilayout.Node) string {
+func kindOf(n oci.Node) string {
 	p := n.Descriptor.Platform
 	switch {
-	case n.Kind == ocilayout.KindAttestation:
+	case n.Kind == oci.KindAttestation:
 		return "attestation"
-	case !ocilayout.IsManifest(n.Descriptor.MediaType):
+	case !oci.IsManifest(n.Descriptor.MediaType):
 		return fmt.Sprintf("%q", n.Descriptor.MediaType)
 	case p != nil && p.OS == "unknown" && p.Architecture == "unknown":
 		return "unknown/unknown entry"
@@ -171,7 +171,7 @@ func show(p v1.Platform) string { return platforms.FormatAll(p) }
 
 // problem is a finding about content, or nothing when err is another failure.
 func problem(err error) (string, bool) {
-	var broken *ocilayout.ContentError
+	var broken *oci.ContentError
 	if errors.As(err, &broken) {
 		return broken.Error(), true
 	}

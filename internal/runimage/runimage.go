@@ -20,6 +20,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -64,7 +65,7 @@ func (o opener) Open(ctx context.Context, name string) (*Opened, error) {
 			src.Close()
 			return nil, err
 		}
-		if m := index.Manifests; len(m) == 1 && m[0].Platform == nil && ocilayout.IsManifest(m[0].MediaType) {
+		if m := index.Manifests; len(m) == 1 && m[0].Platform == nil && oci.IsManifest(m[0].MediaType) {
 			opened.Root = m[0]
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
@@ -46,7 +47,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) Open(_ context.Context, name string) (*Opened, error) {
 	root, ok := w.tags[name]
 	if !ok {
-		return nil, fmt.Errorf("reading %s: %w", name, registry.ErrNotFound)
+		return nil, fmt.Errorf("reading %s: %w", name, oci.ErrNotFound)
 	}
 	return &Opened{Fetcher: w.Layout, Name: name, Root: root}, nil
 }
@@ -102,7 +103,7 @@ func (w *world) image(s spec) v1.Descriptor {
 	manifest.SchemaVersion = 2
 	configType, layerType := v1.MediaTypeImageConfig, v1.MediaTypeImageLayer
 	if s.docker {
-		manifest.MediaType, configType, layerType = ocilayout.MediaTypeDockerManifest, ocilayout.MediaTypeDockerConfig, ocilayout.MediaTypeDockerLayerGzip
+		manifest.MediaType, configType, layerType = oci.MediaTypeDockerManifest, oci.MediaTypeDockerConfig, oci.MediaTypeDockerLayerGzip
 	}
 	for i := range layers {
 		layer := []byte(fmt.Sprint(s.seed, s.listed, i))
@@ -144,8 +145,8 @@ func (w *world) attestation(about v1.Descriptor) v1.Descriptor {
 	w.t.Helper()
 	desc := w.image(spec{listed: "unknown/unknown", seed: about.Digest.String()})
 	desc.Annotations = map[string]string{
-		ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
-		ocilayout.AnnotationReferenceDigest: about.Digest.String(),
+		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
+		oci.AnnotationReferenceDigest: about.Digest.String(),
 	}
 	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 	return desc
@@ -187,9 +188,9 @@ func TestRunImageBehindManifestList(t *testing.T) {
 	w := newWorld(t)
 	amd64 := w.image(spec{listed: "linux/amd64", layers: 3, user: "1002:1000", docker: true})
 	arm64 := w.image(spec{listed: "linux/arm64/v8", layers: 2, docker: true})
-	list := v1.Index{MediaType: ocilayout.MediaTypeDockerIndex, Manifests: []v1.Descriptor{amd64, arm64}}
+	list := v1.Index{MediaType: oci.MediaTypeDockerIndex, Manifests: []v1.Descriptor{amd64, arm64}}
 	list.SchemaVersion = 2
-	root := w.put(ocilayout.MediaTypeDockerIndex, list)
+	root := w.put(oci.MediaTypeDockerIndex, list)
 	got, err := w.check(root)
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -77,7 +78,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 		}
 		found, err := programs(ctx, pkg, image, e.Dest())
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
+			return oci.Wrap(err, "reading "+name)
 		}
 		for _, file := range entryPoints {
 			foreign, there := found[file]
@@ -128,7 +129,7 @@ func (o Options) show(name, file string, out Outcome) {
 // programs gives the entry points of an image, each with what other platform it
 // is built for, empty when that is not so.
 func programs(ctx context.Context, pkg *annotate.Package, image annotate.Image, dest string) (map[string]string, error) {
-	manifest, _, err := ocilayout.ReadManifest(ctx, pkg.Layout, image.Descriptor)
+	manifest, _, err := oci.ReadManifest(ctx, pkg.Layout, image.Descriptor)
 	if err != nil {
 		return nil, err
 	}

@@ -39,8 +39,8 @@ func (s *Source) Close() error {
 }
 
 // Open opens what name says: a file or directory that exists, or else a
-// reference. What looks like a path and is not there is a [*diag.InvalidError],
-// as is content that a registry serves wrong; see [Blame].
+// reference. What looks like a path and does not exist is a
+// [*diag.InvalidError], as is content that a registry serves wrong.
 func Open(ctx context.Context, client *registry.Client, name string) (*Source, error) {
 	if _, err := os.Stat(name); err == nil {
 		return openLayout(ctx, name)
@@ -61,9 +61,9 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 func OpenReference(ctx context.Context, client *registry.Client, ref registry.Reference) (*Source, error) {
 	remote, err := client.Open(ctx, ref)
 	if err != nil {
-		return nil, Blame(err)
+		return nil, err
 	}
-	return &Source{ReadOnlyStorage: blaming{remote}, Name: ref.String(), Root: remote.Root}, nil
+	return &Source{ReadOnlyStorage: remote, Name: ref.String(), Root: remote.Root}, nil
 }
 
 func openLayout(ctx context.Context, name string) (*Source, error) {
@@ -81,6 +81,9 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 	}
 	return &Source{ReadOnlyStorage: store, Name: name, Root: root, close: store.Close}, nil
 }
+
+// SourceName implements [oci.Namer].
+func (s *Source) SourceName(v1.Descriptor) string { return s.Name }
 
 // IsPath reports whether Open takes name for a file or directory.
 func IsPath(name string) bool {

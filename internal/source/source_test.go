@@ -11,6 +11,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -53,10 +54,10 @@ func TestOpenLayouts(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, err := ocilayout.ReadBytes(t.Context(), s, image, 1<<20); err != nil || s.Name != name {
+		if _, err := oci.ReadBytes(t.Context(), s, image, 1<<20); err != nil || s.Name != name {
 			t.Errorf("%s: %q, %v", name, s.Name, err)
 		}
-		if _, err := ocilayout.ReadBytes(t.Context(), s, s.Root, 1<<20); err != nil {
+		if _, err := oci.ReadBytes(t.Context(), s, s.Root, 1<<20); err != nil {
 			t.Errorf("%s: reading the root: %v", name, err)
 		}
 		if err := s.Close(); err != nil {
@@ -114,7 +115,7 @@ func TestOpenReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	raw, err := ocilayout.ReadBytes(t.Context(), s, s.Root, 1<<20)
+	raw, err := oci.ReadBytes(t.Context(), s, s.Root, 1<<20)
 	if err != nil || string(raw) != manifest || s.Name != host+"/acme/curl:latest" {
 		t.Errorf("%q: %s, %v", s.Name, raw, err)
 	}

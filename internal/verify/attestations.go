@@ -6,17 +6,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/ocilayout"
-)
-
-const (
-	// mediaTypeStatement is an in-toto statement as BuildKit stores it (its
-	// docs/attestations/attestation-storage.md). What is in other layers, such
-	// as signed envelopes, is for those who verify signatures.
-	mediaTypeStatement = "application/vnd.in-toto+json"
-	// maxStatementBytes is the largest statement that is read: SBOMs of large
-	// images are some tens of megabytes.
-	maxStatementBytes = 128 << 20
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // attestation is an attestation manifest as far as it could be read.
@@ -42,7 +32,7 @@ type subject struct {
 // layers are to be left unread.
 func (c *checker) loadAttestation(desc v1.Descriptor) (*attestation, error) {
 	a := &attestation{desc: desc}
-	manifest, _, err := ocilayout.ReadManifest(c.ctx, c.src, desc)
+	manifest, _, err := oci.ReadManifest(c.ctx, c.src, desc)
 	if err != nil {
 		return a, c.unusable(err, nil, desc)
 	}
@@ -54,7 +44,7 @@ func (c *checker) loadAttestation(desc v1.Descriptor) (*attestation, error) {
 		return a, err
 	}
 	for _, layer := range manifest.Layers {
-		if layer.MediaType != mediaTypeStatement {
+		if layer.MediaType != oci.MediaTypeStatement {
 			err = c.drain(layer)
 		} else {
 			err = c.loadStatement(a, layer)
@@ -67,7 +57,7 @@ func (c *checker) loadAttestation(desc v1.Descriptor) (*attestation, error) {
 }
 
 func (c *checker) loadStatement(a *attestation, layer v1.Descriptor) error {
-	raw, err := ocilayout.ReadBytes(c.ctx, c.src, layer, maxStatementBytes)
+	raw, err := oci.ReadBytes(c.ctx, c.src, layer, oci.MaxStatementSize)
 	if err != nil {
 		return c.unusable(err, nil, layer)
 	}
@@ -90,7 +80,7 @@ func (c *checker) checkAttestations(p *pkg) {
 		images[i.desc.Digest.String()] = i.desc.Size
 	}
 	for _, a := range p.attestations {
-		about := a.desc.Annotations[ocilayout.AnnotationReferenceDigest]
+		about := a.desc.Annotations[oci.AnnotationReferenceDigest]
 		size, ok := images[about]
 		if !ok {
 			c.report(idAttestationReference, nil, a.desc.Digest.String(), "the attestation is about %q, which is no image of this package", about)

@@ -12,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -26,7 +27,7 @@ type testAttestation struct {
 func attested(t *testing.T, change func(a *testAttestation)) (*ocilayout.Layout, v1.Descriptor) {
 	t.Helper()
 	l, root := validPackage().build(t)
-	index, _, err := ocilayout.ReadIndex(t.Context(), l, root)
+	index, _, err := oci.ReadIndex(t.Context(), l, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,15 +43,15 @@ func attested(t *testing.T, change func(a *testAttestation)) (*ocilayout.Layout,
 	manifest := v1.Manifest{
 		MediaType: v1.MediaTypeImageManifest,
 		Config:    putJSON(t, l, v1.MediaTypeImageConfig, v1.Image{Platform: v1.Platform{OS: "unknown", Architecture: "unknown"}}),
-		Layers:    []v1.Descriptor{putJSON(t, l, mediaTypeStatement, a.statement)},
+		Layers:    []v1.Descriptor{putJSON(t, l, oci.MediaTypeStatement, a.statement)},
 		Subject:   a.subject,
 	}
 	manifest.SchemaVersion = 2
 	desc := putJSON(t, l, v1.MediaTypeImageManifest, manifest)
 	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 	desc.Annotations = map[string]string{
-		ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
-		ocilayout.AnnotationReferenceDigest: image.Digest.String(),
+		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
+		oci.AnnotationReferenceDigest: image.Digest.String(),
 	}
 	index.Manifests = append(index.Manifests, desc)
 	return l, putJSON(t, l, v1.MediaTypeImageIndex, index)
@@ -105,11 +106,11 @@ func TestNoLayersAsksForThem(t *testing.T) {
 		t.Errorf("%v, findings:\n%s", err, lines(found))
 	}
 	for _, mediaType := range read {
-		if ocilayout.IsLayer(mediaType) || mediaType == mediaTypeStatement {
+		if oci.IsLayer(mediaType) || mediaType == oci.MediaTypeStatement {
 			t.Errorf("read a %s", mediaType)
 		}
 	}
-	for _, missing := range []string{v1.MediaTypeImageLayerGzip, mediaTypeStatement} {
+	for _, missing := range []string{v1.MediaTypeImageLayerGzip, oci.MediaTypeStatement} {
 		src.missing = missing
 		found, err := Check(t.Context(), src, root, Options{NoLayers: true})
 		want := 1

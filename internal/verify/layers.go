@@ -11,7 +11,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // scanJobs bounds how many layers are read at once: decompressing keeps a
@@ -42,7 +42,7 @@ func (c *checker) scanLayers(p *pkg) error {
 			continue
 		}
 		for n, desc := range i.manifest.Layers {
-			if !ocilayout.IsLayer(desc.MediaType) {
+			if !oci.IsLayer(desc.MediaType) {
 				continue // was reported
 			}
 			j := jobs[keyOfLayer(desc)]
@@ -184,7 +184,7 @@ func (c *checker) findBlobs(p *pkg) error {
 
 // drain reads a blob to its end, for its size and digest.
 func (c *checker) drain(desc v1.Descriptor) error {
-	rc, err := ocilayout.FetchVerified(c.ctx, c.src, desc)
+	rc, err := oci.FetchVerified(c.ctx, c.src, desc)
 	if err == nil {
 		_, err = io.Copy(io.Discard, rc)
 		rc.Close()

@@ -2,11 +2,12 @@ package verify
 
 import (
 	"encoding/json"
+	"errors"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -52,17 +53,17 @@ type image struct {
 // load reads everything but layers, and reports what it cannot read.
 func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 	p := &pkg{}
-	err := ocilayout.Walk(c.ctx, c.src, root, func(n ocilayout.Node, err error) error {
+	err := oci.Walk(c.ctx, c.src, root, func(n oci.Node, err error) error {
 		switch {
 		case err != nil:
 			return c.unusable(err, nil, n.Descriptor)
-		case n.Kind == ocilayout.KindIndex:
+		case n.Kind == oci.KindIndex:
 			if len(n.Parents) == 0 {
 				p.annotations = n.Index.Annotations
 			}
 			c.checkDocumentType(nil, n.Descriptor, n.Raw)
 			return nil
-		case n.Kind == ocilayout.KindImage:
+		case n.Kind == oci.KindImage:
 			i, err := c.loadImage(n.Descriptor)
 			if err != nil {
 				return err
@@ -70,11 +71,11 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 			i.listed = len(n.Parents) > 0
 			p.images = append(p.images, i)
 			return nil
-		case n.Kind == ocilayout.KindAttestation:
+		case n.Kind == oci.KindAttestation:
 			a, err := c.loadAttestation(n.Descriptor)
 			p.attestations = append(p.attestations, a)
 			return err
-		case !ocilayout.IsManifest(n.Descriptor.MediaType):
+		case !oci.IsManifest(n.Descriptor.MediaType):
 			c.report(idMediaType, nil, n.Descriptor.Digest.String(), "the media type %q is neither an image's nor an index's", n.Descriptor.MediaType)
 		}
 		return nil
@@ -89,12 +90,12 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 	i := &image{desc: desc, layer: -1}
 	i.setPlatform(desc.Platform)
-	manifest, raw, err := ocilayout.ReadManifest(c.ctx, c.src, desc)
+	manifest, raw, err := oci.ReadManifest(c.ctx, c.src, desc)
 	if err != nil {
 		return i, c.unusable(err, i, desc)
 	}
 	i.manifest = &manifest
-	config, _, err := ocilayout.ReadConfig(c.ctx, c.src, manifest.Config)
+	config, _, err := oci.ReadConfig(c.ctx, c.src, manifest.Config)
 	if err == nil {
 		i.config = &config
 		if desc.Platform == nil {
@@ -102,11 +103,11 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 		}
 	}
 	c.checkDocumentType(i, desc, raw)
-	if t := manifest.Config.MediaType; !ocilayout.IsConfig(t) {
+	if t := manifest.Config.MediaType; !oci.IsConfig(t) {
 		c.report(idMediaType, i, manifest.Config.Digest.String(), "the config has the media type %q, which is not an image config's", t)
 	}
 	for _, layer := range manifest.Layers {
-		if !ocilayout.IsLayer(layer.MediaType) {
+		if !oci.IsLayer(layer.MediaType) {
 			c.report(idMediaType, i, layer.Digest.String(), "a layer has the media type %q, which readers do not take", layer.MediaType)
 		}
 		if compressionOf(layer.MediaType) == "zstd" {
@@ -160,7 +161,11 @@ func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
 	if !diag.IsInvalid(err) {
 		return err
 	}
-	c.report(idContent, i, desc.Digest.String(), "%s", err)
+	message := err.Error()
+	if broken := (*oci.ContentError)(nil); errors.As(err, &broken) {
+		message = broken.Clause() // the report names the package
+	}
+	c.report(idContent, i, desc.Digest.String(), "%s", message)
 	return nil
 }
 

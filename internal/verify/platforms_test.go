@@ -11,6 +11,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -60,8 +61,8 @@ func TestPlatforms(t *testing.T) {
 				a := i.Manifests[0]
 				a.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 				a.Annotations = map[string]string{
-					ocilayout.AnnotationReferenceType:   ocilayout.ReferenceTypeAttestation,
-					ocilayout.AnnotationReferenceDigest: "sha256:1234",
+					oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
+					oci.AnnotationReferenceDigest: "sha256:1234",
 				}
 				i.Manifests = append(i.Manifests, a)
 			}
@@ -110,7 +111,7 @@ func TestSingleManifest(t *testing.T) {
 	p.promise.Images = p.promise.Images[1:]
 	p.manifest = func(_ int, m *v1.Manifest) { m.Annotations = testAnnotations() }
 	l, root := p.build(t)
-	index, _, err := ocilayout.ReadIndex(t.Context(), l, root)
+	index, _, err := oci.ReadIndex(t.Context(), l, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestSingleManifest(t *testing.T) {
 func TestPackageFile(t *testing.T) {
 	p := validPackage()
 	l, root := p.build(t)
-	index, _, err := ocilayout.ReadIndex(t.Context(), l, root)
+	index, _, err := oci.ReadIndex(t.Context(), l, root)
 	if err != nil {
 		t.Fatal(err)
 	}

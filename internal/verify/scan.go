@@ -19,7 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Limits on what is kept of a layer; package layer limits how far it expands.
@@ -65,7 +65,7 @@ type entry struct {
 // expands to and lists what is in it, keeping the content of the files in
 // wanted. ours is a layer that was built here. Only trouble with reading is an error.
 func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wanted map[string]bool, ours bool) (*scan, error) {
-	rc, err := ocilayout.FetchVerified(ctx, src, desc)
+	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return failedScan(idContent, err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 func TestValidPackage(t *testing.T) {
@@ -143,7 +143,7 @@ func TestContent(t *testing.T) {
 		"huge config": {func(p *testPackage) {
 			p.manifest = func(n int, m *v1.Manifest) {
 				if n == 1 {
-					m.Config.Size = ocilayout.MaxManifestBytes + 1
+					m.Config.Size = oci.MaxManifestSize + 1
 				}
 			}
 		}, idContent, "the limit is"},
@@ -164,7 +164,7 @@ func TestContent(t *testing.T) {
 		"manifest calls itself something else": {func(p *testPackage) {
 			p.manifest = func(n int, m *v1.Manifest) {
 				if n == 1 {
-					m.MediaType = ocilayout.MediaTypeDockerManifest
+					m.MediaType = oci.MediaTypeDockerManifest
 				}
 			}
 		}, idMediaType, "the document says it is"},

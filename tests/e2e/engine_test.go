@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -54,11 +55,11 @@ func compareLayers(t *testing.T, b plan.Built, want published) {
 		t.Fatal(err)
 	}
 	for n, i := range b.Images {
-		manifest, _, err := ocilayout.ReadManifest(t.Context(), layout, index.Manifests[min(n, len(index.Manifests)-1)]) // one for all when shared
+		manifest, _, err := oci.ReadManifest(t.Context(), layout, index.Manifests[min(n, len(index.Manifests)-1)]) // one for all when shared
 		if err != nil {
 			t.Fatal(err)
 		}
-		config, _, err := ocilayout.ReadConfig(t.Context(), layout, manifest.Config)
+		config, _, err := oci.ReadConfig(t.Context(), layout, manifest.Config)
 		if err != nil {
 			t.Fatal(err)
 		}

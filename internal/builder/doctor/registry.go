@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -55,7 +56,7 @@ func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference)
 		if later || errors.Is(err, registry.ErrRetryLater) {
 			c.Fix = fmt.Sprintf("%s answers, but cannot serve now: ask again later, or see its log", ref.Host())
 		}
-		if errors.Is(err, registry.ErrNotFound) {
+		if errors.Is(err, oci.ErrNotFound) {
 			c.Fix = fmt.Sprintf("create the repository %s, which this registry does not do by itself, or check its name", ref.RepositoryName())
 		}
 		return c, clocks

@@ -1,4 +1,4 @@
-package edit
+package oci
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -21,8 +22,8 @@ type field struct {
 	raw  json.RawMessage
 }
 
-// ParseObject reads one JSON object. A field that comes twice is refused, as
-// readers do not agree on which one counts.
+// ParseObject reads one JSON object. A field that is repeated is refused, as
+// readers differ in which one they use.
 func ParseObject(raw []byte) (*Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	token, err := dec.Token()
@@ -62,7 +63,7 @@ func (o *Object) index(name string) int {
 	return slices.IndexFunc(o.fields, func(f field) bool { return f.name == name })
 }
 
-// Get gives the value of a field, nil when there is none.
+// Get returns the value of a field, or nil.
 func (o *Object) Get(name string) json.RawMessage {
 	if i := o.index(name); i >= 0 {
 		return o.fields[i].raw
@@ -76,7 +77,7 @@ func (o *Object) Has(name string) bool {
 	return raw != nil && !bytes.Equal(raw, []byte("null"))
 }
 
-// Decode reads a field into v, which stays as it is when there is none.
+// Decode reads a field into v, which is unchanged when the field is missing.
 func (o *Object) Decode(name string, v any) error {
 	if !o.Has(name) {
 		return nil
@@ -87,9 +88,9 @@ func (o *Object) Decode(name string, v any) error {
 	return nil
 }
 
-// Set gives a field a value, in its place or at the end.
+// Set sets a field, in its place or at the end.
 func (o *Object) Set(name string, value any) error {
-	raw, err := encode(value)
+	raw, err := EncodeJSON(value)
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", name, err)
 	}
@@ -101,7 +102,8 @@ func (o *Object) Set(name string, value any) error {
 	return nil
 }
 
-// SetText sets a field to text, or takes it out for "", unless it is empty.
+// SetText sets a field to text. For "" it deletes the field, unless that is
+// empty already.
 func (o *Object) SetText(name, value string) error {
 	if raw := string(o.Get(name)); value == "" && raw != `""` {
 		o.Delete(name)
@@ -112,13 +114,13 @@ func (o *Object) SetText(name, value string) error {
 	return o.Set(name, value)
 }
 
-// Delete takes a field out.
+// Delete removes a field.
 func (o *Object) Delete(name string) {
 	o.fields = slices.DeleteFunc(o.fields, func(f field) bool { return f.name == name })
 }
 
-// Edit lets f change the object in a field. Without one it begins empty, and
-// is added when it does not stay so.
+// Edit calls f with the object in a field, or with an empty one, which is added
+// unless it stays empty.
 func (o *Object) Edit(name string, f func(*Object) error) error {
 	inner := &Object{}
 	if o.Has(name) {
@@ -139,7 +141,7 @@ func (o *Object) Edit(name string, f func(*Object) error) error {
 // Merge sets fields to strings, those of an object of annotations or labels,
 // new ones in the order of their names.
 func (o *Object) Merge(values map[string]string) error {
-	for _, key := range sortedKeys(values) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if err := o.Set(key, values[key]); err != nil {
 			return err
 		}
@@ -147,7 +149,7 @@ func (o *Object) Merge(values map[string]string) error {
 	return nil
 }
 
-// Bytes gives compact JSON with the fields in order.
+// Bytes returns compact JSON with the fields in order.
 func (o *Object) Bytes() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -155,7 +157,7 @@ func (o *Object) Bytes() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := encode(f.name)
+		name, err := EncodeJSON(f.name)
 		if err != nil {
 			return nil, err
 		}
@@ -169,14 +171,14 @@ func (o *Object) Bytes() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Clone gives a copy that can be changed by itself.
+// Clone returns an independent copy.
 func (o *Object) Clone() *Object {
 	return &Object{fields: slices.Clone(o.fields)}
 }
 
-// encode is json.Marshal without the escapes for HTML, which would change text
-// that nobody edited.
-func encode(v any) (json.RawMessage, error) {
+// EncodeJSON is json.Marshal without the escapes for HTML, which would change
+// text that was not edited. An [*Object] keeps its order.
+func EncodeJSON(v any) (json.RawMessage, error) {
 	switch v := v.(type) {
 	case *Object:
 		return v.Bytes()
@@ -192,9 +194,9 @@ func encode(v any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// sameJSON reports whether two documents say the same, whatever their white
-// space, escapes and order of fields.
-func sameJSON(a, b []byte) bool {
+// SameJSON reports whether two documents are equal except for white space,
+// escapes and the order of fields.
+func SameJSON(a, b []byte) bool {
 	va, errA := decodeAny(a)
 	vb, errB := decodeAny(b)
 	return errA == nil && errB == nil && reflect.DeepEqual(va, vb)

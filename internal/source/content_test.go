@@ -13,7 +13,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -55,7 +55,7 @@ func TestBlame(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, _, err := ocilayout.ReadConfig(t.Context(), s, blob); !diag.IsInvalid(err) || !errors.Is(err, registry.ErrCorrupt) {
+	if _, _, err := oci.ReadConfig(t.Context(), s, blob); !diag.IsInvalid(err) || !errors.Is(err, oci.ErrCorrupt) {
 		t.Errorf("config: %v", err)
 	}
 	rc, err := s.Fetch(t.Context(), layer)

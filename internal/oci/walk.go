@@ -1,4 +1,4 @@
-package ocilayout
+package oci
 
 import (
 	"context"
@@ -46,7 +46,7 @@ type Node struct {
 
 // WalkFunc is called for each node, an index before what it lists. As with
 // [io/fs.WalkDirFunc], err is why an index could not be read, and returning nil
-// goes on with its siblings.
+// continues with its siblings.
 type WalkFunc func(n Node, err error) error
 
 // Walk visits root and, when it is an index, everything listed under it, in
@@ -65,17 +65,17 @@ type walker struct {
 
 func (w *walker) walk(desc v1.Descriptor, parents []digest.Digest) error {
 	if w.count++; w.count > MaxNodes {
-		return contentErrorf(desc, ErrTooLarge, "is one entry too many: the limit is %d below one root", MaxNodes)
+		return Errorf(w.src, desc, ErrTooLarge, "exceeds the limit of %d entries below one root", MaxNodes)
 	}
 	node := Node{Kind: KindOf(desc), Descriptor: desc, Parents: parents}
 	if node.Kind != KindIndex {
 		return w.visit(node, nil)
 	}
 	if len(parents) >= MaxDepth {
-		return w.visit(node, contentErrorf(desc, ErrTooLarge, "is nested too deep: the limit is %d indexes", MaxDepth))
+		return w.visit(node, Errorf(w.src, desc, ErrTooLarge, "is nested too deep: the limit is %d indexes", MaxDepth))
 	}
 	if slices.Contains(parents, desc.Digest) {
-		return w.visit(node, contentErrorf(desc, ErrMalformed, "contains itself"))
+		return w.visit(node, Errorf(w.src, desc, ErrMalformed, "contains itself"))
 	}
 	index, raw, err := ReadIndex(w.ctx, w.src, desc)
 	if err != nil {
@@ -116,7 +116,8 @@ func KindOf(desc v1.Descriptor) Kind {
 	return KindImage
 }
 
-// Images gives the images under root and, apart, the attestations about them.
+// Images returns the images under root and, separately, the attestations about
+// them.
 func Images(ctx context.Context, src content.Fetcher, root v1.Descriptor) (images, attestations []v1.Descriptor, err error) {
 	err = Walk(ctx, src, root, func(n Node, err error) error {
 		switch {
@@ -130,48 +131,4 @@ func Images(ctx context.Context, src content.Fetcher, root v1.Descriptor) (image
 		return nil
 	})
 	return images, attestations, err
-}
-
-// Reachable gives the blobs that root leads to, itself first, each once: the
-// indexes and manifests it lists, their configs and layers. A manifest's
-// subject is not followed, it says what the manifest is about and need not be
-// there.
-func Reachable(ctx context.Context, src content.Fetcher, root v1.Descriptor) ([]v1.Descriptor, error) {
-	var blobs []v1.Descriptor
-	seen := map[digest.Digest]int64{}
-	queue := []v1.Descriptor{root}
-	for len(queue) > 0 {
-		desc := queue[0]
-		queue = queue[1:]
-		if size, ok := seen[desc.Digest]; ok {
-			if size != desc.Size {
-				return nil, contentErrorf(desc, ErrCorrupt, "is said to be %d bytes long, and %d elsewhere", desc.Size, size)
-			}
-			continue
-		}
-		if len(seen) == MaxNodes {
-			return nil, contentErrorf(desc, ErrTooLarge, "is one blob too many: the limit is %d below one root", MaxNodes)
-		}
-		seen[desc.Digest] = desc.Size
-		blobs = append(blobs, desc)
-		next, err := children(ctx, src, desc)
-		if err != nil {
-			return nil, err
-		}
-		queue = append(queue, next...)
-	}
-	return blobs, nil
-}
-
-// children gives what desc directly leads to.
-func children(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]v1.Descriptor, error) {
-	switch {
-	case IsIndex(desc.MediaType):
-		index, _, err := ReadIndex(ctx, src, desc)
-		return index.Manifests, err
-	case IsManifest(desc.MediaType):
-		manifest, _, err := ReadManifest(ctx, src, desc)
-		return append([]v1.Descriptor{manifest.Config}, manifest.Layers...), err
-	}
-	return nil, nil
 }

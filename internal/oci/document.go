@@ -1,0 +1,65 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+)
+
+// ReadIndex returns an index or manifest list, and its bytes, which hold what
+// the type does not know.
+func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (v1.Index, []byte, error) {
+	return readJSON[v1.Index](ctx, src, desc)
+}
+
+// ReadManifest returns an image manifest and its bytes.
+func ReadManifest(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (v1.Manifest, []byte, error) {
+	return readJSON[v1.Manifest](ctx, src, desc)
+}
+
+// ReadConfig returns an image config and its bytes.
+func ReadConfig(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (v1.Image, []byte, error) {
+	return readJSON[v1.Image](ctx, src, desc)
+}
+
+func readJSON[T any](ctx context.Context, src content.Fetcher, desc v1.Descriptor) (T, []byte, error) {
+	var doc T
+	raw, err := ReadBytes(ctx, src, desc, MaxManifestSize)
+	if err != nil {
+		return doc, nil, err
+	}
+	if err := CheckDocument(src, desc, raw); err != nil {
+		return doc, raw, err
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return doc, raw, Errorf(src, desc, ErrMalformed, "is not valid: %v", err)
+	}
+	return doc, raw, nil
+}
+
+// CheckDocument refuses an index that has a field of manifests and the reverse:
+// a document that is an index to one reader and a manifest to another means
+// different images to them (GHSA-77vh-xpmg-72qh, GHSA-mc8v-mgrf-8f4m).
+func CheckDocument(src any, desc v1.Descriptor, raw []byte) error {
+	var foreign []string
+	switch {
+	case IsIndex(desc.MediaType):
+		foreign = []string{"config", "layers"}
+	case IsManifest(desc.MediaType):
+		foreign = []string{"manifests"}
+	default:
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return Errorf(src, desc, ErrMalformed, "is not valid: %v", err)
+	}
+	for _, name := range foreign {
+		if _, ok := fields[name]; ok {
+			return Errorf(src, desc, ErrMalformed, "is ambiguous: it has the field %q of another document type", name)
+		}
+	}
+	return nil
+}

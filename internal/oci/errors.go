@@ -1,0 +1,110 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/errdef"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Why content cannot be used.
+var (
+	// ErrNotFound is content that its source does not have. It is oras-go's
+	// own value, so that errors of all stores compare equal.
+	ErrNotFound = errdef.ErrNotFound
+	// ErrCorrupt is content that differs from its descriptor, or a descriptor
+	// that cannot be valid.
+	ErrCorrupt = errors.New("content does not match its descriptor")
+	// ErrTooLarge is content beyond one of the limits.
+	ErrTooLarge = errors.New("content exceeds a limit")
+	// ErrMalformed is content that is not the document its media type says.
+	ErrMalformed = errors.New("content is malformed")
+)
+
+// ContentError is content that cannot be used, wherever it is stored. It is a
+// [diag.InvalidError] too, since the input is at fault and not the copying.
+type ContentError struct {
+	// Source is the name of the package that the content is part of; may be
+	// empty.
+	Source string
+	// Descriptor is the content as it was asked for.
+	Descriptor v1.Descriptor
+	// Cause is ErrNotFound, ErrCorrupt, ErrTooLarge or ErrMalformed.
+	Cause error
+	// Detail is the rest of a sentence that begins with the content: "holds 3
+	// bytes, not 4".
+	Detail string
+}
+
+// Namer is implemented by stores that know what users call the package that
+// content belongs to. Errors about the content begin with that name.
+type Namer interface {
+	SourceName(desc v1.Descriptor) string
+}
+
+// Errorf returns a [*ContentError] about desc in src.
+func Errorf(src any, desc v1.Descriptor, cause error, format string, args ...any) *ContentError {
+	e := &ContentError{Descriptor: desc, Cause: cause, Detail: fmt.Sprintf(format, args...)}
+	if n, ok := src.(Namer); ok {
+		e.Source = n.SourceName(desc)
+	}
+	return e
+}
+
+// Error returns "curl.cnb: manifest sha256:… holds 3 bytes, not 4".
+func (e *ContentError) Error() string {
+	if e.Source == "" {
+		return e.Clause()
+	}
+	return e.Source + ": " + e.Clause()
+}
+
+// Clause returns the error without the name of the source.
+func (e *ContentError) Clause() string {
+	return Noun(e.Descriptor.MediaType) + e.name() + " " + e.Detail
+}
+
+// name returns the digest, quoted when it could be anything, or "" when the
+// content has none.
+func (e *ContentError) name() string {
+	switch d := e.Descriptor.Digest; {
+	case d == "":
+		return ""
+	case d.Validate() != nil:
+		return fmt.Sprintf(" %.100q", d.String())
+	default:
+		return " " + d.String()
+	}
+}
+
+// Unwrap returns the cause, and the error as invalid input.
+func (e *ContentError) Unwrap() []error {
+	return []error{e.Cause, diag.Invalidf("", "%s", e.Error())}
+}
+
+// AsContent returns the [*ContentError] in the chain of err, or err itself. A
+// destination uses it to report content of the source in the same words as any
+// other destination.
+func AsContent(err error) error {
+	var broken *ContentError
+	if errors.As(err, &broken) {
+		return broken
+	}
+	return err
+}
+
+// Wrap returns err with a prefix that says what was done, except for an error
+// about content, which names its source and would be the same anywhere.
+func Wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	var broken *ContentError
+	if errors.As(err, &broken) {
+		return broken
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
