@@ -1,0 +1,98 @@
+// Package hostile_test feeds docker-extpack input that was made to harm whoever
+// uses it, and looks at what it reaches: files, processes, the network.
+//
+// Inputs are generated, field by field and payload by payload, in a short form.
+// EXTPACK_TORTURE=full runs all of them. One file per kind of input:
+// descriptor_test.go, strings_test.go, links_test.go, documents_test.go.
+package hostile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// plugin is the program under test.
+var plugin string
+
+// full reports whether all inputs are wanted rather than a sample of them.
+var full = os.Getenv("EXTPACK_TORTURE") == "full"
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "extpack-hostile-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	defer stopWorld()
+	plugin = filepath.Join(dir, "docker-extpack")
+	build := exec.Command("go", "build", "-o", plugin, "./cli-plugin")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	}
+	return m.Run()
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "hostile:", err)
+	return 1
+}
+
+// result is how a command ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// runPlugin runs the plugin in dir with env on top of the environment. One that
+// does not end within a minute fails the test.
+func runPlugin(t *testing.T, dir string, env []string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, plugin, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		t.Fatalf("docker-extpack %s: %v %v\n%s", strings.Join(args, " "), err, ctx.Err(), stderr.String())
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// writeFiles makes files below dir, executable in folders called bin.
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		mode := os.FileMode(0o644)
+		if filepath.Base(filepath.Dir(name)) == "bin" {
+			mode = 0o755
+		}
+		if err := os.WriteFile(name, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// descriptor returns an extension.toml; more is added at its end.
+func descriptor(id, more string) string {
+	return fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"1.2.3\"\n%s", id, more)
+}
