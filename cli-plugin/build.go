@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -32,6 +33,7 @@ type buildOptions struct {
 	engineName            string
 	quiet, dryRun, single bool
 	force, allowMismatch  bool
+	keepGoing             bool
 }
 
 func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, buildOptions) error) *cobra.Command {
@@ -72,6 +74,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f.BoolVar(&opts.force, "force", false, "Build and publish even what is published already")
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
+	f.BoolVar(&opts.keepGoing, "keep-going", false, "Publish the extensions that pass although others fail")
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
 	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform once, in this image, before anything is published")
 	completeFiles(cmd, "metadata-file")
@@ -106,17 +109,32 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		opts.bars.Close()
-		printErr := printReferences(dockerCLI.Out(), results)
+		recordErr := errors.Join(printReferences(dockerCLI.Out(), results), opts.record(results, err))
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return interrupted(err, results)
-		case err != nil:
-			return err
-		case printErr != nil:
-			return printErr
+			return errors.Join(interrupted(err, results), recordErr)
+		case err != nil && len(results) > 0 && opts.keepGoing:
+			fmt.Fprintf(dockerCLI.Err(), "published what passed (--keep-going): %s\n", names(results))
 		}
-		return writeMetadata(opts.metadataFile, results)
+		return errors.Join(err, recordErr)
 	})
+}
+
+// record writes the metadata file, for what was published whatever came after;
+// a run that failed before that leaves none.
+func (o *buildOptions) record(results []pipeline.Result, err error) error {
+	if err != nil && len(results) == 0 {
+		return nil
+	}
+	return writeMetadata(o.metadataFile, results)
+}
+
+func names(results []pipeline.Result) string {
+	all := make([]string, len(results))
+	for i, r := range results {
+		all[i] = r.Extension.Descriptor.Info.String()
+	}
+	return strings.Join(all, ", ")
 }
 
 func printReferences(w io.Writer, results []pipeline.Result) error {
@@ -196,6 +214,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,
+		KeepGoing:             o.keepGoing,
 		// What a bake override changes cannot be told before it is built, and
 		// what is published already may lack the attestations or the cache.
 		Force: o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested() || o.smoke != "",

@@ -98,7 +98,7 @@ func (d Append) merge(ctx context.Context, pkg *annotate.Package, tag registry.R
 	if before.MediaType == oci.MediaTypeDockerIndex {
 		types = edit.Docker
 	}
-	r, err := edit.Update(ctx, edit.Options{Client: d.Client, Types: types, Check: check}, tag, func(_ context.Context, o *edit.Overlay, x *edit.Index) error {
+	r, err := edit.Update(ctx, edit.Options{Client: d.Client, Types: types, Check: checkMerged}, tag, func(_ context.Context, o *edit.Overlay, x *edit.Index) error {
 		o.AddBase(pkg.Layout)
 		return join(x, pkg, tag)
 	})
@@ -173,9 +173,9 @@ func about(image v1.Descriptor, attestations []*edit.Child) []*edit.Child {
 	return out
 }
 
-// check refuses a merged index that is no package: what was there before may
+// checkMerged refuses a merged index that is no package: what was there before may
 // be anything. Layers were checked by who published them.
-func check(ctx context.Context, o *edit.Overlay, root v1.Descriptor) error {
+func checkMerged(ctx context.Context, o *edit.Overlay, root v1.Descriptor) error {
 	findings, err := verify.Check(ctx, o, root, verify.Options{NoLayers: true})
 	if err != nil {
 		return fmt.Errorf("verifying: %w", err)

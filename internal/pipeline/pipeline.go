@@ -1,7 +1,7 @@
 // Package pipeline runs the steps of a build in their one direction: a plan
-// goes to an engine, which fills OCI layouts; those are annotated, verified,
-// and what is right is handed to destinations. The extensions of a run are each
-// other's equals: one that is wrong is not published, and holds back no other.
+// goes to an engine, which fills OCI layouts; those are annotated, verified and
+// handed to destinations. Nothing of a run goes anywhere before all of it has
+// been verified.
 //
 // It knows the order and what happens on failure; the steps themselves live in
 // the packages it calls, and engines are given to it.
@@ -15,12 +15,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/annotate"
-	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/verify"
 )
@@ -44,6 +44,8 @@ type Options struct {
 	Annotate annotate.Options
 	// Force builds and puts packages even where they are already.
 	Force bool
+	// KeepGoing publishes the packages that pass although others fail.
+	KeepGoing bool
 	// AllowPlatformMismatch lets binaries of another platform pass.
 	AllowPlatformMismatch bool
 	// Destinations gives where the package of an extension goes, at least one.
@@ -75,9 +77,10 @@ type Result struct {
 const atOnce = 4
 
 // Run makes the packages of a plan, apart from those that are already where
-// they should go. An extension that fails does not take the others with it: on
-// an error the results are those of the extensions that are done. Temporary
-// files are gone when it returns.
+// they should go. When one of them fails, none is published, unless
+// Options.KeepGoing says otherwise; the error then is a [*HeldBackError] where
+// others had passed. On any error the results are those of the extensions that
+// are where they should be. Temporary files are gone when it returns.
 func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
 	r := &run{ctx: ctx, plan: p, opts: opts, results: make([]Result, len(p.Extensions)), errs: make([]error, len(p.Extensions))}
 	todo, places := r.findChanged()
@@ -154,17 +157,92 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return fmt.Errorf("creating temporary folder: %w", err)
 	}
-	built, err := engine.Build(r.ctx, todo, work)
+	built, err := r.runEngine(todo, places, engine, work)
 	if err != nil {
 		return err
 	}
-	forEach(len(todo.Extensions), func(i int) {
+	packages := make([]*prepared, len(todo.Extensions))
+	forEach(len(packages), func(i int) {
 		e, place := todo.Extensions[i], places[i]
-		result, err := r.finish(e, built, filepath.Join(dir, "package-"+strconv.Itoa(i)))
+		if r.errs[place] != nil {
+			return // was not built
+		}
+		var err error
+		packages[i], err = r.prepare(e, built, filepath.Join(dir, "package-"+strconv.Itoa(i)))
+		r.errs[place] = named(e, err)
+	})
+	defer closeAll(packages)
+	if held := r.heldBack(todo, packages); held != nil && !r.opts.KeepGoing {
+		return held
+	}
+	forEach(len(packages), func(i int) {
+		if packages[i] == nil {
+			return
+		}
+		e, place := todo.Extensions[i], places[i]
+		result, err := r.publish(e, packages[i].pkg)
 		r.results[place], r.errs[place] = result, named(e, err)
 	})
 	return nil
 }
+
+// runEngine builds the plan. When that fails and KeepGoing is set, the
+// extensions are built one by one, to learn which of them fail.
+func (r *run) runEngine(todo *plan.Plan, places []int, engine Engine, dir string) ([]plan.Built, error) {
+	built, err := engine.Build(r.ctx, todo, dir)
+	if err == nil || !r.opts.KeepGoing || len(todo.Extensions) == 1 || context.Cause(r.ctx) != nil {
+		return built, err
+	}
+	built = nil
+	for i, e := range todo.Extensions {
+		one := filepath.Join(dir, "extension-"+strconv.Itoa(i))
+		if err := os.Mkdir(one, 0o755); err != nil {
+			return nil, fmt.Errorf("creating temporary folder: %w", err)
+		}
+		made, err := engine.Build(r.ctx, &plan.Plan{Extensions: []*plan.Extension{e}}, one)
+		if context.Cause(r.ctx) != nil {
+			return nil, err
+		}
+		r.errs[places[i]] = named(e, err)
+		built = append(built, made...)
+	}
+	return built, nil
+}
+
+// heldBack returns an error when some extension failed, with the names of those
+// that did not, nil when none did.
+func (r *run) heldBack(todo *plan.Plan, packages []*prepared) error {
+	failed := errors.Join(r.errs...)
+	if failed == nil {
+		return nil
+	}
+	var passed []string
+	for i, p := range packages {
+		if p != nil {
+			passed = append(passed, todo.Extensions[i].Descriptor.Info.String())
+		}
+	}
+	if len(passed) == 0 {
+		return failed
+	}
+	return &HeldBackError{Err: failed, Passed: passed}
+}
+
+// HeldBackError is a run of which nothing was published because some of its
+// packages failed.
+type HeldBackError struct {
+	// Err is what failed.
+	Err error
+	// Passed names the extensions whose packages are right.
+	Passed []string
+}
+
+func (e *HeldBackError) Error() string {
+	return fmt.Sprintf("%v\nnothing was published, also not %s; publish what passes with --keep-going", e.Err, strings.Join(e.Passed, ", "))
+}
+
+// Unwrap returns what failed.
+func (e *HeldBackError) Unwrap() error { return e.Err }
 
 // named says of which extension an error is, on each line of those that have
 // several.
@@ -180,17 +258,10 @@ func named(e *plan.Extension, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// finish annotates, verifies and hands over one extension. The result has the
-// references that were reached before an error.
-func (r *run) finish(e *plan.Extension, built []plan.Built, dir string) (Result, error) {
-	result := Result{Extension: e}
-	p := &preparer{opts: r.opts}
-	defer p.close()
-	pkg, err := p.prepare(r.ctx, e, built, dir)
-	if err != nil {
-		return result, err
-	}
-	result.Root, result.Images = pkg.Root, pkg.Images
+// publish hands a package over. The result has the references that were
+// reached before an error.
+func (r *run) publish(e *plan.Extension, pkg *annotate.Package) (Result, error) {
+	result := Result{Extension: e, Root: pkg.Root, Images: pkg.Images}
 	for _, d := range r.opts.Destinations(e) {
 		if err := context.Cause(r.ctx); err != nil {
 			return result, err
@@ -202,81 +273,4 @@ func (r *run) finish(e *plan.Extension, built []plan.Built, dir string) (Result,
 		}
 	}
 	return result, nil
-}
-
-// preparer makes the package of one extension in a layout of its own.
-type preparer struct {
-	opts    Options
-	layouts []*ocilayout.Layout
-}
-
-func (r *preparer) close() {
-	for _, l := range r.layouts {
-		l.Close()
-	}
-}
-
-// prepare annotates and verifies one extension.
-func (r *preparer) prepare(ctx context.Context, e *plan.Extension, built []plan.Built, dir string) (*annotate.Package, error) {
-	var sources []annotate.Source
-	for _, b := range built {
-		if b.Extension != e {
-			continue
-		}
-		l, err := ocilayout.OpenDir(b.Dir)
-		if err != nil {
-			return nil, fmt.Errorf("reading build result: %w", err)
-		}
-		r.layouts = append(r.layouts, l)
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
-	}
-	dst, err := ocilayout.Create(dir)
-	if err != nil {
-		return nil, err
-	}
-	r.layouts = append(r.layouts, dst)
-	pkg, err := annotate.Make(ctx, dst, e, sources, r.opts.Annotate)
-	if err != nil {
-		return nil, err
-	}
-	return pkg, r.check(ctx, e, pkg)
-}
-
-func (r *preparer) check(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
-	findings, err := verify.Check(ctx, pkg.Layout, pkg.Root, verify.Options{
-		Promise:               promise(e, pkg),
-		AllowPlatformMismatch: r.opts.AllowPlatformMismatch,
-	})
-	if err != nil {
-		return fmt.Errorf("verifying: %w", err)
-	}
-	for _, f := range findings {
-		if f.Severity == verify.Warning {
-			r.opts.Warn(e, f)
-		}
-	}
-	if err := verify.Err(findings); err != nil {
-		return err
-	}
-	r.opts.Verified(e, pkg.Images)
-	if r.opts.Try == nil {
-		return nil
-	}
-	return r.opts.Try(ctx, e, pkg)
-}
-
-// promise says what the package must hold. Where the plan left the platform to
-// the builder, what it made is the promise.
-func promise(e *plan.Extension, pkg *annotate.Package) *verify.Promise {
-	info := e.Descriptor.Info
-	p := &verify.Promise{ID: info.ID, Version: info.Version}
-	for i, image := range pkg.Images {
-		promised := verify.PromisedImage{Platform: image.Platform, Stage: e.Images[i].NeedsBuild()}
-		if a := image.Descriptor.Annotations; a != nil {
-			promised.DistroName = e.Images[i].Distros[0].Name
-			promised.DistroVersion = e.Images[i].Distros[0].Version
-		}
-		p.Images = append(p.Images, promised)
-	}
-	return p
 }

@@ -19,7 +19,8 @@ import (
 const targetHint = "write it as os/arch[/variant][:distro@version[,version...]], for example linux/arm/v7 or linux/amd64:ubuntu@22.04,24.04"
 
 // ParseTarget reads a target as people type it:
-// os/arch[/variant][:distro@version[,version…][;distro@version…]]. The aliases
+// os/arch[/variant][:distro@version[,version…][;distro@version…]]. Versions may be
+// separated by "@" too, as in pack's name@version1@version2. The aliases
 // that containerd knows (x86_64, aarch64, arm64/v8) are normalised; an os or
 // arch nobody knows is an error with the closest spelling. Errors are
 // [*diag.InvalidError].
@@ -65,7 +66,8 @@ func parseDistros(s string) ([]extension.Distro, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("distro %q is not name@version", part)
 		}
-		for version := range strings.SplitSeq(versions, ",") {
+		// pack separates versions by "@".
+		for version := range strings.SplitSeq(strings.ReplaceAll(versions, "@", ","), ",") {
 			d := extension.Distro{Name: name, Version: version}
 			if err := extension.CheckDistro(d); err != nil {
 				return nil, err

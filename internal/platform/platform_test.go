@@ -44,6 +44,8 @@ func TestParseTarget(t *testing.T) {
 		{"linux/mips/softfloat", extension.Target{OS: "linux", Arch: "mips", Variant: "softfloat"}, "linux/mips/softfloat"},
 		{"linux/amd64:ubuntu@22.04", extension.Target{OS: "linux", Arch: "amd64", Distros: ubuntu("22.04")}, "linux/amd64"},
 		{"linux/amd64:ubuntu@22.04,24.04", extension.Target{OS: "linux", Arch: "amd64", Distros: ubuntu("22.04", "24.04")}, "linux/amd64"},
+		{"linux/amd64:ubuntu@22.04@24.04", extension.Target{OS: "linux", Arch: "amd64", Distros: ubuntu("22.04", "24.04")}, "linux/amd64"},
+		{"linux/amd64:ubuntu@20.04@22.04,24.04", extension.Target{OS: "linux", Arch: "amd64", Distros: ubuntu("20.04", "22.04", "24.04")}, "linux/amd64"},
 		{"linux/arm/v6:ubuntu@22.04,24.04;debian@12", extension.Target{
 			OS: "linux", Arch: "arm", Variant: "v6",
 			Distros: append(ubuntu("22.04", "24.04"), extension.Distro{Name: "debian", Version: "12"}),
@@ -86,6 +88,7 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"linux/amd64:@22.04", `target "linux/amd64:@22.04": distro "@22.04" is not name@version`},
 		{"linux/amd64:ubuntu@", `target "linux/amd64:ubuntu@": a distro is name@version`},
 		{"linux/amd64:ubuntu@22.04,", `target "linux/amd64:ubuntu@22.04,": a distro is name@version`},
+		{"linux/amd64:ubuntu@22.04@", `target "linux/amd64:ubuntu@22.04@": a distro is name@version`},
 		{"linux/amd64:ubuntu@22.04;", `target "linux/amd64:ubuntu@22.04;": distro "" is not name@version`},
 		{"linux/amd64:ubuntu@22 04", `target "linux/amd64:ubuntu@22 04": distro "ubuntu@22 04" may hold only letters, digits and . _ + ~ -`},
 		{"linux/amd64:../x@1", `target "linux/amd64:../x@1": distro "../x@1" may hold only letters, digits and . _ + ~ -`},

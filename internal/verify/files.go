@@ -3,18 +3,9 @@ package verify
 import (
 	"archive/tar"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 )
-
-// descriptorFile is the part of an extension.toml that readers rely on. Whether
-// the rest follows the specification is the linter's question.
-type descriptorFile struct {
-	API       string `toml:"api"`
-	Extension struct {
-		ID      string `toml:"id"`
-		Version string `toml:"version"`
-	} `toml:"extension"`
-}
 
 // checkDescriptor checks the extension.toml in the layer against the label.
 func (c *checker) checkDescriptor(i *image) {
@@ -34,13 +25,14 @@ func (c *checker) checkDescriptor(i *image) {
 		c.report(idDescriptorInvalid, i, file, "%s is %d bytes long; the limit is %d", file, e.size, maxDescriptorBytes)
 		return
 	}
-	var d descriptorFile
-	if err := toml.Unmarshal(e.data, &d); err != nil {
-		c.report(idDescriptorInvalid, i, file, "%s is not valid: %v", file, err)
+	// Whether the rest follows the specification is the linter's question.
+	head, err := extension.ReadHead(file, e.data)
+	if err != nil {
+		c.report(idDescriptorInvalid, i, file, "%s is not valid: %s", file, diag.Of(err)[0])
 		return
 	}
 	for _, field := range []struct{ name, got, want string }{
-		{"api", d.API, i.labels.api}, {"id", d.Extension.ID, i.labels.id}, {"version", d.Extension.Version, i.labels.version},
+		{"api", head.API, i.labels.api}, {"id", head.ID, i.labels.id}, {"version", head.Version, i.labels.version},
 	} {
 		if field.got != field.want {
 			c.report(idDescriptorMismatch, i, file, "%s has the %s %q, but the label says %q", file, field.name, field.got, field.want)

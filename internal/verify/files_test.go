@@ -26,10 +26,13 @@ func TestDescriptor(t *testing.T) {
 		}), idDescriptorInvalid, "extension.toml is a symlink, not a file"},
 		"too large":     {text(testTOML + strings.Repeat("#", maxDescriptorBytes)), idDescriptorInvalid, "the limit is 262144"},
 		"large":         {text(testTOML + strings.Repeat("#", maxDescriptorBytes-len(testTOML))), "", ""},
-		"not TOML":      {text("api = "), idDescriptorInvalid, "extension.toml is not valid"},
+		"not TOML":      {text("api = "), idDescriptorInvalid, "extension.toml is not valid: extension.toml:1:"},
+		"no text":       {text("api = 1"), idDescriptorInvalid, "extension.toml is not valid: extension.toml:1:7: api must be a string"},
+		"byte order":    {text("\uFEFF" + testTOML), "", ""},
 		"other id":      {text(strings.Replace(testTOML, testID, "samples/wget", 1)), idDescriptorMismatch, `has the id "samples/wget", but the label says "samples/curl"`},
 		"other version": {text(strings.Replace(testTOML, testVersion, "0.0.2", 1)), idDescriptorMismatch, `has the version "0.0.2"`},
 		"other api":     {text(strings.Replace(testTOML, "0.10", "0.9", 1)), idDescriptorMismatch, `has the api "0.9"`},
+		"major api":     {text(strings.Replace(testTOML, "0.10", "1", 1)), idDescriptorMismatch, `has the api "1.0"`},
 		"unknown keys":  {text(testTOML + "[metadata]\nx = 1\n"), "", ""},
 	})
 }

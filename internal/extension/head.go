@@ -1,0 +1,25 @@
+package extension
+
+// Head is the part of an extension.toml that readers of packages rely on.
+type Head struct{ API, ID, Version string }
+
+// ReadHead reads it from the content of a descriptor, with the parser that
+// [Parse] has, whatever the rules of the specification say about the rest. The
+// API is MAJOR.MINOR where the file has MAJOR alone. file is the name in
+// messages; the error is a [*diag.InvalidError].
+func ReadHead(file string, data []byte) (Head, error) {
+	r := newReader(file, data)
+	var h Head
+	root := r.root()
+	if root == nil {
+		return h, r.list.Err()
+	}
+	h.API = root.plain("api")
+	if digits.MatchString(h.API) {
+		h.API += ".0"
+	}
+	if t := root.child("extension"); t != nil {
+		h.ID, h.Version = t.plain("id"), t.plain("version")
+	}
+	return h, r.list.Err()
+}

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/verify"
+)
+
+// prepared is a package that passed, in a layout of its own.
+type prepared struct {
+	pkg     *annotate.Package
+	layouts []*ocilayout.Layout
+}
+
+func (p *prepared) close() {
+	for _, l := range p.layouts {
+		l.Close()
+	}
+}
+
+func closeAll(all []*prepared) {
+	for _, p := range all {
+		if p != nil {
+			p.close()
+		}
+	}
+}
+
+// prepare annotates and verifies one extension.
+func (r *run) prepare(e *plan.Extension, built []plan.Built, dir string) (*prepared, error) {
+	p := &prepared{}
+	err := p.fill(r.ctx, e, built, dir, r.opts)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Built, dir string, opts Options) error {
+	var sources []annotate.Source
+	for _, b := range built {
+		if b.Extension != e {
+			continue
+		}
+		l, err := ocilayout.OpenDir(b.Dir)
+		if err != nil {
+			return fmt.Errorf("reading build result: %w", err)
+		}
+		p.layouts = append(p.layouts, l)
+		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
+	}
+	dst, err := ocilayout.Create(dir)
+	if err != nil {
+		return err
+	}
+	p.layouts = append(p.layouts, dst)
+	if p.pkg, err = annotate.Make(ctx, dst, e, sources, opts.Annotate); err != nil {
+		return err
+	}
+	return check(ctx, e, p.pkg, opts)
+}
+
+// check verifies a package and tries it.
+func check(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Options) error {
+	findings, err := verify.Check(ctx, pkg.Layout, pkg.Root, verify.Options{
+		Promise:               promise(e, pkg),
+		AllowPlatformMismatch: opts.AllowPlatformMismatch,
+	})
+	if err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	for _, f := range findings {
+		if f.Severity == verify.Warning {
+			opts.Warn(e, f)
+		}
+	}
+	if err := verify.Err(findings); err != nil {
+		return err
+	}
+	opts.Verified(e, pkg.Images)
+	if opts.Try == nil {
+		return nil
+	}
+	return opts.Try(ctx, e, pkg)
+}
+
+// promise says what the package must hold. Where the plan left the platform to
+// the builder, what it made is the promise.
+func promise(e *plan.Extension, pkg *annotate.Package) *verify.Promise {
+	info := e.Descriptor.Info
+	p := &verify.Promise{ID: info.ID, Version: info.Version}
+	for i, image := range pkg.Images {
+		promised := verify.PromisedImage{Platform: image.Platform, Stage: e.Images[i].NeedsBuild()}
+		if a := image.Descriptor.Annotations; a != nil {
+			promised.DistroName = e.Images[i].Distros[0].Name
+			promised.DistroVersion = e.Images[i].Distros[0].Version
+		}
+		p.Images = append(p.Images, promised)
+	}
+	return p
+}
