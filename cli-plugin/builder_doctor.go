@@ -26,7 +26,6 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
-	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/version"
 )
@@ -155,7 +154,8 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 	for _, e := range made.Extensions {
 		x, err := patientOf(e)
 		if err != nil {
-			return nil, err
+			p.ExtensionErr = errors.Join(p.ExtensionErr, err)
+			continue
 		}
 		if o.smoke != "" {
 			x.Smoke, x.Runs = true, x.Platforms
@@ -171,11 +171,9 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 // patientOf gives what of an extension matters to a builder.
 func patientOf(e *plan.Extension) (doctor.Extension, error) {
 	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Asked: bake.Asked(e)}
-	pulls := func(hosts ...string) {
-		for _, host := range hosts {
-			if host != "" && !slices.Contains(x.Pulls, host) {
-				x.Pulls = append(x.Pulls, host)
-			}
+	pulls := func(host string) {
+		if host != "" && !slices.Contains(x.Pulls, host) {
+			x.Pulls = append(x.Pulls, host)
 		}
 	}
 	for _, image := range e.Images {
@@ -186,20 +184,17 @@ func patientOf(e *plan.Extension) (doctor.Extension, error) {
 		if !image.NeedsBuild() {
 			continue
 		}
-		data, err := safefile.Read(e.Dir, image.Dockerfile, plan.MaxDockerfile)
+		needs, err := e.BuildNeeds(image)
 		if err != nil {
-			return x, fmt.Errorf("reading %s: %w", e.DockerfilePath(image), safefile.Cause(err))
+			return x, err
 		}
-		runs, hosts := doctor.Stages(data, e.Build.Stage)
-		if runs {
-			x.Runs = append(x.Runs, image.Platform)
+		x.Runs = append(x.Runs, needs.Platforms...)
+		for _, ref := range needs.Images {
+			pulls(doctor.ImageHost(ref))
 		}
-		pulls(hosts...)
-	}
-	if e.Build != nil && x.Compiles {
-		for _, value := range e.Build.Contexts {
-			if image, ok := strings.CutPrefix(value, "docker-image://"); ok {
-				pulls(doctor.ImageHost(image))
+		for _, name := range needs.Contexts {
+			if ref, ok := strings.CutPrefix(e.Build.Contexts[name], "docker-image://"); ok {
+				pulls(doctor.ImageHost(ref))
 			}
 		}
 	}

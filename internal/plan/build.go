@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/dockerfile"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/runimage/dockerfile"
 	"github.com/extpack/extpack/internal/safefile"
 )
 
@@ -178,11 +178,7 @@ func checkToken(s Spec) error {
 	return nil
 }
 
-const (
-	defaultDockerfile = "Dockerfile"
-	// MaxDockerfile bounds what is read of a Dockerfile.
-	MaxDockerfile = 4 << 20
-)
+const defaultDockerfile = "Dockerfile"
 
 // unreadable returns why a Dockerfile cannot be read: its own fault, or not.
 func unreadable(file string, err error) error {
@@ -243,25 +239,23 @@ func candidates(base string, p v1.Platform) []string {
 }
 
 // checkStage reports a stage that a Dockerfile does not have. A Dockerfile that
-// cannot be read here is the builder's to judge, which knows more syntax.
+// cannot be read here, and a stage by its number, are left to the builder, whose
+// frontend may be another one.
 func (p *buildPlanner) checkStage(name string) error {
 	stage, file := p.table.Stage.Value, from(p.dir, name)
-	data, err := safefile.Read(p.dir, name, MaxDockerfile)
+	data, err := safefile.Read(p.dir, name, dockerfile.MaxSize)
 	if err != nil {
 		return unreadable(file, err)
 	}
-	if stage == "" || otherSyntax(data) || number.MatchString(stage) {
+	if _, err := strconv.Atoi(stage); stage == "" || err == nil || dockerfile.IsForeign(dockerfile.Syntax(data)) {
 		return nil
 	}
-	stages, err := dockerfile.Stages(data)
-	if err != nil {
+	parsed, err := dockerfile.Parse(data)
+	if err != nil || parsed.Find(stage) >= 0 {
 		return nil //nolint:nilerr // BuildKit says what is wrong, with the line
 	}
 	var names []string
-	for _, s := range stages {
-		if s.Name == strings.ToLower(stage) {
-			return nil
-		}
+	for _, s := range parsed.Stages {
 		if s.Name != "" {
 			names = append(names, s.Name)
 		}
@@ -275,16 +269,39 @@ func (p *buildPlanner) checkStage(name string) error {
 	return list.Err()
 }
 
-var (
-	// syntax matches the directive that names the frontend of a Dockerfile.
-	syntax = regexp.MustCompile(`(?im)^\s*#\s*syntax\s*=\s*(?:docker\.io/)?(\S+)`)
-	number = regexp.MustCompile(`^[0-9]+$`)
-)
-
-// otherSyntax reports whether a file is for another frontend than Docker's.
-func otherSyntax(data []byte) bool {
-	m := syntax.FindSubmatch(data)
-	return m != nil && !strings.HasPrefix(string(m[1]), "docker/dockerfile")
+// BuildNeeds returns what a build of the stage of an image requires. Of a
+// Dockerfile with a "# syntax" that cannot be parsed here, it is assumed that
+// commands run on the image's platform.
+func (e *Extension) BuildNeeds(i Image) (dockerfile.Needs, error) {
+	name := e.DockerfilePath(i)
+	data, err := safefile.Read(e.Dir, i.Dockerfile, dockerfile.MaxSize)
+	if err != nil {
+		return dockerfile.Needs{}, unreadable(name, err)
+	}
+	syntax := dockerfile.Syntax(data)
+	unknown := dockerfile.Needs{Platforms: []v1.Platform{i.Platform}, Images: []string{syntax}}
+	if dockerfile.IsForeign(syntax) {
+		return unknown, nil
+	}
+	file, err := dockerfile.Parse(data)
+	var needs dockerfile.Needs
+	if err == nil {
+		needs, err = file.Needs(dockerfile.Build{
+			Stage: e.Build.Stage, Target: i.Platform, Args: e.Build.Args, Contexts: slices.Sorted(maps.Keys(e.Build.Contexts)),
+		})
+	}
+	switch {
+	case err == nil:
+		return needs, nil
+	case syntax != "":
+		return unknown, nil
+	}
+	at := diag.Position{File: name}
+	if invalid := (*dockerfile.SyntaxError)(nil); errors.As(err, &invalid) && invalid.Line > 0 {
+		at.Line, at.Column = invalid.Line, 1
+		err = errors.New(invalid.Message)
+	}
+	return dockerfile.Needs{}, diag.List{{Position: at, Message: err.Error(), Hint: "correct the Dockerfile"}}.Err()
 }
 
 // DockerfilePath gives where the Dockerfile of an image is, from the working

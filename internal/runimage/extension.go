@@ -13,11 +13,11 @@ import (
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/dockerfile"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
-	"github.com/extpack/extpack/internal/runimage/dockerfile"
 	"github.com/extpack/extpack/internal/safefile"
 )
 
@@ -27,9 +27,6 @@ const (
 	generateDir  = "generate"
 	runFile      = generateDir + "/run.Dockerfile"
 )
-
-// maxDockerfile bounds what is read of a Dockerfile, in bytes.
-const maxDockerfile = 1 << 20
 
 const (
 	noteGenerated = generateFile + " writes it in a build; what it writes can be given with --dockerfile"
@@ -115,7 +112,7 @@ func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
 		c.fail(diag.Position{File: d.File}, err)
 		return
 	}
-	stages, err := dockerfile.Stages(data)
+	file, err := dockerfile.Parse(data)
 	var syntax *dockerfile.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
@@ -125,6 +122,7 @@ func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
 		c.fail(diag.Position{File: d.File}, err)
 		return
 	}
+	stages := file.Stages
 	d.From = classify(stages)
 	// Image Extension Specification, "Dockerfile Requirements".
 	switch {
@@ -198,9 +196,9 @@ func readFile(d *Dockerfile) ([]byte, error) {
 	var data []byte
 	var err error
 	if d.dir == "" {
-		data, err = safefile.ReadNamed(d.File, maxDockerfile)
+		data, err = safefile.ReadNamed(d.File, dockerfile.MaxSize)
 	} else {
-		data, err = safefile.Read(d.dir, d.source, maxDockerfile)
+		data, err = safefile.Read(d.dir, d.source, dockerfile.MaxSize)
 	}
 	if err != nil {
 		return nil, diag.Invalidf("", "%v", safefile.Cause(err))

@@ -9,7 +9,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/runimage/dockerfile"
+	"github.com/extpack/extpack/internal/dockerfile"
 )
 
 // extensionDir makes an extension out of a map from names to content.
@@ -156,7 +156,7 @@ func TestExtensions(t *testing.T) {
 			name: "no Dockerfile", targets: amd64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM run:1\nUNTAR x"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64]"},
-			errors: []string{"generate/run.Dockerfile:2:1: unknown instruction \"untar\""},
+			errors: []string{"generate/run.Dockerfile:2:1: unknown instruction: UNTAR"},
 		},
 		{
 			name: "no FROM", targets: amd64Target,

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/extpack/extpack/internal/runimage/dockerfile"
+	"github.com/extpack/extpack/internal/dockerfile"
 )
 
 // What a FROM stands for.

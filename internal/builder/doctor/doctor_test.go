@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -48,43 +47,6 @@ func TestProgram(t *testing.T) {
 	if err := exec.Command(file).Run(); err != nil {
 		t.Error(err)
 	}
-}
-
-func TestStages(t *testing.T) {
-	for name, tc := range map[string]struct {
-		file, stage string
-		runs        bool
-		hosts       []string
-	}{
-		"runs on the target":     {"FROM r.io/a\nRUN make", "", true, []string{"r.io"}},
-		"only copies":            {"FROM scratch\nCOPY --from=ghcr.io/a/b:1 / /", "", false, []string{"ghcr.io"}},
-		"cross-compiles":         {"FROM --platform=$BUILDPLATFORM go/go AS b\nRUN go build\nFROM scratch\nCOPY --from=b / /", "", false, []string{"docker.io"}},
-		"a stage of a stage":     {"FROM --platform=${BUILDPLATFORM} r.io/a AS a\nFROM a AS b\nRUN x\nFROM scratch\nCOPY --from=1 / /", "", false, []string{"r.io"}},
-		"on the target after it": {"FROM --platform=$BUILDPLATFORM r.io/a AS a\nRUN x\nFROM r.io/b\nRUN y\nCOPY --from=a / /", "", true, []string{"r.io"}},
-		"asks for the target":    {"FROM --platform=$TARGETPLATFORM r.io/a\nRUN y", "", true, []string{"r.io"}},
-		"a fixed platform":       {"FROM --platform=linux/amd64 r.io/a\nRUN y", "", false, []string{"r.io"}},
-		"a stage not needed":     {"FROM r.io/a AS test\nRUN y\nFROM scratch AS out\nCOPY x /", "out", false, nil},
-		"the stage that is":      {"FROM scratch AS out\nRUN y\nFROM scratch", "out", true, nil},
-		"mounts":                 {"FROM r.io/a AS m\nRUN y\nFROM --platform=$BUILDPLATFORM r.io/b\nRUN --mount=type=bind,from=m,target=/m x", "", true, []string{"r.io"}},
-		"variables":              {"ARG R=r.io\nFROM $R/a", "", false, nil},
-		"a context by its name":  {"FROM base\nCOPY --from=tools / /", "", false, nil},
-		"no such stage":          {"FROM scratch", "x", true, nil},
-		"not a Dockerfile":       {"hello", "", true, nil},
-		"nothing":                {"", "", true, nil},
-	} {
-		runs, hosts := Stages([]byte(tc.file), tc.stage)
-		slices.Sort(hosts)
-		if runs != tc.runs || !slices.Equal(hosts, tc.hosts) {
-			t.Errorf("%s: %v %v, want %v %v", name, runs, hosts, tc.runs, tc.hosts)
-		}
-	}
-}
-
-func FuzzStages(f *testing.F) {
-	f.Add("FROM a AS b\nRUN x\nFROM b\nCOPY --from=0 / /\n", "b")
-	f.Add("FROM a AS a\nFROM a AS a\nFROM a", "1")
-	f.Add("\xff\nFROM x\\\n", "")
-	f.Fuzz(func(_ *testing.T, file, stage string) { Stages([]byte(file), stage) })
 }
 
 // failing is a buildx whose builds end like this.
@@ -127,12 +89,12 @@ func TestRunOnANodeOfAnotherKind(t *testing.T) {
 	}
 }
 
-// A name without a registry is one of Docker Hub where it can be nothing else.
+// A name without a registry is one of Docker Hub.
 func TestHosts(t *testing.T) {
-	for image, want := range map[string][2]string{
-		"golang:1.26": {"", "docker.io"}, "acme/base": {"docker.io", "docker.io"}, "h:5000/base:1": {"h:5000", "h:5000"}, "h/${BASE}": {"", ""},
+	for image, want := range map[string]string{
+		"golang:1.26": "docker.io", "acme/base": "docker.io", "h:5000/base:1": "h:5000", "h/${BASE}": "",
 	} {
-		if got := [2]string{HostOf(image), ImageHost(image)}; got != want {
+		if got := ImageHost(image); got != want {
 			t.Errorf("%s: %q, want %q", image, got, want)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
+
 	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
@@ -158,4 +160,14 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 
 func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasPrefix(host, "localhost:") || strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "[::1]")
+}
+
+// ImageHost returns the host of the registry of an image, or "" for what is not
+// a reference.
+func ImageHost(image string) string {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return ""
+	}
+	return reference.Domain(named)
 }
