@@ -21,8 +21,8 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/builder"
-	"github.com/extpack/extpack/internal/builder/doctor"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/doctor"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
