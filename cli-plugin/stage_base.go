@@ -12,7 +12,6 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
@@ -99,7 +98,7 @@ func platformsIn(ctx context.Context, dir string, root digest.Digest) ([]v1.Plat
 	}
 	for _, m := range index.Manifests {
 		if m.Digest == root {
-			return platformsOf(ctx, layout, m)
+			return oci.Platforms(ctx, layout, m)
 		}
 	}
 	return nil, nil
@@ -115,24 +114,5 @@ func platformsAt(ctx context.Context, client *registry.Client, image string) ([]
 	if err != nil {
 		return nil, err
 	}
-	return platformsOf(ctx, src, src.Root)
-}
-
-func platformsOf(ctx context.Context, src content.Fetcher, root v1.Descriptor) ([]v1.Platform, error) {
-	if !oci.IsIndex(root.MediaType) {
-		manifest, _, err := oci.ReadManifest(ctx, src, root)
-		if err != nil {
-			return nil, err
-		}
-		config, _, err := oci.ReadConfig(ctx, src, manifest.Config)
-		return []v1.Platform{config.Platform}, err
-	}
-	index, _, err := oci.ReadIndex(ctx, src, root)
-	var all []v1.Platform
-	for _, m := range index.Manifests {
-		if m.Platform != nil && m.Platform.OS != "unknown" {
-			all = append(all, *m.Platform)
-		}
-	}
-	return all, err
+	return oci.Platforms(ctx, src, src.Root)
 }

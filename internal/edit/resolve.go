@@ -13,18 +13,12 @@ import (
 // [Index.Resolve] found in its config.
 func (c *Child) Platform() v1.Platform {
 	switch {
-	case hasPlatform(c.desc):
+	case oci.HasPlatform(c.desc):
 		return *c.desc.Platform
 	case c.found != nil:
 		return *c.found
 	}
 	return v1.Platform{}
-}
-
-// hasPlatform reports whether a descriptor says for which platform it is.
-// image-spec requires os and architecture of those that have one.
-func hasPlatform(desc v1.Descriptor) bool {
-	return desc.Platform != nil && desc.Platform.OS != "" && desc.Platform.Architecture != ""
 }
 
 // Resolve looks up the platforms of images whose descriptors have none. They
@@ -41,30 +35,23 @@ func (x *Index) Resolve(ctx context.Context, src content.Fetcher) error {
 }
 
 func (c *Child) resolve(ctx context.Context, src content.Fetcher) error {
-	if hasPlatform(c.desc) || c.found != nil || c.Kind() != oci.KindImage {
+	if oci.HasPlatform(c.desc) || c.found != nil || c.Kind() != oci.KindImage {
 		return nil
 	}
-	manifest, _, err := oci.ReadManifest(ctx, src, c.desc)
+	p, image, err := oci.ConfigPlatform(ctx, src, c.desc)
 	if err != nil {
 		return err
 	}
-	if !oci.IsConfig(manifest.Config.MediaType) {
-		c.artifact = true // a manifest that is no image, and does not say so to those who list it
-		return nil
-	}
-	config, _, err := oci.ReadConfig(ctx, src, manifest.Config)
-	if err != nil {
-		return err
-	}
-	if config.OS != "" && config.Architecture != "" {
-		c.found = &config.Platform
+	c.artifact = !image // a manifest that is no image, and does not say so to those who list it
+	if p.OS != "" && p.Architecture != "" {
+		c.found = &p
 	}
 	return nil
 }
 
 // settle writes the platform that was found into the descriptor.
 func (c *Child) settle() error {
-	if hasPlatform(c.desc) || c.found == nil {
+	if oci.HasPlatform(c.desc) || c.found == nil {
 		return nil
 	}
 	return c.SetPlatform(*c.found)

@@ -119,7 +119,7 @@ func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) err
 	if err := c.settle(); err != nil {
 		return err
 	}
-	if !hasPlatform(c.desc) {
+	if !oci.HasPlatform(c.desc) {
 		return diag.Invalidf("say which with --platform SOURCE=os/arch[/variant]", "neither the descriptor nor the config of %s says which platform it is for", c.desc.Digest)
 	}
 	return nil

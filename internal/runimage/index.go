@@ -62,20 +62,9 @@ func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descrip
 
 // readSingle takes the platform from the config, the only one to tell it.
 func (r *RunImage) readSingle(ctx context.Context, root v1.Descriptor) error {
-	e := entry{descriptor: root}
-	manifest, _, err := oci.ReadManifest(ctx, r.src, root)
-	if err != nil {
-		return oci.Wrap(err, "reading "+r.name)
-	}
-	if oci.IsConfig(manifest.Config.MediaType) {
-		config, _, err := oci.ReadConfig(ctx, r.src, manifest.Config)
-		if err != nil {
-			return oci.Wrap(err, "reading "+r.name)
-		}
-		e.platform = config.Platform
-	}
-	r.entries = []entry{e}
-	return nil
+	p, _, err := oci.ConfigPlatform(ctx, r.src, root)
+	r.entries = []entry{{descriptor: root, platform: p}}
+	return oci.Wrap(err, "reading "+r.name)
 }
 
 func (r *RunImage) readIndex(ctx context.Context, root v1.Descriptor) error {

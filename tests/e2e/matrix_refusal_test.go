@@ -93,9 +93,9 @@ func badRegistry(t *testing.T) []badSource {
 	t.Cleanup(server.Close)
 	at := strings.TrimPrefix(server.URL, "http://") + "/x:"
 	return []badSource{
-		{at + "large", 2, "more than the limit of 4194304 bytes"},
-		{at + "other", 2, "content does not match its description"},
-		{at + "nonsense", 2, "content does not match its description"},
+		{at + "large", 2, "is longer than the limit of 4194304 bytes"},
+		{at + "other", 2, "holds other content, of digest sha256:"},
+		{at + "nonsense", 2, "index is not valid: invalid character"},
 		{at + "refused", 1, "403 Forbidden"},
 		{at + "gone", 1, "404 Not Found"},
 		{"127.0.0.1:1/x:1", 1, "connection refused"},
