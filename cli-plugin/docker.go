@@ -83,6 +83,7 @@ func newRegistryClient(dockerCLI command.Cli, insecure bool, log func(string, ..
 	return registry.New(registry.Options{
 		Credentials: registry.DockerCredentials(dockerCLI.ConfigFile()),
 		Insecure:    insecure,
+		CertDirs:    registry.DockerCertDirs(config.Dir()),
 		UserAgent:   "docker-extpack/" + v,
 		Log:         log,
 		Progress:    progress,

@@ -25,10 +25,7 @@ func (d Registry) Put(ctx context.Context, pkg *annotate.Package) ([]string, err
 	for _, p := range published {
 		refs = append(refs, p.String())
 	}
-	if err != nil {
-		return refs, oci.Wrap(err, "publishing")
-	}
-	return refs, nil
+	return refs, err
 }
 
 // File writes a package file (.cnb).

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -47,42 +46,25 @@ func (c *Client) CheckPush(ctx context.Context, ref Reference) (Access, error) {
 }
 
 func (c *Client) checkPush(ctx context.Context, ref Reference, access *Access) error {
-	r, err := c.repository(ctx, ref)
+	r, err := c.repository(ctx, ref, auth.ActionPull, auth.ActionPush)
 	if err != nil {
 		return err
 	}
-	access.PlainHTTP = r.remote.PlainHTTP
-	scheme := "https"
-	if access.PlainHTTP {
-		scheme = "http"
-	}
-	host := r.remote.Reference.Host()
-	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
-	target := &url.URL{Scheme: scheme, Host: host, Path: "/v2/" + r.remote.Reference.Repository + "/blobs/uploads/"}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), nil)
-	if err != nil {
-		return err
-	}
+	access.PlainHTTP = r.plain
+	ctx = r.scoped(ctx)
 	start := time.Now()
-	resp, err := c.auth.Do(req)
+	resp, err := r.post(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer drain(resp.Body)
 	access.read(resp, start)
-	if resp.StatusCode != http.StatusAccepted && resp.StatusCode != http.StatusCreated {
+	if !isSuccess(resp) {
 		return newResponseError(resp)
 	}
-	// Best effort: an upload that is not cancelled runs out by itself, and some
-	// registries know no cancelling.
-	location, err := req.URL.Parse(resp.Header.Get("Location"))
-	if err != nil || resp.Header.Get("Location") == "" || !sameOrigin(req.URL, location) {
-		return nil
-	}
-	if cancel, err := http.NewRequestWithContext(ctx, http.MethodDelete, location.String(), nil); err == nil {
-		if resp, err := c.auth.Do(cancel); err == nil {
-			drain(resp.Body)
-		}
+	u := &upload{repo: r}
+	if err := u.follow(resp); err == nil && sameOrigin(u.location, r.url("")) {
+		u.cancel(ctx)
 	}
 	return nil
 }

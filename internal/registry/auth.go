@@ -35,6 +35,8 @@ type authClient struct {
 type authHeader struct {
 	mu    sync.Mutex
 	value string
+	// challenge is what value answered.
+	challenge challenge
 }
 
 // Do sends req, and once more when a challenge can be answered.
@@ -69,7 +71,13 @@ func (a *authClient) Do(orig *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("rewinding the request: %w", err)
 		}
 	}
-	header, err := a.answer(ctx, orig.URL, parseChallenges(resp.Header.Values("WWW-Authenticate")), scopes, used)
+	challenges := parseChallenges(resp.Header.Values("WWW-Authenticate"))
+	if len(challenges) == 0 && used != "" {
+		// The token ran out, and the registry does not say how to get another:
+		// as the first one was got.
+		challenges = a.challenged(host, scopes)
+	}
+	header, err := a.answer(ctx, orig.URL, challenges, scopes, used)
 	if err != nil || header == "" || header == used {
 		if again.Body != nil {
 			_ = again.Body.Close() // in memory
@@ -98,7 +106,11 @@ func sendWith(client *http.Client, agent string, req *http.Request) (*http.Respo
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		return nil, fmt.Errorf("%s %s%s: %w", req.Method, req.URL.Host, req.URL.Path, err)
+		what := fmt.Sprintf("%s %s%s: ", req.Method, req.URL.Host, req.URL.Path)
+		if strings.HasPrefix(err.Error(), what) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%s%w", what, err)
 	}
 	return resp, nil
 }
@@ -125,6 +137,20 @@ func (a *authClient) cached(host string, scopes []string) string {
 	return ""
 }
 
+// challenged returns the challenge that the cached header answered.
+func (a *authClient) challenged(host string, scopes []string) []challenge {
+	for _, key := range []string{tokenKey(host, scopes), host} {
+		e := a.entry(key)
+		e.mu.Lock()
+		c := e.challenge
+		e.mu.Unlock()
+		if c.scheme != "" {
+			return []challenge{c}
+		}
+	}
+	return nil
+}
+
 func tokenKey(host string, scopes []string) string { return host + " " + strings.Join(scopes, " ") }
 
 // answer gives the Authorization header for a challenge, or "" when there is
@@ -149,7 +175,7 @@ func (a *authClient) answer(ctx context.Context, registry *url.URL, challenges [
 			if err != nil {
 				return "", err
 			}
-			e.value = value
+			e.value, e.challenge = value, c
 			return value, nil
 		}
 	}

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -91,36 +88,4 @@ func (b *backoff) retryAfter(h http.Header) time.Duration {
 		now = b.now()
 	}
 	return max(at.Sub(now), 0)
-}
-
-// isTemporary reports statuses after which the same request may succeed.
-func isTemporary(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusBadGateway,
-		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
-}
-
-// isDropped reports a connection that was lost or timed out, as opposed to one
-// that was refused or never trusted.
-func isDropped(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	// net/http closes the connection itself when it finds it lost while a
-	// request's body is still being written.
-	for _, target := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		return true
-	}
-	// net/http exports neither of these two.
-	text := err.Error()
-	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "http2: server sent GOAWAY")
 }

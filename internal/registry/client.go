@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
-	"syscall"
+	"time"
 
-	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
-
-	"github.com/extpack/extpack/internal/oci"
 )
 
 const (
@@ -27,6 +26,9 @@ type Options struct {
 	// Insecure allows certificates that do not verify, and plain HTTP, for
 	// hosts other than this machine.
 	Insecure bool
+	// CertDirs are folders that hold a folder per registry host with its
+	// certificate authorities and client certificates; see [DockerCertDirs].
+	CertDirs []string
 	// UserAgent is sent with every request.
 	UserAgent string
 	// Log is told of retries, without a line end. It is called from several
@@ -43,6 +45,8 @@ type Options struct {
 type Client struct {
 	auth        *authClient
 	probe       *http.Client
+	stalls      *stallTransport
+	retries     *retryTransport
 	backoff     *backoff
 	progress    func(Event)
 	insecure    bool
@@ -79,14 +83,16 @@ func New(o Options) *Client {
 	if o.UserAgent == "" {
 		o.UserAgent = defaultUserAgent
 	}
-	base := &guardTransport{base: newHTTPTransport(o.Insecure), insecure: o.Insecure}
+	c.stalls = newStallTransport(newHostTransport(o.Insecure, o.CertDirs), c.backoff.logf)
+	base := &guardTransport{base: c.stalls, insecure: o.Insecure}
 	c.probe = &http.Client{
 		Transport:     base,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	c.retries = &retryTransport{base: base, backoff: c.backoff}
 	c.auth = &authClient{
 		http: &http.Client{
-			Transport:     &retryTransport{base: base, backoff: c.backoff},
+			Transport:     c.retries,
 			CheckRedirect: redirectPolicy(o.Insecure),
 		},
 		agent:      o.UserAgent,
@@ -100,25 +106,63 @@ func New(o Options) *Client {
 type repository struct {
 	client *Client
 	ref    Reference
-	remote *remote.Repository
+	remote registry.Reference
+	plain  bool // HTTP
+	// actions are what tokens are asked for.
+	actions []string
+	chunks  chunking
 }
 
-func (c *Client) repository(ctx context.Context, ref Reference) (*repository, error) {
-	r := &repository{client: c, ref: ref, remote: &remote.Repository{
-		Client: c.auth, Reference: ref.remote(), MaxMetadataBytes: oci.MaxManifestSize,
-	}}
-	plain, err := c.plainHTTP(ctx, r.remote.Reference.Host())
-	if err != nil {
-		return nil, err
+// repository opens a repository for actions such as [auth.ActionPull].
+func (c *Client) repository(ctx context.Context, ref Reference, actions ...string) (*repository, error) {
+	r := &repository{client: c, ref: ref, remote: ref.remote(), actions: actions}
+	var err error
+	r.plain, err = c.plainHTTP(ctx, r.host())
+	return r, err
+}
+
+// host returns where the registry is, which for Docker Hub is not what it is
+// called.
+func (r *repository) host() string { return r.remote.Host() }
+
+// url returns the address of something in the repository.
+func (r *repository) url(path string) *url.URL {
+	u := &url.URL{Scheme: "https", Host: r.host(), Path: "/v2/" + r.remote.Repository + "/" + path}
+	if r.plain {
+		u.Scheme = "http"
 	}
-	r.remote.PlainHTTP = plain
-	// Otherwise oras-go answers a registry without the referrers API by
-	// writing a tag ("referrers tag schema"), long before tags may move. What
-	// is published here is found through its index.
-	if err := r.remote.SetReferrersCapability(true); err != nil {
-		return nil, err
+	return u
+}
+
+// scoped returns a context in which tokens are for this repository alone: what
+// is read at the same time may be one that the token server does not grant
+// together with it.
+func (r *repository) scoped(ctx context.Context) context.Context {
+	return auth.WithScopesForHost(ctx, r.host(), auth.ScopeRepository(r.remote.Repository, r.actions...))
+}
+
+// alsoReading is scoped with the right to read another repository.
+func (r *repository) alsoReading(ctx context.Context, from string) context.Context {
+	return auth.WithScopesForHost(ctx, r.host(),
+		auth.ScopeRepository(r.remote.Repository, r.actions...), auth.ScopeRepository(from, auth.ActionPull))
+}
+
+// mayRetry reports whether what failed may succeed later, and the pause that
+// the registry asked for.
+func (c *Client) mayRetry(host string, err error) (time.Duration, bool) {
+	var (
+		cut     *interruptedError
+		refusal *ResponseError
+	)
+	switch {
+	case errors.Is(err, ErrRetryLater):
+		return 0, false
+	case errors.As(err, &cut):
+		return cut.after, true
+	case errors.As(err, &refusal):
+		return refusal.after, isTemporary(refusal.StatusCode) || refusal.rateLimited()
 	}
-	return r, nil
+	return 0, c.retries.isLost(host, err)
 }
 
 // plainHTTP decides how a host is reached. Only where plain HTTP is allowed at
@@ -140,19 +184,49 @@ func (c *Client) plainHTTP(ctx context.Context, host string) (bool, error) {
 	if s.known {
 		return s.plain, nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/v2/", nil)
+	plain, err := c.probeScheme(ctx, host)
 	if err != nil {
-		return false, fmt.Errorf("contacting %s: %w", host, err)
+		return false, err
 	}
-	resp, err := sendWith(c.probe, c.auth.agent, req)
-	if err == nil {
-		drain(resp.Body)
-	}
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	// A certificate that does not verify is HTTPS too, and gets its own error.
-	s.known = true
-	s.plain = err != nil && (isPlainHTTPServer(err) || isDropped(err) || errors.Is(err, syscall.ECONNREFUSED))
+	s.known, s.plain = true, plain
 	return s.plain, nil
+}
+
+// probeScheme reports whether a host speaks plain HTTP. Only an answer that is
+// HTTP counts: whoever can cut a connection must not turn a run, and the
+// credentials it sends, to plain HTTP. On this machine, where nobody can, a
+// server that drops the TLS handshake may still answer plain HTTP.
+func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
+	client := *c.probe
+	client.Transport = &retryTransport{base: c.probe.Transport, backoff: c.backoff}
+	if isLoopback(host) {
+		ctx = withRetries(ctx, 1)
+	}
+	err := c.probeWith(ctx, &client, "https", host)
+	switch {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case err == nil:
+		return false, nil
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return true, nil
+	case isLoopback(host) && (isDropped(err) || isDial(err) || isPlainHTTPServer(err)):
+		return true, c.probeWith(ctx, &client, "http", host)
+	case isUntrusted(err):
+		return false, nil // HTTPS too, and the request gets the error
+	}
+	return false, err
+}
+
+func (c *Client) probeWith(ctx context.Context, client *http.Client, scheme, host string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+host+"/v2/", nil)
+	if err != nil {
+		return fmt.Errorf("contacting %s: %w", host, err)
+	}
+	resp, err := sendWith(client, c.auth.agent, req)
+	if err != nil {
+		return err
+	}
+	drain(resp.Body)
+	return nil
 }

@@ -1,17 +1,18 @@
 package registry
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/oci"
 	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // The kinds of failure a caller may want to tell apart with [errors.Is], next to
@@ -42,6 +43,9 @@ type ResponseError struct {
 	Codes []string
 	// Message is the answer's text without control characters; may be empty.
 	Message string
+
+	after     time.Duration // the pause that the registry asked for
+	mediaType string        // of what was sent
 }
 
 func (e *ResponseError) Error() string {
@@ -56,42 +60,59 @@ func (e *ResponseError) Error() string {
 func (e *ResponseError) Is(target error) bool {
 	switch target {
 	case ErrUnauthorized:
-		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden && !e.rateLimited()
 	case oci.ErrNotFound:
 		return e.StatusCode == http.StatusNotFound
 	}
 	return false
 }
 
-// fromORAS turns oras-go's response errors into [*ResponseError]; other errors
-// stay as they are.
-func fromORAS(err error) error {
-	var resp *errcode.ErrorResponse
-	if !errors.As(err, &resp) {
-		return err
-	}
-	e := &ResponseError{Method: resp.Method, StatusCode: resp.StatusCode}
-	if resp.URL != nil {
-		e.Host, e.Path = resp.URL.Host, resp.URL.Path
-	}
-	e.setErrors(resp.Errors)
-	return e
+// rateLimited reports a registry that asks to slow down, by whatever status.
+func (e *ResponseError) rateLimited() bool {
+	return e.StatusCode == http.StatusTooManyRequests ||
+		e.StatusCode == http.StatusForbidden && speaksOfRateLimit(strings.Join(append(e.Codes, e.Message), " "))
+}
+
+// lacksContent reports a manifest that was refused because of what it points
+// at, which was uploaded before it.
+func (e *ResponseError) lacksContent() bool {
+	return slices.ContainsFunc(e.Codes, func(code string) bool {
+		return code == "MANIFEST_BLOB_UNKNOWN" || code == "BLOB_UNKNOWN" || code == "MANIFEST_UNKNOWN"
+	})
 }
 
 func (e *ResponseError) setErrors(errs errcode.Errors) {
 	var texts []string
 	for _, one := range errs {
 		e.Codes = append(e.Codes, cleanText(one.Code))
-		// one.Detail is left out: for the common codes it repeats the request
-		// as a Go map.
+		detail := detailText(one.Detail)
 		one.Detail = nil
 		text := one.Error()
 		if strings.EqualFold(strings.ReplaceAll(one.Code, "_", " "), one.Message) {
 			text = one.Message // it begins with the code, which says the same
 		}
+		if detail != "" && !strings.Contains(text, detail) {
+			text += ": " + detail
+		}
 		texts = append(texts, text)
 	}
 	e.Message = cleanText(strings.Join(texts, "; "))
+}
+
+// detailText returns the detail of an error where it is a sentence. For the
+// common codes it repeats the request as an object, which is left out.
+func detailText(detail any) string {
+	switch detail := detail.(type) {
+	case string:
+		return strings.TrimSpace(detail)
+	case map[string]any:
+		for _, key := range []string{"message", "Message", "description", "Description"} {
+			if text, ok := detail[key].(string); ok {
+				return strings.TrimSpace(text)
+			}
+		}
+	}
+	return ""
 }
 
 // cleanError is an error whose text is safe for a terminal.
@@ -99,46 +120,6 @@ type cleanError struct{ err error }
 
 func (e *cleanError) Error() string { return cleanText(e.err.Error()) }
 func (e *cleanError) Unwrap() error { return e.err }
-
-// explain is the last step of every exported call: it makes the text safe for
-// a terminal and adds what to do next. The hint comes last, so nothing may be
-// wrapped around the result that adds text behind it.
-func (c *Client) explain(ref Reference, err error) error {
-	if err == nil {
-		return nil
-	}
-	clean := error(&cleanError{oci.AsContent(err)})
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || diag.IsInvalid(err) {
-		return clean
-	}
-	host := ref.Host()
-	login := "docker login"
-	if host != dockerHub {
-		login += " " + host
-	}
-	var moved *MovedError
-	switch {
-	case errors.As(err, &moved):
-		return diag.WithHint(clean, "look at what is there now and run the command again, or pass --force to replace it")
-	case errors.Is(err, ErrUnauthorized):
-		return diag.WithHint(clean, fmt.Sprintf("check that you may use %s on %s, or log in: %s", ref.RepositoryName(), host, login))
-	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
-		return diag.WithHint(clean, fmt.Sprintf("%s does not speak HTTPS throughout; pass --insecure to allow plain HTTP", host))
-	case refusesWriting(err):
-		return diag.WithHint(clean, fmt.Sprintf("%s answers and takes nothing: it may be read-only, a mirror, or no registry; publish to another", host))
-	case isUntrusted(err) && !c.insecure:
-		return diag.WithHint(clean, fmt.Sprintf("add the certificate authority of %s to the system's trust store, or pass --insecure to skip the check", host))
-	}
-	return clean
-}
-
-// refusesWriting reports an answer of a registry that is only read from, or of
-// something else that is no registry.
-func refusesWriting(err error) bool {
-	var resp *ResponseError
-	return errors.As(err, &resp) && resp.Method != http.MethodGet && resp.Method != http.MethodHead &&
-		(resp.StatusCode == http.StatusMethodNotAllowed || resp.StatusCode == http.StatusNotImplemented)
-}
 
 // isPlainHTTPServer reports a plain HTTP answer to a TLS handshake.
 func isPlainHTTPServer(err error) bool {

@@ -26,8 +26,10 @@ func newPublishOptions(opts []PublishOption) publishOptions {
 // written, the tag points at what it pointed at when it was read; "" means that
 // there was no such tag. A tag that points at the new content by then is fine.
 //
-// Registries know no conditional writes of manifests (the distribution
-// specification has none), so a moment remains between look and write.
+// The write is conditional (If-Match) where the registry returns entity tags
+// for manifests and honours the condition. The distribution specification asks
+// for neither, so elsewhere a moment remains between look and write, and who
+// writes looks again afterwards; see package edit.
 func Expect(ref Reference, at digest.Digest) PublishOption {
 	return func(o *publishOptions) { o.expected[ref.String()] = at }
 }
@@ -53,12 +55,11 @@ func (e *MovedError) Error() string {
 // Unwrap gives [ErrTagMoved].
 func (e *MovedError) Unwrap() error { return ErrTagMoved }
 
-// check compares where a tag is with where it should be. err is what asking for
-// it gave: nil, or a tag that does not exist or points at nonsense.
-func (o publishOptions) check(ref Reference, now digest.Digest, err error) error {
-	expected, ok := o.expected[ref.String()]
+// checkExpected compares where a tag is with where it should be. err is what
+// asking for it returned. When that cannot be found out the tag is not written.
+func checkExpected(ref Reference, expected, now digest.Digest, err error) error {
 	switch {
-	case !ok || err == nil && now == expected || errors.Is(err, oci.ErrNotFound) && expected == "":
+	case err == nil && now == expected || errors.Is(err, oci.ErrNotFound) && expected == "":
 		return nil
 	case err != nil && !errors.Is(err, oci.ErrNotFound):
 		return err

@@ -161,7 +161,7 @@ func TestPublishFailingBeforeTags(t *testing.T) {
 		return jsonError(w, http.StatusBadRequest, "MANIFEST_INVALID", "we do not like \x1b[31mthis")
 	}
 	for name, applies := range map[string]func(*http.Request) bool{
-		"last manifest":               func(r *http.Request) bool { return isManifestPut(r, c.root.Digest.String()) },
+		"last manifest":               func(r *http.Request) bool { return isManifestPut(r, c.manifests[0].Digest.String()) },
 		"second repository, blob":     func(r *http.Request) bool { return r.Method == "POST" && strings.Contains(r.URL.Path, "other/") },
 		"second repository, manifest": func(r *http.Request) bool { return r.Method == "PUT" && strings.Contains(r.URL.Path, "other/") },
 	} {

@@ -48,7 +48,8 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 func newResponseError(resp *http.Response) *ResponseError {
 	e := &ResponseError{
 		Method: resp.Request.Method, Host: resp.Request.URL.Host, Path: resp.Request.URL.Path,
-		StatusCode: resp.StatusCode,
+		StatusCode: resp.StatusCode, after: newBackoff(nil).retryAfter(resp.Header),
+		mediaType: resp.Request.Header.Get("Content-Type"),
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came is enough
 	var doc struct {

@@ -33,43 +33,60 @@ func (c *Client) Resolve(ctx context.Context, ref Reference) (v1.Descriptor, err
 }
 
 func (c *Client) resolve(ctx context.Context, ref Reference) (v1.Descriptor, error) {
-	r, err := c.repository(ctx, ref)
+	r, err := c.repository(ctx, ref, auth.ActionPull)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	return r.resolve(ctx, ref.target())
 }
 
-// resolve uses HEAD, which costs less and does not count as a pull, and falls
+// resolve asks what a tag or digest points at.
+func (r *repository) resolve(ctx context.Context, target string) (v1.Descriptor, error) {
+	desc, _, err := r.look(ctx, target)
+	return desc, err
+}
+
+// look uses HEAD, which costs less and does not count as a pull, and falls
 // back to GET when the answer lacks what a descriptor needs: the digest and
 // length are optional in the OCI distribution specification ("Checking if
-// content exists in the registry").
-func (r *repository) resolve(ctx context.Context, target string) (v1.Descriptor, error) {
+// content exists in the registry"). It also returns the entity tag, with which
+// a write can be made conditional, if there is one.
+func (r *repository) look(ctx context.Context, target string) (desc v1.Descriptor, etag string, err error) {
 	resp, err := r.do(ctx, http.MethodHead, "manifests", target)
 	if err != nil {
-		return v1.Descriptor{}, err
+		return v1.Descriptor{}, "", err
 	}
 	drain(resp.Body)
+	etag = strongETag(resp.Header)
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented: // no HEAD here
 		desc, _, err := r.get(ctx, target)
-		return desc, err
+		return desc, etag, err
 	default:
-		return v1.Descriptor{}, newResponseError(resp)
+		return v1.Descriptor{}, "", newResponseError(resp)
 	}
 	d, mediaType, err := describe(resp, target)
 	if err != nil {
-		return v1.Descriptor{}, err
+		return v1.Descriptor{}, "", err
 	}
 	if resp.ContentLength > oci.MaxManifestSize {
-		return v1.Descriptor{}, tooLarge(resp.ContentLength)
+		return v1.Descriptor{}, "", tooLarge(resp.ContentLength)
 	}
 	if d == "" || resp.ContentLength <= 0 || !slices.Contains(oci.ManifestTypes, mediaType) {
 		desc, _, err := r.get(ctx, target)
-		return desc, err
+		return desc, etag, err
 	}
-	return v1.Descriptor{MediaType: mediaType, Digest: d, Size: resp.ContentLength}, nil
+	return v1.Descriptor{MediaType: mediaType, Digest: d, Size: resp.ContentLength}, etag, nil
+}
+
+// strongETag returns the entity tag of an answer, unless it is weak: If-Match
+// compares strongly (RFC 9110 section 13.1.1).
+func strongETag(h http.Header) string {
+	if etag := h.Get("ETag"); strings.HasPrefix(etag, `"`) {
+		return etag
+	}
+	return ""
 }
 
 // get reads a manifest whole and checks it: size, digest, and that the answer
@@ -136,14 +153,7 @@ func (r *repository) do(ctx context.Context, method, kind, target string) (*http
 }
 
 func (r *repository) doWith(ctx context.Context, method, kind, target string, header http.Header) (*http.Response, error) {
-	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull)
-	protocol := "https"
-	if r.remote.PlainHTTP {
-		protocol = "http"
-	}
-	ref := r.remote.Reference
-	url := fmt.Sprintf("%s://%s/v2/%s/%s/%s", protocol, ref.Host(), ref.Repository, kind, target)
-	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	req, err := http.NewRequestWithContext(r.scoped(ctx), method, r.url(kind+"/"+target).String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -211,10 +221,51 @@ func tooLarge(size int64) error {
 	return faultf(oci.ErrTooLarge, "is %d bytes long; the limit is %d", size, oci.MaxManifestSize)
 }
 
-// put writes a manifest by tag or digest. The registry's answer is checked
-// against the digest.
-func (r *repository) put(ctx context.Context, m oci.Document, target string) error {
-	return fromORAS(r.remote.Manifests().PushReference(ctx, m.Descriptor, bytes.NewReader(m.Raw), target))
+// put writes a manifest by tag or digest, under conditions that header holds.
+// Any success counts, with a digest that is right or left out. A registry that
+// does not know yet what was uploaded to it a moment ago is asked again.
+//
+// confirmed tells that the registry named the digest.
+func (r *repository) put(ctx context.Context, m oci.Document, target string, header http.Header) (confirmed bool, err error) {
+	for n := 0; ; n++ {
+		confirmed, err = r.putOnce(ctx, m, target, header)
+		var refusal *ResponseError
+		if n == maxRetries || !errors.As(err, &refusal) || !refusal.lacksContent() {
+			return confirmed, err
+		}
+		if err := r.client.backoff.wait(ctx, n, refusal.after, "pushing manifest "+short(m.Descriptor.Digest), err); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (r *repository) putOnce(ctx context.Context, m oci.Document, target string, header http.Header) (confirmed bool, err error) {
+	req, err := http.NewRequestWithContext(r.scoped(ctx), http.MethodPut, r.url("manifests/"+target).String(), bytes.NewReader(m.Raw))
+	if err != nil {
+		return false, err
+	}
+	maps.Copy(req.Header, header)
+	req.Header.Set("Content-Type", m.Descriptor.MediaType)
+	resp, err := r.client.auth.Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer drain(resp.Body)
+	if !isSuccess(resp) {
+		return false, newResponseError(resp)
+	}
+	return resp.Header.Get("Docker-Content-Digest") != "", checkDigest(resp, m.Descriptor.Digest)
+}
+
+// holds is has for a look before a write: not being allowed to look, or a
+// registry that cannot tell, is no reason not to try.
+func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
+	ok, err := r.has(withRetries(ctx, 1), kind, desc)
+	var refusal *ResponseError
+	if errors.As(err, &refusal) || errors.Is(err, oci.ErrCorrupt) {
+		return false, nil
+	}
+	return ok, err
 }
 
 // has asks whether content is there under its digest.

@@ -19,9 +19,10 @@ import (
 // src, and then lets every reference point at it. References come from
 // [ParseTag] and may be in several repositories and registries.
 //
-// No tag is touched before all content is in every repository: blobs first,
-// then manifests, each after those it points at, root last, all by digest.
-// Only then the tags are written, in the order given, and each is read back.
+// No tag is touched before all that is below root is in every repository: blobs
+// first, then manifests by digest, each after those it points at. Only then the
+// tags are written, in the order given, and each is read back. Once the first
+// was written an interrupt leaves a few seconds for the others.
 // Content that is there already is not sent again, and a tag that already
 // points at root is not written again.
 //
@@ -46,7 +47,7 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 	}
 	for i := range repos {
 		ref := repos[i].ref
-		r, err := c.repository(ctx, ref)
+		r, err := c.repository(ctx, ref, auth.ActionPull, auth.ActionPush)
 		if err == nil {
 			repos[i].repository = r
 			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, r))
@@ -101,7 +102,7 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository) func(v1.Descriptor) string {
 	for _, d := range earlier {
 		if d.ref.Host() == r.ref.Host() {
-			return func(v1.Descriptor) string { return d.remote.Reference.Repository }
+			return func(v1.Descriptor) string { return d.remote.Repository }
 		}
 	}
 	locator, ok := src.(Locator)
@@ -117,10 +118,10 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 	}
 }
 
-// copyContent brings all of g into r, without a tag.
+// copyContent brings all of g into r but for the root, which is written under
+// its tags: some registries do not take the same manifest twice, and others
+// take none by its digest.
 func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oci.Graph, from func(v1.Descriptor) string) error {
-	// Asking for both at once saves a token for reading alone.
-	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
 	var fresh sync.Map // digests of what the repository did not have
 	err := each(ctx, r.client.concurrency, g.Blobs, func(ctx context.Context, blob v1.Descriptor) error {
 		added, err := r.copyBlob(ctx, src, blob, from(blob))
@@ -132,7 +133,7 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oc
 	if err != nil {
 		return err
 	}
-	for _, level := range g.Levels {
+	for _, level := range g.Levels[:len(g.Levels)-1] { // the last is the root
 		err := each(ctx, r.client.concurrency, level, func(ctx context.Context, m oci.Document) error {
 			return r.copyManifest(ctx, m, &fresh)
 		})
@@ -148,7 +149,7 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oc
 func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sync.Map) error {
 	isNew := slices.ContainsFunc(m.Refs, func(d digest.Digest) bool { _, ok := fresh.Load(d); return ok })
 	if !isNew {
-		ok, err := r.has(ctx, "manifests", m.Descriptor)
+		ok, err := r.holds(ctx, "manifests", m.Descriptor)
 		if err != nil {
 			return fmt.Errorf("looking for manifest %s: %w", m.Descriptor.Digest, err)
 		}
@@ -157,8 +158,8 @@ func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sy
 			return nil
 		}
 	}
-	if err := r.put(ctx, m, m.Descriptor.Digest.String()); err != nil {
-		return fmt.Errorf("pushing manifest %s: %w", m.Descriptor.Digest, err)
+	if _, err := r.put(ctx, m, m.Descriptor.Digest.String(), nil); err != nil {
+		return &contentError{kind: "manifest", desc: m.Descriptor, err: err}
 	}
 	fresh.Store(m.Descriptor.Digest, true)
 	r.report(m.Descriptor, Done, 0)

@@ -12,30 +12,29 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// firstPart is how much of a large blob is asked for at first. Who needs only
-// its beginning must not pay for what a registry would send until it learns
-// that nobody listens: megabytes lie in the buffers between them.
+// firstPart is how much of a large blob is asked for at first. A caller that
+// needs only its beginning must not pay for what a registry would send until it
+// learns that the connection was closed: megabytes are in the buffers between
+// them.
 const firstPart = 256 << 10
 
-// openBlob gives a blob of more than firstPart bytes, unverified. A registry
-// that knows no ranges (RFC 9110, section 14) gives the whole at once.
+// openBlob returns a blob of more than firstPart bytes, unverified. A registry
+// that knows no ranges (RFC 9110, section 14) sends the whole at once. A
+// connection that is lost is made again, from the byte where it was lost.
 func (r *repository) openBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	resp, err := r.part(ctx, desc, fmt.Sprintf("bytes=0-%d", firstPart-1))
-	if err != nil || resp.StatusCode == http.StatusOK {
-		return bodyOf(resp), err
+	if err != nil {
+		return nil, err
 	}
-	if !startsAt(resp, 0) {
+	b := &partsBody{body: resp.Body, ctx: ctx, repo: r, desc: desc, end: firstPart}
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		b.end = desc.Size
+	case !startsAt(resp, 0):
 		drain(resp.Body)
 		return nil, faultf(oci.ErrCorrupt, "is served from another byte than the first")
 	}
-	return &partsBody{ReadCloser: resp.Body, ctx: ctx, repo: r, desc: desc}, nil
-}
-
-func bodyOf(resp *http.Response) io.ReadCloser {
-	if resp == nil {
-		return nil
-	}
-	return resp.Body
+	return b, nil
 }
 
 // part asks for a range of a blob.
@@ -57,31 +56,60 @@ func startsAt(resp *http.Response, offset int64) bool {
 	return resp.StatusCode == http.StatusPartialContent && err == nil && start == offset
 }
 
-// partsBody is the first part of a blob, and the rest once that was read.
+// partsBody is a blob that is read over as many connections as it takes.
 type partsBody struct {
-	io.ReadCloser
+	body io.ReadCloser
 	ctx  context.Context
 	repo *repository
 	desc v1.Descriptor
-	read int64
-	last bool
+	read int64 // so far
+	end  int64 // of the part that body is
+	// tries counts lost connections since the last byte.
+	tries int
 }
 
 func (b *partsBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.body.Read(p)
 	b.read += int64(n)
-	if b.last || !errors.Is(err, io.EOF) || b.read != firstPart || b.read >= b.desc.Size {
-		return n, err // what ends early is for who verifies it to tell
+	if n > 0 {
+		b.tries = 0
 	}
+	switch {
+	case err == nil, b.read >= b.desc.Size:
+		return n, err
+	case errors.Is(err, io.EOF) && b.read == b.end:
+	case errors.Is(err, io.EOF):
+		return n, err // what ends early is for the reader that verifies it
+	case !isDropped(err) || b.tries == maxRetries || b.ctx.Err() != nil:
+		return n, err
+	default:
+		if waitErr := b.repo.client.backoff.wait(b.ctx, b.tries, 0, "reading "+short(b.desc.Digest), err); waitErr != nil {
+			return n, waitErr
+		}
+		b.tries++
+	}
+	return n, b.reopen()
+}
+
+// reopen asks for the rest. What a registry that knows no ranges sends of the
+// beginning is skipped.
+func (b *partsBody) reopen() error {
+	_ = b.body.Close() // it was read to its end, or is lost
 	resp, err := b.repo.part(b.ctx, b.desc, fmt.Sprintf("bytes=%d-", b.read))
 	if err != nil {
-		return n, err
+		return err
 	}
-	if !startsAt(resp, b.read) {
-		drain(resp.Body)
-		return n, oci.Errorf(b.repo.ref, b.desc, oci.ErrCorrupt, "is served from another byte than %d", b.read)
+	b.body, b.end = resp.Body, b.desc.Size
+	if startsAt(resp, b.read) {
+		return nil
 	}
-	_ = b.ReadCloser.Close() // it was read to its end
-	b.ReadCloser, b.last = resp.Body, true
-	return n, nil
+	if resp.StatusCode == http.StatusPartialContent {
+		return oci.Errorf(b.repo.ref, b.desc, oci.ErrCorrupt, "is served from another byte than %d", b.read)
+	}
+	if _, err := io.CopyN(io.Discard, resp.Body, b.read); err != nil {
+		return fmt.Errorf("%s: reading it again: %w", b.desc.Digest, err)
+	}
+	return nil
 }
+
+func (b *partsBody) Close() error { return b.body.Close() }

@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/extpack/extpack/internal/oci"
 )
@@ -46,7 +47,7 @@ func (s *Source) Locate(v1.Descriptor) (Reference, bool) { return s.repo.ref, tr
 // It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] or
 // [oci.ErrCorrupt].
 func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
-	r, err := c.repository(ctx, ref)
+	r, err := c.repository(ctx, ref, auth.ActionPull)
 	if err == nil {
 		s := &Source{repo: r}
 		if s.Root, s.data, err = r.get(ctx, ref.target()); err == nil {

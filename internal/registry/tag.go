@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/extpack/extpack/internal/oci"
 )
@@ -44,7 +45,7 @@ func (e *TagError) Error() string {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			b.WriteString(p.Reference.String())
+			b.WriteString(p.String())
 		}
 	}
 	if len(e.Untouched) > 0 {
@@ -62,8 +63,14 @@ func (e *TagError) Error() string {
 func (e *TagError) Unwrap() error { return e.Err }
 
 // tagAll moves the tags one after another, so that after a failure it is known
-// which ones did.
+// which ones did. Once the first is being written an interrupt ends the rest
+// only after a few seconds.
 func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root oci.Document, refs []Reference, o publishOptions) ([]Published, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	ctx, stop := Finishing(ctx)
+	defer stop()
 	var moved []Published
 	for i, ref := range refs {
 		sent, err := repos[ref.RepositoryName()].tag(ctx, root, ref, o)
@@ -79,37 +86,97 @@ func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root 
 
 // tag lets a tag point at root. sent tells, on failure, whether the tag may
 // have been written.
+//
+// The write is not repeated by the transport: after a pause the tag is looked
+// at again, as another writer may have come first.
 func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (sent bool, err error) {
-	ctx = auth.AppendRepositoryScope(ctx, r.remote.Reference, auth.ActionPull, auth.ActionPush)
-	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Done}
-	before, err := r.resolve(ctx, ref.Tag())
+	var unconditional bool
+	for n := 0; ; n++ {
+		done, condition, err := r.lookBefore(ctx, root, ref, o)
+		if err != nil || done {
+			return sent, err
+		}
+		if unconditional {
+			condition = nil
+		}
+		confirmed, err := r.put(withRetries(ctx, 0), root, ref.Tag(), condition)
+		if err == nil {
+			return r.written(ctx, root.Descriptor, ref, confirmed, o)
+		}
+		var refusal *ResponseError
+		if errors.As(err, &refusal) && refusal.StatusCode == http.StatusPreconditionFailed && condition != nil {
+			// Another writer was faster, which the next look tells; or the
+			// registry means something else by its entity tags.
+			unconditional = n > 0
+			if n < maxRetries {
+				continue
+			}
+		}
+		sent = sent || !isRefusal(err)
+		after, ok := r.client.mayRetry(r.host(), err)
+		if !ok || n == maxRetries {
+			return sent, err
+		}
+		if err := r.client.backoff.wait(ctx, n, after, "tagging "+ref.String(), err); err != nil {
+			return sent, err
+		}
+	}
+}
+
+// lookBefore looks at a tag before it is written. It reports that there is
+// nothing left to do, or returns the condition for the write.
+func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (done bool, condition http.Header, err error) {
+	expected, conditional := o.expected[ref.String()]
+	if !conditional {
+		ctx = withRetries(ctx, 1)
+	}
+	before, etag, err := r.look(ctx, ref.Tag())
+	if err == nil && before.Digest == root.Descriptor.Digest {
+		r.client.progress(Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Exists})
+		return true, nil, nil
+	}
+	if !conditional {
+		var refusal *ResponseError
+		if err == nil || errors.As(err, &refusal) || errors.Is(err, oci.ErrCorrupt) || errors.Is(err, oci.ErrTooLarge) {
+			// There was no such tag, or it is moved, or it replaces nonsense, or
+			// we may not look: some registries answer 403 for what is not there.
+			return false, nil, nil
+		}
+		return false, nil, err
+	}
+	if err := checkExpected(ref, expected, before.Digest, err); err != nil {
+		return false, nil, err
+	}
 	switch {
-	case err == nil && before.Digest == root.Descriptor.Digest:
-		event.State = Exists
-		r.client.progress(event)
+	case expected == "":
+		condition = http.Header{"If-None-Match": {"*"}}
+	case etag != "":
+		condition = http.Header{"If-Match": {etag}}
+	}
+	return false, condition, nil
+}
+
+// written reads a tag back after the registry has taken it. Replicas may lag
+// behind; when they do for long, or when we may not read, the registry's word
+// counts that it has stored the right digest.
+func (r *repository) written(ctx context.Context, desc v1.Descriptor, ref Reference, confirmed bool, o publishOptions) (sent bool, err error) {
+	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: desc, State: Done}
+	if _, conditional := o.expected[ref.String()]; conditional {
+		r.client.progress(event) // who has conditions looks by itself
 		return false, nil
-	case err != nil && !errors.Is(err, oci.ErrNotFound) && !isUnusable(err):
-		return false, err
 	}
-	if err := o.check(ref, before.Digest, err); err != nil {
-		return false, err
-	}
-	// There was no such tag, or it is moved, or it replaces nonsense.
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	if err := r.put(ctx, root, ref.Tag()); err != nil {
-		return !isRefusal(err), err
-	}
-	if err := r.readBack(ctx, root.Descriptor, ref.Tag()); err != nil {
+	err = r.readBack(ctx, desc, ref.Tag())
+	var refusal *ResponseError
+	switch denied := errors.As(err, &refusal) && !errors.Is(err, oci.ErrNotFound); {
+	case err == nil:
+	case confirmed, denied:
+		r.client.backoff.logf("warning: %s was published, and could not be read back: %s", ref, cleanText(err.Error()))
+	default:
 		return true, fmt.Errorf("reading it back: %w", err)
 	}
 	r.client.progress(event)
 	return false, nil
 }
-
-// readBackTries allows for registries whose replicas take a moment to agree.
-const readBackTries = 3
 
 // readBack checks that a tag that was written points at desc.
 func (r *repository) readBack(ctx context.Context, desc v1.Descriptor, tag string) error {
@@ -119,11 +186,11 @@ func (r *repository) readBack(ctx context.Context, desc v1.Descriptor, tag strin
 			return nil
 		}
 		if err == nil {
-			err = fmt.Errorf("it is at %s, not at %s: %w", now.Digest, desc.Digest, ErrTagMoved)
+			err = &pointsElsewhereError{now: now.Digest, want: desc.Digest}
 		} else if !errors.Is(err, oci.ErrNotFound) {
 			return err
 		}
-		if n == readBackTries-1 {
+		if n == maxRetries {
 			return err
 		}
 		if err := r.client.backoff.wait(ctx, n, 0, "reading "+tag+" back", err); err != nil {
@@ -131,3 +198,11 @@ func (r *repository) readBack(ctx context.Context, desc v1.Descriptor, tag strin
 		}
 	}
 }
+
+// pointsElsewhereError is a tag that does not point at what was written.
+type pointsElsewhereError struct{ now, want digest.Digest }
+
+func (e *pointsElsewhereError) Error() string {
+	return fmt.Sprintf("it points at %s, not at %s", e.now, e.want)
+}
+func (e *pointsElsewhereError) Unwrap() error { return ErrTagMoved }

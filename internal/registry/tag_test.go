@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -49,31 +50,47 @@ func TestPublishFailingAtSecondTag(t *testing.T) {
 	}
 }
 
+// TestPublishReadsTagsBack: what a tag points at after it was written is
+// compared. Where the registry has named the digest that it stored, replicas
+// may only lag, or another writer came next: a warning.
 func TestPublishReadsTagsBack(t *testing.T) {
-	s, old, refs := published(t)
-	c := newTree(t, "new")
-	// Somebody else moves the tag back each time it was written.
-	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-		if !isManifestPut(r, "1.0") {
-			return false
+	for _, confirmed := range []bool{false, true} {
+		s, old, refs := published(t)
+		c := newTree(t, "new")
+		// Somebody else moves the tag back each time it was written.
+		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+			if !isManifestPut(r, "1.0") {
+				return false
+			}
+			data, _ := old.Fetch(r.Context(), old.root)
+			body, _ := io.ReadAll(data)
+			if confirmed {
+				w.Header().Set("Docker-Content-Digest", c.root.Digest.String())
+			}
+			answer := httptest.NewRecorder()
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			s.app.ServeHTTP(answer, r)
+			w.WriteHeader(answer.Code)
+			return true
+		})
+		client, pauses := newTestClient(Options{})
+		got, err := client.Publish(t.Context(), c, c.root, refs)
+		if n := len(pauses.all()); n != maxRetries {
+			t.Errorf("confirmed %v: the tag was read back after %d pauses", confirmed, n)
 		}
-		data, _ := old.Fetch(r.Context(), old.root)
-		body, _ := io.ReadAll(data)
-		w.Header().Set("Docker-Content-Digest", c.root.Digest.String())
-		answer := httptest.NewRecorder()
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		s.app.ServeHTTP(answer, r)
-		w.WriteHeader(answer.Code)
-		return true
-	})
-	client, _ := newTestClient(Options{})
-	got, err := client.Publish(t.Context(), c, c.root, refs)
-	var failed *TagError
-	if !errors.Is(err, ErrTagMoved) || !errors.As(err, &failed) || !failed.Uncertain || len(got) > 0 {
-		t.Errorf("published %v, error %v", got, err)
-	}
-	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
-		t.Errorf("went on to the next tag, now at %s", got)
+		if confirmed {
+			if last := pauses.logs[len(pauses.logs)-1]; err != nil || len(got) != 2 || !strings.HasPrefix(last, "warning: "+refs[0].String()+" was published, and could not be read back: it points at "+old.root.Digest.String()) {
+				t.Errorf("published %v, error %v, said %q", got, err, last)
+			}
+			continue
+		}
+		var failed *TagError
+		if !errors.Is(err, ErrTagMoved) || !errors.As(err, &failed) || !failed.Uncertain || len(got) > 0 {
+			t.Errorf("published %v, error %v", got, err)
+		}
+		if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
+			t.Errorf("went on to the next tag, now at %s", got)
+		}
 	}
 }
 
@@ -100,8 +117,10 @@ func TestPublishToleratesSlowReplicas(t *testing.T) {
 	}
 }
 
+// TestPublishCancelledBetweenTags: once the first tag is written the others
+// follow, so that an interrupt leaves no half.
 func TestPublishCancelledBetweenTags(t *testing.T) {
-	s, old, refs := published(t)
+	s, _, refs := published(t)
 	c := newTree(t, "new")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -111,10 +130,45 @@ func TestPublishCancelledBetweenTags(t *testing.T) {
 		}
 	}})
 	got, err := client.Publish(ctx, c, c.root, refs)
-	if !errors.Is(err, context.Canceled) || len(got) != 1 {
+	if err != nil || len(got) != 2 {
 		t.Errorf("published %v, error %v", got, err)
 	}
+	if got := s.digestOf(t, "acme/curl", "latest"); got != c.root.Digest {
+		t.Errorf("latest is at %s", got)
+	}
+}
+
+// TestPublishFinishesOnlyForAWhile: a registry that does not answer holds up an
+// interrupted run for some seconds only.
+func TestPublishFinishesOnlyForAWhile(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	release := make(chan struct{})
+	defer close(release)
+	s.setFault(func(_ http.ResponseWriter, r *http.Request) bool {
+		if !isManifestPut(r, "latest") {
+			return false
+		}
+		cancel()
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+		return true
+	})
+	client, _ := newTestClient(Options{})
+	begin := time.Now()
+	got, err := client.Publish(ctx, c, c.root, refs)
+	var failed *TagError
+	if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || !failed.Uncertain || len(got) != 1 {
+		t.Errorf("published %v, error %v", got, err)
+	}
+	if d := time.Since(begin); d < finishTime || d > 3*finishTime {
+		t.Errorf("took %s to stop", d)
+	}
 	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {
-		t.Errorf("latest moved to %s after the cancellation", got)
+		t.Errorf("latest is at %s", got)
 	}
 }

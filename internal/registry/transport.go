@@ -1,14 +1,18 @@
 package registry
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,30 +27,51 @@ type interruptedError struct {
 func (e *interruptedError) Error() string { return e.err.Error() }
 func (e *interruptedError) Unwrap() error { return e.err }
 
+type triesKey struct{}
+
+// withRetries limits how often the transport repeats a request.
+func withRetries(ctx context.Context, n int) context.Context {
+	return context.WithValue(ctx, triesKey{}, n)
+}
+
+// silentRetries is how often a request that got no answer is sent again.
+const silentRetries = 1
+
 // retryTransport sends a request again after temporary answers and lost
 // connections. When the attempts are used up the last answer is passed on, so
 // that the registry's own words reach the user.
 //
 // It retries any method: of those used here only POST is not idempotent, and
 // repeating one opens an upload session that expires unused, or fetches one
-// more token.
+// more token. Requests whose repetition depends on what happened in between,
+// such as writing a tag, are sent with [withRetries] 0.
 type retryTransport struct {
 	base    http.RoundTripper
 	backoff *backoff
+
+	answered sync.Map // hosts that have answered: they exist, and may restart
 }
 
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	what := req.Method + " " + req.URL.Host + req.URL.Path
+	retries, limited := req.Context().Value(triesKey{}).(int)
+	if !limited {
+		retries = maxRetries
+	}
+	silent := 0
 	for n, attempt := 0, req; ; n++ {
 		resp, err := t.base.RoundTrip(attempt)
 		var (
 			cause error
 			after time.Duration
 		)
+		if err == nil {
+			t.answered.Store(req.URL.Host, true)
+		}
 		switch {
-		case err != nil && isDropped(err):
+		case err != nil && t.isLost(req.URL.Host, err):
 			cause = err
-		case err == nil && isTemporary(resp.StatusCode):
+		case err == nil && (isTemporary(resp.StatusCode) || isRateLimit(resp)):
 			cause = errors.New(resp.Status)
 			after = t.backoff.retryAfter(resp.Header)
 		default:
@@ -59,7 +84,10 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			return nil, &interruptedError{err: cause, after: after}
 		}
-		if n == maxRetries {
+		if err != nil && isSilent(err) {
+			silent++
+		}
+		if n >= retries || silent > silentRetries {
 			return resp, err
 		}
 		if resp != nil {
@@ -75,6 +103,44 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 	}
+}
+
+// isLost reports whether a request that failed may be sent again. A host that
+// has not answered yet may not exist; one that has is restarting when it
+// refuses connections.
+func (t *retryTransport) isLost(host string, err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if isDial(err) {
+		_, answered := t.answered.Load(host)
+		return answered
+	}
+	return isDropped(err)
+}
+
+// isRateLimit reports a refusal that is a rate limit: some registries answer
+// 403 for both. The body stays readable.
+func isRateLimit(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusForbidden || resp.Body == nil {
+		return false
+	}
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came is enough
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	return speaksOfRateLimit(string(head))
+}
+
+func speaksOfRateLimit(text string) bool {
+	text = strings.ToLower(text)
+	for _, words := range []string{"rate limit", "ratelimit", "rate-limit", "too many requests", "toomanyrequests"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // guardTransport is the last gate before the network: nothing, be it a
@@ -95,7 +161,7 @@ func (t *guardTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// newHTTPTransport gives the transport below retries and guard.
+// newHTTPTransport returns the transport below retries and guard.
 func newHTTPTransport(insecure bool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	// Digests are of the bytes as stored, and a compressed answer could grow
@@ -103,6 +169,10 @@ func newHTTPTransport(insecure bool) *http.Transport {
 	t.DisableCompression = true
 	t.MaxResponseHeaderBytes = maxResponseHeader
 	t.MaxIdleConnsPerHost = 16
+	t.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
+	t.TLSHandshakeTimeout = tlsTimeout
+	// A lost HTTP/2 connection is noticed by pings that get no answer.
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
 	if insecure {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what --insecure asks for
 	}

@@ -142,7 +142,7 @@ func TestPlainHTTP(t *testing.T) {
 			t.Errorf("%s (insecure %v): tried %q, want %q", tc.host, tc.insecure, got, tc.schemes)
 		}
 		var hint *diag.HintError
-		if refused := tc.schemes == "https"; refused != errors.As(err, &hint) || (refused && !strings.Contains(hint.Hint, "--insecure")) {
+		if refused := tc.schemes == "https"; !errors.As(err, &hint) || refused != strings.Contains(hint.Hint, "--insecure") {
 			t.Errorf("%s (insecure %v): error %v", tc.host, tc.insecure, err)
 		}
 	}

@@ -1,0 +1,159 @@
+package registry
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// DockerCertDirs returns where docker keeps the certificates of registries: for
+// the machine, for the user (rootless docker), and in docker's configuration
+// folder (Docker Desktop).
+func DockerCertDirs(dockerConfig string) []string {
+	var dirs []string
+	if runtime.GOOS == "windows" {
+		if data := os.Getenv("ProgramData"); data != "" {
+			dirs = append(dirs, filepath.Join(data, "docker", "certs.d"))
+		}
+	} else {
+		dirs = append(dirs, "/etc/docker/certs.d")
+		config := os.Getenv("XDG_CONFIG_HOME")
+		if home, err := os.UserHomeDir(); config == "" && err == nil {
+			config = filepath.Join(home, ".config")
+		}
+		if config != "" {
+			dirs = append(dirs, filepath.Join(config, "docker", "certs.d"))
+		}
+	}
+	if dockerConfig != "" {
+		dirs = append(dirs, filepath.Join(dockerConfig, "certs.d"))
+	}
+	return dirs
+}
+
+// hostTransport sends requests with the certificates that are set up for their
+// host.
+type hostTransport struct {
+	insecure bool
+	dirs     []string
+	shared   *http.Transport // for hosts without any
+
+	mu    sync.Mutex
+	hosts map[string]*http.Transport
+}
+
+func newHostTransport(insecure bool, dirs []string) *hostTransport {
+	return &hostTransport{
+		insecure: insecure, dirs: dirs, shared: newHTTPTransport(insecure), hosts: map[string]*http.Transport{},
+	}
+}
+
+func (t *hostTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	transport, err := t.of(req.URL.Host)
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // a RoundTripper must, also on errors
+		}
+		return nil, err
+	}
+	return transport.RoundTrip(req)
+}
+
+func (t *hostTransport) of(host string) (*http.Transport, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if transport := t.hosts[host]; transport != nil {
+		return transport, nil
+	}
+	transport := t.shared
+	for _, dir := range t.dirs {
+		config, err := readCerts(filepath.Join(dir, certFolder(host)), transport.TLSClientConfig)
+		if err != nil {
+			return nil, err
+		}
+		if config != nil {
+			transport = newHTTPTransport(t.insecure)
+			transport.TLSClientConfig = config
+		}
+	}
+	t.hosts[host] = transport
+	return transport, nil
+}
+
+// certFolder is how docker names the folder of a host.
+func certFolder(host string) string {
+	switch {
+	case host == "registry-1.docker.io":
+		return dockerHub
+	case runtime.GOOS == "windows":
+		return strings.ReplaceAll(host, ":", "")
+	}
+	return host
+}
+
+// readCerts reads a folder as docker does: *.crt are certificate authorities,
+// NAME.cert and NAME.key a client's certificate. It returns base with them
+// added, or nil when there are none.
+func readCerts(dir string, base *tls.Config) (*tls.Config, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil // docker ignores folders of others too
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading certificates: %w", err)
+	}
+	config := &tls.Config{} //nolint:gosec // Go's default minimum is TLS 1.2
+	if base != nil {
+		config = base.Clone()
+	}
+	found := false
+	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
+	for _, entry := range entries {
+		name := entry.Name()
+		stem := strings.TrimSuffix(name, filepath.Ext(name))
+		switch filepath.Ext(name) {
+		case ".crt":
+			if config.RootCAs == nil {
+				if config.RootCAs, err = x509.SystemCertPool(); err != nil {
+					config.RootCAs = x509.NewCertPool()
+				}
+			}
+			pem, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				return nil, fmt.Errorf("reading certificates: %w", err)
+			}
+			if !config.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, fmt.Errorf("%s holds no certificate in PEM form", filepath.Join(dir, name))
+			}
+		case ".cert":
+			if !has(stem + ".key") {
+				return nil, fmt.Errorf("%s: the key %s is missing (certificate authorities end in .crt)", filepath.Join(dir, name), stem+".key")
+			}
+			pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name), filepath.Join(dir, stem+".key"))
+			if err != nil {
+				return nil, fmt.Errorf("reading certificates of %s: %w", dir, err)
+			}
+			config.Certificates = append(config.Certificates, pair)
+		case ".key":
+			if !has(stem + ".cert") {
+				return nil, fmt.Errorf("%s: the certificate %s is missing", filepath.Join(dir, name), stem+".cert")
+			}
+			continue
+		default:
+			continue
+		}
+		found = true
+	}
+	if !found {
+		return nil, nil
+	}
+	return config, nil
+}

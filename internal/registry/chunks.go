@@ -1,0 +1,390 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
+)
+
+const (
+	// chunkSize is the size above which a blob is sent in chunks, and theirs:
+	// the most that is sent again after a lost connection.
+	chunkSize = 32 << 20
+	// minChunk is below what any proxy refuses; nginx takes 1 MiB by default.
+	minChunk = 512 << 10
+)
+
+// chunking is what is known of how a registry takes blobs.
+type chunking struct {
+	mu      sync.Mutex
+	size    int64 // 0: chunkSize
+	refused bool
+}
+
+func (c *chunking) get() (size int64, refused bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.size == 0 {
+		c.size = chunkSize
+	}
+	return c.size, c.refused
+}
+
+func (c *chunking) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = true
+}
+
+// shrink makes chunks smaller than what was too large. It reports whether that
+// can help.
+func (c *chunking) shrink(tooLarge int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if tooLarge/4 < minChunk || c.refused {
+		return false
+	}
+	c.size = min(c.size, tooLarge/4)
+	return true
+}
+
+// sender sends one blob, over several connections and sessions if need be.
+type sender struct {
+	ctx     context.Context
+	repo    *repository
+	src     content.Fetcher
+	desc    v1.Descriptor
+	session *upload // nil before the first and after a lost one
+	reader  *blobReader
+	offset  int64 // how much of the blob the session has
+	tries   int   // since there was progress
+	best    int64 // the largest offset so far
+	renewed bool  // the token
+}
+
+// run sends the blob. Between attempts the registry is asked whether it has the
+// blob, as only the answer may have been lost.
+func (s *sender) run() error {
+	s.reader = &blobReader{ctx: s.ctx, src: s.src, desc: s.desc, verifier: s.desc.Digest.Verifier()}
+	s.reader.onRead = func(n int64) { s.repo.report(s.desc, Uploading, n) }
+	defer s.reader.Close()
+	for {
+		err := s.attempt()
+		if err == nil {
+			return nil
+		}
+		retry, waitErr := s.retry(err)
+		if waitErr == nil && retry {
+			if s.session == nil {
+				if ok, err := s.repo.has(s.ctx, "blobs", s.desc); err == nil && ok {
+					return nil
+				}
+			}
+			continue
+		}
+		if s.session != nil {
+			s.session.cancel(s.ctx)
+		}
+		if waitErr != nil {
+			return waitErr
+		}
+		return err
+	}
+}
+
+// attempt goes on where the session is, until something fails.
+func (s *sender) attempt() error {
+	if s.session == nil {
+		session, err := s.repo.beginUpload(s.ctx, s.desc)
+		if err != nil {
+			return err
+		}
+		s.session, s.offset = session, 0
+	}
+	size, refused := s.repo.chunks.get()
+	if s.desc.Size <= size || refused {
+		return s.part(0, s.desc.Size, func(body io.Reader) error { return s.session.put(s.ctx, body, s.desc.Size) })
+	}
+	for s.offset < s.desc.Size {
+		n := min(size, s.desc.Size-s.offset)
+		err := s.part(s.offset, n, func(body io.Reader) (err error) {
+			has, err := s.session.patch(s.ctx, body, s.offset, n)
+			if err == nil {
+				s.offset = has
+			}
+			return err
+		})
+		if err != nil {
+			return &chunkError{err, n}
+		}
+		s.progress()
+	}
+	return s.session.put(s.ctx, nil, 0)
+}
+
+// chunkError is a failure of a chunk, as opposed to a whole blob.
+type chunkError struct {
+	err  error
+	size int64
+}
+
+func (e *chunkError) Error() string { return e.err.Error() }
+func (e *chunkError) Unwrap() error { return e.err }
+
+// progress begins counting attempts again when the session has more than ever.
+func (s *sender) progress() {
+	if s.offset > s.best {
+		s.best, s.tries = s.offset, 0
+	}
+}
+
+// part lets send send a part of the blob. The transport may read on after send
+// has returned, so the body is cut off from the reader then.
+func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
+	if err := s.reader.seek(offset); err != nil {
+		return err
+	}
+	body := &partBody{src: s.reader, left: size}
+	err := send(body)
+	body.detach()
+	if s.reader.err != nil {
+		return s.reader.err // the cause, whatever the transport made of it
+	}
+	return err
+}
+
+// retry decides whether another attempt is worth while, waits for it and finds
+// out where it begins.
+func (s *sender) retry(err error) (bool, error) {
+	if s.reader.err != nil || s.ctx.Err() != nil {
+		return false, context.Cause(s.ctx)
+	}
+	var chunk *chunkError
+	isChunk := errors.As(err, &chunk)
+	var refusal *ResponseError
+	if errors.As(err, &refusal) {
+		switch {
+		case refusal.StatusCode == http.StatusRequestEntityTooLarge:
+			tooLarge := s.desc.Size
+			if isChunk {
+				tooLarge = chunk.size
+			}
+			if !s.repo.chunks.shrink(tooLarge) {
+				return false, nil
+			}
+			s.again()
+			return true, nil
+		case refusal.StatusCode == http.StatusUnauthorized && !s.renewed:
+			// The token ran out while it was used; the next request, which has
+			// no body, gets a new one.
+			s.renewed = true
+			return true, s.resume()
+		case isChunk && refusal.StatusCode == http.StatusRequestedRangeNotSatisfiable && s.tries < maxRetries:
+			s.tries++
+			return true, s.resume()
+		case s.session != nil && refusal.StatusCode == http.StatusNotFound && (s.offset > 0 || slices.Contains(refusal.Codes, "BLOB_UPLOAD_UNKNOWN")) && s.tries < maxRetries:
+			s.session = nil // lost, by a restart for instance
+			return true, s.wait(0, err)
+		case isChunk && s.offset == 0 && refusesChunks(refusal.StatusCode):
+			s.repo.chunks.refuse()
+			s.again()
+			return true, nil
+		}
+	}
+	after, ok := s.repo.client.mayRetry(s.repo.host(), err)
+	if !ok || s.tries >= maxRetries {
+		return false, nil
+	}
+	if err := s.wait(after, err); err != nil {
+		return false, err
+	}
+	return true, s.resume()
+}
+
+func refusesChunks(status int) bool {
+	return status >= http.StatusBadRequest && status < http.StatusInternalServerError &&
+		status != http.StatusForbidden && status != http.StatusUnauthorized && status != http.StatusTooManyRequests ||
+		status == http.StatusNotImplemented
+}
+
+func (s *sender) wait(after time.Duration, cause error) error {
+	s.tries++
+	return s.repo.client.backoff.wait(s.ctx, s.tries-1, after, "pushing blob "+short(s.desc.Digest), cause)
+}
+
+// again begins a new session.
+func (s *sender) again() {
+	if s.session != nil {
+		s.session.cancel(s.ctx)
+	}
+	s.session = nil
+}
+
+// resume asks where the session is. One that was not sent in chunks, or that
+// cannot be asked, cannot be trusted to be where we think it is and begins
+// again.
+func (s *sender) resume() error {
+	size, refused := s.repo.chunks.get()
+	if s.session == nil || refused || s.desc.Size <= size {
+		s.again()
+		return nil
+	}
+	offset, err := s.session.offset(s.ctx)
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	if err != nil || offset > s.desc.Size {
+		s.again()
+		return nil
+	}
+	s.offset = offset
+	s.progress()
+	return nil
+}
+
+// blobReader reads a blob from any offset. Every byte is hashed once, in order,
+// and the last ones are held back until the digest is known to match, so a
+// registry never gets a blob that is complete and wrong.
+type blobReader struct {
+	ctx      context.Context
+	src      content.Fetcher
+	desc     v1.Descriptor
+	verifier digest.Verifier
+	onRead   func(at int64)
+
+	rc     io.ReadCloser
+	at     int64
+	hashed int64
+	err    error
+}
+
+func (b *blobReader) seek(offset int64) error {
+	if b.rc != nil && b.at == offset {
+		return nil
+	}
+	if seeker, ok := b.rc.(io.Seeker); ok && offset <= b.hashed {
+		if _, err := seeker.Seek(offset, io.SeekStart); err == nil {
+			b.at = offset
+			return nil
+		}
+	}
+	_ = b.Close()
+	if b.err = oci.CheckDescriptor(b.src, b.desc); b.err != nil {
+		return b.err
+	}
+	rc, err := b.src.Fetch(b.ctx, b.desc)
+	if err != nil {
+		b.err = oci.Wrap(err, "reading "+oci.Noun(b.desc.MediaType))
+		return b.err
+	}
+	b.rc, b.at = rc, 0
+	if seeker, ok := rc.(io.Seeker); ok && offset > 0 && offset <= b.hashed {
+		if _, err := seeker.Seek(offset, io.SeekStart); err == nil {
+			b.at = offset
+			return nil
+		}
+	}
+	for b.at < offset {
+		if _, err := io.CopyN(io.Discard, readerFunc(b.read), offset-b.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func (b *blobReader) Read(p []byte) (int, error) {
+	n, err := b.read(p)
+	if n > 0 {
+		b.onRead(b.at)
+	}
+	return n, err
+}
+
+func (b *blobReader) read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.rc.Read(p)
+	end := b.at + int64(n)
+	if end > b.hashed && end <= b.desc.Size {
+		_, _ = b.verifier.Write(p[b.hashed-b.at : n]) // a hash never fails
+		b.hashed = end
+	}
+	switch {
+	case end > b.desc.Size || end == b.desc.Size && b.goesOn():
+		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds more than the %d bytes its descriptor says", b.desc.Size)
+	case end == b.desc.Size && b.hashed == end && !b.verifier.Verified():
+		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds other content than its digest says")
+	case errors.Is(err, io.EOF) && end < b.desc.Size:
+		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", end, b.desc.Size)
+	case err != nil && !errors.Is(err, io.EOF):
+		b.err = fmt.Errorf("reading %s %s: %w", oci.Noun(b.desc.MediaType), b.desc.Digest, err)
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	b.at = end
+	return n, err
+}
+
+// goesOn reports whether there is more behind the end that the descriptor says.
+func (b *blobReader) goesOn() bool {
+	n, _ := b.rc.Read(make([]byte, 1)) // an end, or something else than an end
+	return n > 0
+}
+
+func (b *blobReader) Close() error {
+	if b.rc == nil {
+		return nil
+	}
+	err := b.rc.Close()
+	b.rc = nil
+	return err
+}
+
+// partBody is a request body of a part of a blob.
+type partBody struct {
+	mu   sync.Mutex
+	src  io.Reader // nil once it is detached
+	left int64
+}
+
+func (b *partBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.src == nil:
+		return 0, io.ErrClosedPipe
+	case b.left == 0:
+		return 0, io.EOF
+	}
+	n, err := b.src.Read(p[:min(int64(len(p)), b.left)])
+	if b.left -= int64(n); b.left > 0 && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Close leaves the reader open: the next part goes on with it.
+func (b *partBody) Close() error { return nil }
+
+func (b *partBody) detach() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.src = nil
+}

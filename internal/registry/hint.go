@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
+)
+
+// explain is the last step of every exported call: it makes the text safe for
+// a terminal and adds what to do next.
+func (c *Client) explain(ref Reference, err error) error {
+	if err == nil {
+		return nil
+	}
+	clean := error(&cleanError{oci.AsContent(err)})
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || diag.IsInvalid(err) {
+		return clean
+	}
+	if hint := c.hint(ref, err); hint != "" {
+		return diag.WithHint(clean, hint)
+	}
+	return clean
+}
+
+// hint returns what to do about err, "" when that is not known.
+func (c *Client) hint(ref Reference, err error) string {
+	host, repo := ref.Host(), ref.RepositoryName()
+	login := "docker login"
+	if host != dockerHub {
+		login += " " + host
+	}
+	var (
+		moved   *MovedError
+		refusal *ResponseError
+		dns     *net.DNSError
+	)
+	switch {
+	case errors.As(err, &moved):
+		return "look at what is there now and run the command again, or pass --force to replace it"
+	case errors.Is(err, ErrUnauthorized):
+		return fmt.Sprintf("check that you may use %s on %s, or log in: %s", repo, host, login)
+	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
+		return fmt.Sprintf("%s does not speak HTTPS throughout; pass --insecure to allow plain HTTP", host)
+	case isUntrusted(err) && !c.insecure:
+		return fmt.Sprintf("add the certificate authority of %s to /etc/docker/certs.d/%s/ca.crt, or pass --insecure to skip the check", host, host)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("check the spelling of %q and the network; names without a host are on Docker Hub", host)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("check that the registry %s is running, and its port", host)
+	case isDial(err):
+		return fmt.Sprintf("check that %s can be reached from here, or set HTTPS_PROXY", host)
+	case errors.As(err, &refusal):
+		return refusal.hint(host, repo, login)
+	}
+	return ""
+}
+
+// hint returns what to do about an answer.
+func (e *ResponseError) hint(host, repo, login string) string {
+	writes := e.Method != http.MethodGet && e.Method != http.MethodHead
+	switch {
+	case e.rateLimited():
+		return fmt.Sprintf("%s limits how often it is asked: wait a while, or log in for a higher limit: %s", host, login)
+	case writes && e.StatusCode == http.StatusRequestEntityTooLarge:
+		return fmt.Sprintf("a proxy in front of %s limits the size of requests: raise the limit there (client_max_body_size with nginx)", host)
+	case writes && e.refusesIndex():
+		return fmt.Sprintf("%s may not take OCI indexes: try --media-types docker", host)
+	case writes && (e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusNotImplemented):
+		return fmt.Sprintf("%s is read-only, a mirror, or no registry: publish to another", host)
+	case writes && e.StatusCode == http.StatusNotFound:
+		return fmt.Sprintf("create the repository %s on %s first, or check its name", repo, host)
+	case e.StatusCode == http.StatusNotFound && strings.Contains(e.Path, "/manifests/"):
+		return fmt.Sprintf("check the repository and the tag, or log in if it is private: %s", login)
+	}
+	return ""
+}
+
+// refusesIndex reports a registry that does not know the kind of a manifest.
+func (e *ResponseError) refusesIndex() bool {
+	if !strings.Contains(e.Path, "/manifests/") || e.mediaType != v1.MediaTypeImageIndex {
+		return false
+	}
+	return e.StatusCode == http.StatusUnsupportedMediaType ||
+		slices.Contains(e.Codes, "MANIFEST_INVALID") || slices.Contains(e.Codes, "UNSUPPORTED") ||
+		strings.Contains(strings.ToLower(e.Message), "media type")
+}

@@ -1,0 +1,86 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/net/http2"
+)
+
+// isTemporary reports statuses after which the same request may succeed.
+func isTemporary(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// isDropped reports a connection that was lost or timed out, as opposed to one
+// that was refused or never trusted.
+func isDropped(err error) bool {
+	if stall := (*stallError)(nil); errors.As(err, &stall) {
+		return true
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	// net/http closes the connection itself when it finds it lost while a
+	// request's body is still being written.
+	for _, target := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return true
+	}
+	// net/http's own copy of http2 converts a stream error into this one.
+	if stream := (http2.StreamError{}); errors.As(err, &stream) {
+		return true
+	}
+	if strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`) {
+		return false // plain HTTP to a server that speaks TLS
+	}
+	return slices.ContainsFunc(droppedTexts, func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
+// droppedTexts are errors of net/http that it does not export.
+var droppedTexts = []string{
+	"server closed idle connection",
+	"HTTP/1.x transport connection broken", // an answer that ends in its header
+	"malformed HTTP",                       // one that ends in its first line
+	"malformed MIME header",                // one that ends in a header's name
+	"http2: server sent GOAWAY",
+	"http2: client connection lost", // no answer to a ping
+	"http2: client connection force closed",
+	"http2: Transport: cannot retry err", // wraps a lost connection as text
+	"http2: client conn not usable",
+	"http2: client conn is closed",
+	"http2: Transport received Server's graceful shutdown GOAWAY",
+	"connection error: ", // of http2.ConnectionError
+}
+
+// isDial reports a connection that was never made.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
+}
+
+// isSilent reports a server that takes requests, or connections, and does not
+// answer. It is waited for twice, not as often as for one that answers.
+func isSilent(err error) bool {
+	if stall := (*stallError)(nil); errors.As(err, &stall) {
+		return true
+	}
+	timeout := net.Error(nil)
+	return !isDial(err) && errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,226 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// upload is a session in which a registry takes one blob (distribution-spec,
+// "Pushing blobs").
+type upload struct {
+	repo     *repository
+	desc     v1.Descriptor
+	location *url.URL
+}
+
+// errNotMounted is a registry that begins an upload instead of mounting.
+var errNotMounted = errors.New("not mounted")
+
+// cancelTimeout is how long the registry is given to close a session that is
+// not used any more.
+const cancelTimeout = 5 * time.Second
+
+// beginUpload opens a session.
+func (r *repository) beginUpload(ctx context.Context, desc v1.Descriptor) (*upload, error) {
+	resp, err := r.post(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer drain(resp.Body)
+	if !isSuccess(resp) {
+		return nil, newResponseError(resp)
+	}
+	u := &upload{repo: r, desc: desc}
+	return u, u.follow(resp)
+}
+
+// mount asks the registry to take a blob from another of its repositories. It
+// is worth one try: whatever goes wrong, an upload may still work. When the
+// registry begins an upload instead, that is returned with errNotMounted.
+func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string) (*upload, error) {
+	ctx = withRetries(r.alsoReading(ctx, from), 0)
+	resp, err := r.post(ctx, url.Values{"mount": {desc.Digest.String()}, "from": {from}})
+	if err != nil {
+		return nil, err
+	}
+	defer drain(resp.Body)
+	switch {
+	case resp.StatusCode == http.StatusCreated:
+		return nil, checkDigest(resp, desc.Digest)
+	case !isSuccess(resp):
+		return nil, newResponseError(resp)
+	}
+	u := &upload{repo: r, desc: desc}
+	if err := u.follow(resp); err != nil {
+		return nil, err
+	}
+	return u, errNotMounted
+}
+
+func (r *repository) post(ctx context.Context, query url.Values) (*http.Response, error) {
+	target := r.url("blobs/uploads/")
+	target.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return r.client.auth.Do(req)
+}
+
+func isSuccess(resp *http.Response) bool { return resp.StatusCode/100 == 2 }
+
+// checkDigest refuses an answer about other content; registries may leave the
+// digest out.
+func checkDigest(resp *http.Response, want digest.Digest) error {
+	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != want.String() {
+		return fmt.Errorf("the registry stored %q instead of %s", cleanText(got), want)
+	}
+	return nil
+}
+
+// follow reads where the session goes on. That may be another host, for
+// instance storage behind the registry, but never plain HTTP after HTTPS.
+func (u *upload) follow(resp *http.Response) error {
+	location := resp.Header.Get("Location")
+	if location == "" {
+		if u.location != nil {
+			return nil
+		}
+		return fmt.Errorf("the registry began an upload without saying where (%d without Location)", resp.StatusCode)
+	}
+	base := resp.Request.URL // of the last redirect
+	next, err := base.Parse(location)
+	if err != nil {
+		return fmt.Errorf("the registry continues the upload at %q: %w", cleanText(location), err)
+	}
+	own := u.repo.url("")
+	if next.Scheme != "https" && (own.Scheme == "https" || base.Scheme == "https") {
+		return fmt.Errorf("the registry continues the upload at %s://%s: %w", next.Scheme, next.Host, ErrPlainHTTP)
+	}
+	if sameOrigin(next, own) {
+		next.Host = own.Host // with or without the port, as credentials are known for it
+	}
+	u.location = next
+	return nil
+}
+
+// send sends a request to the session. Our credentials are for the registry,
+// not for another host it names.
+func (u *upload) send(ctx context.Context, method string, query url.Values, body io.Reader, size int64, header http.Header) (*http.Response, error) {
+	target := *u.location
+	if len(query) > 0 {
+		values := target.Query()
+		for name := range query {
+			values.Set(name, query.Get(name))
+		}
+		target.RawQuery = values.Encode()
+	}
+	if body == nil || size == 0 {
+		body = http.NoBody
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = size
+	if method != http.MethodGet && method != http.MethodDelete {
+		req.Header.Set("Content-Type", "application/octet-stream")
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	if sameOrigin(&target, u.repo.url("")) {
+		return u.repo.client.auth.Do(req)
+	}
+	return u.repo.client.auth.send(req)
+}
+
+// put sends body, the rest of the blob, and ends the session.
+func (u *upload) put(ctx context.Context, body io.Reader, size int64) error {
+	resp, err := u.send(withWork(ctx, u.desc.Size), http.MethodPut, url.Values{"digest": {u.desc.Digest.String()}}, body, size, nil)
+	if err != nil {
+		return err
+	}
+	defer drain(resp.Body)
+	if !isSuccess(resp) {
+		return newResponseError(resp)
+	}
+	return checkDigest(resp, u.desc.Digest)
+}
+
+// patch sends size bytes of the blob from offset on, and returns how many bytes
+// the registry has.
+func (u *upload) patch(ctx context.Context, body io.Reader, offset, size int64) (int64, error) {
+	resp, err := u.send(ctx, http.MethodPatch, nil, body, size, http.Header{
+		"Content-Range": {fmt.Sprintf("%d-%d", offset, offset+size-1)},
+	})
+	if err != nil {
+		return offset, err
+	}
+	defer drain(resp.Body)
+	if !isSuccess(resp) {
+		return offset, newResponseError(resp)
+	}
+	if err := u.follow(resp); err != nil {
+		return offset, err
+	}
+	if has, ok := receivedBytes(resp); ok && has > offset {
+		return has, nil // it may have taken a part
+	}
+	return offset + size, nil
+}
+
+// offset asks how much of the blob the registry has.
+func (u *upload) offset(ctx context.Context) (int64, error) {
+	resp, err := u.send(ctx, http.MethodGet, nil, nil, 0, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer drain(resp.Body)
+	if !isSuccess(resp) {
+		return 0, newResponseError(resp)
+	}
+	if err := u.follow(resp); err != nil {
+		return 0, err
+	}
+	has, ok := receivedBytes(resp)
+	if !ok {
+		return 0, errors.New("the registry does not say how much of the upload it has")
+	}
+	return has, nil
+}
+
+// receivedBytes reads "Range: 0-<last byte>"; distribution writes 0-0 for
+// nothing and for one byte, which is less than any chunk.
+func receivedBytes(resp *http.Response) (int64, bool) {
+	_, last, ok := strings.Cut(strings.TrimPrefix(resp.Header.Get("Range"), "bytes="), "-")
+	n, err := strconv.ParseInt(last, 10, 64)
+	if !ok || err != nil || n < 0 {
+		return 0, false
+	}
+	if n == 0 {
+		return 0, true
+	}
+	return n + 1, true
+}
+
+// cancel closes a session that did not end, also after an interrupt. Best
+// effort: a session that is left open expires, and some registries know no
+// cancelling.
+func (u *upload) cancel(ctx context.Context) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer stop()
+	if resp, err := u.send(withRetries(ctx, 0), http.MethodDelete, nil, nil, 0, nil); err == nil {
+		drain(resp.Body)
+	}
+}
