@@ -30,7 +30,9 @@ func WriteOnly() Switch {
 
 // BlobLook answers looks for blobs with a status.
 func BlobLook(status int) Switch {
-	return When(func(r *http.Request) bool { return r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/blobs/") },
+	return When(func(r *http.Request) bool {
+		return r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/blobs/")
+	},
 		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 }
 
