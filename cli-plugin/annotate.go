@@ -66,7 +66,7 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 		r, err := w.Run(ctx, func(ctx context.Context, o *edit.Overlay, x *edit.Index) error {
 			return annotate.Complete(ctx, o, x, add)
 		})
-		return opts.print(dockerCLI, r, opts.name, opts.written(), err)
+		return opts.print(dockerCLI, r, opts.written(), err)
 	})
 }
 

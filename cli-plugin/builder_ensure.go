@@ -77,9 +77,6 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 func runBuilderEnsure(cmd *cobra.Command, dockerCLI command.Cli, opts builderEnsureOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
 		o, err := opts.options(ctx, dockerCLI)
-		if err == nil {
-			err = o.Check()
-		}
 		if err != nil {
 			return err
 		}

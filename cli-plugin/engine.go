@@ -64,6 +64,7 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--builder", o.Builder != ""},
 		{"--set", len(o.Set) > 0},
 		{"--allow", len(o.Allow) > 0},
+		{"--progress", o.Progress != ""},
 		{"--provenance", asked(o.provenance)},
 		{"--sbom", asked(o.sbom)},
 		{"--cache-from", len(o.stage.cacheFrom) > 0},

@@ -65,19 +65,18 @@ func (o *indexOptions) update(ctx context.Context, dockerCLI command.Cli, opts e
 	if source.IsPath(name) {
 		w := edit.Rewriting{Options: opts, Source: name}
 		r, err := w.Run(ctx, change)
-		return o.print(dockerCLI, r, name, []string{name}, err)
+		return o.print(dockerCLI, r, []string{name}, err)
 	}
 	tag, err := registry.ParseTag(name)
 	if err != nil {
 		return err
 	}
 	r, err := edit.Update(ctx, opts, tag, change)
-	return o.print(dockerCLI, r, tag.String(), nil, err)
+	return o.print(dockerCLI, r, nil, err)
 }
 
-// print writes what was written of the index called name, also by a command that
-// failed later.
-func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, name string, files []string, err error) error {
+// print gives what was written, also by a command that failed later.
+func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, files []string, err error) error {
 	if r == nil {
 		return err
 	}
@@ -87,12 +86,9 @@ func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, name string,
 		}
 		return err
 	}
-	if err == nil && r.Unchanged {
-		fmt.Fprintln(dockerCLI.Err(), text.Clean("nothing to do: "+name+" would not change"))
-	}
 	if err == nil {
-		for _, file := range files {
-			fmt.Fprintln(dockerCLI.Out(), file)
+		for _, name := range files {
+			fmt.Fprintln(dockerCLI.Out(), name)
 		}
 	}
 	for _, p := range r.Published {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/edit"
-	"github.com/extpack/extpack/internal/text"
 )
 
 type indexAnnotateOptions struct {
@@ -102,27 +100,11 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 		}
 		return opts.update(ctx, dockerCLI, edits, opts.reference, func(_ context.Context, _ *edit.Overlay, x *edit.Index) error {
 			if opts.platform != "" {
-				if err := opts.describe(dockerCLI, x, ofImage); err != nil {
+				if err := x.Describe(opts.platform, opts.change, ofImage); err != nil {
 					return err
 				}
 			}
 			return x.Annotate(ofIndex)
 		})
 	})
-}
-
-// describe changes the entry of the platform, and says when a variant that was
-// asked for is left out because it is the default.
-func (o *indexAnnotateOptions) describe(dockerCLI command.Cli, x *edit.Index, annotations map[string]string) error {
-	image, err := x.Select(o.platform)
-	if err != nil {
-		return err
-	}
-	if err := x.Describe(o.platform, o.change, annotations); err != nil {
-		return err
-	}
-	if p := image.Platform(); o.change.Variant != nil && p.Variant == "" && o.variant != "" {
-		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("%s is the default variant of %s and is left out", o.variant, p.Architecture)))
-	}
-	return nil
 }

@@ -62,7 +62,7 @@ func runIndexCreate(cmd *cobra.Command, dockerCLI command.Cli, opts indexCreateO
 			return err
 		}
 		r, err := c.Run(ctx)
-		return opts.print(dockerCLI, r, "", opts.outputs, err)
+		return opts.print(dockerCLI, r, opts.outputs, err)
 	})
 }
 

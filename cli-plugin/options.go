@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
@@ -97,18 +95,7 @@ func (o *buildxOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.Set, "set", nil, `Override a value of the bake file ("TARGET.KEY=VALUE")`)
 	f.StringArrayVar(&o.Allow, "allow", nil, "Allow the build extra privileges, as in buildx bake")
 	f.BoolVar(&o.NoCache, "no-cache", false, "Do not use cache when building")
-	f.StringVar(&o.Progress, "progress", "", `Type of progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
-}
-
-// check finds values that buildx would refuse.
-func (o *buildxOptions) check() error {
-	if err := errors.Join(bake.CheckProgress(o.Progress), bake.CheckSet(o.Set), bake.CheckAllow(o.Allow)); err != nil {
-		return err
-	}
-	if progressMode(o.Progress) == "tty" && !term.IsTerminal(int(os.Stderr.Fd())) {
-		return diag.Invalidf("use plain, or auto for either", "--progress tty: standard error is not a terminal")
-	}
-	return nil
+	f.StringVar(&o.Progress, "progress", "", `Type of buildx's progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
 }
 
 func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet bool) (*bake.Engine, error) {
@@ -124,10 +111,7 @@ func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet 
 	buildx.Env = bake.Environ(env)
 	run := o.RunOptions
 	run.Quiet = quiet
-	run.Stderr = os.Stderr // buildx draws on the terminal itself
-	if progressMode(o.Progress) == progressJSON {
-		run.Stderr = dockerCLI.Err()
-	}
+	run.Stderr = os.Stderr
 	return &bake.Engine{Buildx: buildx, Options: run}, nil
 }
 

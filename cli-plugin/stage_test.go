@@ -10,16 +10,16 @@ import (
 
 func TestStageFlagsRefused(t *testing.T) {
 	for want, o := range map[string]stageOptions{
-		`--build-arg "=x" has no name`:                            {buildArgs: []string{"=x"}},
-		`--build-context "a" has no name and value`:               {buildContexts: []string{"a"}},
-		`--build-context "=b" has no name and value`:              {buildContexts: []string{"=b"}},
-		`--secret "src=a" has no id`:                              {secrets: []string{"src=a"}},
-		`--secret "" is empty or wrongly quoted`:                  {secrets: []string{""}},
-		`--secret "id=a,src=b,env=c" has both`:                    {secrets: []string{"id=a,src=b,env=c"}},
-		`--secret "id=a,sorce=b" has the unknown field`:           {secrets: []string{"id=a,sorce=b"}},
-		`--secret "id=" has no value`:                             {secrets: []string{"id="}},
-		`--cache-from "ref=x,mode=max" has no type`:               {cacheFrom: []string{"ref=x,mode=max"}},
-		`--cache-to "type=registry,mode" has no value for "mode"`: {cacheTo: []string{"type=registry,mode"}},
+		`--build-arg "=x" has no name`:                        {buildArgs: []string{"=x"}},
+		`--build-context "a" has no name and value`:           {buildContexts: []string{"a"}},
+		`--build-context "=b" has no name and value`:          {buildContexts: []string{"=b"}},
+		`--secret "src=a" has no id`:                          {secrets: []string{"src=a"}},
+		`--secret "" is empty or wrongly quoted`:              {secrets: []string{""}},
+		`--secret "id=a,src=b,env=c" has both`:                {secrets: []string{"id=a,src=b,env=c"}},
+		`--secret "id=a,sorce=b" has the unknown field`:       {secrets: []string{"id=a,sorce=b"}},
+		`--secret "id=" "id=" has no value`:                   {secrets: []string{"id="}},
+		`--cache-from "ref=x,mode=max" has no type`:           {cacheFrom: []string{"ref=x,mode=max"}},
+		`--cache-to "type=registry,mode" "mode" has no value`: {cacheTo: []string{"type=registry,mode"}},
 	} {
 		var opts plan.Options
 		if err := o.apply(&opts); err == nil || !strings.HasPrefix(err.Error(), want) {

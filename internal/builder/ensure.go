@@ -37,12 +37,8 @@ type Options struct {
 // buildx takes these names (and makes them lower case).
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
-// Check refuses options that contradict each other or that buildx would refuse.
-func (o *Options) Check() error {
-	if o.Name == "default" {
-		return diag.Invalidf("choose another name, or leave it out for "+DefaultName, "buildx reserves the name %q for the builder of the docker context", o.Name)
-	}
-	if !namePattern.MatchString(o.Name) {
+func (o *Options) check() error {
+	if !namePattern.MatchString(o.Name) || o.Name == "default" {
 		return diag.Invalidf("use lower-case letters, digits, and single dots, dashes or underscores between them", "%q cannot be the name of a builder", o.Name)
 	}
 	if o.Driver != "" && o.Driver != DriverContainer && o.Driver != DriverRemote {
@@ -82,7 +78,7 @@ type ensurer struct {
 // should be. On failure everything is as it was before. changed tells whether
 // there was anything to do.
 func Ensure(ctx context.Context, buildx Buildx, o Options) (changed bool, err error) {
-	if err := o.Check(); err != nil {
+	if err := o.check(); err != nil {
 		return false, err
 	}
 	e := &ensurer{Options: o, buildx: buildx, daemon: daemon{dir: filepath.Join(o.StateDir, o.Name)}}

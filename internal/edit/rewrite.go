@@ -52,7 +52,6 @@ func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overl
 	if err != nil || w.DryRun {
 		return r, err
 	}
-	r.Unchanged = w.empty() && r.Root.Digest == root.Digest
 	if back {
 		return r, r.rewrite(ctx, o, x, w.Source, sources[0])
 	}

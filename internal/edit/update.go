@@ -33,8 +33,6 @@ type Result struct {
 	Raw       []byte
 	Root      v1.Descriptor
 	Published []registry.Published
-	// Unchanged tells that the edit changed nothing where the index came from.
-	Unchanged bool
 }
 
 // Update reads the index at tag, lets change edit it, and lets tag point at the
@@ -68,7 +66,7 @@ func Update(ctx context.Context, opts Options, tag registry.Reference, change fu
 	if err != nil || opts.DryRun {
 		return r, err
 	}
-	if r.Unchanged = r.Root.Digest == src.Root.Digest; r.Unchanged {
+	if r.Root.Digest == src.Root.Digest {
 		r.Published = []registry.Published{{Reference: tag, Descriptor: r.Root}}
 		return r, nil
 	}

@@ -96,6 +96,7 @@ func (r *reader) info(root *table) Info {
 		r.checkHomepage(e)
 		info.Homepage = e.Value
 	}
+	r.unsupportedInfo(t)
 	t.unknown()
 	return info
 }

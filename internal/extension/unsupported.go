@@ -20,6 +20,14 @@ func (r *reader) unsupported(root *table) {
 	}
 }
 
+// unsupportedInfo is unsupported for [extension].
+func (r *reader) unsupportedInfo(t *table) {
+	if t.has("sbom-formats") {
+		r.report(rules.DeprecatedKey, t.keyPosition("sbom-formats"), "sbom-formats is for buildpacks: extensions write no SBOM")
+		t.known = append(t.known, "sbom-formats")
+	}
+}
+
 // exceptions reads [metadata.extpack.lint].
 func (r *reader) exceptions(t *table) rules.Exceptions {
 	var out rules.Exceptions

@@ -13,6 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // below gives name relative to dir.
@@ -112,6 +113,6 @@ func (p *imagePlanner) checkEntryPoints(image *Image, files map[string]content.F
 			return
 		}
 	}
-	p.list.Warnf(diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(image.Root))},
-		"%s has no bin/detect, bin/generate, detect or generate, so it does nothing", image)
+	*p.list = append(*p.list, rules.EntryPointMissing.At(diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(image.Root))},
+		"%s has no bin/detect, bin/generate, detect or generate, so it does nothing", image))
 }

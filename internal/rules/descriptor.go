@@ -5,7 +5,7 @@ import "github.com/extpack/extpack/internal/diag"
 // Rules for extension.toml and package.toml.
 var (
 	Descriptor = define(Rule{
-		ID: "descriptor", Severity: diag.Error, Required: true,
+		ID: "descriptor", Severity: diag.Error, Lifecycle: true, Required: true,
 		Summary: "extension.toml is a file in the directory of the extension and can be read.",
 		Source:  specExtension, Section: "extension.toml (TOML)", Fix: "name the directory that holds extension.toml",
 	})
@@ -20,12 +20,12 @@ var (
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "give the key a value of that type",
 	})
 	APIMissing = define(Rule{
-		ID: "api-missing", Severity: diag.Error, Required: true, Fixable: true,
+		ID: "api-missing", Severity: diag.Error, Lifecycle: true, Required: true, Fixable: true,
 		Summary: "There is an api.",
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add api = "0.10" as the first line`,
 	})
 	APIInvalid = define(Rule{
-		ID: "api-invalid", Severity: diag.Error, Required: true,
+		ID: "api-invalid", Severity: diag.Error, Lifecycle: true, Required: true,
 		Summary: "The api is a Buildpack API version, MAJOR.MINOR.",
 		Source:  specBuildpack, Section: "Buildpack API Compatibility", Fix: `write it as MAJOR.MINOR, such as "0.10"`,
 	})

@@ -14,6 +14,11 @@ var (
 		Summary: "bin/detect and bin/generate, if present, are executable programs or scripts.",
 		Source:  specExtension, Section: "Detection, Generation", Fix: "make it a program of the platform or a script that begins with #!, and chmod 0755 it",
 	})
+	EntryPointMode = define(Rule{
+		ID: "entry-point-mode", Severity: diag.Warning, Fixable: true,
+		Summary: "bin/detect and bin/generate are executable in the directory too; docker extpack makes them so in a package, and other tools do not.",
+		Source:  specExtension, Section: "Detection, Generation", Fix: "chmod 0755 it",
+	})
 	StaticIgnored = define(Rule{
 		ID: "static-ignored", Severity: diag.Warning,
 		Summary: "There is no folder detect beside bin/detect and no folder generate beside bin/generate: the folder is ignored.",
@@ -77,7 +82,7 @@ var (
 	})
 	LargeFile = define(Rule{
 		ID: "large-file", Severity: diag.Warning,
-		Summary: "No file that is not a program of bin is larger than 10 MB.",
+		Summary: "No file is larger than 10 MB.",
 		Source:  extpack, Section: "Secrets", Fix: "add the file to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] lets it pass",
 	})
 )

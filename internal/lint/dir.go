@@ -1,0 +1,304 @@
+package lint
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/executable"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
+)
+
+// Report is what was found in one directory or package.
+type Report struct {
+	// Name is how the user named it.
+	Name string
+	// Extension is nil when the descriptor cannot be used.
+	Extension *extension.Descriptor
+	// Plan is the plan of a directory, nil when it cannot be built.
+	Plan     *plan.Extension
+	Findings diag.List
+}
+
+// Dir checks the extension in a directory. The error is trouble with reading it.
+func Dir(ctx context.Context, dir string) (*Report, error) {
+	d, list, err := extension.Read(dir)
+	if err != nil && !diag.IsInvalid(err) {
+		return nil, err
+	}
+	r := &Report{Name: dir, Extension: d}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		r.Findings = list
+		return r, nil
+	}
+	var images []Image
+	p, warnings, planErr := plan.New(ctx, []string{dir}, plan.Options{})
+	switch {
+	case planErr == nil:
+		r.Plan = p.Extensions[0]
+		images = planned(r.Plan)
+	case !diag.IsInvalid(planErr):
+		return nil, planErr
+	default:
+		if images, err = unplanned(ctx, dir, d, &list); err != nil {
+			return nil, err
+		}
+	}
+	for _, found := range slices.Concat(warnings, diag.Of(planErr)) {
+		list = add(list, found)
+	}
+	if d != nil {
+		list = append(list, Descriptor(d)...)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir, err)
+	}
+	defer root.Close()
+	found, err := checkImages(root, images)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir, err)
+	}
+	list = append(list, found...)
+	list = append(list, sourceModes(dir, images)...)
+	if r.Plan != nil {
+		list = append(list, unusedRoots(r.Plan)...)
+	}
+	r.Findings = except(dir, d, list)
+	return r, nil
+}
+
+// Plan checks the files that a planned extension will hold.
+func Plan(e *plan.Extension, allowSecrets bool) (diag.List, error) {
+	root, err := os.OpenRoot(e.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", e.Dir, err)
+	}
+	defer root.Close()
+	images := planned(e)
+	for i := range images {
+		images[i].AllowSecrets = allowSecrets
+	}
+	list, err := checkImages(root, images)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", e.Dir, err)
+	}
+	return e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, list, nil), nil
+}
+
+// add appends a finding of the plan. Those that the descriptor has already been
+// blamed for, and those that the files are, are left out.
+func add(list diag.List, d diag.Diagnostic) diag.List {
+	switch {
+	case d.Rule == "" && d.Severity == diag.Error:
+		d.Rule = rules.Plan.ID
+	case d.Rule == "":
+		d.Rule = rules.PlanDoubtful.ID
+	case d.Rule == rules.EntryPointMissing.ID:
+		return list
+	}
+	same := func(o diag.Diagnostic) bool { return o.Position == d.Position && o.Message == d.Message }
+	if slices.ContainsFunc(list, same) {
+		return list
+	}
+	return append(list, d)
+}
+
+// planned returns the images of a plan as they are checked.
+func planned(e *plan.Extension) []Image {
+	var images []Image
+	for _, image := range e.Images {
+		images = append(images, Image{
+			Dir: e.Dir, API: e.Descriptor.API, Platform: image.Platform, Incomplete: image.NeedsBuild(), Files: image.Files,
+		})
+	}
+	return images
+}
+
+// unplanned returns one image of all files of an extension that cannot be
+// planned, so that they are checked all the same.
+func unplanned(ctx context.Context, dir string, d *extension.Descriptor, list *diag.List) ([]Image, error) {
+	tree, err := content.Read(ctx, dir)
+	if err != nil {
+		if !diag.IsInvalid(err) {
+			return nil, err
+		}
+		for _, found := range diag.Of(err) {
+			*list = add(*list, found)
+		}
+		return nil, nil
+	}
+	files, err := tree.Apply([]content.Step{{Source: ".", Dest: ".", Exclude: content.Never()}})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{detectFile, generateBin} {
+		if f, ok := files[name]; ok && f.Mode.IsRegular() {
+			f.Mode |= 0o111
+			files[name] = f
+		}
+	}
+	image := Image{Dir: filepath.Clean(dir), Files: files, Incomplete: len(platform.Folders(dir)) > 0}
+	if d != nil {
+		image.API = d.API
+		image.Incomplete = image.Incomplete || d.Metadata.Extpack.Build != nil
+	}
+	return []Image{image}, nil
+}
+
+// checkImages checks images whose files are below root. What is found in a file
+// that several images have is reported once.
+func checkImages(root *os.Root, images []Image) (diag.List, error) {
+	var list diag.List
+	for _, image := range images {
+		image.Read, image.Inspect = reader(root), inspector(root)
+		found, err := Check(image)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			if !slices.Contains(list, d) {
+				list = append(list, d)
+			}
+		}
+	}
+	return list, nil
+}
+
+func reader(root *os.Root) func(content.File, int64) ([]byte, error) {
+	return func(f content.File, limit int64) ([]byte, error) {
+		file, err := safefile.Open(root, f.Source)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		defer file.Close()
+		return io.ReadAll(io.LimitReader(file, limit))
+	}
+}
+
+func inspector(root *os.Root) func(content.File) (*executable.Program, *executable.Fault, error) {
+	return func(f content.File) (*executable.Program, *executable.Fault, error) {
+		file, err := safefile.Open(root, f.Source)
+		if err != nil {
+			return nil, nil, unreadable(err)
+		}
+		defer file.Close()
+		head := make([]byte, executable.HeadBytes)
+		n, err := io.ReadFull(file, head)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, nil, err
+		}
+		head = head[:n]
+		program := executable.Read(head)
+		switch {
+		case program != nil && program.IsARM():
+			err := program.ReadARM(io.MultiReader(bytes.NewReader(head), file), f.Size)
+			return program, nil, err
+		case program == nil && f.Mode&0o111 != 0:
+			return nil, executable.ReadScript(head), nil
+		}
+		return program, nil, nil
+	}
+}
+
+// unreadable makes a file that may not be read invalid input, when it is the
+// file's fault.
+func unreadable(err error) error {
+	if errors.Is(err, safefile.ErrOutside) || errors.Is(err, safefile.ErrNotRegular) {
+		return diag.Invalidf("", "%v", err)
+	}
+	return err
+}
+
+// sourceModes reports entry points that are executable in the package only.
+func sourceModes(dir string, images []Image) diag.List {
+	if filepath.Separator == '\\' {
+		return nil // Windows has no such bits
+	}
+	var list diag.List
+	for _, image := range images {
+		for _, name := range []string{detectFile, generateBin} {
+			f, ok := content.Find(image.Files, name)
+			if !ok || !f.Mode.IsRegular() {
+				continue
+			}
+			file := filepath.Join(dir, filepath.FromSlash(f.Source))
+			if info, err := os.Stat(file); err != nil || info.Mode()&0o111 == 0o111 {
+				continue
+			}
+			d := rules.EntryPointMode.At(diag.Position{File: file}, "%s is not executable in the directory", f.Source)
+			if !slices.Contains(list, d) {
+				list = append(list, d)
+			}
+		}
+	}
+	return list
+}
+
+// unusedRoots reports platform folders without a target, and targets without a
+// folder where others have one.
+func unusedRoots(e *plan.Extension) diag.List {
+	var list diag.List
+	own, rooted := map[string]bool{}, 0
+	for _, image := range e.Images {
+		own[image.Root] = true
+		if image.Root != platform.RootDir {
+			rooted++
+		}
+	}
+	for _, folder := range platform.Folders(e.Dir) {
+		used := false
+		for root := range own {
+			used = used || root == folder || strings.HasPrefix(root, folder+"/") || strings.HasPrefix(folder, root+"/") && root != platform.RootDir
+		}
+		if !used {
+			list = append(list, rules.RootUnused.At(diag.Position{File: filepath.Join(e.Dir, filepath.FromSlash(folder))}, "no target has the platform folder %s", folder))
+		}
+	}
+	for _, image := range e.Images {
+		if rooted > 0 && image.Root == platform.RootDir && !image.NeedsBuild() {
+			list = append(list, rules.RootUnused.At(diag.Position{File: e.Descriptor.File}, "%s has no platform folder, and other targets have one", image))
+		}
+	}
+	return list
+}
+
+// except applies the exceptions of a descriptor, and reports those that turn
+// nothing off.
+func except(dir string, d *extension.Descriptor, list diag.List) diag.List {
+	if d == nil {
+		return list
+	}
+	exceptions := d.Metadata.Extpack.Lint
+	used := map[int]bool{}
+	list = exceptions.Filter(dir, list, func(i int) { used[i] = true })
+	for i, x := range exceptions {
+		rule := rules.ByID(x.Rule)
+		if used[i] || rule == nil || rule.Required || rule.Online || reportedByParser(x.Rule) {
+			continue
+		}
+		list = append(list, rules.LintException.At(x.Position, "the exception turns nothing off: %s has no finding", x.Rule))
+	}
+	return list
+}
+
+// reportedByParser reports whether findings of a rule are filtered before they
+// get here.
+func reportedByParser(id string) bool {
+	return slices.Contains([]string{
+		rules.APIUnsupported.ID, rules.IDUnderscore.ID, rules.Order.ID, rules.LicenseEmpty.ID, rules.Homepage.ID, rules.UnknownKey.ID,
+		rules.DeprecatedKey.ID, rules.OldSpelling.ID, rules.SettingIgnored.ID, rules.TargetToolchain.ID, rules.TargetVariant.ID, rules.DistroSpelling.ID,
+	}, id)
+}

@@ -1,0 +1,145 @@
+// Package lint checks the files of an extension by the rules of package rules:
+// those of a directory, of a published package, or those that a program wrote.
+//
+// It reads files and, when asked, registries; it changes nothing but what Fix
+// is told to. What is wrong with a descriptor package extension reports itself.
+package lint
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/executable"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/rules"
+)
+
+// Entry points that the lifecycle runs, and the folders it reads without them
+// (Image Extension Specification, "Detection" and "Generation").
+const (
+	detectFile  = "bin/detect"
+	generateBin = "bin/generate"
+	detectDir   = "detect"
+	generateDir = "generate"
+)
+
+// Image is one image of a package, or what will be one.
+type Image struct {
+	// Dir is put before the names of files in findings.
+	Dir string
+	// API is the descriptor's, empty when it is not known.
+	API      string
+	Platform v1.Platform
+	// Incomplete says that a build stage adds files to those that are known.
+	Incomplete bool
+	// Files are the files by path in the extension's folder.
+	Files map[string]content.File
+	// Read returns the first bytes of a file, at most limit.
+	Read func(f content.File, limit int64) ([]byte, error)
+	// Inspect returns what program a file is, or, of an executable file that is
+	// none, what is wrong with it.
+	Inspect func(f content.File) (*executable.Program, *executable.Fault, error)
+	// AllowSecrets leaves the rules for secrets and large files out.
+	AllowSecrets bool
+	// SkipExecutables leaves programs and scripts out, which were checked already.
+	SkipExecutables bool
+}
+
+// Check returns what is wrong with the files of an image. Its error is trouble
+// with reading them.
+func Check(image Image) (diag.List, error) {
+	c := &checker{Image: image}
+	c.checkLayout()
+	for _, check := range []func() error{c.checkExecutables, c.checkVariables, c.checkPlan, c.checkSecrets} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	if !c.has(generateBin) {
+		if err := c.checkGenerated(generateDir); err != nil {
+			return nil, err
+		}
+	}
+	return c.list, nil
+}
+
+// Output checks the files that bin/generate wrote, with their paths in the
+// output folder.
+func Output(image Image) (diag.List, error) {
+	c := &checker{Image: image}
+	err := c.checkGenerated(".")
+	return c.list, err
+}
+
+type checker struct {
+	Image
+	list diag.List
+}
+
+func (c *checker) report(rule *rules.Rule, pos diag.Position, format string, args ...any) {
+	c.list = append(c.list, rule.At(pos, format, args...))
+}
+
+// at returns the position of a file.
+func (c *checker) at(f content.File) diag.Position {
+	return diag.Position{File: filepath.Join(c.Dir, filepath.FromSlash(f.Source))}
+}
+
+// find returns the file that name leads to.
+func (c *checker) find(name string) (content.File, bool) { return content.Find(c.Files, name) }
+
+func (c *checker) has(name string) bool {
+	_, ok := c.find(name)
+	return ok
+}
+
+func (c *checker) isDir(name string) bool {
+	f, ok := c.find(name)
+	return ok && f.Mode.IsDir()
+}
+
+// text returns the content of the file of that name; ok is false when it is not
+// a file.
+func (c *checker) text(name string, limit int64) (f content.File, data []byte, ok bool, err error) {
+	f, ok = c.find(name)
+	if !ok || !f.Mode.IsRegular() {
+		return f, nil, false, nil
+	}
+	data, err = c.Read(f, limit)
+	return f, data, err == nil, err
+}
+
+// checkLayout checks which files there are.
+func (c *checker) checkLayout() {
+	if !c.Incomplete && !c.has(generateBin) && !c.isDir(generateDir) {
+		name := c.Dir
+		if name == "" {
+			name = generateBin
+		}
+		what := "the extension has"
+		if !platform.IsZero(c.Platform) {
+			what = platform.Format(c.Platform) + " has"
+		}
+		c.report(rules.EntryPointMissing, diag.Position{File: name}, "%s neither bin/generate nor a folder generate, so it does nothing", what)
+	}
+	for _, pair := range [][2]string{{detectFile, detectDir}, {generateBin, generateDir}} {
+		if f, ok := c.find(pair[1]); ok && c.has(pair[0]) && f.Mode.IsDir() {
+			c.report(rules.StaticIgnored, c.at(f), "the folder is ignored, as there is %s", pair[0])
+		}
+	}
+	if f, ok := c.find("bin/build"); ok && !f.Mode.IsDir() {
+		c.report(rules.BinBuild, c.at(f), "bin/build is the program of a buildpack, and extensions have bin/generate")
+	}
+}
+
+func isRegular(f content.File) bool { return f.Mode.IsRegular() }
+
+// base returns the last part of a file's path.
+func base(f content.File) string { return path.Base(f.Path) }
+
+const othersExec fs.FileMode = 0o001

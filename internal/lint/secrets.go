@@ -1,0 +1,110 @@
+package lint
+
+import (
+	"bytes"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/rules"
+)
+
+// The kinds of secrets are few and their forms documented by those who issue
+// them, so they are listed here. The rule sets that exist are made for finding
+// leaks in histories: gitleaks' needs its own engine, with a hundred packages,
+// for its two hundred patterns, most of which guess by the name of a variable.
+
+const (
+	// maxSecretFile is the largest file that is searched, largeFile the size
+	// that is too large for an extension.
+	maxSecretFile = 1 << 20
+	largeFile     = 10_000_000
+)
+
+// secret is a kind of secret. Only files that contain mark are matched, which
+// is much faster than matching all.
+type secret struct {
+	what    string
+	mark    string
+	pattern *regexp.Regexp
+}
+
+var secrets = []secret{
+	{"a private key", "PRIVATE KEY", regexp.MustCompile(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n)+(?:[A-Za-z-]+: [^\n]*\n)*\s*[A-Za-z0-9+/=]{20,}`)},
+	{"an age key", "AGE-SECRET-KEY-1", regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b`)},
+	{"a GitHub token", "gh", regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36,}\b`)},
+	{"a GitHub token", "github_pat_", regexp.MustCompile(`\bgithub_pat_\w{82}\b`)},
+	{"a GitLab token", "glpat-", regexp.MustCompile(`\bglpat-[\w-]{20,}`)},
+	{"an AWS access key", "A", regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)},
+	{"an npm token", "npm_", regexp.MustCompile(`\bnpm_[A-Za-z0-9]{36}\b`)},
+	{"an npm token", "_auth", regexp.MustCompile(`(?m)^[^#;\n]*:?_auth(?:Token)?\s*=\s*[^\s$][^\s]{7,}`)},
+	{"a PyPI token", "pypi-AgE", regexp.MustCompile(`\bpypi-AgE[\w-]{50,}`)},
+	{"a Docker Hub token", "dckr_", regexp.MustCompile(`\bdckr_[po]at_[\w-]{20,}`)},
+	{"a registry password", `"auth"`, regexp.MustCompile(`"auths"\s*:[^]]*"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"`)},
+	{"a Slack token", "xox", regexp.MustCompile(`\bxox[abeoprs]-[\w-]{20,}`)},
+	{"a Google API key", "AIza", regexp.MustCompile(`\bAIza[\w-]{35}\b`)},
+	{"a Stripe key", "k_live_", regexp.MustCompile(`\b[rs]k_live_[A-Za-z0-9]{20,}`)},
+	{"an Azure storage key", "AccountKey=", regexp.MustCompile(`AccountKey=[A-Za-z0-9+/]{86}==`)},
+	{"a Vault token", "hvs.", regexp.MustCompile(`\bhvs\.[\w-]{24,}`)},
+	{"an Anthropic API key", "sk-ant-", regexp.MustCompile(`\bsk-ant-[\w-]{40,}`)},
+	{"an OpenAI API key", "T3BlbkFJ", regexp.MustCompile(`\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}`)},
+}
+
+// examples are the names of .env files that hold no secrets.
+var examples = []string{".example", ".sample", ".template", ".dist"}
+
+// checkSecrets finds what should not be in a package.
+func (c *checker) checkSecrets() error {
+	if c.AllowSecrets {
+		return nil
+	}
+	reported := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+		f := c.Files[name]
+		for _, folder := range []string{".git", ".hg", ".svn"} {
+			if base(f) == folder && !reported[name] {
+				reported[name] = true
+				c.report(rules.VersionControl, c.at(f), "%s is in the package", name)
+			}
+		}
+		if !isRegular(f) {
+			continue
+		}
+		if err := c.checkSecret(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) checkSecret(f content.File) error {
+	if f.Size > largeFile {
+		c.report(rules.LargeFile, c.at(f), "%s has %.1f MB", f.Path, float64(f.Size)/1e6)
+	}
+	if b := base(f); b == ".env" || strings.HasPrefix(b, ".env.") && !slices.ContainsFunc(examples, func(e string) bool { return strings.HasSuffix(b, e) }) {
+		c.report(rules.Secret, c.at(f), "%s is in the package, and such files hold secrets", f.Path)
+		return nil
+	}
+	if f.Size > maxSecretFile || f.Size == 0 {
+		return nil
+	}
+	data, err := c.Read(f, maxSecretFile)
+	if err != nil || bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
+		return err
+	}
+	for _, s := range secrets {
+		if !bytes.Contains(data, []byte(s.mark)) {
+			continue
+		}
+		if at := s.pattern.FindIndex(data); at != nil {
+			pos := c.at(f)
+			pos.Line = 1 + bytes.Count(data[:at[0]], []byte("\n"))
+			pos.Column = at[0] - bytes.LastIndexByte(data[:at[0]], '\n')
+			c.report(rules.Secret, pos, "%s holds what looks like %s", f.Path, s.what)
+			return nil
+		}
+	}
+	return nil
+}
