@@ -126,6 +126,7 @@ func (r *reader) metadata(t *table, info Info) Metadata {
 	if s := t.child("extpack"); s != nil {
 		m.Extpack = r.settings(s, info)
 	}
+	t.otherCase()
 	return m
 }
 

@@ -79,7 +79,7 @@ extension.toml:6:1: warning: unknown key "uir" in [[extension.licenses]]`},
 	{"homepage", valid + `homepage = "buildpacks.io"`, `extension.toml:5:12: warning: homepage "buildpacks.io" is not an http or https URL`},
 	{"homepage control", valid + `homepage = "https://a\u0007"`, `extension.toml:5:12: homepage "https://a\a" holds a control character`},
 	{"name control", valid + `name = "a\tb"`, `extension.toml:5:8: name "a\tb" holds a control character`},
-	{"upper case key", valid + `Name = "a"`, `extension.toml:5:1: warning: unknown key "Name" in [extension] (did you mean "name"?)`},
+	{"upper case key", valid + `Name = "a"`, `extension.toml:5:1: key "Name" in [extension] is ambiguous: some readers take it for name`},
 	{"foreign tables", valid + "[[order]]\n[[stacks]]\n[\"\\u001b\"]", `extension.toml:5:3: extensions have no order
 extension.toml:6:3: warning: stacks are deprecated, and extensions have none
 extension.toml:7:2: warning: unknown key "\x1b" at the top level`},

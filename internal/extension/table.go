@@ -3,8 +3,10 @@ package extension
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // table reads one table of a file with the types its keys must have. The keys
@@ -208,9 +210,32 @@ func (t *table) unknown() {
 	if where == "" {
 		where = " at the top level"
 	}
+	t.otherCase()
 	for _, k := range t.node.keys {
-		if !slices.Contains(t.known, k.name) {
+		if !slices.Contains(t.known, k.name) && t.inOtherCase(k.name) == "" {
 			t.r.report(t.r.unknown, t.r.position(k.at), "unknown key %s%s%s", quote(k.name), where, suggest(k.name, t.known))
 		}
 	}
+}
+
+// otherCase refuses keys that differ from a known one by case only: pack's
+// parser takes either for the other, and a random one of two.
+func (t *table) otherCase() {
+	for _, k := range t.node.keys {
+		if known := t.inOtherCase(k.name); known != "" {
+			t.r.report(rules.KeyCase, t.r.position(k.at), "key %s%s is ambiguous: some readers take it for %s", quote(k.name), t.in(), known)
+		}
+	}
+}
+
+// inOtherCase returns the known key that name is another spelling of, if any.
+func (t *table) inOtherCase(name string) string {
+	if slices.Contains(t.known, name) {
+		return ""
+	}
+	i := slices.IndexFunc(t.known, func(known string) bool { return strings.EqualFold(known, name) })
+	if i < 0 {
+		return ""
+	}
+	return t.known[i]
 }

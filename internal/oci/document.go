@@ -3,6 +3,8 @@ package oci
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -30,19 +32,34 @@ func readJSON[T any](ctx context.Context, src content.Fetcher, desc v1.Descripto
 	if err != nil {
 		return doc, nil, err
 	}
-	if err := CheckDocument(src, desc, raw); err != nil {
+	if err := checkDocument(src, desc, raw, &doc); err != nil {
 		return doc, raw, err
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
-		return doc, raw, Errorf(src, desc, ErrMalformed, "is not valid: %v", err)
+		return doc, raw, malformed(src, desc, err)
 	}
 	return doc, raw, nil
 }
 
-// CheckDocument refuses an index that has a field of manifests and the reverse:
-// a document that is an index to one reader and a manifest to another means
-// different images to them (GHSA-77vh-xpmg-72qh, GHSA-mc8v-mgrf-8f4m).
+// CheckDocument refuses an index or manifest that two readers could understand
+// differently.
 func CheckDocument(src any, desc v1.Descriptor, raw []byte) error {
+	switch {
+	case IsIndex(desc.MediaType):
+		return checkDocument(src, desc, raw, &v1.Index{})
+	case IsManifest(desc.MediaType):
+		return checkDocument(src, desc, raw, &v1.Manifest{})
+	}
+	return checkDocument(src, desc, raw, &references{})
+}
+
+// checkDocument also refuses an index that has a field of manifests and the
+// reverse: a document that is an index to one reader and a manifest to another
+// means different images to them (GHSA-77vh-xpmg-72qh, GHSA-mc8v-mgrf-8f4m).
+func checkDocument(src any, desc v1.Descriptor, raw []byte, v any) error {
+	if err := CheckJSON(raw, v); err != nil {
+		return malformed(src, desc, err)
+	}
 	var foreign []string
 	switch {
 	case IsIndex(desc.MediaType):
@@ -54,12 +71,20 @@ func CheckDocument(src any, desc v1.Descriptor, raw []byte) error {
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
-		return Errorf(src, desc, ErrMalformed, "is not valid: %v", err)
+		return malformed(src, desc, err)
 	}
-	for _, name := range foreign {
-		if _, ok := fields[name]; ok {
+	for name := range fields {
+		if slices.ContainsFunc(foreign, func(s string) bool { return fold(s) == fold(name) }) {
 			return Errorf(src, desc, ErrMalformed, "is ambiguous: it has the field %q of another document type", name)
 		}
 	}
 	return nil
+}
+
+func malformed(src any, desc v1.Descriptor, err error) error {
+	cause := ErrMalformed
+	if errors.Is(err, ErrTooLarge) {
+		cause = ErrTooLarge
+	}
+	return Errorf(src, desc, cause, "is not valid: %v", err)
 }

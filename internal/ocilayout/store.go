@@ -3,7 +3,6 @@ package ocilayout
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -73,7 +72,7 @@ func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
 // checkLayoutFile checks the oci-layout file of the layout called name.
 func checkLayoutFile(name string, data []byte) error {
 	var layout v1.ImageLayout
-	if err := json.Unmarshal(data, &layout); err != nil {
+	if err := oci.Decode(data, &layout); err != nil {
 		return diag.Invalidf("", "%s is not an OCI layout: its oci-layout file is not valid: %v", name, err)
 	}
 	if layout.Version != v1.ImageLayoutVersion {
@@ -85,7 +84,7 @@ func checkLayoutFile(name string, data []byte) error {
 // parseIndex parses the index.json of the layout called name.
 func parseIndex(name string, data []byte) (v1.Index, error) {
 	var index v1.Index
-	if err := json.Unmarshal(data, &index); err != nil {
+	if err := oci.Decode(data, &index); err != nil {
 		return index, diag.Invalidf("", "%s is not an OCI layout: its index.json is not valid: %v", name, err)
 	}
 	return index, nil

@@ -109,6 +109,11 @@ var (
 		Summary: "Values that travel to labels, tags and terminals hold no control characters.",
 		Source:  extpack, Section: "Descriptor", Fix: "remove the character",
 	})
+	KeyCase = define(Rule{
+		ID: "key-case", Severity: diag.Error, Required: true,
+		Summary: "No key differs only by case from one that tools read: their parsers disagree on it.",
+		Source:  specExtension, Section: "extension.toml (TOML)", Fix: "write the key in lower case",
+	})
 	UnknownKey = define(Rule{
 		ID: "unknown-key", Severity: diag.Warning,
 		Summary: "Every key outside [metadata] is one that tools read.",

@@ -1,12 +1,12 @@
 package verify
 
 import (
-	"encoding/json"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // wantedAnnotations are those that every extension has something to say for;
@@ -64,7 +64,7 @@ func (c *checker) checkAnnotations(p *pkg) {
 	var metadata metadataLabel
 	if raw := get(extension.LabelMetadata); raw == "" {
 		return
-	} else if err := json.Unmarshal([]byte(raw), &metadata); err != nil {
+	} else if err := oci.Decode([]byte(raw), &metadata); err != nil {
 		c.report(idAnnotationMismatch, nil, extension.LabelMetadata, "the annotation %s is not valid JSON of its form: %v", extension.LabelMetadata, err)
 		return
 	}

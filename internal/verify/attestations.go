@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
-
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -65,7 +63,7 @@ func (c *checker) loadStatement(a *attestation, layer v1.Descriptor) error {
 		Subject []subject `json:"subject"`
 	}
 	s := statement{digest: layer.Digest}
-	s.err = json.Unmarshal(raw, &doc)
+	s.err = oci.Decode(raw, &doc)
 	s.subjects = doc.Subject
 	a.statements = append(a.statements, s)
 	return nil

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -13,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Labels that make an image an extension package. There is no written
@@ -156,7 +156,7 @@ func (c *checker) readLabel(i *image, name string, into any) bool {
 		c.report(idLabelMissing, i, name, "the image has no label %s", name)
 		return false
 	}
-	if err := json.Unmarshal([]byte(value), into); err != nil {
+	if err := oci.Decode([]byte(value), into); err != nil {
 		c.report(idLabelInvalid, i, name, "the label %s is not valid JSON of its form: %v", name, err)
 		return false
 	}
