@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/docker/cli/cli"
-	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/text"
@@ -56,44 +52,4 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "ERROR: "+text.Clean(err.Error()))
 		return exitFailed
 	}
-}
-
-// interruptible runs f with a context that ends on Ctrl-C or SIGTERM, also when
-// the docker CLI passes it on, when the terminal goes, or when nobody reads what
-// is printed any more; it then makes sure that f's error is errInterrupted. A
-// second signal ends the process at once.
-func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(cmd.Context())
-	defer cancel(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
-		signal.Notify(signals, syscall.SIGHUP)
-	}
-	defer signal.Stop(signals)
-	// Never stopped: what is printed while things are put in order must not end
-	// the process either.
-	unread := make(chan os.Signal, 1)
-	signal.Notify(unread, syscall.SIGPIPE)
-	go func() {
-		for {
-			select {
-			case <-signals:
-			case <-unread:
-				if !outputGone() {
-					continue // a registry that hangs up is a broken pipe too
-				}
-			case <-ctx.Done():
-				return
-			}
-			signal.Stop(signals)
-			cancel(errInterrupted)
-			return
-		}
-	}()
-	err := f(ctx)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) {
-		return errInterrupted
-	}
-	return err
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// interruptible runs f with a context that ends on Ctrl-C, SIGTERM or SIGHUP,
+// when the docker CLI passes one on, or when nothing reads the output any more.
+// It then returns errInterrupted, unless f returns no error.
+//
+// A second Ctrl-C ends the process at once. Other signals do not: a terminal
+// that closes sends SIGHUP twice, and temporary files have to be removed.
+func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	defer signal.Stop(signals)
+	// Never stopped: a write during the cleanup must not end the process either.
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		interrupts := 0
+		for {
+			select {
+			case s := <-signals:
+				if s == os.Interrupt {
+					interrupts++
+				}
+				if interrupts == 2 {
+					os.Exit(exitInterrupted)
+				}
+				cancel(errInterrupted)
+			case <-unread:
+				if outputGone() { // a registry that closes its connection is a broken pipe too
+					cancel(errInterrupted)
+				}
+			case <-finished:
+				return
+			}
+		}
+	}()
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) {
+		return errInterrupted
+	}
+	return err
+}
