@@ -1,0 +1,151 @@
+// Package atomicfile writes the files that commands leave for the user: each
+// appears, or replaces another, in one step and only when all of it is on disk.
+// Whatever fails, or is killed, leaves what was there.
+//
+// Libraries were looked at: moby/sys/atomicwriter and google/renameio do not
+// sync the folder, put a file with a longer name beside the target (names of
+// 244 bytes and more fail, and the next build packs what a killed one left),
+// and natefinch/atomic syncs nothing.
+package atomicfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/scratch"
+)
+
+// File is a file that is not in its place yet.
+type File struct {
+	*os.File
+	target string
+	dir    *scratch.Dir
+}
+
+// Create begins a file that [File.Commit] will put to name. The name itself is
+// replaced: a link there is not followed, and one that leads out of its folder
+// is a [*diag.InvalidError], as is anything that is not a file.
+func Create(name string) (*File, error) {
+	mode, err := replaceable(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := scratch.Near(name)
+	if err != nil {
+		return nil, fmt.Errorf("writing %s: %w", name, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir.Path, "file"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil && mode != 0 {
+		if err = f.Chmod(mode); err != nil {
+			f.Close()
+		}
+	}
+	if err != nil {
+		dir.Remove()
+		return nil, fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
+	}
+	return &File{File: f, target: name, dir: dir}, nil
+}
+
+// Commit puts the file into its place.
+func (f *File) Commit() error {
+	defer f.dir.Remove()
+	if err := errors.Join(f.Sync(), f.File.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", f.target, safefile.Cause(err))
+	}
+	if err := os.Rename(f.Name(), f.target); err != nil {
+		var failed *os.LinkError
+		if errors.As(err, &failed) {
+			err = failed.Err // without a name that is random
+		}
+		return fmt.Errorf("writing %s: %w", f.target, err)
+	}
+	SyncDir(filepath.Dir(f.target))
+	return nil
+}
+
+// Abort removes what was written.
+func (f *File) Abort() {
+	f.File.Close()
+	f.dir.Remove()
+}
+
+// WriteFile writes data to name; see [Create]. To a pipe or device, such as
+// /dev/stdout, it writes as it is, which ctx may end.
+func WriteFile(ctx context.Context, name string, data []byte) error {
+	if isStream(name) {
+		return writeStream(ctx, name, data)
+	}
+	f, err := Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		f.Abort()
+		return fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
+	}
+	return f.Commit()
+}
+
+// Check returns the error that writing name would end with, as far as that can
+// be known before. It leaves nothing behind.
+func Check(name string) error {
+	if isStream(name) {
+		return nil
+	}
+	f, err := Create(name)
+	if err != nil {
+		return err
+	}
+	f.Abort()
+	return nil
+}
+
+// SyncDir makes renames in dir durable where the system can. The rename itself
+// is done, so there is no error.
+func SyncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+}
+
+// replaceable returns the permissions of the file at name, 0 when there is none.
+func replaceable(name string) (fs.FileMode, error) {
+	info, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil: // a name that is too long, for instance
+		return 0, fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
+	case info.Mode().IsRegular():
+		return info.Mode().Perm(), nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		return 0, CheckLink(name)
+	}
+	return 0, errNotFile(name)
+}
+
+func errNotFile(name string) error {
+	return diag.Invalidf("", "cannot write %s: it exists and is not a regular file", name)
+}
+
+// CheckLink refuses a link at name that leads out of its folder: the folder may
+// be a stranger's, and a link of his must not choose what is overwritten.
+func CheckLink(name string) error {
+	switch err := safefile.Check(filepath.Dir(name), filepath.Base(name)); {
+	case errors.Is(err, safefile.ErrOutside):
+		target, _ := os.Readlink(name)
+		return diag.Invalidf("remove the link, or choose another name", "cannot write %s: it is a link to %s, which leads out of its folder", name, target)
+	case errors.Is(err, safefile.ErrNotRegular):
+		return errNotFile(name)
+	}
+	return nil
+}
+
