@@ -47,7 +47,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 			names = append(names, one.Name)
 		}
 	}
-	attested := *e.Buildx
+	attested := e.withTemp(dir)
 	attested.Env = withGit(attested.Env)
 	return built, attested.run(ctx, append(args, names...), opts)
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // RunOptions are buildx's own flags that a user passes through.
@@ -73,7 +75,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 			args = append(append(args, cacheArgs(t)...), t.Name)
 		}
 	}
-	return built, e.run(ctx, args, e.Options)
+	return built, e.withTemp(dir).run(ctx, args, e.Options)
 }
 
 // once reports whether one platform stands for all of a target. An override may
@@ -226,6 +228,14 @@ func terminal(w io.Writer) (*os.File, bool) {
 	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
+// withTemp returns a buildx that makes its temporary files in dir, from where
+// they are removed even if it is killed.
+func (b *Buildx) withTemp(dir string) *Buildx {
+	c := *b
+	c.Env = append(slices.Clone(b.Env), scratch.Environ(dir)...)
+	return &c
+}
+
 // command runs buildx so that an interrupt reaches it as one, not as a kill.
 func (b *Buildx) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, b.Path, args...)
@@ -246,7 +256,7 @@ func (b *Buildx) Print(ctx context.Context, p *plan.Plan, dir string, opts RunOp
 	if err != nil {
 		return err
 	}
-	cmd := b.command(ctx, append([]string{"bake", "--file", file, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: opts.Builder, Set: opts.Set})...))
+	cmd := b.withTemp(dir).command(ctx, append([]string{"bake", "--file", file, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: opts.Builder, Set: opts.Set})...))
 	cmd.Stdout, cmd.Stderr = stdout, opts.Stderr
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

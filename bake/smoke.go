@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // Program is an entry point of a built image.
@@ -111,11 +112,16 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "extpack-smoke-")
+	temp, err := scratch.New()
 	if err != nil {
+		return nil, err
+	}
+	defer temp.Remove()
+	// Apart from the lock, as an inline Dockerfile sends the folder along.
+	dir := filepath.Join(temp.Path, "context")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating temporary folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, FileName)
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return nil, fmt.Errorf("writing bake file: %w", err)
@@ -124,8 +130,7 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	if e.Options.Builder != "" {
 		args = append(args, "--builder", e.Options.Builder)
 	}
-	cmd := e.command(ctx, append(args, smokeTarget))
-	// An inline Dockerfile sends the working directory along.
+	cmd := e.withTemp(temp.Path).command(ctx, append(args, smokeTarget))
 	cmd.Dir = dir
 	said := &smokeLog{plain: tailBuffer{limit: 64 << 10}}
 	cmd.Stderr = said

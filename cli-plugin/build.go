@@ -109,7 +109,7 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		opts.bars.Close()
-		recordErr := errors.Join(printReferences(dockerCLI.Out(), results), opts.record(results, err))
+		recordErr := errors.Join(printReferences(dockerCLI.Out(), results), opts.record(ctx, results, err))
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return errors.Join(interrupted(err, results), recordErr)
@@ -122,11 +122,11 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 
 // record writes the metadata file, for what was published whatever came after;
 // a run that failed before that leaves none.
-func (o *buildOptions) record(results []pipeline.Result, err error) error {
+func (o *buildOptions) record(ctx context.Context, results []pipeline.Result, err error) error {
 	if err != nil && len(results) == 0 {
 		return nil
 	}
-	return writeMetadata(o.metadataFile, results)
+	return writeMetadata(ctx, o.metadataFile, results)
 }
 
 func names(results []pipeline.Result) string {
@@ -207,7 +207,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 		}
 	}
 	run := &buildRun{plan: p, engine: &loader{cli: dockerCLI}}
-	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log, o.bars.Pushed), run.engine); err != nil {
+	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log, o.bars.Pushed), run.engine, func(message string) { log("warning: %s", message) }); err != nil {
 		return nil, err
 	}
 	o.warnAttest(dockerCLI.Err(), run.destinations)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/pipeline"
@@ -44,7 +45,7 @@ type namedDestination struct {
 
 // resolve works out where each package goes, files and the engine before
 // registries, because what is on this machine can be deleted again.
-func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engine *loader) (map[*plan.Extension][]namedDestination, error) {
+func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engine *loader, warn func(string)) (map[*plan.Extension][]namedDestination, error) {
 	if o.append && !o.push {
 		return nil, diag.Invalidf("add --push", "--append joins platforms to a published index, and nothing is published without --push")
 	}
@@ -56,7 +57,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engi
 			outputs = []string{"{{.Slug}}-{{.Version}}.cnb"}
 		}
 		for _, output := range outputs {
-			d, err := fileDestination(p, e, output)
+			d, err := fileDestination(p, e, output, warn)
 			if err != nil {
 				return nil, err
 			}
@@ -114,7 +115,7 @@ func (o *destinationOptions) registryDestination(e *plan.Extension, client *regi
 
 // fileDestination tells a package file by its ending and a layout directory by
 // its slash, or by being one already.
-func fileDestination(p *plan.Plan, e *plan.Extension, output string) (namedDestination, error) {
+func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (namedDestination, error) {
 	name, err := e.Descriptor.Info.Expand(output)
 	if err != nil {
 		return namedDestination{}, diag.Invalidf("use {{.ID}}, {{.Slug}} and {{.Version}} only", "--output %q: %v", output, err)
@@ -131,7 +132,7 @@ func fileDestination(p *plan.Plan, e *plan.Extension, output string) (namedDesti
 		if err := outside(p, name); err != nil {
 			return namedDestination{}, err
 		}
-		return namedDestination{pipeline.Dir(name), "write", name}, checkReplaceable(name)
+		return namedDestination{pipeline.Dir{Name: name, Warn: warn}, "write", name}, checkReplaceable(name)
 	}
 	return namedDestination{}, diag.Invalidf(`end its name with ".cnb" for a file or "/" for a directory`,
 		`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output)
@@ -140,15 +141,13 @@ func fileDestination(p *plan.Plan, e *plan.Extension, output string) (namedDesti
 // checkReplaceable finds, before a build, what writing the layout would refuse
 // at its end.
 func checkReplaceable(name string) error {
-	entries, err := os.ReadDir(name)
-	if err != nil || len(entries) == 0 {
-		return nil // writing it says what is wrong
+	if err := ocilayout.CheckReplaceable(name); err != nil {
+		return fmt.Errorf("--output: %w", err)
 	}
-	layout, err := ocilayout.OpenDir(name)
-	if err != nil {
-		return diag.Invalidf("name a new or empty directory", "--output %s: the directory is not empty and no OCI layout", name)
+	if err := atomicfile.CheckDir(name); err != nil {
+		return fmt.Errorf("--output: %w", err)
 	}
-	return layout.Close()
+	return nil
 }
 
 // checkFileName refuses a file that could not be written where the flag says.
@@ -156,7 +155,13 @@ func checkFileName(flag, name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return diag.Invalidf("name a file in it", "%s %s is a directory", flag, name)
 	}
-	return checkFolder(flag, name)
+	if err := checkFolder(flag, name); err != nil {
+		return err
+	}
+	if err := atomicfile.Check(name); err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	return nil
 }
 
 func checkFolder(flag, name string) error {

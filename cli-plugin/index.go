@@ -56,6 +56,7 @@ func (o *indexOptions) options(dockerCLI command.Cli) (edit.Options, error) {
 	return edit.Options{
 		Client: newRegistryClient(dockerCLI, o.insecure, log, nil),
 		Types:  types, Force: o.force, DryRun: o.dryRun,
+		Warn: func(message string) { log("warning: %s", message) },
 	}, nil
 }
 

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -34,7 +35,7 @@ func checkMetadataFile(file string) error {
 	return checkFileName("--metadata-file", file)
 }
 
-func writeMetadata(file string, results []pipeline.Result) error {
+func writeMetadata(ctx context.Context, file string, results []pipeline.Result) error {
 	if file == "" {
 		return nil
 	}
@@ -54,8 +55,5 @@ func writeMetadata(file string, results []pipeline.Result) error {
 	if err != nil {
 		return fmt.Errorf("writing metadata file: %w", err)
 	}
-	if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
-		return fmt.Errorf("writing metadata file: %w", err)
-	}
-	return nil
+	return atomicfile.WriteFile(ctx, file, append(data, '\n'))
 }

@@ -28,7 +28,7 @@ func TestWriteMetadata(t *testing.T) {
 		{Extension: &plan.Extension{Descriptor: &extension.Descriptor{}}},
 	}
 	file := filepath.Join(t.TempDir(), "m.json")
-	if err := writeMetadata(file, results); err != nil {
+	if err := writeMetadata(t.Context(), file, results); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(file)
@@ -77,7 +77,7 @@ func TestWriteMetadata(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	if err := writeMetadata("", results); err != nil {
+	if err := writeMetadata(t.Context(), "", results); err != nil {
 		t.Errorf("no file was asked for: %v", err)
 	}
 }

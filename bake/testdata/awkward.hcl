@@ -32,12 +32,12 @@ ARG FILE_3
 ARG FILE_4
 ARG FILE_5
 ARG FILE_6
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_3} $${DEST}/$${FILE_3}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_4} $${DEST}/$${FILE_4}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_5} $${DEST}/$${FILE_5}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_6} $${DEST}/$${FILE_6}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_3} $${DEST}/$${FILE_3}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_4} $${DEST}/$${FILE_4}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_5} $${DEST}/$${FILE_5}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_6} $${DEST}/$${FILE_6}
 COPY --chown=0:0 --chmod=0755 bin/detect $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 

@@ -30,7 +30,7 @@ target "a-b" {
   dockerfile-inline = <<EOT
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl . $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 
 # Readers of a package look at one layer only.
@@ -68,7 +68,7 @@ target "a_b" {
   dockerfile-inline = <<EOT
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl . $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 
 # Readers of a package look at one layer only.
@@ -106,7 +106,7 @@ target "c" {
   dockerfile-inline = <<EOT
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl . $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 
 # Readers of a package look at one layer only.

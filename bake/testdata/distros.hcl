@@ -31,7 +31,7 @@ target "x-linux-amd64-ubuntu_22_04" {
 FROM scratch AS tree
 ARG DEST
 ARG ROOT
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
 COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/detect $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
@@ -62,7 +62,7 @@ target "x-linux-amd64-ubuntu_24_04" {
 FROM scratch AS tree
 ARG DEST
 ARG ROOT
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
 COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/detect $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 

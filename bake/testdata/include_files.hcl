@@ -32,9 +32,9 @@ ARG DEST
 ARG FILE_1
 ARG ROOT_LINUX_AMD64
 ARG FILE_2
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_AMD64}/bin/detect $${DEST}/bin/detect
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT_LINUX_AMD64}/bin/detect $${DEST}/bin/detect
 COPY --chown=0:0 --chmod=0755 $${ROOT_LINUX_AMD64}/bin/detect $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
@@ -43,10 +43,10 @@ ARG DEST
 ARG FILE_1
 ARG ROOT_LINUX_ARM64
 ARG FILE_2
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64}/bin/detect $${DEST}/bin/detect
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64}/$${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64}/bin/detect $${DEST}/bin/detect
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64}/$${FILE_2} $${DEST}/$${FILE_2}
 COPY --chown=0:0 --chmod=0755 $${ROOT_LINUX_ARM64}/bin/detect $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 

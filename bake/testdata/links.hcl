@@ -24,7 +24,7 @@ COPY . /source/
 
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl --from=source /source $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl --from=source /source $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect $${DEST}/bin/
 
 # Readers of a package look at one layer only.

@@ -20,7 +20,7 @@ target "x" {
   dockerfile-inline = <<EOT
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl . $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 
 # Readers of a package look at one layer only.

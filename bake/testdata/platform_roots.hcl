@@ -36,18 +36,18 @@ ARG DEST
 ARG FILE_1
 ARG ROOT_LINUX_ARM64
 ARG FILE_2
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64} extension.toml $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT_LINUX_ARM64} extension.toml $${DEST}/
 
 FROM scratch AS tree-linux-armv7
 ARG DEST
 ARG FILE_1
 ARG ROOT_LINUX_ARMV7
 ARG FILE_2
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT_LINUX_ARMV7} extension.toml $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT_LINUX_ARMV7} extension.toml $${DEST}/
 
 FROM tree-$${TARGETOS}-$${TARGETARCH}$${TARGETVARIANT} AS tree
 
@@ -94,9 +94,9 @@ ARG DEST
 ARG FILE_1
 ARG ROOT
 ARG FILE_2
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} extension.toml $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT} extension.toml $${DEST}/
 
 # Readers of a package look at one layer only.
 FROM scratch
@@ -129,9 +129,9 @@ ARG DEST
 ARG FILE_1
 ARG ROOT
 ARG FILE_2
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} extension.toml $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_2} $${DEST}/$${FILE_2}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT} extension.toml $${DEST}/
 
 # Readers of a package look at one layer only.
 FROM scratch

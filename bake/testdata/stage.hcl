@@ -57,7 +57,7 @@ COPY --from=root / /stage/
 
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl --from=stage /stage $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 

@@ -66,8 +66,8 @@ COPY --from=root / /stage/
 FROM scratch AS tree
 ARG DEST
 ARG FILE_1
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl --from=stage /stage $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
@@ -144,8 +144,8 @@ COPY --from=root / /stage/
 FROM scratch AS tree
 ARG DEST
 ARG FILE_1
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl --from=stage /stage $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 
@@ -180,8 +180,8 @@ FROM scratch AS tree
 ARG DEST
 ARG FILE_1
 ARG ROOT
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${FILE_1} $${DEST}/$${FILE_1}
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl $${ROOT} $${DEST}/
 COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/generate $${DEST}/bin/
 COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st extension.toml $${DEST}/extension.toml
 

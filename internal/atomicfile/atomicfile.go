@@ -127,25 +127,12 @@ func replaceable(name string) (fs.FileMode, error) {
 	case info.Mode().IsRegular():
 		return info.Mode().Perm(), nil
 	case info.Mode()&fs.ModeSymlink != 0:
-		return 0, CheckLink(name)
+		if err := CheckLink(name); err != nil {
+			return 0, err
+		}
+		if target, err := os.Stat(name); err != nil || target.Mode().IsRegular() {
+			return 0, nil
+		}
 	}
-	return 0, errNotFile(name)
+	return 0, diag.Invalidf("", "cannot write %s: it exists and is not a regular file", name)
 }
-
-func errNotFile(name string) error {
-	return diag.Invalidf("", "cannot write %s: it exists and is not a regular file", name)
-}
-
-// CheckLink refuses a link at name that leads out of its folder: the folder may
-// be a stranger's, and a link of his must not choose what is overwritten.
-func CheckLink(name string) error {
-	switch err := safefile.Check(filepath.Dir(name), filepath.Base(name)); {
-	case errors.Is(err, safefile.ErrOutside):
-		target, _ := os.Readlink(name)
-		return diag.Invalidf("remove the link, or choose another name", "cannot write %s: it is a link to %s, which leads out of its folder", name, target)
-	case errors.Is(err, safefile.ErrNotRegular):
-		return errNotFile(name)
-	}
-	return nil
-}
-

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // recipe is what a node is made with.
@@ -92,12 +93,12 @@ func (e *ensurer) createNode(ctx context.Context, driver string, n recipe, add b
 		args = append(args, "--driver-opt", `"`+strings.ReplaceAll(key+"="+n.opts[key], `"`, `""`)+`"`)
 	}
 	if len(n.config) > 0 {
-		dir, err := os.MkdirTemp("", "extpack-")
+		temp, err := scratch.New()
 		if err != nil {
-			return fmt.Errorf("writing buildkitd.toml: %w", err)
+			return err
 		}
-		defer os.RemoveAll(dir)
-		file := filepath.Join(dir, configFile)
+		defer temp.Remove()
+		file := filepath.Join(temp.Path, configFile)
 		if err := os.WriteFile(file, n.config, 0o600); err != nil {
 			return fmt.Errorf("writing buildkitd.toml: %w", err)
 		}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // IgnoreFile is the file at the extension root that keeps files out of a build
@@ -40,8 +41,11 @@ const (
 )
 
 // Never are the patterns of what never enters a package, relative to whatever
-// folder is copied: version control, packages, and generated bake files.
-func Never() []string { return []string{"**/.git", "**/*.cnb", GeneratedPattern} }
+// folder is copied: version control, packages, temporary folders, and generated
+// bake files.
+func Never() []string {
+	return []string{"**/.git", "**/*.cnb", "**/" + scratch.Pattern, GeneratedPattern}
+}
 
 // IsNever reports whether name, relative to the folder that is copied, or a
 // folder it is in, is one that never enters a package.

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -51,11 +51,12 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	if e.broken || len(nodes) == 0 {
 		return checks, false // the reason why not stands above
 	}
-	dir, err := os.MkdirTemp(e.Temp, "extpack-")
+	temp, err := scratch.New()
 	if err != nil {
 		return append(checks, Check{Name: "build", State: Error, Message: text.Line(err.Error()), Fix: temporaryFix}), false
 	}
-	defer os.RemoveAll(dir)
+	defer temp.Remove()
+	dir := temp.Path
 	timeout := trialTimeout
 	if e.mute {
 		timeout = muteTimeout

@@ -2,10 +2,12 @@ package edit
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -23,6 +25,11 @@ type Creation struct {
 // Run makes the index and writes it: files first, then, when all is well, tags,
 // which must not have moved meanwhile.
 func (c *Creation) Run(ctx context.Context) (*Result, error) {
+	unlock, err := atomicfile.Lock(ctx, slices.Concat(c.Files, c.Dirs)...)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	expected := tagsNow(ctx, c.Options, c.Tags)
 	o := NewOverlay()
 	defer o.Close()

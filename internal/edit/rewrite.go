@@ -2,7 +2,9 @@ package edit
 
 import (
 	"context"
+	"slices"
 
+	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
@@ -26,6 +28,15 @@ func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overl
 	if err != nil {
 		return nil, err
 	}
+	paths := slices.Concat(to.Files, to.Dirs)
+	if back {
+		paths = append(paths, w.Source)
+	}
+	unlock, err := atomicfile.Lock(ctx, paths...)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	o := NewOverlay()
 	defer o.Close()
 	expected := tagsNow(ctx, w.Options, to.Tags)
@@ -53,7 +64,7 @@ func (w *Rewriting) Run(ctx context.Context, change func(context.Context, *Overl
 		return r, err
 	}
 	if back {
-		return r, r.rewrite(ctx, o, x, w.Source, sources[0])
+		return r, r.rewrite(ctx, w.Options, o, x, w.Source, sources[0])
 	}
 	return r, r.write(ctx, w.Options, o, x, to, expected)
 }

@@ -36,12 +36,12 @@ func (r *Result) write(ctx context.Context, opts Options, o *Overlay, x *Index, 
 		}
 		// What is made for its readers has nothing that they trip over.
 		index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return oci.KindOf(d) != oci.KindImage })
-		if err := writeFile(ctx, name, o, index); err != nil {
+		if err := ocilayout.WriteTarFile(ctx, name, o, index); err != nil {
 			return err
 		}
 	}
 	for _, name := range to.Dirs {
-		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: []v1.Descriptor{r.Root}}); err != nil {
+		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: []v1.Descriptor{r.Root}}, opts.Warn); err != nil {
 			return err
 		}
 	}
@@ -69,20 +69,20 @@ func tagsNow(ctx context.Context, opts Options, tags []registry.Reference) map[r
 
 // rewrite puts an edited index back into the file or directory that src was
 // read from, with everything there is in it and in the form that it had.
-func (r *Result) rewrite(ctx context.Context, o *Overlay, x *Index, name string, src *source.Source) error {
+func (r *Result) rewrite(ctx context.Context, opts Options, o *Overlay, x *Index, name string, src *source.Source) error {
 	index, err := flat(ctx, o, x)
 	if err != nil {
 		return err
 	}
 	if info, err := os.Stat(name); err != nil || !info.IsDir() {
-		return writeFile(ctx, name, o, index)
+		return ocilayout.WriteTarFile(ctx, name, o, index)
 	}
 	if !isIndexFile(ctx, src) {
 		root := r.Root
 		root.Annotations = src.Root.Annotations // under which name tools look for it
 		index = v1.Index{Manifests: []v1.Descriptor{root}}
 	}
-	return ocilayout.CopyDir(ctx, name, o, index)
+	return ocilayout.CopyDir(ctx, name, o, index, opts.Warn)
 }
 
 // isIndexFile reports whether the package is index.json itself rather than what
@@ -114,8 +114,4 @@ func flat(ctx context.Context, o *Overlay, x *Index) (v1.Index, error) {
 		index.Manifests = append(index.Manifests, c.Descriptor())
 	}
 	return index, nil
-}
-
-func writeFile(ctx context.Context, name string, o *Overlay, index v1.Index) error {
-	return oci.Wrap(ocilayout.WriteTarFile(ctx, name, o, index), "writing package file")
 }

@@ -23,6 +23,8 @@ type Options struct {
 	Force bool
 	// DryRun writes nothing.
 	DryRun bool
+	// Warn is as with [ocilayout.CopyDir].
+	Warn func(message string)
 	// Check may refuse the edited index before it is written; nil lets every
 	// index pass.
 	Check func(ctx context.Context, o *Overlay, root v1.Descriptor) error

@@ -27,7 +27,7 @@ func TestCopyDir(t *testing.T) {
 	}
 	t.Run("new", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "out")
-		if err := CopyDir(t.Context(), dir, l, index); err != nil {
+		if err := CopyDir(t.Context(), dir, l, index, nil); err != nil {
 			t.Fatal(err)
 		}
 		full(t, dir)
@@ -37,14 +37,14 @@ func TestCopyDir(t *testing.T) {
 	})
 	t.Run("empty", func(t *testing.T) {
 		dir := t.TempDir()
-		if err := CopyDir(t.Context(), dir, l, index); err != nil {
+		if err := CopyDir(t.Context(), dir, l, index, nil); err != nil {
 			t.Fatal(err)
 		}
 		full(t, dir)
 	})
 	t.Run("over itself, with less", func(t *testing.T) {
 		l, index := twoImages(t)
-		if err := CopyDir(t.Context(), l.Dir(), l, v1.Index{Manifests: index.Manifests[1:]}); err != nil {
+		if err := CopyDir(t.Context(), l.Dir(), l, v1.Index{Manifests: index.Manifests[1:]}, nil); err != nil {
 			t.Fatal(err)
 		}
 		full(t, l.Dir())
@@ -71,7 +71,7 @@ func TestCopyDir(t *testing.T) {
 			mkdir(t, dir)
 			tt.prepare(t, dir)
 			before := must[fs.FileInfo](t)(os.Stat(dir))
-			err := CopyDir(t.Context(), dir, l, index)
+			err := CopyDir(t.Context(), dir, l, index, nil)
 			if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -82,14 +82,14 @@ func TestCopyDir(t *testing.T) {
 	}
 	t.Run("failure keeps the old one", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "out")
-		if err := CopyDir(t.Context(), dir, l, index); err != nil {
+		if err := CopyDir(t.Context(), dir, l, index, nil); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		src := must[*Layout](t)(OpenDir(l.Dir()))
 		defer src.Close()
-		if err := CopyDir(ctx, dir, src, index); !errors.Is(err, context.Canceled) {
+		if err := CopyDir(ctx, dir, src, index, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 		full(t, dir)

@@ -3,20 +3,16 @@ package ocilayout
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
-	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -103,66 +99,16 @@ func reachableFrom(ctx context.Context, src content.ReadOnlyStorage, index v1.In
 	return graph.Descriptors(), nil
 }
 
-// WriteTarFile writes the tar of [WriteTar] to the file at name. The file
-// appears, or is replaced, in one step and only when everything is on disk; a
-// failure leaves what was there.
-func WriteTarFile(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index) (err error) {
-	// A link stays a link, its target is replaced.
-	target, err := filepath.EvalSymlinks(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		target = name
-	case err != nil:
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
-		return diag.Invalidf("", "cannot write %s: it exists and is not a regular file", name)
-	}
-	f, err := createBeside(target)
+// WriteTarFile writes the tar of [WriteTar] to the file at name; see package
+// atomicfile.
+func WriteTarFile(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index) error {
+	f, err := atomicfile.Create(name)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Close() // may be closed already; the first error is the one that counts
-			os.Remove(f.Name())
-		}
-	}()
 	if err := WriteTar(ctx, f, src, index); err != nil {
+		f.Abort()
 		return oci.Wrap(err, "writing "+name)
 	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	if err := os.Rename(f.Name(), target); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	syncDir(filepath.Dir(target))
-	return nil
-}
-
-// createBeside creates a temporary file next to target with the permissions a
-// new file of the user gets, which os.CreateTemp does not give.
-func createBeside(target string) (*os.File, error) {
-	temp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
-	if err != nil {
-		return nil, err
-	}
-	name := temp.Name()
-	if err := errors.Join(temp.Close(), os.Remove(name)); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-}
-
-// syncDir makes a rename in dir durable where the system can; the rename itself
-// is done, so a failure is none of the caller's.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
+	return f.Commit()
 }

@@ -218,7 +218,7 @@ func TestWrongBlobInTar(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "copy")
 	for what, err := range map[string]error{
 		"WriteTar": WriteTar(t.Context(), io.Discard, s, index),
-		"CopyDir":  CopyDir(t.Context(), target, s, index),
+		"CopyDir":  CopyDir(t.Context(), target, s, index, nil),
 	} {
 		if !errors.Is(err, oci.ErrCorrupt) || !diag.IsInvalid(err) {
 			t.Errorf("%s copied a wrong blob: %v", what, err)
@@ -263,8 +263,11 @@ func TestWriteTarFile(t *testing.T) {
 	if err := WriteTarFile(t.Context(), link, l, v1.Index{Manifests: index.Manifests[:1]}); err != nil {
 		t.Fatal(err)
 	}
-	if info := must[fs.FileInfo](t)(os.Lstat(link)); info.Mode()&fs.ModeSymlink == 0 {
-		t.Error("a link was replaced instead of its target")
+	if info := must[fs.FileInfo](t)(os.Lstat(link)); !info.Mode().IsRegular() {
+		t.Error("a link was written through instead of replaced")
+	}
+	if got := must[[]byte](t)(os.ReadFile(name)); !bytes.Equal(got, good) {
+		t.Error("what a link leads to was changed")
 	}
 	if err := WriteTarFile(t.Context(), os.DevNull, l, index); !diag.IsInvalid(err) {
 		t.Errorf("writing to a device: %v", err)

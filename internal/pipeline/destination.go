@@ -7,6 +7,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
@@ -41,14 +42,23 @@ func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) 
 	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
 		return oci.KindOf(d) != oci.KindImage
 	})
+	unlock, err := atomicfile.Lock(ctx, string(d))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := ocilayout.WriteTarFile(ctx, string(d), pkg.Layout, index); err != nil {
-		return nil, oci.Wrap(err, "writing package file")
+		return nil, err
 	}
 	return []string{string(d)}, nil
 }
 
 // Dir writes an OCI layout directory.
-type Dir string
+type Dir struct {
+	Name string
+	// Warn is as with [ocilayout.CopyDir].
+	Warn func(message string)
+}
 
 // Put writes the directory; an OCI layout that is there already is replaced.
 func (d Dir) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
@@ -56,8 +66,13 @@ func (d Dir) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ocilayout.CopyDir(ctx, string(d), pkg.Layout, index); err != nil {
-		return nil, oci.Wrap(err, "writing OCI layout")
+	unlock, err := atomicfile.Lock(ctx, d.Name)
+	if err != nil {
+		return nil, err
 	}
-	return []string{string(d)}, nil
+	defer unlock()
+	if err := ocilayout.CopyDir(ctx, d.Name, pkg.Layout, index, d.Warn); err != nil {
+		return nil, err
+	}
+	return []string{d.Name}, nil
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/verify"
 )
 
@@ -145,14 +146,12 @@ func (r *run) findChanged() (*plan.Plan, []int) {
 // build has the engine build a plan in a temporary folder, and makes a package
 // of each extension. Its error is the engine's; those of packages are in errs.
 func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
-	dir, err := os.MkdirTemp("", "extpack-")
+	temp, err := scratch.New()
 	if err != nil {
-		return fmt.Errorf("creating temporary folder: %w", err)
+		return err
 	}
-	defer os.RemoveAll(dir)
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return fmt.Errorf("creating temporary folder: %w", err)
-	}
+	defer temp.Remove()
+	dir := temp.Path
 	work := filepath.Join(dir, "engine")
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return fmt.Errorf("creating temporary folder: %w", err)

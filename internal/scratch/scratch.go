@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -148,6 +149,15 @@ func (d *Dir) holds() bool {
 	}
 	there, err := os.Lstat(d.lock.Path())
 	return err == nil && os.SameFile(locked, there)
+}
+
+// Environ returns the variables that have a child process make its temporary
+// files in dir.
+func Environ(dir string) []string {
+	if runtime.GOOS == "windows" {
+		return []string{"TMP=" + dir, "TEMP=" + dir}
+	}
+	return []string{"TMPDIR=" + dir}
 }
 
 // Remove removes the folder and everything in it.

@@ -1,0 +1,115 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/scratch"
+)
+
+// errNoExchange is a system or file system that cannot exchange two folders.
+var errNoExchange = errors.New("exchanging folders is not supported")
+
+// ReplaceDir has fill write a folder, which takes the place of the one at name,
+// if any, when all of it is on disk. It does so in one step where the system
+// can: elsewhere name is missing for a moment, and warn is told so. Links are as
+// with [Create].
+func ReplaceDir(name string, fill func(dir string) error, warn func(message string)) error {
+	name = filepath.Clean(name)
+	if err := CheckLink(name); err != nil {
+		return err
+	}
+	temp, err := scratch.Near(name)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer temp.Remove()
+	fresh := filepath.Join(temp.Path, "new")
+	if err := fill(fresh); err != nil {
+		return err
+	}
+	if err := syncTree(fresh); err != nil {
+		return fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
+	}
+	if err := swap(fresh, name, filepath.Join(temp.Path, "old"), warn); err != nil {
+		var failed *os.LinkError
+		if errors.As(err, &failed) {
+			err = failed.Err // without a name that is random
+		}
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	SyncDir(filepath.Dir(name))
+	return nil
+}
+
+// swap puts fresh to name. What was there is at fresh or old afterwards.
+func swap(fresh, name, old string, warn func(string)) error {
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(fresh, name)
+	}
+	err := exchange(fresh, name)
+	if !errors.Is(err, errNoExchange) {
+		return err
+	}
+	if warn != nil {
+		warn(name + " is replaced in two steps: " + err.Error())
+	}
+	if err := os.Rename(name, old); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, name); err != nil {
+		return errors.Join(err, os.Rename(old, name))
+	}
+	return nil
+}
+
+// syncTree writes a folder and everything in it to disk.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return f.Sync()
+	})
+}
+
+// CheckDir returns the error that [ReplaceDir] would end with, as far as that
+// can be known before.
+func CheckDir(name string) error {
+	name = filepath.Clean(name)
+	if err := CheckLink(name); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
+	}
+	temp, err := scratch.Near(name)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	temp.Remove()
+	return nil
+}
+
+// CheckLink refuses a link at name that leads out of its folder: the folder may
+// be a stranger's, and a link there must not choose what is overwritten.
+func CheckLink(name string) error {
+	if err := safefile.Check(filepath.Dir(name), filepath.Base(name)); !errors.Is(err, safefile.ErrOutside) {
+		return nil
+	}
+	target, err := os.Readlink(name)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
+	}
+	return diag.Invalidf("remove the link, or choose another name", "cannot write %s: it is a link to %s, which leads out of its folder", name, target)
+}
