@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,6 +189,19 @@ func unreadable(file string, err error) error {
 	return fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
 }
 
+// isInside reports whether a Dockerfile is below the extension root by its name.
+// One outside needs a grant (package bake), so nothing of it is quoted before.
+func isInside(name string) bool { return filepath.IsLocal(filepath.FromSlash(name)) }
+
+// readDockerfile returns the content of a Dockerfile, whose name is relative to
+// the extension root dir.
+func readDockerfile(dir, name string) ([]byte, error) {
+	if isInside(name) {
+		return safefile.Read(dir, name, dockerfile.MaxSize)
+	}
+	return safefile.ReadNamed(from(dir, name), dockerfile.MaxSize)
+}
+
 // dockerfile gives the Dockerfile whose stage is the root of a platform,
 // relative to the extension root: the one made for it, else the one for all.
 func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string, error) {
@@ -198,7 +212,7 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 	names := candidates(base, of)
 	for _, name := range names {
 		file := from(p.dir, name)
-		switch err := safefile.Check(p.dir, name); {
+		switch _, err := readDockerfile(p.dir, name); {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
@@ -243,11 +257,11 @@ func candidates(base string, p v1.Platform) []string {
 // frontend may be another one.
 func (p *buildPlanner) checkStage(name string) error {
 	stage, file := p.table.Stage.Value, from(p.dir, name)
-	data, err := safefile.Read(p.dir, name, dockerfile.MaxSize)
+	data, err := readDockerfile(p.dir, name)
 	if err != nil {
 		return unreadable(file, err)
 	}
-	if _, err := strconv.Atoi(stage); stage == "" || err == nil || dockerfile.IsForeign(dockerfile.Syntax(data)) {
+	if _, err := strconv.Atoi(stage); stage == "" || !isInside(name) || err == nil || dockerfile.IsForeign(dockerfile.Syntax(data)) {
 		return nil
 	}
 	parsed, err := dockerfile.Parse(data)
@@ -274,7 +288,7 @@ func (p *buildPlanner) checkStage(name string) error {
 // commands run on the image's platform.
 func (e *Extension) BuildNeeds(i Image) (dockerfile.Needs, error) {
 	name := e.DockerfilePath(i)
-	data, err := safefile.Read(e.Dir, i.Dockerfile, dockerfile.MaxSize)
+	data, err := readDockerfile(e.Dir, i.Dockerfile)
 	if err != nil {
 		return dockerfile.Needs{}, unreadable(name, err)
 	}
@@ -293,7 +307,7 @@ func (e *Extension) BuildNeeds(i Image) (dockerfile.Needs, error) {
 	switch {
 	case err == nil:
 		return needs, nil
-	case syntax != "":
+	case syntax != "", !isInside(i.Dockerfile):
 		return unknown, nil
 	}
 	at := diag.Position{File: name}

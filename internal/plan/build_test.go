@@ -1,12 +1,15 @@
 package plan
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 const stageTable = "[metadata.extpack.build]\n"
@@ -236,5 +239,24 @@ func TestFieldsThatStandTwice(t *testing.T) {
 		if s, err := parse(text); err == nil || !strings.HasSuffix(err.Error(), " twice") {
 			t.Errorf("%s: got %v, %v", text, s, err)
 		}
+	}
+}
+
+// What is outside the extension may be any file of the user's: nothing of it is
+// quoted, and a link does not lead there.
+func TestStageOutside(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("FROM scratch AS password\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := extensionDir(t, stageTable+"stage = \"out\"\n", files{"Dockerfile": "-> " + outside})
+	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || strings.Contains(err.Error(), "password") ||
+		!strings.Contains(err.Error(), "Dockerfile: leads out of the folder") {
+		t.Errorf("got %v", err)
+	}
+	dir = t.TempDir()
+	write(t, dir, files{"secret": "FROM scratch AS password\n", "x/extension.toml": head + stageTable + "stage = \"out\"\ndockerfile = \"../secret\"\n"})
+	if p, _, err := New(t.Context(), []string{filepath.Join(dir, "x")}, Options{}); err != nil || p.Extensions[0].Images[0].Dockerfile != "../secret" {
+		t.Errorf("got %v", err)
 	}
 }
