@@ -47,9 +47,9 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 			names = append(names, one.Name)
 		}
 	}
-	attested := e.withTemp(dir)
+	attested := e.WithTemp(dir)
 	attested.Env = withGit(attested.Env)
-	return built, attested.run(ctx, append(args, names...), opts)
+	return built, attested.Run(ctx, append(args, names...), opts.run())
 }
 
 func attestArgs(t Target, labels map[string]string, attest []string) []string {

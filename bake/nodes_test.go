@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -27,53 +28,13 @@ func notes(t *testing.T, files map[string]string) (dir string) {
 	return dir
 }
 
-func TestHasNodes(t *testing.T) {
-	const one, two = `{"Name":"one","Nodes":[{"Name":"one0"}]}`, `{"Name":"two","Nodes":[{"Name":"two0"},{"Name":"two1"}]}`
-	tests := []struct {
-		name    string
-		files   map[string]string
-		builder string
-		env     []string
-		want    bool
-	}{
-		{name: "nothing known"},
-		{name: "named", builder: "two", want: true},
-		{name: "named, one node", builder: "one", files: map[string]string{"current": `{"Name":"two"}`}},
-		{name: "named by the environment", env: []string{"BUILDX_BUILDER=one", "BUILDX_BUILDER=two"}, want: true},
-		{name: "the flag counts before it", builder: "one", env: []string{"BUILDX_BUILDER=two"}},
-		{name: "current", files: map[string]string{"current": `{"Key":"unix:///x","Name":"two","Global":false}`}, want: true},
-		{name: "default of an endpoint", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "two"}, want: true},
-		{name: "none selected", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "one"}},
-		{name: "a context or a path", builder: "../instances/default"},
-		{name: "unreadable", builder: "two", files: map[string]string{"instances/two": "{"}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			files := map[string]string{"instances/one": one, "instances/two": two}
-			for name, content := range tt.files {
-				files[name] = content
-			}
-			dir := notes(t, files)
-			e := &Engine{Buildx: &Buildx{Env: append(tt.env, "BUILDX_CONFIG="+dir)}, Options: RunOptions{Builder: tt.builder}}
-			if got := e.hasNodes(); got != tt.want {
-				t.Errorf("got %v", got)
-			}
-		})
-	}
-	dir := notes(t, map[string]string{"buildx/instances/two": two})
-	e := &Engine{Buildx: &Buildx{Env: []string{"DOCKER_CONFIG=" + dir}}, Options: RunOptions{Builder: "two"}}
-	if !e.hasNodes() {
-		t.Error("the docker configuration is not looked at")
-	}
-}
-
 // TestSpread asks buildx whether the targets that each platform gets are in the
 // file, and what they build.
 func TestSpread(t *testing.T) {
 	const node = `{"Nodes":[{},{}]}`
 	env := []string{"BUILDX_CONFIG=" + notes(t, map[string]string{"instances/two": node, "instances/one": `{"Nodes":[{}]}`})}
 	engine := func(builder string) *Engine {
-		return &Engine{Buildx: &Buildx{Env: env}, Options: RunOptions{Builder: builder}}
+		return &Engine{Client: &buildx.Client{Env: env}, Options: RunOptions{Builder: builder}}
 	}
 	roots := files{"linux/amd64/bin/detect": "a", "linux/arm/v7/bin/detect": "b", "linux/arm64/bin/detect": "c"}
 	toml := targetTOML("linux/amd64", "linux/arm/v7", "linux/arm64")

@@ -2,23 +2,17 @@ package bake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
 
-	"golang.org/x/term"
-
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/scratch"
 )
 
 // RunOptions are buildx's own flags that a user passes through.
@@ -35,12 +29,13 @@ type RunOptions struct {
 	Stderr io.Writer
 }
 
-// waitDelay is how long buildx may take to leave after an interrupt.
-const waitDelay = 10 * time.Second
+func (o RunOptions) run() buildx.Options {
+	return buildx.Options{Builder: o.Builder, Quiet: o.Quiet, Stderr: o.Stderr}
+}
 
 // Engine builds plans with buildx.
 type Engine struct {
-	*Buildx
+	*buildx.Client
 	Options RunOptions
 	// Attested says that Attest follows Build and makes what is published.
 	Attested bool
@@ -48,7 +43,7 @@ type Engine struct {
 
 // Build runs the plan's bake file. Below dir, which must exist and be empty,
 // it leaves a folder "out/<bake target>" with an OCI layout for each target.
-// Interruption is the cause of ctx's end; a build that fails is a [*BuildError].
+// Interruption is the cause of ctx's end; a build that fails is a [*buildx.BuildError].
 func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	if err := CheckSet(e.Options.Set); err != nil {
 		return nil, err
@@ -75,7 +70,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 			args = append(append(args, cacheArgs(t)...), t.Name)
 		}
 	}
-	return built, e.withTemp(dir).run(ctx, args, e.Options)
+	return built, e.WithTemp(dir).Run(ctx, args, e.Options.run())
 }
 
 // once reports whether one platform stands for all of a target. An override may
@@ -196,67 +191,13 @@ func CheckSet(set []string) error {
 	return nil
 }
 
-func (b *Buildx) run(ctx context.Context, args []string, opts RunOptions) error {
-	cmd := b.command(ctx, args)
-	tail := &tailBuffer{limit: 64 << 10}
-	finish := func() {}
-	switch screen, ok := terminal(opts.Stderr); {
-	case opts.Quiet:
-		cmd.Stderr = tail
-	case ok:
-		finish = onTerminal(cmd, screen, tail)
-	default:
-		cmd.Stderr = io.MultiWriter(opts.Stderr, tail)
-	}
-	cmd.Stdout = cmd.Stderr
-	err := cmd.Run()
-	finish()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if err == nil {
-		return nil
-	}
-	if opts.Quiet {
-		_, _ = opts.Stderr.Write(tail.Bytes())
-	}
-	return forBuilder(explain(err, tail.String()), opts.Builder)
-}
-
-func terminal(w io.Writer) (*os.File, bool) {
-	f, ok := w.(*os.File)
-	return f, ok && term.IsTerminal(int(f.Fd()))
-}
-
-// withTemp returns a buildx that makes its temporary files in dir, from where
-// they are removed even if it is killed.
-func (b *Buildx) withTemp(dir string) *Buildx {
-	c := *b
-	c.Env = append(slices.Clone(b.Env), scratch.Environ(dir)...)
-	return &c
-}
-
-// command runs buildx so that an interrupt reaches it as one, not as a kill.
-func (b *Buildx) command(ctx context.Context, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.Path, args...)
-	cmd.Env = b.Env
-	cmd.WaitDelay = waitDelay
-	cmd.Cancel = func() error {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return cmd.Process.Kill()
-		}
-		return nil
-	}
-	return cmd
-}
-
 // Print shows buildx's own evaluation of the plan's bake file on stdout.
-func (b *Buildx) Print(ctx context.Context, p *plan.Plan, dir string, opts RunOptions, stdout io.Writer) error {
+func (e *Engine) Print(ctx context.Context, p *plan.Plan, dir string, opts RunOptions, stdout io.Writer) error {
 	file, err := writeFile(p, dir, published)
 	if err != nil {
 		return err
 	}
-	cmd := b.withTemp(dir).command(ctx, append([]string{"bake", "--file", file, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: opts.Builder, Set: opts.Set})...))
+	cmd := e.WithTemp(dir).Command(ctx, append([]string{"bake", "--file", file, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: opts.Builder, Set: opts.Set})...)...)
 	cmd.Stdout, cmd.Stderr = stdout, opts.Stderr
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
@@ -130,9 +131,9 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	if e.Options.Builder != "" {
 		args = append(args, "--builder", e.Options.Builder)
 	}
-	cmd := e.withTemp(temp.Path).command(ctx, append(args, smokeTarget))
+	cmd := e.WithTemp(temp.Path).Command(ctx, append(args, smokeTarget)...)
 	cmd.Dir = dir
-	said := &smokeLog{plain: tailBuffer{limit: 64 << 10}}
+	said := &smokeLog{plain: buildx.TailBuffer{Limit: 64 << 10}}
 	cmd.Stderr = said
 	err = cmd.Run()
 	if cause := context.Cause(ctx); cause != nil {
@@ -140,5 +141,5 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	}
 	said.end()
 	outcome, err := said.outcome(p, err)
-	return outcome, forBuilder(err, e.Options.Builder)
+	return outcome, buildx.ForBuilder(err, e.Options.Builder)
 }

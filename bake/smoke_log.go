@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -46,7 +47,7 @@ type smokeLog struct {
 	failed string // why the program's step failed
 	// other says that the image is for another platform.
 	other string
-	plain tailBuffer
+	plain buildx.TailBuffer
 }
 
 // smokeStep is how BuildKit names the step.
@@ -182,7 +183,7 @@ func fault(o *Outcome, cause string) string {
 // explain says why buildx did not come to run the program.
 func (l *smokeLog) explain(p Program, err error) error {
 	text := l.plain.String()
-	if noPlatform.MatchString(text) {
+	if buildx.LacksPlatform(text) {
 		return diag.WithHint(&SmokeImageError{Image: p.Image, Platform: platform.Format(p.Platform)}, otherImage)
 	}
 	line := errorLine.FindStringSubmatch(text)
@@ -201,5 +202,5 @@ func (l *smokeLog) explain(p Program, err error) error {
 
 // doctor is the command that looks at what running a program takes.
 func (p Program) doctor() string {
-	return strings.TrimSuffix(doctorCommand, `"`) + " --smoke " + p.Image + `"`
+	return strings.TrimSuffix(buildx.DoctorCommand, `"`) + " --smoke " + p.Image + `"`
 }

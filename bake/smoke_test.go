@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/extension"
 )
 
@@ -137,7 +138,7 @@ func TestSmokeNotTried(t *testing.T) {
 		"running bin/detect for linux/arm/v7: buildx: exit status 1\nwhat nobody thought of": "what nobody thought of",
 		"the image r.example/builder:1 is for linux/amd64, and nothing":                      `{"warnings":[{"short":"SW52YWxpZEJhc2VJbWFnZVBsYXRmb3JtOiBCYXNlIGltYWdlIHIgd2FzIHB1bGxlZCB3aXRoIHBsYXRmb3JtICJsaW51eC9hbWQ2NCIsIGV4cGVjdGVk"}]}`,
 	} {
-		l := smokeLog{plain: tailBuffer{limit: 1 << 10}}
+		l := smokeLog{plain: buildx.TailBuffer{Limit: 1 << 10}}
 		if _, err := l.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -20,18 +20,18 @@ func newBuilderCmd(dockerCLI command.Cli) *cobra.Command {
 	)
 }
 
-// findBuildx gives the user's buildx, ready to run.
-func findBuildx(dockerCLI command.Cli, cmd *cobra.Command, warn func(string)) (*bake.Buildx, error) {
+// findBuildx returns the user's buildx, ready to run.
+func findBuildx(dockerCLI command.Cli, cmd *cobra.Command, warn func(string)) (*buildx.Client, error) {
 	env, err := dockerEnv(dockerCLI, cmd)
 	if err != nil {
 		return nil, err
 	}
-	buildx, err := bake.Find(dockerCLI, cmd.Root(), warn)
+	client, err := buildx.FindClient(dockerCLI, cmd.Root(), warn)
 	if err != nil {
 		return nil, err
 	}
-	buildx.Env = bake.Environ(env)
-	return buildx, nil
+	client.Env = buildx.Environ(env)
+	return client, nil
 }
 
 // logTo gives a log that writes lines to standard error.

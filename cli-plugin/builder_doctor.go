@@ -21,6 +21,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/doctor"
 	"github.com/extpack/extpack/internal/extension"
@@ -133,7 +134,7 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 	if err != nil {
 		return nil, err
 	}
-	p.Docker = askDocker(bake.Environ(env))
+	p.Docker = askDocker(buildx.Environ(env))
 	buildx, err := findBuildx(dockerCLI, cmd, func(message string) { p.BuildxWarning = message })
 	if err != nil {
 		p.BuildxErr = err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 )
 
 type builderEnsureOptions struct {
@@ -68,7 +69,7 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 	f.BoolVar(&opts.use, "use", false, "Select the builder for this and other commands")
 	f.BoolVar(&opts.remove, "remove", false, "Stop and remove a builder that this command made, with its cache")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the name")
-	complete(cmd, "driver", builder.DriverContainer, builder.DriverRemote)
+	complete(cmd, "driver", buildx.DriverContainer, buildx.DriverRemote)
 	register(cmd, "native", cobra.NoFileCompletions)
 	register(cmd, "registry", cobra.NoFileCompletions)
 	return cmd
@@ -99,7 +100,7 @@ func runBuilderEnsure(cmd *cobra.Command, dockerCLI command.Cli, opts builderEns
 	})
 }
 
-func removeBuilder(ctx context.Context, buildx builder.Buildx, o builder.Options) error {
+func removeBuilder(ctx context.Context, buildx buildx.Runner, o builder.Options) error {
 	found, err := builder.Remove(ctx, buildx, o)
 	switch {
 	case err != nil:

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/pipeline"
@@ -127,7 +128,7 @@ func needsBuild(p *plan.Plan) bool {
 }
 
 func unreachable(ctx context.Context, engine *bake.Engine, buildErr error) bool {
-	var failed *bake.BuildError
+	var failed *buildx.BuildError
 	if errors.As(buildErr, &failed) && failed.NoBuilder {
 		return true
 	}

@@ -100,19 +100,14 @@ func (o *buildxOptions) bind(f *pflag.FlagSet) {
 
 func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet bool) (*bake.Engine, error) {
 	warn := func(message string) { fmt.Fprintln(dockerCLI.Err(), "warning: "+text.Clean(message)) }
-	env, err := dockerEnv(dockerCLI, cmd)
+	client, err := findBuildx(dockerCLI, cmd, warn)
 	if err != nil {
 		return nil, err
 	}
-	buildx, err := bake.Find(dockerCLI, cmd.Root(), warn)
-	if err != nil {
-		return nil, err
-	}
-	buildx.Env = bake.Environ(env)
 	run := o.RunOptions
 	run.Quiet = quiet
 	run.Stderr = os.Stderr
-	return &bake.Engine{Buildx: buildx, Options: run}, nil
+	return &bake.Engine{Client: client, Options: run}, nil
 }
 
 func (o *buildOptions) annotateOptions() (annotate.Options, error) {

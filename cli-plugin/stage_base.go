@@ -13,7 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -25,7 +25,7 @@ import (
 // baseImage adds to a failure for want of a platform which platforms the base
 // image has, as far as its registry tells.
 func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *plan.Plan, err error) error {
-	var base *bake.BaseImageError
+	var base *buildx.BaseImageError
 	if !errors.As(err, &base) {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -41,8 +42,8 @@ func (o *Options) check() error {
 	if !namePattern.MatchString(o.Name) || o.Name == "default" {
 		return diag.Invalidf("use lower-case letters, digits, and single dots, dashes or underscores between them", "%q cannot be the name of a builder", o.Name)
 	}
-	if o.Driver != "" && o.Driver != DriverContainer && o.Driver != DriverRemote {
-		return diag.Invalidf("", "--driver %q is neither %q nor %q", o.Driver, DriverContainer, DriverRemote)
+	if o.Driver != "" && o.Driver != buildx.DriverContainer && o.Driver != buildx.DriverRemote {
+		return diag.Invalidf("", "--driver %q is neither %q nor %q", o.Driver, buildx.DriverContainer, buildx.DriverRemote)
 	}
 	seen := map[string]bool{}
 	for _, n := range o.Native {
@@ -65,7 +66,7 @@ func (o *Options) check() error {
 // step fails.
 type ensurer struct {
 	Options
-	buildx  Buildx
+	client  buildx.Runner
 	daemon  daemon
 	changed bool
 	// placed are the nodes that were appended or moved.
@@ -77,22 +78,22 @@ type ensurer struct {
 // Ensure makes the builder, or repairs it, or does nothing when it is as it
 // should be. On failure everything is as it was before. changed tells whether
 // there was anything to do.
-func Ensure(ctx context.Context, buildx Buildx, o Options) (changed bool, err error) {
+func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool, err error) {
 	if err := o.check(); err != nil {
 		return false, err
 	}
-	e := &ensurer{Options: o, buildx: buildx, daemon: daemon{dir: filepath.Join(o.StateDir, o.Name)}}
+	e := &ensurer{Options: o, client: client, daemon: daemon{dir: filepath.Join(o.StateDir, o.Name)}}
 	unlock, err := e.daemon.lock(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
 	// Not before: another command may just make the builder, or remove it.
-	list, err := List(ctx, buildx)
+	list, err := buildx.List(ctx, client)
 	if err != nil {
 		return false, err
 	}
-	have := Find(list, o.Name)
+	have := buildx.Find(list, o.Name)
 	driver, err := e.driver(have, list)
 	if err != nil {
 		return false, err
@@ -113,9 +114,9 @@ func Ensure(ctx context.Context, buildx Buildx, o Options) (changed bool, err er
 	return e.changed, nil
 }
 
-func (e *ensurer) run(ctx context.Context, have *Builder, driver string) error {
+func (e *ensurer) run(ctx context.Context, have *buildx.Builder, driver string) error {
 	main := e.container
-	if driver == DriverRemote {
+	if driver == buildx.DriverRemote {
 		main = e.local
 	}
 	if err := main(ctx, have); err != nil {
@@ -149,10 +150,10 @@ func (e *ensurer) rollBack(ctx context.Context, err error) error {
 }
 
 // driver decides how the builder is made; an existing one keeps its driver.
-func (e *ensurer) driver(have *Builder, list []Builder) (string, error) {
+func (e *ensurer) driver(have *buildx.Builder, list []buildx.Builder) (string, error) {
 	if have != nil {
 		switch {
-		case have.Driver != DriverContainer && have.Driver != DriverRemote:
+		case have.Driver != buildx.DriverContainer && have.Driver != buildx.DriverRemote:
 			what := have.Driver
 			if what == "" {
 				what = "broken"
@@ -171,19 +172,19 @@ func (e *ensurer) driver(have *Builder, list []Builder) (string, error) {
 	if e.Driver != "" {
 		return e.Driver, nil
 	}
-	if engine := Find(list, e.Context); engine != nil && engine.Usable() {
-		return DriverContainer, nil
+	if engine := buildx.Find(list, e.Context); engine != nil && engine.Usable() {
+		return buildx.DriverContainer, nil
 	}
 	if _, err := e.daemon.command(); err != nil {
 		return "", err
 	}
-	return DriverRemote, nil
+	return buildx.DriverRemote, nil
 }
 
 func (e *ensurer) create(ctx context.Context, args ...string) error {
-	_, err := e.buildx.Output(ctx, append([]string{"create", "--name", e.Name}, args...)...)
+	_, err := e.client.Output(ctx, append([]string{"create", "--name", e.Name}, args...)...)
 	if err != nil {
-		return withSSHHint(fmt.Errorf("creating the builder %s: %w", e.Name, err))
+		return buildx.WithSSHHint(fmt.Errorf("creating the builder %s: %w", e.Name, err))
 	}
 	e.changed = true
 	return nil
@@ -194,7 +195,7 @@ func (e *ensurer) create(ctx context.Context, args ...string) error {
 const keepDaemon = "--keep-daemon"
 
 func (e *ensurer) remove(ctx context.Context, args ...string) error {
-	_, err := e.buildx.Output(ctx, append([]string{"rm", "--force"}, append(args, e.Name)...)...)
+	_, err := e.client.Output(ctx, append([]string{"rm", "--force"}, append(args, e.Name)...)...)
 	return err
 }
 
@@ -206,11 +207,11 @@ func (e *ensurer) takeBack(node string, undo func(ctx context.Context) error) {
 		if err == nil {
 			return nil
 		}
-		list, listErr := List(ctx, e.buildx)
+		list, listErr := buildx.List(ctx, e.client)
 		if listErr != nil {
 			return err
 		}
-		if b := Find(list, e.Name); b == nil || node != "" && b.Node(node) == nil {
+		if b := buildx.Find(list, e.Name); b == nil || node != "" && b.Node(node) == nil {
 			return nil // it had not
 		}
 		return err

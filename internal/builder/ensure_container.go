@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/extpack/extpack/internal/buildx"
 )
 
 // container makes a builder of a BuildKit container in a Docker Engine.
-func (e *ensurer) container(ctx context.Context, have *Builder) error {
+func (e *ensurer) container(ctx context.Context, have *buildx.Builder) error {
 	if have == nil {
 		n := recipe{name: e.firstNode()}
 		config, changed, err := configure(nil, e.Registries)
@@ -19,7 +21,7 @@ func (e *ensurer) container(ctx context.Context, have *Builder) error {
 		}
 		n.share(e.Registries)
 		e.takeBack("", func(ctx context.Context) error { return e.remove(ctx) })
-		if err := e.createNode(ctx, DriverContainer, n, false); err != nil {
+		if err := e.createNode(ctx, buildx.DriverContainer, n, false); err != nil {
 			return err
 		}
 		e.Log("created the builder %s, a BuildKit container", e.Name)
@@ -32,11 +34,11 @@ func (e *ensurer) container(ctx context.Context, have *Builder) error {
 // container takes its configuration when it is made, and buildx 0.37 crashes
 // when a node that has none is given one, so the builder is made anew; its
 // cache stays.
-func (e *ensurer) recreate(ctx context.Context, have *Builder) error {
-	complete := func(n Node) bool {
+func (e *ensurer) recreate(ctx context.Context, have *buildx.Builder) error {
+	complete := func(n buildx.Node) bool {
 		return !slices.ContainsFunc(e.Registries, func(r Registry) bool { return !Knows(n.Files[configFile], r) })
 	}
-	if !slices.ContainsFunc(have.Nodes, func(n Node) bool { return !complete(n) }) {
+	if !slices.ContainsFunc(have.Nodes, func(n buildx.Node) bool { return !complete(n) }) {
 		return nil
 	}
 	before, err := e.recipes(ctx, have)

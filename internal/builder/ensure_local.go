@@ -8,11 +8,12 @@ import (
 	"os"
 	"slices"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
 // local makes a builder of a BuildKit daemon on this machine.
-func (e *ensurer) local(ctx context.Context, have *Builder) error {
+func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 	if have != nil && !e.isLocal(have) {
 		return e.foreign(have)
 	}
@@ -46,22 +47,22 @@ func (e *ensurer) local(ctx context.Context, have *Builder) error {
 		e.undo = append(e.undo, e.daemon.stop)
 	}
 	e.takeBack("", func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
-	if err := e.create(ctx, "--node", e.firstNode(), "--driver", DriverRemote, e.daemon.endpoint()); err != nil {
+	if err := e.create(ctx, "--node", e.firstNode(), "--driver", buildx.DriverRemote, e.daemon.endpoint()); err != nil {
 		return err
 	}
 	e.Log("created the builder %s", e.Name)
 	return nil
 }
 
-func (e *ensurer) isLocal(b *Builder) bool {
-	return slices.ContainsFunc(b.Nodes, func(n Node) bool { return n.Endpoint == e.daemon.endpoint() })
+func (e *ensurer) isLocal(b *buildx.Builder) bool {
+	return slices.ContainsFunc(b.Nodes, func(n buildx.Node) bool { return n.Endpoint == e.daemon.endpoint() })
 }
 
 // foreign looks at a builder of a BuildKit that somebody else runs: there is
 // nothing that could be repaired from here.
-func (e *ensurer) foreign(have *Builder) error {
+func (e *ensurer) foreign(have *buildx.Builder) error {
 	for _, n := range have.Nodes {
-		if have.State(n) == Dead {
+		if have.State(n) == buildx.Dead {
 			return diag.WithHint(fmt.Errorf("the builder %s points to %s, which does not answer and was not started by docker extpack", e.Name, n.Endpoint),
 				fmt.Sprintf("start it, or remove the builder: docker buildx rm %s", e.Name))
 		}

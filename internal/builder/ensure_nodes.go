@@ -6,21 +6,22 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
 // natives appends the native nodes that the builder does not have.
-func (e *ensurer) natives(ctx context.Context, have *Builder, driver string) error {
+func (e *ensurer) natives(ctx context.Context, have *buildx.Builder, driver string) error {
 	for _, native := range e.Native {
 		name := native.node(e.Name)
 		node := recipe{name: name, endpoint: native.Endpoint, platforms: []string{native.Platform}}
-		if driver == DriverContainer {
+		if driver == buildx.DriverContainer {
 			var err error
 			if node.config, _, err = configure(nil, e.Registries); err != nil {
 				return err
 			}
 		}
-		var old *Node
+		var old *buildx.Node
 		if have != nil {
 			old = have.Node(name)
 		}
@@ -54,7 +55,7 @@ func (n Native) refused(driver string, err error) error {
 	if errors.As(err, &hint) {
 		return err
 	}
-	if driver == DriverRemote {
+	if driver == buildx.DriverRemote {
 		return diag.WithHint(err, "correct --native: its endpoint is the address of a BuildKit, such as tcp://host:1234, unix:///run/buildkit/buildkitd.sock or ssh://user@host")
 	}
 	return diag.WithHint(err, "correct --native: its endpoint is a Docker Engine, such as ssh://user@host, tcp://host:2376 or the name of a docker context")
@@ -65,20 +66,20 @@ func (e *ensurer) verify(ctx context.Context) error {
 	if e.Bootstrap {
 		// buildx gives up on a dead node after 20 seconds; pulling the image of
 		// BuildKit takes what it takes.
-		if _, err := e.buildx.Output(ctx, "inspect", "--bootstrap", e.Name); err != nil {
-			return withSSHHint(fmt.Errorf("starting the builder %s: %w", e.Name, err))
+		if _, err := e.client.Output(ctx, "inspect", "--bootstrap", e.Name); err != nil {
+			return buildx.WithSSHHint(fmt.Errorf("starting the builder %s: %w", e.Name, err))
 		}
 	}
-	list, err := List(ctx, e.buildx)
+	list, err := buildx.List(ctx, e.client)
 	if err != nil {
 		return err
 	}
-	b := Find(list, e.Name)
+	b := buildx.Find(list, e.Name)
 	if b == nil {
 		return fmt.Errorf("the builder %s is gone: somebody removed it meanwhile", e.Name)
 	}
 	for _, n := range b.Nodes {
-		if b.State(n) == Dead {
+		if b.State(n) == buildx.Dead {
 			hint := fmt.Sprintf("start what listens there, or take the node out: docker buildx create --leave --name %s --node %s", e.Name, n.Name)
 			if slices.Contains(e.placed, n.Name) {
 				hint = "start what listens there, or correct --native" // the node is about to be taken back
@@ -89,7 +90,7 @@ func (e *ensurer) verify(ctx context.Context) error {
 	return nil
 }
 
-func suffix(f Fault) string {
+func suffix(f buildx.Fault) string {
 	if f == "" {
 		return ""
 	}
@@ -97,14 +98,14 @@ func suffix(f Fault) string {
 }
 
 func (e *ensurer) use(ctx context.Context) error {
-	list, err := List(ctx, e.buildx)
+	list, err := buildx.List(ctx, e.client)
 	if err != nil {
 		return err
 	}
-	if b := Find(list, ""); b != nil && b.Name == e.Name {
+	if b := buildx.Find(list, ""); b != nil && b.Name == e.Name {
 		return nil
 	}
-	if _, err := e.buildx.Output(ctx, "use", e.Name); err != nil {
+	if _, err := e.client.Output(ctx, "use", e.Name); err != nil {
 		return fmt.Errorf("selecting the builder %s: %w", e.Name, err)
 	}
 	e.changed = true

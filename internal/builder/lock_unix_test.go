@@ -8,13 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/extpack/extpack/internal/buildx"
 )
 
 // What another command does meanwhile counts: a builder that it removed is made,
 // and one that it made is removed whole.
 func TestAskAfterWaiting(t *testing.T) {
-	for name, run := range map[string]func(ctx context.Context, b Buildx, o Options) (bool, error){"ensure": Ensure, "remove": Remove} {
-		o := Options{Name: "b", Driver: DriverContainer, StateDir: t.TempDir(), Log: t.Logf}
+	for name, run := range map[string]func(ctx context.Context, b buildx.Runner, o Options) (bool, error){"ensure": Ensure, "remove": Remove} {
+		o := Options{Name: "b", Driver: buildx.DriverContainer, StateDir: t.TempDir(), Log: t.Logf}
 		d := daemon{dir: filepath.Join(o.StateDir, o.Name)}
 		if err := os.MkdirAll(d.dir, 0o700); err != nil {
 			t.Fatal(err)

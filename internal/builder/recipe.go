@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/scratch"
 )
@@ -37,8 +38,8 @@ const configFile = "buildkitd.toml"
 
 // recipes gives what the nodes of a builder were made with. Which platforms
 // were fixed then shows in the list that is made for people only, as a star.
-func (e *ensurer) recipes(ctx context.Context, b *Builder) ([]recipe, error) {
-	out, err := e.buildx.Output(ctx, "ls", "--no-trunc", "--format", "{{.Name}}\t{{.Platforms}}")
+func (e *ensurer) recipes(ctx context.Context, b *buildx.Builder) ([]recipe, error) {
+	out, err := e.client.Output(ctx, "ls", "--no-trunc", "--format", "{{.Name}}\t{{.Platforms}}")
 	if err != nil {
 		return nil, fmt.Errorf("listing builders: %w", err)
 	}
@@ -70,7 +71,7 @@ func (e *ensurer) recipes(ctx context.Context, b *Builder) ([]recipe, error) {
 
 func (e *ensurer) createNodes(ctx context.Context, nodes []recipe) error {
 	for i, n := range nodes {
-		if err := e.createNode(ctx, DriverContainer, n, i > 0); err != nil {
+		if err := e.createNode(ctx, buildx.DriverContainer, n, i > 0); err != nil {
 			return err
 		}
 	}

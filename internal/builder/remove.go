@@ -9,19 +9,20 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
 // Remove takes away a builder that Ensure made, with its BuildKit and cache.
 // found is false when there is nothing to take away.
-func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err error) {
+func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, err error) {
 	if err := o.check(); err != nil {
 		return false, err
 	}
 	d := daemon{dir: filepath.Join(o.StateDir, o.Name)}
 	if _, err := os.Stat(d.dir); errors.Is(err, fs.ErrNotExist) {
-		list, err := List(ctx, buildx)
-		if err != nil || Find(list, o.Name) == nil {
+		list, err := buildx.List(ctx, client)
+		if err != nil || buildx.Find(list, o.Name) == nil {
 			return false, err
 		}
 		return false, diag.Invalidf(fmt.Sprintf("docker buildx rm %s removes it", o.Name), "the builder %s was not made by docker extpack", o.Name)
@@ -32,16 +33,16 @@ func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err erro
 	}
 	defer unlock()
 	// Not before: another command may just make the builder, or remove it.
-	list, err := List(ctx, buildx)
+	list, err := buildx.List(ctx, client)
 	if err != nil {
 		return false, err
 	}
-	have := Find(list, o.Name)
-	e := &ensurer{Options: o, buildx: buildx, daemon: d}
+	have := buildx.Find(list, o.Name)
+	e := &ensurer{Options: o, client: client, daemon: d}
 	// One of the same name may have been made by somebody else after ours went.
-	if have != nil && (have.Driver == DriverContainer || e.isLocal(have)) {
+	if have != nil && (have.Driver == buildx.DriverContainer || e.isLocal(have)) {
 		var args []string
-		if have.Driver == DriverRemote {
+		if have.Driver == buildx.DriverRemote {
 			args = append(args, keepDaemon)
 		}
 		removeErr := e.remove(ctx, args...)
@@ -58,15 +59,15 @@ func Remove(ctx context.Context, buildx Buildx, o Options) (found bool, err erro
 // forgotten reports whether buildx knows the builder no more. It forgets one
 // also when a node could not be asked to take its container away.
 func (e *ensurer) forgotten(ctx context.Context) bool {
-	list, err := List(ctx, e.buildx)
-	return err == nil && Find(list, e.Name) == nil
+	list, err := buildx.List(ctx, e.client)
+	return err == nil && buildx.Find(list, e.Name) == nil
 }
 
 // leftBehind names the containers of nodes that did not answer.
-func leftBehind(b *Builder, err error) error {
+func leftBehind(b *buildx.Builder, err error) error {
 	var places, commands []string
 	for _, n := range b.Nodes {
-		if b.State(n) == Dead {
+		if b.State(n) == buildx.Dead {
 			docker := "docker --context " + n.Endpoint
 			if strings.Contains(n.Endpoint, "://") {
 				docker = "docker --host " + n.Endpoint

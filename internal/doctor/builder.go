@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -28,7 +29,7 @@ const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
 
 func (e *examination) checkBuilder(ctx context.Context) []Check {
 	c := Check{Name: "builder", State: Error}
-	list, err := builder.List(ctx, e.Buildx)
+	list, err := buildx.List(ctx, e.Buildx)
 	if err != nil {
 		e.broken = true
 		c.Message, c.Fix = withFix(err)
@@ -37,7 +38,7 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 		}
 		return []Check{c}
 	}
-	b := builder.Find(list, e.Builder)
+	b := buildx.Find(list, e.Builder)
 	from := ""
 	if e.BuilderFrom != "" {
 		from = " (from " + e.BuilderFrom + ")"
@@ -51,7 +52,7 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	}
 	e.builder = b
 	c.Subject = b.Name
-	if !slices.ContainsFunc(b.Nodes, func(n builder.Node) bool { return b.State(n) != builder.Dead }) {
+	if !slices.ContainsFunc(b.Nodes, func(n buildx.Node) bool { return b.State(n) != buildx.Dead }) {
 		e.broken = true
 		c.Message, c.Fix = e.unusable(ctx, b, from)
 		return []Check{c}
@@ -65,11 +66,11 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 			mute, e.mute = append(mute, len(checks)), true
 		}
 		checks = append(checks, e.checkNode(ctx, b, n))
-		if b.State(n) == builder.Running {
+		if b.State(n) == buildx.Running {
 			checks = append(checks, e.checkVersion(n))
 		}
 	}
-	if b.Driver == builder.DriverDocker {
+	if b.Driver == buildx.DriverDocker {
 		checks = append(checks, e.checkStore(b.Nodes[0]))
 	}
 	platforms, waited := e.checkPlatforms(ctx)
@@ -85,19 +86,19 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 }
 
 // unusable says why no node of a builder can be used.
-func (e *examination) unusable(ctx context.Context, b *builder.Builder, from string) (message, fix string) {
+func (e *examination) unusable(ctx context.Context, b *buildx.Builder, from string) (message, fix string) {
 	for _, n := range b.Nodes {
 		if why := b.Err + n.Err; why != "" {
 			message = fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, text.Line(why.String()))
-			if failure, _, ok := builder.FindSSHFailure(string(why)); ok {
+			if failure, _, ok := buildx.FindSSHFailure(string(why)); ok {
 				return message, failure.Hint() + ", or " + ensureHint
 			}
-			if b.Driver == builder.DriverContainer || b.Driver == builder.DriverDocker || b.Driver == "" {
+			if b.Driver == buildx.DriverContainer || b.Driver == buildx.DriverDocker || b.Driver == "" {
 				return message, `start Docker Engine, or ` + ensureHint + ` for a BuildKit without one; "--engine embedded" needs none`
 			}
 			return message, `run "docker buildx inspect --bootstrap ` + b.Name + `"`
 		}
-		if b.Driver == builder.DriverRemote {
+		if b.Driver == buildx.DriverRemote {
 			_, local := builder.LocalRoot(e.StateDir, n.Endpoint)
 			fix = fmt.Sprintf(`start the BuildKit at %s, or choose another builder: "docker buildx ls"`, n.Endpoint)
 			if local {
@@ -113,14 +114,14 @@ func (e *examination) unusable(ctx context.Context, b *builder.Builder, from str
 func reason(ctx context.Context, endpoint string) string {
 	network, address, _ := strings.Cut(endpoint, "://")
 	if network != "tcp" && network != "unix" {
-		return fmt.Sprintf("%s did not answer within %s", endpoint, builder.StatusTimeout)
+		return fmt.Sprintf("%s did not answer within %s", endpoint, buildx.StatusTimeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err == nil {
 		_ = conn.Close()
-		return fmt.Sprintf("%s takes connections, but no BuildKit answered within %s", endpoint, builder.StatusTimeout)
+		return fmt.Sprintf("%s takes connections, but no BuildKit answered within %s", endpoint, buildx.StatusTimeout)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -129,12 +130,12 @@ func reason(ctx context.Context, endpoint string) string {
 	return fmt.Sprintf("%s does not answer: %v", endpoint, err)
 }
 
-func (e *examination) checkNode(ctx context.Context, b *builder.Builder, n builder.Node) Check {
+func (e *examination) checkNode(ctx context.Context, b *buildx.Builder, n buildx.Node) Check {
 	c := Check{Name: "node", Subject: n.Name, State: OK}
 	switch b.State(n) {
-	case builder.Running:
+	case buildx.Running:
 		c.Message = fmt.Sprintf("running at %s, for %s", n.Endpoint, strings.Join(n.Platforms, ", "))
-	case builder.Asleep:
+	case buildx.Asleep:
 		c.State = Warning
 		c.Message = fmt.Sprintf("it is %s; the next build starts it, and until then its BuildKit and platforms are unknown", n.Status)
 		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and ask again`
@@ -153,7 +154,7 @@ func (e *examination) checkNode(ctx context.Context, b *builder.Builder, n build
 	return c
 }
 
-func (e *examination) checkVersion(n builder.Node) Check {
+func (e *examination) checkVersion(n buildx.Node) Check {
 	c := Check{Name: "buildkit", Subject: n.Name, State: OK}
 	version, _, _ := strings.Cut(n.Version, "+")
 	if version != "" && !strings.HasPrefix(version, "v") {
@@ -169,7 +170,7 @@ func (e *examination) checkVersion(n builder.Node) Check {
 		c.State = Error
 		c.Message = fmt.Sprintf("BuildKit %s is too old: extensions are copied with COPY --exclude, which %s has", n.Version, MinBuildKit)
 		c.Fix = `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint
-		if e.builder.Driver == builder.DriverContainer {
+		if e.builder.Driver == buildx.DriverContainer {
 			c.Fix = fmt.Sprintf(`run "docker pull moby/buildkit:buildx-stable-1", "docker buildx stop %s" and "docker buildx rm --keep-state %s", then "docker extpack builder ensure %s"`, e.builder.Name, e.builder.Name, e.builder.Name)
 		}
 	default:
@@ -178,7 +179,7 @@ func (e *examination) checkVersion(n builder.Node) Check {
 	return c
 }
 
-func (e *examination) checkStore(n builder.Node) Check {
+func (e *examination) checkStore(n buildx.Node) Check {
 	c := Check{Name: "image-store", Subject: n.Name, State: OK}
 	if _, ok := n.Labels[snapshotter]; ok {
 		c.Message = fmt.Sprintf("the engine uses the containerd image store (%s)", n.Labels[snapshotter])
@@ -192,8 +193,8 @@ func (e *examination) checkStore(n builder.Node) Check {
 }
 
 // running gives the nodes that answer.
-func (e *examination) running() []builder.Node {
-	return slices.DeleteFunc(slices.Clone(e.builder.Nodes), func(n builder.Node) bool {
-		return e.builder.State(n) != builder.Running
+func (e *examination) running() []buildx.Node {
+	return slices.DeleteFunc(slices.Clone(e.builder.Nodes), func(n buildx.Node) bool {
+		return e.builder.State(n) != buildx.Running
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -104,7 +104,7 @@ type Patient struct {
 	Docker func(ctx context.Context) (Docker, error)
 	// Buildx is the user's, at Path in Version, or nil for the reason in
 	// BuildxErr; BuildxWarning is what is doubtful about it.
-	Buildx               builder.Buildx
+	Buildx               buildx.Runner
 	Path, Version        string
 	BuildxErr            error
 	BuildxWarning        string
@@ -120,7 +120,7 @@ type Patient struct {
 type examination struct {
 	Patient
 	docker  *Docker
-	builder *builder.Builder
+	builder *buildx.Builder
 	clocks  []clock
 	// mute tells that a node does not answer, without an error by which buildx
 	// would pass over it.

@@ -14,7 +14,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 )
 
 // The programs are what they say, and the one for this machine runs.
@@ -53,7 +53,7 @@ func TestProgram(t *testing.T) {
 type failing string
 
 func (f failing) Output(context.Context, ...string) ([]byte, error) {
-	return nil, &builder.RunError{Args: []string{"build"}, Stderr: string(f), Err: errors.New("exit status 1")}
+	return nil, &buildx.RunError{Args: []string{"build"}, Stderr: string(f), Err: errors.New("exit status 1")}
 }
 
 // What no daemon of these tests can be brought to say.
@@ -67,7 +67,7 @@ func TestTrialExplains(t *testing.T) {
 	} {
 		e := &examination{
 			Patient: Patient{Buildx: failing(said), Free: func(string) (uint64, error) { return 1 << 40, nil }},
-			builder: &builder.Builder{Name: "b", Nodes: []builder.Node{{}}},
+			builder: &buildx.Builder{Name: "b", Nodes: []buildx.Node{{}}},
 		}
 		c, _ := e.trial(t.Context(), t.TempDir())
 		if c.State != Error || !strings.Contains(c.Fix, want) || !strings.HasPrefix(c.Message, "a trial build fails: buildx build: ") {
@@ -78,10 +78,10 @@ func TestTrialExplains(t *testing.T) {
 
 // A node may have been given a platform that its machine is not of.
 func TestRunOnANodeOfAnotherKind(t *testing.T) {
-	nodes := []builder.Node{{Platforms: []string{"linux/amd64"}}, {Platforms: []string{"linux/s390x", "linux/amd64"}}}
+	nodes := []buildx.Node{{Platforms: []string{"linux/amd64"}}, {Platforms: []string{"linux/s390x", "linux/amd64"}}}
 	e := &examination{
 		Patient: Patient{Buildx: failing("#5 0.1 exec /program: exec format error\nERROR: process \"/program\" did not complete successfully: exit code: 1")},
-		builder: &builder.Builder{Name: "b", Driver: builder.DriverRemote, Nodes: nodes},
+		builder: &buildx.Builder{Name: "b", Driver: buildx.DriverRemote, Nodes: nodes},
 	}
 	c := e.checkRun(t.Context(), t.TempDir(), v1.Platform{OS: "linux", Architecture: "s390x"}, nodes)
 	if c.State != Error || !strings.Contains(c.Message, "QEMU is missing") || !strings.Contains(c.Fix, "docker extpack builder ensure b --native s390x=ssh://") {
@@ -105,8 +105,8 @@ func TestVersions(t *testing.T) {
 		"v0.25.0": OK, "v0.33.1": OK, "0.26.2": OK, "v0.25.0-rc1": Error, "v0.24.9": Error, "v0.12.5+abc": Error,
 		"": Warning, "v0.0.0+unknown": Warning, "latest": Warning,
 	} {
-		e := &examination{builder: &builder.Builder{Driver: builder.DriverContainer, Name: "b"}}
-		if c := e.checkVersion(builder.Node{Version: version}); c.State != want || (c.Fix == "") != (want == OK) {
+		e := &examination{builder: &buildx.Builder{Driver: buildx.DriverContainer, Name: "b"}}
+		if c := e.checkVersion(buildx.Node{Version: version}); c.State != want || (c.Fix == "") != (want == OK) {
 			t.Errorf("%q: %+v", version, c)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/text"
@@ -87,7 +88,7 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 
 // own gives the platform of the node that an image without a platform is built
 // on; nil when it is not known.
-func own(nodes []builder.Node) *v1.Platform {
+func own(nodes []buildx.Node) *v1.Platform {
 	if len(nodes[0].Platforms) == 0 {
 		return nil
 	}
@@ -149,13 +150,13 @@ func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
 }
 
 // checkRun starts a program of a few bytes on a platform.
-func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, nodes []builder.Node) Check {
+func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, nodes []buildx.Node) Check {
 	name := platform.Format(p)
 	c := Check{Name: "emulation", Subject: name, State: OK}
 	native := isNative(p, nodes)
 	program := program(p)
 	if program == nil {
-		if !slices.ContainsFunc(nodes, func(n builder.Node) bool { return slices.Contains(n.Platforms, name) }) {
+		if !slices.ContainsFunc(nodes, func(n buildx.Node) bool { return slices.Contains(n.Platforms, name) }) {
 			c.State = Warning
 			c.Message = "no node lists it, and whether it can be emulated is unknown"
 			c.Fix = e.nativeFix(p)
@@ -190,7 +191,7 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 // isNative reports whether a node is a machine of that kind: its own platform
 // is the first that it lists, and 32-bit programs of the same family need no
 // emulation where it says so.
-func isNative(p v1.Platform, nodes []builder.Node) bool {
+func isNative(p v1.Platform, nodes []buildx.Node) bool {
 	family := map[string]string{"386": "amd64", "arm": "arm64"}
 	for _, n := range nodes {
 		if len(n.Platforms) == 0 {
@@ -208,7 +209,7 @@ func isNative(p v1.Platform, nodes []builder.Node) bool {
 // is an engine's or a cluster's.
 func (e *examination) nativeFix(p v1.Platform) string {
 	name := "--use"
-	if d := e.builder.Driver; d == builder.DriverContainer || d == builder.DriverRemote {
+	if d := e.builder.Driver; d == buildx.DriverContainer || d == buildx.DriverRemote {
 		name = e.builder.Name
 	}
 	return fmt.Sprintf(`add a machine of that kind: "docker extpack builder ensure %s --native %s=ssh://user@host"`, name, strings.TrimPrefix(platform.Format(p), "linux/"))
@@ -221,7 +222,7 @@ func (e *examination) emulationFix(p v1.Platform) string {
 			install += `, then run "docker extpack builder ensure ` + e.builder.Name + `"`
 		}
 	}
-	if e.builder.Driver == builder.DriverDocker || e.builder.Driver == builder.DriverContainer {
+	if e.builder.Driver == buildx.DriverDocker || e.builder.Driver == buildx.DriverContainer {
 		install = `run "docker run --privileged --rm tonistiigi/binfmt --install ` + p.Architecture + `"`
 	}
 	return install + `, or cross-compile in a stage with FROM --platform=$BUILDPLATFORM, or ` + e.nativeFix(p)

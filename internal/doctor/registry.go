@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -126,7 +127,7 @@ func (e *examination) checkPull(ctx context.Context, host string) Check {
 		c.Message = fmt.Sprintf("it speaks %s, and the builder, which pulls base images or caches from it, has not been told", speaks)
 		c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s --registry %s=%s"`, e.builder.Name, host, mode)
 	}
-	if e.builder != nil && e.builder.Driver == builder.DriverDocker {
+	if e.builder != nil && e.builder.Driver == buildx.DriverDocker {
 		c.Fix = fmt.Sprintf(`add %q to "insecure-registries" in the engine's daemon.json, or use a builder of its own: "docker extpack builder ensure --use --registry %s=%s"`, host, host, mode)
 	}
 	return c
@@ -142,8 +143,8 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 	for _, n := range e.builder.Nodes {
 		config := n.Files["buildkitd.toml"]
 		switch e.builder.Driver {
-		case builder.DriverContainer, "kubernetes":
-		case builder.DriverRemote:
+		case buildx.DriverContainer, "kubernetes":
+		case buildx.DriverRemote:
 			if config = builder.LocalConfig(e.StateDir, n.Endpoint); config == nil {
 				sure = false
 			}
@@ -151,7 +152,7 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 			sure = false
 		}
 		// BuildKit itself speaks plain HTTP to its own machine.
-		if !builder.Knows(config, r) && !(r.Mode == builder.ModeHTTP && e.builder.Driver == builder.DriverRemote && isLoopback(r.Host)) {
+		if !builder.Knows(config, r) && !(r.Mode == builder.ModeHTTP && e.builder.Driver == buildx.DriverRemote && isLoopback(r.Host)) {
 			return false, sure
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"github.com/extpack/extpack/internal/builder"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -33,7 +33,7 @@ func (e *examination) build(ctx context.Context, dir, dockerfile string, files m
 }
 
 func stderr(err error) string {
-	var failed *builder.RunError
+	var failed *buildx.RunError
 	if errors.As(err, &failed) {
 		return failed.Stderr
 	}
@@ -72,11 +72,11 @@ func (e *examination) explain(err error) (message, fix string) {
 		message = why
 	}
 	message = "a trial build fails: " + text.Line(message)
-	if failure, _, ok := builder.FindSSHFailure(said); ok {
+	if failure, _, ok := buildx.FindSSHFailure(said); ok {
 		return message, failure.Hint()
 	}
 	if noSpace.MatchString(said) {
-		var failed *builder.RunError
+		var failed *buildx.RunError
 		if free, freeErr := e.Free(e.Temp); !errors.As(err, &failed) || freeErr == nil && free < reserve {
 			return message, temporaryFix
 		}

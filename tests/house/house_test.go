@@ -61,6 +61,7 @@ func TestArrowsRunDown(t *testing.T) {
 		"/cli-plugin":    {"/tests"},
 		// A source of one kind is copied to a destination of another by way of
 		// package oci alone.
+		"/internal/buildx/":    {"/internal/builder/", "/internal/extension/", "/internal/plan/", "/internal/registry/"},
 		"/internal/ocilayout/": {"/internal/registry/"},
 		"/internal/registry/":  {"/internal/ocilayout/"},
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package bake
+package buildx
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +22,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/plan"
 )
 
 // fakeBuildx writes a shell script in place of buildx: for faults only, which
@@ -51,7 +49,7 @@ func (p provider) ConfigFile() *configfile.ConfigFile { return p.file }
 
 // find runs Find with an empty PATH but for pathDir, in a DOCKER_CONFIG that
 // holds the plugin script, if any.
-func find(t *testing.T, script, pathDir string) (*Buildx, []string, error) {
+func find(t *testing.T, script, pathDir string) (*Client, []string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	before := config.Dir()
@@ -63,7 +61,7 @@ func find(t *testing.T, script, pathDir string) (*Buildx, []string, error) {
 		fakeBuildx(t, filepath.Join(dir, "cli-plugins"), "docker-buildx", script)
 	}
 	var warnings []string
-	b, err := Find(provider{configfile.New("")}, &cobra.Command{Use: "docker"}, func(s string) { warnings = append(warnings, s) })
+	b, err := FindClient(provider{configfile.New("")}, &cobra.Command{Use: "docker"}, func(s string) { warnings = append(warnings, s) })
 	return b, warnings, err
 }
 
@@ -140,10 +138,10 @@ func TestFindOnPath(t *testing.T) {
 
 func TestRunKeepsWhatBuildxSays(t *testing.T) {
 	script := "echo 'progress' >&2; echo 'ERROR: no builder \"x\" found' >&2; exit 1\n"
-	b := &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", script), Env: os.Environ()}
+	b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", script), Env: os.Environ()}
 	for _, quiet := range []bool{false, true} {
 		var stderr bytes.Buffer
-		err := b.run(t.Context(), nil, RunOptions{Stderr: &stderr, Quiet: quiet})
+		err := b.Run(t.Context(), nil, Options{Stderr: &stderr, Quiet: quiet})
 		var failed *BuildError
 		var exit *exec.ExitError
 		if !errors.As(err, &failed) || !errors.As(err, &exit) || exit.ExitCode() != 1 || diag.IsInvalid(err) {
@@ -159,17 +157,17 @@ func TestRunKeepsWhatBuildxSays(t *testing.T) {
 }
 
 func TestRunQuietSucceedsInSilence(t *testing.T) {
-	b := &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", "echo out; echo progress >&2\n")}
+	b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", "echo out; echo progress >&2\n")}
 	var stderr bytes.Buffer
-	if err := b.run(t.Context(), nil, RunOptions{Stderr: &stderr, Quiet: true}); err != nil || stderr.Len() > 0 {
+	if err := b.Run(t.Context(), nil, Options{Stderr: &stderr, Quiet: true}); err != nil || stderr.Len() > 0 {
 		t.Errorf("got %v and %q", err, stderr.String())
 	}
 }
 
 func TestRunWithoutBuildx(t *testing.T) {
-	b := &Buildx{Path: filepath.Join(t.TempDir(), "gone")}
+	b := &Client{Path: filepath.Join(t.TempDir(), "gone")}
 	var failed *BuildError
-	if err := b.run(t.Context(), nil, RunOptions{Stderr: io.Discard}); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
+	if err := b.Run(t.Context(), nil, Options{Stderr: io.Discard}); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -180,12 +178,12 @@ func TestRunInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	ready := filepath.Join(dir, "ready")
 	script := "trap 'echo interrupted >&2; exit 130' INT\necho $$ > " + ready + ".tmp; mv " + ready + ".tmp " + ready + "\nwhile :; do sleep 0.05; done\n"
-	b := &Buildx{Path: fakeBuildx(t, dir, "buildx", script), Env: os.Environ()}
+	b := &Client{Path: fakeBuildx(t, dir, "buildx", script), Env: os.Environ()}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	var stderr bytes.Buffer
 	done := make(chan error, 1)
-	go func() { done <- b.run(ctx, nil, RunOptions{Stderr: &stderr}) }()
+	go func() { done <- b.Run(ctx, nil, Options{Stderr: &stderr}) }()
 	pid := waitForPID(t, ready)
 	cause := errors.New("interrupted by the test")
 	start := time.Now()
@@ -216,42 +214,4 @@ func waitForPID(t *testing.T, file string) int {
 	}
 	t.Fatal("the script did not start")
 	return 0
-}
-
-func TestBuildArguments(t *testing.T) {
-	work, dir := t.TempDir(), t.TempDir()
-	real := extensionDir(t, work, "real", "acme/x", targetTOML("linux/amd64"), bin)
-	link := filepath.Join(work, "link")
-	if err := os.Symlink(real, link); err != nil {
-		t.Fatal(err)
-	}
-	script := `for arg; do echo "$arg"; done > ` + filepath.Join(dir, "args") + "\n"
-	e := &Engine{Buildx: &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", script)}, Options: RunOptions{
-		Builder: "b", Set: []string{"*.args.A=1"}, Allow: []string{"network.host"}, NoCache: true, Progress: "plain", Stderr: io.Discard,
-	}}
-	built, err := e.Build(t.Context(), mustPlan(t, plan.Options{}, link), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(dir, "out", "acme_x")
-	if len(built) != 1 || built[0].Dir != out || !slices.Equal(built[0].Images, []int{0}) {
-		t.Errorf("got %+v", built)
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "args"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	realDir, err := filepath.EvalSymlinks(real)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "arguments", strings.Split(strings.TrimSpace(string(data)), "\n"), []string{
-		"bake", "--file", filepath.Join(dir, FileName), "--builder", "b", "--no-cache", "--progress", "plain", "--set", "*.args.A=1", "--allow", "network.host",
-		"--allow", "fs.read=" + realDir, "--allow", "fs.write=" + out,
-		"--set", "acme_x.output=type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true,compression=zstd,compression-level=1,force-compression=true,\"dest=" + out + "\"",
-	})
-	e.Options.Set = []string{"*.output=type=docker"}
-	if _, err := e.Build(t.Context(), mustPlan(t, plan.Options{}, link), t.TempDir()); !diag.IsInvalid(err) {
-		t.Errorf("an override of the output gives %v", err)
-	}
 }

@@ -1,4 +1,4 @@
-package bake
+package buildx
 
 import (
 	"fmt"
@@ -19,6 +19,10 @@ func (e *BaseImageError) Unwrap() error { return e.BuildError }
 // noPlatform is what BuildKit says of such an image.
 var noPlatform = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform`)
 
+// LacksPlatform reports whether output says that an image has no image for the
+// platform that is built.
+func LacksPlatform(output string) bool { return noPlatform.MatchString(output) }
+
 // stageCauses are failures of a user's own Dockerfile, whose text says where
 // but not what to do with docker extpack. $1 and so on stand for what text
 // caught, in both.
@@ -33,7 +37,7 @@ var stageCauses = []struct {
 	},
 	{
 		// The first for several platforms, the second for one.
-		regexp.MustCompile(`failed to solve: .*(?:invalid nil input definition|unsupported context source target for ` + rootContext + `)`),
+		regexp.MustCompile(`failed to solve: .*(?:invalid nil input definition|unsupported context source target for root)`),
 		"the build stage holds nothing",
 		`copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = "…"`,
 	},
@@ -98,7 +102,7 @@ var stageCauses = []struct {
 	{
 		regexp.MustCompile(`exec format error`),
 		"a program of another platform was run, which this builder's machine cannot run or emulate",
-		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), or run ` + doctorCommand + `, which says what platform that is and how this builder can get it`,
+		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), or run ` + DoctorCommand + `, which says what platform that is and how this builder can get it`,
 	},
 	{
 		// The line is our own Dockerfile's (stageLines), not the user's.

@@ -1,4 +1,4 @@
-package builder
+package buildx
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// Buildx is the user's buildx.
-type Buildx interface {
+// Runner runs buildx; [*Client] does.
+type Runner interface {
 	// Output runs buildx and gives its standard output; a run that fails is a
 	// [*RunError].
 	Output(ctx context.Context, args ...string) ([]byte, error)
@@ -121,12 +121,12 @@ var noContext = regexp.MustCompile(`no builder "([^"]+)" found`)
 // List asks buildx for all builders. One that accepts connections but does not
 // answer costs [StatusTimeout], or 20 seconds where buildx is older than 0.32
 // and knows no other.
-func List(ctx context.Context, buildx Buildx) ([]Builder, error) {
+func List(ctx context.Context, client Runner) ([]Builder, error) {
 	args := []string{"ls", "--format", "json"}
-	out, err := buildx.Output(ctx, append(args, "--timeout", StatusTimeout.String())...)
+	out, err := client.Output(ctx, append(args, "--timeout", StatusTimeout.String())...)
 	var failed *RunError
 	if errors.As(err, &failed) && strings.Contains(failed.Stderr, "unknown flag: --timeout") {
-		out, err = buildx.Output(ctx, args...)
+		out, err = client.Output(ctx, args...)
 	}
 	if errors.As(err, &failed) {
 		if m := noContext.FindStringSubmatch(failed.Stderr); m != nil {
@@ -141,7 +141,7 @@ func List(ctx context.Context, buildx Buildx) ([]Builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing builders: %w", err)
 	}
-	markCurrent(ctx, buildx, list)
+	markCurrent(ctx, client, list)
 	return list, nil
 }
 
@@ -166,11 +166,11 @@ var namePrinted = regexp.MustCompile(`(?m)^Name:\s+(\S+)`)
 
 // markCurrent asks which builder is current where the list does not say so, as
 // that of buildx 0.23 does not. When nobody can tell, none is.
-func markCurrent(ctx context.Context, buildx Buildx, list []Builder) {
+func markCurrent(ctx context.Context, client Runner, list []Builder) {
 	if len(list) == 0 || slices.ContainsFunc(list, func(b Builder) bool { return b.Current }) {
 		return
 	}
-	out, err := buildx.Output(ctx, "inspect")
+	out, err := client.Output(ctx, "inspect")
 	if err != nil {
 		return
 	}

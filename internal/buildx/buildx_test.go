@@ -1,4 +1,4 @@
-package bake
+package buildx
 
 import (
 	"slices"
@@ -46,46 +46,6 @@ func TestEnvironKeepsSettings(t *testing.T) {
 	t.Setenv("BUILDX_GIT_INFO", "1")
 	if slices.Contains(Environ(nil), "BUILDX_GIT_INFO=0") {
 		t.Error("git information is off")
-	}
-}
-
-func TestCheckSet(t *testing.T) {
-	tests := map[string]string{
-		"x.args.BUILDKIT_SYNTAX=docker/dockerfile:1": "",
-		"*.cache-from=type=registry,ref=x":           "",
-		"*.no-cache=true":                            "",
-		"x.contexts.more=.":                          "",
-		"x":                                          "",
-		"*.output=type=docker":                       "-o or --push",
-		"*.output+=type=docker":                      "-o or --push",
-		"x.platform=linux/amd64":                     "--target",
-		"x.platforms=linux/amd64":                    "--target",
-		"*.tags=a":                                   "--tag",
-		"*.context=/":                                "a folder argument",
-		"x.dockerfile=other":                         "platform folders",
-		"x.dockerfile-inline=FROM x":                 "platform folders",
-		"x.target=tree":                              "platform folders",
-		"*.push=true":                                "--push",
-		"*.load=true":                                "--load",
-		"*.labels.a=b":                               "--label",
-		"*.annotations=a=b":                          "--annotation",
-		"*.call=check":                               `"docker buildx bake --call"`,
-	}
-	for set, flag := range tests {
-		err := CheckSet([]string{"x.no-cache=true", set})
-		if flag == "" {
-			if err != nil {
-				t.Errorf("%s: %v", set, err)
-			}
-			continue
-		}
-		key, _, _ := strings.Cut(set, "=")
-		attribute := strings.Split(strings.TrimSuffix(key, "+"), ".")[1]
-		wantInvalid(t, simple(t, "x"), err, "--set "+set+": "+attribute+" is decided by docker extpack\n  use "+flag+" instead")
-	}
-	for _, arg := range []string{"DEST", "ROOT", "ROOT_LINUX_ARM64", "FILE_1"} {
-		err := CheckSet([]string{"x.args." + arg + "=/"})
-		wantInvalid(t, simple(t, "x"), err, "--set x.args."+arg+"=/: the argument "+arg+" is decided by docker extpack\n  change the folders of the extension instead")
 	}
 }
 
@@ -146,14 +106,14 @@ func TestExplainNamesTheBuilder(t *testing.T) {
 		"ERROR: error for bootstrap \"b0\": x\n": "docker buildx inspect --bootstrap --builder b",
 		"exec format error":                      "docker extpack builder doctor --builder b",
 	} {
-		if err := forBuilder(explain(errTest, text), "b"); !strings.Contains(err.Error(), `"`+want+`"`) {
+		if err := ForBuilder(explain(errTest, text), "b"); !strings.Contains(err.Error(), `"`+want+`"`) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
 func TestTailBufferKeepsTheEnd(t *testing.T) {
-	tail := &tailBuffer{limit: 5}
+	tail := &TailBuffer{Limit: 5}
 	for _, s := range []string{"ab", "", "cdefgh", "i"} {
 		if n, err := tail.Write([]byte(s)); n != len(s) || err != nil {
 			t.Errorf("wrote %d of %d, %v", n, len(s), err)

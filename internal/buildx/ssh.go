@@ -1,4 +1,4 @@
-package builder
+package buildx
 
 import (
 	"errors"
@@ -69,9 +69,9 @@ func sshHost(args []string) string {
 	return "ssh://" + user + host
 }
 
-// withSSHHint adds what to try to the error of a buildx run that could not
+// WithSSHHint adds what to try to the error of a buildx run that could not
 // reach a host.
-func withSSHHint(err error) error {
+func WithSSHHint(err error) error {
 	var failed *RunError
 	if errors.As(err, &failed) {
 		if failure, _, ok := FindSSHFailure(failed.Stderr); ok {

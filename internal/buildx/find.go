@@ -1,4 +1,6 @@
-package bake
+// Package buildx finds the user's buildx, runs it, lists its builders and
+// explains its failures. It knows nothing of extensions and plans.
+package buildx
 
 import (
 	"errors"
@@ -23,8 +25,8 @@ const MinVersion = "v0.20.0"
 
 const installHint = "install or update buildx: https://github.com/docker/buildx#installing"
 
-// Buildx is the user's buildx.
-type Buildx struct {
+// Client is the user's buildx.
+type Client struct {
 	Path string
 	// Version is as buildx says, such as "v0.37.2", or "v0.0.0+unknown" for one
 	// built without a version.
@@ -33,10 +35,10 @@ type Buildx struct {
 	Env []string
 }
 
-// Find looks for buildx where the docker CLI would, and then on PATH, where
+// FindClient looks for buildx where the docker CLI would, and then on PATH, where
 // those who have no docker CLI put it. A missing or too old buildx is a
 // [*diag.HintError]. warn receives what is doubtful but not wrong.
-func Find(cli config.Provider, root *cobra.Command, warn func(string)) (*Buildx, error) {
+func FindClient(cli config.Provider, root *cobra.Command, warn func(string)) (*Client, error) {
 	b, err := findPlugin(cli, root)
 	if err != nil {
 		return nil, err
@@ -50,13 +52,13 @@ func Find(cli config.Provider, root *cobra.Command, warn func(string)) (*Buildx,
 	return b, nil
 }
 
-func findPlugin(cli config.Provider, root *cobra.Command) (*Buildx, error) {
+func findPlugin(cli config.Provider, root *cobra.Command) (*Client, error) {
 	if b := recall(cli); b != nil {
 		return b, nil
 	}
 	p, err := manager.GetPlugin("buildx", cli, root)
 	if err == nil && p.Err == nil {
-		b := &Buildx{Path: p.Path, Version: p.Version}
+		b := &Client{Path: p.Path, Version: p.Version}
 		remember(b)
 		return b, nil
 	}
@@ -72,7 +74,7 @@ func findPlugin(cli config.Provider, root *cobra.Command) (*Buildx, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Buildx{Path: path, Version: version}, nil
+		return &Client{Path: path, Version: version}, nil
 	}
 	return nil, diag.WithHint(errors.New("finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH"), installHint)
 }

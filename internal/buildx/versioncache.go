@@ -1,4 +1,4 @@
-package bake
+package buildx
 
 import (
 	"encoding/json"
@@ -25,7 +25,7 @@ func cacheFile() string { return filepath.Join(config.Dir(), "extpack", "buildx.
 
 // recall gives the buildx that was found before, if it would be found again: it
 // is the same file, and none has appeared in a folder that goes before.
-func recall(cli config.Provider) *Buildx {
+func recall(cli config.Provider) *Client {
 	raw, err := os.ReadFile(cacheFile())
 	if err != nil {
 		return nil
@@ -48,12 +48,12 @@ func recall(cli config.Provider) *Buildx {
 			return nil
 		}
 	}
-	return &Buildx{Path: k.Path, Version: k.Version}
+	return &Client{Path: k.Path, Version: k.Version}
 }
 
 // remember keeps the answer for the next run. It is a cache: when it cannot be
 // written, the next run asks again.
-func remember(b *Buildx) {
+func remember(b *Client) {
 	file := cacheFile()
 	info, err := os.Stat(b.Path)
 	if err != nil {

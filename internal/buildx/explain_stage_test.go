@@ -1,4 +1,4 @@
-package bake
+package buildx
 
 import (
 	"errors"

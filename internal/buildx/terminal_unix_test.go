@@ -1,6 +1,6 @@
 //go:build unix
 
-package bake
+package buildx
 
 import (
 	"io"
@@ -24,8 +24,8 @@ func TestFailureOnATerminalIsExplained(t *testing.T) {
 		shown <- string(text)
 	}()
 	script := "[ -t 2 ] || echo not a terminal >&2\nprintf '\\033[31mERROR:\\033[0m no builder \"x\" found\\n' >&2\nexit 1\n"
-	e := &Engine{Buildx: &Buildx{Path: fakeBuildx(t, t.TempDir(), "buildx", script)}, Options: RunOptions{Stderr: screen}}
-	err = e.run(t.Context(), nil, e.Options)
+	b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", script)}
+	err = b.Run(t.Context(), nil, Options{Stderr: screen})
 	screen.Close()
 	if err == nil || !strings.Contains(err.Error(), "docker buildx ls") {
 		t.Errorf("got %v, want the hint for a builder that is not there", err)

@@ -1,4 +1,4 @@
-package bake
+package buildx
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -106,17 +105,17 @@ var causes = []struct {
 }
 
 const (
-	doctorCommand    = `"docker extpack builder doctor"`
+	DoctorCommand    = `"docker extpack builder doctor"`
 	bootstrapCommand = `"docker buildx inspect --bootstrap"`
-	unreachableHint  = `run ` + doctorCommand + `, which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
+	unreachableHint  = `run ` + DoctorCommand + `, which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
 )
 
-// forBuilder has the commands of an error's hint look at the builder that a flag
+// ForBuilder has the commands of an error's hint look at the builder that a flag
 // named.
-func forBuilder(err error, name string) error {
+func ForBuilder(err error, name string) error {
 	var hint *diag.HintError
 	if name != "" && errors.As(err, &hint) {
-		for _, command := range []string{doctorCommand, bootstrapCommand} {
+		for _, command := range []string{DoctorCommand, bootstrapCommand} {
 			command = strings.TrimSuffix(command, `"`)
 			flag := " --builder " + name
 			hint.Hint = strings.ReplaceAll(hint.Hint, command, command+flag)
@@ -131,7 +130,7 @@ func explain(err error, output string) error {
 	if explained := explainStage(failed, output); explained != nil {
 		return explained
 	}
-	if failure, _, ok := builder.FindSSHFailure(output); ok {
+	if failure, _, ok := FindSSHFailure(output); ok {
 		failed.NoBuilder, failed.Cause = true, "a node of the builder at "+failure.Clause()
 		return diag.WithHint(failed, failure.Hint())
 	}
@@ -144,7 +143,7 @@ func explain(err error, output string) error {
 	}
 	if output == "" {
 		// Where buildx draws on the screen itself, its words are nowhere else.
-		return diag.WithHint(failed, "if it is about the builder, "+doctorCommand+" says what to do")
+		return diag.WithHint(failed, "if it is about the builder, "+DoctorCommand+" says what to do")
 	}
 	return failed
 }
@@ -153,28 +152,29 @@ func explain(err error, output string) error {
 // section 5.4), and the carriage returns there.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[@-~]|\r")
 
-// tailBuffer keeps the last bytes written to it.
-type tailBuffer struct {
-	limit int
+// TailBuffer keeps the last bytes written to it.
+type TailBuffer struct {
+	// Limit is the number of bytes that are kept.
+	Limit int
 
 	mu   sync.Mutex
 	data []byte
 }
 
-func (t *tailBuffer) Write(p []byte) (int, error) {
+func (t *TailBuffer) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.data = append(t.data, p...)
-	if extra := len(t.data) - t.limit; extra > 0 {
+	if extra := len(t.data) - t.Limit; extra > 0 {
 		t.data = append(t.data[:0], t.data[extra:]...)
 	}
 	return len(p), nil
 }
 
-func (t *tailBuffer) Bytes() []byte {
+func (t *TailBuffer) Bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.data)
 }
 
-func (t *tailBuffer) String() string { return string(t.Bytes()) }
+func (t *TailBuffer) String() string { return string(t.Bytes()) }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package bake
+package buildx
 
 import (
 	"io"

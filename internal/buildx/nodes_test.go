@@ -1,0 +1,63 @@
+package buildx
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// notes writes what buildx keeps about builders.
+func notes(t *testing.T, files map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestHasNodes(t *testing.T) {
+	const one, two = `{"Name":"one","Nodes":[{"Name":"one0"}]}`, `{"Name":"two","Nodes":[{"Name":"two0"},{"Name":"two1"}]}`
+	tests := []struct {
+		name    string
+		files   map[string]string
+		builder string
+		env     []string
+		want    bool
+	}{
+		{name: "nothing known"},
+		{name: "named", builder: "two", want: true},
+		{name: "named, one node", builder: "one", files: map[string]string{"current": `{"Name":"two"}`}},
+		{name: "named by the environment", env: []string{"BUILDX_BUILDER=one", "BUILDX_BUILDER=two"}, want: true},
+		{name: "the flag counts before it", builder: "one", env: []string{"BUILDX_BUILDER=two"}},
+		{name: "current", files: map[string]string{"current": `{"Key":"unix:///x","Name":"two","Global":false}`}, want: true},
+		{name: "default of an endpoint", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "two"}, want: true},
+		{name: "none selected", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "one"}},
+		{name: "a context or a path", builder: "../instances/default"},
+		{name: "unreadable", builder: "two", files: map[string]string{"instances/two": "{"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string]string{"instances/one": one, "instances/two": two}
+			for name, content := range tt.files {
+				files[name] = content
+			}
+			dir := notes(t, files)
+			b := &Client{Env: append(tt.env, "BUILDX_CONFIG="+dir)}
+			if got := b.HasNodes(tt.builder); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+	dir := notes(t, map[string]string{"buildx/instances/two": two})
+	b := &Client{Env: []string{"DOCKER_CONFIG=" + dir}}
+	if !b.HasNodes("two") {
+		t.Error("the docker configuration is not looked at")
+	}
+}

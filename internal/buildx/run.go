@@ -1,0 +1,85 @@
+package buildx
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/extpack/extpack/internal/scratch"
+)
+
+// waitDelay is how long buildx may take to leave after an interrupt.
+const waitDelay = 10 * time.Second
+
+// Options are how a command of buildx is run.
+type Options struct {
+	// Builder is named in hints; it is not passed on.
+	Builder string
+	// Quiet withholds buildx's progress unless the command fails.
+	Quiet bool
+	// Stderr receives buildx's progress and messages. A terminal must be passed
+	// as it is, for buildx to draw.
+	Stderr io.Writer
+}
+
+// Run runs a command of buildx. A failure is a [*BuildError] with a hint, and
+// an interruption is the cause of the end of ctx.
+func (b *Client) Run(ctx context.Context, args []string, opts Options) error {
+	cmd := b.Command(ctx, args...)
+	tail := &TailBuffer{Limit: 64 << 10}
+	finish := func() {}
+	switch screen, ok := terminal(opts.Stderr); {
+	case opts.Quiet:
+		cmd.Stderr = tail
+	case ok:
+		finish = onTerminal(cmd, screen, tail)
+	default:
+		cmd.Stderr = io.MultiWriter(opts.Stderr, tail)
+	}
+	cmd.Stdout = cmd.Stderr
+	err := cmd.Run()
+	finish()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if err == nil {
+		return nil
+	}
+	if opts.Quiet {
+		_, _ = opts.Stderr.Write(tail.Bytes())
+	}
+	return ForBuilder(explain(err, tail.String()), opts.Builder)
+}
+
+func terminal(w io.Writer) (*os.File, bool) {
+	f, ok := w.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd()))
+}
+
+// WithTemp returns a client whose buildx makes its temporary files in dir, from
+// where they are removed even if it is killed.
+func (b *Client) WithTemp(dir string) *Client {
+	c := *b
+	c.Env = append(slices.Clone(b.Env), scratch.Environ(dir)...)
+	return &c
+}
+
+// Command returns a command that an interrupt reaches as one, not as a kill.
+func (b *Client) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, b.Path, args...)
+	cmd.Env = b.Env
+	cmd.WaitDelay = waitDelay
+	cmd.Cancel = func() error {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return cmd.Process.Kill()
+		}
+		return nil
+	}
+	return cmd
+}
