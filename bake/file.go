@@ -93,7 +93,7 @@ func variables(targets []Target) map[string]string {
 	taken, distinct := map[string]bool{}, map[string]bool{}
 	for _, t := range targets {
 		m := matrix(t)
-		if !t.shared() || m == "" {
+		if !t.shared() || m == "" || t.Extension.AnyPlatform() {
 			continue
 		}
 		distinct[m] = true
@@ -207,6 +207,9 @@ func (w *fileWriter) writeTarget(t Target) error {
 		return err
 	}
 	b.Map("labels", labels)
+	if e.AnyPlatform() {
+		b.Strings("annotations", []string{"manifest:" + extension.AnnotationPlatform + "=" + extension.AnyPlatform})
+	}
 	if err := w.writePlatforms(b, t); err != nil {
 		return err
 	}
@@ -220,6 +223,9 @@ func (w *fileWriter) writeTarget(t Target) error {
 }
 
 func (w *fileWriter) about(t Target) string {
+	if t.Extension.AnyPlatform() {
+		return "One image, for any platform: its config has to name one."
+	}
 	if t.shared() {
 		return "The image of every platform, under one index."
 	}

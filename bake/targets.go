@@ -162,7 +162,7 @@ func names(e *plan.Extension, targets []Target) []string {
 	}
 	for i, image := range e.Images {
 		first := slices.IndexFunc(e.Images, func(o plan.Image) bool { return platform.Equal(o.Platform, image.Platform) })
-		if first != i || platform.IsZero(image.Platform) {
+		if first != i || platform.IsZero(image.Platform) || image.Any {
 			continue
 		}
 		all = append(all, platformName(e, image))

@@ -96,6 +96,9 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 		if err != nil {
 			return err
 		}
+		if !opts.check {
+			printUnnamed(dockerCLI.Err(), p)
+		}
 		switch {
 		case opts.output == "-" && !opts.check:
 			_, err = dockerCLI.Out().Write(file)

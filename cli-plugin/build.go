@@ -93,6 +93,9 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		if err != nil {
 			return err
 		}
+		if !opts.quiet {
+			printUnnamed(dockerCLI.Err(), run.plan)
+		}
 		if opts.dryRun {
 			return printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke)
 		}
@@ -180,6 +183,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkAnyPlatform(p); err != nil {
+		return nil, err
+	}
 	if err := o.checkSmoke(p); err != nil {
 		return nil, err
 	}
@@ -229,7 +235,11 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},
 		Verified: func(e *plan.Extension, images []annotate.Image) {
-			log("verified %s: %s", e.Descriptor.Info, text.Count(len(images), "platform"))
+			on := text.Count(len(images), "platform")
+			if e.AnyPlatform() {
+				on = "any platform"
+			}
+			log("verified %s: %s", e.Descriptor.Info, on)
 		},
 		Unchanged: func(e *plan.Extension) {
 			log("nothing to do for %s: it is published already", e.Descriptor.Info)

@@ -12,6 +12,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/inspect"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/source"
@@ -129,6 +130,8 @@ func printPlatforms(out io.Writer, r *inspect.Report) error {
 	for _, p := range r.Platforms {
 		name := p.Platform
 		switch {
+		case name == extension.AnyPlatform:
+			name = "any platform"
 		case p.DistroName != "":
 			name += ":" + p.DistroName + "@" + p.DistroVersion
 		case p.OSVersion != "":

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/atomicfile"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -47,7 +48,11 @@ func writeMetadata(ctx context.Context, file string, results []pipeline.Result) 
 			References: append([]string{}, r.References...), Platforms: []builtPlatform{}, // lists, never null
 		}
 		for _, image := range r.Images {
-			m.Platforms = append(m.Platforms, builtPlatform{platform.Format(image.Platform), image.Descriptor, image.DiffID.String()})
+			name := platform.Format(image.Platform)
+			if image.Any {
+				name = extension.AnyPlatform
+			}
+			m.Platforms = append(m.Platforms, builtPlatform{name, image.Descriptor, image.DiffID.String()})
 		}
 		all = append(all, m)
 	}

@@ -63,6 +63,19 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	return p, err
 }
 
+// printUnnamed says of packages for which nothing names a platform what they
+// become, and how to get an index.
+func printUnnamed(w io.Writer, p *plan.Plan) {
+	for _, e := range p.Extensions {
+		switch {
+		case e.AnyPlatform():
+			fmt.Fprintf(w, "%s: nothing in it is bound to a platform, so it becomes one image for any platform; for an index, %s\n", e.Descriptor.Info, plan.NamePlatforms)
+		case e.BuildersPlatform():
+			fmt.Fprintf(w, "%s: its build stage is built for the platform of the builder only; for an index, %s\n", e.Descriptor.Info, plan.NamePlatforms)
+		}
+	}
+}
+
 func printDiagnostics(w io.Writer, list diag.List) {
 	for _, d := range list {
 		fmt.Fprintln(w, text.Clean(d.String()))
@@ -137,6 +150,21 @@ func sourceDate() (time.Time, error) {
 		return time.Time{}, diag.Invalidf("set it to seconds since 1970, or unset it", "%s %q is not a time between 1970 and 9999", name, value)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// checkAnyPlatform refuses what needs an index for packages that are one image
+// for any platform.
+func (o *buildOptions) checkAnyPlatform(p *plan.Plan) error {
+	for _, e := range p.Extensions {
+		switch {
+		case !e.AnyPlatform():
+		case o.append:
+			return diag.Invalidf(plan.NamePlatforms, "--append joins platforms to an index, and %s becomes one image for any platform", e.Descriptor.Info)
+		case o.attested():
+			return diag.Invalidf(plan.NamePlatforms, "attestations are kept in an index, and %s becomes one image for any platform", e.Descriptor.Info)
+		}
+	}
+	return nil
 }
 
 func checkSingle(p *plan.Plan, single bool) error {

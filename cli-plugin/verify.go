@@ -177,7 +177,11 @@ func passed(r *verify.Report) string {
 	if r.Extension != nil {
 		what = r.Extension.ID + "@" + r.Extension.Version
 	}
-	line := fmt.Sprintf("%s: %s passed %s on %s", r.Name, what, text.Count(len(r.Checks), "check"), text.Count(len(r.Platforms), "platform"))
+	on := text.Count(len(r.Platforms), "platform")
+	if len(r.Platforms) == 1 && r.Platforms[0].Platform == "any platform" {
+		on = "any platform"
+	}
+	line := fmt.Sprintf("%s: %s passed %s on %s", r.Name, what, text.Count(len(r.Checks), "check"), on)
 	if _, n := r.Count(); n > 0 {
 		line += ", with " + countFindings(r)
 	}

@@ -9,7 +9,7 @@ group "default" {
   targets = ["acme_odd_2ex_5fy"]
 }
 
-# The image of every platform, under one index.
+# One image, for any platform: its config has to name one.
 target "acme_odd_2ex_5fy" {
   description = "acme/odd.x_y@0.0.1: say \"$${hello}\" %%{ if x } $$${kept} %%%{kept} – 日本"
   context     = "so \"odd\" $${x} %%{if} dir"
@@ -53,6 +53,8 @@ EOT
     "null"                                = "for"
     "with space \"q\""                    = "a\nb"
   }
+  annotations = ["manifest:io.buildpacks.extension.platform=any"]
+  platforms   = ["linux/amd64"]
   # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
   output = ["type=image,rewrite-timestamp=true,unpack=false"]
   attest = ["type=provenance,disabled=true"]

@@ -95,7 +95,7 @@ target "a_b-platform" {
   tags      = []
 }
 
-# The image of every platform, under one index.
+# One image, for any platform: its config has to name one.
 target "c" {
   description = "c@0.0.1"
   context     = "c"
@@ -116,6 +116,8 @@ EOT
   labels = {
     "io.buildpacks.buildpackage.metadata" = "{\"id\":\"c\",\"version\":\"0.0.1\",\"stacks\":null}"
   }
+  annotations = ["manifest:io.buildpacks.extension.platform=any"]
+  platforms   = ["linux/amd64"]
   # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
   output = ["type=image,rewrite-timestamp=true,unpack=false"]
   attest = ["type=provenance,disabled=true"]

@@ -9,7 +9,7 @@ group "default" {
   targets = ["x"]
 }
 
-# The image of every platform, under one index.
+# One image, for any platform: its config has to name one.
 target "x" {
   description = "x@0.0.1"
   context     = "x"
@@ -30,7 +30,9 @@ EOT
   labels = {
     "io.buildpacks.buildpackage.metadata" = "{\"id\":\"x\",\"version\":\"0.0.1\",\"stacks\":null}"
   }
-  tags = ["r.example/x:1"]
+  annotations = ["manifest:io.buildpacks.extension.platform=any"]
+  platforms   = ["linux/amd64"]
+  tags        = ["r.example/x:1"]
   # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
   output = ["type=image,rewrite-timestamp=true,unpack=false"]
   attest = ["type=provenance,disabled=true"]

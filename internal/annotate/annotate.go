@@ -52,7 +52,8 @@ type Source struct {
 // Package is an annotated package in a layout.
 type Package struct {
 	Layout *ocilayout.Layout
-	// Root is what a tag names: the index, or with Options.Single the image.
+	// Root is what a tag names: the index, or the image with Options.Single and
+	// for any platform.
 	Root v1.Descriptor
 	// Index lists the images flat, then their attestations, also when it is not
 	// what the tag names.
@@ -67,7 +68,9 @@ type Package struct {
 type Image struct {
 	// Platform is the promised one, or what the builder chose when the plan
 	// left it to the builder.
-	Platform   v1.Platform
+	Platform v1.Platform
+	// Any says that the image is for any platform, whatever Platform is.
+	Any        bool
 	Descriptor v1.Descriptor
 	DiffID     digest.Digest
 }

@@ -20,6 +20,9 @@ func (d *describer) annotations() (map[string]string, error) {
 	maps.Copy(all, d.extension.Annotations)
 	identity, err := identify(d.extension.Descriptor)
 	maps.Copy(all, identity)
+	if d.extension.AnyPlatform() {
+		all[extension.AnnotationPlatform] = extension.AnyPlatform
+	}
 	return all, err
 }
 

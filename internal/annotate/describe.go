@@ -121,7 +121,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	if manifest.Config, err = d.add(d.types.config, config); err != nil {
 		return Image{}, err
 	}
-	if d.opts.Single {
+	if d.single() {
 		// There is no index to carry them.
 		if manifest.Annotations, err = d.annotations(); err != nil {
 			return Image{}, err
@@ -131,10 +131,15 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	desc.Platform = &p
+	if !want.Any {
+		desc.Platform = &p
+	}
 	desc.Annotations = d.distroAnnotations(want)
-	return Image{Platform: p, Descriptor: desc, DiffID: layer.DiffID}, nil
+	return Image{Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID}, nil
 }
+
+// single reports whether the package is an image without an index.
+func (d *describer) single() bool { return d.opts.Single || d.extension.AnyPlatform() }
 
 // config is the canonical one: only what says which platform, which layer and
 // which extension, so that every engine makes the same bytes.
@@ -203,7 +208,7 @@ func (d *describer) join(images []Image, attestations []v1.Descriptor) (*Descrip
 	}
 	index.Manifests = append(index.Manifests, attestations...)
 	description.Index = index
-	if !d.opts.Single {
+	if !d.single() {
 		description.Root, err = d.add(d.types.index, index)
 	} else if len(images) == 1 {
 		description.Root = images[0].Descriptor

@@ -49,7 +49,7 @@ func Labels(ctx context.Context, e *plan.Extension, sources []Source) (map[int]m
 // keeps reports whether an image that the engine made is final: it is attested
 // and has every label. Then it stays byte for byte what its attestations say.
 func (m *maker) keeps(want plan.Image, b *built) (bool, error) {
-	if len(b.attestations) == 0 || m.opts.Docker || m.opts.Single || b.config.OSVersion != want.Platform.OSVersion {
+	if len(b.attestations) == 0 || m.opts.Docker || m.single() || b.config.OSVersion != want.Platform.OSVersion {
 		return false, nil
 	}
 	labels, err := m.labels(b.config.RootFS.DiffIDs[0])

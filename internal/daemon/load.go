@@ -81,6 +81,9 @@ func (e *Engine) own(pkg *annotate.Package) (annotate.Image, error) {
 	var best *annotate.Image
 	var have []string
 	for i, image := range pkg.Images {
+		if image.Any {
+			return image, nil
+		}
 		have = append(have, platform.Format(image.Platform))
 		// A distro's version is none of the engine's own.
 		offered := image.Platform

@@ -82,6 +82,9 @@ type Program struct {
 	Format Format
 	// machine is set for ELF only.
 	machine machine
+	// os and arch are in Go's names, arch "" when it has none there or the file
+	// is for several.
+	os, arch string
 	// version is the architecture version that a program for 32-bit ARM needs,
 	// 0 when it does not say.
 	version int
@@ -101,11 +104,32 @@ func Read(head []byte) *Program {
 	case string(head[:4]) == elf.ELFMAG:
 		return readELF(head)
 	case isMachO(head):
-		return &Program{Format: MachO}
+		return &Program{Format: MachO, os: "darwin", arch: machOArch(head)}
 	case isPE(head):
-		return &Program{Format: PE}
+		return &Program{Format: PE, os: "windows", arch: peArches[binary.LittleEndian.Uint16(head[peHeader(head)+4:])]}
 	}
 	return nil
+}
+
+// Platform returns the platform that the program is made for; ok is false when
+// its head does not tell.
+func (p *Program) Platform() (of v1.Platform, ok bool) {
+	of = v1.Platform{OS: p.os, Architecture: p.arch}
+	if p.version > 0 {
+		of.Variant = "v" + strconv.Itoa(p.version)
+	}
+	return normalize(of), p.arch != ""
+}
+
+// String names the format and the processor of the program.
+func (p *Program) String() string {
+	if p.Format == ELF {
+		return fmt.Sprintf("an ELF executable for %s", p.machine)
+	}
+	if p.arch == "" {
+		return fmt.Sprintf("a %s executable", p.Format)
+	}
+	return fmt.Sprintf("a %s executable for %s", p.Format, p.arch)
 }
 
 // IsARM reports whether the program is for 32-bit ARM, so that [ReadARM] tells
@@ -173,9 +197,47 @@ func readELF(head []byte) *Program {
 	m.machine = elf.Machine(order.Uint16(head[18:]))
 	switch elf.Type(order.Uint16(head[16:])) {
 	case elf.ET_EXEC, elf.ET_DYN:
-		return &Program{Format: ELF, machine: m}
+		p := &Program{Format: ELF, machine: m, os: "linux"}
+		// Most programs for Linux say System V.
+		if os, ok := elfSystems[elf.OSABI(head[elf.EI_OSABI])]; ok {
+			p.os = os
+		}
+		for arch, known := range arches {
+			if known.machine == m {
+				p.arch = arch
+			}
+		}
+		return p
 	}
 	return nil
+}
+
+var elfSystems = map[elf.OSABI]string{
+	elf.ELFOSABI_FREEBSD: "freebsd", elf.ELFOSABI_NETBSD: "netbsd", elf.ELFOSABI_OPENBSD: "openbsd", elf.ELFOSABI_SOLARIS: "solaris",
+}
+
+// machOArches and peArches map the processors of both formats (Apple,
+// mach/machine.h; Microsoft, "PE Format") to Go's names.
+var (
+	machOArches = map[uint32]string{7: "386", 12: "arm", 0x01000007: "amd64", 0x0100000c: "arm64"}
+	peArches    = map[uint16]string{0x14c: "386", 0x1c4: "arm", 0x8664: "amd64", 0xaa64: "arm64"}
+)
+
+// machOArch returns the architecture of a thin file, or of a universal one that
+// has only one.
+func machOArch(head []byte) string {
+	var order binary.ByteOrder = binary.BigEndian
+	at := 4
+	switch binary.BigEndian.Uint32(head) {
+	case 0xcefaedfe, 0xcffaedfe:
+		order = binary.LittleEndian
+	case 0xcafebabe, 0xcafebabf:
+		if order.Uint32(head[4:]) != 1 {
+			return ""
+		}
+		at = 8
+	}
+	return machOArches[order.Uint32(head[at:])]
 }
 
 // isMachO knows thin and universal files. Java classes begin like universal
@@ -191,16 +253,23 @@ func isMachO(head []byte) bool {
 	return false
 }
 
-// isPE follows the offset at 0x3c to the PE signature (Microsoft, "PE Format")
-// and leaves DLLs out.
+// isPE leaves DLLs out.
 func isPE(head []byte) bool {
-	const offsetAt, characteristicsAt, fileDLL = 0x3c, 22, 0x2000
+	const characteristicsAt, fileDLL = 22, 0x2000
+	at := peHeader(head)
+	return at > 0 && binary.LittleEndian.Uint16(head[at+characteristicsAt:])&fileDLL == 0
+}
+
+// peHeader follows the offset at 0x3c to the PE signature (Microsoft, "PE
+// Format"); 0 when there is none.
+func peHeader(head []byte) int64 {
+	const offsetAt, headerBytes = 0x3c, 24
 	if string(head[:2]) != "MZ" || len(head) < offsetAt+4 {
-		return false
+		return 0
 	}
 	at := int64(binary.LittleEndian.Uint32(head[offsetAt:]))
-	if at+characteristicsAt+2 > int64(len(head)) || string(head[at:at+4]) != "PE\x00\x00" {
-		return false
+	if at+headerBytes > int64(len(head)) || string(head[at:at+4]) != "PE\x00\x00" {
+		return 0
 	}
-	return binary.LittleEndian.Uint16(head[at+characteristicsAt:])&fileDLL == 0
+	return at
 }

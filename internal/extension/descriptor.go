@@ -54,7 +54,7 @@ func (r *reader) descriptor(root *table) *Descriptor {
 		d.API = r.checkAPI(e)
 	}
 	d.Info = r.info(root)
-	d.Targets = r.targets(root)
+	d.Targets = r.targets(root, false)
 	if metadata := root.child("metadata"); metadata != nil {
 		d.Metadata = r.metadata(metadata, d.Info)
 	}

@@ -72,6 +72,11 @@ type Target struct {
 	PathPosition diag.Position `json:"-"`
 }
 
+// Complete reports whether the target names a platform. The specification lets
+// a descriptor leave os or arch out, which then match anything: such a target
+// says what the extension is for, not what to build.
+func (t Target) Complete() bool { return t.OS != "" && t.Arch != "" }
+
 // Distro is one [[targets.distros]].
 type Distro struct {
 	Name    string `json:"name,omitempty"`

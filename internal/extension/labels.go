@@ -20,6 +20,14 @@ const (
 	AnnotationAPI     = "io.buildpacks.extension.api"
 )
 
+// AnnotationPlatform marks the manifest of an image that has nothing in it that
+// is bound to a platform. Its value is [AnyPlatform]. The config of such an image
+// names linux/amd64, which readers assume where nothing is said.
+const (
+	AnnotationPlatform = "io.buildpacks.extension.platform"
+	AnyPlatform        = "any"
+)
+
 // Annotations of an image's descriptor in the index, for images that differ in
 // their distro only. The names are those of the run image labels (Platform
 // Interface Specification, "Run Image").

@@ -54,7 +54,7 @@ func (r *reader) packageTOML(root *table) *Package {
 	if buildpack := root.child("buildpack"); buildpack != nil {
 		r.report(rules.Setting, buildpack.position(), "this is the package.toml of a buildpack").Hint = "package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
 	}
-	p.Targets = r.targets(root)
+	p.Targets = r.targets(root, true)
 	if t := root.child("platform"); t != nil {
 		r.platform(t, p.Targets)
 	}

@@ -15,12 +15,16 @@ import (
 // less for ID and VERSION_ID.
 var token = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
 
-// targets reads [[targets]], which extension.toml and package.toml share.
-func (r *reader) targets(root *table) []Target {
+// targets reads [[targets]], which extension.toml and package.toml share. Those
+// of package.toml say what to build and so must be complete.
+func (r *reader) targets(root *table, complete bool) []Target {
 	var out []Target
 	seen := map[string]diag.Position{}
 	for _, t := range root.children("targets") {
 		target := r.target(t)
+		if complete {
+			r.checkComplete(t)
+		}
 		t.unknown()
 		if target.OS != "" && target.Arch != "" {
 			r.checkTwice(target, seen)
@@ -40,7 +44,6 @@ func (r *reader) target(t *table) Target {
 	if arch != nil {
 		target.Arch = r.checkArch(arch)
 	}
-	r.checkMissing(t)
 	if target.OS != "" && target.Arch != "" && !slices.Contains(goPlatforms, target.OS+"/"+target.Arch) {
 		r.report(rules.TargetToolchain, arch.Position, "no toolchain is known for %s/%s", target.OS, target.Arch)
 	}
@@ -79,9 +82,8 @@ func wildcardHint(value string) string {
 	return ""
 }
 
-// checkMissing refuses targets without os or arch. The specification lets them
-// match anything, which a builder can use but nobody can package.
-func (r *reader) checkMissing(t *table) {
+// checkComplete refuses targets without os or arch.
+func (r *reader) checkComplete(t *table) {
 	var missing []string
 	for _, name := range []string{"os", "arch"} {
 		if !t.has(name) {

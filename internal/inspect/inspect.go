@@ -43,7 +43,8 @@ type Extension struct {
 
 // Platform is one image.
 type Platform struct {
-	// Platform is "os/arch[/variant]" as the descriptor says, else the config.
+	// Platform is "os/arch[/variant]" as the descriptor says, else the config, or
+	// "any" for an image that nothing binds to a platform.
 	Platform      string        `json:"platform"`
 	OSVersion     string        `json:"os.version,omitempty"`
 	DistroName    string        `json:"distro.name,omitempty"`
@@ -107,6 +108,9 @@ func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Desc
 		DistroName:    desc.Annotations[extension.AnnotationDistroName],
 		DistroVersion: desc.Annotations[extension.AnnotationDistroVersion],
 		Size:          desc.Size + manifest.Config.Size, Layers: len(manifest.Layers), Annotations: desc.Annotations,
+	}
+	if extension.ForAnyPlatform(desc, manifest, config) {
+		image.Platform = extension.AnyPlatform
 	}
 	for _, layer := range manifest.Layers {
 		image.Size += layer.Size

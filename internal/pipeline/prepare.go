@@ -7,6 +7,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/verify"
 )
 
@@ -95,7 +96,10 @@ func promise(e *plan.Extension, pkg *annotate.Package) *verify.Promise {
 	info := e.Descriptor.Info
 	p := &verify.Promise{ID: info.ID, Version: info.Version}
 	for i, image := range pkg.Images {
-		promised := verify.PromisedImage{Platform: image.Platform, Stage: e.Images[i].NeedsBuild()}
+		promised := verify.PromisedImage{
+			Platform: image.Platform, Any: image.Any, Stage: e.Images[i].NeedsBuild(),
+			Builders: platform.IsZero(e.Images[i].Platform),
+		}
 		if a := image.Descriptor.Annotations; a != nil {
 			promised.DistroName = e.Images[i].Distros[0].Name
 			promised.DistroVersion = e.Images[i].Distros[0].Version

@@ -99,7 +99,10 @@ func describe(e *Extension) []string {
 	var out []string
 	for _, image := range e.Images {
 		name := "builder"
-		if !platform.IsZero(image.Platform) {
+		switch {
+		case image.Any:
+			name = "any"
+		case !platform.IsZero(image.Platform):
 			name = platform.Format(image.Platform)
 		}
 		if image.Platform.OSVersion != "" {

@@ -48,6 +48,9 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 		}
 	}
 	p.checkIncluded(images)
+	if len(targets) == 0 && p.list.Err() == nil {
+		return images, p.choosePlatform(&images[0])
+	}
 	return images, nil
 }
 

@@ -50,6 +50,9 @@ type Image struct {
 	// Platform is in normal form; OSVersion is the distro's version when the
 	// image is for exactly one. The zero platform is the builder's own.
 	Platform v1.Platform
+	// Any says that nothing in the image is bound to a platform and that none was
+	// named: it is for any, and Platform is the one that its config names.
+	Any bool
 	// Distros are those the image is for; none means any.
 	Distros []extension.Distro
 	// Root is the platform root, relative to the extension root.
@@ -75,7 +78,10 @@ func (e *Extension) Dest() string {
 // there is one.
 func (i Image) String() string {
 	name := "builder's platform"
-	if !platform.IsZero(i.Platform) {
+	switch {
+	case i.Any:
+		return "any platform"
+	case !platform.IsZero(i.Platform):
 		name = platform.Format(i.Platform)
 	}
 	if len(i.Distros) == 1 {

@@ -182,7 +182,7 @@ func TestCorpus(t *testing.T) {
 			continue
 		}
 		e := p.Extensions[0]
-		if e.Descriptor.Info.ID != id || !slices.Equal(describe(e), []string{"builder in ."}) {
+		if e.Descriptor.Info.ID != id || !slices.Equal(describe(e), []string{"any in ."}) {
 			t.Errorf("%s: got %s, %q", name, e.Descriptor.Info, describe(e))
 		}
 		// The descriptors stand there alone.

@@ -11,20 +11,21 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// selectTargets gives the targets to build, strongest source first: flags,
-// package.toml, the descriptor, platform folders. None means the builder's own
-// platform.
+// selectTargets returns the targets to build, strongest source first: flags,
+// package.toml, the descriptor, platform folders. None means that the content
+// of the extension decides.
 func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, flags []extension.Target) ([]extension.Target, error) {
+	complete := slices.DeleteFunc(slices.Clone(d.Targets), func(t extension.Target) bool { return !t.Complete() })
 	switch {
 	case len(flags) > 0:
 		return inherit(flags, d.Targets), nil
 	case pkg != nil && len(pkg.Targets) > 0:
 		return inherit(pkg.Targets, d.Targets), nil
-	case len(d.Targets) > 0:
-		return d.Targets, nil
-	default:
-		return platform.Discover(dir)
+	case len(complete) > 0:
+		return complete, nil
 	}
+	found, err := platform.Discover(dir)
+	return inherit(found, d.Targets), err
 }
 
 // inherit fills in what a target chosen elsewhere leaves to the descriptor:
@@ -32,12 +33,7 @@ func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, 
 func inherit(chosen, declared []extension.Target) []extension.Target {
 	var out []extension.Target
 	for _, t := range chosen {
-		var same []extension.Target
-		for _, d := range declared {
-			if platform.Equal(platform.Of(d), platform.Of(t)) {
-				same = append(same, d)
-			}
-		}
+		same := declaredAs(t, declared)
 		switch {
 		case len(same) == 0:
 			out = append(out, t)
@@ -52,6 +48,25 @@ func inherit(chosen, declared []extension.Target) []extension.Target {
 		}
 	}
 	return out
+}
+
+// declaredAs returns the declared targets for the platform of t: those that name
+// it, else those that leave out what differs.
+func declaredAs(t extension.Target, declared []extension.Target) []extension.Target {
+	of := platform.Of(t)
+	var named, open []extension.Target
+	for _, d := range declared {
+		switch {
+		case d.Complete() && platform.Equal(platform.Of(d), of):
+			named = append(named, d)
+		case !d.Complete() && (d.OS == "" || d.OS == of.OS) && (d.Arch == "" || d.Arch == of.Architecture) && (d.Variant == "" || d.Variant == of.Variant):
+			open = append(open, d)
+		}
+	}
+	if len(named) > 0 {
+		return named
+	}
+	return open
 }
 
 // withPaths gives a target that names its distros the paths the descriptor has

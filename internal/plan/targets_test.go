@@ -17,7 +17,24 @@ func TestTargets(t *testing.T) {
 		flags []string
 		want  []string
 	}{
-		{"none is the builder's own", "", files{bin: ""}, nil, []string{"builder in ."}},
+		{"none is any platform", "", files{bin: ""}, nil, []string{"any in ."}},
+		{"an os alone says what it is for", "[[targets]]\nos = \"linux\"\n", files{bin: ""}, nil, []string{"any in ."}},
+		{"an arch alone too", "[[targets]]\narch = \"arm64\"\n", files{bin: ""}, nil, []string{"any in ."}},
+		{"an os alone and folders", "[[targets]]\nos = \"linux\"\n", folders, nil, []string{"linux/amd64 in linux/amd64", "linux/arm64 in linux/arm64"}},
+		{"an os alone and a platform", "[[targets]]\nos = \"linux\"\n" + arm64, files{bin: ""}, nil, []string{"linux/arm64 in ."}},
+		{"an os alone and package.toml", "[[targets]]\nos = \"linux\"\n", files{bin: "", "package.toml": arm64}, nil, []string{"linux/arm64 in ."}},
+		{
+			"a flag inherits from an os alone", "[[targets]]\nos = \"linux\"\npath = \"x\"\n" + distros("ubuntu@24.04") + "\n[[targets]]\nos = \"windows\"\n",
+			files{"x/" + bin: ""},
+			[]string{"linux/arm64"},
+			[]string{"linux/arm64(24.04) ubuntu@24.04 in x"},
+		},
+		{
+			"a flag inherits from its platform before an os alone", "[[targets]]\nos = \"linux\"\npath = \"x\"\n" + target("linux", "arm64", "", `path = "y"`),
+			files{"x/" + bin: "", "y/" + bin: ""},
+			[]string{"linux/arm64", "linux/amd64"},
+			[]string{"linux/arm64 in y", "linux/amd64 in x"},
+		},
 		{"platform folders", "", folders, nil, []string{"linux/amd64 in linux/amd64", "linux/arm64 in linux/arm64"}},
 		{"the descriptor before folders", amd64, folders, nil, []string{"linux/amd64 in linux/amd64"}},
 		{"package.toml before the descriptor", amd64, files{bin: "", "package.toml": arm64}, nil, []string{"linux/arm64 in ."}},

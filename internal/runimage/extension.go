@@ -70,7 +70,7 @@ func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 			c.report.Dockerfiles = append(c.report.Dockerfiles, d)
 		}
 		found := &c.report.Dockerfiles[same]
-		if !platform.IsZero(image.Platform) {
+		if !image.Any && !platform.IsZero(image.Platform) {
 			found.Targets = append(found.Targets, image.String())
 			found.platforms = appendPlatform(found.platforms, bare(image.Platform))
 		}

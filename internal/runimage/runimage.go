@@ -190,7 +190,7 @@ func (c *checker) plan(ctx context.Context, request Request, wanted *[]v1.Platfo
 	if len(request.Targets) == 0 {
 		for _, e := range p.Extensions {
 			for _, image := range e.Images {
-				if !platform.IsZero(image.Platform) {
+				if !image.Any && !platform.IsZero(image.Platform) {
 					*wanted = appendPlatform(*wanted, bare(image.Platform))
 				}
 			}

@@ -200,7 +200,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("%v: %s", err, raw)
 	}
 	all := len(Checks())
-	if got := len(r.Checks); got != all-4 { // what was promised
+	if got := len(r.Checks); got != all-5 { // what was promised
 		t.Errorf("%d of %d checks", got, all)
 	}
 	if got := len(done["promise"].Checks); got != all-1 {

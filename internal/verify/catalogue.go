@@ -61,6 +61,8 @@ const (
 	idPlatformUnexpected   = "platform-unexpected"
 	idPlatformUnnamed      = "platform-unnamed"
 	idPlatformUnknown      = "platform-unknown"
+	idPlatformAny          = "platform-any"
+	idPlatformBuilder      = "platform-builder"
 	idTargetMissing        = "target-missing"
 	idConfigPlatform       = "config-platform"
 	idAttestationReference = "attestation-reference"
@@ -116,6 +118,8 @@ var catalogue = byID(
 	CheckInfo{idPlatformUnexpected, Error, "No image is for a platform that was not promised.", "", needsPromise},
 	CheckInfo{idPlatformUnnamed, Warning, "Every image in an index has a platform; without one, readers take it for linux/amd64.", hintAnnotate, needsNothing},
 	CheckInfo{idPlatformUnknown, Error, "Platforms are ones that exist and are spelled as readers compare them.", "spell it as Go does, such as linux/amd64, linux/arm64 or linux/arm/v7", needsNothing},
+	CheckInfo{idPlatformAny, Note, "The config of an image for any platform names the one that readers assume, linux/amd64.", "pack's builder create reads it; for a config that OCI allows, or an index of platforms, build it with \"docker extpack build\"", needsNothing},
+	CheckInfo{idPlatformBuilder, Warning, "The platforms of a build stage are named, not left to the builder.", "name the platforms with [[targets]] or --target", needsPromise},
 	CheckInfo{idTargetMissing, Warning, "Every target in the layers label has its image.", "readers on that platform would get an empty image: build it too, or take it out of the descriptor's targets", needsNoPromise},
 	CheckInfo{idConfigPlatform, Error, "The platform in an image's config is the one its descriptor names.", hintRebuild, needsNothing},
 	CheckInfo{idAttestationReference, Error, "Every attestation is about an image of the package.", "annotate the package again: an image changed after it was attested", needsNothing},

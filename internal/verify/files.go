@@ -2,6 +2,7 @@ package verify
 
 import (
 	"archive/tar"
+	"fmt"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -76,6 +77,9 @@ func (c *checker) checkBinaries(i *image) {
 		}
 		id := idBinaryPlatform
 		words, variant := e.exe.Mismatch(i.platform)
+		if i.any {
+			words, variant = fmt.Sprintf("is %s, but this image is for any platform", e.exe), false
+		}
 		if variant {
 			id = idBinaryVariant
 		}

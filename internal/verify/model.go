@@ -7,6 +7,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -34,6 +35,9 @@ type image struct {
 	name string
 	// platform is the descriptor's, else the config's.
 	platform v1.Platform
+	// any is whether the image is for any platform; platform is then what its
+	// config names.
+	any bool
 	// listed is whether an index lists the image.
 	listed   bool
 	manifest *v1.Manifest
@@ -101,6 +105,9 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 		if desc.Platform == nil {
 			i.setPlatform(&config.Platform)
 		}
+		if i.any = extension.ForAnyPlatform(desc, manifest, config); i.any {
+			i.name = anyPlatform
+		}
 	}
 	c.checkDocumentType(i, desc, raw)
 	if t := manifest.Config.MediaType; !oci.IsConfig(t) {
@@ -127,6 +134,9 @@ func (i *image) setPlatform(p *v1.Platform) {
 	i.platform = *p
 	i.name = imageName(*p, i.desc.Annotations[annotationDistroName], i.desc.Annotations[annotationDistroVersion])
 }
+
+// anyPlatform names an image that is for any.
+const anyPlatform = "any platform"
 
 // imageName gives "linux/arm/v7", with ":ubuntu@24.04" when the image is for
 // one distro, as targets are written on the command line.

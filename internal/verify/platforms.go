@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/containerd/platforms"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -51,7 +52,7 @@ func (c *checker) checkPromise(p *pkg) {
 			c.report(idPlatformDuplicate, i, i.desc.Digest.String(), "more than one image is for %s", i.name)
 		}
 		seen[id] = true
-		if i.listed && i.desc.Platform == nil {
+		if i.listed && i.desc.Platform == nil && (!i.any || len(p.images) > 1) {
 			c.report(idPlatformUnnamed, i, i.desc.Digest.String(), "the index lists the image without a platform; readers take it for linux/amd64")
 		}
 	}
@@ -63,6 +64,7 @@ func (c *checker) checkPromise(p *pkg) {
 	for _, want := range c.opts.Promise.Images {
 		keys[keyOf(want.Platform)]++
 	}
+	c.checkBuilders(p)
 	matched := map[*image]bool{}
 	for _, want := range c.opts.Promise.Images {
 		found := false
@@ -76,6 +78,9 @@ func (c *checker) checkPromise(p *pkg) {
 		}
 		if !found {
 			name := imageName(want.Platform, want.DistroName, want.DistroVersion)
+			if want.Any {
+				name = anyPlatform
+			}
 			c.report(idPlatformMissing, nil, "", "%s was promised, but no image is for it", name)
 		}
 	}
@@ -86,10 +91,25 @@ func (c *checker) checkPromise(p *pkg) {
 	}
 }
 
+// expected are the platforms that builder images of the common publishers have.
+var expected = []string{"linux/amd64", "linux/arm64"}
+
+// checkBuilders warns of an image whose platform nothing but the builder named.
+func (c *checker) checkBuilders(p *pkg) {
+	if len(p.images) != 1 || !slices.ContainsFunc(c.opts.Promise.Images, func(want PromisedImage) bool { return want.Builders }) {
+		return
+	}
+	missing := slices.DeleteFunc(slices.Clone(expected), func(name string) bool { return name == p.images[0].name })
+	c.report(idPlatformBuilder, p.images[0], "", "no target names a platform, so the build stage was built for that of the builder only; missing: %s", strings.Join(missing, ", "))
+}
+
 // matches reports whether i may be the promised image. alone is whether no
 // other promised image has the same platform, so that the distro need not tell
 // them apart; yet an image that names another distro is not the one.
 func (want PromisedImage) matches(i *image, alone bool) bool {
+	if want.Any != i.any {
+		return false
+	}
 	if platform.IsZero(want.Platform) {
 		return true
 	}
@@ -122,6 +142,10 @@ func (c *checker) checkPlatforms(p *pkg) {
 func (c *checker) checkSpelling(i *image) {
 	if i.config == nil && i.desc.Platform == nil {
 		return // nothing was read that would name it
+	}
+	if i.any && extension.LacksArchitecture(*i.config) {
+		c.report(idPlatformAny, i, i.manifest.Config.Digest.String(), "the config names no architecture, as in the packages that pack makes by default; readers of extensions take the image for any platform")
+		return
 	}
 	spelled := extension.Target{OS: i.platform.OS, Arch: i.platform.Architecture, Variant: i.platform.Variant}
 	if err := extension.CheckPlatform(spelled); err != nil {

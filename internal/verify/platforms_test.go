@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,23 +86,23 @@ func TestDistros(t *testing.T) {
 	run(t, map[string]mutation{
 		"told apart by os.version": {func(p *testPackage) {
 			p.platforms = []v1.Platform{noble, jammy}
-			p.promise.Images = []PromisedImage{{noble, "ubuntu", "24.04", false}, {jammy, "ubuntu", "22.04", false}}
+			p.promise.Images = []PromisedImage{{Platform: noble, DistroName: "ubuntu", DistroVersion: "24.04"}, {Platform: jammy, DistroName: "ubuntu", DistroVersion: "22.04"}}
 		}, "", ""},
 		"one of them missing": {func(p *testPackage) {
 			p.platforms = []v1.Platform{noble}
-			p.promise.Images = []PromisedImage{{noble, "ubuntu", "24.04", false}, {jammy, "ubuntu", "22.04", false}}
+			p.promise.Images = []PromisedImage{{Platform: noble, DistroName: "ubuntu", DistroVersion: "24.04"}, {Platform: jammy, DistroName: "ubuntu", DistroVersion: "22.04"}}
 		}, idPlatformMissing, "linux/amd64:ubuntu@22.04 was promised"},
 		"told apart by annotations": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "devuan")
-			p.promise.Images = []PromisedImage{{amd64, "debian", "12", false}, {amd64, "devuan", "12", false}}
+			p.promise.Images = []PromisedImage{{Platform: amd64, DistroName: "debian", DistroVersion: "12"}, {Platform: amd64, DistroName: "devuan", DistroVersion: "12"}}
 		}, "", ""},
 		"annotations of one distro": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "debian")
-			p.promise.Images = []PromisedImage{{amd64, "debian", "12", false}}
+			p.promise.Images = []PromisedImage{{Platform: amd64, DistroName: "debian", DistroVersion: "12"}}
 		}, idPlatformDuplicate, "more than one image is for linux/amd64:debian@12"},
 		"annotations of another distro": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "devuan")
-			p.promise.Images = []PromisedImage{{amd64, "debian", "12", false}}
+			p.promise.Images = []PromisedImage{{Platform: amd64, DistroName: "debian", DistroVersion: "12"}}
 		}, idPlatformUnexpected, "an image is for linux/amd64:devuan@12"},
 	})
 }
@@ -212,7 +213,7 @@ func TestErr(t *testing.T) {
 func TestChecksAreDescribed(t *testing.T) {
 	last := ""
 	for _, check := range Checks() {
-		if check.ID <= last || !strings.HasSuffix(check.Summary, ".") || check.Severity != Error && check.Severity != Warning {
+		if check.ID <= last || !strings.HasSuffix(check.Summary, ".") || !slices.Contains([]Severity{Error, Warning, Note}, check.Severity) {
 			t.Errorf("check %+v after %s", check, last)
 		}
 		last = check.ID

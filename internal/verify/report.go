@@ -71,10 +71,12 @@ func Package(ctx context.Context, src content.Fetcher, name string, root v1.Desc
 // Count gives how many findings are errors and how many are warnings.
 func (r *Report) Count() (errors, warnings int) {
 	for _, f := range r.Findings {
-		if f.Severity == Error {
+		switch f.Severity {
+		case Error:
 			errors++
-		} else {
+		case Warning:
 			warnings++
+		case Note:
 		}
 	}
 	return errors, warnings

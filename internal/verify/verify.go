@@ -27,6 +27,8 @@ const (
 	Error Severity = "error"
 	// Warning is a package that works for some readers, or by luck.
 	Warning Severity = "warning"
+	// Note is a package that is right, with something about it to know.
+	Note Severity = "note"
 )
 
 // Finding is one thing that is wrong with a package.
@@ -68,6 +70,11 @@ type Promise struct {
 type PromisedImage struct {
 	// Platform includes OSVersion; the zero platform is any one platform.
 	Platform v1.Platform
+	// Any says that the image is for any platform; Platform is what its config
+	// names.
+	Any bool
+	// Builders says that the builder chose the platform, since nothing named one.
+	Builders bool
 	// DistroName and DistroVersion are the image's one distro; empty when it is
 	// for several or any.
 	DistroName, DistroVersion string

@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/executable"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/safefile"
+)
+
+// assumed is the platform that readers of an image assume where nothing is said,
+// and so the one that the config of an image for any platform names.
+var assumed = v1.Platform{OS: "linux", Architecture: "amd64"}
+
+// NamePlatforms is the advice where the descriptor names none.
+const NamePlatforms = "name the platforms with [[targets]] or --target"
+
+// AnyPlatform reports whether the package is one image, for any platform,
+// instead of an index.
+func (e *Extension) AnyPlatform() bool {
+	return slices.ContainsFunc(e.Images, func(i Image) bool { return i.Any })
+}
+
+// BuildersPlatform reports whether the package is for the platform of the builder
+// only: it has a build stage, and no source names a platform.
+func (e *Extension) BuildersPlatform() bool {
+	return slices.ContainsFunc(e.Images, func(i Image) bool { return platform.IsZero(i.Platform) })
+}
+
+// choosePlatform sets the platform of the one image of an extension for which
+// no source names any. Its content decides, never this machine: a program binds
+// the image to its platform, and without one it is for any platform. What a
+// build stage makes is not known before, so that it has the builder's platform.
+func (p *imagePlanner) choosePlatform(image *Image) error {
+	if image.NeedsBuild() {
+		return nil
+	}
+	position := diag.Position{File: p.descriptor.File}
+	for _, t := range p.descriptor.Targets {
+		if t.OS != "" && t.OS != assumed.OS {
+			p.list.Errorf(t.Position, "target %s names no arch; %s", t.OS, NamePlatforms)
+			return nil
+		}
+	}
+	bound, err := p.findPrograms(image)
+	switch {
+	case err != nil:
+		return err
+	case len(bound) == 0:
+		image.Platform, image.Any = assumed, true
+		return nil
+	}
+	first := bound[0]
+	for _, other := range bound[1:] {
+		if !first.known || !other.known || !platform.Equal(first.platform, other.platform) {
+			p.list.Errorf(position, "no target names a platform, and %s is %s but %s is %s; %s", first.name, first, other.name, other, NamePlatforms)
+			return nil
+		}
+	}
+	if !first.known {
+		p.list.Errorf(position, "no target names a platform, and that of %s, %s, is not known; %s", first.name, first, NamePlatforms)
+		return nil
+	}
+	image.Platform = first.platform
+	p.list.Warnf(position, "no target names a platform: building for %s only, because %s is %s; %s", platform.Format(first.platform), first.name, first, NamePlatforms)
+	return nil
+}
+
+// boundProgram is a program of an image.
+type boundProgram struct {
+	*executable.Program
+	name     string
+	platform v1.Platform
+	known    bool
+}
+
+// findPrograms returns the first program for each platform, in the order of
+// their names.
+func (p *imagePlanner) findPrograms(image *Image) ([]boundProgram, error) {
+	root, err := os.OpenRoot(p.dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading extension directory: %w", err)
+	}
+	defer root.Close()
+	var found []boundProgram
+	for _, name := range slices.Sorted(maps.Keys(image.Files)) {
+		f := image.Files[name]
+		if !f.Mode.IsRegular() {
+			continue
+		}
+		program, err := readProgram(root, f.Source, f.Size)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", filepath.Join(p.dir, filepath.FromSlash(f.Source)), err)
+		}
+		if program == nil {
+			continue
+		}
+		b := boundProgram{Program: program, name: name}
+		b.platform, b.known = program.Platform()
+		if !slices.ContainsFunc(found, func(o boundProgram) bool { return o.known && b.known && platform.Equal(o.platform, b.platform) }) {
+			found = append(found, b)
+		}
+	}
+	return found, nil
+}
+
+// readProgram returns the program in a file, nil when it holds none.
+func readProgram(root *os.Root, name string, size int64) (*executable.Program, error) {
+	f, err := safefile.Open(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, executable.HeadBytes)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	program := executable.Read(head[:n])
+	if program == nil || !program.IsARM() {
+		return program, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return program, program.ReadARM(f, size)
+}
