@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/text"
 )
 
 type annotateOptions struct {
@@ -56,7 +58,7 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 		if add.Annotations, err = keyValues("--annotation", opts.annotations); err != nil {
 			return err
 		}
-		w := &edit.Rewriting{Source: opts.name}
+		w := &edit.Rewriting{Source: opts.name, Single: true}
 		if w.Options, err = opts.options(dockerCLI); err != nil {
 			return err
 		}
@@ -64,6 +66,9 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 			return err
 		}
 		r, err := w.Run(ctx, func(ctx context.Context, o *edit.Overlay, x *edit.Index) error {
+			if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() {
+				fmt.Fprintf(dockerCLI.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
+			}
 			return annotate.Complete(ctx, o, x, add)
 		})
 		return opts.print(dockerCLI, r, opts.written(), err)

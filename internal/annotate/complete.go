@@ -43,7 +43,11 @@ func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions
 	if c.first == nil {
 		return diag.Invalidf("", "the index lists no image")
 	}
-	annotations, err := c.annotations(x.Annotations())
+	have := x.Annotations()
+	if c.single(x) && len(have) == 0 {
+		return nil // its image has them
+	}
+	annotations, err := c.annotations(have)
 	if err != nil {
 		return err
 	}
@@ -92,10 +96,35 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 		return err
 	}
 	// Readers take an image without a platform for linux/amd64.
-	if p := child.Platform(); p.OS != "" {
+	if p := child.Platform(); p.OS != "" && !c.single(x) {
 		next.Platform = &p
 	}
+	if c.single(x) {
+		if next, err = c.describe(ctx, next, manifest.Annotations); err != nil {
+			return err
+		}
+	}
 	return x.ReplaceImage(ctx, c.overlay, child, next)
+}
+
+// single reports whether x stands for one image, for any platform. Then the image
+// has the annotations that an index has otherwise.
+func (c *completer) single(x *edit.Index) bool {
+	images := x.Images()
+	return len(images) == 1 && images[0].AnyPlatform()
+}
+
+// describe writes the annotations of the package into the manifest of its one
+// image.
+func (c *completer) describe(ctx context.Context, desc v1.Descriptor, have map[string]string) (v1.Descriptor, error) {
+	annotations, err := c.annotations(have)
+	if err != nil {
+		return desc, err
+	}
+	annotations[extension.AnnotationPlatform] = extension.AnyPlatform
+	return edit.RewriteManifest(ctx, c.overlay, desc, func(manifest *oci.Object) error {
+		return manifest.Edit("annotations", func(a *oci.Object) error { return a.Merge(annotations) })
+	})
 }
 
 // labels gives both labels of an image and its extension. Labels that are there

@@ -20,6 +20,8 @@ type Child struct {
 	// that it is no image after all; see [Index.Resolve].
 	found    *v1.Platform
 	artifact bool
+	// any says that the image is for any platform.
+	any bool
 }
 
 // NewChild makes an entry to be joined to an index.

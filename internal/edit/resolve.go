@@ -6,6 +6,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -43,6 +44,11 @@ func (c *Child) resolve(ctx context.Context, src content.Fetcher) error {
 		return err
 	}
 	c.artifact = !image // a manifest that is no image, and does not say so to those who list it
+	if image {
+		if c.any, err = forAnyPlatform(ctx, src, c.desc); err != nil {
+			return err
+		}
+	}
 	if p.OS != "" && p.Architecture != "" {
 		c.found = &p
 	}
@@ -56,3 +62,25 @@ func (c *Child) settle() error {
 	}
 	return c.SetPlatform(*c.found)
 }
+
+// AnyPlatform reports whether the image is for any platform, as
+// [Index.Resolve] found.
+func (c *Child) AnyPlatform() bool { return c.any }
+
+// forAnyPlatform reports whether the content of desc is an image of an extension
+// that is for any platform.
+func forAnyPlatform(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (bool, error) {
+	if !oci.IsManifest(desc.MediaType) {
+		return false, nil
+	}
+	manifest, _, err := oci.ReadManifest(ctx, src, desc)
+	if err != nil || !oci.IsConfig(manifest.Config.MediaType) {
+		return false, err
+	}
+	config, _, err := oci.ReadConfig(ctx, src, manifest.Config)
+	return err == nil && extension.ForAnyPlatform(desc, manifest, config), err
+}
+
+// namePlatforms is what to do for an index where there is an image for any
+// platform.
+const namePlatforms = "to have an index, build it with \"docker extpack build --target os/arch\" for each platform"

@@ -111,6 +111,9 @@ func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) err
 	if c.Kind() != oci.KindImage {
 		return diag.Invalidf("", "%s is not an image but an artifact", c.desc.Digest)
 	}
+	if c.any && given == nil {
+		return diag.Invalidf("say under which to list it with --platform SOURCE=os/arch[/variant]; "+namePlatforms, "%s is one image for any platform", c.desc.Digest)
+	}
 	if given != nil {
 		if err := c.complete(*given); err != nil {
 			return err
@@ -128,7 +131,7 @@ func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) err
 func (c *Child) complete(given v1.Platform) error {
 	p := c.Platform()
 	has, want := slotOf(p, nil), slotOf(given, nil)
-	lacks := p.OS == "" || p.OS == want.OS && p.Architecture == want.Architecture && p.Variant == ""
+	lacks := c.any || p.OS == "" || p.OS == want.OS && p.Architecture == want.Architecture && p.Variant == ""
 	if !lacks && has != want.withVersion(p.OSVersion) {
 		return diag.Invalidf("to list it under another platform use: docker extpack index annotate",
 			"%s says that it is for %s, not for %s", c.desc.Digest, has, want)

@@ -49,6 +49,10 @@ func Update(ctx context.Context, opts Options, tag registry.Reference, change fu
 	case err != nil:
 		return nil, err
 	case !oci.IsIndex(src.Root.MediaType):
+		if ok, err := forAnyPlatform(ctx, src, src.Root); err == nil && ok {
+			return nil, diag.Invalidf(namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", tag, tag, tag),
+				"%s is one image for any platform, not an index that has platforms", tag)
+		}
 		return nil, diag.Invalidf(fmt.Sprintf("make it one with: docker extpack index create -t %s %s", tag, tag),
 			"%s is not an index but a single manifest of type %s", tag, src.Root.MediaType)
 	}

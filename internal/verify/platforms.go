@@ -129,12 +129,18 @@ func (want PromisedImage) matches(i *image, alone bool) bool {
 func (c *checker) checkPlatforms(p *pkg) {
 	for _, i := range p.images {
 		c.checkSpelling(i)
-		if i.config == nil || i.desc.Platform == nil || keyOf(i.config.Platform) == keyOf(*i.desc.Platform) {
+		if i.config == nil || i.desc.Platform == nil || i.madeForAny() || keyOf(i.config.Platform) == keyOf(*i.desc.Platform) {
 			continue
 		}
 		c.report(idConfigPlatform, i, i.manifest.Config.Digest.String(), "the config is for %s, but the index lists the image for %s",
 			imageName(i.config.Platform, "", ""), imageName(*i.desc.Platform, "", ""))
 	}
+}
+
+// madeForAny reports whether the image, which an index lists under a platform,
+// was made for any: then its config does not matter.
+func (i *image) madeForAny() bool {
+	return extension.ForAnyPlatform(v1.Descriptor{}, *i.manifest, *i.config)
 }
 
 // checkSpelling checks that a platform is one that readers may ask for; they

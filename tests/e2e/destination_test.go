@@ -144,20 +144,6 @@ func TestSeveralExtensions(t *testing.T) {
 	}
 }
 
-// TestBuildersPlatform: neither targets nor platform folders.
-func TestBuildersPlatform(t *testing.T) {
-	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/native", ""), "bin/detect": script})
-	ref := tag(t, "1")
-	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
-	p := fetch(t, ref)
-	if len(p.images) != 1 || p.images[0].descriptor.Platform.OS != "linux" || p.images[0].descriptor.Platform.Architecture == "" {
-		t.Fatalf("index is %+v", p.index)
-	}
-	if label := p.images[0].config.Config.Labels["io.buildpacks.extension.layers"]; strings.Contains(label, "targets") {
-		t.Errorf("label names targets that the descriptor has not: %s", label)
-	}
-}
-
 // TestAttestationsFollowTheirImage: an attestation asked of buildx names the
 // final image in every place, and buildx's own tool finds it.
 func TestAttestationsFollowTheirImage(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -109,6 +110,10 @@ func fetch(t *testing.T, reference string) published {
 	t.Helper()
 	raw, _ := get(t, reference, "manifests")
 	p := published{index: parse[v1.Index](t, raw), digest: "sha256:" + sha(raw)}
+	if len(p.index.Manifests) == 0 {
+		// One image without an index.
+		p.index.Manifests = []v1.Descriptor{{MediaType: p.index.MediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}}
+	}
 	i := strings.LastIndex(reference, ":")
 	at := reference[:i] + "@"
 	for _, desc := range p.index.Manifests {
