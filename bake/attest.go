@@ -1,13 +1,19 @@
 package bake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -27,36 +33,59 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 	}
 	opts := e.Options
 	opts.NoCache = false // what was built a moment ago is the point
-	args := append([]string{"bake", "--file", file}, passthrough(opts)...)
+	labelled := hcl.New()
+	var args []string
 	var built []plan.Built
 	var names []string
 	for _, t := range targets {
-		grants, err := e.grantArgs(t)
+		allowed, err := e.allowArgs(t)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, grants...)
+		args = append(args, allowed...)
 		for _, one := range t.each() {
 			out := outputDir(dir, one)
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return nil, fmt.Errorf("creating output folder: %w", err)
 			}
 			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out, final)+",name="+subject(t.Extension))
-			args = append(args, attestArgs(one, labels(t.Extension, one.Images[0]), attest)...)
+			if err := writeLabels(labelled, one, labels(t.Extension, one.Images[0])); err != nil {
+				return nil, err
+			}
+			args = append(args, attestArgs(one, attest)...)
 			built = append(built, plan.Built{Extension: t.Extension, Images: one.Images, Dir: out})
 			names = append(names, one.Name)
 		}
 	}
+	overlay := filepath.Join(dir, labelsFile)
+	if err := os.WriteFile(overlay, labelled.Bytes(), 0o600); err != nil {
+		return nil, fmt.Errorf("writing bake file: %w", err)
+	}
+	args = slices.Concat([]string{"bake", "--file", file, "--file", overlay}, passthrough(opts), args, []string{"--"}, names)
 	attested := e.WithTemp(dir)
 	attested.Env = withGit(attested.Env)
-	return built, attested.Run(ctx, append(args, names...), opts.run())
+	return built, attested.Run(ctx, args, opts.run())
 }
 
-func attestArgs(t Target, labels map[string]string, attest []string) []string {
-	var args []string
+// labelsFile is the name of the bake file with the labels of the second pass.
+const labelsFile = "labels.hcl"
+
+// writeLabels writes the labels of an image to a file that bake merges into the
+// first one. In "--set" a key that holds "=" or ends in "+" is another key.
+func writeLabels(f *hcl.File, t Target, labels map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		args = append(args, "--set", t.Name+".labels."+key+"="+labels[key])
+		if !content.CheckName(key) || !content.CheckName(labels[key]) {
+			return diag.Invalidf("write it in form C, or leave out --provenance and --sbom",
+				"%s: the label %q is not in Unicode normalisation form C, in which bake files are read", t.Extension.Descriptor.File, key)
+		}
 	}
+	f.Newline()
+	f.Block("target", t.Name).Map("labels", labels)
+	return nil
+}
+
+func attestArgs(t Target, attest []string) []string {
+	var args []string
 	for _, a := range attest {
 		args = append(args, "--set", t.Name+".attest="+a)
 	}
@@ -78,8 +107,11 @@ func subject(e *plan.Extension) string {
 	if len(e.Tags) > 0 {
 		return e.Tags[0]
 	}
-	return strings.ToLower(strings.Trim(e.Slug, "-_")) + ":" + e.Descriptor.Info.Version
+	name := strings.Trim(notAlphanumeric.ReplaceAllString(strings.ToLower(e.Slug), "-"), "-")
+	return cmp.Or(name, "extension") + ":" + e.Descriptor.Info.Version
 }
+
+var notAlphanumeric = regexp.MustCompile(`[^a-z0-9]+`)
 
 // withGit drops the setting of [Environ] that spares git when nothing is
 // attested; what the user set stays.

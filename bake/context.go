@@ -21,12 +21,13 @@ func (w *fileWriter) context(dir string) (string, error) {
 	}
 	rel = filepath.ToSlash(rel)
 	switch {
-	case repositoryLike.MatchString(rel):
-		// bake removes "./" before it looks whether a context is a repository.
+	case rel == "-" || repositoryLike.MatchString(rel):
+		// bake removes "./" before it looks whether a context is standard input or
+		// a repository.
 		abs, err := filepath.Abs(dir)
 		return filepath.ToSlash(abs), err
-	case rel == "-" || strings.ContainsAny(rel, ":@") && !filepath.IsAbs(rel):
-		rel = "./" + rel // buildx would take it for standard input or a URL
+	case strings.ContainsAny(rel, ":@") && !filepath.IsAbs(rel):
+		rel = "./" + rel // buildx would take it for a URL
 	}
 	return rel, nil
 }

@@ -34,12 +34,16 @@ The label that says which layer holds the extension is only known after a build;
 "docker extpack annotate" adds it, and "docker extpack build" does so by itself.`
 
 // File writes the bake file of a plan. Paths in it are relative to dir, the
-// folder buildx is run in.
+// folder buildx is run in. What an extension was not granted is a
+// [*diag.InvalidError]: plain buildx would give it what the file names.
 func File(p *plan.Plan, dir string) ([]byte, error) {
 	return file(p, dir, published)
 }
 
 func file(p *plan.Plan, dir string, how spelling) ([]byte, error) {
+	if err := p.Missing(); err != nil {
+		return nil, err
+	}
 	targets, err := Targets(p)
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func matrix(t Target) string {
 
 // shared reports whether t is the target for the platforms of its extension, as
 // opposed to one for a single distro.
-func (t Target) shared() bool { return t.Name == t.Extension.Slug }
+func (t Target) shared() bool { return t.Name == baseName(t.Extension) }
 
 // variables names the platform matrices: PLATFORMS when one serves every
 // extension, else PLATFORMS_<target>. An environment variable holds no "-", so
@@ -150,7 +154,7 @@ type group struct {
 // of a platform, or of the whole extension, has a target of its own.
 func distroGroups(e *plan.Extension, targets []Target) []group {
 	var groups []group
-	whole := group{name: e.Slug}
+	whole := group{name: baseName(e)}
 	for _, t := range targets {
 		if t.Extension != e {
 			continue

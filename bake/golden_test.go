@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -46,7 +47,7 @@ var goldens = map[string]func(t *testing.T, work string) *plan.Plan{
 		return example(t, work, "compiled")
 	},
 	"stage_mixed": func(t *testing.T, work string) *plan.Plan {
-		opts := plan.Options{Args: map[string]string{"B": "flag"}, CacheFrom: []plan.Spec{{Fields: []string{"type=registry", "ref=r.example/{{.Slug}}"}}}}
+		opts := plan.Options{Args: map[string]string{"B": "flag"}, CacheFrom: []string{"r.example/{{.Slug}}"}, Grants: grants.Set{Allowed: all}}
 		return mustPlan(t, opts, extensionDir(t, work, "x", "acme/x", targetTOML("linux/amd64", "linux/riscv64", "linux/arm64", "linux/s390x")+stageTOML, files{
 			"build/Dockerfile": "FROM scratch AS out", "build/Dockerfile.linux-arm64": "FROM scratch AS Out", "linux/s390x/bin/generate": "",
 			"LICENSE": "", "src/a": "", "token.txt": "",

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -66,9 +68,12 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 		return nil, err
 	}
 	if differ {
+		names := []string{"--"}
 		for _, t := range targets {
-			args = append(append(args, cacheArgs(t)...), t.Name)
+			args = append(args, cacheArgs(t)...)
+			names = append(names, t.Name)
 		}
+		args = append(args, names...)
 	}
 	return built, e.WithTemp(dir).Run(ctx, args, e.Options.run())
 }
@@ -92,11 +97,11 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 	args := []string{"bake", "--file", file}
 	args = append(args, passthrough(e.Options)...)
 	for _, t := range targets {
-		grants, err := e.grantArgs(t)
+		allowed, err := e.allowArgs(t)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, grants...)
+		args = append(args, allowed...)
 		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.write="+out,
 			"--set", t.Name+".output="+output(out, compression))
@@ -107,12 +112,18 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 	return args, nil
 }
 
-// grantArgs gives the flags that allow what t needs.
-func (e *Engine) grantArgs(t Target) ([]string, error) {
-	grants, err := t.Grants(e.Options.Allow)
+// allowArgs returns the flags that allow what t needs and, for a build stage, the
+// privileges of its steps that the user allows.
+func (e *Engine) allowArgs(t Target) ([]string, error) {
+	entitlements, err := t.entitlements()
 	var args []string
-	for _, grant := range grants {
-		args = append(args, "--allow", grant)
+	for _, entitlement := range entitlements {
+		args = append(args, "--allow", entitlement)
+	}
+	for _, privilege := range []string{string(grants.NetworkHost), string(grants.Insecure)} {
+		if t.staged() && slices.Contains(e.Options.Allow, privilege) {
+			args = append(args, "--set", t.Name+buildSuffix+".entitlements="+privilege)
+		}
 	}
 	return args, err
 }

@@ -77,6 +77,13 @@ func (w *fileWriter) writeStage(t Target) error {
 	if e.Build.Network != "" {
 		b.String("network", e.Build.Network)
 	}
+	if len(e.Build.AddHosts) > 0 {
+		hosts := map[string]string{}
+		for _, h := range e.Build.AddHosts {
+			hosts[h.Name] = h.Address
+		}
+		b.Map("extra-hosts", hosts)
+	}
 	if err := w.writeSpecs(b, "cache-from", t.cachesFrom()); err != nil {
 		return err
 	}
@@ -138,7 +145,7 @@ func (t Target) caches(specs []plan.Spec) []plan.Spec {
 	if t.shared() {
 		return specs
 	}
-	own := strings.TrimPrefix(t.Name, t.Extension.Slug)
+	own := strings.TrimPrefix(t.Name, baseName(t.Extension))
 	var out []plan.Spec
 	for _, s := range specs {
 		s.Fields = slices.Clone(s.Fields)

@@ -55,6 +55,20 @@ func Targets(p *plan.Plan) ([]Target, error) {
 	return targets, list.Err()
 }
 
+// escape begins the names of targets whose slug is not one by itself.
+const escape = "x--"
+
+// baseName returns the name of the extension's main target. It begins with a
+// letter, so that no program takes it for a flag; different slugs have
+// different names.
+func baseName(e *plan.Extension) string {
+	c := e.Slug[0] | 0x20 // lower case
+	if c < 'a' || c > 'z' || strings.HasPrefix(e.Slug, escape) {
+		return escape + e.Slug
+	}
+	return e.Slug
+}
+
 // alike reports whether a target has several platforms, of the same files: copied
 // they make the same layer on each, and only configs differ.
 func (t Target) alike() bool {
@@ -104,7 +118,7 @@ func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 }
 
 func extensionTargets(e *plan.Extension) []Target {
-	shared := Target{Name: e.Slug, Extension: e}
+	shared := Target{Name: baseName(e), Extension: e}
 	source := mainSource(e)
 	var own []Target
 	for i, image := range e.Images {
@@ -144,10 +158,10 @@ func mainSource(e *plan.Extension) string {
 // names gives every name the extension takes in the file, once for each thing
 // that has it.
 func names(e *plan.Extension, targets []Target) []string {
-	all := []string{e.Slug, e.Slug + platformSuffix}
+	all := []string{baseName(e), baseName(e) + platformSuffix}
 	staged := slices.ContainsFunc(targets, func(t Target) bool { return t.shared() && t.staged() })
 	if staged {
-		all = append(all, e.Slug+buildSuffix, e.Slug+buildSuffix+platformSuffix)
+		all = append(all, baseName(e)+buildSuffix, baseName(e)+buildSuffix+platformSuffix)
 	}
 	for _, t := range targets {
 		if t.shared() {
@@ -187,7 +201,7 @@ const platformSuffix = "-platform"
 
 // platformName is what the expression of matrixName gives in the matrix target.
 func platformName(e *plan.Extension, image plan.Image) string {
-	return e.Slug + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
+	return baseName(e) + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
 }
 
 // matrixName is the HCL template that names the targets of a matrix. Few variants have

@@ -105,7 +105,7 @@ func TestNamesThatMeet(t *testing.T) {
 // bake merges blocks of one name, and "default" is what it builds by itself.
 func TestTheNameDefault(t *testing.T) {
 	p := bare([]plan.Image{{Root: "."}}, "default")
-	if got := mustTargets(t, p)[0].Name; got != "_64efault" {
+	if got := mustTargets(t, p)[0].Name; got != "x--_64efault" {
 		t.Errorf("got the target %q", got)
 	}
 	p.Extensions[0].Slug = "default"

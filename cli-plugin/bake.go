@@ -18,6 +18,7 @@ import (
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/scratch"
@@ -64,6 +65,7 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 	}
 	f := cmd.Flags()
 	opts.bind(f)
+	opts.grants.bind(f)
 	f.StringVarP(&opts.output, "output", "o", bake.FileName, `File to write, "-" for standard output`)
 	completeFiles(cmd, "output")
 	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference when the file is out of date")
@@ -214,6 +216,9 @@ func (o *bakeOptions) commandLine() string {
 	}
 	for _, t := range o.tags {
 		words = append(words, "--tag "+t)
+	}
+	for _, a := range o.grants.allow {
+		words = append(words, "--allow "+grants.ShellQuote(a))
 	}
 	if len(o.dirs) != 1 || o.dirs[0] != "." {
 		words = append(words, o.dirs...)

@@ -62,6 +62,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f := cmd.Flags()
 	opts.planOptions.bind(f)
 	opts.stage.bind(f)
+	opts.grants.bind(f)
 	opts.buildxOptions.bind(f)
 	opts.attestOptions.bind(f)
 	opts.destinationOptions.bind(f)
@@ -97,7 +98,10 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 			printUnnamed(dockerCLI.Err(), run.plan)
 		}
 		if opts.dryRun {
-			return printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke)
+			return errors.Join(printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke), opts.missing(run.plan))
+		}
+		if err := opts.missing(run.plan); err != nil {
+			return err
 		}
 		if err := checkSources(run.plan); err != nil {
 			return err
@@ -179,6 +183,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err := errors.Join(o.checkEngine(), o.checkAttest(), bake.CheckSet(o.Set)); err != nil {
 		return nil, err
 	}
+	o.pushes, o.Allow = o.push, o.grants.forBuildx()
 	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)
 	if err != nil {
 		return nil, err
@@ -204,7 +209,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err := checkSingle(p, o.single); err != nil {
 		return nil, err
 	}
-	if err := o.checkTargets(p); err != nil {
+	if _, err := bake.Targets(p); err != nil {
 		return nil, err
 	}
 	log := func(format string, args ...any) {

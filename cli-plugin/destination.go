@@ -220,6 +220,7 @@ func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]nam
 		if smoke != "" {
 			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", smoke)
 		}
+		printRequests(w, e)
 		for _, d := range destinations[e] {
 			fmt.Fprintf(w, "  %s %s\n", d.verb, text.Line(d.name))
 		}

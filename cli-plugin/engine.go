@@ -64,7 +64,7 @@ func (o *buildOptions) checkEmbedded() error {
 	}{
 		{"--builder", o.Builder != ""},
 		{"--set", len(o.Set) > 0},
-		{"--allow", len(o.Allow) > 0},
+		{"--allow", len(o.grants.allow) > 0},
 		{"--progress", o.Progress != ""},
 		{"--provenance", asked(o.provenance)},
 		{"--sbom", asked(o.sbom)},
@@ -108,19 +108,13 @@ func (o *buildOptions) checkStages(p *plan.Plan) error {
 	return nil
 }
 
-// checkTargets finds what a builder would refuse or be refused, so that a dry
-// run tells it too.
-func (o *buildOptions) checkTargets(p *plan.Plan) error {
-	targets, err := bake.Targets(p)
-	if err != nil || o.engineName == engineEmbedded {
-		return err
+// missing returns what the extensions ask for and were not granted. Without a
+// builder nothing of it is used.
+func (o *buildOptions) missing(p *plan.Plan) error {
+	if o.engineName == engineEmbedded {
+		return nil
 	}
-	for _, t := range targets {
-		if _, err := t.Grants(o.Allow); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.Missing()
 }
 
 func needsBuild(p *plan.Plan) bool {

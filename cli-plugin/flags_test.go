@@ -54,7 +54,8 @@ func TestBuildFlags(t *testing.T) {
 			o.targets = []string{"linux/amd64:ubuntu@22.04,24.04", "linux/arm64"}
 		})},
 		{"--builder b --no-cache --progress plain --allow network.host", with(func(o *buildOptions) {
-			o.RunOptions = bake.RunOptions{Builder: "b", NoCache: true, Progress: "plain", Allow: []string{"network.host"}}
+			o.RunOptions = bake.RunOptions{Builder: "b", NoCache: true, Progress: "plain"}
+			o.grants.allow = []string{"network.host"}
 		})},
 		{"--set x.args.A=1,2 --set *.no-cache=true", with(func(o *buildOptions) { o.Set = []string{"x.args.A=1,2", "*.no-cache=true"} })},
 		{"--label a=b,c --annotation d=e", with(func(o *buildOptions) { o.labels, o.annotations = []string{"a=b,c"}, []string{"d=e"} })},

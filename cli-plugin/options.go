@@ -28,6 +28,9 @@ type planOptions struct {
 	targets []string
 	tags    []string
 	stage   stageOptions
+	grants  grantOptions
+	// pushes says that the command pushes to the tags.
+	pushes bool
 }
 
 func (o *planOptions) bind(f *pflag.FlagSet) {
@@ -40,7 +43,7 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	if err := checkTags(o.tags); err != nil {
 		return nil, err
 	}
-	opts := plan.Options{Tags: o.tags}
+	opts := plan.Options{Tags: o.tags, Push: o.pushes}
 	for _, s := range o.targets {
 		t, err := platform.ParseTarget(s)
 		if err != nil {
@@ -50,6 +53,9 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	}
 	err := o.stage.apply(&opts)
 	if err != nil {
+		return nil, err
+	}
+	if opts.Grants, err = o.grants.set(dockerCLI); err != nil {
 		return nil, err
 	}
 	if opts.Labels, err = keyValues("--label", labels); err != nil {
@@ -106,7 +112,6 @@ type buildxOptions struct{ bake.RunOptions }
 func (o *buildxOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.Builder, "builder", "", "Override the configured buildx builder")
 	f.StringArrayVar(&o.Set, "set", nil, `Override a value of the bake file ("TARGET.KEY=VALUE")`)
-	f.StringArrayVar(&o.Allow, "allow", nil, "Allow the build extra privileges, as in buildx bake")
 	f.BoolVar(&o.NoCache, "no-cache", false, "Do not use cache when building")
 	f.StringVar(&o.Progress, "progress", "", `Type of buildx's progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
 }

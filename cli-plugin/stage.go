@@ -56,28 +56,11 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 		if err != nil {
 			return diag.Invalidf("", "--secret %q %v", text, err)
 		}
-		s.Flag = true
+		s.Flag = "--secret"
 		opts.Secrets = append(opts.Secrets, s)
 	}
-	var err error
-	if opts.CacheFrom, err = parseCaches("--cache-from", "src", o.cacheFrom); err != nil {
-		return err
-	}
-	opts.CacheTo, err = parseCaches("--cache-to", "dest", o.cacheTo)
-	return err
-}
-
-func parseCaches(flag, key string, texts []string) ([]plan.Spec, error) {
-	var out []plan.Spec
-	for _, text := range texts {
-		s, err := plan.ParseCache(text, key)
-		if err != nil {
-			return nil, diag.Invalidf("", "%s %q %v", flag, text, err)
-		}
-		s.Flag = true
-		out = append(out, s)
-	}
-	return out, nil
+	opts.CacheFrom, opts.CacheTo = o.cacheFrom, o.cacheTo
+	return nil
 }
 
 // checkSources reports secrets without a source, of which BuildKit would only

@@ -10,16 +10,14 @@ import (
 
 func TestStageFlagsRefused(t *testing.T) {
 	for want, o := range map[string]stageOptions{
-		`--build-arg "=x" has no name`:                        {buildArgs: []string{"=x"}},
-		`--build-context "a" has no name and value`:           {buildContexts: []string{"a"}},
-		`--build-context "=b" has no name and value`:          {buildContexts: []string{"=b"}},
-		`--secret "src=a" has no id`:                          {secrets: []string{"src=a"}},
-		`--secret "" is empty or wrongly quoted`:              {secrets: []string{""}},
-		`--secret "id=a,src=b,env=c" has both`:                {secrets: []string{"id=a,src=b,env=c"}},
-		`--secret "id=a,sorce=b" has the unknown field`:       {secrets: []string{"id=a,sorce=b"}},
-		`--secret "id=" "id=" has no value`:                   {secrets: []string{"id="}},
-		`--cache-from "ref=x,mode=max" has no type`:           {cacheFrom: []string{"ref=x,mode=max"}},
-		`--cache-to "type=registry,mode" "mode" has no value`: {cacheTo: []string{"type=registry,mode"}},
+		`--build-arg "=x" has no name`:                  {buildArgs: []string{"=x"}},
+		`--build-context "a" has no name and value`:     {buildContexts: []string{"a"}},
+		`--build-context "=b" has no name and value`:    {buildContexts: []string{"=b"}},
+		`--secret "src=a" has no id`:                    {secrets: []string{"src=a"}},
+		`--secret "" is empty or wrongly quoted`:        {secrets: []string{""}},
+		`--secret "id=a,src=b,env=c" has both`:          {secrets: []string{"id=a,src=b,env=c"}},
+		`--secret "id=a,sorce=b" has the unknown field`: {secrets: []string{"id=a,sorce=b"}},
+		`--secret "id=" "id=" has no value`:             {secrets: []string{"id="}},
 	} {
 		var opts plan.Options
 		if err := o.apply(&opts); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -32,7 +30,6 @@ func TestStageFlags(t *testing.T) {
 	t.Setenv("FROM_ENVIRONMENT", "value")
 	o := stageOptions{
 		buildArgs: []string{"A=1,2=3", "FROM_ENVIRONMENT", "EXTPACK_UNSET", "EMPTY="}, secrets: []string{`id=a,"src=with,comma"`, "type=env,id=b,src=VAR"},
-		cacheFrom: []string{"user/app:cache"}, cacheTo: []string{"inline", "type=local,dest=some/folder,mode=max"},
 	}
 	var opts plan.Options
 	if err := o.apply(&opts); err != nil {
@@ -42,10 +39,10 @@ func TestStageFlags(t *testing.T) {
 		t.Errorf("args are %q", opts.Args)
 	}
 	var got []string
-	for _, s := range slices.Concat(opts.Secrets, opts.CacheFrom, opts.CacheTo) {
+	for _, s := range opts.Secrets {
 		got = append(got, s.String())
 	}
-	want := []string{`id=a,"src=with,comma"`, "id=b,env=VAR", "type=registry,ref=user/app:cache", "type=inline", "type=local,mode=max,dest=some/folder"}
+	want := []string{`id=a,"src=with,comma"`, "id=b,env=VAR"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

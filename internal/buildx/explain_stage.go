@@ -43,13 +43,13 @@ var stageCauses = []struct {
 	},
 	{
 		regexp.MustCompile(`failed to solve: (?:.*: )?secret (\S+): not found`),
-		"the build stage needs the secret $1, which nobody gave",
-		`give it with --secret id=$1,src=FILE, or name it in secrets = […] of [metadata.extpack.build]`,
+		"the build stage requires secret $1, which was not provided",
+		`add --secret id=$1,src=FILE or --secret id=$1,env=VARIABLE`,
 	},
 	{
 		regexp.MustCompile(`failed to solve: .*(?:unset ssh forward key|no SSH key "?)(?: )?([^"\s:]*)`),
-		"the build stage needs an SSH agent, which nobody forwarded",
-		`forward it with --ssh $1`,
+		"the build stage requires an SSH agent, which was not provided",
+		`add --ssh $1`,
 	},
 	{
 		regexp.MustCompile(`invalid empty ssh agent socket`),
@@ -91,8 +91,8 @@ var stageCauses = []struct {
 	},
 	{
 		regexp.MustCompile(`failed to solve: failed to load LLB: (\S+) is not allowed`),
-		"a step of the Dockerfile wants $1, which nobody allowed",
-		`if you trust it, add --set "*.entitlements=$1"`,
+		"a step of the Dockerfile requires $1, which was not granted",
+		`if you trust it, add --allow $1`,
 	},
 	{
 		regexp.MustCompile(`granting entitlement (\S+) is not allowed by build daemon configuration`),

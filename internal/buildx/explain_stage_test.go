@@ -11,8 +11,8 @@ func TestExplainStage(t *testing.T) {
 	tests := map[string]string{
 		`ERROR: target x-build: failed to solve: target stage "out" could not be found`: "the Dockerfile has no stage out" + above +
 			"\n  correct stage = \"…\" in [metadata.extpack.build]",
-		"ERROR: target x-build: failed to solve: secret foo: not found": "the build stage needs the secret foo, which nobody gave" + above +
-			"\n  give it with --secret id=foo,src=FILE, or name it in secrets = […] of [metadata.extpack.build]",
+		"ERROR: target x-build: failed to solve: secret foo: not found": "the build stage requires secret foo, which was not provided" + above +
+			"\n  add --secret id=foo,src=FILE or --secret id=foo,env=VARIABLE",
 		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: no match for platform in manifest: not found": "the base image r.example/a:1 has no image for a platform that is built" + above,
 		"ERROR: target x: failed to solve: r.example/a:1: failed to resolve source metadata for r.example/a:1: r.example/a:1: not found": "there is no image r.example/a:1" + above +
 			"\n  correct the name in the Dockerfile, or where it comes from; \"docker buildx imagetools inspect r.example/a:1\" tells whether it is there",
@@ -28,16 +28,16 @@ func TestExplainStage(t *testing.T) {
 		"   2 | >>> COPY bin/generate /bin/generate\n" +
 			`ERROR: target x-build: failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/bin/generate": not found`: "the Dockerfile copies \"/bin/generate\", which is not there" + above +
 			"\n  correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it",
-		"ERROR: target x-build: failed to solve: unset ssh forward key git": "the build stage needs an SSH agent, which nobody forwarded" + above +
-			"\n  forward it with --ssh git",
+		"ERROR: target x-build: failed to solve: unset ssh forward key git": "the build stage requires an SSH agent, which was not provided" + above +
+			"\n  add --ssh git",
 		"ERROR: failed to convert agent config {default [] false}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set": "there is no SSH agent to forward, because SSH_AUTH_SOCK is not set" + above +
 			"\n  start one and give it your key (eval \"$(ssh-agent)\"; ssh-add), or forward a key with --ssh default=FILE",
 		"------\n > [x] exporting cache to registry:\n------\nERROR: target x: failed to solve: error writing manifest blob: dial tcp 127.0.0.1:1: connect: connection refused\n": "the cache cannot be written: error writing manifest blob: dial tcp 127.0.0.1:1: connect: connection refused" + above +
 			"\n  correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build",
 		`ERROR: target x: failed to solve: unknown cache exporter: "foo"`: `the cache cannot be written: unknown cache exporter: "foo"` + above +
 			"\n  correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build",
-		"ERROR: target x-build: failed to solve: failed to load LLB: network.host is not allowed": "a step of the Dockerfile wants network.host, which nobody allowed" + above +
-			"\n  if you trust it, add --set \"*.entitlements=network.host\"",
+		"ERROR: target x-build: failed to solve: failed to load LLB: network.host is not allowed": "a step of the Dockerfile requires network.host, which was not granted" + above +
+			"\n  if you trust it, add --allow network.host",
 		"ERROR: target x: failed to solve: failed to get frontend inputs: invalid nil input definition to definition op": "the build stage holds nothing" + above +
 			"\n  copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = \"…\"",
 		"ERROR: target x-build: failed to solve: base name ($X) should not be blank": "the Dockerfile names a base image by $X, which is empty" + above +

@@ -169,14 +169,22 @@ func (r *reader) checkKey(what string, key Entry) {
 
 func (r *reader) build(t *table) *Build {
 	b := &Build{
-		Position:  t.position(),
-		Args:      t.textMap("args", func(key Entry) { r.checkKey("build argument", key) }),
-		Contexts:  t.textMap("contexts", func(key Entry) { r.checkContextName(key) }),
-		Secrets:   t.texts("secrets"),
-		SSH:       t.texts("ssh"),
-		CacheFrom: t.texts("cache-from"),
-		CacheTo:   t.texts("cache-to"),
+		Position:     t.position(),
+		ArgPositions: map[string]diag.Position{}, ContextPositions: map[string]diag.Position{},
+		Secrets:   r.oneLine("secret", t.texts("secrets")),
+		SSH:       r.oneLine("ssh", t.texts("ssh")),
+		AddHosts:  r.oneLine("host", t.texts("add-hosts")),
+		CacheFrom: r.oneLine("cache", t.texts("cache-from")),
+		CacheTo:   r.oneLine("cache", t.texts("cache-to")),
 	}
+	b.Args = t.textMap("args", func(key Entry) {
+		r.checkKey("build argument", key)
+		b.ArgPositions[key.Value] = key.Position
+	})
+	b.Contexts = t.textMap("contexts", func(key Entry) {
+		r.checkContextName(key)
+		b.ContextPositions[key.Value] = key.Position
+	})
 	if e := t.text("dockerfile"); e != nil && r.checkControl("dockerfile", e) {
 		b.Dockerfile = *e
 	}
@@ -187,10 +195,21 @@ func (r *reader) build(t *table) *Build {
 		if !slices.Contains(networks, e.Value) {
 			r.report(rules.Setting, e.Position, "network %s is none of %s%s", quote(e.Value), strings.Join(networks, ", "), suggest(e.Value, networks))
 		}
-		b.Network = e.Value
+		b.Network = *e
 	}
 	t.unknown()
 	return b
+}
+
+// oneLine refuses settings with line breaks and the like, at which buildx would
+// cut them.
+func (r *reader) oneLine(what string, entries []Entry) []Entry {
+	for i := range entries {
+		if e := &entries[i]; r.checkControl(what, e) && strings.ContainsFunc(e.Value, isSeparator) {
+			r.report(rules.ControlCharacter, e.Position, "%s %s holds a line separator", what, quote(e.Value))
+		}
+	}
+	return entries
 }
 
 // networks are the network modes BuildKit knows (Dockerfile reference,

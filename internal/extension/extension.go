@@ -133,11 +133,17 @@ type Build struct {
 	// Contexts are named build contexts: folders relative to the extension
 	// root, or what buildx takes besides, such as "docker-image://…".
 	Contexts map[string]string
-	// Secrets and SSH are in the form of the flags of docker buildx build.
+	// ArgPositions and ContextPositions are where the names stand.
+	ArgPositions, ContextPositions map[string]diag.Position
+	// Secrets are in the form of the flag of docker buildx build, with
+	// "required=false" for one that may be missing, or an id alone. SSH is in
+	// the form of the flag.
 	Secrets []Entry
 	SSH     []Entry
+	// AddHosts are entries of the hosts file of RUN: "HOST:IP" or "HOST=IP".
+	AddHosts []Entry
 	// Network is the network mode of RUN: "default", "host" or "none".
-	Network string
+	Network Entry
 	// CacheFrom and CacheTo are in the form of the flags; they may hold
 	// {{.ID}}, {{.Slug}} and {{.Version}}.
 	CacheFrom []Entry
@@ -147,8 +153,8 @@ type Build struct {
 // HasStage reports whether the table describes a build stage, rather than
 // caches alone, which say nothing about one.
 func (b *Build) HasStage() bool {
-	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network != "" ||
-		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0
+	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network.Value != "" ||
+		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH)+len(b.AddHosts) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0
 }
 
 // Package is a valid package.toml of an extension.

@@ -2,6 +2,8 @@ package extension
 
 import (
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/rules"
@@ -10,6 +12,13 @@ import (
 // notLiteral are the characters that Dockerfile COPY, .dockerignore or HCL
 // read as more than themselves.
 const notLiteral = "*?[]\\$\""
+
+// remote matches what BuildKit takes for an address rather than a path
+// (frontend/dockerfile, "dispatchCopy").
+var remote = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*://|github\.com/|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:)`)
+
+// targetPath is what messages call the path of a target.
+const targetPath = "path"
 
 // checkPath gives the clean form of a path below the extension root. what
 // names it in messages.
@@ -25,6 +34,16 @@ func (r *reader) checkPath(what string, e *Entry) string {
 		return ""
 	case !r.checkControl(what, e):
 		return ""
+	case strings.ContainsFunc(e.Value, isSeparator):
+		return d("holds a line separator")
+	case strings.TrimSpace(e.Value) != e.Value:
+		return d("begins or ends with a space")
+	case strings.HasPrefix(e.Value, "!"), strings.HasPrefix(e.Value, "#"), strings.HasPrefix(e.Value, "-"):
+		return d("begins with %q, which is more than a character where files are listed; rename it", e.Value[0])
+	case remote.MatchString(e.Value):
+		return d("is a URL: paths are those of files in the extension root")
+	case what == targetPath && slices.Contains(strings.Split(strings.ToLower(clean), "/"), ".git"):
+		return d("is version control, which never enters a package")
 	case i >= 0:
 		return d(`holds %q: paths are literal and separated by "/", patterns are not supported`, e.Value[i])
 	case strings.HasPrefix(e.Value, "/"):

@@ -40,6 +40,9 @@ func (r *reader) checkControl(what string, e *Entry) bool {
 	return false
 }
 
+// isSeparator reports whether c ends a line without being a control character.
+func isSeparator(c rune) bool { return unicode.In(c, unicode.Zl, unicode.Zp) }
+
 // checkAPI gives the API as MAJOR.MINOR.
 func (r *reader) checkAPI(e *Entry) string {
 	m := apiPattern.FindStringSubmatch(e.Value)

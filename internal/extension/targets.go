@@ -51,7 +51,7 @@ func (r *reader) target(t *table) Target {
 		target.Variant = r.checkVariant(e, target.Arch)
 	}
 	if e := t.text("path"); e != nil {
-		target.Path, target.PathPosition = r.checkPath("path", e), e.Position
+		target.Path, target.PathPosition = r.checkPath(targetPath, e), e.Position
 	}
 	target.Distros = r.distros(t, target.OS)
 	return target

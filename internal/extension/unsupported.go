@@ -51,7 +51,7 @@ func (r *reader) exceptions(t *table) rules.Exceptions {
 		}
 		x.Reason = reason.Value
 		if where != nil {
-			x.Path = r.checkPath("path", where)
+			x.Path = r.checkPath("lint path", where)
 		}
 		out = append(out, x)
 	}

@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/dockerfile"
 	"github.com/extpack/extpack/internal/extension"
@@ -30,10 +31,15 @@ type Build struct {
 	Secrets  []Spec
 	SSH      []SSH
 	Network  string
+	AddHosts []Host
 	// Given are the contexts that a flag names.
 	Given map[string]bool
-	// Asked says that flags, and not only the descriptor, forward what SSH has.
-	Asked bool
+}
+
+// Host is an entry of the hosts file of build steps.
+type Host struct {
+	Name, Address string
+	Position      diag.Position
 }
 
 // NeedsBuild reports whether the image's platform root is a build stage, whose
@@ -52,8 +58,8 @@ func (e *Extension) caches(list *diag.List, opts Options) {
 	if t := e.Descriptor.Metadata.Extpack.Build; t != nil {
 		table = *t
 	}
-	e.CacheFrom = caches(e, list, table.CacheFrom, "src", opts.CacheFrom)
-	e.CacheTo = caches(e, list, table.CacheTo, "dest", opts.CacheTo)
+	e.CacheFrom = caches(e, list, table.CacheFrom, "src", "--cache-from", opts.CacheFrom)
+	e.CacheTo = caches(e, list, table.CacheTo, "dest", "--cache-to", opts.CacheTo)
 }
 
 // checkUsed warns of flags for build stages when there are none.
@@ -86,24 +92,27 @@ func (p *buildPlanner) build(opts Options) *Build {
 	if !p.hasStage() {
 		return nil
 	}
+	p.checkArgs()
 	b := &Build{
-		Stage: p.table.Stage.Value, Network: p.table.Network, Contexts: map[string]string{}, Given: map[string]bool{},
+		Stage: p.table.Stage.Value, Network: p.table.Network.Value, Contexts: map[string]string{}, Given: map[string]bool{},
 		Args: merge(p.table.Args, opts.Args),
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.table.Contexts)) {
-		value := p.table.Contexts[name]
-		b.Contexts[name] = p.context(p.table.Position, "context "+name, value, p.dir)
+		if _, given := opts.Contexts[name]; !given {
+			b.Contexts[name] = p.context(p.table.ContextPositions[name], "context "+name, p.table.Contexts[name], p.dir)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(opts.Contexts)) {
 		value := opts.Contexts[name]
 		b.Contexts[name], b.Given[name] = p.context(diag.Position{}, "--build-context "+name, value, "."), true
 	}
 	for _, e := range p.table.Secrets {
-		secret, err := p.secret(e.Value, p.dir)
+		secret, err := parseDeclared(e.Value)
 		if err != nil {
 			p.list.Errorf(e.Position, "secret %q: %v", e.Value, err)
 			continue
 		}
+		secret.Path, secret.Position = fromSpec(p.dir, secret.Path), e.Position
 		if !slices.ContainsFunc(opts.Secrets, func(s Spec) bool { return s.Get("id") == secret.Get("id") }) {
 			b.Secrets = append(b.Secrets, secret)
 		}
@@ -116,17 +125,41 @@ func (p *buildPlanner) build(opts Options) *Build {
 		b.SSH = append(b.SSH, p.ssh(e.Position, e.Value, p.dir))
 	}
 	for _, text := range opts.SSH {
-		b.SSH, b.Asked = append(b.SSH, p.ssh(diag.Position{}, text, ".")), true
+		s := p.ssh(diag.Position{}, text, ".")
+		s.Flag = "--ssh"
+		b.SSH = append(b.SSH, s)
 	}
+	b.AddHosts = p.hosts()
 	return b
 }
 
-// secret reads a secret. Whether its source is there is asked when it is used:
-// a plan is also made where secrets are not.
-func (p *buildPlanner) secret(text, base string) (Spec, error) {
-	s, err := ParseSecret(text)
-	s.Path = fromSpec(base, s.Path)
-	return s, err
+// checkArgs refuses arguments that a bake file would change on their way to
+// buildx.
+func (p *buildPlanner) checkArgs() {
+	for _, name := range slices.Sorted(maps.Keys(p.table.Args)) {
+		if !content.CheckName(name) || !content.CheckName(p.table.Args[name]) {
+			p.list.Errorf(p.table.ArgPositions[name], "build argument %q is not in Unicode normalisation form C, in which bake files are read; write it so", name)
+		}
+	}
+}
+
+// hosts reads the entries of the hosts file.
+func (p *buildPlanner) hosts() []Host {
+	var all []Host
+	for _, e := range p.table.AddHosts {
+		name, address, ok := strings.Cut(e.Value, "=")
+		if !ok {
+			name, address, ok = strings.Cut(e.Value, ":")
+		}
+		switch {
+		case !ok || name == "" || address == "":
+			p.list.Errorf(e.Position, "add-hosts %q is not in the form HOST:IP", e.Value)
+		case slices.ContainsFunc(all, func(h Host) bool { return h.Name == name }):
+			p.list.Errorf(e.Position, "add-hosts has the host %s twice", name)
+		}
+		all = append(all, Host{name, address, e.Position})
+	}
+	return all
 }
 
 func fromSpec(base, name string) string {
@@ -137,46 +170,40 @@ func fromSpec(base, name string) string {
 }
 
 // caches reads cache settings: the flags when there are any, which are
-// relative to the working directory, else the descriptor's.
-func caches(e *Extension, list *diag.List, declared []extension.Entry, key string, flags []Spec) []Spec {
-	var out []Spec
-	for _, entry := range declared {
-		if len(flags) > 0 {
-			break
-		}
-		s, err := ParseCache(entry.Value, key)
-		if err == nil {
-			err = checkToken(s)
-		}
-		if err == nil {
-			s.Path = fromSpec(e.Dir, s.Path)
-			s, err = s.expand(e.Descriptor.Info)
-		}
+// relative to the working directory, else the descriptor's. Placeholders are
+// replaced before a setting is read, so that what is checked is what buildx
+// gets.
+func caches(e *Extension, list *diag.List, declared []extension.Entry, key, flag string, flags []string) []Spec {
+	read := func(text, base string) (Spec, error) {
+		expanded, err := e.Descriptor.Info.Expand(text)
 		if err != nil {
-			list.Errorf(entry.Position, "cache %q: %v", entry.Value, err)
-			continue
+			return Spec{}, err
 		}
+		s, err := ParseCache(expanded, key)
+		s.Path = fromSpec(base, s.Path)
+		return s, err
+	}
+	var out []Spec
+	for _, text := range flags {
+		s, err := read(text, ".")
+		if err != nil {
+			list.Errorf(diag.Position{}, "%s %q %v", flag, text, err)
+		}
+		s.Flag = flag
 		out = append(out, s)
 	}
-	for _, s := range flags {
-		expanded, err := s.expand(e.Descriptor.Info)
+	if len(flags) > 0 {
+		return out
+	}
+	for _, entry := range declared {
+		s, err := read(entry.Value, e.Dir)
 		if err != nil {
-			list.Errorf(diag.Position{}, "cache %q: %v", s, err)
-			continue
+			list.Errorf(entry.Position, "cache %q: %v", entry.Value, err)
 		}
-		out = append(out, expanded)
+		s.Position = entry.Position
+		out = append(out, s)
 	}
 	return out
-}
-
-// checkToken refuses a cache that a descriptor sends the token of GitHub Actions
-// to, which buildx takes from the environment: the descriptor may be a
-// stranger's. GitHub gives address and token together.
-func checkToken(s Spec) error {
-	if s.Get("type") == "gha" && s.Get("token") == "" && s.Get("url")+s.Get("url_v2") != "" {
-		return errors.New("the token of GitHub Actions would go to an address of the descriptor's choice; leave the address out, or give the cache with --cache-from and --cache-to")
-	}
-	return nil
 }
 
 const defaultDockerfile = "Dockerfile"

@@ -101,18 +101,17 @@ func TestStageRefused(t *testing.T) {
 		},
 		{"no stage with a name", stageTable + "stage = \"out\"\n", files{"Dockerfile": "FROM a\n"}, []string{`DIR/extension.toml:6:9: DIR/Dockerfile has no stage "out": no stage has a name`}},
 		{
-			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\", \"type=gha,url_v2=https://x.test/\"]\n",
+			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
 			files{"Dockerfile": "FROM a\n"},
 			[]string{
-				`DIR/extension.toml:5:1: context a: there is no folder DIR/gone; write "docker-image://…" before the name of an image`,
-				`DIR/extension.toml:5:1: context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`,
-				`DIR/extension.toml:5:1: context c: there is no folder DIR/cwd:/etc; write "docker-image://…" before the name of an image`,
-				`DIR/extension.toml:5:1: context d: there is no folder DIR/gone with an OCI layout`,
+				`DIR/extension.toml:6:14: context a: there is no folder DIR/gone; write "docker-image://…" before the name of an image`,
+				`DIR/extension.toml:6:26: context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`,
+				`DIR/extension.toml:6:42: context c: there is no folder DIR/cwd:/etc; write "docker-image://…" before the name of an image`,
+				`DIR/extension.toml:6:60: context d: there is no folder DIR/gone with an OCI layout`,
 				`DIR/extension.toml:7:8: ssh "default=": a path is missing: write default, ID=SOCKET or ID=KEY`,
 				`DIR/extension.toml:7:20: ssh "=key" has no ID: write default, ID=SOCKET or ID=KEY`,
 				`DIR/extension.toml:8:12: secret "src=x": has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
 				`DIR/extension.toml:9:13: cache "mode=max,ref=x": has no type: write type=registry,ref=IMAGE or another that docker buildx knows`,
-				`DIR/extension.toml:9:31: cache "type=gha,url_v2=https://x.test/": the token of GitHub Actions would go to an address of the descriptor's choice; leave the address out, or give the cache with --cache-from and --cache-to`,
 			},
 		},
 	}
@@ -169,13 +168,13 @@ func TestStageFlags(t *testing.T) {
 	}
 	e = mustPlan(t, dir, Options{
 		Args: map[string]string{"B": "3"}, Contexts: map[string]string{"go": "git@example.com:a/b"}, Secrets: []Spec{secret}, SSH: []string{"default=/run/agent"},
-		CacheFrom: []Spec{{Fields: []string{"type=registry", "ref=r.example/other:{{.Version}}"}}},
+		CacheFrom: []string{"r.example/other:{{.Version}}"},
 	})
 	b := e.Build
 	if b.Args["A"] != "1" || b.Args["B"] != "3" || b.Contexts["src"] != filepath.Join(dir, "src") || b.Contexts["go"] != "git@example.com:a/b" {
 		t.Errorf("args %v, contexts %v", b.Args, b.Contexts)
 	}
-	if len(b.Secrets) != 2 || b.Secrets[0].Get("id") != "b" || b.Secrets[1].Get("env") != "OTHER" || len(b.SSH) != 1 || b.SSH[0].String() != "default=/run/agent" || !b.Asked {
+	if len(b.Secrets) != 2 || b.Secrets[0].Get("id") != "b" || b.Secrets[1].Get("env") != "OTHER" || len(b.SSH) != 1 || b.SSH[0].String() != "default=/run/agent" || b.SSH[0].Flag != "--ssh" {
 		t.Errorf("secrets %v, ssh %v", b.Secrets, b.SSH)
 	}
 	if got := e.CacheFrom[0].String(); got != "type=registry,ref=r.example/other:0.0.1" || len(e.CacheFrom) != 1 {
@@ -232,7 +231,6 @@ func TestCachesWithoutAPlace(t *testing.T) {
 func TestFieldsThatStandTwice(t *testing.T) {
 	for text, parse := range map[string]func(text string) (Spec, error){
 		"id=a,ID=/etc/shadow":                            ParseSecret,
-		"type=env,id=a,env=A,src=B":                      ParseSecret,
 		"type=registry,ref=r.example/a,type=local,src=/": func(text string) (Spec, error) { return ParseCache(text, "src") },
 		"type=gha,token=x,Type=inline":                   func(text string) (Spec, error) { return ParseCache(text, "dest") },
 	} {

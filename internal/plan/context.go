@@ -21,7 +21,7 @@ var scp = regexp.MustCompile(`^git@[a-zA-Z0-9.-]+:[^\n?#]*(?:\?([^\n#]*))?(?:#[^
 // util/gitutil, "ParseURL"), which reads anything else as a folder, anywhere on
 // this machine: "cwd:///etc", or "git@x/../.." where there is a folder "git@x".
 func isRemote(context string) bool {
-	for _, prefix := range []string{"docker-image://", "http://", "https://"} {
+	for _, prefix := range []string{imagePrefix, "http://", "https://"} {
 		if strings.HasPrefix(context, prefix) {
 			return true
 		}
@@ -40,7 +40,10 @@ func isRemote(context string) bool {
 	return err == nil
 }
 
-const layoutPrefix = "oci-layout://"
+const (
+	layoutPrefix = "oci-layout://"
+	imagePrefix  = "docker-image://"
+)
 
 // context gives a context with its path relative to the working directory; pos
 // and what tell where it comes from.

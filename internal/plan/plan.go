@@ -17,6 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -43,6 +44,19 @@ type Extension struct {
 	Build *Build
 	// CacheFrom and CacheTo are for every build, with or without stages.
 	CacheFrom, CacheTo []Spec
+	// Requests are what a builder has to be allowed to use for it, with what
+	// grants each.
+	Requests []grants.Request
+}
+
+// Missing returns an [*diag.InvalidError] with everything that extensions ask
+// for and that was not granted.
+func (p *Plan) Missing() error {
+	var list diag.List
+	for _, e := range p.Extensions {
+		list = append(list, grants.Missing(e.Requests)...)
+	}
+	return list.Err()
 }
 
 // Image is one image of an index.
@@ -115,7 +129,11 @@ type Options struct {
 	Args, Contexts     map[string]string
 	Secrets            []Spec
 	SSH                []string
-	CacheFrom, CacheTo []Spec
+	CacheFrom, CacheTo []string
+	// Grants are what the person who builds gives to what descriptors ask for.
+	Grants grants.Set
+	// Push says that the tags are pushed to.
+	Push bool
 }
 
 // New makes the plan for the extensions in dirs. The list holds warnings; when
@@ -186,7 +204,7 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 	if list.Err() != nil {
 		return nil, list, nil
 	}
-	return e, list, nil
+	return e, list, e.decide(opts)
 }
 
 // withInvalid puts the diagnostics of an invalid-input error into the list,

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
-	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // Spec is a setting in the form of docker's flags: "type=registry,ref=…". A
@@ -19,8 +21,13 @@ type Spec struct {
 	// PathKey is the name of the field with the path, and Path the path from
 	// the working directory; both are empty when there is none.
 	PathKey, Path string
-	// Flag says that the user gave it on the command line.
-	Flag bool
+	// Flag names the flag that the user gave it with, such as "--secret"; empty
+	// when it is the descriptor's.
+	Flag string
+	// Position is where the descriptor has it.
+	Position diag.Position
+	// Optional is a secret that a stage can do without.
+	Optional bool
 }
 
 // Get gives the value of a field, empty when there is none.
@@ -53,6 +60,11 @@ func (s Spec) Text(path string) string {
 	if s.PathKey != "" {
 		fields = append(fields, s.PathKey+"="+path)
 	}
+	return join(fields)
+}
+
+// join returns a line of CSV.
+func join(fields []string) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	if err := w.Write(fields); err != nil {
@@ -64,30 +76,13 @@ func (s Spec) Text(path string) string {
 
 func (s Spec) String() string { return s.Text(s.Path) }
 
-// expand replaces the placeholders of an extension in every field and the path.
-func (s Spec) expand(info extension.Info) (Spec, error) {
-	out := s
-	out.Fields = nil
-	for _, f := range s.Fields {
-		expanded, err := info.Expand(f)
-		if err != nil {
-			return s, err
-		}
-		out.Fields = append(out.Fields, expanded)
-	}
-	var err error
-	out.Path, err = info.Expand(s.Path)
-	return out, err
-}
-
 func fields(text string) ([]string, error) {
-	r := csv.NewReader(strings.NewReader(text))
-	list, err := r.Read()
+	if strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Zl, unicode.Zp) }) {
+		return nil, errors.New("has a line break or another control character")
+	}
+	list, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil || len(list) == 0 {
 		return nil, errors.New("is empty or wrongly quoted")
-	}
-	if _, err := r.Read(); err == nil {
-		return nil, errors.New("has more than one line")
 	}
 	return list, nil
 }
@@ -106,6 +101,37 @@ func checkOnce(list []string) error {
 	return nil
 }
 
+// parseDeclared reads a secret of a descriptor, which may be an id alone and may
+// say that a stage can do without it: "required=false".
+func parseDeclared(text string) (Spec, error) {
+	list, err := fields(text)
+	if err != nil {
+		return Spec{}, err
+	}
+	if len(list) == 1 && !strings.Contains(text, "=") {
+		return Spec{Fields: []string{"id=" + list[0]}}, nil
+	}
+	var rest []string
+	required, seen := true, false
+	for _, f := range list {
+		key, value, given := strings.Cut(f, "=")
+		if strings.ToLower(key) != "required" {
+			rest = append(rest, f)
+			continue
+		}
+		if !given {
+			value = "true"
+		}
+		if required, err = strconv.ParseBool(value); err != nil || seen {
+			return Spec{}, fmt.Errorf("%q is neither required=true nor required=false", f)
+		}
+		seen = true
+	}
+	s, err := ParseSecret(join(rest))
+	s.Optional = !required
+	return s, err
+}
+
 // ParseSecret reads a secret: "id=ID[,src=FILE][,env=NAME]".
 func ParseSecret(text string) (Spec, error) {
 	list, err := fields(text)
@@ -114,9 +140,11 @@ func ParseSecret(text string) (Spec, error) {
 	}
 	var s Spec
 	kind := ""
+	var keys []string
 	for _, f := range list {
 		key, value, ok := strings.Cut(f, "=")
-		key = strings.ToLower(strings.TrimSpace(key))
+		key = strings.ToLower(key)
+		keys = append(keys, strings.Replace(key, "source", "src", 1))
 		switch {
 		case !ok || value == "":
 			return Spec{}, fmt.Errorf("%q has no value: write id=NAME,src=FILE or id=NAME,env=VARIABLE", f)
@@ -130,11 +158,11 @@ func ParseSecret(text string) (Spec, error) {
 			return Spec{}, fmt.Errorf("has the unknown field %q: write id=NAME,src=FILE or id=NAME,env=VARIABLE", f)
 		}
 	}
-	if kind == "env" && s.Path != "" {
+	if kind == "env" && s.Path != "" && s.Get("env") == "" {
 		// buildx takes src for the variable's name then.
 		s.Fields, s.PathKey, s.Path = append(s.Fields, "env="+s.Path), "", ""
 	}
-	if err := checkOnce(s.Fields); err != nil {
+	if err := checkOnce(keys); err != nil {
 		return Spec{}, err
 	}
 	if s.Get("id") == "" {
@@ -166,7 +194,7 @@ func ParseCache(text, key string) (Spec, error) {
 		if !ok || value == "" {
 			return Spec{}, fmt.Errorf("%q has no value: write type=TYPE,NAME=VALUE", f)
 		}
-		s.Fields = append(s.Fields, strings.ToLower(strings.TrimSpace(name))+"="+value)
+		s.Fields = append(s.Fields, strings.ToLower(name)+"="+value)
 	}
 	if err := checkOnce(s.Fields); err != nil {
 		return Spec{}, err

@@ -13,6 +13,9 @@ type SSH struct {
 	// Paths are those of a socket or of keys, from the working directory; none
 	// for the agent that SSH_AUTH_SOCK names.
 	Paths []string
+	// Flag and Position tell where it comes from, as in Spec.
+	Flag     string
+	Position diag.Position
 }
 
 func (s SSH) String() string {
@@ -26,7 +29,7 @@ func (s SSH) String() string {
 // used, as with secrets.
 func (p *buildPlanner) ssh(pos diag.Position, text, base string) SSH {
 	id, paths, given := strings.Cut(text, "=")
-	s := SSH{ID: id}
+	s := SSH{ID: id, Position: pos}
 	for _, path := range strings.Split(paths, ",") {
 		switch {
 		case path != "":

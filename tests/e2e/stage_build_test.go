@@ -225,7 +225,7 @@ func TestStageSecretsAndContexts(t *testing.T) {
 	outside := t.TempDir()
 	writeFile(t, filepath.Join(outside, "word"), "outside\n")
 	ref := tag(t, "1")
-	cmd := command(t.Context(), t.TempDir(), "build", dir, "--push", "-t", ref, "--build-context", "outside="+outside)
+	cmd := command(t.Context(), t.TempDir(), "build", dir, "--push", "-t", ref, "--build-context", "outside="+outside, "--allow", "env=E2E_TOKEN")
 	cmd.Env = append(cmd.Env, "E2E_TOKEN=hunter2\n")
 	if r := runCommand(t, cmd); r.code != 0 {
 		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
@@ -233,7 +233,7 @@ func TestStageSecretsAndContexts(t *testing.T) {
 	if got := fetch(t, ref).images[0].files["cnb/extensions/e2e_secrets/1.2.3/bin/generate"].content; got != "#!/bin/sh\nhunter2\noutside\nlo\n" {
 		t.Errorf("bin/generate is %q", got)
 	}
-	if r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref); r.code != 2 || !strings.Contains(r.stderr, "secret token of e2e/secrets@1.2.3: the variable E2E_TOKEN is not set") {
+	if r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--allow", "secret=token"); r.code != 2 || !strings.Contains(r.stderr, "secret token of e2e/secrets@1.2.3: the variable E2E_TOKEN is not set") {
 		t.Errorf("without the variable: exit code %d\n%s", r.code, r.stderr)
 	}
 }
@@ -257,7 +257,7 @@ func TestStageSSH(t *testing.T) {
 		"keys/id": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	})
 	ref := tag(t, "1")
-	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
+	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--allow", "ssh=git")
 	if got := fetch(t, ref).images[0].files["cnb/extensions/e2e_ssh/1.2.3/bin/generate"].content; got != "#!/bin/sh\n# forwarded\n" {
 		t.Errorf("bin/generate is %q", got)
 	}

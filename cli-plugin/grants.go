@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/pflag"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// grantOptions are what the person who builds gives to extensions.
+type grantOptions struct{ allow []string }
+
+func (o *grantOptions) bind(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.allow, "allow", nil, `Grant what descriptors ask for, or extra privileges ("secret=ID", "env=NAME", "ssh", "cache-to=SPEC", "context=URL", "fs.read=PATH", "network.host")`)
+}
+
+// set returns the grants of the flags and of the user's own file.
+func (o *grantOptions) set(dockerCLI command.Cli) (grants.Set, error) {
+	var set grants.Set
+	for _, allowed := range o.allow {
+		g, err := grants.Parse(allowed)
+		if err != nil {
+			return set, diag.Invalidf("", "--allow %q: %v", allowed, err)
+		}
+		g.By = "--allow " + allowed
+		set.Allowed = append(set.Allowed, g)
+	}
+	var err error
+	set.Trusted, err = grants.ReadFile(filepath.Join(filepath.Dir(dockerCLI.ConfigFile().Filename), grants.FileName))
+	return set, err
+}
+
+// forBuildx returns the flags that buildx knows too.
+func (o *grantOptions) forBuildx() []string {
+	var out []string
+	for _, allowed := range o.allow {
+		if g, err := grants.Parse(allowed); err == nil && g.ToBuildx() {
+			out = append(out, allowed)
+		}
+	}
+	return out
+}
+
+// printRequests lists what an extension asks for and what it would be given.
+func printRequests(w io.Writer, e *plan.Extension) {
+	for _, r := range e.Requests {
+		how := "given by " + r.By
+		switch {
+		case r.By == grants.Repository:
+			continue
+		case r.By == "" && r.Optional:
+			how = "not given, and not required"
+		case r.By == "":
+			how = "NOT GIVEN"
+		}
+		fmt.Fprintf(w, "  use %s: %s\n", text.Line(r.Subject), text.Line(how))
+	}
+}

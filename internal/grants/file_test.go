@@ -1,0 +1,79 @@
+package grants
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTrust(t *testing.T) {
+	work, err := Real(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", work)
+	t.Setenv("USERPROFILE", work)
+	for _, name := range []string{"mine/x", "mine2", "some"} {
+		if err := os.MkdirAll(filepath.Join(work, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("mine", filepath.Join(work, "link")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(work, FileName)
+	if trusted, err := ReadFile(file); err != nil || trusted != nil {
+		t.Errorf("without a file: got %v, %v", trusted, err)
+	}
+	text := "[[trust]]\ndirectory = \"~/link\"\n\n[[trust]]\ndirectory = \"" + filepath.ToSlash(work) + "/some\"\nallow = [\"env=A\", \"ssh\"]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := Set{Trusted: trusted}
+	for _, tt := range []struct {
+		dir   string
+		kind  Kind
+		value string
+		want  bool
+	}{
+		{"mine", CacheTo, "type=s3", true}, // "link" leads there
+		{"mine/x", Env, "A", true},
+		{"mine2", Env, "A", false},
+		{"", Env, "A", false},
+		{"some", Env, "A", true},
+		{"some", SSH, "default", true},
+		{"some", Env, "B", false},
+		{"some", NetworkHost, "", false},
+	} {
+		requests := []Request{{Kind: tt.kind, Value: tt.value}}
+		set.Decide(filepath.Join(work, tt.dir), requests)
+		if got := requests[0].By != ""; got != tt.want || got && requests[0].By != file {
+			t.Errorf("%s=%s in %s: by %q", tt.kind, tt.value, tt.dir, requests[0].By)
+		}
+	}
+}
+
+func TestTrustRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"[[trust]]\n":                                       ": [[trust]] number 1: directory is required",
+		"[[trust]]\ndirectory = \"src\"\n":                  `: [[trust]] number 1: directory "src" is not absolute`,
+		"[[trust]]\ndirectory = \"/\"\nalow = [\"ssh\"]\n":  `:3:1: unknown key "trust.alow"`,
+		"trusted = [\"/\"]\n":                               `:1:1: unknown key "trusted"`,
+		"[[trust]]\ndirectory = \"/\"\nallow = \"ssh\"\n":   ":3:9: ",
+		"[[trust]]\ndirectory = \"/\"\nallow = [\"x=y\"]\n": `: [[trust]] number 1: allow "x=y": unknown kind "x"`,
+		"[[trust\n": ":1:",
+	} {
+		name := filepath.Join(t.TempDir(), FileName)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadFile(name); err == nil || !strings.HasPrefix(err.Error(), name+want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}

@@ -1,0 +1,287 @@
+// Package grants decides what a build may use beyond its own repository.
+//
+// A descriptor may name what it needs: a secret, an SSH agent, a cache, a
+// remote context, a file elsewhere. Only the person who builds gives it, with a
+// flag or with a line in a file of their own. A [Request] is one such need, a
+// [Grant] is permission for one, and [Set.Decide] brings them together.
+//
+// It knows no descriptor, no plan and no builder; package plan collects the
+// requests, after placeholders are expanded and settings parsed.
+package grants
+
+import (
+	"cmp"
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Kind is a kind of access that a descriptor can ask for.
+type Kind string
+
+// The kinds that "--allow KIND=VALUE" takes. NetworkHost and Insecure have no
+// value, and SSH may have none.
+const (
+	// Secret is a secret of a build stage; the value is its id.
+	Secret Kind = "secret"
+	// Env is an environment variable; the value is its name.
+	Env Kind = "env"
+	// SSH is an SSH agent or key; the value is the id of the forwarding.
+	SSH Kind = "ssh"
+	// CacheFrom and CacheTo are build caches; the value is a setting such as
+	// "type=registry,ref=…", or a reference.
+	CacheFrom Kind = "cache-from"
+	CacheTo   Kind = "cache-to"
+	// Context is a build context at a URL, which is the value.
+	Context Kind = "context"
+	// AddHost is an entry in the hosts file of build steps; the value is
+	// "HOST=IP".
+	AddHost Kind = "add-host"
+	// NetworkHost is the network of the builder's machine.
+	NetworkHost Kind = "network.host"
+	// Insecure is a privileged build step.
+	Insecure Kind = "security.insecure"
+	// Read, Write and Files are access to files and folders outside the
+	// repository; the value is the path of one, or of a folder above it.
+	Read  Kind = "fs.read"
+	Write Kind = "fs.write"
+	Files Kind = "fs"
+)
+
+// passed are further kinds of buildx, which no descriptor asks for and which
+// are handed on as they are (docker buildx bake, "--allow").
+var passed = []Kind{"device", "image", "image.push", "image.load", "buildx.local.delete"}
+
+// shape says what may follow a kind.
+type shape int
+
+const (
+	valued shape = iota
+	bare
+	either
+)
+
+var shapes = map[Kind]shape{
+	Secret: valued, Env: valued, SSH: either, CacheFrom: valued, CacheTo: valued, Context: valued, AddHost: valued,
+	NetworkHost: bare, Insecure: bare, Read: valued, Write: valued, Files: valued,
+}
+
+// Any is the value that stands for every value of a kind.
+const Any = "*"
+
+// Grant is permission for what has the kind and the value.
+type Grant struct {
+	Kind  Kind
+	Value string
+	// By names what grants it: a flag, or a file.
+	By string
+}
+
+// String returns the grant as "--allow" takes it.
+func (g Grant) String() string {
+	if g.Value == "" {
+		return string(g.Kind)
+	}
+	return string(g.Kind) + "=" + g.Value
+}
+
+// Parse reads a grant, "KIND=VALUE" or "KIND".
+func Parse(text string) (Grant, error) {
+	kind, value, given := strings.Cut(text, "=")
+	g := Grant{Kind: Kind(kind), Value: value}
+	if slices.Contains(passed, g.Kind) {
+		return g, nil
+	}
+	form, known := shapes[g.Kind]
+	switch {
+	case !known:
+		return Grant{}, fmt.Errorf("unknown kind %q: choose one of %s", kind, strings.Join(kinds(), ", "))
+	case form == bare && given:
+		return Grant{}, fmt.Errorf("%s does not take a value", kind)
+	case form == valued && value == "", form == either && given && value == "":
+		return Grant{}, fmt.Errorf("%s requires a value: write %[1]s=VALUE, or %[1]s=%s for every value", kind, Any)
+	}
+	if g.Kind == CacheFrom || g.Kind == CacheTo {
+		if _, err := cacheFields(value); err != nil && value != Any {
+			return Grant{}, fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	return g, nil
+}
+
+func kinds() []string {
+	var all []string
+	for k := range shapes {
+		all = append(all, string(k))
+	}
+	for _, k := range passed {
+		all = append(all, string(k))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// ToBuildx reports whether buildx knows the grant too. The other kinds are for
+// docker extpack alone.
+func (g Grant) ToBuildx() bool {
+	switch g.Kind {
+	case NetworkHost, Insecure, Read, Write, Files:
+		return true
+	case SSH:
+		return g.Value == ""
+	}
+	return slices.Contains(passed, g.Kind)
+}
+
+// covers reports whether the grant gives what was asked for with kind and value.
+func (g Grant) covers(kind Kind, value string) bool {
+	switch {
+	case g.Kind == Files && (kind == Read || kind == Write):
+	case g.Kind != kind:
+		return false
+	}
+	if g.Value == Any || g.Value == value || kind == SSH && g.Value == "" {
+		return true
+	}
+	switch kind {
+	case Read, Write:
+		root, err := Real(g.Value)
+		return err == nil && Within(root, value)
+	case CacheFrom, CacheTo:
+		return sameCache(g.Value, value)
+	case AddHost:
+		return strings.Replace(g.Value, ":", "=", 1) == value
+	}
+	return false
+}
+
+// sameCache reports whether two cache settings have the same fields.
+func sameCache(a, b string) bool {
+	fa, errA := cacheFields(a)
+	fb, errB := cacheFields(b)
+	return errA == nil && errB == nil && slices.Equal(fa, fb)
+}
+
+// cacheFields returns the fields of a cache setting in one order.
+func cacheFields(text string) ([]string, error) {
+	fields, err := csv.NewReader(strings.NewReader(text)).Read()
+	if err != nil {
+		return nil, fmt.Errorf("%q is not in the form type=TYPE,NAME=VALUE", text)
+	}
+	if len(fields) == 1 && !strings.Contains(fields[0], "=") {
+		return []string{"ref=" + fields[0], "type=registry"}, nil
+	}
+	for i, f := range fields {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return nil, fmt.Errorf("%q has no value: write type=TYPE,NAME=VALUE", f)
+		}
+		fields[i] = strings.ToLower(name) + "=" + value
+	}
+	slices.Sort(fields)
+	return fields, nil
+}
+
+// Set is everything that the person who builds has granted.
+type Set struct {
+	// Allowed are the grants of flags, for every extension.
+	Allowed []Grant
+	// Trusted are those of the user's own file, by directory.
+	Trusted []Trust
+}
+
+// given returns what grants kind and value to the extension in dir, "" when
+// nothing does.
+func (s Set) given(dir string, kind Kind, value string) string {
+	for _, g := range s.Allowed {
+		if g.covers(kind, value) {
+			return cmp.Or(g.By, g.String())
+		}
+	}
+	for _, t := range s.Trusted {
+		if !Within(t.Directory, dir) {
+			continue
+		}
+		if t.Everything || slices.ContainsFunc(t.Allow, func(g Grant) bool { return g.covers(kind, value) }) {
+			return t.By
+		}
+	}
+	return ""
+}
+
+// Request is one thing that a build wants to use.
+type Request struct {
+	Kind  Kind
+	Value string
+	// Subject says what it is, for people: "secret token from the environment
+	// variable NPM_TOKEN".
+	Subject string
+	// Position is where the descriptor asks for it.
+	Position diag.Position
+	// Or are further grants that would do.
+	Or []Grant
+	// Optional requests are left out of the build when they are not granted.
+	Optional bool
+	// Hint is another way to give it, besides --allow.
+	Hint string
+	// Entitlements are what buildx must be allowed for it.
+	Entitlements []string
+	// By names what gives it: a flag, a file, a rule; empty when nothing does.
+	By string
+}
+
+// Repository is what gives a build the files of its own repository. They are
+// requests all the same, because buildx has to be told.
+const Repository = "its own repository"
+
+// Decide fills in what gives each request to the extension in dir, whose path
+// is absolute and without links. Those that have a giver already keep it.
+func (s Set) Decide(dir string, requests []Request) {
+	for i := range requests {
+		r := &requests[i]
+		if r.By != "" {
+			continue
+		}
+		r.By = s.given(dir, r.Kind, r.Value)
+		for _, g := range r.Or {
+			if r.By == "" {
+				r.By = s.given(dir, g.Kind, g.Value)
+			}
+		}
+	}
+}
+
+// Missing reports the requests that nothing gives, each with its place in the
+// descriptor and the flag that would give it.
+func Missing(requests []Request) diag.List {
+	var list diag.List
+	for _, r := range requests {
+		if r.By != "" || r.Optional {
+			continue
+		}
+		hint := "if you trust it, add --allow " + ShellQuote(Grant{Kind: r.Kind, Value: r.Value}.String())
+		if r.Hint != "" {
+			hint += ", or " + r.Hint
+		}
+		list = append(list, diag.Diagnostic{
+			Position: r.Position,
+			Message:  "the extension asks for " + r.Subject + ", which was not granted",
+			Hint:     hint,
+		})
+	}
+	return list
+}
+
+// ShellQuote quotes what a shell would not take as it is.
+func ShellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=./:@,+%", r)
+	}
+	if !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,118 @@
+package grants
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// RepositoryOf returns the folder of the version control that dir is in, or dir
+// itself. dir is absolute and without links.
+//
+// It decides as git does since CVE-2022-24765 (git-config, "safe.directory"):
+// the first .git that leads to a repository counts, and only when the folder it
+// is in, itself, and what it leads to belong to the current user. A repository
+// of another user is none; then disowned is its folder. That of a whole home
+// directory, with what configures its programs, is none either.
+func RepositoryOf(dir string) (root, disowned string) {
+	home, err := os.UserHomeDir()
+	if err == nil {
+		home, _ = Real(home)
+	}
+	for at := dir; at != filepath.Dir(at) && at != home; at = filepath.Dir(at) {
+		gitDir, ok := gitDirOf(filepath.Join(at, ".git"))
+		if !ok {
+			continue
+		}
+		for _, name := range []string{at, filepath.Join(at, ".git"), gitDir} {
+			if !ownedByUser(name) && !safeDirectory(at) {
+				return dir, at
+			}
+		}
+		return at, ""
+	}
+	return dir, ""
+}
+
+// gitDirOf returns the repository that a .git is or, as a file, names.
+func gitDirOf(name string) (string, bool) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", false
+	}
+	if info.Mode().IsRegular() {
+		// gitrepository-layout: "a plain text file … containing gitdir: <path>".
+		data, err := os.ReadFile(name)
+		target, ok := bytes.CutPrefix(data, []byte("gitdir: "))
+		if err != nil || !ok {
+			return "", false
+		}
+		path := strings.TrimRight(string(target), "\r\n")
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(name), path)
+		}
+		name = path
+	}
+	return name, isGitDir(name)
+}
+
+// isGitDir reports whether git would take a folder for a repository
+// (gitrepository-layout): it has HEAD, and objects and refs, which a linked
+// working tree shares with its main one.
+func isGitDir(name string) bool {
+	if _, err := os.Lstat(filepath.Join(name, "HEAD")); err != nil {
+		return false
+	}
+	common := name
+	if data, err := os.ReadFile(filepath.Join(name, "commondir")); err == nil {
+		common = strings.TrimRight(string(data), "\r\n")
+		if !filepath.IsAbs(common) {
+			common = filepath.Join(name, common)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	for _, folder := range []string{"objects", "refs"} {
+		if info, err := os.Stat(filepath.Join(common, folder)); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
+}
+
+// safeDirectory reports whether the user's git configuration declares the
+// repository in dir safe. git is asked outside any repository, so that only the
+// user's and the system's configuration is read.
+func safeDirectory(dir string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "git", "config", "-z", "--type=path", "--get-all", "safe.directory")
+	cmd.Dir = string(filepath.Separator)
+	cmd.Env = append(os.Environ(), "GIT_DIR="+os.DevNull)
+	out, err := cmd.Output()
+	if err != nil {
+		return false // no git, or nothing is declared
+	}
+	safe := false
+	for value := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		switch prefix, all := strings.CutSuffix(value, "/*"); {
+		case value == "":
+			safe = false // an empty value forgets those before it
+		case value == "*":
+			safe = true
+		case all:
+			root, err := Real(prefix)
+			safe = safe || err == nil && root != dir && Within(root, dir)
+		default:
+			root, err := Real(value)
+			safe = safe || filepath.IsAbs(value) && err == nil && root == dir
+		}
+	}
+	return safe
+}

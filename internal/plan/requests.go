@@ -1,0 +1,250 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/grants"
+)
+
+// decide collects what a builder would use for the extension, decides what it is
+// given, and leaves out what it can do without.
+func (e *Extension) decide(opts Options) error {
+	dir, err := grants.Real(e.Dir)
+	if err != nil {
+		return fmt.Errorf("resolving %s: %w", e.Dir, err)
+	}
+	c := &collector{e: e}
+	c.repository, c.disowned = grants.RepositoryOf(dir)
+	c.stage()
+	for _, s := range e.CacheFrom {
+		c.cache(grants.CacheFrom, grants.Read, s, opts.Push)
+	}
+	for _, s := range e.CacheTo {
+		c.cache(grants.CacheTo, grants.Write, s, opts.Push)
+	}
+	opts.Grants.Decide(dir, c.requests)
+	e.Requests = c.requests
+	if e.Build != nil {
+		e.Build.Secrets = slices.DeleteFunc(e.Build.Secrets, func(s Spec) bool { return s.Optional && !c.isGiven(s.Get("id")) })
+	}
+	return nil
+}
+
+// collector turns the settings of an extension into requests.
+type collector struct {
+	e                    *Extension
+	repository, disowned string
+	requests             []grants.Request
+	// secrets are the indices of their requests, by id.
+	secrets map[string]int
+}
+
+func (c *collector) isGiven(secret string) bool {
+	i, ok := c.secrets[secret]
+	return ok && c.requests[i].By != ""
+}
+
+func (c *collector) add(r grants.Request) { c.requests = append(c.requests, r) }
+
+// stage collects what build stages use. Everything has been expanded and parsed.
+func (c *collector) stage() {
+	b := c.e.Build
+	if b == nil {
+		return
+	}
+	var dockerfiles []string
+	for _, image := range c.e.Images {
+		if image.NeedsBuild() && !slices.Contains(dockerfiles, image.Dockerfile) {
+			dockerfiles = append(dockerfiles, image.Dockerfile)
+		}
+	}
+	table := c.e.Descriptor.Metadata.Extpack.Build
+	for _, name := range dockerfiles {
+		pos := table.Dockerfile.Position
+		if pos.File == "" {
+			pos = table.Position
+		}
+		c.file(grants.Read, from(c.e.Dir, name), grants.Request{Subject: "the Dockerfile", Position: pos})
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Contexts)) {
+		c.context(name, b.Contexts[name], table.ContextPositions[name])
+	}
+	for i := range b.Secrets {
+		c.secret(&b.Secrets[i])
+	}
+	for _, s := range b.SSH {
+		c.ssh(s)
+	}
+	if b.Network == "host" {
+		c.add(grants.Request{
+			Kind: grants.NetworkHost, Subject: "the network of the builder's machine", Position: table.Network.Position,
+			Entitlements: []string{string(grants.NetworkHost)},
+		})
+	}
+	for _, h := range b.AddHosts {
+		c.add(grants.Request{
+			Kind: grants.AddHost, Value: h.Name + "=" + h.Address,
+			Subject: "the address " + h.Address + " for the host " + h.Name, Position: h.Position,
+		})
+	}
+}
+
+// file adds a request for access to a file or folder. r has no kind when the
+// file is all it is about; then it is free inside the repository. Outside, the
+// path has to be granted whatever r is about.
+func (c *collector) file(access grants.Kind, path string, r grants.Request) {
+	resolved, err := grants.Real(path)
+	inside := err == nil && grants.Within(c.repository, resolved)
+	if err == nil {
+		path = resolved
+	}
+	r.Entitlements = append(r.Entitlements, string(access)+"="+path)
+	r.Subject += " " + path
+	switch {
+	case r.By != "":
+		r.Kind, r.Value = access, path
+	case inside && r.Kind == "":
+		r.Kind, r.Value, r.By = access, path, grants.Repository
+	case inside:
+		r.Or = append(r.Or, grants.Grant{Kind: access, Value: path})
+	default:
+		r.Kind, r.Value, r.Or = access, path, nil
+		r.Subject += ", outside its repository " + c.repository
+		if c.disowned != "" {
+			r.Subject += " (the repository in " + c.disowned + " belongs to another user and is not in git's safe.directory)"
+		}
+	}
+	c.add(r)
+}
+
+// context adds a named context: a folder, an OCI layout, or a URL. An image is
+// no request: a Dockerfile's FROM can name it too, and its registry is asked
+// with its own credentials only.
+func (c *collector) context(name, value string, pos diag.Position) {
+	r := grants.Request{Subject: "context " + name, Position: pos, Hint: "--build-context " + name + "=FOLDER"}
+	if c.e.Build.Given[name] {
+		r.By, r.Hint = "--build-context", ""
+	}
+	if prefix, path, ok := ContextPath(value); ok {
+		if prefix != "" {
+			path = LayoutFolder(path)
+		}
+		r.Subject += " from"
+		c.file(grants.Read, path, r)
+		return
+	}
+	if strings.HasPrefix(value, imagePrefix) {
+		return
+	}
+	r.Kind, r.Value, r.Hint = grants.Context, value, ""
+	r.Subject += " from " + value
+	c.add(r)
+}
+
+// secret adds a secret and settles where it comes from.
+func (c *collector) secret(s *Spec) {
+	id := s.Get("id")
+	if c.secrets == nil {
+		c.secrets = map[string]int{}
+	}
+	c.secrets[id] = len(c.requests)
+	r := grants.Request{
+		Kind: grants.Secret, Value: id, Subject: "secret " + id, Position: s.Position, By: s.Flag, Optional: s.Optional,
+		Hint: "give it with --secret id=" + id + ",src=FILE",
+	}
+	if s.Flag == "" && s.Path == "" && s.Get("env") == "" {
+		// Without a source buildx would take a variable, or else a file, of the
+		// secret's name.
+		s.Fields = append(s.Fields, "env="+id)
+		r.Subject += " from the environment variable " + id
+		r.Or = []grants.Grant{{Kind: grants.Env, Value: id}}
+		c.add(r)
+		return
+	}
+	if name := s.Get("env"); name != "" {
+		r.Subject += " from the environment variable " + name
+		r.Kind, r.Value, r.Or = grants.Env, name, []grants.Grant{{Kind: grants.Secret, Value: id}}
+		c.add(r)
+		return
+	}
+	file := s.File()
+	if file == "" {
+		c.add(r)
+		return
+	}
+	r.Subject += " from"
+	c.file(grants.Read, file, r)
+}
+
+// ssh adds an agent, or keys and sockets.
+func (c *collector) ssh(s SSH) {
+	r := grants.Request{Kind: grants.SSH, Value: s.ID, Position: s.Position, By: s.Flag}
+	if len(s.Paths) == 0 {
+		r.Subject, r.Hint = "ssh "+s.ID+", your SSH agent", "--ssh "+s.ID
+		r.Entitlements = []string{string(grants.SSH)}
+		c.add(r)
+	}
+	for _, path := range s.Paths {
+		r.Subject, r.Hint = "ssh "+s.ID+", the key or socket", "give another with --ssh "+s.ID+"=FILE"
+		c.file(grants.Read, path, r)
+	}
+}
+
+// cache adds a cache. One in the image itself goes where the image goes.
+func (c *collector) cache(kind, access grants.Kind, s Spec, push bool) {
+	if s.Get("type") == "inline" {
+		return
+	}
+	r := grants.Request{
+		Kind: kind, Value: s.String(), Subject: string(kind) + " " + s.String(), Position: s.Position, By: s.Flag,
+		Hint: "choose the caches with --" + string(kind),
+	}
+	if r.By == "" && push && besideTags(s, c.e.Tags) {
+		r.By = "--push to the same registry and namespace"
+	}
+	if s.Path != "" {
+		if path, err := grants.Real(s.Path); err == nil {
+			r.Or = []grants.Grant{{Kind: access, Value: path}}
+			r.Entitlements = []string{string(access) + "=" + path}
+		}
+	}
+	c.add(r)
+}
+
+// plainFields are settings of a registry cache that say what is written, not
+// where to or how the registry is reached.
+var plainFields = []string{"type", "ref", "mode", "compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "ignore-error"}
+
+// besideTags reports whether a cache is kept in the registry and the namespace
+// (the first element of the path) of a tag that is pushed to.
+func besideTags(s Spec, tags []string) bool {
+	for _, f := range s.Fields {
+		if name, _, _ := strings.Cut(f, "="); !slices.Contains(plainFields, name) {
+			return false
+		}
+	}
+	if s.Get("type") != "registry" {
+		return false
+	}
+	own, err := namespace(s.Get("ref"))
+	return err == nil && slices.ContainsFunc(tags, func(tag string) bool {
+		pushed, err := namespace(tag)
+		return err == nil && pushed == own
+	})
+}
+
+// namespace returns the registry and the first element of the path of an image.
+func namespace(image string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(reference.Path(named), "/")
+	return reference.Domain(named) + "/" + first, nil
+}
