@@ -9,7 +9,6 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/edit"
-	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -58,27 +57,23 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 		if add.Annotations, err = keyValues("--annotation", opts.annotations); err != nil {
 			return err
 		}
-		w := &edit.Rewriting{Source: opts.name, Single: true}
-		if w.Options, err = opts.options(dockerCLI); err != nil {
+		told := false
+		req := edit.Request{
+			Source: opts.name, Single: true,
+			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+				if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() && !told {
+					told = true
+					fmt.Fprintf(dockerCLI.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
+				}
+				return x, annotate.Complete(ctx, o, x, add)
+			},
+		}
+		if req.Options, err = opts.options(dockerCLI); err != nil {
 			return err
 		}
-		if w.Targets, err = parseTargets(opts.tags, opts.outputs); err != nil {
+		if req.Outputs, err = parseOutputs(opts.tags, opts.outputs); err != nil {
 			return err
 		}
-		r, err := w.Run(ctx, func(ctx context.Context, o *edit.Overlay, x *edit.Index) error {
-			if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() {
-				fmt.Fprintf(dockerCLI.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
-			}
-			return annotate.Complete(ctx, o, x, add)
-		})
-		return opts.print(dockerCLI, r, opts.written(), err)
+		return opts.edit(ctx, dockerCLI, req, opts.outputs...)
 	})
-}
-
-// written are the files that hold the result.
-func (o *annotateOptions) written() []string {
-	if len(o.tags)+len(o.outputs) == 0 && source.IsPath(o.name) {
-		return []string{o.name}
-	}
-	return o.outputs
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
 )
@@ -157,10 +156,10 @@ func printReferences(w io.Writer, results []pipeline.Result) error {
 
 // interrupted says what an interrupted build had done by then.
 func interrupted(err error, results []pipeline.Result) error {
-	var tagging *registry.TagError
+	told := interruption(err)
 	switch {
-	case errors.As(err, &tagging):
-		return fmt.Errorf("%w: %w", errInterrupted, tagging)
+	case told != errInterrupted: //nolint:errorlint // that one itself
+		return told
 	case len(results) > 0:
 		return fmt.Errorf("%w: only what is listed on standard output was published or written", errInterrupted)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/docker/cli/cli"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -52,4 +54,19 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "ERROR: "+text.Clean(err.Error()))
 		return exitFailed
 	}
+}
+
+// interruption says what an interrupted command had written by then.
+func interruption(err error) error {
+	var (
+		tagging *registry.TagError
+		written *edit.WrittenError
+	)
+	switch {
+	case errors.As(err, &written):
+		return fmt.Errorf("%w: %w", errInterrupted, written)
+	case errors.As(err, &tagging):
+		return fmt.Errorf("%w: %w", errInterrupted, tagging)
+	}
+	return errInterrupted
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/edit"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -60,20 +59,20 @@ func (o *indexOptions) options(dockerCLI command.Cli) (edit.Options, error) {
 	}, nil
 }
 
-// update edits the index in a file or directory, or else at a tag, and prints
-// the result.
-func (o *indexOptions) update(ctx context.Context, dockerCLI command.Cli, opts edit.Options, name string, change func(context.Context, *edit.Overlay, *edit.Index) error) error {
-	if source.IsPath(name) {
-		w := edit.Rewriting{Options: opts, Source: name}
-		r, err := w.Run(ctx, change)
-		return o.print(dockerCLI, r, []string{name}, err)
+// edit runs an edit and prints the result. files are those that it writes.
+func (o *indexOptions) edit(ctx context.Context, dockerCLI command.Cli, req edit.Request, files ...string) error {
+	if req.Source != "" && len(req.Tags)+len(req.Files)+len(req.Dirs) == 0 && source.IsPath(req.Source) {
+		files = []string{req.Source}
 	}
-	tag, err := registry.ParseTag(name)
-	if err != nil {
-		return err
+	r, err := edit.Edit(ctx, req)
+	if err == nil && r.Unchanged && !o.dryRun {
+		where := req.Source
+		if len(r.Published) > 0 {
+			where = r.Published[0].Reference.String()
+		}
+		fmt.Fprintf(dockerCLI.Err(), "nothing to do: %s is as requested already\n", text.Clean(where))
 	}
-	r, err := edit.Update(ctx, opts, tag, change)
-	return o.print(dockerCLI, r, nil, err)
+	return o.print(dockerCLI, r, files, err)
 }
 
 // print gives what was written, also by a command that failed later.

@@ -57,6 +57,8 @@ func runIndexAdd(cmd *cobra.Command, dockerCLI command.Cli, opts indexAddOptions
 			Client: edits.Client, Sources: opts.sources, Replace: opts.replace,
 			Take: edit.TakeOptions{Platforms: platforms, NoAttestations: opts.noAttestations},
 		}
-		return opts.update(ctx, dockerCLI, edits, opts.reference, addition.To)
+		return opts.edit(ctx, dockerCLI, edit.Request{
+			Options: edits, Source: opts.reference, Reads: opts.sources, Change: addition.Change,
+		})
 	})
 }

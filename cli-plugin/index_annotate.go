@@ -98,13 +98,16 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 		if err != nil {
 			return err
 		}
-		return opts.update(ctx, dockerCLI, edits, opts.reference, func(_ context.Context, _ *edit.Overlay, x *edit.Index) error {
-			if opts.platform != "" {
-				if err := x.Describe(opts.platform, opts.change, ofImage); err != nil {
-					return err
+		return opts.edit(ctx, dockerCLI, edit.Request{
+			Options: edits, Source: opts.reference,
+			Change: func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+				if opts.platform != "" {
+					if err := x.Describe(opts.platform, opts.change, ofImage); err != nil {
+						return nil, err
+					}
 				}
-			}
-			return x.Annotate(ofIndex)
+				return x, x.Annotate(ofIndex)
+			},
 		})
 	})
 }

@@ -57,27 +57,30 @@ func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 
 func runIndexCreate(cmd *cobra.Command, dockerCLI command.Cli, opts indexCreateOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
-		c, err := opts.creation(dockerCLI)
+		req, err := opts.request(dockerCLI)
 		if err != nil {
 			return err
 		}
-		r, err := c.Run(ctx)
-		return opts.print(dockerCLI, r, opts.outputs, err)
+		return opts.edit(ctx, dockerCLI, req, opts.outputs...)
 	})
 }
 
-func (o *indexCreateOptions) creation(dockerCLI command.Cli) (*edit.Creation, error) {
-	c := &edit.Creation{Sources: o.sources, Take: edit.TakeOptions{Nested: !o.flatten, NoAttestations: o.noAttestations}}
-	var err error
-	if c.Options, err = o.options(dockerCLI); err != nil {
-		return nil, err
+func (o *indexCreateOptions) request(dockerCLI command.Cli) (edit.Request, error) {
+	options, err := o.options(dockerCLI)
+	if err != nil {
+		return edit.Request{}, err
+	}
+	c := &edit.Creation{
+		Client: options.Client, Sources: o.sources,
+		Take: edit.TakeOptions{Nested: !o.flatten, NoAttestations: o.noAttestations},
 	}
 	if c.Annotations, err = annotationValues("--index-annotation", o.annotations); err != nil {
-		return nil, err
+		return edit.Request{}, err
 	}
 	if c.Take.Platforms, err = edit.ParsePlatforms(o.platforms, o.sources); err != nil {
-		return nil, err
+		return edit.Request{}, err
 	}
-	c.Targets, err = parseTargets(o.tags, o.outputs)
-	return c, err
+	req := edit.Request{Options: options, Reads: o.sources, Change: c.Change}
+	req.Outputs, err = parseOutputs(o.tags, o.outputs)
+	return req, err
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/text"
 )
 
 type indexRemoveOptions struct {
@@ -43,8 +45,19 @@ func runIndexRemove(cmd *cobra.Command, dockerCLI command.Cli, opts indexRemoveO
 		if err != nil {
 			return err
 		}
-		return opts.update(ctx, dockerCLI, edits, opts.reference, func(_ context.Context, _ *edit.Overlay, x *edit.Index) error {
-			return x.RemoveAll(opts.platforms)
+		told := false
+		return opts.edit(ctx, dockerCLI, edit.Request{
+			Options: edits, Source: opts.reference,
+			Change: func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+				notes, err := x.RemoveAll(opts.platforms)
+				for _, note := range notes {
+					if !told { // not what this run has removed
+						fmt.Fprintln(dockerCLI.Err(), text.Clean(note))
+					}
+				}
+				told = true
+				return x, err
+			},
 		})
 	})
 }

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -52,8 +52,8 @@ func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error 
 		}
 	}()
 	err := f(ctx)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, errInterrupted) {
-		return errInterrupted
+	if err == nil || ctx.Err() == nil || strings.HasPrefix(err.Error(), errInterrupted.Error()+": ") {
+		return err
 	}
-	return err
+	return interruption(err)
 }

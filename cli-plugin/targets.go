@@ -10,32 +10,32 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// parseTargets gives where the flags --tag and --output send an index.
-func parseTargets(tags, outputs []string) (edit.Targets, error) {
-	var targets edit.Targets
+// parseOutputs returns where the flags --tag and --output send an index.
+func parseOutputs(tags, outputs []string) (edit.Outputs, error) {
+	var outs edit.Outputs
 	for _, name := range tags {
 		tag, err := registry.ParseTag(name)
 		if err != nil {
-			return targets, err
+			return outs, err
 		}
-		targets.Tags = append(targets.Tags, tag)
+		outs.Tags = append(outs.Tags, tag)
 	}
 	seen := map[string]bool{}
 	for _, name := range outputs {
 		if seen[filepath.Clean(name)] {
-			return targets, diag.Invalidf("", "--output %s is given twice", name)
+			return outs, diag.Invalidf("", "--output %s is given twice", name)
 		}
 		seen[filepath.Clean(name)] = true
-		if err := addOutput(&targets, name); err != nil {
-			return targets, err
+		if err := addOutput(&outs, name); err != nil {
+			return outs, err
 		}
 	}
-	return targets, nil
+	return outs, nil
 }
 
 // addOutput tells a package file by its ending and a layout directory by its
 // slash, or by being one already, as build does.
-func addOutput(to *edit.Targets, name string) error {
+func addOutput(to *edit.Outputs, name string) error {
 	info, err := os.Stat(name)
 	isDir := err == nil && info.IsDir()
 	switch {

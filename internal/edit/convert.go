@@ -3,6 +3,7 @@ package edit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -78,8 +79,13 @@ func (m typeMap) translate(mediaType string) (string, error) {
 	if _, ok := m.own[mediaType]; ok {
 		return mediaType, nil
 	}
-	return "", fmt.Errorf("%q has no counterpart among %s's media types", mediaType, m.name)
+	return "", &unsupportedError{fmt.Sprintf("%q has no counterpart among %s's media types", mediaType, m.name)}
 }
+
+// unsupportedError is what the other media types cannot express.
+type unsupportedError struct{ text string }
+
+func (e *unsupportedError) Error() string { return e.text }
 
 // Convert changes the media types of the index, of its images and of their
 // configs and layers; configs and layers keep their bytes. Attestations move
@@ -105,8 +111,11 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 	}
 	for _, c := range x.Images() {
 		desc, err := convertImage(ctx, o, c.desc, m)
-		if err != nil {
+		if unsupported := (*unsupportedError)(nil); errors.As(err, &unsupported) {
 			return diag.Invalidf("", "cannot give %s %s's media types: %v", c.Slot(), m.name, err)
+		}
+		if err != nil {
+			return fmt.Errorf("changing the media types of %s: %w", c.Slot(), err)
 		}
 		if err := x.ReplaceImage(ctx, o, c, desc); err != nil {
 			return err
@@ -153,7 +162,7 @@ func convertImage(ctx context.Context, o *Overlay, desc v1.Descriptor, m typeMap
 		if m.name == "Docker" {
 			for _, name := range []string{"subject", "artifactType"} {
 				if manifest.Has(name) {
-					return fmt.Errorf("they cannot express its %s", name)
+					return &unsupportedError{"they cannot express its " + name}
 				}
 			}
 		}

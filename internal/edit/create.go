@@ -2,37 +2,26 @@ package edit
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/registry"
 )
 
 // Creation is a new index of images that exist.
 type Creation struct {
-	Options
+	Client *registry.Client
 	// Sources are named as for package source.
 	Sources []string
 	Take    TakeOptions
 	// Annotations are added to the index.
 	Annotations map[string]string
-	Targets
 }
 
-// Run makes the index and writes it: files first, then, when all is well, tags,
-// which must not have moved meanwhile.
-func (c *Creation) Run(ctx context.Context) (*Result, error) {
-	unlock, err := atomicfile.Lock(ctx, slices.Concat(c.Files, c.Dirs)...)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	expected := tagsNow(ctx, c.Options, c.Tags)
-	o := NewOverlay()
-	defer o.Close()
+// Change makes the index.
+func (c *Creation) Change(ctx context.Context, o *Overlay, _ *Index) (*Index, error) {
 	sources, err := o.Open(ctx, c.Client, c.Sources)
 	if err != nil {
 		return nil, err
@@ -45,14 +34,7 @@ func (c *Creation) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := x.Annotate(c.Annotations); err != nil {
-		return nil, err
-	}
-	r, err := finish(ctx, c.Options, o, x)
-	if err != nil || c.DryRun {
-		return r, err
-	}
-	return r, r.write(ctx, c.Options, o, x, c.Targets, expected)
+	return x, x.Annotate(c.Annotations)
 }
 
 // ParsePlatforms reads SOURCE=os/arch[/variant] for sources, by name.

@@ -72,29 +72,32 @@ type Addition struct {
 	Replace bool
 }
 
-// To adds the sources to x; it is a change for [Update].
-func (a *Addition) To(ctx context.Context, o *Overlay, x *Index) error {
+// Change adds the sources to x.
+func (a *Addition) Change(ctx context.Context, o *Overlay, x *Index) (*Index, error) {
 	sources, err := o.Open(ctx, a.Client, a.Sources)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all, err := TakeAll(ctx, o, sources, a.Sources, a.Take)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, t := range all {
-		if err := x.add(t, a.Replace); err != nil {
-			return err
+		if err := a.add(ctx, o, x, t); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return x, nil
 }
 
-func (x *Index) add(t *Taken, replace bool) error {
+func (a *Addition) add(ctx context.Context, o *Overlay, x *Index, t *Taken) error {
 	for _, p := range t.parts {
-		err := x.Join(p.image, p.attestations, replace)
+		err := x.Join(p.image, p.attestations, a.Replace)
 		var taken *TakenError
 		if errors.As(err, &taken) {
+			if a.isThere(ctx, o, p.image, taken) {
+				continue
+			}
 			return diag.Invalidf("pass --replace to put the one of "+t.Name+" in its place", "%s", taken)
 		}
 		if err != nil {
@@ -103,4 +106,15 @@ func (x *Index) add(t *Taken, replace bool) error {
 	}
 	x.addMissing(t.others)
 	return nil
+}
+
+// isThere reports whether an image was added before, with other media types.
+func (a *Addition) isThere(ctx context.Context, o *Overlay, image *Child, taken *TakenError) bool {
+	for _, types := range []Types{OCI, Docker} {
+		desc, err := convertImage(ctx, o, image.desc, types.typeMap())
+		if err == nil && desc.Digest == taken.By.Digest {
+			return true
+		}
+	}
+	return false
 }

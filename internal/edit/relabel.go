@@ -1,6 +1,9 @@
 package edit
 
 import (
+	"errors"
+	"slices"
+
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -53,6 +56,11 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 // names.
 func (x *Index) Describe(selector string, change PlatformChange, annotations map[string]string) error {
 	c, err := x.Select(selector)
+	if absent := (*notListedError)(nil); errors.As(err, &absent) {
+		if done := x.relabeled(selector, change); done != nil {
+			c, err = done, nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -63,6 +71,26 @@ func (x *Index) Describe(selector string, change PlatformChange, annotations map
 		return x.checkSlot(c) // a distro is an annotation
 	}
 	return x.Relabel(c, change)
+}
+
+// relabeled returns the image that selector named before the change was made,
+// nil if there is none: the change may have been made by an earlier attempt.
+func (x *Index) relabeled(selector string, change PlatformChange) *Child {
+	m := selectorPattern.FindStringSubmatch(selector)
+	if m == nil || change.isZero() {
+		return nil
+	}
+	probe, err := NewChild(v1.Descriptor{Platform: &v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4], OSVersion: m[2]}})
+	if err != nil || (&Index{}).Relabel(probe, change) != nil {
+		return nil
+	}
+	want := probe.Slot()
+	want.DistroName, want.DistroVersion = m[5], m[6]
+	found := slices.DeleteFunc(x.Images(), func(c *Child) bool { return !c.Slot().matches(want) })
+	if len(found) != 1 {
+		return nil
+	}
+	return found[0]
 }
 
 func (c PlatformChange) isZero() bool {

@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (x *Index) Select(s string) (*Child, error) {
 			s, text.Count(len(matches), "image"), describe(matches))
 	}
 	if images := x.Images(); len(images) > 0 {
-		return nil, diag.Invalidf("", "%s is not in the index, which has %s", s, describe(images))
+		return nil, &notListedError{diag.Invalidf("", "%s is not in the index, which has %s", s, describe(images))}
 	}
 	if slices.ContainsFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindIndex }) {
 		return nil, diag.Invalidf("let it list their images first, with: docker extpack index create", "%s is not in the index, which lists only other indexes", s)
@@ -44,26 +45,51 @@ func (x *Index) Select(s string) (*Child, error) {
 	return nil, diag.Invalidf("", "%s is not in the index, which has no images", s)
 }
 
-// RemoveAll takes out the images that selectors name, with their attestations.
-// The last one is not taken out: readers misread an index of nothing.
-func (x *Index) RemoveAll(selectors []string) error {
+// notListedError is a platform that no image of the index is for.
+type notListedError struct{ error }
+
+func (e *notListedError) Unwrap() error { return e.error }
+
+// RemoveAll removes the images that selectors name, with their attestations.
+// What is not in the index needs no removing, and is returned as a note: an
+// earlier run may have removed it. The last image stays: readers misread an
+// index of nothing.
+func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
 	var gone []*Child
 	for _, s := range selectors {
 		c, err := x.Select(s)
+		if absent := (*notListedError)(nil); errors.As(err, &absent) {
+			if err := checkSelector(s); err != nil {
+				return nil, err
+			}
+			notes = append(notes, diag.Of(err)[0].Message)
+			continue
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !slices.Contains(gone, c) {
 			gone = append(gone, c)
 		}
 	}
-	if len(gone) == len(x.Images()) {
-		return diag.Invalidf("delete the tag instead, or add another platform first", "removing %s would leave no platform", describe(gone))
+	if len(gone) > 0 && len(gone) == len(x.Images()) {
+		return nil, diag.Invalidf("delete the tag instead, or add another platform first", "removing %s would leave no platform", describe(gone))
 	}
 	for _, c := range gone {
 		x.Remove(c)
 	}
-	return nil
+	return notes, nil
+}
+
+// checkSelector refuses a selector of a platform that does not exist, which is
+// a mistake rather than one that was removed before.
+func checkSelector(s string) error {
+	if _, err := digest.Parse(s); err == nil {
+		return nil
+	}
+	m := selectorPattern.FindStringSubmatch(s)
+	_, err := parsePlatform(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4]})
+	return err
 }
 
 func (x *Index) matching(s string) ([]*Child, error) {

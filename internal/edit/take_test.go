@@ -184,11 +184,43 @@ func TestRemoveAll(t *testing.T) {
 	o := NewOverlay()
 	amd64 := putImage(o, "amd64")
 	x := newIndex(t, amd64, putImage(o, "arm64"), putAttestation(o, amd64))
-	if err := x.RemoveAll([]string{"linux/amd64", "linux/arm64"}); !diag.IsInvalid(err) {
+	if _, err := x.RemoveAll([]string{"linux/amd64", "linux/arm64"}); !diag.IsInvalid(err) {
 		t.Errorf("error is %v", err)
 	}
-	if err := x.RemoveAll([]string{"linux/amd64", amd64.Digest.String()}); err != nil || names(x) != "linux/arm64" {
-		t.Errorf("index lists %s, error %v", names(x), err)
+	if notes, err := x.RemoveAll([]string{"linux/amd64", amd64.Digest.String()}); err != nil || len(notes) > 0 || names(x) != "linux/arm64" {
+		t.Errorf("index lists %s, notes %q, error %v", names(x), notes, err)
+	}
+	// What is removed already is, unless it cannot have been there.
+	for _, gone := range []string{"linux/amd64", amd64.Digest.String(), "windows/amd64:ubuntu@22.04"} {
+		notes, err := x.RemoveAll([]string{gone})
+		if err != nil || len(notes) != 1 || !strings.HasPrefix(notes[0], gone+" is not in the index") || names(x) != "linux/arm64" {
+			t.Errorf("%s: notes %q, error %v", gone, notes, err)
+		}
+	}
+	for _, bad := range []string{"linux/amd46", "linux", "sha256:1"} {
+		if _, err := x.RemoveAll([]string{bad}); !diag.IsInvalid(err) {
+			t.Errorf("%s: error is %v", bad, err)
+		}
+	}
+}
+
+// TestDescribeAgain: a change of platform that was made already is found under
+// the new platform.
+func TestDescribeAgain(t *testing.T) {
+	o := NewOverlay()
+	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm"))
+	v6 := "v6"
+	for range 2 {
+		if err := x.Describe("linux/arm", PlatformChange{Variant: &v6}, map[string]string{"a": "b"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := x.Images()[1].Descriptor(); got.Platform.Variant != "v6" || got.Annotations["a"] != "b" {
+			t.Errorf("entry is %+v", got)
+		}
+	}
+	riscv := "riscv64"
+	if err := x.Describe("linux/s390x", PlatformChange{Architecture: &riscv}, nil); !diag.IsInvalid(err) {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -2,11 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -26,86 +23,47 @@ import (
 type Append struct {
 	Client *registry.Client
 	Tags   []registry.Reference
+	// Warn is as with edit.Options; may be nil.
+	Warn func(message string)
 }
-
-const (
-	// appendTries is how often an index is merged anew because another writer
-	// moved the tag.
-	appendTries = 20
-	// settle is how long after a write the tag is read once more. Registries
-	// know no conditional writes: a writer that looked before ours may still
-	// write after it, and does so within its own request.
-	settle = time.Second
-)
 
 // Put merges the package into every tag.
 func (d Append) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	var refs []string
 	for _, tag := range d.Tags {
-		at, err := d.append(ctx, pkg, tag)
-		if err != nil {
-			return refs, fmt.Errorf("appending to %s: %w", tag, err)
+		r, err := edit.Edit(ctx, edit.Request{
+			Options: edit.Options{Client: d.Client, Check: checkMerged, Warn: d.Warn},
+			Source:  tag.String(), MayBeMissing: true,
+			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+				return merge(ctx, o, x, pkg, tag)
+			},
+		})
+		if r != nil {
+			for _, p := range r.Published {
+				refs = append(refs, p.String())
+			}
 		}
-		refs = append(refs, at.String())
+		if err != nil {
+			return refs, oci.Wrap(err, "appending to "+tag.String())
+		}
 	}
 	return refs, nil
 }
 
-// append merges until the tag has, and keeps, the package's images.
-func (d Append) append(ctx context.Context, pkg *annotate.Package, tag registry.Reference) (*registry.Published, error) {
-	for n := range appendTries {
-		at, wrote, err := d.merge(ctx, pkg, tag)
-		switch {
-		case errors.Is(err, registry.ErrTagMoved):
-			// Two writers that wait equally long would meet again.
-			if err := sleep(ctx, time.Duration(n+1)*50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
-				return nil, err
-			}
-			continue
-		case err != nil || !wrote:
-			return at, err
-		}
-		if err := sleep(ctx, settle); err != nil {
-			return at, err
-		}
-	}
-	return nil, fmt.Errorf("the tag was moved by others %d times in a row", appendTries)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// merge merges once and reports whether that changed what the tag names.
-func (d Append) merge(ctx context.Context, pkg *annotate.Package, tag registry.Reference) (at *registry.Published, wrote bool, err error) {
-	before, err := d.Client.Resolve(ctx, tag)
-	if errors.Is(err, oci.ErrNotFound) {
-		published, err := d.Client.Publish(ctx, pkg.Layout, pkg.Root, []registry.Reference{tag}, registry.Expect(tag, ""))
-		if err != nil {
-			return nil, false, err
-		}
-		return &published[0], true, nil
-	}
-	if err != nil {
-		return nil, false, err
+// merge adds the package to an index, which keeps its media types.
+func merge(ctx context.Context, o *edit.Overlay, x *edit.Index, pkg *annotate.Package, tag registry.Reference) (*edit.Index, error) {
+	o.AddBase(pkg.Layout)
+	if x == nil {
+		return edit.ReadIndex(ctx, o, pkg.Root)
 	}
 	types := edit.OCI
-	if before.MediaType == oci.MediaTypeDockerIndex {
+	if x.MediaType() == oci.MediaTypeDockerIndex {
 		types = edit.Docker
 	}
-	r, err := edit.Update(ctx, edit.Options{Client: d.Client, Types: types, Check: checkMerged}, tag, func(_ context.Context, o *edit.Overlay, x *edit.Index) error {
-		o.AddBase(pkg.Layout)
-		return join(x, pkg, tag)
-	})
-	if err != nil {
-		return nil, false, err
+	if err := join(x, pkg, tag); err != nil {
+		return nil, err
 	}
-	return &r.Published[0], r.Root.Digest != before.Digest, nil
+	return x, x.Convert(ctx, o, types)
 }
 
 // join puts the package's images into an index of the same extension.

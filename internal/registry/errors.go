@@ -67,6 +67,13 @@ func (e *ResponseError) Is(target error) bool {
 	return false
 }
 
+// IsForbidden reports a registry that knows who is asking, and refuses: it may
+// hide what exists, and what does not.
+func IsForbidden(err error) bool {
+	var e *ResponseError
+	return errors.As(err, &e) && e.StatusCode == http.StatusForbidden && !e.rateLimited()
+}
+
 // rateLimited reports a registry that asks to slow down, by whatever status.
 func (e *ResponseError) rateLimited() bool {
 	return e.StatusCode == http.StatusTooManyRequests ||

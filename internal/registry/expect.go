@@ -34,6 +34,10 @@ func Expect(ref Reference, at digest.Digest) PublishOption {
 	return func(o *publishOptions) { o.expected[ref.String()] = at }
 }
 
+// Hidden is expected of a tag that may not be looked at: some credentials are for
+// writing only. A tag that can be looked at by then has moved.
+const Hidden digest.Digest = "hidden"
+
 // MovedError is a tag that is not written because it moved since it was read.
 // It is an [ErrTagMoved].
 type MovedError struct {
@@ -44,6 +48,8 @@ type MovedError struct {
 
 func (e *MovedError) Error() string {
 	switch {
+	case e.Expected == Hidden:
+		return fmt.Sprintf("it moved since it was read: it could not be looked at, now it is at %s", e.Actual)
 	case e.Expected == "":
 		return fmt.Sprintf("it moved since it was read: it did not exist, now it is at %s", e.Actual)
 	case e.Actual == "":
@@ -59,7 +65,8 @@ func (e *MovedError) Unwrap() error { return ErrTagMoved }
 // asking for it returned. When that cannot be found out the tag is not written.
 func checkExpected(ref Reference, expected, now digest.Digest, err error) error {
 	switch {
-	case err == nil && now == expected || errors.Is(err, oci.ErrNotFound) && expected == "":
+	case err == nil && now == expected || errors.Is(err, oci.ErrNotFound) && expected == "",
+		IsForbidden(err) && expected == Hidden:
 		return nil
 	case err != nil && !errors.Is(err, oci.ErrNotFound):
 		return err

@@ -64,7 +64,7 @@ func (r *repository) look(ctx context.Context, target string) (desc v1.Descripto
 		desc, _, err := r.get(ctx, target)
 		return desc, etag, err
 	default:
-		return v1.Descriptor{}, "", newResponseError(resp)
+		return v1.Descriptor{}, "", r.absent(ctx, target, newResponseError(resp))
 	}
 	d, mediaType, err := describe(resp, target)
 	if err != nil {
@@ -103,7 +103,7 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 		}
 		defer drain(resp.Body)
 		if resp.StatusCode != http.StatusOK {
-			return newResponseError(resp)
+			return r.absent(ctx, target, newResponseError(resp))
 		}
 		claimed, mediaType, err := describe(resp, target)
 		desc = v1.Descriptor{MediaType: mediaType, Digest: claimed}

@@ -106,6 +106,33 @@ func Stale(n int) Switch {
 	})
 }
 
+// Conditional honours If-Match and If-None-Match when tags are written; broken
+// refuses every condition instead. Other registries ignore them.
+func Conditional(broken bool) Switch {
+	return Middleware(func(next http.Handler) http.Handler {
+		var mu sync.Mutex
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !IsTagPut(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			head := r.Clone(r.Context())
+			head.Method, head.Body, head.ContentLength = http.MethodHead, http.NoBody, 0
+			head.Header.Set("Accept", "*/*, application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json")
+			now := httptest.NewRecorder()
+			next.ServeHTTP(now, head)
+			match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+			if broken && match+none != "" || match != "" && match != now.Header().Get("ETag") || none == "*" && now.Code == http.StatusOK {
+				w.WriteHeader(http.StatusPreconditionFailed)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+}
+
 // Mount answers requests to mount a blob with a status.
 func Mount(status int) Switch {
 	return When(func(r *http.Request) bool { return r.URL.Query().Has("mount") },

@@ -16,20 +16,39 @@ import (
 	"github.com/extpack/extpack/internal/source"
 )
 
-// Targets are the places an index is written to.
-type Targets struct {
+// Outputs are the places an index is written to.
+type Outputs struct {
 	// Tags are references to publish under, Files package files and Dirs layout
 	// directories to write.
 	Tags        []registry.Reference
 	Files, Dirs []string
 }
 
-func (t Targets) empty() bool { return len(t.Tags)+len(t.Files)+len(t.Dirs) == 0 }
+func (o Outputs) empty() bool { return len(o.Tags)+len(o.Files)+len(o.Dirs) == 0 }
 
-// write puts an index where it goes: files first, then, when all is well, the
-// tags, which must be where they are expected.
-func (r *Result) write(ctx context.Context, opts Options, o *Overlay, x *Index, to Targets, expected map[registry.Reference]digest.Digest) error {
-	for _, name := range to.Files {
+// resolveOutputs has the result go back where the source is from, unless
+// outputs say otherwise. back is into a file or directory.
+func (req *Request) resolveOutputs() (back bool, err error) {
+	if !req.empty() || req.Source == "" {
+		return false, nil
+	}
+	if source.IsPath(req.Source) {
+		return true, nil
+	}
+	ref, err := registry.ParseTag(req.Source)
+	if err == nil {
+		req.Tags = []registry.Reference{ref}
+		return false, nil
+	}
+	if _, readable := registry.ParseReference(req.Source); readable == nil {
+		err = diag.Invalidf("name where the result goes with --tag or --output", "%s cannot be written back to: a digest always means the same content", req.Source)
+	}
+	return false, err
+}
+
+// writeFiles writes an index to files and directories.
+func (r *Result) writeFiles(ctx context.Context, req Request, o *Overlay, x *Index) error {
+	for _, name := range req.Files {
 		index, err := flat(ctx, o, x)
 		if err != nil {
 			return err
@@ -40,31 +59,12 @@ func (r *Result) write(ctx context.Context, opts Options, o *Overlay, x *Index, 
 			return err
 		}
 	}
-	for _, name := range to.Dirs {
-		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: []v1.Descriptor{r.Root}}, opts.Warn); err != nil {
+	for _, name := range req.Dirs {
+		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: []v1.Descriptor{r.Root}}, req.Warn); err != nil {
 			return err
 		}
 	}
-	if len(to.Tags) == 0 {
-		return nil
-	}
-	return r.publish(ctx, opts, o, to.Tags, expected)
-}
-
-// tagsNow gives where the tags are before anything is read. Of a tag that
-// cannot be read nothing is expected: publishing says what is wrong, if it is.
-func tagsNow(ctx context.Context, opts Options, tags []registry.Reference) map[registry.Reference]digest.Digest {
-	expected := map[registry.Reference]digest.Digest{}
-	if opts.Force || opts.DryRun {
-		return expected
-	}
-	for _, tag := range tags {
-		desc, err := opts.Client.Resolve(ctx, tag)
-		if err == nil || errors.Is(err, oci.ErrNotFound) {
-			expected[tag] = desc.Digest
-		}
-	}
-	return expected
+	return nil
 }
 
 // rewrite puts an edited index back into the file or directory that src was

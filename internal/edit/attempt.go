@@ -1,0 +1,225 @@
+package edit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
+)
+
+// attempt reads, changes and writes once.
+func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error) {
+	before, err := e.tagsNow(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if e.isReplaced(before) {
+		return nil, false, errLag
+	}
+	o := NewOverlay()
+	defer o.Close()
+	x, src, err := e.read(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	var at digest.Digest
+	if src != nil {
+		at = src.Root.Digest
+	}
+	if e.merges && e.movedSince(before, at) {
+		return nil, false, registry.ErrTagMoved
+	}
+	if x, err = e.Change(ctx, o, x); err != nil {
+		return nil, false, err
+	}
+	r, err = finish(ctx, e.Options, o, x)
+	if err == nil && src != nil && !oci.IsIndex(src.Root.MediaType) {
+		err = r.unwrap(ctx, o, x)
+	}
+	if err != nil || e.DryRun {
+		return r, false, err
+	}
+	if e.back {
+		if r.Unchanged = at == r.Root.Digest; r.Unchanged {
+			return r, false, nil
+		}
+		return r, false, r.rewrite(ctx, e.Options, o, x, e.Source, src)
+	}
+	if err := r.writeFiles(ctx, e.Request, o, x); err != nil || len(e.Tags) == 0 {
+		return r, false, err
+	}
+	r.Unchanged = true
+	for _, tag := range e.Tags {
+		r.Unchanged = r.Unchanged && before[tag] == r.Root.Digest
+	}
+	if r.Unchanged {
+		for _, tag := range e.Tags {
+			r.Published = append(r.Published, registry.Published{Reference: tag, Descriptor: r.Root})
+		}
+		return r, false, nil
+	}
+	err = e.publish(ctx, r, o, before)
+	if err == nil {
+		e.before = before
+	}
+	return r, err == nil, err
+}
+
+// tagsNow returns where the tags are before anything is read. A tag that may
+// not be looked at is only one that is to be replaced as a whole.
+func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Digest, error) {
+	now := map[registry.Reference]digest.Digest{}
+	if e.DryRun {
+		return now, nil
+	}
+	begin := time.Now()
+	for _, tag := range e.Tags {
+		desc, err := e.Client.Resolve(ctx, tag)
+		switch {
+		case err == nil:
+			now[tag] = desc.Digest
+		case errors.Is(err, oci.ErrNotFound):
+			now[tag] = ""
+		case e.Force, errors.Is(err, oci.ErrCorrupt), errors.Is(err, oci.ErrTooLarge), errors.Is(err, oci.ErrMalformed):
+			// Reading it says what is wrong, if it is read.
+		case !e.merges && registry.IsForbidden(err):
+			now[tag] = registry.Hidden
+		default:
+			return nil, err
+		}
+	}
+	e.took = time.Since(begin)
+	return now, nil
+}
+
+// isReplaced reports that all tags are where they were before we wrote them.
+func (e *editor) isReplaced(now map[registry.Reference]digest.Digest) bool {
+	if e.before == nil {
+		return false
+	}
+	for _, tag := range e.Tags {
+		if was, ok := e.before[tag]; !ok || now[tag] != was {
+			return false
+		}
+	}
+	return true
+}
+
+// movedSince reports that the source is a tag that moved after tagsNow.
+func (e *editor) movedSince(before map[registry.Reference]digest.Digest, root digest.Digest) bool {
+	ref, err := registry.ParseReference(e.Source)
+	if err != nil || e.Force {
+		return false
+	}
+	for tag, at := range before {
+		if tag.String() == ref.String() {
+			return at != root
+		}
+	}
+	return false
+}
+
+// read returns the index to edit, nil for a new one.
+func (e *editor) read(ctx context.Context, o *Overlay) (*Index, *source.Source, error) {
+	if e.Source == "" {
+		return nil, nil, nil
+	}
+	sources, err := o.Open(ctx, e.Client, []string{e.Source})
+	switch {
+	case errors.Is(err, oci.ErrNotFound) && e.MayBeMissing:
+		return nil, nil, nil
+	case errors.Is(err, oci.ErrNotFound) && !source.IsPath(e.Source):
+		return nil, nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+e.Source+" SOURCE…")
+	case err != nil:
+		return nil, nil, err
+	}
+	x, err := e.index(ctx, o, sources[0])
+	if err == nil {
+		err = x.Resolve(ctx, o)
+	}
+	return x, sources[0], err
+}
+
+// index returns the index of the source or, for an image that stays one, an
+// index that lists it.
+func (e *editor) index(ctx context.Context, o *Overlay, src *source.Source) (*Index, error) {
+	root := src.Root
+	if oci.IsIndex(root.MediaType) {
+		return ReadIndex(ctx, o, root)
+	}
+	single, err := forAnyPlatform(ctx, o, root)
+	if err != nil {
+		return nil, err
+	}
+	to := e.Source
+	if source.IsPath(e.Source) {
+		to = "REFERENCE"
+	}
+	switch {
+	case !single:
+		return nil, diag.Invalidf("make an index of it with: docker extpack index create -t "+to+" "+e.Source,
+			"%s is not an index but a single manifest of type %s", src.Name, root.MediaType)
+	case !e.Single:
+		return nil, diag.Invalidf(namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", to, e.Source, e.Source),
+			"%s is one image for any platform, not an index that has platforms", src.Name)
+	}
+	c, err := NewChild(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
+	if err != nil {
+		return nil, err
+	}
+	x := NewIndex()
+	x.Append(c)
+	return x, nil
+}
+
+// unwrap makes the one image of x the result.
+func (r *Result) unwrap(ctx context.Context, o *Overlay, x *Index) error {
+	desc := x.Images()[0].Descriptor()
+	r.Root = v1.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
+	var err error
+	r.Raw, err = oci.ReadBytes(ctx, o, r.Root, oci.MaxManifestSize)
+	return err
+}
+
+// finish gives an index its media types and stores it.
+func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, error) {
+	if err := x.Convert(ctx, o, opts.Types); err != nil {
+		return nil, err
+	}
+	if len(x.Children()) == 0 {
+		return nil, diag.Invalidf("", "the index would list nothing")
+	}
+	raw, err := x.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if n := len(raw); n > oci.MaxManifestSize {
+		return nil, diag.Invalidf("", "the index would be %d bytes long; registries take 4 MiB", n)
+	}
+	r := &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}
+	if opts.Check != nil {
+		err = opts.Check(ctx, o, r.Root)
+	}
+	return r, err
+}
+
+// publish writes the tags, which must be where they were.
+func (e *editor) publish(ctx context.Context, r *Result, o *Overlay, before map[registry.Reference]digest.Digest) error {
+	var conditions []registry.PublishOption
+	if !e.Force {
+		for tag, at := range before {
+			conditions = append(conditions, registry.Expect(tag, at))
+		}
+	}
+	var err error
+	r.Published, err = e.Client.Publish(ctx, o, r.Root, e.Tags, conditions...)
+	return err
+}
