@@ -83,7 +83,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engi
 			all[e] = append(all[e], d)
 		}
 		if o.push {
-			d, err := o.registryDestination(e, client)
+			d, err := o.registryDestination(e, client, warn)
 			if err != nil {
 				return nil, err
 			}
@@ -93,7 +93,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engi
 	return all, nil
 }
 
-func (o *destinationOptions) registryDestination(e *plan.Extension, client *registry.Client) (namedDestination, error) {
+func (o *destinationOptions) registryDestination(e *plan.Extension, client *registry.Client, warn func(string)) (namedDestination, error) {
 	if len(e.Tags) == 0 {
 		return namedDestination{}, diag.Invalidf(`add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File,
 			"--push: there is no tag to publish %s to", e.Descriptor.Info)
@@ -108,7 +108,7 @@ func (o *destinationOptions) registryDestination(e *plan.Extension, client *regi
 	}
 	names := strings.Join(e.Tags, ", ")
 	if o.append {
-		return namedDestination{pipeline.Append{Client: client, Tags: refs}, "append to", names}, nil
+		return namedDestination{pipeline.Append{Client: client, Tags: refs, Warn: warn}, "append to", names}, nil
 	}
 	return namedDestination{pipeline.Registry{Client: client, Tags: refs}, "push", names}, nil
 }
