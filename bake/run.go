@@ -6,12 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/buildx"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -173,33 +171,6 @@ func passthrough(opts RunOptions) []string {
 		args = append(args, "--allow", a)
 	}
 	return args
-}
-
-// ours are the attributes that carry the plan, with the flag that sets each.
-var ours = map[string]string{
-	"output": "-o or --push", "outputs": "-o or --push", "platform": "--target", "platforms": "--target", "tags": "--tag",
-	"push": "--push", "load": "--load", "labels": "--label", "annotations": "--annotation", "call": "\"docker buildx bake --call\"",
-	"context": "a folder argument", "dockerfile": "platform folders", "dockerfile-inline": "platform folders", "target": "platform folders",
-}
-
-// planArg matches the build arguments that carry paths.
-var planArg = regexp.MustCompile(`^(DEST|ROOT(_.*)?|FILE_[0-9]+)$`)
-
-// CheckSet refuses overrides that would build something else than what is then
-// verified and published, as a [*diag.InvalidError].
-func CheckSet(set []string) error {
-	for _, s := range set {
-		key, _, _ := strings.Cut(s, "=")
-		_, attribute, _ := strings.Cut(key, ".")
-		attribute, name, _ := strings.Cut(strings.TrimSuffix(attribute, "+"), ".")
-		if flag, ok := ours[attribute]; ok {
-			return diag.Invalidf("use "+flag+" instead", "--set %s: %s is decided by docker extpack", s, attribute)
-		}
-		if attribute == "args" && planArg.MatchString(name) {
-			return diag.Invalidf("change the folders of the extension instead", "--set %s: the argument %s is decided by docker extpack", s, name)
-		}
-	}
-	return nil
 }
 
 // Print shows buildx's own evaluation of the plan's bake file on stdout.

@@ -193,8 +193,11 @@ func (l *smokeLog) explain(p Program, err error) error {
 	case line == nil:
 		return fmt.Errorf("running %s for %s: buildx: %w\n%s", p.File, platform.Format(p.Platform), err, strings.TrimSpace(text))
 	case strings.Contains(line[1], "failed to resolve source metadata for "):
-		return diag.WithHint(fmt.Errorf("the builder cannot take the image %s: %s", p.Image, line[1]),
-			`correct the name after --smoke; "docker buildx imagetools inspect `+p.Image+`" tells whether it is there`)
+		cause, hint, ok := buildx.ExplainImage(line[1], "correct the name after --smoke")
+		if !ok {
+			cause, hint = line[1], p.doctor()+" tells whether the builder works"
+		}
+		return diag.WithHint(fmt.Errorf("--smoke %s: %s", p.Image, cause), hint)
 	}
 	return diag.WithHint(fmt.Errorf("running %s for %s: buildx: %s", p.File, platform.Format(p.Platform), line[1]),
 		p.doctor()+` tells whether the builder works`)

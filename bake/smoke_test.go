@@ -131,12 +131,12 @@ func TestSmokeNotTried(t *testing.T) {
 	p := smokePrograms["detect"]
 	const failed = `process "x" did not complete successfully: exit code: 1`
 	for want, text := range map[string]string{
-		"the builder cannot run programs for linux/arm/v7":                                   smokeLines(t, "exec /cnb/smoke/extension/bin/detect: exec format error\n", failed),
-		"the image r.example/builder:1 has no image for linux/arm/v7":                        "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: no match for platform in manifest: not found",
-		"the builder cannot take the image r.example/builder:1: failed to solve: ":           "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: not found",
-		"running bin/detect for linux/arm/v7: buildx: no builder":                            `ERROR: no builder "x" found`,
-		"running bin/detect for linux/arm/v7: buildx: exit status 1\nwhat nobody thought of": "what nobody thought of",
-		"the image r.example/builder:1 is for linux/amd64, and nothing":                      `{"warnings":[{"short":"SW52YWxpZEJhc2VJbWFnZVBsYXRmb3JtOiBCYXNlIGltYWdlIHIgd2FzIHB1bGxlZCB3aXRoIHBsYXRmb3JtICJsaW51eC9hbWQ2NCIsIGV4cGVjdGVk"}]}`,
+		"the builder cannot run programs for linux/arm/v7":                                                       smokeLines(t, "exec /cnb/smoke/extension/bin/detect: exec format error\n", failed),
+		"the image r.example/builder:1 has no image for linux/arm/v7":                                            "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: no match for platform in manifest: not found",
+		"--smoke r.example/builder:1: there is no image r.example/builder:1\n  correct the name after --smoke; ": "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: not found",
+		"running bin/detect for linux/arm/v7: buildx: no builder":                                                `ERROR: no builder "x" found`,
+		"running bin/detect for linux/arm/v7: buildx: exit status 1\nwhat nobody thought of":                     "what nobody thought of",
+		"the image r.example/builder:1 is for linux/amd64, and nothing":                                          `{"warnings":[{"short":"SW52YWxpZEJhc2VJbWFnZVBsYXRmb3JtOiBCYXNlIGltYWdlIHIgd2FzIHB1bGxlZCB3aXRoIHBsYXRmb3JtICJsaW51eC9hbWQ2NCIsIGV4cGVjdGVk"}]}`,
 	} {
 		l := smokeLog{plain: buildx.TailBuffer{Limit: 1 << 10}}
 		if _, err := l.Write([]byte(text)); err != nil {

@@ -55,6 +55,9 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 			if !opts.print && (opts.builder != "" || len(opts.set) > 0) {
 				return usageError(cmd, "--builder and --set go with --print")
 			}
+			if err := bake.CheckSetForm(opts.set); err != nil {
+				return err
+			}
 			var err error
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
@@ -120,6 +123,9 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 }
 
 func (o *bakeOptions) printEvaluated(ctx context.Context, cmd *cobra.Command, dockerCLI command.Cli, p *plan.Plan) error {
+	if err := bake.CheckSetTargets(p, o.set); err != nil {
+		return err
+	}
 	run := buildxOptions{bake.RunOptions{Builder: o.builder, Set: o.set}}
 	engine, err := run.engine(dockerCLI, cmd, false)
 	if err != nil {

@@ -47,14 +47,15 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
   docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if opts.dirs, err = dirs(cmd, args); err != nil {
-				return err
-			}
-			if opts.smoke == "" && cmd.Flags().Changed("smoke") {
-				return diag.Invalidf("give it the name of an image, such as that of a builder", "--smoke has no image")
-			}
-			return run(cmd, dockerCLI, opts)
+			return withProgress(dockerCLI, opts.Progress, func() (err error) {
+				if opts.dirs, err = dirs(cmd, args); err != nil {
+					return err
+				}
+				if opts.smoke == "" && cmd.Flags().Changed("smoke") {
+					return diag.Invalidf("give it the name of an image, such as that of a builder", "--smoke has no image")
+				}
+				return run(cmd, dockerCLI, opts)
+			})
 		},
 		ValidArgsFunction: completeDirs,
 	}
@@ -81,13 +82,13 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	completeFiles(cmd, "output")
 	complete(cmd, "engine", engineBuildx, engineEmbedded, engineAuto)
 	complete(cmd, "media-types", "oci", "docker")
-	complete(cmd, "progress", "auto", "plain", "tty", "rawjson", "quiet")
+	complete(cmd, "progress", bake.ProgressModes...)
 	return cmd
 }
 
 func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
-		opts.bars = newProgress(dockerCLI.Err(), opts.quiet)
+		opts.bars = newProgress(dockerCLI.Err(), progressMode(opts.Progress), opts.quiet)
 		defer opts.bars.Close()
 		run, err := opts.prepare(ctx, dockerCLI)
 		if err != nil {
@@ -179,7 +180,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(o.checkEngine(), o.checkAttest(), bake.CheckSet(o.Set)); err != nil {
+	if err := errors.Join(o.checkEngine(), o.checkAttest(), o.check()); err != nil {
 		return nil, err
 	}
 	o.pushes, o.Allow = o.push, o.grants.forBuildx()
@@ -209,6 +210,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 		return nil, err
 	}
 	if _, err := bake.Targets(p); err != nil {
+		return nil, err
+	}
+	if err := bake.CheckSetTargets(p, o.Set); err != nil {
 		return nil, err
 	}
 	log := func(format string, args ...any) {

@@ -126,10 +126,8 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 		// Retries would only delay what is to be told.
 		Registry: newRegistryClient(dockerCLI, o.insecure, nil, nil),
 	}
-	var err error
-	if p.StateDir, err = builder.StateDir(); err != nil {
-		return nil, err
-	}
+	p.StateDir, p.StateErr = builder.StateDir()
+	p.NoExtension = len(o.dirs) == 0
 	env, err := dockerEnv(dockerCLI, cmd)
 	if err != nil {
 		return nil, err

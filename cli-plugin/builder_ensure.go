@@ -78,6 +78,9 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 func runBuilderEnsure(cmd *cobra.Command, dockerCLI command.Cli, opts builderEnsureOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
 		o, err := opts.options(ctx, dockerCLI)
+		if err == nil {
+			err = o.Check()
+		}
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,6 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--builder", o.Builder != ""},
 		{"--set", len(o.Set) > 0},
 		{"--allow", len(o.grants.allow) > 0},
-		{"--progress", o.Progress != ""},
 		{"--provenance", asked(o.provenance)},
 		{"--sbom", asked(o.sbom)},
 		{"--cache-from", len(o.stage.cacheFrom) > 0},

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
+	"text/template"
 
 	"github.com/docker/cli/templates"
 
@@ -14,7 +17,7 @@ import (
 
 const formatUsage = `Format output: "json" or a Go template`
 
-// formatter gives the printer of a --format, nil without one: JSON, which stays
+// formatter returns the printer of a --format, nil without one: JSON, which stays
 // exact, or a Go template with the functions that docker's own --format has. A
 // template that cannot be parsed is found before there is anything to print.
 func formatter(format string) (func(w io.Writer, v any) error, error) {
@@ -24,19 +27,49 @@ func formatter(format string) (func(w io.Writer, v any) error, error) {
 	case "json":
 		return printJSON, nil
 	}
+	if !strings.Contains(format, "{{") {
+		return nil, diag.Invalidf(`use "json", or a template such as '{{json .}}'`, "--format %q is neither \"json\" nor a Go template", format)
+	}
 	tmpl, err := templates.Parse(format)
 	if err != nil {
-		return nil, diag.Invalidf("use --format json to see the fields", "--format: %v", err)
+		return nil, diag.Invalidf(`see https://pkg.go.dev/text/template for the syntax`, "--format: %v", err)
 	}
 	return func(w io.Writer, v any) error {
-		var buf bytes.Buffer // so that a template that fails prints no half of it
-		if err := tmpl.Execute(&buf, v); err != nil {
-			return diag.Invalidf("use --format json to see the fields", "--format: %v", err)
+		out, err := execute(tmpl, v)
+		if err != nil {
+			return err
 		}
-		_, err := fmt.Fprintln(w, text.Clean(buf.String()))
+		_, err = fmt.Fprintln(w, text.Clean(out))
 		return err
 	}, nil
 }
+
+// execute runs a template that may name fields as in Go or as in the JSON.
+// Nothing of one that fails is printed.
+func execute(tmpl *template.Template, v any) (string, error) {
+	var buf bytes.Buffer
+	err := tmpl.Execute(&buf, v)
+	if err == nil {
+		return buf.String(), nil
+	}
+	buf.Reset()
+	named := byBothNames(v)
+	if err = tmpl.Option("missingkey=error").Execute(&buf, named); err == nil {
+		return buf.String(), nil
+	}
+	m := unknownField.FindStringSubmatch(err.Error())
+	if m == nil {
+		return "", diag.Invalidf("use --format json to see the fields", "--format: %v", err)
+	}
+	message := fmt.Sprintf("--format: there is no field %q", m[1])
+	if match := text.Closest(m[1], jsonNames(v)); match != "" {
+		message += fmt.Sprintf(" (did you mean %q?)", match)
+	}
+	return "", diag.Invalidf("use --format json to see the fields", "%s", message)
+}
+
+// unknownField is how text/template says that a map has no such key.
+var unknownField = regexp.MustCompile(`map has no entry for key "([^"]*)"`)
 
 func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/text"
 )
 
 type indexAnnotateOptions struct {
@@ -16,6 +18,7 @@ type indexAnnotateOptions struct {
 	osFeatures                    []string
 	annotations, indexAnnotations []string
 	change                        edit.PlatformChange
+	told                          bool
 }
 
 func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAnnotateOptions) error) *cobra.Command {
@@ -102,7 +105,7 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 			Options: edits, Source: opts.reference,
 			Change: func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
 				if opts.platform != "" {
-					if err := x.Describe(opts.platform, opts.change, ofImage); err != nil {
+					if err := opts.describe(dockerCLI, x, ofImage); err != nil {
 						return nil, err
 					}
 				}
@@ -110,4 +113,21 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 			},
 		})
 	})
+}
+
+// describe changes the entry of the platform, and says when a variant that was
+// asked for is left out because it is the default.
+func (o *indexAnnotateOptions) describe(dockerCLI command.Cli, x *edit.Index, annotations map[string]string) error {
+	image, err := x.Select(o.platform)
+	if err != nil {
+		return err
+	}
+	if err := x.Describe(o.platform, o.change, annotations); err != nil {
+		return err
+	}
+	if p := image.Platform(); o.change.Variant != nil && p.Variant == "" && o.variant != "" && !o.told {
+		o.told = true // the change may be made again
+		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("%s is the default variant of %s and is left out", o.variant, p.Architecture)))
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
@@ -113,7 +115,18 @@ func (o *buildxOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.Builder, "builder", "", "Override the configured buildx builder")
 	f.StringArrayVar(&o.Set, "set", nil, `Override a value of the bake file ("TARGET.KEY=VALUE")`)
 	f.BoolVar(&o.NoCache, "no-cache", false, "Do not use cache when building")
-	f.StringVar(&o.Progress, "progress", "", `Type of buildx's progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
+	f.StringVar(&o.Progress, "progress", "", `Type of progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
+}
+
+// check finds values that buildx would refuse.
+func (o *buildxOptions) check() error {
+	if err := errors.Join(bake.CheckProgress(o.Progress), bake.CheckSet(o.Set)); err != nil {
+		return err
+	}
+	if progressMode(o.Progress) == "tty" && !term.IsTerminal(int(os.Stderr.Fd())) {
+		return diag.Invalidf("use plain, or auto for either", "--progress tty: standard error is not a terminal")
+	}
+	return nil
 }
 
 func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet bool) (*bake.Engine, error) {
@@ -124,7 +137,10 @@ func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet 
 	}
 	run := o.RunOptions
 	run.Quiet = quiet
-	run.Stderr = os.Stderr
+	run.Stderr = os.Stderr // buildx draws on the terminal itself
+	if progressMode(o.Progress) == progressJSON {
+		run.Stderr = dockerCLI.Err()
+	}
 	return &bake.Engine{Client: client, Options: run}, nil
 }
 

@@ -32,10 +32,10 @@ type progress struct {
 	done  map[string]bool
 }
 
-func newProgress(out io.Writer, quiet bool) *progress {
-	p := &progress{out: out, quiet: quiet, bars: map[string]*mpb.Bar{}, done: map[string]bool{}}
+func newProgress(out io.Writer, mode string, quiet bool) *progress {
+	p := &progress{out: out, quiet: quiet || mode == "quiet", bars: map[string]*mpb.Bar{}, done: map[string]bool{}}
 	// Bars need the terminal itself, not a writer that leads to it.
-	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
+	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) && mode != "plain" && mode != progressJSON {
 		if width, _, err := term.GetSize(fd); err == nil {
 			p.width = width
 		}

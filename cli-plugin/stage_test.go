@@ -17,7 +17,7 @@ func TestStageFlagsRefused(t *testing.T) {
 		`--secret "" is empty or wrongly quoted`:        {secrets: []string{""}},
 		`--secret "id=a,src=b,env=c" has both`:          {secrets: []string{"id=a,src=b,env=c"}},
 		`--secret "id=a,sorce=b" has the unknown field`: {secrets: []string{"id=a,sorce=b"}},
-		`--secret "id=" "id=" has no value`:             {secrets: []string{"id="}},
+		`--secret "id=" has no value`:                   {secrets: []string{"id="}},
 	} {
 		var opts plan.Options
 		if err := o.apply(&opts); err == nil || !strings.HasPrefix(err.Error(), want) {

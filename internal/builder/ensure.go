@@ -38,8 +38,12 @@ type Options struct {
 // buildx takes these names (and makes them lower case).
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
-func (o *Options) check() error {
-	if !namePattern.MatchString(o.Name) || o.Name == "default" {
+// Check refuses options that contradict each other or that buildx would refuse.
+func (o *Options) Check() error {
+	if o.Name == "default" {
+		return diag.Invalidf("choose another name, or leave it out for "+DefaultName, "buildx reserves the name %q for the builder of the docker context", o.Name)
+	}
+	if !namePattern.MatchString(o.Name) {
 		return diag.Invalidf("use lower-case letters, digits, and single dots, dashes or underscores between them", "%q cannot be the name of a builder", o.Name)
 	}
 	if o.Driver != "" && o.Driver != buildx.DriverContainer && o.Driver != buildx.DriverRemote {
@@ -79,7 +83,7 @@ type ensurer struct {
 // should be. On failure everything is as it was before. changed tells whether
 // there was anything to do.
 func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool, err error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return false, err
 	}
 	e := &ensurer{Options: o, client: client, daemon: daemon{dir: filepath.Join(o.StateDir, o.Name)}}

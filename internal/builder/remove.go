@@ -16,7 +16,7 @@ import (
 // Remove takes away a builder that Ensure made, with its BuildKit and cache.
 // found is false when there is nothing to take away.
 func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, err error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return false, err
 	}
 	d := daemon{dir: filepath.Join(o.StateDir, o.Name)}

@@ -64,22 +64,7 @@ var stageCauses = []struct {
 	{
 		regexp.MustCompile(`failed to solve: failed to parse stage name "(.*)": invalid reference format`),
 		`the Dockerfile names the image "$1", and no image can have that name`,
-		`correct the name in the Dockerfile, or where it comes from`,
-	},
-	{
-		regexp.MustCompile(`failed to resolve source metadata for (\S+): (?:\S+: )?not found`),
-		"there is no image $1",
-		`correct the name in the Dockerfile, or where it comes from; "docker buildx imagetools inspect $1" tells whether it is there`,
-	},
-	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
-		"the builder may not pull the image $1",
-		`run "docker login $2", or correct the name in the Dockerfile, or where it comes from`,
-	},
-	{
-		regexp.MustCompile(`failed to resolve source metadata for (\S+): failed to do request: (.*)`),
-		"the builder does not reach the registry of the image $1: $2",
-		`see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not`,
+		correctName,
 	},
 	{
 		// Before causes that would take the cache's server for the builder. What
@@ -122,12 +107,18 @@ var stageCauses = []struct {
 	},
 }
 
+const correctName = "correct the name in the Dockerfile, or where it comes from"
+
 // explainStage explains a failure of a build stage, nil when it is none that is
 // known.
 func explainStage(failed *BuildError, output string) error {
 	if m := noPlatform.FindStringSubmatch(output); m != nil {
 		failed.Cause = fmt.Sprintf("the base image %s has no image for a platform that is built", m[1])
 		return &BaseImageError{BuildError: failed, Image: m[1]}
+	}
+	if cause, hint, ok := ExplainImage(output, correctName); ok {
+		failed.Cause = cause
+		return diag.WithHint(failed, hint)
 	}
 	for _, c := range stageCauses {
 		if match := c.text.FindStringSubmatchIndex(output); match != nil {

@@ -18,6 +18,14 @@ func TestExplainStage(t *testing.T) {
 			"\n  correct the name in the Dockerfile, or where it comes from; \"docker buildx imagetools inspect r.example/a:1\" tells whether it is there",
 		"failed to resolve source metadata for r.example/a:1: pull access denied": "the builder may not pull the image r.example/a:1" + above +
 			"\n  run \"docker login r.example\", or correct the name in the Dockerfile, or where it comes from",
+		`failed to resolve source metadata for r.example:5000/a:1: failed to do request: Head "https://r.example:5000/v2/a/manifests/1": dial tcp: lookup r.example on 127.0.0.53:53: server misbehaving`: "the builder's machine cannot look up the registry of the image r.example:5000/a:1: Head \"https://r.example:5000/v2/a/manifests/1\": dial tcp: lookup r.example on 127.0.0.53:53: server misbehaving" + above +
+			"\n  see whether DNS works there and r.example is spelled right, or configure a mirror or proxy for the builder",
+		`failed to resolve source metadata for r.example:5000/a:1: failed to do request: Head "https://r.example:5000/v2/a/manifests/1": http: server gave HTTP response to HTTPS client`: "the builder does not trust the registry of the image r.example:5000/a:1: Head \"https://r.example:5000/v2/a/manifests/1\": http: server gave HTTP response to HTTPS client" + above +
+			"\n  run \"docker extpack builder ensure --registry r.example:5000\" and add --builder extpack, if you trust it",
+		`failed to resolve source metadata for docker.io/library/a:1: unexpected status from HEAD request to https://registry-1.docker.io/v2/library/a/manifests/1: 429 Too Many Requests`: "the registry of the image docker.io/library/a:1 limits how often it is asked" + above +
+			"\n  wait, or run \"docker login docker.io\": registries limit anonymous pulls more",
+		`failed to resolve source metadata for r.example/a:1: failed to do request: Head "https://r.example/v2/a/manifests/1": dial tcp 192.0.2.1:443: i/o timeout`: "the builder does not reach the registry of the image r.example/a:1: Head \"https://r.example/v2/a/manifests/1\": dial tcp 192.0.2.1:443: i/o timeout" + above +
+			"\n  see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not",
 		`ERROR: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2`: "the step /bin/sh -c make of the Dockerfile failed with exit code 2" + above +
 			"\n  its output is above; --progress plain shows all of it",
 		`ERROR: target x-build: failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/gone": not found`: "the Dockerfile copies \"/gone\", which is not there" + above +

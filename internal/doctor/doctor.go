@@ -111,8 +111,11 @@ type Patient struct {
 	Builder, BuilderFrom string // empty for the current one; who names it
 	Extensions           []Extension
 	ExtensionErr         error // why they could not be read
-	Registry             Registry
-	Temp, StateDir       string
+	// NoExtension tells that none was named, and none is in the working directory.
+	NoExtension    bool
+	Registry       Registry
+	Temp, StateDir string
+	StateErr       error // why StateDir is unknown
 	// Free gives how many bytes may still be written below a folder.
 	Free func(dir string) (uint64, error)
 }
@@ -140,6 +143,7 @@ func Examine(ctx context.Context, p Patient) (*Report, error) {
 	wg.Go(func() { registries, clocks = e.registries(ctx) })
 	r := &Report{State: OK}
 	r.Checks = append(r.Checks, e.checkDocker(ctx), e.checkPlugin(), e.checkBuildx())
+	r.Checks = append(r.Checks, e.checkState()...)
 	r.Checks = append(r.Checks, e.checkExtensions()...)
 	if e.Buildx != nil {
 		r.Checks = append(r.Checks, e.checkBuilder(ctx)...)

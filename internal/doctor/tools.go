@@ -70,8 +70,27 @@ func (e *examination) checkBuildx() Check {
 	return c
 }
 
+// checkState reports that there is no place for a local BuildKit, which a build
+// does not need.
+func (e *examination) checkState() []Check {
+	if e.StateErr == nil {
+		return nil
+	}
+	c := Check{Name: "state", State: Warning}
+	c.Message, c.Fix = withFix(e.StateErr)
+	c.Message += `; "docker extpack builder ensure" needs it`
+	return []Check{c}
+}
+
 func (e *examination) checkExtensions() []Check {
-	if e.ExtensionErr == nil {
+	switch {
+	case e.NoExtension:
+		return []Check{{
+			Name: "extension", State: OK,
+			Message: "none here: its platforms, build stage, base images, caches and registry were not looked at",
+			Fix:     `name its directory: "docker extpack builder doctor DIR"`,
+		}}
+	case e.ExtensionErr == nil:
 		return nil
 	}
 	var checks []Check

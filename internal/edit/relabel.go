@@ -34,6 +34,9 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 		p.Variant = *change.Variant
 	}
 	if change.OS != nil || change.Architecture != nil || change.Variant != nil {
+		if p.OS == "" || p.Architecture == "" {
+			return diag.Invalidf("", "%s: os and architecture cannot be empty", c.Slot())
+		}
 		known, err := parsePlatform(p)
 		if err != nil {
 			return err

@@ -153,7 +153,8 @@ func TestRelabel(t *testing.T) {
 		"features":         {PlatformChange{OSFeatures: []string{"f"}}, v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7", OSVersion: "1", OSFeatures: []string{"f"}}, ""},
 		"arch, no variant": {PlatformChange{Architecture: p("aarch64")}, v1.Platform{OS: "linux", Architecture: "arm64", OSVersion: "1"}, ""},
 		"taken":            {PlatformChange{Architecture: p("amd64"), OSVersion: p("")}, v1.Platform{}, "twice"},
-		"no arch":          {PlatformChange{Architecture: p("")}, v1.Platform{}, "empty part"},
+		"no arch":          {PlatformChange{Architecture: p("")}, v1.Platform{}, "cannot be empty"},
+		"misspelt arch":    {PlatformChange{Architecture: p("amd46")}, v1.Platform{}, `unknown arch "amd46" (did you mean "amd64"?)`},
 		"misspelt":         {PlatformChange{OS: p("lunix")}, v1.Platform{}, "lunix"},
 		"distro":           {PlatformChange{Architecture: p("amd64:ubuntu@1")}, v1.Platform{}, extension.AnnotationDistroName},
 	} {
@@ -164,7 +165,7 @@ func TestRelabel(t *testing.T) {
 			x := newIndex(t, putImage(o, "amd64"), arm)
 			err := x.Describe("linux/arm", tc.change, map[string]string{"a": "b"})
 			if tc.says != "" {
-				if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.says) {
+				if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "os/arch") {
 					t.Errorf("error is %v", err)
 				}
 				return

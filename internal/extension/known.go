@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // KnownOS gives the operating systems a target may name, sorted.
@@ -27,6 +28,23 @@ func CheckPlatform(t Target) error {
 		return fmt.Errorf("variant %s may hold only letters, digits and . _ + ~ -", quote(t.Variant))
 	}
 	return nil
+}
+
+// PlatformHint returns what to write in the place of a value that CheckPlatform
+// refuses without a suggestion, else "".
+func PlatformHint(t Target) string {
+	known := knownVariants[t.Arch]
+	switch {
+	case !slices.Contains(knownOS, t.OS) && suggestOS(t.OS) == "":
+		return "known are " + strings.Join(knownOS, ", ")
+	case !slices.Contains(knownOS, t.OS):
+	case !slices.Contains(knownArch, t.Arch) && suggestArch(t.Arch) == "":
+		return "known are " + strings.Join(knownArch, ", ")
+	case !slices.Contains(knownArch, t.Arch):
+	case t.Variant != "" && known != nil && !slices.Contains(known, t.Variant) && suggest(t.Variant, known) == "":
+		return "known are " + strings.Join(known, ", ")
+	}
+	return ""
 }
 
 // CheckDistro tells what is wrong with a distro that was not read from a file.

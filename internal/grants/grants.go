@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // Kind is a kind of access that a descriptor can ask for.
@@ -89,8 +90,8 @@ func (g Grant) String() string {
 }
 
 // Parse reads a grant, "KIND=VALUE" or "KIND".
-func Parse(text string) (Grant, error) {
-	kind, value, given := strings.Cut(text, "=")
+func Parse(s string) (Grant, error) {
+	kind, value, given := strings.Cut(s, "=")
 	g := Grant{Kind: Kind(kind), Value: value}
 	if slices.Contains(passed, g.Kind) {
 		return g, nil
@@ -98,7 +99,11 @@ func Parse(text string) (Grant, error) {
 	form, known := shapes[g.Kind]
 	switch {
 	case !known:
-		return Grant{}, fmt.Errorf("unknown kind %q: choose one of %s", kind, strings.Join(kinds(), ", "))
+		meant := ""
+		if match := text.Closest(kind, kinds()); match != "" {
+			meant = fmt.Sprintf(" (did you mean %q?)", match)
+		}
+		return Grant{}, fmt.Errorf("unknown kind %q%s: choose one of %s", kind, meant, strings.Join(kinds(), ", "))
 	case form == bare && given:
 		return Grant{}, fmt.Errorf("%s does not take a value", kind)
 	case form == valued && value == "", form == either && given && value == "":

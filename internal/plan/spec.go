@@ -87,6 +87,14 @@ func fields(text string) ([]string, error) {
 	return list, nil
 }
 
+// forField names a field, unless it is the whole text.
+func forField(field string, all []string) string {
+	if len(all) == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" for %q", field)
+}
+
 // checkOnce refuses a field that stands twice: buildx takes the last, and what
 // is checked here must be what buildx reads.
 func checkOnce(list []string) error {
@@ -147,7 +155,7 @@ func ParseSecret(text string) (Spec, error) {
 		keys = append(keys, strings.Replace(key, "source", "src", 1))
 		switch {
 		case !ok || value == "":
-			return Spec{}, fmt.Errorf("%q has no value: write id=NAME,src=FILE or id=NAME,env=VARIABLE", f)
+			return Spec{}, fmt.Errorf("has no value%s: write id=NAME,src=FILE or id=NAME,env=VARIABLE", forField(f, list))
 		case key == "id" || key == "env":
 			s.Fields = append(s.Fields, key+"="+value)
 		case key == "type" && (value == "file" || value == "env"):
@@ -192,7 +200,7 @@ func ParseCache(text, key string) (Spec, error) {
 	for _, f := range list {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok || value == "" {
-			return Spec{}, fmt.Errorf("%q has no value: write type=TYPE,NAME=VALUE", f)
+			return Spec{}, fmt.Errorf("has no value%s: write type=TYPE,NAME=VALUE", forField(f, list))
 		}
 		s.Fields = append(s.Fields, strings.ToLower(name)+"="+value)
 	}

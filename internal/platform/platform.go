@@ -49,7 +49,7 @@ func ParseTarget(s string) (extension.Target, error) {
 	}
 	t := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
 	if err := extension.CheckPlatform(t); err != nil {
-		return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
+		return extension.Target{}, diag.Invalidf(extension.PlatformHint(t), "target %q: %v", s, err)
 	}
 	if hasDistros {
 		if t.Distros, err = parseDistros(distros); err != nil {

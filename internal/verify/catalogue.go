@@ -107,6 +107,9 @@ const (
 const (
 	hintRebuild  = "build the package again"
 	hintAnnotate = "run \"docker extpack annotate\" on the package, or build it again"
+	hintOther    = "name the package of an extension, or build one with \"docker extpack build\""
+	// hintUnlabelled is for images whose layers have not been read.
+	hintUnlabelled = hintOther + "; if the image does hold an extension, \"docker extpack annotate\" adds the labels"
 )
 
 var catalogue = byID(

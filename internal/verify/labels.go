@@ -96,6 +96,7 @@ func (c *checker) isForeign(i *image) bool {
 	for _, foreign := range foreignLabels {
 		if _, ok := labels[foreign.name]; ok {
 			c.report(idLabelMissing, i, labelLayers, "the image is %s, not an extension: it has no label %s", foreign.kind, labelLayers)
+			c.findings[len(c.findings)-1].Hint = hintOther
 			return true
 		}
 	}
@@ -103,7 +104,42 @@ func (c *checker) isForeign(i *image) bool {
 		return false
 	}
 	c.report(idLabelMissing, i, "", "the image holds no extension: it has neither the label %s nor %s", labelMetadata, labelLayers)
+	c.findings[len(c.findings)-1].Hint = hintUnlabelled
 	return true
+}
+
+// hintMissingLabels corrects the hint about images without labels once their
+// layers have been read: annotate can help only those that hold an extension.
+func (c *checker) hintMissingLabels(p *pkg) {
+	for n := range c.findings {
+		f := &c.findings[n]
+		if f.Hint != hintUnlabelled {
+			continue
+		}
+		f.Hint = hintOther
+		for _, i := range p.images {
+			if i.name == f.Platform && holdsExtension(i) {
+				f.Message = strings.Replace(f.Message, "the image holds no extension: it", "the image", 1)
+				f.Hint = hintAnnotate
+			}
+		}
+	}
+}
+
+// holdsExtension reports whether a layer of the image has an extension.toml
+// where readers look for it.
+func holdsExtension(i *image) bool {
+	for _, s := range i.scans {
+		if s == nil {
+			continue
+		}
+		for _, e := range s.entries {
+			if ok, _ := path.Match("cnb/extensions/*/*/"+extension.DescriptorFile, e.name); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c *checker) readMetadata(i *image) *metadataLabel {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"archive/tar"
 	"cmp"
 	"maps"
 	"strings"
@@ -84,7 +85,7 @@ func TestForeignImages(t *testing.T) {
 		}
 	}
 	run(t, map[string]mutation{
-		"no labels": {labelled(nil), idLabelMissing, "the image holds no extension: it has neither the label"},
+		"no labels": {labelled(nil), idLabelMissing, "the image has neither the label"},
 		"a buildpack": {
 			labelled(map[string]string{labelMetadata: "{}", "io.buildpacks.buildpack.layers": "{}"}), idLabelMissing,
 			"the image is a buildpack, not an extension",
@@ -180,5 +181,43 @@ func TestImagesOfTwoVersions(t *testing.T) {
 	found := p.check(t)
 	if len(found) != 1 || !strings.Contains(found[0].Message, "the labels name samples/curl@0.0.2, but the image for linux/amd64 has samples/curl@0.0.1") {
 		t.Errorf("findings:\n%s", lines(found))
+	}
+}
+
+// annotate is only recommended for images that it can complete.
+func TestMissingLabelsHint(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*testPackage)
+		hint   string
+	}{
+		"an extension": {func(*testPackage) {}, hintAnnotate},
+		"not read":     {func(p *testPackage) { p.opts.NoLayers = true }, hintUnlabelled},
+		"no extension": {func(p *testPackage) {
+			p.files = func(int, []file) []file {
+				return []file{{Header: tar.Header{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755}}}
+			}
+		}, hintOther},
+		"a builder": {func(p *testPackage) {
+			p.labels = func(_ int, labels map[string]string) {
+				clear(labels)
+				labels["io.buildpacks.builder.metadata"] = "{}"
+			}
+		}, hintOther},
+	} {
+		p := validPackage()
+		p.promise = nil
+		p.labels = func(_ int, labels map[string]string) { clear(labels) }
+		tc.change(p)
+		found := 0
+		for _, f := range p.check(t) {
+			if f.ID == idLabelMissing {
+				if found++; f.Hint != tc.hint {
+					t.Errorf("%s: hint %q, want %q", name, f.Hint, tc.hint)
+				}
+			}
+		}
+		if found != 2 {
+			t.Errorf("%s: found %d times", name, found)
+		}
 	}
 }

@@ -122,6 +122,7 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	if err := c.scanLayers(p); err != nil {
 		return nil, nil, err
 	}
+	c.hintMissingLabels(p)
 	for _, i := range p.images {
 		for _, check := range []func(*image){
 			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkEntryPoints, c.checkStage, c.checkBinaries, c.checkScripts,

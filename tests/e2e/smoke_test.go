@@ -108,7 +108,7 @@ func TestSmokeKeepsBack(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{[]string{"--smoke", world.Registry() + "/base/none:1"}, 1, "the builder cannot take the image " + world.Registry() + "/base/none:1: "},
+		{[]string{"--smoke", world.Registry() + "/base/none:1"}, 1, "--smoke " + world.Registry() + "/base/none:1: there is no image "},
 		{[]string{"--smoke", shell, "--target", "linux/s390x"}, 1, "the image " + shell + " is for linux/amd64, and nothing can be told from it about linux/s390x"},
 		{[]string{"--smoke", shell, "--engine", "embedded"}, 2, "--smoke goes with a builder, not with --engine embedded"},
 		{[]string{"--smoke", "a b"}, 2, "is not an image reference"},

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/docker/cli/cli"
+	"github.com/docker/cli/cli/command"
+)
+
+// progressJSON is the value of --progress for programs: every line of standard
+// error is a JSON object.
+const progressJSON = "rawjson"
+
+// message is a line of ours among BuildKit's. Readers of those, which have other
+// fields, take it for one without news.
+type message struct {
+	Level   string `json:"level"`
+	Message string `json:"message"`
+	// Hint is the next step, of an error.
+	Hint string `json:"hint,omitempty"`
+}
+
+// jsonLines is a writer that passes JSON on and makes a [message] of each line
+// that is none.
+type jsonLines struct {
+	out io.Writer
+
+	mu   sync.Mutex
+	part []byte // the beginning of a line
+}
+
+// progressMode returns the mode that buildx will take for a --progress.
+func progressMode(flag string) string {
+	if env := os.Getenv("BUILDKIT_PROGRESS"); env != "" && (flag == "" || flag == "auto") {
+		return env
+	}
+	return flag
+}
+
+// withProgress runs f. With the progress rawjson, everything written to standard
+// error, the error of f too, is JSON.
+func withProgress(dockerCLI command.Cli, flag string, f func() error) error {
+	if progressMode(flag) != progressJSON {
+		return f()
+	}
+	concrete, ok := dockerCLI.(*command.DockerCli)
+	if !ok {
+		return f() // not docker's own
+	}
+	w := &jsonLines{out: concrete.Err()}
+	if err := command.WithErrorStream(w)(concrete); err != nil {
+		return err
+	}
+	err := f()
+	w.flush()
+	if err == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	code := report(&b, err)
+	text, hint, _ := strings.Cut(strings.TrimSpace(b.String()), "\n  ")
+	m := message{Level: "error", Message: strings.TrimPrefix(text, "ERROR: "), Hint: hint}
+	if _, err := w.out.Write(marshalLine(m)); err != nil {
+		return err
+	}
+	return cli.StatusError{StatusCode: code} // which prints an empty line, and so nothing
+}
+
+func (w *jsonLines) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.part = append(w.part, p...)
+	end := bytes.LastIndexByte(w.part, '\n') + 1
+	if end == 0 {
+		return len(p), nil
+	}
+	var out []byte
+	for line := range bytes.Lines(w.part[:end]) {
+		out = append(out, jsonLine(line)...)
+	}
+	w.part = append([]byte{}, w.part[end:]...)
+	_, err := w.out.Write(out)
+	return len(p), err
+}
+
+func (w *jsonLines) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, _ = w.out.Write(jsonLine(w.part)) // what is printed last is nobody's error
+	w.part = nil
+}
+
+// jsonLine returns a line as JSON, and nothing for an empty one.
+func jsonLine(line []byte) []byte {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return nil
+	}
+	if line[0] == '{' && json.Valid(line) {
+		return append(bytes.Clone(line), '\n')
+	}
+	return marshalLine(textMessage(string(line)))
+}
+
+// textMessage tells the level by the words that lines begin with here and in
+// buildx.
+func textMessage(line string) message {
+	for _, l := range []struct{ prefix, level string }{
+		{"ERROR: ", "error"}, {"WARNING: ", "warning"}, {"warning: ", "warning"},
+	} {
+		if text, ok := strings.CutPrefix(line, l.prefix); ok {
+			return message{Level: l.level, Message: text}
+		}
+	}
+	if strings.Contains(line, ": warning: ") {
+		return message{Level: "warning", Message: line}
+	}
+	return message{Level: "info", Message: line}
+}
+
+func marshalLine(m message) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(m) // three strings
+	return b.Bytes()
+}
