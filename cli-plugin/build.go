@@ -71,7 +71,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f.StringVar(&opts.mediaTypes, "media-types", "oci", `Media types of index, manifests and layers ("oci", "docker")`)
 	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the result")
-	f.StringVar(&opts.engineName, "engine", engineBuildx, `What assembles the images: "buildx", "embedded" (no daemon needed), or "auto" (buildx, else embedded)`)
+	f.StringVar(&opts.engineName, "engine", engineAuto, `What assembles the images: "buildx", "embedded" (no daemon needed), or "auto" (buildx where a builder answers, else embedded if nothing needs a builder and none is named)`)
 	f.BoolVar(&opts.force, "force", false, "Build and publish even what is published already")
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
@@ -80,7 +80,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform once, in this image, before anything is published")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")
-	complete(cmd, "engine", engineBuildx, engineEmbedded, engineAuto)
+	complete(cmd, "engine", engineAuto, engineBuildx, engineEmbedded)
 	complete(cmd, "media-types", "oci", "docker")
 	complete(cmd, "progress", bake.ProgressModes...)
 	return cmd

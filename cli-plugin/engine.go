@@ -20,9 +20,9 @@ import (
 
 // The values of --engine.
 const (
+	engineAuto     = "auto"
 	engineBuildx   = "buildx"
 	engineEmbedded = "embedded"
-	engineAuto     = "auto"
 )
 
 // checkEngine finds wrong engine flags, also for a dry run.
@@ -33,7 +33,7 @@ func (o *buildOptions) checkEngine() error {
 	case engineEmbedded:
 		return o.checkEmbedded()
 	}
-	return diag.Invalidf("", "--engine %q is none of %q, %q and %q", o.engineName, engineBuildx, engineEmbedded, engineAuto)
+	return diag.Invalidf("the choices are auto, buildx, embedded", "--engine %q does not exist", o.engineName)
 }
 
 // chooseEngine gives the engine that --engine names. checkEngine has passed
@@ -42,7 +42,7 @@ func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) p
 	buildx := pipeline.EngineFunc(func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 		engine, err := o.engine(dockerCLI, cmd, o.quiet)
 		if err != nil {
-			return nil, err
+			return nil, withoutBuildx(err, p)
 		}
 		built, err := o.attest(ctx, engine, p, dir)
 		return built, o.baseImage(ctx, dockerCLI, p, err)
@@ -78,23 +78,58 @@ func (o *buildOptions) checkEmbedded() error {
 	return nil
 }
 
-// fallback builds with buildx, and packs in process when there is no builder
-// to reach; a build that fails otherwise stays failed.
+// fallback builds with buildx, and packs in process when no builder answers and
+// nothing needs one; a build that fails otherwise stays failed.
 func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipeline.Engine {
 	return pipeline.EngineFunc(func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
-		engine, err := o.engine(dockerCLI, cmd, o.quiet)
-		if err == nil {
-			built, buildErr := o.attest(ctx, engine, p, dir)
-			if buildErr == nil || o.checkEmbedded() != nil || needsBuild(p) || !unreachable(ctx, engine, buildErr) {
-				return built, o.baseImage(ctx, dockerCLI, p, buildErr)
+		needed := o.checkEmbedded() != nil || needsBuild(p)
+		pack := func(why string) ([]plan.Built, error) {
+			if !o.quiet {
+				fmt.Fprintln(o.bars, text.Line("packing without a builder: "+why))
 			}
-			err = buildErr
-		} else if o.checkEmbedded() != nil || needsBuild(p) {
-			return nil, err
+			return (&embedded.Engine{Progress: o.bars.Packed}).Build(ctx, p, dir)
 		}
-		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("packing without a builder, because none can be reached: %v", err)))
-		return (&embedded.Engine{Progress: o.bars.Packed}).Build(ctx, p, dir)
+		engine, err := o.engine(dockerCLI, cmd, o.quiet)
+		if err != nil {
+			if needed || diag.IsInvalid(err) {
+				return nil, withoutBuildx(err, p)
+			}
+			return pack(clause(err))
+		}
+		if !needed {
+			why, err := engine.NoBuilder(ctx, "", dockerCLI.DockerEndpoint().Host)
+			if err == nil && why != "" {
+				return pack(why)
+			}
+		}
+		built, err := o.attest(ctx, engine, p, dir)
+		if err == nil || needed || !unreachable(ctx, engine, err) {
+			return built, o.baseImage(ctx, dockerCLI, p, err)
+		}
+		return pack(clause(err))
 	})
+}
+
+// withoutBuildx adds to the hint of a missing buildx that there is a way without.
+func withoutBuildx(err error, p *plan.Plan) error {
+	var hint *diag.HintError
+	if errors.As(err, &hint) && !needsBuild(p) {
+		return diag.WithHint(hint.Err, hint.Hint+"; what is not compiled needs none with --engine embedded")
+	}
+	return err
+}
+
+// clause returns what an error says went wrong, without the next step.
+func clause(err error) string {
+	var build *buildx.BuildError
+	if errors.As(err, &build) && build.Cause != "" {
+		return build.Cause
+	}
+	var hint *diag.HintError
+	if errors.As(err, &hint) {
+		err = hint.Err
+	}
+	return err.Error()
 }
 
 // checkStages refuses build stages for the engine that cannot run them.

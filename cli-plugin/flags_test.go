@@ -34,7 +34,7 @@ func parse[T any](t *testing.T, newCmd func(command.Cli, func(*cobra.Command, co
 }
 
 func TestBuildFlags(t *testing.T) {
-	defaults := buildOptions{planOptions: planOptions{dirs: []string{"."}}, mediaTypes: "oci", engineName: engineBuildx}
+	defaults := buildOptions{planOptions: planOptions{dirs: []string{"."}}, mediaTypes: "oci", engineName: engineAuto}
 	with := func(change func(*buildOptions)) buildOptions {
 		o := defaults
 		change(&o)

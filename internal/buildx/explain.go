@@ -79,7 +79,7 @@ var causes = []struct {
 		noBuilder: true,
 	},
 	{
-		text:  regexp.MustCompile(`(?:[Cc]annot connect to the Docker daemon|failed to connect to the docker API) at ([^\s;]*[^\s;.])`),
+		text:  engineDown,
 		cause: "no Docker Engine answers at $1, which the builder needs",
 		hint:  `start it, or ` + unreachableHint,
 	},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -214,4 +215,46 @@ func waitForPID(t *testing.T, file string) int {
 	}
 	t.Fatal("the script did not start")
 	return 0
+}
+
+// Only a builder whose address takes no connections costs a question to buildx.
+func TestNoBuilder(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	live, gone := "tcp://"+listener.Addr().String(), "unix://"+filepath.Join(t.TempDir(), "gone.sock")
+	node := func(endpoint string) string { return `{"Driver":"remote","Nodes":[{"Endpoint":"` + endpoint + `"}]}` }
+	ls := func(name, driver, endpoint, status, fault string) string {
+		return fmt.Sprintf("cat <<E\n{\"Name\":%q,\"Driver\":%q,\"Current\":true,\"Nodes\":[{\"Endpoint\":%q,\"Status\":%q,\"Err\":%q}]}\nE\n", name, driver, endpoint, status, fault)
+	}
+	const never = "echo asked >&2; exit 1"
+	for name, tc := range map[string]struct {
+		notes    map[string]string
+		selected string
+		host     string
+		script   string
+		want     string
+	}{
+		"a live builder":        {map[string]string{"instances/a": node(live)}, "a", gone, never, ""},
+		"a live engine":         {nil, "", live, never, ""},
+		"a cluster":             {map[string]string{"instances/a": node("kubernetes:///a")}, "a", gone, never, ""},
+		"a container":           {map[string]string{"instances/a": node("default")}, "a", live, never, ""},
+		"a dead builder":        {map[string]string{"instances/a": node(gone)}, "a", live, ls("a", "remote", gone, "inactive", ""), "the builder a does not answer at " + gone},
+		"alive after all":       {map[string]string{"instances/a": node(gone)}, "a", live, ls("a", "remote", gone, "running", ""), ""},
+		"not the one":           {map[string]string{"instances/a": node(gone), "current": `{"Name":"a"}`}, "", live, ls("b", "docker", live, "running", ""), ""},
+		"a dead engine":         {nil, "", gone, ls("default", "", "", "", "failed to connect to the docker API at "+gone+"; check if the path is correct"), "no Docker Engine answers at " + gone},
+		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, ls("a", "docker-container", "default", "", "no route"), "no route"},
+		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := notes(t, tc.notes)
+			b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", tc.script), Env: []string{"BUILDX_CONFIG=" + dir, "BUILDX_BUILDER=" + tc.selected, "PATH=" + os.Getenv("PATH")}}
+			got, err := b.NoBuilder(t.Context(), "", tc.host)
+			if err != nil || got != tc.want {
+				t.Errorf("got %q, %v, want %q", got, err, tc.want)
+			}
+		})
+	}
 }

@@ -7,16 +7,13 @@ import (
 	"strings"
 )
 
-// HasNodes reports whether the builder called name, or the current one, may have several nodes. Asking buildx
-// takes as long as a small build, and twenty seconds when a node is dead, so its
-// own notes are read. They do not say for sure which builder is current; one
-// with several nodes among those it may be is enough, as building platform by
-// platform is right everywhere, only slower.
+// HasNodes reports whether the builder called name, or the current one, may have
+// several nodes. Asking buildx takes as long as a small build, and twenty seconds
+// when a node is dead, so its own notes are read. They do not say for sure which
+// builder is current; one with several nodes among those it may be is enough, as
+// building platform by platform is right everywhere, only slower.
 func (b *Client) HasNodes(name string) bool {
-	dir := envValue(b.Env, "BUILDX_CONFIG")
-	if dir == "" {
-		dir = filepath.Join(envValue(b.Env, "DOCKER_CONFIG"), "buildx")
-	}
+	dir := b.configDir()
 	for _, candidate := range candidates(dir, name, envValue(b.Env, "BUILDX_BUILDER")) {
 		var group struct{ Nodes []struct{} }
 		if readJSON(filepath.Join(dir, "instances", candidate), &group) && len(group.Nodes) > 1 {

@@ -457,14 +457,56 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// With a builder that does not answer a build goes on without one when asked.
-func TestAutoEngineWithADeadRemoteBuilder(t *testing.T) {
+// Without a builder that answers a build goes on, at once, where nothing needs
+// one.
+func TestBuildWithADeadBuilder(t *testing.T) {
 	h := newHome(t)
 	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
-	h.env = append(h.env, "BUILDX_BUILDER=dead")
-	r := h.run("build", static(t), "--engine", "auto", "-o", filepath.Join(t.TempDir(), "x.cnb"))
-	if r.code != 0 {
-		t.Error(r.stderr)
+	dead := *h
+	dead.env = append(h.env[:len(h.env):len(h.env)], "BUILDX_BUILDER=dead")
+	none := *h // the builder of the docker context, whose engine does not run
+	digests := map[string]bool{}
+	for why, h := range map[string]*home{
+		"packing without a builder: the builder dead does not answer at tcp://127.0.0.1:1\n": &dead,
+		"packing without a builder: no Docker Engine answers at unix://":                     &none,
+	} {
+		dir := static(t)
+		begun := time.Now()
+		r := h.run("build", dir, "--engine", "auto", "-o", filepath.Join(t.TempDir(), "x.cnb"))
+		took := time.Since(begun)
+		if r.code != 0 || !strings.HasPrefix(r.stderr, why) || strings.Count(r.stderr, "\n") != 2 {
+			t.Errorf("%+v, want %q and one line", r, why)
+		}
+		if took > 5*time.Second { // 0.4 on an idle machine; buildx by itself takes 20
+			t.Errorf("took %s", took)
+		}
+		layout := filepath.Join(t.TempDir(), "layout") + "/"
+		if r := h.run("build", dir, "--engine", "auto", "-q", "-o", layout); r.code != 0 || r.stderr != "" {
+			t.Errorf("quiet: %+v", r)
+		}
+		digests[h.run("inspect", "--format", "{{.digest}}", layout).stdout] = true
 	}
-	contains(t, r.stderr, "packing without a builder, because none can be reached: building: the builder does not answer")
+	if len(digests) != 1 {
+		t.Errorf("digests %v", digests)
+	}
+	// What asks for a builder gets one or fails.
+	for _, flags := range [][]string{{"--engine=auto", "--set", "*.pull=true"}, {"--engine=auto", "--provenance"}, {"--engine=buildx"}} {
+		r := none.run(append([]string{"build", static(t), "-o", filepath.Join(t.TempDir(), "x.cnb")}, flags...)...)
+		if r.code != 1 || strings.Contains(r.stderr, "packing without a builder") || !strings.Contains(r.stderr, "no Docker Engine answers at unix://") {
+			t.Errorf("%q: %+v", flags, r)
+		}
+	}
+	compiled := none.run("build", example("compiled"), "--engine", "auto", "-o", filepath.Join(t.TempDir(), "x.cnb"))
+	if compiled.code != 1 || strings.Contains(compiled.stderr, "packing without a builder") {
+		t.Errorf("a build stage: %+v", compiled)
+	}
+}
+
+// Where the builder answers, it builds.
+func TestBuildChoosesBuildx(t *testing.T) {
+	args := []string{"build", static(t), "--progress", "plain", "-o", filepath.Join(t.TempDir(), "x.cnb")}
+	r := runCommand(t, in(exec.CommandContext(t.Context(), world.plugin, args...), t.TempDir()))
+	if r.code != 0 || !strings.Contains(r.stderr, "using remote driver") || strings.Contains(r.stderr, "packing without") {
+		t.Errorf("%+v", r)
+	}
 }

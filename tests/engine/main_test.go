@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,9 +85,13 @@ type result struct {
 	code           int
 }
 
-// on runs a program in dir with the engine as docker's own.
+// on runs a program in dir with the engine as docker's own. A build of the plugin
+// means buildx unless it says otherwise.
 func on(t *testing.T, engine *sandbox.Engine, dir, program string, args ...string) result {
 	t.Helper()
+	if program == world.plugin && args[0] == "build" && !slices.Contains(args, "--engine") {
+		args = append([]string{"build", "--engine", "buildx"}, args[1:]...)
+	}
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), engine.Env()...)
 	var stdout, stderr bytes.Buffer
