@@ -137,7 +137,7 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 	}
 	if !conditional {
 		var refusal *ResponseError
-		if err == nil || errors.As(err, &refusal) || errors.Is(err, oci.ErrCorrupt) || errors.Is(err, oci.ErrTooLarge) {
+		if err == nil || errors.As(err, &refusal) || errors.Is(err, oci.ErrNotFound) || isUnusable(err) {
 			// There was no such tag, or it is moved, or it replaces nonsense, or
 			// we may not look: some registries answer 403 for what is not there.
 			return false, nil, nil

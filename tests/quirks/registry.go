@@ -28,7 +28,9 @@ type Registry struct {
 	// App is the registry behind the switches.
 	App http.Handler
 
-	http2  bool
+	// HTTP2 tells that it speaks HTTP/2 over TLS.
+	HTTP2 bool
+
 	chain  []func(http.Handler) http.Handler
 	handle http.Handler
 
@@ -58,7 +60,7 @@ func When(match func(*http.Request) bool, f http.HandlerFunc) Switch {
 }
 
 // HTTP2 has the registry speak HTTP/2 over TLS.
-func HTTP2() Switch { return func(r *Registry) { r.http2 = true } }
+func HTTP2() Switch { return func(r *Registry) { r.HTTP2 = true } }
 
 // New starts a registry that ends with the test.
 func New(t testing.TB, switches ...Switch) *Registry {
@@ -84,7 +86,7 @@ func New(t testing.TB, switches ...Switch) *Registry {
 	}
 	r.server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
 	r.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if r.http2 {
+	if r.HTTP2 {
 		startHTTP2(r.server)
 	} else {
 		r.server.Start()
