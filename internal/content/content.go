@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -87,6 +88,8 @@ type File struct {
 	Source string
 	Mode   fs.FileMode
 	Size   int64
+	// ModTime is when it was last changed, to notice a change during a build.
+	ModTime time.Time
 	// Target is what a symbolic link says, as it stands.
 	Target string
 	// Group is the same for files that are hard links of each other and are
@@ -152,7 +155,7 @@ func ignorePatterns(dir string) ([]string, error) {
 }
 
 func (t *Tree) add(name string, info fs.FileInfo) error {
-	f := File{Source: name, Mode: info.Mode(), Size: info.Size()}
+	f := File{Source: name, Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime()}
 	if f.Mode&fs.ModeSymlink != 0 {
 		target, err := os.Readlink(filepath.Join(t.dir, filepath.FromSlash(name)))
 		if err != nil {

@@ -46,7 +46,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	for i, extension := range p.Extensions {
 		for n, images := range sets(extension) {
 			name := filepath.Join(dir, "out", strconv.Itoa(i)+"-"+strconv.Itoa(n))
-			if err := b.add(plan.Built{Extension: extension, Images: images, Dir: name}); err != nil {
+			if err := b.add(plan.Built{Extension: extension, Images: images, Dir: name, Checked: true}); err != nil {
 				return nil, err
 			}
 		}
@@ -202,7 +202,7 @@ func writeImage(ctx context.Context, layout *ocilayout.Layout, j *job, p v1.Plat
 func (l Layer) key() (string, error) {
 	raw, err := json.Marshal(struct {
 		Dir, Dest string
-		Entries   []entry
+		Entries   []Entry
 	}{l.dir, l.dest, l.entries})
 	return string(digest.FromBytes(raw)), err
 }

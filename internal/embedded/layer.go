@@ -22,6 +22,7 @@ import (
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Layer is a layer before it is written: its entries in order.
@@ -31,12 +32,12 @@ type Layer struct {
 	Image     plan.Image
 
 	dir, dest string
-	entries   []entry
+	entries   []Entry
 	size      int64
 }
 
-// entry is one tar entry.
-type entry struct {
+// Entry is one tar entry.
+type Entry struct {
 	// Name is the name in the tar, without a leading "/".
 	Name string
 	// Source is relative to the extension root; empty for the folders above
@@ -44,6 +45,8 @@ type entry struct {
 	Source string
 	Mode   fs.FileMode
 	Size   int64
+	// ModTime is when the file was last changed before the build.
+	ModTime time.Time `json:"-"`
 	// Target is where a symbolic link leads, or the Name a hard link is of.
 	Target string
 	Hard   bool
@@ -54,14 +57,14 @@ type entry struct {
 func NewLayer(e *plan.Extension, image int) Layer {
 	l := Layer{Extension: e, Image: e.Images[image], dir: e.Dir, dest: strings.Trim(e.Dest(), "/")}
 	for parent := l.dest; parent != "."; parent = path.Dir(parent) {
-		l.entries = append(l.entries, entry{Name: parent, Mode: fs.ModeDir})
+		l.entries = append(l.entries, Entry{Name: parent, Mode: fs.ModeDir})
 	}
 	slices.Reverse(l.entries)
 	files := l.Image.Files
 	first := map[string]string{} // link group → name of its first entry
 	for _, name := range slices.SortedFunc(maps.Keys(files), compareWalk) {
 		f := files[name]
-		e := entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, Target: f.Target}
+		e := Entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target}
 		if f.Mode.IsRegular() && f.Group != "" {
 			if target, ok := first[f.Group]; ok {
 				e.Target, e.Hard, e.Size = target, true, 0
@@ -104,6 +107,13 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 // Size is the number of bytes in the layer's files. It is asked for at every
 // write, so it is added up once.
 func (l Layer) Size() int64 { return l.size }
+
+// Entries are what the layer holds, in order.
+func (l Layer) Entries() []Entry { return l.entries }
+
+// Copy writes the content of the file e below root, the extension root. It fails
+// with [ErrChanged] unless it is the file that was planned.
+func (e Entry) Copy(w io.Writer, root *os.Root) error { return copyFile(w, root, e) }
 
 // String names the layer after the image it is written for first.
 func (l Layer) String() string { return l.Extension.Descriptor.Info.ID + " " + l.Image.String() }
@@ -158,7 +168,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (e entry) header() *tar.Header {
+func (e Entry) header() *tar.Header {
 	h := &tar.Header{Name: e.Name, ModTime: time.Unix(0, 0).UTC()}
 	switch {
 	case e.Mode.IsDir():
@@ -177,17 +187,35 @@ func (e entry) header() *tar.Header {
 	return h
 }
 
-func copyFile(w io.Writer, root *os.Root, e entry) error {
-	f, err := root.Open(filepath.FromSlash(e.Source))
+// ErrChanged is a file that is not what it was when the build was planned.
+var ErrChanged = errors.New("changed during the build")
+
+// copyFile writes a file, and fails with [ErrChanged] unless it is the one that
+// was planned, before and after it is read.
+func copyFile(w io.Writer, root *os.Root, e Entry) error {
+	name := filepath.Join(root.Name(), filepath.FromSlash(e.Source))
+	f, err := safefile.Open(root, e.Source)
 	if err != nil {
-		return err
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrOutside) {
+			err = ErrChanged // it was a file
+		}
+		return fmt.Errorf("%s: %w", name, safefile.Cause(err))
 	}
 	defer f.Close()
-	if _, err := io.CopyN(w, f, e.Size); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the file became shorter while it was packed")
-		}
-		return fmt.Errorf("%s: %w", e.Source, err)
+	if _, err = io.CopyN(w, f, e.Size); err == nil || errors.Is(err, io.EOF) {
+		err = e.compare(f)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// compare compares the open file with the plan.
+func (e Entry) compare(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil && (info.Size() != e.Size || info.ModTime().UnixNano() != e.ModTime.UnixNano()) {
+		return ErrChanged
+	}
+	return err
 }

@@ -31,12 +31,10 @@ func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
 			continue
 		}
 		first[key], same[i] = i, i
-		group.Go(func() error {
-			h := sha256.New()
-			if err := layer.writeTar(groupCtx, h, nil); err != nil {
+		group.Go(func() (err error) {
+			if ids[i], err = layer.DiffID(groupCtx); err != nil {
 				return fmt.Errorf("reading %s of %s: %w", layer.Image, e.Descriptor.Info, err)
 			}
-			ids[i] = digest.NewDigest(digest.SHA256, h)
 			return nil
 		})
 	}
@@ -47,4 +45,13 @@ func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
 		ids[i] = ids[n]
 	}
 	return ids, nil
+}
+
+// DiffID reads the files of the layer and returns its diffID.
+func (l Layer) DiffID(ctx context.Context) (digest.Digest, error) {
+	h := sha256.New()
+	if err := l.writeTar(ctx, h, nil); err != nil {
+		return "", err
+	}
+	return digest.NewDigest(digest.SHA256, h), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/drift"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -63,7 +64,24 @@ func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Bui
 	if p.pkg, err = annotate.Make(ctx, dst, e, sources, opts.Annotate); err != nil {
 		return err
 	}
+	if err := checkDrift(ctx, e, p.pkg, built); err != nil {
+		return err
+	}
 	return check(ctx, e, p.pkg, opts)
+}
+
+// checkDrift compares the images with the plan that an engine did not compare.
+func checkDrift(ctx context.Context, e *plan.Extension, pkg *annotate.Package, built []plan.Built) error {
+	var packed []drift.Packed
+	for _, b := range built {
+		if b.Extension != e || b.Checked {
+			continue
+		}
+		for _, i := range b.Images {
+			packed = append(packed, drift.Packed{Image: i, Manifest: pkg.Images[i].Descriptor, DiffID: pkg.Images[i].DiffID})
+		}
+	}
+	return drift.Check(ctx, pkg.Layout, e, packed)
 }
 
 // check verifies a package and tries it.

@@ -111,6 +111,8 @@ type Built struct {
 	// Images are indices into Extension.Images.
 	Images []int
 	Dir    string
+	// Checked says that the engine compared every file with the plan.
+	Checked bool
 	// Shared says that the layout holds one image, whose layer is that of all
 	// Images: it was built for one platform, and files know none.
 	Shared bool
