@@ -114,6 +114,10 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 		if err := checkOverwrite(opts.output); err != nil {
 			return err
 		}
+		// Only a pipe that was named is written to: nothing may read the other.
+		if !cmd.Flags().Changed("output") && atomicfile.IsStream(opts.output) {
+			return diag.Invalidf("remove it, or name it with --output to write to it", "%s exists and is not a regular file", opts.output)
+		}
 		if err := atomicfile.WriteFile(ctx, opts.output, file); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (f *File) Abort() {
 // WriteFile writes data to name; see [Create]. To a pipe or device, such as
 // /dev/stdout, it writes as it is, which ctx may end.
 func WriteFile(ctx context.Context, name string, data []byte) error {
-	if isStream(name) {
+	if IsStream(name) {
 		return writeStream(ctx, name, data)
 	}
 	f, err := Create(name)
@@ -96,7 +96,7 @@ func WriteFile(ctx context.Context, name string, data []byte) error {
 // Check returns the error that writing name would end with, as far as that can
 // be known before. It leaves nothing behind.
 func Check(name string) error {
-	if isStream(name) {
+	if IsStream(name) {
 		return nil
 	}
 	f, err := Create(name)

@@ -14,9 +14,9 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// isStream reports whether name is a pipe or device, which has nothing to lose.
+// IsStream reports whether name is a pipe or device, which has nothing to lose.
 // A link to one counts in /dev only, where /dev/stdout is one.
-func isStream(name string) bool {
+func IsStream(name string) bool {
 	stat := os.Lstat
 	if abs, err := filepath.Abs(name); err == nil && strings.HasPrefix(filepath.ToSlash(abs), "/dev/") {
 		stat = os.Stat

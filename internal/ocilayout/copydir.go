@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -50,7 +51,7 @@ func fill(ctx context.Context, dir string, src content.ReadOnlyStorage, index v1
 // CheckReplaceable refuses to replace what is more than a layout: that would
 // delete files that were not asked to be deleted.
 func CheckReplaceable(name string) error {
-	info, err := os.Stat(name)
+	info, err := os.Stat(filepath.Clean(name)) // of "x/" where x is a file, too
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
