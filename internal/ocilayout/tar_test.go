@@ -119,7 +119,9 @@ func tarOf(t *testing.T, headers ...tar.Header) []byte {
 			h.Typeflag, content, h.Linkname = tar.TypeReg, h.Linkname, ""
 			h.Size = int64(len(content))
 		}
-		h.Mode = 0o644
+		if h.Typeflag != tar.TypeXGlobalHeader {
+			h.Mode = 0o644
+		}
 		if err := tw.WriteHeader(&h); err != nil {
 			t.Fatal(err)
 		}
@@ -153,33 +155,35 @@ func TestOpenTarRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty":             {nil, "is empty; expected"},
-		"gzip":              {zipped.Bytes(), "is gzip compressed; expected an uncompressed tar"},
-		"zstd":              {[]byte("\x28\xb5\x2f\xfd rest"), "is zstd compressed; expected an uncompressed tar"},
-		"xz":                {[]byte("\xfd7zXZ\x00rest"), "is xz compressed"},
-		"bzip2":             {[]byte("BZh91AY"), "is bzip2 compressed"},
-		"zip":               {[]byte("PK\x03\x04 rest"), "is a zip archive; expected"},
-		"short text":        {[]byte("hello"), "is not a tar file"},
-		"long text":         {bytes.Repeat([]byte("hello "), 400), "is not a tar file"},
-		"cut in an entry":   {good[:700], "is truncated"},
-		"cut in a header":   {good[:lastEntry+100], "is truncated"},
-		"cut between":       {good[:lastEntry], "is truncated"},
-		"no end marker":     {good[:len(good)-1024], "is truncated"},
-		"damaged header":    {slices.Concat(good[:1024], bytes.Repeat([]byte("x"), 512), good[1536:]), "is damaged"},
-		"no layout":         {tarOf(t, tar.Header{Name: "a", Linkname: "b"}), "it holds no oci-layout file"},
-		"docker save":       {tarOf(t, tar.Header{Name: "manifest.json", Linkname: "[]"}), "it holds no oci-layout file"},
-		"no index":          {tarOf(t, layout), "it holds no index.json file"},
-		"bad layout":        {tarOf(t, tar.Header{Name: "oci-layout", Linkname: "x"}, index), "its oci-layout file is not valid"},
-		"dots":              {tarOf(t, layout, index, tar.Header{Name: "blobs/../../x", Linkname: "x"}), `has ".." in its path`},
-		"absolute":          {tarOf(t, tar.Header{Name: "/oci-layout", Linkname: "x"}), "has an absolute path"},
-		"symlink":           {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}), `the entry "index.json" is a link`},
-		"hard link":         {tarOf(t, layout, index, tar.Header{Name: "x", Linkname: "index.json", Typeflag: tar.TypeLink}), `the entry "x" is a link`},
-		"device":            {tarOf(t, layout, index, tar.Header{Name: "x", Typeflag: tar.TypeChar}), "is neither a file nor a directory"},
-		"duplicate":         {tarOf(t, layout, index, index), `holds the entry "index.json" twice`},
-		"hidden duplicate":  {tarOf(t, layout, index, tar.Header{Name: "./index.json", Linkname: "x"}), `holds the entry "index.json" twice`},
-		"oversized index":   {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: strings.Repeat(" ", oci.MaxManifestSize+1)}), "its index.json is larger than"},
-		"oversized layout":  {tarOf(t, tar.Header{Name: "oci-layout", Linkname: strings.Repeat(" ", 5000)}, index), "its oci-layout is larger than"},
-		"index is not JSON": {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "["}), "its index.json is not valid"},
+		"empty":               {nil, "is empty; expected"},
+		"gzip":                {zipped.Bytes(), "is gzip compressed; expected an uncompressed tar"},
+		"zstd":                {[]byte("\x28\xb5\x2f\xfd rest"), "is zstd compressed; expected an uncompressed tar"},
+		"xz":                  {[]byte("\xfd7zXZ\x00rest"), "is xz compressed"},
+		"bzip2":               {[]byte("BZh91AY"), "is bzip2 compressed"},
+		"zip":                 {[]byte("PK\x03\x04 rest"), "is a zip archive; expected"},
+		"short text":          {[]byte("hello"), "is not a tar file"},
+		"long text":           {bytes.Repeat([]byte("hello "), 400), "is not a tar file"},
+		"cut in an entry":     {good[:700], "is truncated"},
+		"cut in a header":     {good[:lastEntry+100], "is truncated"},
+		"cut between":         {good[:lastEntry], "is truncated"},
+		"no end marker":       {good[:len(good)-1024], "is truncated"},
+		"damaged header":      {slices.Concat(good[:1024], bytes.Repeat([]byte("x"), 512), good[1536:]), "is damaged"},
+		"no layout":           {tarOf(t, tar.Header{Name: "a", Linkname: "b"}), "it holds no oci-layout file"},
+		"docker save":         {tarOf(t, tar.Header{Name: "manifest.json", Linkname: "[]"}), "it holds no oci-layout file"},
+		"no index":            {tarOf(t, layout), "it holds no index.json file"},
+		"bad layout":          {tarOf(t, tar.Header{Name: "oci-layout", Linkname: "x"}, index), "its oci-layout file is not valid"},
+		"dots":                {tarOf(t, layout, index, tar.Header{Name: "blobs/../../x", Linkname: "x"}), `has ".." in its path`},
+		"same after cleaning": {tarOf(t, tar.Header{Name: "/x", Linkname: "x"}, tar.Header{Name: "./x", Linkname: "x"}), `holds the entry "x" twice`},
+		"global header":       {tarOf(t, tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"path": "index.json"}}), `is a global header with the record "path"`},
+		"second archive":      {append(tarOf(t, tar.Header{Name: "x", Linkname: "x"}), tarOf(t, tar.Header{Name: "y", Linkname: "x"})...), "more data follows the end of the tar"},
+		"symlink":             {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}), `the entry "index.json" is a link`},
+		"hard link":           {tarOf(t, layout, index, tar.Header{Name: "x", Linkname: "index.json", Typeflag: tar.TypeLink}), `the entry "x" is a link`},
+		"device":              {tarOf(t, layout, index, tar.Header{Name: "x", Typeflag: tar.TypeChar}), "is neither a file nor a directory"},
+		"duplicate":           {tarOf(t, layout, index, index), `holds the entry "index.json" twice`},
+		"hidden duplicate":    {tarOf(t, layout, index, tar.Header{Name: "./index.json", Linkname: "x"}), `holds the entry "index.json" twice`},
+		"oversized index":     {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: strings.Repeat(" ", oci.MaxManifestSize+1)}), "its index.json is larger than"},
+		"oversized layout":    {tarOf(t, tar.Header{Name: "oci-layout", Linkname: strings.Repeat(" ", 5000)}, index), "its oci-layout is larger than"},
+		"index is not JSON":   {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "["}), "its index.json is not valid"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -275,3 +279,20 @@ func TestWriteTarFile(t *testing.T) {
 }
 
 const v1DigestOfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// TestOpenTarReadsAbsoluteNames: pack writes "/blobs" and "/index.json".
+func TestOpenTarReadsAbsoluteNames(t *testing.T) {
+	data := tarOf(t,
+		tar.Header{Name: "/blobs", Typeflag: tar.TypeDir}, tar.Header{Name: "/blobs/sha256", Typeflag: tar.TypeDir},
+		tar.Header{Name: "/blobs/sha256/" + v1DigestOfNothing}, tar.Header{Name: "/index.json", Linkname: `{"manifests":[]}`},
+		tar.Header{Name: "//oci-layout", Linkname: `{"imageLayoutVersion":"1.0.0"}`},
+	)
+	s, err := Open(writeTemp(t, data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if ok, err := s.Exists(t.Context(), v1.Descriptor{Digest: "sha256:" + v1DigestOfNothing}); err != nil || !ok {
+		t.Errorf("the blob is not found: %v", err)
+	}
+}

@@ -28,14 +28,21 @@ const tarBlock = 512
 // two entries of one name, and reads every manifest on opening; hence this one.
 type tarStore struct {
 	name  string
-	file  *os.File
+	file  tarFile
 	files map[string]span
 	raw   []byte
+}
+
+// tarFile is what a layout is read from: a file, or memory in tests.
+type tarFile interface {
+	io.ReadSeeker
+	io.ReaderAt
 }
 
 // span is where an entry's content lies in the file, in bytes.
 type span struct{ offset, size int64 }
 
+// openTar opens a layout in the file called name.
 func openTar(name string) (_ *tarStore, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -50,11 +57,18 @@ func openTar(name string) (_ *tarStore, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening OCI layout: %w", err)
 	}
+	return newTarStore(name, f, info.Size())
+}
+
+// newTarStore reads a layout from f, which has size bytes. It closes f with the
+// store, not on failure.
+func newTarStore(name string, f tarFile, size int64) (*tarStore, error) {
 	if err := checkUncompressed(name, f); err != nil {
 		return nil, err
 	}
 	s := &tarStore{name: name, file: f}
-	if s.files, err = scanTar(name, f, info.Size()); err != nil {
+	var err error
+	if s.files, err = scanTar(name, f, size); err != nil {
 		return nil, err
 	}
 	data, err := s.readFile(v1.ImageLayoutFile, maxLayoutFileBytes)
@@ -113,7 +127,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 			if size < end+tarBlock {
 				return nil, tarError(name, count, io.ErrUnexpectedEOF)
 			}
-			return files, nil
+			return files, checkEnd(name, r)
 		}
 		if err != nil && size < tarBlock {
 			return nil, tarError(name, 0, tar.ErrHeader)
@@ -161,20 +175,46 @@ func checkTarEntry(name string, header *tar.Header) (string, error) {
 		return refuse("is neither a file nor a directory")
 	}
 	for key := range header.PAXRecords {
-		// What a sparse file holds is not what lies in the tar.
+		// The content of a sparse file is not what is in the tar.
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return refuse("is a sparse file")
 		}
-	}
-	if strings.HasPrefix(header.Name, "/") {
-		return refuse("has an absolute path")
+		// Go ignores it, others rename the files that follow.
+		if header.Typeflag == tar.TypeXGlobalHeader && key != "comment" {
+			return refuse("is a global header with the record %q, which readers treat differently", key)
+		}
 	}
 	for part := range strings.SplitSeq(header.Name, "/") {
 		if part == ".." {
 			return refuse(`has ".." in its path`)
 		}
 	}
-	return path.Clean(header.Name), nil
+	// Nothing is extracted by name, so the leading slashes that pack writes are
+	// a spelling.
+	return path.Clean(strings.TrimLeft(header.Name, "/")), nil
+}
+
+// maxPadding limits what follows the end-of-archive marker: zeros, up to the
+// next multiple of a block that may be some megabytes long.
+const maxPadding = 16 << 20
+
+// checkEnd refuses what follows the end of the archive: some readers go on with
+// a second archive there.
+func checkEnd(name string, r io.Reader) error {
+	block := make([]byte, 64*tarBlock)
+	for read := 0; ; {
+		n, err := r.Read(block)
+		read += n
+		if bytes.ContainsFunc(block[:n], func(r rune) bool { return r != 0 }) || read > maxPadding {
+			return diag.Invalidf("", "%s is not a usable OCI layout: more data follows the end of the tar", name)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", name, err)
+		}
+	}
 }
 
 // tarError says what an error of tar.Reader means for the file called name
@@ -226,4 +266,9 @@ func (s *tarStore) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
 // SourceName implements [oci.Namer].
 func (s *tarStore) SourceName(v1.Descriptor) string { return s.name }
 
-func (s *tarStore) Close() error { return s.file.Close() }
+func (s *tarStore) Close() error {
+	if c, ok := s.file.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
