@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // interruptible runs f with a context that ends on Ctrl-C, SIGTERM or SIGHUP,
@@ -17,7 +19,11 @@ import (
 // A second Ctrl-C ends the process at once. Other signals do not: a terminal
 // that closes sends SIGHUP twice, and temporary files have to be removed.
 func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(cmd.Context())
+	limits, err := limitFactor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(oci.WithBudget(cmd.Context(), limits))
 	defer cancel(nil)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -51,7 +57,7 @@ func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error 
 			}
 		}
 	}()
-	err := f(ctx)
+	err = f(ctx)
 	if err == nil || ctx.Err() == nil || strings.HasPrefix(err.Error(), errInterrupted.Error()+": ") {
 		return err
 	}

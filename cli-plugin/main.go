@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/docker/cli/cli"
 	"github.com/docker/cli/cli-plugins/metadata"
@@ -39,18 +38,6 @@ func main() {
 		err = runPlugin(dockerCLI)
 	}
 	os.Exit(report(dockerCLI.Err(), err))
-}
-
-// tuneGC collects less often than Go does for servers: a run is over before
-// its garbage matters, and collecting is a tenth of a small build. The limit
-// brings it back where there is much to hold.
-func tuneGC() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(40 << 20)
-	}
 }
 
 func runPlugin(dockerCLI *command.DockerCli) error {

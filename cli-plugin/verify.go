@@ -87,7 +87,7 @@ func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) er
 		}
 		defer src.Close()
 		report, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{
-			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch,
+			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch, NestedFile: src.NestedFile,
 		})
 		if err != nil {
 			return err

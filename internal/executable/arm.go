@@ -17,7 +17,7 @@ import (
 // read, and looked at there: memory stays bounded however large it is.
 const (
 	// maxProgramBytes is the largest program that is looked at so closely.
-	maxProgramBytes = 1 << 30
+	maxProgramBytes = 128 << 20
 	// maxAttributesBytes and maxBuildInfoBytes bound what is read of it at
 	// once; real ones have under a hundred bytes and some kilobytes.
 	maxAttributesBytes = 64 << 10

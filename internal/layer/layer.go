@@ -28,8 +28,9 @@ import (
 const (
 	bombGrace = 256 << 20
 	bombRatio = 200
-	// maxWindow bounds zstd's memory; it is what "zstd --long" asks for.
-	maxWindow = 128 << 20
+	// maxWindow bounds zstd's memory: four layers are read at once. It is twice
+	// what any level but --ultra and --long asks for.
+	maxWindow = 16 << 20
 )
 
 // ErrBomb is a layer that expands beyond reason.

@@ -32,8 +32,12 @@ func readJSON[T any](ctx context.Context, src content.Fetcher, desc v1.Descripto
 	if err != nil {
 		return doc, nil, err
 	}
-	if err := checkDocument(src, desc, raw, &doc); err != nil {
+	values, err := checkDocument(src, desc, raw, &doc)
+	if err != nil {
 		return doc, raw, err
+	}
+	if err := BudgetOf(ctx).Values(values); err != nil {
+		return doc, raw, limited(src, desc, err)
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return doc, raw, malformed(src, desc, err)
@@ -44,21 +48,23 @@ func readJSON[T any](ctx context.Context, src content.Fetcher, desc v1.Descripto
 // CheckDocument refuses an index or manifest that two readers could understand
 // differently.
 func CheckDocument(src any, desc v1.Descriptor, raw []byte) error {
+	var v any = &references{}
 	switch {
 	case IsIndex(desc.MediaType):
-		return checkDocument(src, desc, raw, &v1.Index{})
+		v = &v1.Index{}
 	case IsManifest(desc.MediaType):
-		return checkDocument(src, desc, raw, &v1.Manifest{})
+		v = &v1.Manifest{}
 	}
-	return checkDocument(src, desc, raw, &references{})
+	_, err := checkDocument(src, desc, raw, v)
+	return err
 }
 
 // checkDocument also refuses an index that has a field of manifests and the
 // reverse: a document that is an index to one reader and a manifest to another
 // means different images to them (GHSA-77vh-xpmg-72qh, GHSA-mc8v-mgrf-8f4m).
-func checkDocument(src any, desc v1.Descriptor, raw []byte, v any) error {
-	if err := CheckJSON(raw, v); err != nil {
-		return malformed(src, desc, err)
+func checkDocument(src any, desc v1.Descriptor, raw []byte, v any) (values int, err error) {
+	if values, err = checkJSON(raw, v); err != nil {
+		return values, malformed(src, desc, err)
 	}
 	var foreign []string
 	switch {
@@ -67,18 +73,18 @@ func checkDocument(src any, desc v1.Descriptor, raw []byte, v any) error {
 	case IsManifest(desc.MediaType):
 		foreign = []string{"manifests"}
 	default:
-		return nil
+		return values, nil
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
-		return malformed(src, desc, err)
+		return values, malformed(src, desc, err)
 	}
 	for name := range fields {
 		if slices.ContainsFunc(foreign, func(s string) bool { return fold(s) == fold(name) }) {
-			return Errorf(src, desc, ErrMalformed, "is ambiguous: it has the field %q of another document type", name)
+			return values, Errorf(src, desc, ErrMalformed, "is ambiguous: it has the field %q of another document type", name)
 		}
 	}
-	return nil
+	return values, nil
 }
 
 func malformed(src any, desc v1.Descriptor, err error) error {

@@ -32,11 +32,14 @@ type ContentError struct {
 	Source string
 	// Descriptor is the content as it was asked for.
 	Descriptor v1.Descriptor
-	// Cause is ErrNotFound, ErrCorrupt, ErrTooLarge or ErrMalformed.
+	// Cause is ErrNotFound, ErrCorrupt, ErrTooLarge, ErrMalformed or a
+	// [*LimitError].
 	Cause error
 	// Detail is the rest of a sentence that begins with the content: "holds 3
 	// bytes, not 4".
 	Detail string
+
+	hint string
 }
 
 // Namer is implemented by stores that know what users call the package that
@@ -82,7 +85,14 @@ func (e *ContentError) name() string {
 
 // Unwrap returns the cause, and the error as invalid input.
 func (e *ContentError) Unwrap() []error {
-	return []error{e.Cause, diag.Invalidf("", "%s", e.Error())}
+	return []error{e.Cause, diag.Invalidf(e.hint, "%s", e.Error())}
+}
+
+// limited returns a [*LimitError] as one about content.
+func limited(src any, desc v1.Descriptor, err error) *ContentError {
+	e := Errorf(src, desc, err, "%v", err)
+	e.hint = LimitHint
+	return e
 }
 
 // AsContent returns the [*ContentError] in the chain of err, or err itself. A

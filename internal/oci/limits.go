@@ -8,8 +8,8 @@ const (
 	// to accept at least 4 MiB, so larger ones are not portable.
 	MaxManifestSize = 4 << 20
 	// MaxStatementSize limits an in-toto statement: SBOMs of large images are
-	// some tens of megabytes.
-	MaxStatementSize = 128 << 20
+	// some megabytes.
+	MaxStatementSize = 32 << 20
 	// MaxDepth limits how deep indexes may nest below a root.
 	MaxDepth = 8
 	// MaxNodes limits how many descriptors one walk visits. An index that

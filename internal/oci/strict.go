@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// minValues is what any document may have of values; a long one may have
-	// one in bytesPerValue bytes. Go's types need far more memory for an empty
-	// descriptor than the two bytes it has in JSON.
-	minValues     = 100_000
-	bytesPerValue = 16
+	// maxValues limits the values of one document; a longer one than any of
+	// image-spec may have one in bytesPerValue bytes. Go's types need far more
+	// memory for an empty descriptor than the two bytes it has in JSON.
+	maxValues     = 100_000
+	bytesPerValue = 8
 	// maxNesting limits how deep the values of a document nest.
 	maxNesting = 64
 )
@@ -37,15 +37,25 @@ func Decode(raw []byte, v any) error {
 // CheckJSON returns the errors of [Decode] without decoding into v, which only
 // tells the fields that are known.
 func CheckJSON(raw []byte, v any) error {
+	_, err := checkJSON(raw, v)
+	return err
+}
+
+// checkJSON is CheckJSON, and returns the number of values.
+func checkJSON(raw []byte, v any) (values int, err error) {
 	if !utf8.Valid(raw) {
-		return errors.New("it is not UTF-8 text")
+		return 0, errors.New("it is not UTF-8 text")
 	}
 	if !json.Valid(raw) {
 		var discard json.RawMessage
-		return json.Unmarshal(raw, &discard) // which says what is wrong
+		return 0, json.Unmarshal(raw, &discard) // which says what is wrong
 	}
-	s := scanner{data: raw}
-	return s.value(reflect.TypeOf(v), 0)
+	s := scanner{data: raw, limit: maxValues}
+	if len(raw) > MaxManifestSize {
+		s.limit = len(raw) / bytesPerValue
+	}
+	err = s.value(reflect.TypeOf(v), 0)
+	return s.values, err
 }
 
 // scanner walks over JSON that is known to be valid, along a Go type.
@@ -53,11 +63,12 @@ type scanner struct {
 	data   []byte
 	pos    int
 	values int
+	limit  int
 }
 
 // value reads one value. t may be nil, for a value of which nothing is known.
 func (s *scanner) value(t reflect.Type, depth int) error {
-	if s.values++; s.values > max(minValues, len(s.data)/bytesPerValue) {
+	if s.values++; s.values > s.limit {
 		return &limitError{fmt.Sprintf("it has more than %d values", s.values-1)}
 	}
 	if depth > maxNesting {

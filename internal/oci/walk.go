@@ -52,7 +52,7 @@ type WalkFunc func(n Node, err error) error
 // Walk visits root and, when it is an index, everything listed under it, in
 // order. It reads indexes, no manifests. What is listed twice is visited twice.
 func Walk(ctx context.Context, src content.Fetcher, root v1.Descriptor, visit WalkFunc) error {
-	w := walker{ctx: ctx, src: src, visit: visit}
+	w := walker{ctx: ctx, src: src, visit: visit, read: map[digest.Digest]*readIndex{}}
 	return w.walk(root, nil)
 }
 
@@ -61,6 +61,24 @@ type walker struct {
 	src   content.Fetcher
 	visit WalkFunc
 	count int
+	// read are the indexes that were read: one may be listed many times.
+	read map[digest.Digest]*readIndex
+}
+
+type readIndex struct {
+	index v1.Index
+	raw   []byte
+}
+
+func (w *walker) index(desc v1.Descriptor) (*v1.Index, []byte, error) {
+	if r := w.read[desc.Digest]; r != nil && int64(len(r.raw)) == desc.Size {
+		return &r.index, r.raw, nil
+	}
+	index, raw, err := ReadIndex(w.ctx, w.src, desc)
+	if err == nil {
+		w.read[desc.Digest] = &readIndex{index, raw}
+	}
+	return &index, raw, err
 }
 
 func (w *walker) walk(desc v1.Descriptor, parents []digest.Digest) error {
@@ -77,7 +95,7 @@ func (w *walker) walk(desc v1.Descriptor, parents []digest.Digest) error {
 	if slices.Contains(parents, desc.Digest) {
 		return w.visit(node, Errorf(w.src, desc, ErrMalformed, "contains itself"))
 	}
-	index, raw, err := ReadIndex(w.ctx, w.src, desc)
+	index, raw, err := w.index(desc)
 	if err != nil {
 		var broken *ContentError
 		if !errors.As(err, &broken) {
@@ -85,7 +103,7 @@ func (w *walker) walk(desc v1.Descriptor, parents []digest.Digest) error {
 		}
 		return w.visit(node, err)
 	}
-	node.Index, node.Raw = &index, raw
+	node.Index, node.Raw = index, raw
 	if err := w.visit(node, nil); err != nil {
 		return err
 	}

@@ -111,9 +111,9 @@ func blobPath(src any, desc v1.Descriptor) (string, error) {
 	return path.Join(v1.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()), nil
 }
 
-// fetchIndexFile serves index.json by digest; see [Store].
-func fetchIndexFile(raw []byte, desc v1.Descriptor) (io.ReadCloser, error) {
-	if digest.FromBytes(raw) != desc.Digest {
+// fetchIndexFile serves index.json, whose digest is sum, by digest; see [Store].
+func fetchIndexFile(raw []byte, sum digest.Digest, desc v1.Descriptor) (io.ReadCloser, error) {
+	if sum != desc.Digest {
 		return nil, fmt.Errorf("%s: %w", desc.Digest, oci.ErrNotFound)
 	}
 	return io.NopCloser(bytes.NewReader(raw)), nil

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -31,6 +33,8 @@ type tarStore struct {
 	file  tarFile
 	files map[string]span
 	raw   []byte
+	// sum is the digest of raw.
+	sum func() digest.Digest
 }
 
 // tarFile is what a layout is read from: a file, or memory in tests.
@@ -81,6 +85,7 @@ func newTarStore(name string, f tarFile, size int64) (*tarStore, error) {
 	if s.raw, err = s.readFile(v1.ImageIndexFile, oci.MaxManifestSize); err != nil {
 		return nil, err
 	}
+	s.sum = sync.OnceValue(func() digest.Digest { return digest.FromBytes(s.raw) })
 	_, err = s.Index(context.Background())
 	return s, err
 }
@@ -251,7 +256,7 @@ func (s *tarStore) Fetch(_ context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	if at, ok := s.files[name]; ok {
 		return io.NopCloser(io.NewSectionReader(s.file, at.offset, at.size)), nil
 	}
-	return fetchIndexFile(s.raw, desc)
+	return fetchIndexFile(s.raw, s.sum(), desc)
 }
 
 func (s *tarStore) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {

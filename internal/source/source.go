@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -26,7 +28,11 @@ type Source struct {
 	// Name is how the user named it, in full for a reference.
 	Name string
 	// Root is the index or manifest that stands for the package.
-	Root  v1.Descriptor
+	Root v1.Descriptor
+	// NestedFile is whether it is a package file that lists indexes and no
+	// image, which pack cannot read.
+	NestedFile bool
+
 	close func() error
 }
 
@@ -79,7 +85,13 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 		store.Close()
 		return nil, err
 	}
-	return &Source{ReadOnlyStorage: store, Name: name, Root: root, close: store.Close}, nil
+	s := &Source{ReadOnlyStorage: store, Name: name, Root: root, close: store.Close}
+	if _, isDir := store.(*ocilayout.Layout); !isDir {
+		index, err := store.Index(ctx)
+		s.NestedFile = err == nil && len(index.Manifests) > 0 &&
+			!slices.ContainsFunc(index.Manifests, func(d v1.Descriptor) bool { return oci.IsManifest(d.MediaType) })
+	}
+	return s, nil
 }
 
 // SourceName implements [oci.Namer].

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // CheckInfo describes a check.
@@ -98,6 +100,11 @@ const (
 	idPathAbsolute         = "path-absolute"
 	idPathOutside          = "path-outside"
 	idPathDuplicate        = "path-duplicate"
+	idPathName             = "path-name"
+	idPathCollision        = "path-collision"
+	idFileAttribute        = "file-attribute"
+	idLimit                = "limit"
+	idFileIndex            = "file-index"
 	idFileType             = "file-type"
 	idFileSetID            = "file-setid"
 	idFileWritable         = "file-writable"
@@ -158,6 +165,11 @@ var catalogue = byID(
 	CheckInfo{idPathAbsolute, Warning, "Paths in the layer are relative, as the OCI layer format asks; pack writes absolute ones and readers take both.", "", needsLayers},
 	CheckInfo{idPathOutside, Error, "The layer holds nothing outside the extension's directory.", hintRebuild, needsLayers},
 	CheckInfo{idPathDuplicate, Error, "No path is in the layer twice.", hintRebuild, needsLayers},
+	CheckInfo{idPathName, Error, "Names are UTF-8 without control characters, of at most 255 bytes, and paths of at most 4096.", "rename the file", needsLayers},
+	CheckInfo{idPathCollision, Error, "No two names differ only by case or Unicode normalization, which are one file on some systems.", "rename one of the files", needsLayers},
+	CheckInfo{idFileAttribute, Error, "No file has an extended attribute of overlayfs, which hides or redirects files.", "remove the attribute", needsLayers},
+	CheckInfo{idLimit, Error, "The package stays within the limits on what one command reads.", oci.LimitHint, needsNothing},
+	CheckInfo{idFileIndex, Error, "A package file lists its images in index.json: pack follows no nested index.", "write it with \"docker extpack index create -o FILE.cnb SOURCE\"", needsNothing},
 	CheckInfo{idFileType, Error, "The layer holds files, directories and links only, no device nodes, FIFOs, sockets or deletions.", "", needsLayers},
 	CheckInfo{idFileSetID, Error, "No file is setuid or setgid or has capabilities.", "remove the bits and build again", needsLayers},
 	CheckInfo{idFileWritable, Error, "Nothing is writable by everyone.", "chmod o-w the file and build again", needsLayers},

@@ -39,15 +39,50 @@ type labels struct {
 
 func (l *labels) String() string { return l.id + "@" + l.version }
 
+// metadataLabel and layersLabel have every field of pack's types
+// (buildpack.Metadata and dist.ModuleLayers), for pack refuses a label in which
+// one of them has another type.
 type metadataLabel struct {
-	ID      string `json:"id"`
-	Version string `json:"version"`
+	moduleInfo
+	Stacks []stack `json:"stacks"`
 }
+
+type moduleInfo struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Version     string    `json:"version"`
+	Description string    `json:"description"`
+	Homepage    string    `json:"homepage"`
+	Keywords    []string  `json:"keywords"`
+	ExecEnv     []string  `json:"exec-env"`
+	Licenses    []license `json:"licenses"`
+	ClearEnv    bool      `json:"clear-env"`
+}
+
+type (
+	stack struct {
+		ID     string   `json:"id"`
+		Mixins []string `json:"mixins"`
+	}
+	license struct {
+		Type, URI string // pack gives them no other names
+	}
+	order struct {
+		Group []struct {
+			moduleInfo
+			Optional bool `json:"optional"`
+		} `json:"group"`
+	}
+)
 
 type layersLabel map[string]map[string]struct {
 	API         string             `json:"api"`
+	Stacks      []stack            `json:"stacks"`
 	Targets     []extension.Target `json:"targets"`
+	Order       []order            `json:"order"`
 	LayerDiffID digest.Digest      `json:"layerDiffID"`
+	Homepage    string             `json:"homepage"`
+	Name        string             `json:"name"`
 }
 
 // checkLabels checks the labels of every image and that they name one

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
+	"path"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -119,9 +120,38 @@ func (c *checker) checkOtherLayers(i *image) {
 				c.report(idLayerOther, i, subject, "layer %s holds /%s, but the label names another layer", subject, e.name)
 				break // one says it
 			}
+			if words := i.hides(e); words != "" {
+				c.report(idLayerOther, i, subject, "layer %s holds /%s, which %s", subject, e.name, words)
+				break
+			}
 		}
 	}
 }
+
+// hides returns what an entry of another layer does to the extension's
+// directory, if anything, as the rest of a sentence.
+func (i *image) hides(e *entry) string {
+	dir, base := path.Split(e.name)
+	dir = strings.TrimSuffix(dir, "/")
+	deleted, isWhiteout := strings.CutPrefix(base, whiteout)
+	switch {
+	case isWhiteout && base == whiteout+whiteout+".opq":
+		deleted = dir
+	case isWhiteout:
+		deleted = path.Join(dir, deleted)
+	case e.kind == tar.TypeDir || !above(e.name, i.dir):
+		return ""
+	default:
+		return "is " + kindWords(e.kind) + " where the extension's directory is"
+	}
+	if deleted == "" || above(deleted, i.dir) || strings.HasPrefix(deleted+"/", i.dir+"/") {
+		return "deletes files of the extension"
+	}
+	return ""
+}
+
+// above reports whether name is dir or leads to it.
+func above(name, dir string) bool { return strings.HasPrefix(dir+"/", name+"/") }
 
 // findBlobs asks whether the layers and the rest that is left unread are there.
 func (c *checker) findBlobs(p *pkg) error {

@@ -171,6 +171,12 @@ func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
 	if !diag.IsInvalid(err) {
 		return err
 	}
+	if limit := (*oci.LimitError)(nil); errors.As(err, &limit) {
+		if c.counts[countKey{idLimit, ""}] == 0 { // says it for all
+			c.report(idLimit, nil, desc.Digest.String(), "the package %v", limit)
+		}
+		return nil
+	}
 	message := err.Error()
 	if broken := (*oci.ContentError)(nil); errors.As(err, &broken) {
 		message = broken.Clause() // the report names the package

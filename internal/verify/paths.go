@@ -2,9 +2,17 @@ package verify
 
 import (
 	"archive/tar"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/extpack/extpack/internal/text"
 )
 
 // Bits of a tar entry's mode (POSIX pax, "c_mode").
@@ -25,7 +33,12 @@ func (c *checker) checkPaths(i *image) {
 	}
 	absolute := 0
 	seen := make(map[string]byte, len(i.tree.entries))
+	folded := make(map[string]string, len(i.tree.entries))
 	for _, e := range i.tree.entries {
+		if fault := nameFault(e); fault != "" {
+			c.report(idPathName, i, i.tree.rel(e.name), "the layer holds %.200q, which %s", i.tree.rel(e.name), fault)
+			continue
+		}
 		if slices.Contains(strings.Split(e.raw, "/"), "..") {
 			c.report(idPathUnsafe, i, e.raw, "the layer holds the path %q", e.raw)
 			continue
@@ -39,6 +52,9 @@ func (c *checker) checkPaths(i *image) {
 			c.report(idPathDuplicate, i, subject, "%s is in the layer twice", subject)
 		}
 		seen[e.name] = e.kind
+		if a, b := collision(folded, e.name); a != "" {
+			c.report(idPathCollision, i, subject, "%s and %s are one file where case or Unicode normalization does not count", i.tree.rel(a), i.tree.rel(b))
+		}
 		if !c.checkPlace(i, e) {
 			continue
 		}
@@ -70,6 +86,9 @@ func (c *checker) checkPlace(i *image, e *entry) bool {
 }
 
 func (c *checker) checkMode(i *image, e *entry, subject string) {
+	if e.overlay != "" {
+		c.report(idFileAttribute, i, subject, "%s has the extended attribute %s", subject, text.Line(e.overlay))
+	}
 	if e.kind == tar.TypeSymlink {
 		return // has no mode of its own
 	}
@@ -82,6 +101,64 @@ func (c *checker) checkMode(i *image, e *entry, subject string) {
 	if e.mode&bitOthersWrite != 0 {
 		c.report(idFileWritable, i, subject, "%s has mode %04o: everyone may write to it", subject, e.mode)
 	}
+}
+
+// Limits of Linux on names (limits.h, NAME_MAX and PATH_MAX), and so of what
+// every extractor can create.
+const (
+	maxNameBytes = 255
+	maxPathBytes = 4096
+)
+
+// nameFault returns what is wrong with the names of an entry, as the rest of a
+// sentence.
+func nameFault(e *entry) string {
+	for _, name := range []string{e.raw, e.link} {
+		switch {
+		case len(name) > maxPathBytes:
+			return fmt.Sprintf("has a path of %d bytes; the limit is %d", len(name), maxPathBytes)
+		case !utf8.ValidString(name):
+			return "is not UTF-8 text"
+		case strings.ContainsFunc(name, unicode.IsControl):
+			return "has a control character in it"
+		}
+		for part := range strings.SplitSeq(name, "/") {
+			if len(part) > maxNameBytes {
+				return fmt.Sprintf("has a name of %d bytes; the limit is %d", len(part), maxNameBytes)
+			}
+		}
+	}
+	return ""
+}
+
+// collision adds a name and the folders it is in to the folded names of others,
+// and returns the first of them that is one with another, and that.
+func collision(folded map[string]string, name string) (other, own string) {
+	for name != "." {
+		key := foldName(name)
+		switch other, ok := folded[key]; {
+		case ok && other != name:
+			return other, name
+		case ok:
+			return "", "" // so are its folders
+		}
+		folded[key] = name
+		name = path.Dir(name)
+	}
+	return "", ""
+}
+
+// foldName returns a form that is the same for names that some file systems
+// take for one.
+func foldName(name string) string {
+	plain := true
+	for n := range len(name) {
+		plain = plain && name[n] < utf8.RuneSelf
+	}
+	if plain {
+		return strings.ToLower(name)
+	}
+	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
 }
 
 // kindWords names a tar entry's type with its article.
@@ -112,9 +189,13 @@ func (c *checker) checkLinks(i *image) {
 	if i.tree == nil {
 		return
 	}
+	before := make(map[string]bool, len(i.tree.entries))
 	for _, e := range i.tree.entries {
-		if !i.tree.inside(e.name) {
+		if !i.tree.inside(e.name) || nameFault(e) != "" {
 			continue // was reported
+		}
+		if e.kind != tar.TypeLink {
+			before[e.name] = true
 		}
 		subject := i.tree.rel(e.name)
 		switch e.kind {
@@ -127,8 +208,12 @@ func (c *checker) checkLinks(i *image) {
 			switch {
 			case slices.Contains(strings.Split(e.link, "/"), "..") || !i.tree.inside(target):
 				c.report(idLinkOutside, i, subject, "%s is a hard link to %s, which is outside the extension", subject, e.link)
+			case target == e.name:
+				c.report(idLinkOutside, i, subject, "%s is a hard link to itself", subject)
 			case i.tree.files[target] == nil:
 				c.report(idLinkOutside, i, subject, "%s is a hard link to %s, which is not in the layer", subject, e.link)
+			case !before[target]:
+				c.report(idLinkOutside, i, subject, "%s is a hard link to %s, which comes after it", subject, e.link)
 			}
 		default:
 			// A file under a symlinked directory lands where that leads.

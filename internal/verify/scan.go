@@ -22,14 +22,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Limits on what is kept of a layer; package layer limits how far it expands.
-const (
-	// maxEntries and maxNameBytes bound the list of a layer's files.
-	maxEntries   = 500_000
-	maxNameBytes = 64 << 20
-	// maxDescriptorBytes is the largest extension.toml that is read.
-	maxDescriptorBytes = extension.MaxSize
-)
+// maxDescriptorBytes is the largest extension.toml that is read.
+const maxDescriptorBytes = extension.MaxSize
 
 // scan is what one pass over a layer gives. It belongs to the layer, whatever
 // image it is in.
@@ -52,8 +46,10 @@ type entry struct {
 	mode int64
 	link string
 	size int64
-	// capabilities is whether the file has Linux file capabilities.
+	// capabilities is whether the file has Linux file capabilities, overlay an
+	// extended attribute by which overlayfs hides or redirects files.
 	capabilities bool
+	overlay      string
 	exe          *executable.Program
 	// fault is what is wrong with an executable that is no program.
 	fault *executable.Fault
@@ -72,8 +68,13 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 	defer rc.Close()
 	stored := layer.From(rc)
 	stored.Ours = ours
-	s, err := expand(stored, desc, wanted)
-	if err == nil || !errors.Is(err, layer.ErrBomb) {
+	budget := oci.BudgetOf(ctx)
+	if ours {
+		budget = nil
+	}
+	s, err := expand(stored, desc, wanted, budget)
+	var limit *oci.LimitError
+	if err == nil || !errors.Is(err, layer.ErrBomb) && !errors.As(err, &limit) {
 		// Whatever follows the compressed data belongs to the digest. And when
 		// the data made no sense, a wrong digest says why.
 		_, _ = io.Copy(io.Discard, stored)
@@ -83,6 +84,8 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 		return failedScan(idContent, stored.Err())
 	case errors.As(err, new(*executable.LocalError)):
 		return nil, err
+	case limit != nil:
+		return &scan{problem: idLimit, message: fmt.Sprintf("layer %s %v", desc.Digest, limit)}, nil
 	case errors.Is(err, layer.ErrBomb):
 		return &scan{problem: idLayerBomb, message: fmt.Sprintf("layer %s: %v", desc.Digest, err)}, nil
 	case err != nil:
@@ -100,7 +103,7 @@ func failedScan(id string, err error) (*scan, error) {
 
 // expand reads the layer that stored gives. Readers differ in whether they go
 // by the media type or by the content, so both have to agree.
-func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool) (*scan, error) {
+func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool, budget *oci.Budget) (*scan, error) {
 	plain, err := stored.Expand()
 	if err != nil {
 		return nil, err
@@ -110,21 +113,53 @@ func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool) (*
 		return nil, fmt.Errorf("it has %s compression, but its media type %q says %s", plain.Compression, desc.MediaType, want)
 	}
 	hash := digest.SHA256.Digester()
-	expanded := io.TeeReader(plain, hash.Hash())
+	expanded := io.TeeReader(&counted{plain, budget}, hash.Hash())
 	s := &scan{}
-	if err := s.list(tar.NewReader(expanded), wanted); err != nil {
+	if err := s.list(tar.NewReader(expanded), wanted, budget); err != nil {
 		return nil, err
 	}
 	// Padding after the last entry belongs to the diffID.
-	if _, err := io.Copy(io.Discard, expanded); err != nil {
+	if err := readPadding(expanded); err != nil {
 		return nil, err
 	}
 	s.diffID = hash.Digest()
 	return s, nil
 }
 
-func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
-	names, head := 0, make([]byte, executable.HeadBytes)
+// counted counts what it reads towards a budget.
+type counted struct {
+	r      io.Reader
+	budget *oci.Budget
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if limit := c.budget.Expand(int64(n)); limit != nil {
+		return n, limit
+	}
+	return n, err
+}
+
+// readPadding reads what follows the end of the archive: zeros, for some
+// extractors go on with a second archive there.
+func readPadding(r io.Reader) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		if len(bytes.Trim(buf[:n], "\x00")) > 0 {
+			return errors.New("more data follows the end of the tar")
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) error {
+	head := make([]byte, executable.HeadBytes)
 	for {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -133,24 +168,56 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool) error {
 		if err != nil {
 			return fmt.Errorf("reading entry %d: %w", len(s.entries)+1, err)
 		}
+		if err := checkHeader(header); err != nil {
+			return fmt.Errorf("entry %d: %w", len(s.entries)+1, err)
+		}
 		if header.Typeflag == tar.TypeXGlobalHeader {
 			continue
 		}
-		names += len(header.Name) + len(header.Linkname)
-		if len(s.entries) == maxEntries || names > maxNameBytes {
-			return fmt.Errorf("%w: more than %d files or %d bytes of names", layer.ErrBomb, maxEntries, maxNameBytes)
+		if err := budget.Entry(len(header.Name) + len(header.Linkname)); err != nil {
+			return err
 		}
 		e := &entry{
 			raw: header.Name, name: strings.TrimPrefix(path.Clean("/"+header.Name), "/"),
 			kind: header.Typeflag, mode: header.Mode, link: header.Linkname, size: header.Size,
 		}
-		_, e.capabilities = header.PAXRecords["SCHILY.xattr.security.capability"]
+		e.attributes(header.PAXRecords)
 		s.entries = append(s.entries, e)
 		if e.kind != tar.TypeReg {
 			continue
 		}
 		if err := e.read(tr, head, wanted[e.name]); err != nil {
 			return fmt.Errorf("reading %q: %w", e.raw, err)
+		}
+	}
+}
+
+// checkHeader refuses what extractors treat differently: they would not agree
+// on what is in the layer.
+func checkHeader(h *tar.Header) error {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return fmt.Errorf("%q is a sparse file", h.Name)
+	}
+	for key := range h.PAXRecords {
+		switch {
+		case strings.HasPrefix(key, "GNU.sparse."):
+			return fmt.Errorf("%q is a sparse file", h.Name)
+		case h.Typeflag == tar.TypeXGlobalHeader && key != "comment": // as "git archive" writes it
+			return fmt.Errorf("a global header sets %q for all files, which only some extractors apply", key)
+		}
+	}
+	return nil
+}
+
+func (e *entry) attributes(records map[string]string) {
+	for key := range records {
+		name, ok := strings.CutPrefix(key, "SCHILY.xattr.")
+		switch {
+		case !ok:
+		case name == "security.capability":
+			e.capabilities = true
+		case strings.HasPrefix(name, "trusted.overlay."), strings.HasPrefix(name, "user.overlay."):
+			e.overlay = name
 		}
 	}
 }

@@ -94,6 +94,9 @@ type Options struct {
 	// NoLayers leaves the layers unread: no file is looked at, only whether
 	// they are there is asked where the source can tell.
 	NoLayers bool
+	// NestedFile is whether the package is a file whose index.json lists
+	// indexes and no image.
+	NestedFile bool
 }
 
 // Check looks at the package that root leads to, an index or the manifest of
@@ -109,6 +112,9 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	p, err := c.load(root)
 	if err != nil {
 		return nil, nil, err
+	}
+	if opts.NestedFile {
+		c.report(idFileIndex, nil, root.Digest.String(), "index.json lists an index and no image")
 	}
 	for _, check := range []func(*pkg){
 		c.checkPresence, c.checkPromise, c.checkPlatforms, c.checkAttestations, c.checkLabels, c.checkTargets, c.checkAnnotations, c.checkDiffIDs,

@@ -53,6 +53,8 @@ func fail(err error) int {
 type result struct {
 	stdout, stderr string
 	code           int
+	state          *os.ProcessState
+	memory         int64 // MiB at most, where the system tells
 }
 
 // runPlugin runs the plugin in dir with env on top of the environment. One that
@@ -66,12 +68,48 @@ func runPlugin(t *testing.T, dir string, env []string, args ...string) result {
 	cmd.Env = append(os.Environ(), env...)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	err := cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := watchMemory(cmd.Process.Pid)
+	err = cmd.Wait()
+	used := memory()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		t.Fatalf("docker-extpack %s: %v %v\n%s", strings.Join(args, " "), err, ctx.Err(), stderr.String())
 	}
-	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode(), cmd.ProcessState, used}
+}
+
+// watchMemory looks at the peak of a process's memory until the function that it
+// returns is called. The system's own account of a child that has ended includes
+// what its parent had when it was forked.
+func watchMemory(pid int) func() int64 {
+	var peak int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none when it has ended, or elsewhere
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+				var kib int64
+				if n, _ := fmt.Sscan(rest, &kib); n == 1 {
+					peak = max(peak, kib>>10)
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-stopped
+		return peak
+	}
 }
 
 // writeFiles makes files below dir, executable in folders called bin.

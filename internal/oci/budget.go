@@ -1,0 +1,122 @@
+package oci
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// What one command reads of packages that it did not build, all together. Real
+// packages are far below: the limits keep a small file from causing endless
+// work. A command within them takes less than 10 seconds of CPU and 256 MiB.
+const (
+	budgetDocuments = 2_000
+	budgetBytes     = 48 << 20
+	budgetValues    = 500_000
+	budgetEntries   = 300_000
+	budgetNames     = 24 << 20
+	budgetExpanded  = 2 << 30
+)
+
+// EnvLimits is the environment variable that multiplies the limits of a
+// [Budget].
+const EnvLimits = "EXTPACK_LIMITS"
+
+// Budget limits the work of one command. A nil budget has no limits.
+type Budget struct {
+	factor int64
+
+	mu        sync.Mutex
+	documents map[digest.Digest]bool
+
+	bytes, values, entries, names, expanded atomic.Int64
+}
+
+type budgetKey struct{}
+
+// WithBudget returns a context in which everything that is read counts towards
+// one budget, of the default limits times factor.
+func WithBudget(ctx context.Context, factor int) context.Context {
+	return context.WithValue(ctx, budgetKey{}, &Budget{factor: int64(factor), documents: map[digest.Digest]bool{}})
+}
+
+// BudgetOf returns the budget of ctx, or nil.
+func BudgetOf(ctx context.Context) *Budget {
+	b, _ := ctx.Value(budgetKey{}).(*Budget)
+	return b
+}
+
+// LimitError is a budget that is used up. It is an [ErrTooLarge] and a
+// [diag.InvalidError].
+type LimitError struct {
+	// What is counted, in the plural.
+	What  string
+	Limit int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("exceeds the limit of %d %s for one command", e.Limit, e.What)
+}
+
+// LimitHint says how to raise the limits.
+const LimitHint = "if you trust the package, multiply the limits: set " + EnvLimits + "=2"
+
+// Unwrap returns [ErrTooLarge], and the error as invalid input.
+func (e *LimitError) Unwrap() []error {
+	return []error{ErrTooLarge, diag.Invalidf(LimitHint, "%s", e.Error())}
+}
+
+func (b *Budget) check(used, limit int64, what string) error {
+	if limit *= b.factor; used > limit {
+		return &LimitError{what, limit}
+	}
+	return nil
+}
+
+// Document counts the reading of a document. One that is read again counts
+// once, its bytes each time.
+func (b *Budget) Document(d digest.Digest, size int64) error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	b.documents[d] = true
+	n := int64(len(b.documents))
+	b.mu.Unlock()
+	if err := b.check(n, budgetDocuments, "documents"); err != nil {
+		return err
+	}
+	return b.check(b.bytes.Add(size), budgetBytes, "bytes of documents")
+}
+
+// Values counts the values of a document in JSON.
+func (b *Budget) Values(n int) error {
+	if b == nil {
+		return nil
+	}
+	return b.check(b.values.Add(int64(n)), budgetValues, "values in documents")
+}
+
+// Entry counts an entry of a layer, with the bytes of its names.
+func (b *Budget) Entry(names int) error {
+	if b == nil {
+		return nil
+	}
+	if err := b.check(b.entries.Add(1), budgetEntries, "files in layers"); err != nil {
+		return err
+	}
+	return b.check(b.names.Add(int64(names)), budgetNames, "bytes of file names in layers")
+}
+
+// Expand counts bytes that a layer expands to.
+func (b *Budget) Expand(n int64) error {
+	if b == nil {
+		return nil
+	}
+	return b.check(b.expanded.Add(n), budgetExpanded, "bytes of expanded layers")
+}
