@@ -97,6 +97,13 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 			layers += stageLayers
 		}
 		layers++
+		if step.Text != nil {
+			// The content travels in an arg too: no text of the user is Dockerfile text.
+			d.args["DESCRIPTOR"] = strings.TrimSuffix(string(step.Text), "\n")
+			used = append(used, "DESCRIPTOR")
+			fmt.Fprintf(&lines, "COPY %s <<EOF ${DEST}/%s\n${DESCRIPTOR}\nEOF\n", d.copy, extension.DescriptorFile)
+			continue
+		}
 		if step.Exec {
 			sources, dest := []string{source(image, step, suffix, arg)}, step.Dest
 			// The entry points go in one instruction, which is one step less.
@@ -130,7 +137,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 // isDescriptor reports whether a step copies the descriptor, a file that keeps
 // its name and that no pattern of another step is about.
 func isDescriptor(s content.Step) bool {
-	return s.Source == extension.DescriptorFile && s.Dest == extension.DescriptorFile
+	return s.Source == extension.DescriptorFile && s.Dest == extension.DescriptorFile && s.Text == nil
 }
 
 // viaFolder reports whether a step has to copy the context root from a stage

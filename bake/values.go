@@ -22,7 +22,7 @@ var ours = map[string]string{
 }
 
 // planArg matches the build arguments that carry paths.
-var planArg = regexp.MustCompile(`^(DEST|ROOT(_.*)?|FILE_[0-9]+)$`)
+var planArg = regexp.MustCompile(`^(DEST|DESCRIPTOR|ROOT(_.*)?|FILE_[0-9]+)$`)
 
 // setKeys are the other attributes that buildx 0.37 lets --set override; true
 // for those that take a name.

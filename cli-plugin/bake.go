@@ -221,6 +221,9 @@ func (o *bakeOptions) commandLine() string {
 	if o.output != bake.FileName {
 		words = append(words, "--output "+o.output)
 	}
+	if o.version != "" {
+		words = append(words, "--version "+o.version)
+	}
 	for _, t := range o.targets {
 		words = append(words, "--target "+t)
 	}

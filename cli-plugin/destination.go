@@ -13,6 +13,7 @@ import (
 
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -118,7 +119,7 @@ func (o *destinationOptions) registryDestination(e *plan.Extension, client *regi
 func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (namedDestination, error) {
 	name, err := e.Descriptor.Info.Expand(output)
 	if err != nil {
-		return namedDestination{}, diag.Invalidf("use {{.ID}}, {{.Slug}} and {{.Version}} only", "--output %q: %v", output, err)
+		return namedDestination{}, diag.Invalidf("use "+strings.Join(extension.Placeholders, ", "), "--output %q: %v", output, err)
 	}
 	info, statErr := os.Stat(name)
 	isDir := statErr == nil && info.IsDir()

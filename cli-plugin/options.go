@@ -29,6 +29,7 @@ type planOptions struct {
 	dirs    []string
 	targets []string
 	tags    []string
+	version string
 	stage   stageOptions
 	grants  grantOptions
 	// pushes says that the command pushes to the tags.
@@ -37,7 +38,8 @@ type planOptions struct {
 
 func (o *planOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.targets, "target", nil, `Build for these instead of the descriptor's targets ("os/arch[/variant][:distro@version[,version]]")`)
-	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may hold {{.ID}}, {{.Slug}} and {{.Version}}`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may hold {{.ID}}, {{.Slug}}, {{.Version}}, {{.Major}}, {{.Minor}} and {{.Patch}}`)
+	f.StringVar(&o.version, "version", "", "Version of the extensions, instead of the descriptor's (X.Y.Z)")
 }
 
 // plan makes the plan and prints the warnings about it.
@@ -46,6 +48,13 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 		return nil, err
 	}
 	opts := plan.Options{Tags: o.tags, Push: o.pushes}
+	if o.version != "" {
+		version, err := extension.ParseVersion(o.version)
+		if err != nil {
+			return nil, err
+		}
+		opts.Version = version
+	}
 	for _, s := range o.targets {
 		t, err := platform.ParseTarget(s)
 		if err != nil {

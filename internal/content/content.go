@@ -78,6 +78,8 @@ type Step struct {
 	// it decides whether its cache is good: a dangling one fails the build, a
 	// changed one goes unnoticed. Below the root it looks at the links.
 	Links bool
+	// Text is the content of Dest where it differs from that of Source, a file.
+	Text []byte
 }
 
 // File is one entry of a package.
@@ -95,6 +97,8 @@ type File struct {
 	// Group is the same for files that are hard links of each other and are
 	// copied by one step, which keeps them so; empty for a file of its own.
 	Group string
+	// Text is the content of the file where it differs from that of Source.
+	Text []byte
 	// LinkErr is why a symbolic link leads to nothing in the build context.
 	LinkErr error
 }
@@ -223,6 +227,9 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 	}
 	if f, ok := t.files[source]; ok && !f.Mode.IsDir() {
 		f.Path, f.Group = s.Dest, ""
+		if s.Text != nil {
+			f.Mode, f.Size, f.Text = 0o644, int64(len(s.Text)), s.Text
+		}
 		if s.Exec {
 			f.Mode |= 0o111
 		}

@@ -50,6 +50,8 @@ type Entry struct {
 	// Target is where a symbolic link leads, or the Name a hard link is of.
 	Target string
 	Hard   bool
+	// Text is the content where it differs from that of Source.
+	Text []byte
 }
 
 // NewLayer lists the entries of an image's layer: the folders above, then every
@@ -64,7 +66,7 @@ func NewLayer(e *plan.Extension, image int) Layer {
 	first := map[string]string{} // link group → name of its first entry
 	for _, name := range slices.SortedFunc(maps.Keys(files), compareWalk) {
 		f := files[name]
-		e := Entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target}
+		e := Entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target, Text: f.Text}
 		if f.Mode.IsRegular() && f.Group != "" {
 			if target, ok := first[f.Group]; ok {
 				e.Target, e.Hard, e.Size = target, true, 0
@@ -193,6 +195,10 @@ var ErrChanged = errors.New("changed during the build")
 // copyFile writes a file, and fails with [ErrChanged] unless it is the one that
 // was planned, before and after it is read.
 func copyFile(w io.Writer, root *os.Root, e Entry) error {
+	if e.Text != nil {
+		_, err := w.Write(e.Text)
+		return err
+	}
 	name := filepath.Join(root.Name(), filepath.FromSlash(e.Source))
 	f, err := safefile.Open(root, e.Source)
 	if err != nil {

@@ -17,7 +17,12 @@ import (
 // Read reads extension.toml in dir. The list holds every warning and error;
 // the error is a [*diag.InvalidError] with the errors of the list, and the
 // descriptor is nil with it.
-func Read(dir string) (*Descriptor, diag.List, error) {
+func Read(dir string) (*Descriptor, diag.List, error) { return ReadAs(dir, "") }
+
+// ReadAs is Read for an extension whose version comes from elsewhere, as release
+// scripts have it: version replaces that of the file, if there is one. It must
+// be one that [ParseVersion] returned; "" leaves the file's.
+func ReadAs(dir, version string) (*Descriptor, diag.List, error) {
 	file := filepath.Join(dir, DescriptorFile)
 	data, err := safefile.Read(dir, DescriptorFile, MaxSize)
 	// BuildKit copies the link, and readers of a package do not follow it.
@@ -28,15 +33,21 @@ func Read(dir string) (*Descriptor, diag.List, error) {
 		list := diag.List{unreadable(dir, file, err)}
 		return nil, list, list.Err()
 	}
-	return Parse(file, data)
+	return parseAs(file, data, version)
 }
 
 // Parse is Read for content that is at hand; file is its name in messages.
-func Parse(file string, data []byte) (*Descriptor, diag.List, error) {
+func Parse(file string, data []byte) (*Descriptor, diag.List, error) { return parseAs(file, data, "") }
+
+func parseAs(file string, data []byte, version string) (*Descriptor, diag.List, error) {
 	r := newReader(file, data)
+	r.version = version
 	var d *Descriptor
 	if root := r.root(); root != nil {
 		d = r.descriptor(root)
+		if version != "" {
+			d.Text = r.withVersion(root)
+		}
 		r.list = d.Metadata.Extpack.Lint.Filter(filepath.Dir(file), r.list, nil)
 	}
 	list, err := r.result()
@@ -86,7 +97,9 @@ func (r *reader) info(root *table) Info {
 	if e := t.required("id", rules.IDMissing); e != nil {
 		info.ID = r.checkID(e)
 	}
-	if e := t.required("version", rules.VersionMissing); e != nil {
+	if r.version != "" {
+		info.Version, t.known = r.version, append(t.known, "version")
+	} else if e := t.required("version", rules.VersionMissing); e != nil {
 		info.Version = r.checkVersion(e)
 	}
 	if e := t.text("name"); e != nil && r.checkControl("name", e) {

@@ -28,6 +28,9 @@ const (
 type Descriptor struct {
 	// File is the path the descriptor was read from, as the user would name it.
 	File string
+	// Text is the content to package where a version from elsewhere makes it
+	// another one than that of File; see [ReadAs].
+	Text []byte
 	// API is the Buildpack API version, "MAJOR.MINOR".
 	API  string
 	Info Info

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/distribution/reference"
 
@@ -13,16 +14,24 @@ import (
 
 var placeholder = regexp.MustCompile(`\{\{.*?\}\}|\{\{|\}\}`)
 
-// Expand replaces {{.ID}}, {{.Slug}} and {{.Version}} in an image reference.
-// The error names anything else between double braces.
+// Placeholders are what [Info.Expand] replaces.
+var Placeholders = []string{"{{.ID}}", "{{.Slug}}", "{{.Version}}", "{{.Major}}", "{{.Minor}}", "{{.Patch}}"}
+
+// Expand replaces {{.ID}}, {{.Slug}}, {{.Version}} and the three numbers of the
+// version, {{.Major}}, {{.Minor}} and {{.Patch}}, in an image reference. The
+// error names anything else between double braces.
 func (i Info) Expand(text string) (string, error) {
-	known := map[string]string{"{{.ID}}": i.ID, "{{.Slug}}": Slug(i.ID), "{{.Version}}": i.Version}
+	major, rest, _ := strings.Cut(i.Version, ".")
+	minor, patch, _ := strings.Cut(rest, ".")
+	known := map[string]string{}
+	for n, value := range []string{i.ID, Slug(i.ID), i.Version, major, minor, patch} {
+		known[Placeholders[n]] = value
+	}
 	var err error
 	expanded := placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		value, ok := known[found]
 		if !ok && err == nil {
-			names := []string{"{{.ID}}", "{{.Slug}}", "{{.Version}}"}
-			err = fmt.Errorf("has the unknown placeholder %s%s", quote(found), suggest(found, names))
+			err = fmt.Errorf("has the unknown placeholder %s%s", quote(found), suggest(found, Placeholders))
 		}
 		return value
 	})

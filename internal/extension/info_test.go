@@ -19,7 +19,7 @@ var infoTests = []diagnosticTest{
   add api = "0.10" as the first line
 extension.toml:1:1: warning: unknown key "apy" at the top level (did you mean "api"?)
 extension.toml:2:1: missing version in [extension]
-  add version = "0.0.1" below [extension]
+  add version = "0.0.1" below [extension], or give it with --version
 extension.toml:3:6: id "a b" may hold only letters, digits, ".", "/" and "-", found ' '
 extension.toml:4:1: warning: unknown key "verison" in [extension] (did you mean "version"?)
 extension.toml:5:8: name in [extension] must be a string, found an integer
@@ -31,7 +31,7 @@ extension.toml:8:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"inline table", "api = \"0.10\"\nextension = { id = \"a\", version = \"1\" }", `extension.toml:2:35: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`},
 	{"dotted keys", "api = \"0.10\"\nextension.id = \"a\"\nextension.version = \"1\"", `extension.toml:3:21: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`},
 	{"header after its child", "api = \"0.10\"\n[[extension.licenses]]\ntype = \"MIT\"\n[extension]\nid = \"a\"", `extension.toml:4:1: missing version in [extension]
-  add version = "0.0.1" below [extension]`},
+  add version = "0.0.1" below [extension], or give it with --version`},
 	{"api is a number", withAPI("0.10"), `extension.toml:1:7: api must be a string, found a float
   quote it: api = "0.10"`},
 	{"api with v", withAPI(`"v0.10"`), `extension.toml:1:7: api "v0.10" is not a Buildpack API version, MAJOR.MINOR (did you mean "0.10"?)`},
@@ -59,7 +59,8 @@ extension.toml:8:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"version zeros", withVersion(`"1.00.0"`), `extension.toml:4:11: version "1.00.0" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`},
 	{"version pre-release", withVersion(`"1.2.3-rc.1"`), `extension.toml:4:11: version "1.2.3-rc.1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.2.3"?)`},
 	{"version four parts", withVersion(`"1.2.3.4"`), `extension.toml:4:11: version "1.2.3.4" is not X.Y.Z, three numbers without leading zeros`},
-	{"version text", withVersion(`"{{.version}}"`), `extension.toml:4:11: version "{{.version}}" is not X.Y.Z, three numbers without leading zeros`},
+	{"version text", withVersion(`"{{.version}}"`), `extension.toml:4:11: version "{{.version}}" is not X.Y.Z, three numbers without leading zeros
+  give the version with --version X.Y.Z`},
 	{"version empty", withVersion(`""`), `extension.toml:4:11: version "" is not X.Y.Z, three numbers without leading zeros`},
 	{"version control", withVersion(`"1.2.3\n"`), `extension.toml:4:11: version "1.2.3\n" holds a control character`},
 	{"version number", withVersion(`1.0`), `extension.toml:4:11: version in [extension] must be a string, found a float

@@ -120,7 +120,7 @@ func (r *reader) checkVersion(e *Entry) string {
 	case !r.checkControl("version", e):
 		return ""
 	case !versionPattern.MatchString(e.Value):
-		r.report(rules.VersionInvalid, e.Position, "version %s is not X.Y.Z, three numbers without leading zeros%s", quote(e.Value), didYouMean(closestVersion(e.Value)))
+		r.report(rules.VersionInvalid, e.Position, "version %s is not X.Y.Z, three numbers without leading zeros%s", quote(e.Value), didYouMean(closestVersion(e.Value))).Hint = versionHint(e.Value)
 		return ""
 	case len(e.Value) > maxVersion:
 		r.report(rules.VersionInvalid, e.Position, "version %s is longer than the %d characters of an image tag", quote(e.Value), maxVersion)

@@ -33,6 +33,8 @@ type reader struct {
 	// lines holds the offset of each line's first byte.
 	lines []int
 	list  diag.List
+	// version replaces that of a descriptor unless it is empty.
+	version string
 	// The last place asked for: places are mostly asked for in file order, and
 	// counting on from it keeps one very long line from costing quadratic time.
 	lastOffset int

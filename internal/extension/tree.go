@@ -28,6 +28,8 @@ func (k kind) String() string {
 type node struct {
 	kind kind
 	at   int
+	// end is the offset behind a scalar.
+	end int
 	// text is the content of a string and the spelling of any other scalar.
 	text  string
 	items []*node
@@ -139,7 +141,7 @@ func (t *tree) value(v *unstable.Node, at int) *node {
 			n.items = append(n.items, t.value(item, start))
 		}
 	default:
-		n.text = string(v.Data)
+		n.text, n.end = string(v.Data), at+int(v.Raw.Length)
 	}
 	return n
 }

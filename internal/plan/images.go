@@ -189,8 +189,8 @@ func (p *imagePlanner) fill(image *Image) error {
 	}
 	// The descriptor of the extension root is the one that counts, whatever a
 	// platform root holds.
-	if image.NeedsBuild() || files[extension.DescriptorFile].Source != extension.DescriptorFile {
-		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile})
+	if text := p.descriptor.Text; text != nil || image.NeedsBuild() || files[extension.DescriptorFile].Source != extension.DescriptorFile {
+		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile, Text: text})
 	}
 	image.Steps = steps
 	if image.Files, err = p.tree.Apply(steps); err != nil {

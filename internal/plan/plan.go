@@ -122,7 +122,9 @@ type Built struct {
 type Options struct {
 	// Targets replace those of the descriptor when there are any.
 	Targets []extension.Target
-	// Tags may hold {{.ID}}, {{.Slug}} and {{.Version}}; they replace the
+	// Version replaces that of the descriptor unless it is empty.
+	Version string
+	// Tags may hold placeholders, see [extension.Info.Expand]; they replace the
 	// descriptor's image.
 	Tags                []string
 	Labels, Annotations map[string]string
@@ -167,7 +169,7 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 // newExtension plans one extension. Problems go to the list, so that the other
 // extensions are still looked at; then the extension is nil.
 func newExtension(ctx context.Context, dir string, opts Options) (*Extension, diag.List, error) {
-	descriptor, list, err := extension.Read(dir)
+	descriptor, list, err := extension.ReadAs(dir, opts.Version)
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}

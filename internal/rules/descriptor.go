@@ -72,7 +72,7 @@ var (
 	VersionMissing = define(Rule{
 		ID: "version-missing", Severity: diag.Error, Required: true,
 		Summary: "The extension has a version.",
-		Source:  specBuildpack, Section: "Buildpack Versions", Fix: `add version = "0.0.1" below [extension]`,
+		Source:  specBuildpack, Section: "Buildpack Versions", Fix: `add version = "0.0.1" below [extension], or give it with --version`,
 	})
 	VersionInvalid = define(Rule{
 		ID: "version-invalid", Severity: diag.Error, Required: true,

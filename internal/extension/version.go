@@ -1,0 +1,74 @@
+package extension
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
+)
+
+// ParseVersion reads a version from elsewhere than a descriptor: X.Y.Z, also
+// with a "v" before it as in the names of tags. It is a [*diag.InvalidError] if
+// s is none.
+func ParseVersion(s string) (string, error) {
+	version := strings.TrimPrefix(s, "v")
+	if !versionPattern.MatchString(version) || len(version) > maxVersion {
+		return "", diag.Invalidf("write it as X.Y.Z, three numbers without leading zeros", "version %s is not X.Y.Z%s", quote(s), didYouMean(closestVersion(s)))
+	}
+	return version, nil
+}
+
+// versionHint is for a version that a release script replaces.
+func versionHint(version string) string {
+	if strings.Contains(version, "{{") {
+		return "give the version with --version X.Y.Z"
+	}
+	return ""
+}
+
+// withVersion returns the file with r.version as its version: in the place of
+// the one it has, else in a line below [extension]. Everything else stays byte
+// for byte. It is nil, and reported, where that cannot be done.
+func (r *reader) withVersion(root *table) []byte {
+	text := r.replaceVersion(root)
+	if h, err := ReadHead(r.file, text); err != nil || h.Version != r.version {
+		r.report(rules.Plan, r.whole(), "cannot write the version %s into it", r.version).Hint = "write [extension] on a line, with version = \"0.0.0\" below it"
+		return nil
+	}
+	if !norm.NFC.IsNormal(text) {
+		// A bake file carries it as a string, which HCL normalises.
+		r.report(rules.Plan, r.whole(), "holds text that is not in Unicode normalisation form C, which cannot be packaged with another version")
+		return nil
+	}
+	return text
+}
+
+func (r *reader) replaceVersion(root *table) []byte {
+	k := root.node.index["extension"]
+	if k == nil || k.value.kind != tableKind {
+		return r.data
+	}
+	from, to, text := 0, 0, `"`+r.version+`"`
+	if v := k.value.index["version"]; v != nil {
+		from, to = v.value.at, v.value.end
+	} else {
+		line := bytes.IndexByte(r.data[k.value.at:], '\n')
+		if line < 0 {
+			return r.data
+		}
+		from = k.value.at + line + 1
+		end := "\n"
+		if bytes.HasSuffix(r.data[:from], []byte("\r\n")) {
+			end = "\r\n"
+		}
+		to, text = from, "version = "+text+end
+	}
+	out := append(append(bytes.Clone(r.data[:from]), text...), r.data[max(from, to):]...)
+	if !bytes.HasSuffix(out, []byte("\n")) {
+		out = append(out, '\n')
+	}
+	return out
+}
