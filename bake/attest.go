@@ -75,8 +75,7 @@ const labelsFile = "labels.hcl"
 func writeLabels(f *hcl.File, t Target, labels map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if !content.CheckName(key) || !content.CheckName(labels[key]) {
-			return diag.Invalidf("write it in form C, or leave out --provenance and --sbom",
-				"%s: the label %q is not in Unicode normalisation form C, in which bake files are read", t.Extension.Descriptor.File, key)
+			return diag.WithHint(diag.Invalidf("%s: the label %q is not in Unicode normalisation form C, in which bake files are read", t.Extension.Descriptor.File, key), "write it in form C, or leave out --provenance and --sbom")
 		}
 	}
 	f.Newline()

@@ -17,7 +17,7 @@ func (w *fileWriter) context(dir string) (string, error) {
 		return "", err
 	}
 	if !utf8.ValidString(rel) || !content.CheckName(rel) {
-		return "", diag.Invalidf("rename the folder", "the path %q cannot be written to a bake file unchanged", rel)
+		return "", diag.WithHint(diag.Invalidf("the path %q cannot be written to a bake file unchanged", rel), "rename the folder")
 	}
 	rel = filepath.ToSlash(rel)
 	switch {

@@ -105,7 +105,7 @@ func wantInvalid(t testing.TB, p *plan.Plan, err error, want string) {
 	if !diag.IsInvalid(err) {
 		t.Fatalf("got %v (%T), want a *diag.InvalidError", err, err)
 	}
-	if got := strings.ReplaceAll(err.Error(), p.Extensions[0].Descriptor.File, "FILE"); got != want {
+	if got := strings.ReplaceAll(diag.Text(err), p.Extensions[0].Descriptor.File, "FILE"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

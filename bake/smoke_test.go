@@ -12,6 +12,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 )
 
@@ -143,7 +144,7 @@ func TestSmokeNotTried(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.end()
-		if o, err := l.outcome(p, errors.New("exit status 1")); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if o, err := l.outcome(p, errors.New("exit status 1")); err == nil || !strings.HasPrefix(diag.Text(err), want) {
 			t.Errorf("got %v, %+v, want %s", err, o, want)
 		}
 	}

@@ -53,7 +53,7 @@ func (w *fileWriter) writeStage(t Target) error {
 	b := w.Block("target", t.Name+buildSuffix)
 	b.String("context", context)
 	if !content.CheckName(t.dockerfile()) {
-		return diag.Invalidf("rename the file", "the path %q cannot be written to a bake file unchanged", t.dockerfile())
+		return diag.WithHint(diag.Invalidf("the path %q cannot be written to a bake file unchanged", t.dockerfile()), "rename the file")
 	}
 	// Clean also spoils "cwd://…", which bake looks for outside the extension.
 	b.String("dockerfile", filepath.ToSlash(filepath.Clean(t.dockerfile())))

@@ -41,10 +41,10 @@ func CheckSet(set []string) error {
 	for _, s := range set {
 		_, attribute, name, _ := splitSet(s)
 		if flag, ok := ours[attribute]; ok {
-			return diag.Invalidf("use "+flag+" instead", "--set %s: %s is decided by docker extpack", s, attribute)
+			return diag.WithHint(diag.Invalidf("--set %s: %s is decided by docker extpack", s, attribute), "use "+flag+" instead")
 		}
 		if attribute == "args" && planArg.MatchString(name) {
-			return diag.Invalidf("change the folders of the extension instead", "--set %s: the argument %s is decided by docker extpack", s, name)
+			return diag.WithHint(diag.Invalidf("--set %s: the argument %s is decided by docker extpack", s, name), "change the folders of the extension instead")
 		}
 	}
 	return CheckSetForm(set)
@@ -60,16 +60,16 @@ func CheckSetForm(set []string) error {
 		}
 		switch {
 		case target == "" || attribute == "":
-			return diag.Invalidf(setForm, "--set %q names no target and key", s)
+			return diag.WithHint(diag.Invalidf("--set %q names no target and key", s), setForm)
 		case !ok:
 			return unsupported("--set "+s+": the key", attribute, slices.Sorted(maps.Keys(setKeys)))
 		case takesName && name == "":
 			return diag.Invalidf(fmt.Sprintf("write it as TARGET.%s.NAME=VALUE", attribute), "--set %s: %s takes a name", s, attribute)
 		case !strings.Contains(s, "=") && attribute != "args":
-			return diag.Invalidf(setForm, "--set %s has no value", s)
+			return diag.WithHint(diag.Invalidf("--set %s has no value", s), setForm)
 		case attribute == "no-cache" || attribute == "pull":
 			if _, err := strconv.ParseBool(value); err != nil {
-				return diag.Invalidf("use true or false", "--set %s: %q is not a boolean", s, value)
+				return diag.WithHint(diag.Invalidf("--set %s: %q is not a boolean", s, value), "use true or false")
 			}
 		}
 	}
@@ -132,5 +132,5 @@ func unsupported(what, word string, known []string) error {
 	if match := text.Closest(word, known); match != "" {
 		meant = fmt.Sprintf(" (did you mean %q?)", match)
 	}
-	return diag.Invalidf("the choices are "+strings.Join(known, ", "), "%s %q does not exist%s", what, word, meant)
+	return diag.WithHint(diag.Invalidf("%s %q does not exist%s", what, word, meant), "the choices are "+strings.Join(known, ", "))
 }

@@ -52,7 +52,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 					return err
 				}
 				if opts.smoke == "" && cmd.Flags().Changed("smoke") {
-					return diag.Invalidf("give it the name of an image, such as that of a builder", "--smoke has no image")
+					return diag.WithHint(diag.Invalidf("--smoke has no image"), "give it the name of an image, such as that of a builder")
 				}
 				return run(cmd, dockerCLI, opts)
 			})
@@ -204,7 +204,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 		return nil, err
 	}
 	if o.single && o.append {
-		return nil, diag.Invalidf("leave one of them out", "--single publishes an image without an index, and --append joins platforms to one")
+		return nil, diag.WithHint(diag.Invalidf("--single publishes an image without an index, and --append joins platforms to one"), "leave one of them out")
 	}
 	if err := checkSingle(p, o.single); err != nil {
 		return nil, err

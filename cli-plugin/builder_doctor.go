@@ -108,7 +108,7 @@ func runBuilderDoctor(cmd *cobra.Command, dockerCLI command.Cli, opts builderDoc
 			return fmt.Errorf("printing the result: %w", err)
 		}
 		if n := report.Count(doctor.Error); n > 0 {
-			return diag.Invalidf("", "a build would fail: %s", text.Count(n, "error"))
+			return diag.Invalidf("a build would fail: %s", text.Count(n, "error"))
 		}
 		return nil
 	})

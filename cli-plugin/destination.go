@@ -48,7 +48,7 @@ type namedDestination struct {
 // registries, because what is on this machine can be deleted again.
 func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engine *loader, warn func(string)) (map[*plan.Extension][]namedDestination, error) {
 	if o.append && !o.push {
-		return nil, diag.Invalidf("add --push", "--append joins platforms to a published index, and nothing is published without --push")
+		return nil, diag.WithHint(diag.Invalidf("--append joins platforms to a published index, and nothing is published without --push"), "add --push")
 	}
 	all := map[*plan.Extension][]namedDestination{}
 	taken := map[string]*plan.Extension{}
@@ -68,10 +68,9 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engi
 			}
 			switch other := taken[where]; {
 			case other == e:
-				return nil, diag.Invalidf("", "--output %s is given twice", d.name)
+				return nil, diag.Invalidf("--output %s is given twice", d.name)
 			case other != nil:
-				return nil, diag.Invalidf("put {{.Slug}} and {{.Version}} into the name",
-					"--output %s is given to both %s and %s", d.name, other.Descriptor.Info, e.Descriptor.Info)
+				return nil, diag.WithHint(diag.Invalidf("--output %s is given to both %s and %s", d.name, other.Descriptor.Info, e.Descriptor.Info), "put {{.Slug}} and {{.Version}} into the name")
 			}
 			taken[where] = e
 			all[e] = append(all[e], d)
@@ -96,8 +95,7 @@ func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engi
 
 func (o *destinationOptions) registryDestination(e *plan.Extension, client *registry.Client, warn func(string)) (namedDestination, error) {
 	if len(e.Tags) == 0 {
-		return namedDestination{}, diag.Invalidf(`add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File,
-			"--push: there is no tag to publish %s to", e.Descriptor.Info)
+		return namedDestination{}, diag.WithHint(diag.Invalidf("--push: there is no tag to publish %s to", e.Descriptor.Info), `add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File)
 	}
 	var refs []registry.Reference
 	for _, tag := range e.Tags {
@@ -119,7 +117,7 @@ func (o *destinationOptions) registryDestination(e *plan.Extension, client *regi
 func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (namedDestination, error) {
 	name, err := e.Descriptor.Info.Expand(output)
 	if err != nil {
-		return namedDestination{}, diag.Invalidf("use "+strings.Join(extension.Placeholders, ", "), "--output %q: %v", output, err)
+		return namedDestination{}, diag.WithHint(diag.Invalidf("--output %q: %v", output, err), "use "+strings.Join(extension.Placeholders, ", "))
 	}
 	info, statErr := os.Stat(name)
 	isDir := statErr == nil && info.IsDir()
@@ -135,8 +133,7 @@ func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(s
 		}
 		return namedDestination{pipeline.Dir{Name: name, Warn: warn}, "write", name}, checkReplaceable(name)
 	}
-	return namedDestination{}, diag.Invalidf(`end its name with ".cnb" for a file or "/" for a directory`,
-		`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output)
+	return namedDestination{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output), `end its name with ".cnb" for a file or "/" for a directory`)
 }
 
 // checkReplaceable finds, before a build, what writing the layout would refuse
@@ -154,7 +151,7 @@ func checkReplaceable(name string) error {
 // checkFileName refuses a file that could not be written where the flag says.
 func checkFileName(flag, name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return diag.Invalidf("name a file in it", "%s %s is a directory", flag, name)
+		return diag.WithHint(diag.Invalidf("%s %s is a directory", flag, name), "name a file in it")
 	}
 	if err := checkFolder(flag, name); err != nil {
 		return err
@@ -169,9 +166,9 @@ func checkFolder(flag, name string) error {
 	parent := filepath.Dir(filepath.Clean(name))
 	switch info, err := os.Stat(parent); {
 	case errors.Is(err, fs.ErrNotExist):
-		return diag.Invalidf("create it with: mkdir -p "+parent, "%s %s: the folder %s does not exist", flag, name, parent)
+		return diag.WithHint(diag.Invalidf("%s %s: the folder %s does not exist", flag, name, parent), "create it with: mkdir -p "+parent)
 	case err == nil && !info.IsDir():
-		return diag.Invalidf("", "%s %s: %s is not a folder", flag, name, parent)
+		return diag.Invalidf("%s %s: %s is not a folder", flag, name, parent)
 	}
 	return nil
 }
@@ -182,7 +179,7 @@ func outside(p *plan.Plan, name string) error {
 		if _, inside, err := relative(e.Dir, name); err != nil {
 			return err
 		} else if inside {
-			return diag.Invalidf("choose a directory elsewhere", "--output %s is inside the extension %s and would be packed by the next build", name, e.Dir)
+			return diag.WithHint(diag.Invalidf("--output %s is inside the extension %s and would be packed by the next build", name, e.Dir), "choose a directory elsewhere")
 		}
 	}
 	return nil

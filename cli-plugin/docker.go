@@ -67,9 +67,9 @@ func certPath(changed func(string) (string, bool)) (string, error) {
 		case !ok:
 			continue
 		case filepath.Base(file) != c.name:
-			return "", diag.Invalidf(hint, "passing docker --%s %s on to buildx: the file must be called %s", c.flag, file, c.name)
+			return "", diag.WithHint(diag.Invalidf("passing docker --%s %s on to buildx: the file must be called %s", c.flag, file, c.name), hint)
 		case dir != "" && filepath.Dir(file) != dir:
-			return "", diag.Invalidf(hint, "passing docker --%s and --%s on to buildx: the files are in different folders", by, c.flag)
+			return "", diag.WithHint(diag.Invalidf("passing docker --%s and --%s on to buildx: the files are in different folders", by, c.flag), hint)
 		}
 		dir, by = filepath.Dir(file), c.flag
 	}

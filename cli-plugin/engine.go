@@ -33,7 +33,7 @@ func (o *buildOptions) checkEngine() error {
 	case engineEmbedded:
 		return o.checkEmbedded()
 	}
-	return diag.Invalidf("the choices are auto, buildx, embedded", "--engine %q does not exist", o.engineName)
+	return diag.WithHint(diag.Invalidf("--engine %q does not exist", o.engineName), "the choices are auto, buildx, embedded")
 }
 
 // chooseEngine gives the engine that --engine names. checkEngine has passed
@@ -72,7 +72,7 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--smoke", o.smoke != ""},
 	} {
 		if f.given {
-			return diag.Invalidf("leave one of them out", "%s goes with a builder, not with --engine embedded", f.flag)
+			return diag.WithHint(diag.Invalidf("%s goes with a builder, not with --engine embedded", f.flag), "leave one of them out")
 		}
 	}
 	return nil
@@ -136,7 +136,7 @@ func clause(err error) string {
 func (o *buildOptions) checkStages(p *plan.Plan) error {
 	for _, e := range p.Extensions {
 		if o.engineName == engineEmbedded && e.NeedsBuild() {
-			return diag.Invalidf("leave out --engine, or choose targets that have platform folders with --target", "--engine embedded: %s: %v", e.Descriptor.Info, plan.ErrNeedsBuild)
+			return diag.WithHint(diag.Invalidf("--engine embedded: %s: %v", e.Descriptor.Info, plan.ErrNeedsBuild), "leave out --engine, or choose targets that have platform folders with --target")
 		}
 	}
 	return nil

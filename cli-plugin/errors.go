@@ -39,7 +39,7 @@ func report(w io.Writer, err error) int {
 		if !errors.Is(err, errInterrupted) {
 			err = errInterrupted
 		}
-		fmt.Fprintln(w, text.Clean(err.Error()))
+		fmt.Fprintln(w, text.Clean(diag.Text(err)))
 		return exitInterrupted
 	case errors.As(err, &status):
 		fmt.Fprintln(w, text.Clean(status.Error()))
@@ -48,10 +48,10 @@ func report(w io.Writer, err error) int {
 		}
 		return status.StatusCode
 	case diag.IsInvalid(err), errors.Is(err, errOutdated):
-		fmt.Fprintln(w, text.Clean(err.Error()))
+		fmt.Fprintln(w, text.Clean(diag.Text(err)))
 		return exitInvalid
 	default:
-		fmt.Fprintln(w, "ERROR: "+text.Clean(err.Error()))
+		fmt.Fprintln(w, "ERROR: "+text.Clean(diag.Text(err)))
 		return exitFailed
 	}
 }

@@ -27,8 +27,8 @@ func TestReport(t *testing.T) {
 		{"done", nil, 0, ""},
 		{"failed", errors.New("reading x: gone"), 1, "ERROR: reading x: gone\n"},
 		{"failed with a hint", diag.WithHint(errors.New("no buildx"), "install it"), 1, "ERROR: no buildx\n  install it\n"},
-		{"invalid", diag.Invalidf("try this", "wrong %s", "input"), 2, "wrong input\n  try this\n"},
-		{"invalid below others", fmt.Errorf("a@1: %w", diag.Invalidf("", "wrong input")), 2, "a@1: wrong input\n"},
+		{"invalid", diag.WithHint(diag.Invalidf("wrong %s", "input"), "try this"), 2, "wrong input\n  try this\n"},
+		{"invalid below others", fmt.Errorf("a@1: %w", diag.Invalidf("wrong input")), 2, "a@1: wrong input\n"},
 		{"check", diag.WithHint(fmt.Errorf("f is %w", errOutdated), "run it"), 2, "f is out of date\n  run it\n"},
 		{"usage", usageError(&cobra.Command{Use: "x"}, "no such flag"), 125, "no such flag\n\nUsage:  x\n\nRun 'x --help' for more information\n"},
 		{"status without a code", cli.StatusError{Status: "odd"}, 1, "odd\n"},
@@ -122,7 +122,7 @@ func TestInterrupted(t *testing.T) {
 		{fmt.Errorf("a@1: %w", tagging), done, "interrupted: " + tagging.Error()},
 	} {
 		err := interrupted(tc.err, tc.results)
-		if !errors.Is(err, errInterrupted) || err.Error() != tc.want {
+		if !errors.Is(err, errInterrupted) || diag.Text(err) != tc.want {
 			t.Errorf("got %q, want %q", err, tc.want)
 		}
 	}

@@ -28,11 +28,11 @@ func formatter(format string) (func(w io.Writer, v any) error, error) {
 		return printJSON, nil
 	}
 	if !strings.Contains(format, "{{") {
-		return nil, diag.Invalidf(`use "json", or a template such as '{{json .}}'`, "--format %q is neither \"json\" nor a Go template", format)
+		return nil, diag.WithHint(diag.Invalidf("--format %q is neither \"json\" nor a Go template", format), `use "json", or a template such as '{{json .}}'`)
 	}
 	tmpl, err := templates.Parse(format)
 	if err != nil {
-		return nil, diag.Invalidf(`see https://pkg.go.dev/text/template for the syntax`, "--format: %v", err)
+		return nil, diag.WithHint(diag.Invalidf("--format: %v", err), `see https://pkg.go.dev/text/template for the syntax`)
 	}
 	return func(w io.Writer, v any) error {
 		out, err := execute(tmpl, v)
@@ -59,13 +59,13 @@ func execute(tmpl *template.Template, v any) (string, error) {
 	}
 	m := unknownField.FindStringSubmatch(err.Error())
 	if m == nil {
-		return "", diag.Invalidf("use --format json to see the fields", "--format: %v", err)
+		return "", diag.WithHint(diag.Invalidf("--format: %v", err), "use --format json to see the fields")
 	}
 	message := fmt.Sprintf("--format: there is no field %q", m[1])
 	if match := text.Closest(m[1], jsonNames(v)); match != "" {
 		message += fmt.Sprintf(" (did you mean %q?)", match)
 	}
-	return "", diag.Invalidf("use --format json to see the fields", "%s", message)
+	return "", diag.WithHint(diag.Invalidf("%s", message), "use --format json to see the fields")
 }
 
 // unknownField is how text/template says that a map has no such key.

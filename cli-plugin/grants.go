@@ -27,7 +27,7 @@ func (o *grantOptions) set(dockerCLI command.Cli) (grants.Set, error) {
 	for _, allowed := range o.allow {
 		g, err := grants.Parse(allowed)
 		if err != nil {
-			return set, diag.Invalidf("", "--allow %q: %v", allowed, err)
+			return set, diag.Invalidf("--allow %q: %v", allowed, err)
 		}
 		g.By = "--allow " + allowed
 		set.Allowed = append(set.Allowed, g)

@@ -216,7 +216,7 @@ func checkTags(tags []string) error {
 			continue
 		}
 		if _, err := platform.ParseTarget(tag); err == nil {
-			return diag.Invalidf("use --target "+tag, "--tag %s is a platform", tag)
+			return diag.WithHint(diag.Invalidf("--tag %s is a platform", tag), "use --target "+tag)
 		}
 	}
 	return nil

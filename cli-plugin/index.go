@@ -104,7 +104,7 @@ func annotationValues(flag string, list []string) (map[string]string, error) {
 	for _, kv := range list {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok || key == "" {
-			return nil, diag.Invalidf("write it as KEY=VALUE", "%s %q has no key and value", flag, kv)
+			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, kv), "write it as KEY=VALUE")
 		}
 		values[key] = value
 	}

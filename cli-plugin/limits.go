@@ -19,7 +19,7 @@ func limitFactor() (int, error) {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > 1000 {
-		return 0, diag.Invalidf("", "%s=%.40q is not a number from 1 to 1000", oci.EnvLimits, value)
+		return 0, diag.Invalidf("%s=%.40q is not a number from 1 to 1000", oci.EnvLimits, value)
 	}
 	return n, nil
 }

@@ -107,10 +107,10 @@ func keyValues(flag string, list []string) (map[string]string, error) {
 	for _, kv := range list {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok || key == "" {
-			return nil, diag.Invalidf("write it as KEY=VALUE", "%s %q has no key and value", flag, kv)
+			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, kv), "write it as KEY=VALUE")
 		}
 		if strings.HasPrefix(key, extension.ReservedPrefix) {
-			return nil, diag.Invalidf("", "%s %q: names beginning with %s are written by docker extpack", flag, kv, extension.ReservedPrefix)
+			return nil, diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, kv, extension.ReservedPrefix)
 		}
 		out[key] = value
 	}
@@ -133,7 +133,7 @@ func (o *buildxOptions) check() error {
 		return err
 	}
 	if progressMode(o.Progress) == "tty" && !term.IsTerminal(int(os.Stderr.Fd())) {
-		return diag.Invalidf("use plain, or auto for either", "--progress tty: standard error is not a terminal")
+		return diag.WithHint(diag.Invalidf("--progress tty: standard error is not a terminal"), "use plain, or auto for either")
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (o *buildOptions) annotateOptions() (annotate.Options, error) {
 	case "docker":
 		opts.Docker = true
 	default:
-		return opts, diag.Invalidf("", `--media-types %q is neither "oci" nor "docker"`, o.mediaTypes)
+		return opts, diag.Invalidf(`--media-types %q is neither "oci" nor "docker"`, o.mediaTypes)
 	}
 	return opts, err
 }
@@ -177,7 +177,7 @@ func sourceDate() (time.Time, error) {
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	// Later years cannot be written in the form images use (RFC 3339).
 	if err != nil || seconds < 0 || seconds > time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix() {
-		return time.Time{}, diag.Invalidf("set it to seconds since 1970, or unset it", "%s %q is not a time between 1970 and 9999", name, value)
+		return time.Time{}, diag.WithHint(diag.Invalidf("%s %q is not a time between 1970 and 9999", name, value), "set it to seconds since 1970, or unset it")
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
@@ -189,9 +189,9 @@ func (o *buildOptions) checkAnyPlatform(p *plan.Plan) error {
 		switch {
 		case !e.AnyPlatform():
 		case o.append:
-			return diag.Invalidf(plan.NamePlatforms, "--append joins platforms to an index, and %s becomes one image for any platform", e.Descriptor.Info)
+			return diag.WithHint(diag.Invalidf("--append joins platforms to an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
 		case o.attested():
-			return diag.Invalidf(plan.NamePlatforms, "attestations are kept in an index, and %s becomes one image for any platform", e.Descriptor.Info)
+			return diag.WithHint(diag.Invalidf("attestations are kept in an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
 		}
 	}
 	return nil
@@ -200,7 +200,7 @@ func (o *buildOptions) checkAnyPlatform(p *plan.Plan) error {
 func checkSingle(p *plan.Plan, single bool) error {
 	for _, e := range p.Extensions {
 		if single && len(e.Images) > 1 {
-			return diag.Invalidf("choose one with --target", "--single: %s has %d images, which need an index", e.Descriptor.Info, len(e.Images))
+			return diag.WithHint(diag.Invalidf("--single: %s has %d images, which need an index", e.Descriptor.Info, len(e.Images)), "choose one with --target")
 		}
 	}
 	return nil

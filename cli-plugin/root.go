@@ -145,7 +145,7 @@ func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 		}
 		for j, other := range seen {
 			if other != nil && os.SameFile(info, other) {
-				return nil, diag.Invalidf("name each extension once", "%s and %s are the same directory", args[j], dir)
+				return nil, diag.WithHint(diag.Invalidf("%s and %s are the same directory", args[j], dir), "name each extension once")
 			}
 		}
 		seen = append(seen, info)

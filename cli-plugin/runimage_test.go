@@ -54,7 +54,7 @@ func TestRunImageFlags(t *testing.T) {
 
 func TestParsePlatformsNamesEverythingWrong(t *testing.T) {
 	_, err := parsePlatforms([]string{"linux", "linux/arm64", "linux/amd46", "linux/amd64:ubuntu@24.04"})
-	if got := diag.Of(err); len(got) != 3 || !strings.Contains(err.Error(), "names a distro") {
+	if got := diag.Of(err); len(got) != 3 || !strings.Contains(diag.Text(err), "names a distro") {
 		t.Errorf("got %v", err)
 	}
 	if got, err := parsePlatforms([]string{"linux/aarch64"}); err != nil || len(got) != 1 || got[0].Arch != "arm64" {

@@ -32,7 +32,7 @@ func (o *buildOptions) checkSmoke(p *plan.Plan) error {
 	for _, e := range p.Extensions {
 		for _, image := range e.Images {
 			if os := image.Platform.OS; !platform.IsZero(image.Platform) && os != "linux" {
-				return diag.Invalidf("choose targets for linux with --target", "--smoke: %s: builders run no programs for %s", e.Descriptor.Info, image)
+				return diag.WithHint(diag.Invalidf("--smoke: %s: builders run no programs for %s", e.Descriptor.Info, image), "choose targets for linux with --target")
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 	for _, kv := range o.buildArgs {
 		name, value, ok := strings.Cut(kv, "=")
 		if name == "" {
-			return diag.Invalidf("write it as NAME=VALUE", "--build-arg %q has no name", kv)
+			return diag.WithHint(diag.Invalidf("--build-arg %q has no name", kv), "write it as NAME=VALUE")
 		}
 		if !ok {
 			// As docker buildx build: a name alone takes what is set, if anything.
@@ -46,7 +46,7 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 	for _, kv := range o.buildContexts {
 		name, value, ok := strings.Cut(kv, "=")
 		if !ok || name == "" || value == "" {
-			return diag.Invalidf("write it as NAME=FOLDER or NAME=docker-image://IMAGE", "--build-context %q has no name and value", kv)
+			return diag.WithHint(diag.Invalidf("--build-context %q has no name and value", kv), "write it as NAME=FOLDER or NAME=docker-image://IMAGE")
 		}
 		opts.Contexts[name] = value
 	}
@@ -54,7 +54,7 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 	for _, text := range o.secrets {
 		s, err := plan.ParseSecret(text)
 		if err != nil {
-			return diag.Invalidf("", "--secret %q %v", text, err)
+			return diag.Invalidf("--secret %q %v", text, err)
 		}
 		s.Flag = "--secret"
 		opts.Secrets = append(opts.Secrets, s)

@@ -42,7 +42,7 @@ func (o *attestOptions) settings() ([]string, error) {
 		case strings.Contains(f.value, "="):
 			all = append(all, "type="+f.kind+","+f.value)
 		default:
-			return nil, diag.Invalidf("", "--%s=%s is neither true, false nor NAME=VALUE", f.kind, f.value)
+			return nil, diag.Invalidf("--%s=%s is neither true, false nor NAME=VALUE", f.kind, f.value)
 		}
 	}
 	return all, nil
@@ -62,18 +62,18 @@ func (o *buildOptions) checkAttest() error {
 		return err
 	}
 	if len(settings) > 0 && o.single {
-		return diag.Invalidf("leave out --single, or --provenance and --sbom", "--single publishes an image without an index, and attestations are kept in an index")
+		return diag.WithHint(diag.Invalidf("--single publishes an image without an index, and attestations are kept in an index"), "leave out --single, or --provenance and --sbom")
 	}
 	if len(settings) > 0 && o.mediaTypes == "docker" {
-		return diag.Invalidf("leave out --media-types, or --provenance and --sbom", "Docker's media types cannot express attestations")
+		return diag.WithHint(diag.Invalidf("Docker's media types cannot express attestations"), "leave out --media-types, or --provenance and --sbom")
 	}
 	fields, err := csv.NewReader(strings.NewReader(o.provenance)).Read()
 	if err != nil && o.provenance != "" {
-		return diag.Invalidf("", "--provenance=%s is wrongly quoted", o.provenance)
+		return diag.Invalidf("--provenance=%s is wrongly quoted", o.provenance)
 	}
 	for _, f := range fields {
 		if mode, ok := strings.CutPrefix(f, "mode="); ok && !slices.Contains([]string{"min", "max", "full"}, mode) {
-			return diag.Invalidf("write --provenance=mode=min or --provenance=mode=max", "--provenance=%s: there is no mode %q", o.provenance, mode)
+			return diag.WithHint(diag.Invalidf("--provenance=%s: there is no mode %q", o.provenance, mode), "write --provenance=mode=min or --provenance=mode=max")
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -20,7 +21,7 @@ func TestStageFlagsRefused(t *testing.T) {
 		`--secret "id=" has no value`:                   {secrets: []string{"id="}},
 	} {
 		var opts plan.Options
-		if err := o.apply(&opts); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if err := o.apply(&opts); err == nil || !strings.HasPrefix(diag.Text(err), want) {
 			t.Errorf("%+v: got %v, want %s", o, err, want)
 		}
 	}
@@ -70,7 +71,7 @@ func TestAttestSettings(t *testing.T) {
 		`version="v1`:          `--provenance=version="v1 is wrongly quoted`,
 	} {
 		o := &buildOptions{attestOptions: attestOptions{provenance: value}}
-		if err := o.checkAttest(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := o.checkAttest(); err == nil || !strings.Contains(diag.Text(err), want) {
 			t.Errorf("%s: got %v", value, err)
 		}
 	}

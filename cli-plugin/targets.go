@@ -23,7 +23,7 @@ func parseOutputs(tags, outputs []string) (edit.Outputs, error) {
 	seen := map[string]bool{}
 	for _, name := range outputs {
 		if seen[filepath.Clean(name)] {
-			return outs, diag.Invalidf("", "--output %s is given twice", name)
+			return outs, diag.Invalidf("--output %s is given twice", name)
 		}
 		seen[filepath.Clean(name)] = true
 		if err := addOutput(&outs, name); err != nil {
@@ -49,6 +49,5 @@ func addOutput(to *edit.Outputs, name string) error {
 		}
 		return checkReplaceable(name)
 	}
-	return diag.Invalidf(`end its name with ".cnb" for a file or "/" for a directory`,
-		`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name)
+	return diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name), `end its name with ".cnb" for a file or "/" for a directory`)
 }

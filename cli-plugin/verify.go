@@ -96,7 +96,7 @@ func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) er
 			return fmt.Errorf("printing the result: %w", err)
 		}
 		if n, _ := report.Count(); n > 0 {
-			return diag.Invalidf("", "%s: %s", report.Name, countFindings(report))
+			return diag.Invalidf("%s: %s", report.Name, countFindings(report))
 		}
 		return nil
 	})
@@ -115,7 +115,7 @@ func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error)
 		}
 		return func(w io.Writer, r *verify.Report) error { return printSARIF(w, r, uri) }, nil
 	}
-	return nil, diag.Invalidf("", `--format %q is none of "table", "json" and "sarif"`, o.format)
+	return nil, diag.Invalidf(`--format %q is none of "table", "json" and "sarif"`, o.format)
 }
 
 func printChecks(out io.Writer, format string) error {
@@ -124,7 +124,7 @@ func printChecks(out io.Writer, format string) error {
 		return printJSON(out, verify.Checks())
 	case "table":
 	default:
-		return diag.Invalidf("", `--list-checks: --format %q is neither "table" nor "json"`, format)
+		return diag.Invalidf(`--list-checks: --format %q is neither "table" nor "json"`, format)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "CHECK\tSEVERITY\tWHAT HOLDS\n")

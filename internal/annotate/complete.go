@@ -41,7 +41,7 @@ func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions
 		}
 	}
 	if c.first == nil {
-		return diag.Invalidf("", "the index lists no image")
+		return diag.Invalidf("the index lists no image")
 	}
 	have := x.Annotations()
 	if c.single(x) && len(have) == 0 {
@@ -84,7 +84,7 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 	if c.first == nil {
 		c.first, c.created = d, config.Created
 	} else if c.first.Info.String() != d.Info.String() {
-		return diag.Invalidf("", "the image holds %s, others hold %s", d.Info, c.first.Info)
+		return diag.Invalidf("the image holds %s, others hold %s", d.Info, c.first.Info)
 	}
 	maps.Copy(labels, c.add.Labels)
 	next, err := edit.RewriteImage(ctx, c.overlay, desc, func(config *oci.Object) error {

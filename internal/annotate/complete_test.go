@@ -117,7 +117,7 @@ func TestCompleteRefuses(t *testing.T) {
 			s := newStore()
 			desc := s.image(t, c.image)
 			_, _, err := s.complete(t, s.index(t, v1.MediaTypeImageIndex, "", desc), Additions{})
-			if err == nil || !diag.IsInvalid(err) || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "linux/amd64 ("+desc.Digest.String()+"): ") {
+			if err == nil || !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), c.says) || !strings.HasPrefix(diag.Text(err), "linux/amd64 ("+desc.Digest.String()+"): ") {
 				t.Errorf("error is %v", err)
 			}
 		})
@@ -139,7 +139,7 @@ func TestCompleteRefuses(t *testing.T) {
 		root := s.index(t, v1.MediaTypeImageIndex, "",
 			s.image(t, image{layers: [][]file{holding("a/b")}}), s.image(t, image{arch: "arm64", layers: [][]file{holding("c")}}))
 		_, _, err := s.complete(t, root, Additions{})
-		if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "the image holds c@1.2.3, others hold a/b@1.2.3") {
+		if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "linux/arm64") || !strings.Contains(diag.Text(err), "the image holds c@1.2.3, others hold a/b@1.2.3") {
 			t.Errorf("error is %v", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -46,7 +47,7 @@ func TestTakeLayer(t *testing.T) {
 		}
 		got, err := m.takeLayer(t.Context(), src, desc)
 		if err != nil || c.want != "" {
-			if err == nil || err.Error() != c.want {
+			if err == nil || diag.Text(err) != c.want {
 				t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 			}
 			continue

@@ -36,7 +36,7 @@ type located struct {
 // first: an extension is rarely what makes an image large.
 func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diffIDs []digest.Digest) (*located, error) {
 	if len(manifest.Layers) != len(diffIDs) {
-		return nil, diag.Invalidf("", "the image has %d layers and %d diffIDs", len(manifest.Layers), len(diffIDs))
+		return nil, diag.Invalidf("the image has %d layers and %d diffIDs", len(manifest.Layers), len(diffIDs))
 	}
 	order := make([]int, len(diffIDs))
 	for i := range order {
@@ -66,18 +66,16 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 		}
 	}
 	if found == nil {
-		return nil, diag.Invalidf("copy the extension there, as the file of \"docker extpack bake\" does",
-			"the image holds no extension: no layer has cnb/extensions/ID/VERSION/%s", extension.DescriptorFile)
+		return nil, diag.WithHint(diag.Invalidf("the image holds no extension: no layer has cnb/extensions/ID/VERSION/%s", extension.DescriptorFile), "copy the extension there, as the file of \"docker extpack bake\" does")
 	}
 	return found, nil
 }
 
 func twoExtensions(a, b *extension.Descriptor) error {
 	if a.Info.String() == b.Info.String() {
-		return diag.Invalidf("copy everything in one step, as the file of \"docker extpack bake\" does",
-			"the image holds %s in two layers, of which readers take only one", a.Info)
+		return diag.WithHint(diag.Invalidf("the image holds %s in two layers, of which readers take only one", a.Info), "copy everything in one step, as the file of \"docker extpack bake\" does")
 	}
-	return diag.Invalidf("package each of them by itself", "the image holds two extensions, %s and %s", a.Info, b.Info)
+	return diag.WithHint(diag.Invalidf("the image holds two extensions, %s and %s", a.Info, b.Info), "package each of them by itself")
 }
 
 // search gives the descriptors in a layer, two at most; in a large one only the
@@ -102,7 +100,7 @@ func search(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]*ex
 	case stored.Err() != nil:
 		return nil, stored.Err()
 	case err != nil && !diag.IsInvalid(err):
-		return nil, diag.Invalidf("", "%v", err)
+		return nil, diag.Invalidf("%v", err)
 	}
 	return found, err
 }
@@ -149,7 +147,7 @@ func descriptorEntry(name string, header *tar.Header, r io.Reader) (*extension.D
 		return nil, nil
 	}
 	if header.Size > extension.MaxSize {
-		return nil, diag.Invalidf("", "%s has %d bytes, more than the limit of %d", name, header.Size, extension.MaxSize)
+		return nil, diag.Invalidf("%s has %d bytes, more than the limit of %d", name, header.Size, extension.MaxSize)
 	}
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -160,7 +158,7 @@ func descriptorEntry(name string, header *tar.Header, r io.Reader) (*extension.D
 		return nil, err
 	}
 	if d.Info.EscapedID() != parts[2] || d.Info.Version != parts[3] {
-		return nil, diag.Invalidf("", "%s describes %s, which does not belong there", name, d.Info)
+		return nil, diag.Invalidf("%s describes %s, which does not belong there", name, d.Info)
 	}
 	return d, nil
 }

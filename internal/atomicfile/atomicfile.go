@@ -134,5 +134,5 @@ func replaceable(name string) (fs.FileMode, error) {
 			return 0, nil
 		}
 	}
-	return 0, diag.Invalidf("", "cannot write %s: it exists and is not a regular file", name)
+	return 0, diag.Invalidf("cannot write %s: it exists and is not a regular file", name)
 }

@@ -111,5 +111,5 @@ func CheckLink(name string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
 	}
-	return diag.Invalidf("remove the link, or choose another name", "cannot write %s: it is a link to %s, which leads out of its folder", name, target)
+	return diag.WithHint(diag.Invalidf("cannot write %s: it is a link to %s, which leads out of its folder", name, target), "remove the link, or choose another name")
 }

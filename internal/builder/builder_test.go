@@ -17,7 +17,7 @@ type answers func(args []string) (string, error)
 func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
 	out, err := f(args)
 	if err != nil {
-		return nil, &buildx.RunError{Args: args, Stderr: err.Error(), Err: errors.New("exit status 1")}
+		return nil, &buildx.RunError{Args: args, Stderr: diag.Text(err), Err: errors.New("exit status 1")}
 	}
 	return []byte(out), nil
 }
@@ -125,7 +125,7 @@ func TestLeftBehind(t *testing.T) {
 	want := "removing the builder b: it is gone, but the containers of nodes that do not answer are left: b-arm64 at ssh://arm.test: refused, b-s390x at mainframe: refused\n" +
 		"  when they answer again: docker --host ssh://arm.test rm --force buildx_buildkit_b-arm64 && docker --host ssh://arm.test volume rm buildx_buildkit_b-arm64_state; " +
 		"docker --context mainframe rm --force buildx_buildkit_b-s390x && docker --context mainframe volume rm buildx_buildkit_b-s390x_state"
-	if err := leftBehind(b, errors.New("exit status 1")); err.Error() != want {
+	if err := leftBehind(b, errors.New("exit status 1")); diag.Text(err) != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }

@@ -37,7 +37,7 @@ func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context
 	const hint = "write it as HOST[:PORT], HOST[:PORT]=http or HOST[:PORT]=insecure"
 	host, mode, given := strings.Cut(s, "=")
 	if !hostPattern.MatchString(host) {
-		return Registry{}, diag.Invalidf(hint, "--registry %q names no registry", s)
+		return Registry{}, diag.WithHint(diag.Invalidf("--registry %q names no registry", s), hint)
 	}
 	switch {
 	case !given:
@@ -50,7 +50,7 @@ func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context
 	case mode == ModeHTTP, mode == ModeInsecure:
 		return Registry{host, mode}, nil
 	}
-	return Registry{}, diag.Invalidf(hint, "--registry %q: %q is neither %q nor %q", s, mode, ModeHTTP, ModeInsecure)
+	return Registry{}, diag.WithHint(diag.Invalidf("--registry %q: %q is neither %q nor %q", s, mode, ModeHTTP, ModeInsecure), hint)
 }
 
 func (r Registry) isLoopback() bool {

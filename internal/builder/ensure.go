@@ -41,25 +41,25 @@ var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 // Check refuses options that contradict each other or that buildx would refuse.
 func (o *Options) Check() error {
 	if o.Name == "default" {
-		return diag.Invalidf("choose another name, or leave it out for "+DefaultName, "buildx reserves the name %q for the builder of the docker context", o.Name)
+		return diag.WithHint(diag.Invalidf("buildx reserves the name %q for the builder of the docker context", o.Name), "choose another name, or leave it out for "+DefaultName)
 	}
 	if !namePattern.MatchString(o.Name) {
-		return diag.Invalidf("use lower-case letters, digits, and single dots, dashes or underscores between them", "%q cannot be the name of a builder", o.Name)
+		return diag.WithHint(diag.Invalidf("%q cannot be the name of a builder", o.Name), "use lower-case letters, digits, and single dots, dashes or underscores between them")
 	}
 	if o.Driver != "" && o.Driver != buildx.DriverContainer && o.Driver != buildx.DriverRemote {
-		return diag.Invalidf("", "--driver %q is neither %q nor %q", o.Driver, buildx.DriverContainer, buildx.DriverRemote)
+		return diag.Invalidf("--driver %q is neither %q nor %q", o.Driver, buildx.DriverContainer, buildx.DriverRemote)
 	}
 	seen := map[string]bool{}
 	for _, n := range o.Native {
 		if seen[n.Platform] {
-			return diag.Invalidf("", "--native names %s twice", n.Platform)
+			return diag.Invalidf("--native names %s twice", n.Platform)
 		}
 		seen[n.Platform] = true
 	}
 	modes := map[string]string{}
 	for _, r := range o.Registries {
 		if mode, ok := modes[r.Host]; ok && mode != r.Mode {
-			return diag.Invalidf("", "--registry names %s twice, and differently", r.Host)
+			return diag.Invalidf("--registry names %s twice, and differently", r.Host)
 		}
 		modes[r.Host] = r.Mode
 	}
@@ -162,14 +162,13 @@ func (e *ensurer) driver(have *buildx.Builder, list []buildx.Builder) (string, e
 			if what == "" {
 				what = "broken"
 			}
-			return "", diag.Invalidf("choose another name", "%s is a %s builder, which cannot be repaired here", have.Name, what)
+			return "", diag.WithHint(diag.Invalidf("%s is a %s builder, which cannot be repaired here", have.Name, what), "choose another name")
 		case e.Driver != "" && e.Driver != have.Driver:
 			remove := "docker buildx rm " + have.Name
 			if _, err := os.Stat(e.daemon.dir); err == nil {
 				remove = "docker extpack builder ensure --remove " + have.Name // which stops its daemon too
 			}
-			return "", diag.Invalidf("choose another name, or remove it: "+remove,
-				"%s has the driver %s, not %s", have.Name, have.Driver, e.Driver)
+			return "", diag.WithHint(diag.Invalidf("%s has the driver %s, not %s", have.Name, have.Driver, e.Driver), "choose another name, or remove it: "+remove)
 		}
 		return have.Driver, nil
 	}

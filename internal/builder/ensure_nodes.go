@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -51,8 +50,7 @@ func (e *ensurer) natives(ctx context.Context, have *buildx.Builder, driver stri
 // refused says what an endpoint is, which depends on the driver.
 func (n Native) refused(driver string, err error) error {
 	err = fmt.Errorf("adding %s for %s: %w", n.Endpoint, n.Platform, err)
-	var hint *diag.HintError
-	if errors.As(err, &hint) {
+	if diag.Hint(err) != "" {
 		return err
 	}
 	if driver == buildx.DriverRemote {

@@ -27,7 +27,7 @@ func ParseNative(s string) (Native, error) {
 	const hint = "write it as PLATFORM=ENDPOINT, such as arm64=ssh://user@host"
 	name, endpoint, ok := strings.Cut(s, "=")
 	if !ok || name == "" || endpoint == "" {
-		return Native{}, diag.Invalidf(hint, "--native %q has no platform and endpoint", s)
+		return Native{}, diag.WithHint(diag.Invalidf("--native %q has no platform and endpoint", s), hint)
 	}
 	if architecturePattern.MatchString(name) {
 		name = "linux/" + name // alone it would be the system of this machine
@@ -37,7 +37,7 @@ func ParseNative(s string) (Native, error) {
 		_, err = platform.ParseTarget(platforms.Format(p)) // knows what there is
 	}
 	if err != nil || strings.Count(name, "/") == 0 {
-		return Native{}, diag.Invalidf(hint, "--native %q: %q is no platform", s, name)
+		return Native{}, diag.WithHint(diag.Invalidf("--native %q: %q is no platform", s, name), hint)
 	}
 	return Native{Platform: platforms.Format(p), Endpoint: endpoint}, nil
 }

@@ -25,7 +25,7 @@ func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, e
 		if err != nil || buildx.Find(list, o.Name) == nil {
 			return false, err
 		}
-		return false, diag.Invalidf(fmt.Sprintf("docker buildx rm %s removes it", o.Name), "the builder %s was not made by docker extpack", o.Name)
+		return false, diag.WithHint(diag.Invalidf("the builder %s was not made by docker extpack", o.Name), fmt.Sprintf("docker buildx rm %s removes it", o.Name))
 	}
 	unlock, err := d.lock(ctx)
 	if err != nil {

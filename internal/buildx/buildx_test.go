@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 func TestEnviron(t *testing.T) {
@@ -60,7 +62,7 @@ func TestExplain(t *testing.T) {
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)
-		first, hint, hinted := strings.Cut(err.Error(), "\n  ")
+		first, hint, hinted := strings.Cut(diag.Text(err), "\n  ")
 		if first != "building: buildx bake failed (test); its own message is above" || hinted != (want != "") || !strings.HasPrefix(hint, want) {
 			t.Errorf("%s: got %q", text, err)
 		}
@@ -92,7 +94,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 		tests[text] = want
 	}
 	for text, want := range tests {
-		if err := explain(errTest, text); err.Error() != "building: "+want {
+		if err := explain(errTest, text); diag.Text(err) != "building: "+want {
 			t.Errorf("%s: got\n%v", text, err)
 		}
 	}
@@ -106,7 +108,7 @@ func TestExplainNamesTheBuilder(t *testing.T) {
 		"ERROR: error for bootstrap \"b0\": x\n": "docker buildx inspect --bootstrap --builder b",
 		"exec format error":                      "docker extpack builder doctor --builder b",
 	} {
-		if err := ForBuilder(explain(errTest, text), "b"); !strings.Contains(err.Error(), `"`+want+`"`) {
+		if err := ForBuilder(explain(errTest, text), "b"); !strings.Contains(diag.Text(err), `"`+want+`"`) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -3,6 +3,8 @@ package buildx
 import (
 	"errors"
 	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // The texts are what buildx 0.37 and BuildKit 0.33 print.
@@ -59,7 +61,7 @@ func TestExplainStage(t *testing.T) {
 	}
 	for text, want := range tests {
 		err := explain(errTest, text)
-		if err.Error() != "building: "+want {
+		if diag.Text(err) != "building: "+want {
 			t.Errorf("%s: got\n%v\nwant\n%s", text, err, want)
 		}
 		var failed *BuildError

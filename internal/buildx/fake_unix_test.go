@@ -82,7 +82,7 @@ func TestFind(t *testing.T) {
 			path := filepath.Join(config.Dir(), "cli-plugins", "docker-buildx")
 			if tt.wantErr != "" {
 				var hint *diag.HintError
-				if !errors.As(err, &hint) || err.Error() != strings.ReplaceAll(tt.wantErr, "PATH", path) {
+				if !errors.As(err, &hint) || diag.Text(err) != strings.ReplaceAll(tt.wantErr, "PATH", path) {
 					t.Errorf("got %v", err)
 				}
 				return
@@ -99,7 +99,7 @@ func TestFind(t *testing.T) {
 
 func TestFindABrokenPlugin(t *testing.T) {
 	_, _, err := find(t, "echo no JSON", "")
-	if err == nil || !strings.HasPrefix(err.Error(), "using the buildx plugin at ") || !strings.HasSuffix(err.Error(), installHint) {
+	if err == nil || !strings.HasPrefix(diag.Text(err), "using the buildx plugin at ") || !strings.HasSuffix(diag.Text(err), installHint) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestFindABrokenPlugin(t *testing.T) {
 func TestFindOnPath(t *testing.T) {
 	if b, _, err := find(t, "", ""); err == nil {
 		t.Skipf("buildx is installed for all users, in %s", b.Path)
-	} else if want := "finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH\n  " + installHint; err.Error() != want {
+	} else if want := "finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH\n  " + installHint; diag.Text(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	tests := []struct{ name, output, version, wantErr string }{
@@ -121,7 +121,7 @@ func TestFindOnPath(t *testing.T) {
 		path := fakeBuildx(t, dir, tt.name, "echo '"+tt.output+"'\n")
 		b, _, err := find(t, "", dir)
 		if tt.wantErr != "" {
-			if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+			if err == nil || !strings.Contains(diag.Text(err), tt.wantErr) {
 				t.Errorf("%s: got %v", tt.output, err)
 			}
 			continue
@@ -132,7 +132,7 @@ func TestFindOnPath(t *testing.T) {
 	}
 	dir := t.TempDir()
 	fakeBuildx(t, dir, "buildx", "exit 1\n")
-	if _, _, err := find(t, "", dir); err == nil || !strings.Contains(err.Error(), "for its version: exit status 1\n  "+installHint) {
+	if _, _, err := find(t, "", dir); err == nil || !strings.Contains(diag.Text(err), "for its version: exit status 1\n  "+installHint) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -148,7 +148,7 @@ func TestRunKeepsWhatBuildxSays(t *testing.T) {
 		if !errors.As(err, &failed) || !errors.As(err, &exit) || exit.ExitCode() != 1 || diag.IsInvalid(err) {
 			t.Errorf("quiet %v: got %v", quiet, err)
 		}
-		if !strings.HasSuffix(err.Error(), "\n  run \"docker buildx ls\" to see the builders there are, or \"docker context ls\" if x should be a docker context") {
+		if !strings.HasSuffix(diag.Text(err), "\n  run \"docker buildx ls\" to see the builders there are, or \"docker context ls\" if x should be a docker context") {
 			t.Errorf("quiet %v: no hint in %v", quiet, err)
 		}
 		if want := "progress\nERROR: no builder \"x\" found\n"; stderr.String() != want {

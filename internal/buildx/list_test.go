@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // answers is a buildx that says what it was told, for what a real one of this
@@ -15,7 +17,7 @@ type answers func(args []string) (string, error)
 func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
 	out, err := f(args)
 	if err != nil {
-		return nil, &RunError{Args: args, Stderr: err.Error(), Err: errors.New("exit status 1")}
+		return nil, &RunError{Args: args, Stderr: diag.Text(err), Err: errors.New("exit status 1")}
 	}
 	return []byte(out), nil
 }
@@ -82,11 +84,11 @@ func TestListFails(t *testing.T) {
 		}
 	}
 	_, err := List(t.Context(), answers(func([]string) (string, error) { return "", stderr("#1 progress\nERROR: no such\n") }))
-	if err == nil || err.Error() != "listing builders: buildx ls: no such" {
+	if err == nil || diag.Text(err) != "listing builders: buildx ls: no such" {
 		t.Error(err)
 	}
 	_, err = List(t.Context(), answers(func([]string) (string, error) { return "", stderr("ERROR: no builder \"ctx\" found\n") }))
-	if err == nil || !strings.HasPrefix(err.Error(), "listing builders: there is no docker context \"ctx\"\n  run \"docker context ls\"") {
+	if err == nil || !strings.HasPrefix(diag.Text(err), "listing builders: there is no docker context \"ctx\"\n  run \"docker context ls\"") {
 		t.Error(err)
 	}
 }
@@ -115,7 +117,7 @@ func TestUsable(t *testing.T) {
 
 func TestRunErrorNamesAPanic(t *testing.T) {
 	err := &RunError{Args: []string{"create"}, Stderr: "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\n", Err: errors.New("exit status 2")}
-	if err.Error() != "buildx create: panic: assignment to entry in nil map" {
+	if diag.Text(err) != "buildx create: panic: assignment to entry in nil map" {
 		t.Error(err)
 	}
 }

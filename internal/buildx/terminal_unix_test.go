@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // TestFailureOnATerminalIsExplained: buildx gets a terminal to draw on, the
@@ -27,7 +29,7 @@ func TestFailureOnATerminalIsExplained(t *testing.T) {
 	b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", script)}
 	err = b.Run(t.Context(), nil, Options{Stderr: screen})
 	screen.Close()
-	if err == nil || !strings.Contains(err.Error(), "docker buildx ls") {
+	if err == nil || !strings.Contains(diag.Text(err), "docker buildx ls") {
 		t.Errorf("got %v, want the hint for a builder that is not there", err)
 	}
 	if text := <-shown; !strings.Contains(text, "no builder \"x\" found") || strings.Contains(text, "not a terminal") {

@@ -117,7 +117,7 @@ func TestReadBrokenIgnoreFile(t *testing.T) {
 		dir := tree(t, map[string]string{IgnoreFile: data})
 		_, err := Read(t.Context(), dir)
 		want := filepath.Join(dir, IgnoreFile) + want + "\n  see the Dockerfile reference, \".dockerignore files\""
-		if !diag.IsInvalid(err) || err.Error() != want {
+		if !diag.IsInvalid(err) || diag.Text(err) != want {
 			t.Errorf("%q: got %v\nwant %s", data, err, want)
 		}
 	}
@@ -164,7 +164,7 @@ func TestReadHostileIgnoreFile(t *testing.T) {
 	} {
 		dir := tree(t, map[string]string{IgnoreFile: ignore, "a": ""})
 		_, err := Read(t.Context(), dir)
-		if !diag.IsInvalid(err) || strings.Contains(err.Error(), "a[") || len(err.Error()) > 300 {
+		if !diag.IsInvalid(err) || strings.Contains(diag.Text(err), "a[") || len(diag.Text(err)) > 300 {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

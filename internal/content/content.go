@@ -138,21 +138,21 @@ func ignorePatterns(dir string) ([]string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrOutside), errors.Is(err, safefile.ErrTooLarge):
-		return nil, diag.Invalidf("", "%s: %v", name, err)
+		return nil, diag.Invalidf("%s: %v", name, err)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", name, safefile.Cause(err))
 	}
 	const hint = "see the Dockerfile reference, \".dockerignore files\""
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
 	if err != nil {
-		return nil, diag.Invalidf(hint, "%s: %v", name, err)
+		return nil, diag.WithHint(diag.Invalidf("%s: %v", name, err), hint)
 	}
 	for _, p := range patterns {
 		if len(p) > maxPattern {
-			return nil, diag.Invalidf("split it into shorter ones", "%s: the pattern %.40q… has %d characters, more than %d", name, p, len(p), maxPattern)
+			return nil, diag.WithHint(diag.Invalidf("%s: the pattern %.40q… has %d characters, more than %d", name, p, len(p), maxPattern), "split it into shorter ones")
 		}
 		if _, err := patternmatcher.New([]string{p}); err != nil {
-			return nil, diag.Invalidf(hint, "%s: %q is no pattern: %v", name, p, err)
+			return nil, diag.WithHint(diag.Invalidf("%s: %q is no pattern: %v", name, p, err), hint)
 		}
 	}
 	return patterns, nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // tree makes an extension root of files and their content; names ending in "/"
@@ -235,7 +237,7 @@ func TestApplyRefuses(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		if _, err := source.Apply(tt.steps); err == nil || err.Error() != tt.want {
+		if _, err := source.Apply(tt.steps); err == nil || diag.Text(err) != tt.want {
 			t.Errorf("got  %v\nwant %s", err, tt.want)
 		}
 	}

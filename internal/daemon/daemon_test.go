@@ -20,6 +20,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
@@ -217,7 +218,7 @@ func TestAnOldStoreWithoutAnImageForIt(t *testing.T) {
 	refs, _, err := load(t, engine, newPackage(t, arm64, armv7), "curl:1")
 	want := `loading into the Docker Engine: it keeps one platform, its own (linux/amd64), and the package has linux/arm64, linux/arm/v7
   add --target linux/amd64, or turn on the containerd image store: "features": {"containerd-snapshotter": true} in the engine's daemon.json`
-	if err == nil || err.Error() != want || refs != nil || engine.archive.Len() > 0 {
+	if err == nil || diag.Text(err) != want || refs != nil || engine.archive.Len() > 0 {
 		t.Errorf("got %q, %v", refs, err)
 	}
 }
@@ -244,7 +245,7 @@ func TestFailures(t *testing.T) {
 			engine, pkg := containerdEngine(), newPackage(t, amd64)
 			tt.break_(engine, pkg)
 			refs, _, err := load(t, engine, pkg, "curl:1")
-			if err == nil || !strings.HasPrefix(err.Error(), "loading into the Docker Engine: ") || !strings.Contains(err.Error(), tt.want) || refs != nil {
+			if err == nil || !strings.HasPrefix(diag.Text(err), "loading into the Docker Engine: ") || !strings.Contains(diag.Text(err), tt.want) || refs != nil {
 				t.Errorf("got %q, %v", refs, err)
 			}
 		})
@@ -258,11 +259,11 @@ func TestConnectWithoutAnEngine(t *testing.T) {
 	}
 	_, err = Connect(t.Context(), api, "unix:///nowhere/engine.sock")
 	want := "--load: no Docker Engine answers at unix:///nowhere/engine.sock\n  see what is wrong with \"docker info\", or leave --load out and write a file with -o FILE.cnb"
-	if err == nil || err.Error() != want {
+	if err == nil || diag.Text(err) != want {
 		t.Errorf("got %v", err)
 	}
 	_, err = Connect(t.Context(), &fake{infoErr: errors.New("certificate expired")}, "ssh://host")
-	if err == nil || !strings.HasPrefix(err.Error(), "--load: asking the Docker Engine at ssh://host what it is: certificate expired\n") {
+	if err == nil || !strings.HasPrefix(diag.Text(err), "--load: asking the Docker Engine at ssh://host what it is: certificate expired\n") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -273,7 +274,7 @@ func TestNamesRefused(t *testing.T) {
 		"":                                       `--load: "" is no name for an image: `,
 		"curl@" + digest.FromString("").String(): `holds a digest`,
 	} {
-		if _, err := ParseName(in); err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "\n  add -t NAME:TAG") {
+		if _, err := ParseName(in); err == nil || !strings.Contains(diag.Text(err), want) || !strings.HasSuffix(diag.Text(err), "\n  add -t NAME:TAG") {
 			t.Errorf("%q: %v", in, err)
 		}
 	}

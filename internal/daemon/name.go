@@ -15,10 +15,10 @@ func ParseName(s string) (Name, error) {
 	const hint = "add -t NAME:TAG"
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return Name{}, diag.Invalidf(hint, "--load: %q is no name for an image: %v", s, err)
+		return Name{}, diag.WithHint(diag.Invalidf("--load: %q is no name for an image: %v", s, err), hint)
 	}
 	if _, ok := named.(reference.Digested); ok {
-		return Name{}, diag.Invalidf(hint, "--load: %q holds a digest, which is not for the loader to choose", s)
+		return Name{}, diag.WithHint(diag.Invalidf("--load: %q holds a digest, which is not for the loader to choose", s), hint)
 	}
 	return Name{reference.TagNameOnly(named).(reference.NamedTagged)}, nil
 }

@@ -92,9 +92,18 @@ func (d Diagnostic) String() string {
 // List collects diagnostics in the order they are found.
 type List []Diagnostic
 
-// Errorf adds an error at pos.
+// Errorf adds an error at pos. It takes over the hint of an error among args.
 func (l *List) Errorf(pos Position, format string, args ...any) {
-	*l = append(*l, Diagnostic{Position: pos, Message: fmt.Sprintf(format, args...)})
+	*l = append(*l, Diagnostic{Position: pos, Message: fmt.Sprintf(format, args...), Hint: hintOf(args)})
+}
+
+func hintOf(args []any) string {
+	for _, arg := range args {
+		if err, ok := arg.(error); ok && Hint(err) != "" {
+			return Hint(err)
+		}
+	}
+	return ""
 }
 
 // Warnf adds a warning at pos.
@@ -133,23 +142,22 @@ type InvalidError struct {
 	Diagnostics List
 }
 
-// Error gives a line per diagnostic, its hint indented below it.
+// Error returns a line per diagnostic. The hints are not part of it.
 func (e *InvalidError) Error() string {
 	lines := make([]string, 0, len(e.Diagnostics))
 	for _, d := range e.Diagnostics {
-		line := d.String()
-		if d.Hint != "" {
-			line += "\n  " + d.Hint
-		}
-		lines = append(lines, line)
+		lines = append(lines, d.String())
 	}
 	return strings.Join(lines, "\n")
 }
 
-// Invalidf gives an [*InvalidError] with one diagnostic that has no place in a
-// file: a flag, an argument, an environment variable. hint may be empty.
-func Invalidf(hint, format string, args ...any) error {
-	return &InvalidError{Diagnostics: List{{Message: fmt.Sprintf(format, args...), Hint: hint}}}
+// Invalidf returns an [*InvalidError] with one diagnostic that has no place in a
+// file: a flag, an argument, an environment variable. It takes over the hint of
+// an error among args.
+func Invalidf(format string, args ...any) error {
+	var list List
+	list.Errorf(Position{}, format, args...)
+	return &InvalidError{Diagnostics: list}
 }
 
 // IsInvalid reports whether err is, or wraps, an [*InvalidError].
@@ -158,21 +166,106 @@ func IsInvalid(err error) bool {
 	return errors.As(err, &invalid)
 }
 
-// HintError is a failure that is not the input's fault, with what to do next.
+// HintError is an error with the next step.
 type HintError struct {
 	Err  error
 	Hint string
 }
 
-func (e *HintError) Error() string { return e.Err.Error() + "\n  " + e.Hint }
+// Error returns the message without the hint.
+func (e *HintError) Error() string { return e.Err.Error() }
 func (e *HintError) Unwrap() error { return e.Err }
 
-// WithHint adds the next step to err; nil stays nil.
+// WithHint adds the next step to err. A nil error stays nil, and an empty hint
+// adds nothing.
 func WithHint(err error, hint string) error {
-	if err == nil {
-		return nil
+	if err == nil || hint == "" {
+		return err
+	}
+	//nolint:errorlint // an error that wraps the diagnostic has its own message
+	if invalid, ok := err.(*InvalidError); ok && len(invalid.Diagnostics) == 1 && invalid.Diagnostics[0].Hint == "" {
+		d := invalid.Diagnostics[0]
+		d.Hint = hint
+		return &InvalidError{Diagnostics: List{d}}
 	}
 	return &HintError{Err: err, Hint: hint}
+}
+
+// Hints returns the hints of err and of the errors that it wraps, outermost
+// first.
+func Hints(err error) []string {
+	var hints []string
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
+	case *InvalidError:
+		for _, d := range e.Diagnostics {
+			if d.Hint != "" {
+				hints = append(hints, d.Hint)
+			}
+		}
+		return hints
+	case *HintError:
+		hints = append(hints, e.Hint)
+	}
+	switch e := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			hints = append(hints, Hints(inner)...)
+		}
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			hints = append(hints, Hints(inner)...)
+		}
+	}
+	return hints
+}
+
+// Hint returns the first hint of err, or "".
+func Hint(err error) string {
+	for _, hint := range Hints(err) {
+		return hint
+	}
+	return ""
+}
+
+// Text returns the message of err with its hints, each indented on a line of
+// its own below the line that it is about.
+func Text(err error) string {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
+	case *InvalidError:
+		lines := make([]string, 0, len(e.Diagnostics))
+		for _, d := range e.Diagnostics {
+			lines = append(lines, withHints(d.String(), d.Hint))
+		}
+		return strings.Join(lines, "\n")
+	case *HintError:
+		return withHints(Text(e.Err), e.Hint)
+	case interface{ Unwrap() []error }:
+		var plain, lines []string
+		for _, inner := range e.Unwrap() {
+			plain, lines = append(plain, inner.Error()), append(lines, Text(inner))
+		}
+		if strings.Join(plain, "\n") == err.Error() { // errors.Join
+			return strings.Join(lines, "\n")
+		}
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			// A hint ends a line.
+			before, after, ok := strings.Cut(err.Error(), inner.Error())
+			if ok && (after == "" || after[0] == '\n') {
+				return before + Text(inner) + after
+			}
+		}
+	}
+	return withHints(err.Error(), Hints(err)...)
+}
+
+func withHints(message string, hints ...string) string {
+	for _, hint := range hints {
+		if hint != "" {
+			message += "\n  " + hint
+		}
+	}
+	return message
 }
 
 // Of gives the diagnostics of an [*InvalidError] in err's chain, else none.

@@ -105,11 +105,10 @@ func (e *examination) checkExtensions() []Check {
 	return checks
 }
 
-// withFix takes the hint out of an error.
+// withFix returns the message of an error and its hint.
 func withFix(err error) (message, fix string) {
-	var hint *diag.HintError
-	if errors.As(err, &hint) {
-		return text.Line(hint.Err.Error()), hint.Hint
+	if hint := diag.Hint(err); hint != "" {
+		return text.Line(err.Error()), hint
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {

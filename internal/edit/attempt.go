@@ -165,8 +165,7 @@ func (e *editor) index(ctx context.Context, o *Overlay, src *source.Source) (*In
 	}
 	switch {
 	case !single:
-		return nil, diag.Invalidf("make an index of it with: docker extpack index create -t "+to+" "+e.Source,
-			"%s is not an index but a single manifest of type %s", src.Name, root.MediaType)
+		return nil, diag.WithHint(diag.Invalidf("%s is not an index but a single manifest of type %s", src.Name, root.MediaType), "make an index of it with: docker extpack index create -t "+to+" "+e.Source)
 	case !e.Single:
 		return nil, diag.Invalidf(namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", to, e.Source, e.Source),
 			"%s is one image for any platform, not an index that has platforms", src.Name)
@@ -195,14 +194,14 @@ func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, e
 		return nil, err
 	}
 	if len(x.Children()) == 0 {
-		return nil, diag.Invalidf("", "the index would list nothing")
+		return nil, diag.Invalidf("the index would list nothing")
 	}
 	raw, err := x.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	if n := len(raw); n > oci.MaxManifestSize {
-		return nil, diag.Invalidf("", "the index would be %d bytes long; registries take 4 MiB", n)
+		return nil, diag.Invalidf("the index would be %d bytes long; registries take 4 MiB", n)
 	}
 	r := &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}
 	if opts.Check != nil {

@@ -23,8 +23,7 @@ var ErrSealed = errors.New("the attestation cannot be changed by anybody but its
 type sealedError struct{ error }
 
 func sealed(mediaType string) error {
-	return &sealedError{diag.Invalidf("leave it out first with: docker extpack index create --no-attestations, and attest the result anew",
-		"it is of type %q, which nobody but its maker can change", mediaType)}
+	return &sealedError{diag.WithHint(diag.Invalidf("it is of type %q, which nobody but its maker can change", mediaType), "leave it out first with: docker extpack index create --no-attestations, and attest the result anew")}
 }
 
 func (e *sealedError) Unwrap() []error { return []error{ErrSealed, e.error} }

@@ -34,7 +34,7 @@ func ParseTypes(s string) (Types, error) {
 	case "docker":
 		return Docker, nil
 	}
-	return AsIs, diag.Invalidf("", `media types are "oci" or "docker", not %q`, s)
+	return AsIs, diag.Invalidf(`media types are "oci" or "docker", not %q`, s)
 }
 
 // ociToDocker pairs the media types that both families have: what they stand
@@ -102,7 +102,7 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 	m := to.typeMap()
 	mediaType, err := m.translate(x.mediaType)
 	if err != nil {
-		return diag.Invalidf("", "index: %v", err)
+		return diag.Invalidf("index: %v", err)
 	}
 	if to == Docker {
 		if err := x.checkDocker(); err != nil {
@@ -112,7 +112,7 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 	for _, c := range x.Images() {
 		desc, err := convertImage(ctx, o, c.desc, m)
 		if unsupported := (*unsupportedError)(nil); errors.As(err, &unsupported) {
-			return diag.Invalidf("", "cannot give %s %s's media types: %v", c.Slot(), m.name, err)
+			return diag.Invalidf("cannot give %s %s's media types: %v", c.Slot(), m.name, err)
 		}
 		if err != nil {
 			return fmt.Errorf("changing the media types of %s: %w", c.Slot(), err)
@@ -132,15 +132,14 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 func (x *Index) checkDocker() error {
 	for _, name := range []string{"subject", "artifactType"} {
 		if x.fields.Has(name) {
-			return diag.Invalidf("keep OCI media types", "a Docker manifest list cannot express the index's %s", name)
+			return diag.WithHint(diag.Invalidf("a Docker manifest list cannot express the index's %s", name), "keep OCI media types")
 		}
 	}
 	for _, c := range x.children {
 		what := ""
 		switch c.Kind() {
 		case oci.KindAttestation:
-			return diag.Invalidf("keep OCI media types, or leave attestations out: with --no-attestations, or a build without --provenance and --sbom",
-				"Docker's media types cannot express the attestation %s", c.desc.Digest)
+			return diag.WithHint(diag.Invalidf("Docker's media types cannot express the attestation %s", c.desc.Digest), "keep OCI media types, or leave attestations out: with --no-attestations, or a build without --provenance and --sbom")
 		case oci.KindIndex:
 			what = "nested index"
 		case oci.KindOther:
@@ -148,7 +147,7 @@ func (x *Index) checkDocker() error {
 		case oci.KindImage:
 			continue
 		}
-		return diag.Invalidf("keep OCI media types", "Docker's media types cannot express the %s %s", what, c.desc.Digest)
+		return diag.WithHint(diag.Invalidf("Docker's media types cannot express the %s %s", what, c.desc.Digest), "keep OCI media types")
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
 		"image subject": {newIndex(t, manifest(`,"subject":{}`)), "subject"},
 		"image type":    {newIndex(t, manifest(`,"artifactType":"a"`)), "artifactType"},
 	} {
-		if err := tc.x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.says) {
+		if err := tc.x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), tc.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -94,13 +94,13 @@ func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
 	if err := x.fields.Set("subject", image); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "subject") {
+	if err := x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "subject") {
 		t.Error(err)
 	}
 	odd := put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[{%s}]}`,
 		refer(put(o, v1.MediaTypeImageConfig, "{}")), refer(put(o, "application/vnd.example.layer", "x")))
 	odd.Platform = image.Platform
-	if err := newIndex(t, odd).Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "vnd.example.layer") {
+	if err := newIndex(t, odd).Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "vnd.example.layer") {
 		t.Error(err)
 	}
 }

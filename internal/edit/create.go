@@ -43,7 +43,7 @@ func ParsePlatforms(list, sources []string) (map[string]v1.Platform, error) {
 	for _, s := range list {
 		i := strings.LastIndex(s, "=")
 		if i <= 0 {
-			return nil, diag.Invalidf("", "--platform %q is not SOURCE=os/arch[/variant]", s)
+			return nil, diag.Invalidf("--platform %q is not SOURCE=os/arch[/variant]", s)
 		}
 		p, err := ParsePlatform(s[i+1:])
 		if err != nil {
@@ -57,7 +57,7 @@ func ParsePlatforms(list, sources []string) (map[string]v1.Platform, error) {
 			found = found || s == name
 		}
 		if !found {
-			return nil, diag.Invalidf("", "--platform %s=…: there is no such source; there are %s", name, strings.Join(sources, ", "))
+			return nil, diag.Invalidf("--platform %s=…: there is no such source; there are %s", name, strings.Join(sources, ", "))
 		}
 	}
 	return platforms, nil

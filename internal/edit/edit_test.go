@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -224,7 +225,7 @@ func TestMoveAttestationRefusesEnvelopes(t *testing.T) {
 	image, to := putImage(o, "amd64"), putImage(o, "arm64")
 	sealed := attestationOf(o, image, put(o, "application/vnd.dsse.envelope.v1+json", "{}"))
 	_, err := MoveAttestation(context.Background(), o, o, sealed, image, to)
-	if err == nil || !strings.Contains(err.Error(), "dsse") {
+	if err == nil || !strings.Contains(diag.Text(err), "dsse") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -31,11 +31,11 @@ type flattener struct {
 
 func (f *flattener) add(children []*Child, depth int) error {
 	if depth > oci.MaxDepth {
-		return diag.Invalidf("", "indexes are nested more than %d deep", oci.MaxDepth)
+		return diag.Invalidf("indexes are nested more than %d deep", oci.MaxDepth)
 	}
 	for _, c := range children {
 		if f.count++; f.count > oci.MaxNodes {
-			return diag.Invalidf("", "the index has more than %d entries", oci.MaxNodes)
+			return diag.Invalidf("the index has more than %d entries", oci.MaxNodes)
 		}
 		if c.Kind() != oci.KindIndex {
 			if depth == 1 || !f.has(c) {

@@ -37,7 +37,7 @@ func NewIndex() *Index {
 // [*diag.InvalidError].
 func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*Index, error) {
 	if !oci.IsIndex(desc.MediaType) {
-		return nil, diag.Invalidf("", "%s is not an index but of type %q", desc.Digest, desc.MediaType)
+		return nil, diag.Invalidf("%s is not an index but of type %q", desc.Digest, desc.MediaType)
 	}
 	_, raw, err := oci.ReadIndex(ctx, src, desc)
 	if err != nil {
@@ -45,7 +45,7 @@ func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*I
 	}
 	x, err := ParseIndex(desc.MediaType, raw)
 	if err != nil {
-		return nil, diag.Invalidf("", "index %s is not valid: %v", desc.Digest, err)
+		return nil, diag.Invalidf("index %s is not valid: %v", desc.Digest, err)
 	}
 	return x, nil
 }

@@ -185,7 +185,7 @@ func TestSlotsAndSelectors(t *testing.T) {
 		}
 	}
 	_, err := x.Select("windows/amd64")
-	if err == nil || !strings.Contains(err.Error(), "windows(10.0.1)/amd64, windows(10.0.2)/amd64") {
+	if err == nil || !strings.Contains(diag.Text(err), "windows(10.0.1)/amd64, windows(10.0.2)/amd64") {
 		t.Errorf("error is %v", err)
 	}
 }

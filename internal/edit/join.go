@@ -25,7 +25,7 @@ func JoinAll(all []*Taken) (*Index, error) {
 			err := x.Join(p.image, p.attestations, false)
 			var taken *TakenError
 			if errors.As(err, &taken) {
-				return nil, diag.Invalidf("name images of one platform once", "%s is both in %s and in %s", taken.Slot, from[taken.By.Digest], t.Name)
+				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", taken.Slot, from[taken.By.Digest], t.Name), "name images of one platform once")
 			}
 			if err != nil {
 				return nil, err
@@ -98,7 +98,7 @@ func (a *Addition) add(ctx context.Context, o *Overlay, x *Index, t *Taken) erro
 			if a.isThere(ctx, o, p.image, taken) {
 				continue
 			}
-			return diag.Invalidf("pass --replace to put the one of "+t.Name+" in its place", "%s", taken)
+			return diag.WithHint(diag.Invalidf("%s", taken), "pass --replace to put the one of "+t.Name+" in its place")
 		}
 		if err != nil {
 			return err

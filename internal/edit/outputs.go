@@ -41,7 +41,7 @@ func (req *Request) resolveOutputs() (back bool, err error) {
 		return false, nil
 	}
 	if _, readable := registry.ParseReference(req.Source); readable == nil {
-		err = diag.Invalidf("name where the result goes with --tag or --output", "%s cannot be written back to: a digest always means the same content", req.Source)
+		err = diag.WithHint(diag.Invalidf("%s cannot be written back to: a digest always means the same content", req.Source), "name where the result goes with --tag or --output")
 	}
 	return false, err
 }
@@ -105,7 +105,7 @@ func flat(ctx context.Context, o *Overlay, x *Index) (v1.Index, error) {
 	}
 	index := v1.Index{Annotations: x.Annotations()}
 	if err := errors.Join(x.fields.Decode("subject", &index.Subject), x.fields.Decode("artifactType", &index.ArtifactType)); err != nil {
-		return index, diag.Invalidf("", "the index is not valid: %v", err)
+		return index, diag.Invalidf("the index is not valid: %v", err)
 	}
 	for _, c := range all.Images() {
 		index.Manifests = append(index.Manifests, c.Descriptor())

@@ -175,7 +175,7 @@ func TestEditThatCannotBeRepaired(t *testing.T) {
 	calls := 0
 	_, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
 		if calls++; calls > 1 {
-			return nil, diag.Invalidf("", "linux/arm64 is in the index already")
+			return nil, diag.Invalidf("linux/arm64 is in the index already")
 		}
 		return addImage("arm64")(ctx, o, x)
 	}))

@@ -35,7 +35,7 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 	}
 	if change.OS != nil || change.Architecture != nil || change.Variant != nil {
 		if p.OS == "" || p.Architecture == "" {
-			return diag.Invalidf("", "%s: os and architecture cannot be empty", c.Slot())
+			return diag.Invalidf("%s: os and architecture cannot be empty", c.Slot())
 		}
 		known, err := parsePlatform(p)
 		if err != nil {
@@ -116,7 +116,7 @@ func ParsePlatform(s string) (v1.Platform, error) {
 		return v1.Platform{}, err
 	}
 	if len(t.Distros) > 0 {
-		return v1.Platform{}, diag.Invalidf("", "platform %q: leave the distro out; it is an annotation (%s, %s)",
+		return v1.Platform{}, diag.Invalidf("platform %q: leave the distro out; it is an annotation (%s, %s)",
 			s, extension.AnnotationDistroName, extension.AnnotationDistroVersion)
 	}
 	return platform.Of(t), nil
@@ -126,7 +126,7 @@ func ParsePlatform(s string) (v1.Platform, error) {
 func (x *Index) checkSlot(c *Child) error {
 	for _, other := range x.Find(c.Slot()) {
 		if other != c {
-			return diag.Invalidf("", "%s is in the index twice: %s and %s", c.Slot(), c.desc.Digest, other.desc.Digest)
+			return diag.Invalidf("%s is in the index twice: %s and %s", c.Slot(), c.desc.Digest, other.desc.Digest)
 		}
 	}
 	return nil

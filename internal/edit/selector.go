@@ -33,16 +33,16 @@ func (x *Index) Select(s string) (*Child, error) {
 	case len(matches) == 1:
 		return matches[0], nil
 	case len(matches) > 1:
-		return nil, diag.Invalidf(selectorHint, "%s stands for %s of the index: %s",
-			s, text.Count(len(matches), "image"), describe(matches))
+		return nil, diag.WithHint(diag.Invalidf("%s stands for %s of the index: %s",
+			s, text.Count(len(matches), "image"), describe(matches)), selectorHint)
 	}
 	if images := x.Images(); len(images) > 0 {
-		return nil, &notListedError{diag.Invalidf("", "%s is not in the index, which has %s", s, describe(images))}
+		return nil, &notListedError{diag.Invalidf("%s is not in the index, which has %s", s, describe(images))}
 	}
 	if slices.ContainsFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindIndex }) {
-		return nil, diag.Invalidf("let it list their images first, with: docker extpack index create", "%s is not in the index, which lists only other indexes", s)
+		return nil, diag.WithHint(diag.Invalidf("%s is not in the index, which lists only other indexes", s), "let it list their images first, with: docker extpack index create")
 	}
-	return nil, diag.Invalidf("", "%s is not in the index, which has no images", s)
+	return nil, diag.Invalidf("%s is not in the index, which has no images", s)
 }
 
 // notListedError is a platform that no image of the index is for.
@@ -73,7 +73,7 @@ func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
 		}
 	}
 	if len(gone) > 0 && len(gone) == len(x.Images()) {
-		return nil, diag.Invalidf("delete the tag instead, or add another platform first", "removing %s would leave no platform", describe(gone))
+		return nil, diag.WithHint(diag.Invalidf("removing %s would leave no platform", describe(gone)), "delete the tag instead, or add another platform first")
 	}
 	for _, c := range gone {
 		x.Remove(c)
@@ -99,7 +99,7 @@ func (x *Index) matching(s string) ([]*Child, error) {
 	}
 	m := selectorPattern.FindStringSubmatch(s)
 	if m == nil {
-		return nil, diag.Invalidf(selectorHint, "%q is not a platform", s)
+		return nil, diag.WithHint(diag.Invalidf("%q is not a platform", s), selectorHint)
 	}
 	p := platforms.Normalize(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4]})
 	want := Slot{p.OS, p.Architecture, p.Variant, m[2], m[5], m[6]}

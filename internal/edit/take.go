@@ -88,7 +88,7 @@ func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given 
 func (t *Taken) addImages(ctx context.Context, o *Overlay, p *v1.Platform) error {
 	images := t.Index.Images()
 	if p != nil && len(images) != 1 {
-		return diag.Invalidf("name the one image by its digest", "it has %d images, so --platform cannot say what it is for", len(images))
+		return diag.WithHint(diag.Invalidf("it has %d images, so --platform cannot say what it is for", len(images)), "name the one image by its digest")
 	}
 	for _, c := range images {
 		if err := c.prepare(ctx, o, p); err != nil {
@@ -109,10 +109,10 @@ func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) err
 		}
 	}
 	if c.Kind() != oci.KindImage {
-		return diag.Invalidf("", "%s is not an image but an artifact", c.desc.Digest)
+		return diag.Invalidf("%s is not an image but an artifact", c.desc.Digest)
 	}
 	if c.any && given == nil {
-		return diag.Invalidf("say under which to list it with --platform SOURCE=os/arch[/variant]; "+namePlatforms, "%s is one image for any platform", c.desc.Digest)
+		return diag.WithHint(diag.Invalidf("%s is one image for any platform", c.desc.Digest), "say under which to list it with --platform SOURCE=os/arch[/variant]; "+namePlatforms)
 	}
 	if given != nil {
 		if err := c.complete(*given); err != nil {
@@ -123,7 +123,7 @@ func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) err
 		return err
 	}
 	if !oci.HasPlatform(c.desc) {
-		return diag.Invalidf("say which with --platform SOURCE=os/arch[/variant]", "neither the descriptor nor the config of %s says which platform it is for", c.desc.Digest)
+		return diag.WithHint(diag.Invalidf("neither the descriptor nor the config of %s says which platform it is for", c.desc.Digest), "say which with --platform SOURCE=os/arch[/variant]")
 	}
 	return nil
 }
@@ -133,8 +133,7 @@ func (c *Child) complete(given v1.Platform) error {
 	has, want := slotOf(p, nil), slotOf(given, nil)
 	lacks := c.any || p.OS == "" || p.OS == want.OS && p.Architecture == want.Architecture && p.Variant == ""
 	if !lacks && has != want.withVersion(p.OSVersion) {
-		return diag.Invalidf("to list it under another platform use: docker extpack index annotate",
-			"%s says that it is for %s, not for %s", c.desc.Digest, has, want)
+		return diag.WithHint(diag.Invalidf("%s says that it is for %s, not for %s", c.desc.Digest, has, want), "to list it under another platform use: docker extpack index annotate")
 	}
 	p.OS, p.Architecture, p.Variant = given.OS, given.Architecture, given.Variant
 	return c.SetPlatform(p)

@@ -186,7 +186,7 @@ func TestReadWithoutDescriptor(t *testing.T) {
 		d, list, err := Read(name)
 		if d != nil || !diag.IsInvalid(err) || len(list) != 1 {
 			t.Errorf("%s: %v %v %v", name, d, list, err)
-		} else if err.Error() != filepath.FromSlash(want) {
+		} else if diag.Text(err) != filepath.FromSlash(want) {
 			t.Errorf("got:\n%v\nwant:\n%s", err, want)
 		}
 	}

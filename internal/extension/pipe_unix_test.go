@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // A pipe in place of the descriptor must not make the command wait for ever.
@@ -16,7 +18,7 @@ func TestReadPipe(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, DescriptorFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+	if _, _, err := Read(dir); err == nil || !strings.Contains(diag.Text(err), "is not a regular file") {
 		t.Error(err)
 	}
 }
@@ -42,7 +44,7 @@ func TestReadLink(t *testing.T) {
 		} else {
 			_, _, err = ReadPackage(dir)
 		}
-		if want = filepath.Join(dir, name) + ": " + want; err == nil || err.Error() != want {
+		if want = filepath.Join(dir, name) + ": " + want; err == nil || diag.Text(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

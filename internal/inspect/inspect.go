@@ -83,7 +83,7 @@ func (r *Report) readAnnotations(ctx context.Context, src content.Fetcher, root 
 		return err
 	}
 	if !oci.IsManifest(root.MediaType) {
-		return diag.Invalidf("", "type %q is neither an image nor an index", root.MediaType)
+		return diag.Invalidf("type %q is neither an image nor an index", root.MediaType)
 	}
 	manifest, _, err := oci.ReadManifest(ctx, src, root)
 	r.Annotations = manifest.Annotations

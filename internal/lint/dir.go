@@ -217,7 +217,7 @@ func inspector(root *os.Root) func(content.File) (*executable.Program, *executab
 // file's fault.
 func unreadable(err error) error {
 	if errors.Is(err, safefile.ErrOutside) || errors.Is(err, safefile.ErrNotRegular) {
-		return diag.Invalidf("", "%v", err)
+		return diag.Invalidf("%v", err)
 	}
 	return err
 }

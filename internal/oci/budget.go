@@ -68,7 +68,7 @@ const LimitHint = "if you trust the package, multiply the limits: set " + EnvLim
 
 // Unwrap returns [ErrTooLarge], and the error as invalid input.
 func (e *LimitError) Unwrap() []error {
-	return []error{ErrTooLarge, diag.Invalidf(LimitHint, "%s", e.Error())}
+	return []error{ErrTooLarge, diag.WithHint(diag.Invalidf("%s", e.Error()), LimitHint)}
 }
 
 func (b *Budget) check(used, limit int64, what string) error {

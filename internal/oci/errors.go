@@ -85,7 +85,7 @@ func (e *ContentError) name() string {
 
 // Unwrap returns the cause, and the error as invalid input.
 func (e *ContentError) Unwrap() []error {
-	return []error{e.Cause, diag.Invalidf(e.hint, "%s", e.Error())}
+	return []error{e.Cause, diag.WithHint(diag.Invalidf("%s", e.Error()), e.hint)}
 }
 
 // limited returns a [*LimitError] as one about content.

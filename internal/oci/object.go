@@ -42,7 +42,7 @@ func ParseObject(raw []byte) (*Object, error) {
 		}
 		f := field{name: token.(string)} // the decoder takes no other keys
 		if seen[f.name] {
-			return nil, diag.Invalidf("", "ambiguous: it has the field %q twice", f.name)
+			return nil, diag.Invalidf("ambiguous: it has the field %q twice", f.name)
 		}
 		seen[f.name] = true
 		if err := dec.Decode(&f.raw); err != nil {

@@ -59,7 +59,7 @@ func CheckReplaceable(name string) error {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	if !info.IsDir() {
-		return diag.Invalidf("", "cannot write an OCI layout to %s: it exists and is not a directory", name)
+		return diag.Invalidf("cannot write an OCI layout to %s: it exists and is not a directory", name)
 	}
 	entries, err := os.ReadDir(name)
 	if err != nil {
@@ -70,7 +70,7 @@ func CheckReplaceable(name string) error {
 	}
 	l, err := OpenDir(name)
 	if err != nil {
-		return diag.Invalidf("name a new or empty directory", "cannot write an OCI layout to %s: the directory is not empty and no OCI layout", name)
+		return diag.WithHint(diag.Invalidf("cannot write an OCI layout to %s: the directory is not empty and no OCI layout", name), "name a new or empty directory")
 	}
 	l.Close()
 	for _, entry := range entries {
@@ -78,8 +78,7 @@ func CheckReplaceable(name string) error {
 		case v1.ImageLayoutFile, v1.ImageIndexFile, v1.ImageBlobsDir,
 			"ingest": // where containerd's store, and so BuildKit, keeps blobs while it writes them
 		default:
-			return diag.Invalidf("name a new or empty directory",
-				"cannot replace the OCI layout %s: it also holds %q, which is no part of one", name, entry.Name())
+			return diag.WithHint(diag.Invalidf("cannot replace the OCI layout %s: it also holds %q, which is no part of one", name, entry.Name()), "name a new or empty directory")
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ func Create(name string) (*Layout, error) {
 		return nil, fmt.Errorf("creating OCI layout: %w", err)
 	}
 	if len(entries) > 0 {
-		return nil, diag.Invalidf("", "cannot create an OCI layout in %s: the directory is not empty", name)
+		return nil, diag.Invalidf("cannot create an OCI layout in %s: the directory is not empty", name)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, v1.ImageBlobsDir, "sha256"), 0o755); err != nil {
 		return nil, fmt.Errorf("creating OCI layout: %w", err)
@@ -168,7 +168,7 @@ func (l *Layout) open(name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, diag.Invalidf("", "%s is not an OCI layout: %s is not a regular file", l.name, name)
+		return nil, diag.Invalidf("%s is not an OCI layout: %s is not a regular file", l.name, name)
 	}
 	return l.root.Open(name)
 }
@@ -176,7 +176,7 @@ func (l *Layout) open(name string) (io.ReadCloser, error) {
 func (l *Layout) readFile(name string, limit int64) ([]byte, error) {
 	f, err := l.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, diag.Invalidf("", "%s is not an OCI layout: it holds no %s file", l.name, name)
+		return nil, diag.Invalidf("%s is not an OCI layout: it holds no %s file", l.name, name)
 	}
 	if err != nil {
 		return nil, err

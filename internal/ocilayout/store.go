@@ -44,7 +44,7 @@ func Open(path string) (Store, error) {
 	case info.Mode().IsRegular():
 		return openTar(path)
 	}
-	return nil, diag.Invalidf("", "%s is neither an OCI layout directory nor a file", path)
+	return nil, diag.Invalidf("%s is neither an OCI layout directory nor a file", path)
 }
 
 // Root gives the descriptor that stands for the whole layout: the only entry of
@@ -73,10 +73,10 @@ func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
 func checkLayoutFile(name string, data []byte) error {
 	var layout v1.ImageLayout
 	if err := oci.Decode(data, &layout); err != nil {
-		return diag.Invalidf("", "%s is not an OCI layout: its oci-layout file is not valid: %v", name, err)
+		return diag.Invalidf("%s is not an OCI layout: its oci-layout file is not valid: %v", name, err)
 	}
 	if layout.Version != v1.ImageLayoutVersion {
-		return diag.Invalidf("", "%s is an OCI layout of version %q; only %s is known", name, layout.Version, v1.ImageLayoutVersion)
+		return diag.Invalidf("%s is an OCI layout of version %q; only %s is known", name, layout.Version, v1.ImageLayoutVersion)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func checkLayoutFile(name string, data []byte) error {
 func parseIndex(name string, data []byte) (v1.Index, error) {
 	var index v1.Index
 	if err := oci.Decode(data, &index); err != nil {
-		return index, diag.Invalidf("", "%s is not an OCI layout: its index.json is not valid: %v", name, err)
+		return index, diag.Invalidf("%s is not an OCI layout: its index.json is not valid: %v", name, err)
 	}
 	return index, nil
 }
@@ -98,7 +98,7 @@ func readAtMost(r io.Reader, name, file string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s of %s: %w", file, name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, diag.Invalidf("", "%s cannot be read: its %s is larger than %d bytes", name, file, limit)
+		return nil, diag.Invalidf("%s cannot be read: its %s is larger than %d bytes", name, file, limit)
 	}
 	return data, nil
 }

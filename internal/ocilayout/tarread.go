@@ -99,17 +99,17 @@ func checkUncompressed(name string, f io.ReadSeeker) error {
 		return fmt.Errorf("reading %s: %w", name, err)
 	}
 	if n == 0 {
-		return diag.Invalidf("", "%s is empty; expected an uncompressed tar of an OCI layout", name)
+		return diag.Invalidf("%s is empty; expected an uncompressed tar of an OCI layout", name)
 	}
 	for _, format := range []struct{ name, magic string }{
 		{"gzip", "\x1f\x8b"}, {"zstd", "\x28\xb5\x2f\xfd"}, {"xz", "\xfd7zXZ\x00"}, {"bzip2", "BZh"},
 	} {
 		if bytes.HasPrefix(head[:n], []byte(format.magic)) {
-			return diag.Invalidf("decompress it first", "%s is %s compressed; expected an uncompressed tar of an OCI layout", name, format.name)
+			return diag.WithHint(diag.Invalidf("%s is %s compressed; expected an uncompressed tar of an OCI layout", name, format.name), "decompress it first")
 		}
 	}
 	if bytes.HasPrefix(head[:n], []byte("PK")) {
-		return diag.Invalidf("", "%s is a zip archive; expected an uncompressed tar of an OCI layout", name)
+		return diag.Invalidf("%s is a zip archive; expected an uncompressed tar of an OCI layout", name)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("reading %s: %w", name, err)
@@ -141,7 +141,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 			return nil, tarError(name, count, err)
 		}
 		if count == MaxTarEntries {
-			return nil, diag.Invalidf("", "%s cannot be read: it has more than %d entries", name, MaxTarEntries)
+			return nil, diag.Invalidf("%s cannot be read: it has more than %d entries", name, MaxTarEntries)
 		}
 		// tar.Reader reads no further ahead than the header.
 		offset, err := r.Seek(0, io.SeekCurrent)
@@ -157,7 +157,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 			continue
 		}
 		if _, twice := files[entry]; twice {
-			return nil, diag.Invalidf("", "%s is not a usable OCI layout: it holds the entry %q twice", name, entry)
+			return nil, diag.Invalidf("%s is not a usable OCI layout: it holds the entry %q twice", name, entry)
 		}
 		if header.Size > size-offset {
 			return nil, tarError(name, count, io.ErrUnexpectedEOF)
@@ -170,7 +170,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 // checkTarEntry gives the clean name of an entry of the layout called name.
 func checkTarEntry(name string, header *tar.Header) (string, error) {
 	refuse := func(format string, args ...any) (string, error) {
-		return "", diag.Invalidf("", "%s is not a usable OCI layout: the entry %q %s", name, header.Name, fmt.Sprintf(format, args...))
+		return "", diag.Invalidf("%s is not a usable OCI layout: the entry %q %s", name, header.Name, fmt.Sprintf(format, args...))
 	}
 	switch header.Typeflag {
 	case tar.TypeReg, tar.TypeDir, tar.TypeXGlobalHeader:
@@ -211,7 +211,7 @@ func checkEnd(name string, r io.Reader) error {
 		n, err := r.Read(block)
 		read += n
 		if bytes.ContainsFunc(block[:n], func(r rune) bool { return r != 0 }) || read > maxPadding {
-			return diag.Invalidf("", "%s is not a usable OCI layout: more data follows the end of the tar", name)
+			return diag.Invalidf("%s is not a usable OCI layout: more data follows the end of the tar", name)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -227,11 +227,11 @@ func checkEnd(name string, r io.Reader) error {
 func tarError(name string, count int, err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return diag.Invalidf("", "%s is truncated: it ends in the middle of the tar", name)
+		return diag.Invalidf("%s is truncated: it ends in the middle of the tar", name)
 	case errors.Is(err, tar.ErrHeader) && count == 0:
-		return diag.Invalidf("", "%s is not a tar file; expected an uncompressed tar of an OCI layout", name)
+		return diag.Invalidf("%s is not a tar file; expected an uncompressed tar of an OCI layout", name)
 	case errors.Is(err, tar.ErrHeader), errors.Is(err, tar.ErrFieldTooLong):
-		return diag.Invalidf("", "%s is damaged: what follows entry %d is not a tar header", name, count)
+		return diag.Invalidf("%s is damaged: what follows entry %d is not a tar header", name, count)
 	}
 	return fmt.Errorf("reading %s: %w", name, err)
 }
@@ -239,7 +239,7 @@ func tarError(name string, count int, err error) error {
 func (s *tarStore) readFile(file string, limit int64) ([]byte, error) {
 	at, ok := s.files[file]
 	if !ok {
-		return nil, diag.Invalidf("", "%s is not an OCI layout: it holds no %s file", s.name, file)
+		return nil, diag.Invalidf("%s is not an OCI layout: it holds no %s file", s.name, file)
 	}
 	return readAtMost(io.NewSectionReader(s.file, at.offset, at.size), s.name, file, limit)
 }

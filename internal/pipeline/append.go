@@ -71,8 +71,7 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 	have, want := x.Annotations(), pkg.Index.Annotations
 	for _, name := range []string{extension.AnnotationID, extension.AnnotationVersion} {
 		if have[name] != want[name] {
-			return diag.Invalidf("choose another tag, or publish without --append to replace what is there",
-				"%s has %s %q, and this package has %q", tag, name, have[name], want[name])
+			return diag.WithHint(diag.Invalidf("%s has %s %q, and this package has %q", tag, name, have[name], want[name]), "choose another tag, or publish without --append to replace what is there")
 		}
 	}
 	var attestations []*edit.Child

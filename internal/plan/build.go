@@ -211,7 +211,7 @@ const defaultDockerfile = "Dockerfile"
 // unreadable returns why a Dockerfile cannot be read: its own fault, or not.
 func unreadable(file string, err error) error {
 	if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrOutside) || errors.Is(err, safefile.ErrTooLarge) {
-		return diag.Invalidf("", "%s: %v", file, err)
+		return diag.Invalidf("%s: %v", file, err)
 	}
 	return fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
 }

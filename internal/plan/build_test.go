@@ -221,7 +221,7 @@ func TestCachesWithoutAPlace(t *testing.T) {
 		"type=gha": "", "type=inline": "", "type=s3,bucket=b": "", "inline": "", "r.example/a": "",
 	} {
 		_, err := ParseCache(text, "dest")
-		if (err == nil) != (want == "") || err != nil && err.Error() != want {
+		if (err == nil) != (want == "") || err != nil && diag.Text(err) != want {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
@@ -234,7 +234,7 @@ func TestFieldsThatStandTwice(t *testing.T) {
 		"type=registry,ref=r.example/a,type=local,src=/": func(text string) (Spec, error) { return ParseCache(text, "src") },
 		"type=gha,token=x,Type=inline":                   func(text string) (Spec, error) { return ParseCache(text, "dest") },
 	} {
-		if s, err := parse(text); err == nil || !strings.HasSuffix(err.Error(), " twice") {
+		if s, err := parse(text); err == nil || !strings.HasSuffix(diag.Text(err), " twice") {
 			t.Errorf("%s: got %v, %v", text, s, err)
 		}
 	}
@@ -248,8 +248,8 @@ func TestStageOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := extensionDir(t, stageTable+"stage = \"out\"\n", files{"Dockerfile": "-> " + outside})
-	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || strings.Contains(err.Error(), "password") ||
-		!strings.Contains(err.Error(), "Dockerfile: leads out of the folder") {
+	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || strings.Contains(diag.Text(err), "password") ||
+		!strings.Contains(diag.Text(err), "Dockerfile: leads out of the folder") {
 		t.Errorf("got %v", err)
 	}
 	dir = t.TempDir()

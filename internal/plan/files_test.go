@@ -217,7 +217,7 @@ func TestANameThatIsNotUTF8(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a\xff"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), `"a\xff" in `) {
+	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), `"a\xff" in `) {
 		t.Errorf("got %v", err)
 	}
 }

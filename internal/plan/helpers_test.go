@@ -142,7 +142,7 @@ func wantInvalid(t *testing.T, dir string, err error, want ...string) {
 	if !diag.IsInvalid(err) {
 		t.Fatalf("got %v (%T), want a *diag.InvalidError", err, err)
 	}
-	got := strings.ReplaceAll(err.Error(), dir, "DIR")
+	got := strings.ReplaceAll(diag.Text(err), dir, "DIR")
 	if got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}

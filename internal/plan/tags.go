@@ -32,7 +32,7 @@ func tags(d *extension.Descriptor, given []string) ([]string, error) {
 	for _, tag := range given {
 		named, err := parseTag(d.Info, tag)
 		if err != nil {
-			return nil, diag.Invalidf(tagHint, "tag %q: %v", tag, err)
+			return nil, diag.WithHint(diag.Invalidf("tag %q: %v", tag, err), tagHint)
 		}
 		if complete := reference.TagNameOnly(named).String(); !slices.Contains(out, complete) {
 			out = append(out, complete)

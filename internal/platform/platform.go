@@ -28,32 +28,32 @@ func ParseTarget(s string) (extension.Target, error) {
 	spec, distros, hasDistros := strings.Cut(s, ":")
 	fields := strings.Split(spec, "/")
 	if strings.Contains(spec, ",") {
-		return extension.Target{}, diag.Invalidf("repeat --target for each", "target %q names several platforms", s)
+		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q names several platforms", s), "repeat --target for each")
 	}
 	if len(fields) < 2 || len(fields) > 3 || strings.Contains(spec, " ") {
-		return extension.Target{}, diag.Invalidf(targetHint, "target %q is not os/arch[/variant]", s)
+		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q is not os/arch[/variant]", s), targetHint)
 	}
 	for _, f := range fields {
 		if f == "" {
-			return extension.Target{}, diag.Invalidf(targetHint, "target %q has an empty part", s)
+			return extension.Target{}, diag.WithHint(diag.Invalidf("target %q has an empty part", s), targetHint)
 		}
 	}
 	// Parse would accept "linux" alone and fill in this machine's
 	// architecture, so it gets to see complete specifiers only.
 	p, err := platforms.Parse(spec)
 	if err != nil {
-		return extension.Target{}, diag.Invalidf(targetHint, "target %q: os, arch and variant hold letters, digits and . _ - only", s)
+		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: os, arch and variant hold letters, digits and . _ - only", s), targetHint)
 	}
 	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
-		return extension.Target{}, diag.Invalidf(targetHint, "target %q: versions and features of an os are not supported in brackets", s)
+		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: versions and features of an os are not supported in brackets", s), targetHint)
 	}
 	t := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
 	if err := extension.CheckPlatform(t); err != nil {
-		return extension.Target{}, diag.Invalidf(extension.PlatformHint(t), "target %q: %v", s, err)
+		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: %v", s, err), extension.PlatformHint(t))
 	}
 	if hasDistros {
 		if t.Distros, err = parseDistros(distros); err != nil {
-			return extension.Target{}, diag.Invalidf(targetHint, "target %q: %v", s, err)
+			return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: %v", s, err), targetHint)
 		}
 	}
 	return t, nil

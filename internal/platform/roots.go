@@ -118,7 +118,7 @@ func firstDir(dir, parent string, names []string) (string, error) {
 		}
 		root, err := resolve(dir, candidate)
 		if err != nil {
-			return "", diag.Invalidf("replace the link by a folder inside the extension", "platform root %s: %v", candidate, err)
+			return "", diag.WithHint(diag.Invalidf("platform root %s: %v", candidate, err), "replace the link by a folder inside the extension")
 		}
 		return root, nil
 	}

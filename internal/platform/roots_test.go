@@ -101,7 +101,7 @@ func TestRootRefusesToLeave(t *testing.T) {
 	outside := t.TempDir()
 	_, err := Root(tree(t, "linux/amd64 -> "+outside), target("linux", "amd64", ""), extension.Distro{})
 	want := "platform root linux/amd64: leaves the extension root\n  replace the link by a folder inside the extension"
-	if !diag.IsInvalid(err) || err.Error() != want {
+	if !diag.IsInvalid(err) || diag.Text(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -131,7 +131,7 @@ func TestGivenRoot(t *testing.T) {
 			}
 			continue
 		}
-		if !diag.IsInvalid(err) || !strings.HasPrefix(err.Error(), "extension.toml:7:8: "+tt.wantErr) {
+		if !diag.IsInvalid(err) || !strings.HasPrefix(diag.Text(err), "extension.toml:7:8: "+tt.wantErr) {
 			t.Errorf("%s: got %v, want %s", tt.path, err, tt.wantErr)
 		}
 	}

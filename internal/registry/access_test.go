@@ -59,7 +59,7 @@ func TestCheckPushRefused(t *testing.T) {
 	if !errors.Is(err, ErrUnauthorized) || !errors.As(err, &hint) || !strings.Contains(hint.Hint, "docker login "+host) {
 		t.Errorf("%v", err)
 	}
-	if strings.Contains(err.Error(), "\x1b") || access.Date.IsZero() {
+	if strings.Contains(diag.Text(err), "\x1b") || access.Date.IsZero() {
 		t.Errorf("%q, %+v", err, access)
 	}
 }

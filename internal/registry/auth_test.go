@@ -118,7 +118,7 @@ func TestTokens(t *testing.T) {
 			if !errors.Is(err, ErrUnauthorized) || !errors.As(err, &hint) || !strings.Contains(hint.Hint, "docker login "+s.host()) {
 				t.Errorf("error is %v", err)
 			}
-			if !strings.Contains(err.Error(), "wrong password") || strings.Contains(err.Error(), "other") {
+			if !strings.Contains(diag.Text(err), "wrong password") || strings.Contains(diag.Text(err), "other") {
 				t.Errorf("error is %v", err)
 			}
 		})
@@ -210,7 +210,7 @@ func TestRedirectsLoseCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = src.Fetch(t.Context(), config)
-	if !errors.Is(err, ErrUnauthorized) || strings.Contains(err.Error(), "signature") {
+	if !errors.Is(err, ErrUnauthorized) || strings.Contains(diag.Text(err), "signature") {
 		t.Errorf("error is %v", err)
 	}
 	close(seen)
@@ -240,7 +240,7 @@ func TestTokenServerRedirect(t *testing.T) {
 	})
 	for name, cred := range map[string]auth.Credential{"password": {Username: "me", Password: "secret"}, "identity token": {RefreshToken: "id"}} {
 		client, _ := newTestClient(Options{Credentials: static(s.host(), cred)})
-		if _, err := client.Resolve(t.Context(), s.ref(t, "a/b:1")); err == nil || !strings.Contains(err.Error(), "redirects to") {
+		if _, err := client.Resolve(t.Context(), s.ref(t, "a/b:1")); err == nil || !strings.Contains(diag.Text(err), "redirects to") {
 			t.Errorf("%s: error is %v", name, err)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/cli/cli/config/types"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 func TestCredentialFailureIsNotAnonymous(t *testing.T) {
@@ -23,7 +25,7 @@ func TestCredentialFailureIsNotAnonymous(t *testing.T) {
 	client, _ := newTestClient(Options{Credentials: func(context.Context, string) (auth.Credential, error) {
 		return auth.EmptyCredential, broken
 	}})
-	if _, err := client.Resolve(t.Context(), s.ref(t, "a/b:1")); !errors.Is(err, broken) || !strings.Contains(err.Error(), s.host()) {
+	if _, err := client.Resolve(t.Context(), s.ref(t, "a/b:1")); !errors.Is(err, broken) || !strings.Contains(diag.Text(err), s.host()) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -46,7 +46,7 @@ func TestErrorTexts(t *testing.T) {
 			if !errors.As(err, &resp) || resp.StatusCode != tc.status {
 				t.Fatalf("error %v holds no answer", err)
 			}
-			text := err.Error()
+			text := diag.Text(err)
 			if !strings.Contains(text, tc.want) || (tc.not != "" && strings.Contains(text, tc.not)) {
 				t.Errorf("error is %q, want %q in it and %q not", text, tc.want, tc.not)
 			}

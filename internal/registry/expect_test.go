@@ -10,6 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -44,11 +45,11 @@ func TestPublishExpects(t *testing.T) {
 			if !errors.Is(err, ErrTagMoved) || !errors.As(err, &moved) || moved.Expected != expected || moved.Actual != before {
 				t.Fatalf("error is %v, %+v", err, moved)
 			}
-			if !errors.As(err, &tagging) || tagging.Uncertain || !strings.Contains(err.Error(), "--force") {
+			if !errors.As(err, &tagging) || tagging.Uncertain || !strings.Contains(diag.Text(err), "--force") {
 				t.Errorf("error is %v", err)
 			}
 			for _, d := range []digest.Digest{expected, before} {
-				if !strings.Contains(err.Error(), d.String()) {
+				if !strings.Contains(diag.Text(err), d.String()) {
 					t.Errorf("%q does not name %s", err, d)
 				}
 			}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // published is a registry whose acme/curl:1.0 and :latest point at old.
@@ -145,7 +147,7 @@ func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
 			})
 			client, pauses := newTestClient(Options{})
 			_, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
-			if !errors.Is(err, ErrRetryLater) || !strings.Contains(err.Error(), "2h0m0s") {
+			if !errors.Is(err, ErrRetryLater) || !strings.Contains(diag.Text(err), "2h0m0s") {
 				t.Errorf("error %v does not say how long to wait", err)
 			}
 			if got := pauses.all(); len(got) > 0 {
@@ -173,7 +175,7 @@ func TestPublishFailingBeforeTags(t *testing.T) {
 			if err == nil || len(got) > 0 {
 				t.Fatalf("published %v, error %v", got, err)
 			}
-			if !strings.Contains(err.Error(), "manifest invalid: we do not like [31mthis") {
+			if !strings.Contains(diag.Text(err), "manifest invalid: we do not like [31mthis") {
 				t.Errorf("the registry's own words are not in %q", err)
 			}
 			for _, tag := range []string{"1.0", "latest"} {

@@ -79,7 +79,7 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 	)
 	for _, ref := range refs {
 		if ref.Tag() == "" || ref.Digest() != "" {
-			return nil, nil, diag.Invalidf(referenceHint, "%q is not a tag to publish under", ref)
+			return nil, nil, diag.WithHint(diag.Invalidf("%q is not a tag to publish under", ref), referenceHint)
 		}
 		if name := ref.RepositoryName(); !seen[name] {
 			seen[name] = true
@@ -91,7 +91,7 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 		}
 	}
 	if len(once) == 0 {
-		return nil, nil, diag.Invalidf(referenceHint, "there is no reference to publish under")
+		return nil, nil, diag.WithHint(diag.Invalidf("there is no reference to publish under"), referenceHint)
 	}
 	return repos, once, nil
 }

@@ -142,7 +142,7 @@ func TestPublishIncompleteContent(t *testing.T) {
 			s := newServer(t)
 			client, _ := newTestClient(Options{})
 			_, err := client.Publish(t.Context(), without{c, hidden}, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
-			if !errors.Is(err, oci.ErrNotFound) || !strings.Contains(err.Error(), hidden.Digest.String()) {
+			if !errors.Is(err, oci.ErrNotFound) || !strings.Contains(diag.Text(err), hidden.Digest.String()) {
 				t.Errorf("error %v does not name the missing blob", err)
 			}
 			if got := s.take(); len(got) > 0 {

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -168,7 +169,7 @@ func TestReadByDigestIsVerified(t *testing.T) {
 		})
 		client, _ := newTestClient(Options{})
 		_, err := client.Open(t.Context(), s.ref(t, "acme/curl@"+asked.String()))
-		if !errors.Is(err, oci.ErrCorrupt) || !strings.Contains(err.Error(), asked.String()) {
+		if !errors.Is(err, oci.ErrCorrupt) || !strings.Contains(diag.Text(err), asked.String()) {
 			t.Errorf("digest header %s: error is %v", name, err)
 		}
 	}

@@ -33,12 +33,12 @@ func ParseReference(s string) (Reference, error) {
 		if _, rest, ok := strings.Cut(s, "://"); ok {
 			hint = "leave the scheme out: " + rest
 		}
-		return Reference{}, diag.Invalidf(hint, "%q is not an image reference: %s", s, err)
+		return Reference{}, diag.WithHint(diag.Invalidf("%q is not an image reference: %s", s, err), hint)
 	}
 	ref := Reference{named: reference.TagNameOnly(named)}
 	// Docker's grammar takes hosts, such as [0]:5000, that no URL can hold.
 	if err := ref.remote().Validate(); err != nil {
-		return Reference{}, diag.Invalidf(referenceHint, "%q is not an image reference: %s", s, err)
+		return Reference{}, diag.WithHint(diag.Invalidf("%q is not an image reference: %s", s, err), referenceHint)
 	}
 	return ref, nil
 }
@@ -54,7 +54,7 @@ func ParseTag(s string) (Reference, error) {
 		return Reference{}, err
 	}
 	if d := ref.Digest(); d != "" {
-		return Reference{}, diag.Invalidf("leave out @"+d.String(), "%q holds a digest and cannot be published to", s)
+		return Reference{}, diag.WithHint(diag.Invalidf("%q holds a digest and cannot be published to", s), "leave out @"+d.String())
 	}
 	return ref, nil
 }

@@ -45,7 +45,7 @@ func TestParseReference(t *testing.T) {
 		"[0]:0/0":              "HOST",
 	} {
 		_, err := ParseReference(in)
-		if !diag.IsInvalid(err) || !strings.Contains(err.Error(), hint) {
+		if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), hint) {
 			t.Errorf("ParseReference(%q): %v, want a hint %q", in, err, hint)
 		}
 	}

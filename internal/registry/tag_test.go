@@ -13,6 +13,8 @@ import (
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 func TestPublishFailingAtSecondTag(t *testing.T) {
@@ -36,7 +38,7 @@ func TestPublishFailingAtSecondTag(t *testing.T) {
 		"tagging " + refs[1].String(), "immutable tag", refs[1].String() + " was not moved",
 		"already moved: " + refs[0].String(), "not moved: " + refs[2].String(), "docker login " + s.host(),
 	} {
-		if !strings.Contains(err.Error(), part) {
+		if !strings.Contains(diag.Text(err), part) {
 			t.Errorf("%q is not in %q", part, err)
 		}
 	}

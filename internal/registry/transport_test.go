@@ -49,7 +49,7 @@ func TestRetryPassesOnTheLastAnswer(t *testing.T) {
 	})
 	client, pauses := newTestClient(Options{})
 	_, err := client.Open(t.Context(), s.ref(t, "a/b:1"))
-	if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "we are moving house") {
+	if err == nil || !strings.Contains(diag.Text(err), "503") || !strings.Contains(diag.Text(err), "we are moving house") {
 		t.Errorf("error is %v", err)
 	}
 	got := pauses.all()
@@ -81,7 +81,7 @@ func TestRefusedConnectionIsNotRetried(t *testing.T) {
 	ref := s.ref(t, "a/b:1")
 	s.Close()
 	client, pauses := newTestClient(Options{})
-	if _, err := client.Resolve(t.Context(), ref); err == nil || !strings.Contains(err.Error(), "refused") {
+	if _, err := client.Resolve(t.Context(), ref); err == nil || !strings.Contains(diag.Text(err), "refused") {
 		t.Errorf("error is %v", err)
 	}
 	if got := pauses.all(); len(got) > 0 {

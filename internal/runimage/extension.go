@@ -201,7 +201,7 @@ func readFile(d *Dockerfile) ([]byte, error) {
 		data, err = safefile.Read(d.dir, d.source, dockerfile.MaxSize)
 	}
 	if err != nil {
-		return nil, diag.Invalidf("", "%v", safefile.Cause(err))
+		return nil, diag.Invalidf("%v", safefile.Cause(err))
 	}
 	return data, nil
 }

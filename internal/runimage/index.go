@@ -57,7 +57,7 @@ func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descrip
 		r.index = root.Digest
 		return r, r.readIndex(ctx, root)
 	}
-	return nil, diag.Invalidf("", "%s is of type %q, which is neither an image nor an index", name, root.MediaType)
+	return nil, diag.Invalidf("%s is of type %q, which is neither an image nor an index", name, root.MediaType)
 }
 
 // readSingle takes the platform from the config, the only one to tell it.

@@ -264,7 +264,7 @@ func (c *checker) result() error {
 	errs := slices.Clone(c.failures)
 	if err := c.problems.Err(); err != nil {
 		// Whoever could not be asked decides: the check is not complete.
-		errs = append(errs, errors.New(err.Error()))
+		errs = append(errs, errors.New(diag.Text(err)))
 	}
 	return errors.Join(errs...)
 }

@@ -51,10 +51,10 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 	if _, err := os.Stat(name); err == nil {
 		return openLayout(ctx, name)
 	} else if !errors.Is(err, fs.ErrNotExist) && looksLikePath(name) {
-		return nil, diag.Invalidf("", "reading %s: %v", name, err)
+		return nil, diag.Invalidf("reading %s: %v", name, err)
 	}
 	if looksLikePath(name) {
-		return nil, diag.Invalidf("name a .cnb file, an OCI layout directory or a registry reference", "%s does not exist", name)
+		return nil, diag.WithHint(diag.Invalidf("%s does not exist", name), "name a .cnb file, an OCI layout directory or a registry reference")
 	}
 	ref, err := registry.ParseReference(name)
 	if err != nil {
@@ -76,7 +76,7 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 	store, err := ocilayout.Open(name)
 	if err != nil {
 		if _, statErr := os.Stat(filepath.Join(name, extension.DescriptorFile)); statErr == nil {
-			return nil, diag.Invalidf("build it first: docker extpack build "+name, "%s is the directory of an extension, not a package", name)
+			return nil, diag.WithHint(diag.Invalidf("%s is the directory of an extension, not a package", name), "build it first: docker extpack build "+name)
 		}
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func TestOpenRefuses(t *testing.T) {
 		"":                             `"" is not an image reference`,
 	} {
 		_, err := Open(t.Context(), nil, name)
-		if !diag.IsInvalid(err) || !strings.HasPrefix(err.Error(), words) {
+		if !diag.IsInvalid(err) || !strings.HasPrefix(diag.Text(err), words) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

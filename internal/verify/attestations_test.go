@@ -150,7 +150,7 @@ func (c counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) 
 // TestBrokenContentIsAFinding whatever the source calls it.
 func TestBrokenContentIsAFinding(t *testing.T) {
 	l, root := validPackage().build(t)
-	corrupt := diag.Invalidf("", "has other content") // as sources blame content
+	corrupt := diag.Invalidf("has other content") // as sources blame content
 	for _, failing := range []string{v1.MediaTypeImageIndex, v1.MediaTypeImageManifest, v1.MediaTypeImageConfig, v1.MediaTypeImageLayerGzip} {
 		src := content.FetcherFunc(func(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 			rc, err := l.Fetch(ctx, desc)

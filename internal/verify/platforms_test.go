@@ -205,7 +205,7 @@ func TestErr(t *testing.T) {
 	if !errors.As(err, &failed) || len(failed.Findings) != 2 || !diag.IsInvalid(err) {
 		t.Fatalf("got %#v", err)
 	}
-	if want := "linux/arm64: manifest is missing [content]\n  build again"; err.Error() != want {
+	if want := "linux/arm64: manifest is missing [content]\n  build again"; diag.Text(err) != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }
