@@ -80,6 +80,7 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 
 func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
+		opts.allowMismatch = true // the file does not depend on what programs are for
 		p, err := opts.plan(ctx, dockerCLI, nil, nil)
 		if err != nil {
 			return err

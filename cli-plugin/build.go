@@ -31,8 +31,7 @@ type buildOptions struct {
 	smoke                 string
 	engineName            string
 	quiet, dryRun, single bool
-	force, allowMismatch  bool
-	keepGoing             bool
+	force, keepGoing      bool
 }
 
 func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, buildOptions) error) *cobra.Command {
@@ -228,6 +227,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,
+		AllowSecrets:          o.allowSecrets,
 		KeepGoing:             o.keepGoing,
 		// What a bake override changes cannot be told before it is built, and
 		// what is published already may lack the attestations or the cache.

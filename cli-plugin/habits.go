@@ -30,7 +30,6 @@ var commandHabits = map[string]string{
 	"imagetools": `use "docker extpack index" and "docker extpack inspect"`,
 	"info":       `use "docker extpack inspect"`,
 	"init":       useExample,
-	"lint":       `use "docker extpack build --dry-run" for an extension, or "docker extpack verify" for a package`,
 	"load":       `use "docker extpack build --load"`,
 	"manifest":   `use "docker extpack index"`,
 	"new":        useExample,

@@ -19,8 +19,10 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -34,12 +36,16 @@ type planOptions struct {
 	grants  grantOptions
 	// pushes says that the command pushes to the tags.
 	pushes bool
+	// allowSecrets leaves the warnings about secrets out, allowMismatch takes
+	// programs that are made for another platform.
+	allowSecrets, allowMismatch bool
 }
 
 func (o *planOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.targets, "target", nil, `Build for these instead of the descriptor's targets ("os/arch[/variant][:distro@version[,version]]")`)
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may hold {{.ID}}, {{.Slug}}, {{.Version}}, {{.Major}}, {{.Minor}} and {{.Patch}}`)
 	f.StringVar(&o.version, "version", "", "Version of the extensions, instead of the descriptor's (X.Y.Z)")
+	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "Do not warn of keys, tokens and large files that enter a package")
 }
 
 // plan makes the plan and prints the warnings about it.
@@ -77,7 +83,38 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	}
 	p, warnings, err := plan.New(ctx, o.dirs, opts)
 	printDiagnostics(dockerCLI.Err(), warnings)
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, o.lint(dockerCLI.Err(), p)
+}
+
+// lint checks the files of a plan before anything is started. Errors end it;
+// of the warnings those about secrets are printed, which nobody wants to
+// publish.
+func (o *planOptions) lint(w io.Writer, p *plan.Plan) error {
+	var errs diag.List
+	for _, e := range p.Extensions {
+		found, err := lint.Plan(e, o.allowSecrets)
+		if err != nil {
+			return err
+		}
+		for _, d := range found {
+			mismatch := d.Rule == rules.BinaryPlatform.ID || d.Rule == rules.BinaryVariant.ID
+			guard := d.Rule == rules.Secret.ID || d.Rule == rules.VersionControl.ID || d.Rule == rules.LargeFile.ID
+			if mismatch && o.allowMismatch || d.Severity != diag.Error && !guard {
+				continue
+			}
+			d.Message += " [" + d.Rule + "]"
+			d.Hint = fixOf(d)
+			if d.Severity == diag.Error {
+				errs = append(errs, d)
+			} else {
+				printDiagnostics(w, diag.List{d})
+			}
+		}
+	}
+	return errs.Err()
 }
 
 // printUnnamed says of packages for which nothing names a platform what they

@@ -26,6 +26,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newBuilderCmd(dockerCLI),
 		newIndexCmd(dockerCLI),
 		newInspectCmd(dockerCLI, runInspect),
+		newLintCmd(dockerCLI, runLint),
 		newRunImageCmd(dockerCLI, runRunImage),
 		newVerifyCmd(dockerCLI, runVerify),
 		newVersionCmd(dockerCLI),

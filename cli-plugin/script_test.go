@@ -31,6 +31,7 @@ var scriptDirs = map[string]string{
 	"cli":     "help, version, completion, usage errors, docker's plugin contract",
 	"input":   "descriptors, folders and references that are wrong",
 	"inspect": "packages of every kind, good and broken",
+	"lint":    "what the rules find, repairs, exceptions and output formats",
 	"verify":  "what the checks find, and how it is told",
 }
 

@@ -77,7 +77,11 @@ func (r *reader) descriptor(root *table) *Descriptor {
 // required is text for a key that must be there.
 func (t *table) required(name string, missing *rules.Rule) *Entry {
 	if !t.has(name) {
-		t.r.report(missing, t.position(), "missing %s%s", name, t.in()).Hint = missing.Fix
+		d := t.r.report(missing, t.position(), "missing %s%s", name, t.in())
+		d.Hint = missing.Fix
+		if missing == rules.APIMissing {
+			d.Edit = &diag.Edit{New: "api = \"0.10\"\n"}
+		}
 	}
 	return t.text(name)
 }

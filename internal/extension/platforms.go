@@ -48,11 +48,28 @@ func normalize(os, arch, variant string) platforms.Platform {
 // suggestOS and suggestArch know other names of a platform, which may be far
 // from the right one letter by letter, before they look for slips.
 func suggestOS(os string) string {
-	// An empty os would normalise to that of this computer.
-	if alias := normalize(os, "", "").OS; os != "" && slices.Contains(knownOS, alias) {
+	if alias := osAlias(os); alias != "" {
 		return didYouMean(alias)
 	}
 	return suggest(os, knownOS)
+}
+
+// osAlias returns the known operating system of which os is another name.
+func osAlias(os string) string {
+	// An empty os would normalise to that of this computer.
+	if alias := normalize(os, "", "").OS; os != "" && slices.Contains(knownOS, alias) {
+		return alias
+	}
+	return ""
+}
+
+// archAlias returns the known architecture of which arch is another name, unless
+// it stands for a variant too.
+func archAlias(arch string) string {
+	if alias := normalize("linux", arch, ""); slices.Contains(knownArch, alias.Architecture) && alias.Architecture != "arm" {
+		return alias.Architecture
+	}
+	return ""
 }
 
 func suggestArch(arch string) string {

@@ -60,6 +60,7 @@ func (r *reader) target(t *table) Target {
 func (r *reader) checkOS(e *Entry) string {
 	if !slices.Contains(knownOS, e.Value) {
 		r.report(rules.TargetPlatform, e.Position, "unknown os %s%s", quote(e.Value), suggestOS(e.Value)).Hint = wildcardHint(e.Value)
+		r.editAlias(e, osAlias(e.Value))
 		return ""
 	}
 	return e.Value
@@ -68,9 +69,18 @@ func (r *reader) checkOS(e *Entry) string {
 func (r *reader) checkArch(e *Entry) string {
 	if !slices.Contains(knownArch, e.Value) {
 		r.report(rules.TargetPlatform, e.Position, "unknown arch %s%s", quote(e.Value), suggestArch(e.Value)).Hint = wildcardHint(e.Value)
+		r.editAlias(e, archAlias(e.Value))
 		return ""
 	}
 	return e.Value
+}
+
+// editAlias makes the last finding one that can be repaired, if name is another
+// name of the same thing.
+func (r *reader) editAlias(e *Entry, name string) {
+	if name != "" {
+		r.list[len(r.list)-1].Edit = &diag.Edit{Old: `"` + e.Value + `"`, New: `"` + name + `"`}
+	}
 }
 
 const onePlatform = "an image has exactly one platform: give one [[targets]] for each"
@@ -100,7 +110,8 @@ func (r *reader) checkComplete(t *table) {
 func (r *reader) variant(t *table) *Entry {
 	pack, lifecycle := t.text("variant"), t.text("arch-variant")
 	if pack == nil && lifecycle != nil {
-		r.report(rules.TargetVariant, t.keyPosition("arch-variant"), `arch-variant%s is read by the lifecycle only (did you mean "variant"?)`, t.in())
+		r.report(rules.TargetVariant, t.keyPosition("arch-variant"), `arch-variant%s is read by the lifecycle only (did you mean "variant"?)`, t.in()).Edit =
+			&diag.Edit{Old: "arch-variant", New: fmt.Sprintf("variant = %q\narch-variant", lifecycle.Value)}
 	}
 	if pack == nil {
 		return lifecycle
@@ -135,7 +146,8 @@ func (r *reader) distros(t *table, os string) []Distro {
 	tables := t.children("distros")
 	old := t.children("distributions")
 	if len(old) > 0 {
-		r.report(rules.OldSpelling, t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in())
+		r.report(rules.OldSpelling, t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in()).Edit =
+			&diag.Edit{Old: "distributions", New: "distros"}
 	}
 	var out []Distro
 	for _, d := range append(tables, old...) {

@@ -30,6 +30,9 @@ type Report struct {
 	// Plan is the plan of a directory, nil when it cannot be built.
 	Plan     *plan.Extension
 	Findings diag.List
+	// Package says that the files are those of a package, for these platforms.
+	Package   bool
+	Platforms []string
 }
 
 // Dir checks the extension in a directory. The error is trouble with reading it.
@@ -121,7 +124,7 @@ func planned(e *plan.Extension) []Image {
 	var images []Image
 	for _, image := range e.Images {
 		images = append(images, Image{
-			Dir: e.Dir, API: e.Descriptor.API, Platform: image.Platform, Incomplete: image.NeedsBuild(), Files: image.Files,
+			Dir: e.Dir, API: e.Descriptor.API, Platform: image.Platform, AnyPlatform: image.Any, Incomplete: image.NeedsBuild(), Files: image.Files,
 		})
 	}
 	return images
@@ -164,6 +167,10 @@ func checkImages(root *os.Root, images []Image) (diag.List, error) {
 	var list diag.List
 	for _, image := range images {
 		image.Read, image.Inspect = reader(root), inspector(root)
+		image.Search = func(f content.File) (*Hit, error) {
+			data, err := image.Read(f, MaxSecretFile)
+			return FindSecret(data), err
+		}
 		found, err := Check(image)
 		if err != nil {
 			return nil, err
@@ -301,4 +308,21 @@ func reportedByParser(id string) bool {
 		rules.APIUnsupported.ID, rules.IDUnderscore.ID, rules.Order.ID, rules.LicenseEmpty.ID, rules.Homepage.ID, rules.UnknownKey.ID,
 		rules.DeprecatedKey.ID, rules.OldSpelling.ID, rules.SettingIgnored.ID, rules.TargetToolchain.ID, rules.TargetVariant.ID, rules.DistroSpelling.ID,
 	}, id)
+}
+
+// Together reports what is wrong with several extensions of one run.
+func Together(reports []*Report) {
+	seen := map[string]*Report{}
+	for _, r := range reports {
+		if r.Extension == nil {
+			continue
+		}
+		id := r.Extension.Info.ID
+		other := seen[strings.ToLower(id)]
+		if other != nil && other.Extension.Info.ID != id {
+			d := rules.IDCase.At(diag.Position{File: r.Extension.File}, "id %s is that of %s but for case, %s", id, other.Name, other.Extension.Info.ID)
+			r.Findings = append(r.Findings, r.Extension.Metadata.Extpack.Lint.Filter(r.Name, diag.List{d}, nil)...)
+		}
+		seen[strings.ToLower(id)] = r
+	}
 }

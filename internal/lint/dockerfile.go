@@ -46,10 +46,6 @@ func (d *dockerfileChecker) line(n int) diag.Position {
 }
 
 func (d *dockerfileChecker) check() {
-	if len(d.data) > dockerfile.MaxSize {
-		d.report(rules.DockerfileSyntax, 0, "the file is larger than 1 MiB")
-		return
-	}
 	file, err := dockerfile.Parse(d.data)
 	if err != nil {
 		var syntax *dockerfile.SyntaxError

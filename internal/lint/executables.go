@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,7 +18,7 @@ import (
 // that scripts name their interpreter. Lifecycles run extensions on systems that
 // run ELF only.
 func (c *checker) checkExecutables() error {
-	if c.SkipExecutables || c.Platform.OS == "windows" || c.Platform.OS == "darwin" {
+	if c.Platform.OS == "windows" || c.Platform.OS == "darwin" {
 		return nil
 	}
 	entryPoints := map[string]bool{} // by path, after links
@@ -29,7 +30,7 @@ func (c *checker) checkExecutables() error {
 			c.report(rules.EntryPoint, c.at(listed), "%s links to %s, which is not in the package", name, listed.Target)
 		case !ok:
 		case !isRegular(f):
-			c.report(rules.EntryPoint, c.at(f), "%s is not a file", name)
+			c.report(rules.EntryPoint, c.at(listed), "%s is not a file", name)
 		case f.Mode&othersExec == 0:
 			c.report(rules.EntryPoint, c.at(f), "%s has mode %04o, which not everyone may execute", name, f.Mode.Perm())
 		default:
@@ -56,10 +57,13 @@ func (c *checker) checkExecutable(f content.File, entryPoint bool) error {
 	case program != nil:
 		words, variant := program.Mismatch(c.Platform)
 		rule := rules.BinaryPlatform
+		if c.AnyPlatform {
+			words, variant = fmt.Sprintf("is %s, but this image is for any platform", program), false
+		}
 		if variant {
 			rule = rules.BinaryVariant
 		}
-		if words != "" && c.Platform.OS != "" {
+		if words != "" && (c.AnyPlatform || c.Platform.OS != "") {
 			c.report(rule, c.at(f), "%s %s", f.Path, words)
 		}
 	case fault == nil:
@@ -102,7 +106,7 @@ var sinceAPI = map[string]map[string]int{
 // are scripts: each at its first place outside a comment.
 func (c *checker) checkVariables() error {
 	for _, name := range []string{detectFile, generateBin} {
-		f, data, ok, err := c.text(name, maxScript)
+		f, data, ok, err := c.text(name, maxScript, nil)
 		if err != nil {
 			return err
 		}

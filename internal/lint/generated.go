@@ -24,7 +24,7 @@ func (c *checker) checkPlan() error {
 	if c.has(detectFile) {
 		return nil
 	}
-	f, data, ok, err := c.text(detectDir+"/plan.toml", extension.MaxSize+1)
+	f, data, ok, err := c.text(detectDir+"/plan.toml", extension.MaxSize, rules.PlanTOML)
 	if ok {
 		c.list = append(c.list, extension.ParsePlan(c.at(f).File, data)...)
 	}
@@ -34,7 +34,7 @@ func (c *checker) checkPlan() error {
 // checkGenerated checks what a lifecycle reads in the output folder of
 // bin/generate, or in generate, which stands for it.
 func (c *checker) checkGenerated(dir string) error {
-	f, data, ok, err := c.text(path.Join(dir, configFile), extension.MaxSize+1)
+	f, data, ok, err := c.text(path.Join(dir, configFile), extension.MaxSize, rules.ConfigTOML)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c *checker) checkGenerated(dir string) error {
 		c.list = append(c.list, extension.ParseExtendConfig(c.at(f).File, data)...)
 	}
 	for _, name := range []string{runDockerfile, buildDockerfile} {
-		f, data, ok, err := c.text(path.Join(dir, name), dockerfile.MaxSize+1)
+		f, data, ok, err := c.text(path.Join(dir, name), dockerfile.MaxSize, rules.DockerfileSyntax)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@
 package lint
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/executable"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
 )
@@ -28,6 +30,12 @@ const (
 	generateDir = "generate"
 )
 
+// Texts are the files whose content is checked, in the folder of an extension.
+var Texts = []string{
+	extension.DescriptorFile, detectFile, generateBin, detectDir + "/plan.toml",
+	generateDir + "/" + configFile, generateDir + "/" + buildDockerfile, generateDir + "/" + runDockerfile,
+}
+
 // Image is one image of a package, or what will be one.
 type Image struct {
 	// Dir is put before the names of files in findings.
@@ -35,6 +43,8 @@ type Image struct {
 	// API is the descriptor's, empty when it is not known.
 	API      string
 	Platform v1.Platform
+	// AnyPlatform says that the image is for any platform, whatever Platform is.
+	AnyPlatform bool
 	// Incomplete says that a build stage adds files to those that are known.
 	Incomplete bool
 	// Files are the files by path in the extension's folder.
@@ -44,16 +54,23 @@ type Image struct {
 	// Inspect returns what program a file is, or, of an executable file that is
 	// none, what is wrong with it.
 	Inspect func(f content.File) (*executable.Program, *executable.Fault, error)
+	// Search returns what in a file of at most [MaxSecretFile] bytes looks like a
+	// secret; see [FindSecret].
+	Search func(f content.File) (*Hit, error)
 	// AllowSecrets leaves the rules for secrets and large files out.
 	AllowSecrets bool
-	// SkipExecutables leaves programs and scripts out, which were checked already.
-	SkipExecutables bool
+	// OnlyExecutables leaves all rules out but those for programs and scripts.
+	OnlyExecutables bool
 }
 
 // Check returns what is wrong with the files of an image. Its error is trouble
 // with reading them.
 func Check(image Image) (diag.List, error) {
 	c := &checker{Image: image}
+	if image.OnlyExecutables {
+		err := c.checkExecutables()
+		return c.list, err
+	}
 	c.checkLayout()
 	for _, check := range []func() error{c.checkExecutables, c.checkVariables, c.checkPlan, c.checkSecrets} {
 		if err := check(); err != nil {
@@ -75,6 +92,10 @@ func Output(image Image) (diag.List, error) {
 	err := c.checkGenerated(".")
 	return c.list, err
 }
+
+// ErrNotKept is what Read of an image returns for a file whose content is not
+// at hand, which is then not checked.
+var ErrNotKept = errors.New("content was not kept")
 
 type checker struct {
 	Image
@@ -104,13 +125,22 @@ func (c *checker) isDir(name string) bool {
 }
 
 // text returns the content of the file of that name; ok is false when it is not
-// a file.
-func (c *checker) text(name string, limit int64) (f content.File, data []byte, ok bool, err error) {
+// a file, or one of more than limit bytes, which breaks tooLarge.
+func (c *checker) text(name string, limit int64, tooLarge *rules.Rule) (f content.File, data []byte, ok bool, err error) {
 	f, ok = c.find(name)
 	if !ok || !f.Mode.IsRegular() {
 		return f, nil, false, nil
 	}
+	if f.Size > limit {
+		if tooLarge != nil {
+			c.report(tooLarge, c.at(f), "the file is larger than %d KiB", limit>>10)
+		}
+		return f, nil, false, nil
+	}
 	data, err = c.Read(f, limit)
+	if errors.Is(err, ErrNotKept) {
+		return f, nil, false, nil
+	}
 	return f, data, err == nil, err
 }
 
@@ -122,7 +152,7 @@ func (c *checker) checkLayout() {
 			name = generateBin
 		}
 		what := "the extension has"
-		if !platform.IsZero(c.Platform) {
+		if !platform.IsZero(c.Platform) && !c.AnyPlatform {
 			what = platform.Format(c.Platform) + " has"
 		}
 		c.report(rules.EntryPointMissing, diag.Position{File: name}, "%s neither bin/generate nor a folder generate, so it does nothing", what)

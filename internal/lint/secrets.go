@@ -16,12 +16,11 @@ import (
 // leaks in histories: gitleaks' needs its own engine, with a hundred packages,
 // for its two hundred patterns, most of which guess by the name of a variable.
 
-const (
-	// maxSecretFile is the largest file that is searched, largeFile the size
-	// that is too large for an extension.
-	maxSecretFile = 1 << 20
-	largeFile     = 10_000_000
-)
+// MaxSecretFile is the largest file that is searched, in bytes.
+const MaxSecretFile = 1 << 20
+
+// largeFile is the size from which on a file is too large for an extension.
+const largeFile = 10_000_000
 
 // secret is a kind of secret. Only files that contain mark are matched, which
 // is much faster than matching all.
@@ -87,23 +86,38 @@ func (c *checker) checkSecret(f content.File) error {
 		c.report(rules.Secret, c.at(f), "%s is in the package, and such files hold secrets", f.Path)
 		return nil
 	}
-	if f.Size > maxSecretFile || f.Size == 0 {
+	if f.Size > MaxSecretFile || f.Size == 0 {
 		return nil
 	}
-	data, err := c.Read(f, maxSecretFile)
-	if err != nil || bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
-		return err
+	hit, err := c.Search(f)
+	if hit != nil {
+		pos := c.at(f)
+		pos.Line, pos.Column = hit.Line, hit.Column
+		c.report(rules.Secret, pos, "%s holds what looks like %s", f.Path, hit.What)
+	}
+	return err
+}
+
+// Hit is a place in a file that looks like a secret.
+type Hit struct {
+	Line, Column int
+	What         string
+}
+
+// FindSecret returns the first thing in a text file that looks like a secret,
+// nil when there is none.
+func FindSecret(data []byte) *Hit {
+	if bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0 {
+		return nil
 	}
 	for _, s := range secrets {
 		if !bytes.Contains(data, []byte(s.mark)) {
 			continue
 		}
 		if at := s.pattern.FindIndex(data); at != nil {
-			pos := c.at(f)
-			pos.Line = 1 + bytes.Count(data[:at[0]], []byte("\n"))
-			pos.Column = at[0] - bytes.LastIndexByte(data[:at[0]], '\n')
-			c.report(rules.Secret, pos, "%s holds what looks like %s", f.Path, s.what)
-			return nil
+			return &Hit{
+				Line: 1 + bytes.Count(data[:at[0]], []byte("\n")), Column: at[0] - bytes.LastIndexByte(data[:at[0]], '\n'), What: s.what,
+			}
 		}
 	}
 	return nil

@@ -49,6 +49,9 @@ type Options struct {
 	KeepGoing bool
 	// AllowPlatformMismatch lets binaries of another platform pass.
 	AllowPlatformMismatch bool
+	// AllowSecrets leaves out warnings of what a build stage leaves that should
+	// not be in a package.
+	AllowSecrets bool
 	// Destinations gives where the package of an extension goes, at least one.
 	Destinations func(e *plan.Extension) []Destination
 	// Warn is told what the checks find that is no error. Like the following, it

@@ -89,6 +89,7 @@ func check(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts O
 	findings, err := verify.Check(ctx, pkg.Layout, pkg.Root, verify.Options{
 		Promise:               promise(e, pkg),
 		AllowPlatformMismatch: opts.AllowPlatformMismatch,
+		AllowSecrets:          opts.AllowSecrets,
 	})
 	if err != nil {
 		return fmt.Errorf("verifying: %w", err)

@@ -5,7 +5,7 @@ import "github.com/extpack/extpack/internal/diag"
 // Rules for extension.toml and package.toml.
 var (
 	Descriptor = define(Rule{
-		ID: "descriptor", Severity: diag.Error, Lifecycle: true, Required: true,
+		ID: "descriptor", Severity: diag.Error, Directory: true, Lifecycle: true, Required: true,
 		Summary: "extension.toml is a file in the directory of the extension and can be read.",
 		Source:  specExtension, Section: "extension.toml (TOML)", Fix: "name the directory that holds extension.toml",
 	})
@@ -32,7 +32,7 @@ var (
 	APIUnsupported = define(Rule{
 		ID: "api-unsupported", Severity: diag.Error, Lifecycle: true,
 		Summary: "The api is one that lifecycles run extensions with, 0.7 to 0.12.",
-		Source:  specPlatform, Section: "Buildpack API", Fix: `use an api of 0.7 to 0.12, such as "0.10"`,
+		Source:  lifecycle, Section: "api/apis.go", Fix: `use an api of 0.7 to 0.12, such as "0.10"`,
 	})
 	TableMissing = define(Rule{
 		ID: "extension-missing", Severity: diag.Error, Required: true,
@@ -42,47 +42,47 @@ var (
 	IDMissing = define(Rule{
 		ID: "id-missing", Severity: diag.Error, Required: true,
 		Summary: "The extension has an id.",
-		Source:  specBuildpack, Section: "Buildpack IDs", Fix: `add id = "my-company/my-extension" below [extension]`,
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add id = "my-company/my-extension" below [extension]`,
 	})
 	IDInvalid = define(Rule{
 		ID: "id-invalid", Severity: diag.Error, Required: true,
 		Summary: `The id holds only letters, digits, ".", "/" and "-", and is fit for a path.`,
-		Source:  specBuildpack, Section: "Buildpack IDs", Fix: "rename the extension",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "rename the extension",
 	})
 	IDReserved = define(Rule{
 		ID: "id-reserved", Severity: diag.Error, Required: true,
 		Summary: "The id is none of app, config, generated and sbom.",
-		Source:  specBuildpack, Section: "Buildpack IDs", Fix: "rename the extension",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "rename the extension",
 	})
 	IDUnderscore = define(Rule{
 		ID: "id-underscore", Severity: diag.Warning,
 		Summary: `The id holds no "_", which the specification does not allow.`,
-		Source:  specBuildpack, Section: "Buildpack IDs", Fix: `write "-" in place of "_"`,
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `write "-" in place of "_"`,
 	})
 	IDRegistry = define(Rule{
-		ID: "id-registry", Severity: diag.Warning,
+		ID: "id-registry", Severity: diag.Warning, Advice: true,
 		Summary: `The id is fit for the CNB registry: one "/", and lower-case letters, digits, "." and "-".`,
-		Source:  specRegistry, Section: "Buildpack Registry", Fix: "name it as my-company/my-extension",
+		Source:  specRegistry, Section: "Buildpack ID", Fix: "name it as my-company/my-extension",
 	})
 	IDCase = define(Rule{
-		ID: "id-case", Severity: diag.Error,
+		ID: "id-case", Severity: diag.Error, Directory: true,
 		Summary: "No two extensions of a run have ids that are equal but for case.",
-		Source:  specBuildpack, Section: "Buildpack IDs", Fix: "rename one of them",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "rename one of them",
 	})
 	VersionMissing = define(Rule{
 		ID: "version-missing", Severity: diag.Error, Required: true,
 		Summary: "The extension has a version.",
-		Source:  specBuildpack, Section: "Buildpack Versions", Fix: `add version = "0.0.1" below [extension], or give it with --version`,
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add version = "0.0.1" below [extension], or give it with --version`,
 	})
 	VersionInvalid = define(Rule{
 		ID: "version-invalid", Severity: diag.Error, Required: true,
 		Summary: "The version is X.Y.Z, three numbers without leading zeros.",
-		Source:  specBuildpack, Section: "Buildpack Versions", Fix: "write it as X.Y.Z",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "write it as X.Y.Z",
 	})
 	VersionPublished = define(Rule{
 		ID: "version-published", Severity: diag.Warning, Online: true,
 		Summary: "The version is greater than those that are published.",
-		Source:  specBuildpack, Section: "Buildpack Versions", Fix: "increase the version",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "increase the version",
 	})
 	Order = define(Rule{
 		ID: "order", Severity: diag.Error,
@@ -92,17 +92,17 @@ var (
 	LicenseEmpty = define(Rule{
 		ID: "license-empty", Severity: diag.Warning,
 		Summary: "Every license has a type or a uri.",
-		Source:  specBuildpack, Section: "Buildpack Metadata", Fix: `add type = "Apache-2.0" or a uri`,
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add type = "Apache-2.0" or a uri`,
 	})
 	LicenseSPDX = define(Rule{
-		ID: "license-spdx", Severity: diag.Warning,
+		ID: "license-spdx", Severity: diag.Warning, Advice: true,
 		Summary: "The type of a license is an SPDX license expression.",
-		Source:  specBuildpack, Section: "Buildpack Metadata", Fix: "take an identifier of https://spdx.org/licenses",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "take an identifier of https://spdx.org/licenses",
 	})
 	Homepage = define(Rule{
 		ID: "homepage", Severity: diag.Warning,
 		Summary: "The homepage is an http or https URL.",
-		Source:  specBuildpack, Section: "Buildpack Metadata", Fix: "write the whole URL",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "write the whole URL",
 	})
 	ControlCharacter = define(Rule{
 		ID: "control-character", Severity: diag.Error, Required: true,
@@ -130,17 +130,17 @@ var (
 		Source:  "RFC 0096", Section: "Targets", Fix: "use the key of the specification",
 	})
 	Setting = define(Rule{
-		ID: "setting", Severity: diag.Error, Required: true,
+		ID: "setting", Severity: diag.Error, Directory: true, Required: true,
 		Summary: "The settings in [metadata.extpack], include-files and package.toml can be used.",
 		Source:  extpack, Section: "Settings", Fix: "correct the setting",
 	})
 	SettingIgnored = define(Rule{
-		ID: "setting-ignored", Severity: diag.Warning,
+		ID: "setting-ignored", Severity: diag.Warning, Directory: true,
 		Summary: "There is no setting that docker extpack ignores, such as metadata.pre-package.",
 		Source:  extpack, Section: "Settings", Fix: "remove the setting",
 	})
 	LintException = define(Rule{
-		ID: "lint-exception", Severity: diag.Warning,
+		ID: "lint-exception", Severity: diag.Warning, Directory: true,
 		Summary: "Every exception in [metadata.extpack.lint] names a rule that can be turned off and has findings, and a reason.",
 		Source:  extpack, Section: "Exceptions", Fix: "remove the exception, or correct it",
 	})
@@ -149,7 +149,7 @@ var (
 // Rules for [[targets]] and platform roots.
 var (
 	TargetsMissing = define(Rule{
-		ID: "targets-missing", Severity: diag.Warning,
+		ID: "targets-missing", Severity: diag.Warning, Advice: true,
 		Summary: "There are [[targets]].",
 		Source:  specBuildpack, Section: "Targets", Fix: "add a [[targets]] with os and arch for each platform",
 	})
@@ -179,9 +179,9 @@ var (
 		Source:  specBuildpack, Section: "Targets", Fix: "take ID and VERSION_ID of the distribution's /etc/os-release",
 	})
 	TargetWindows = define(Rule{
-		ID: "target-windows", Severity: diag.Warning,
+		ID: "target-windows", Severity: diag.Warning, Advice: true,
 		Summary: "No target is for Windows, where extensions are not run, and no Windows target has the name of a distro.",
-		Source:  specExtension, Section: "Generation", Fix: "remove the target",
+		Source:  specExtension, Section: "Phase: Extension", Fix: "remove the target",
 	})
 	TargetDuplicate = define(Rule{
 		ID: "target-duplicate", Severity: diag.Error, Required: true,
@@ -189,17 +189,17 @@ var (
 		Source:  specBuildpack, Section: "Targets", Fix: "remove one of them",
 	})
 	RootUnused = define(Rule{
-		ID: "root-unused", Severity: diag.Warning,
+		ID: "root-unused", Severity: diag.Warning, Directory: true,
 		Summary: "Every platform folder has its target, and where targets have folders every target has one.",
 		Source:  "RFC 0128", Section: "Multi-arch support for builders and package", Fix: "add the target, or the folder",
 	})
 	Plan = define(Rule{
-		ID: "plan", Severity: diag.Error, Required: true,
+		ID: "plan", Severity: diag.Error, Directory: true, Required: true,
 		Summary: "The targets, folders and settings can be turned into a build.",
 		Source:  extpack, Section: "Targets", Fix: "see the message",
 	})
 	PlanDoubtful = define(Rule{
-		ID: "plan-doubtful", Severity: diag.Warning,
+		ID: "plan-doubtful", Severity: diag.Warning, Directory: true,
 		Summary: "A build packs what was probably meant.",
 		Source:  extpack, Section: "Targets", Fix: "see the message",
 	})

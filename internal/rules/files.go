@@ -15,7 +15,7 @@ var (
 		Source:  specExtension, Section: "Detection, Generation", Fix: "make it a program of the platform or a script that begins with #!, and chmod 0755 it",
 	})
 	EntryPointMode = define(Rule{
-		ID: "entry-point-mode", Severity: diag.Warning, Fixable: true,
+		ID: "entry-point-mode", Severity: diag.Warning, Directory: true, Fixable: true,
 		Summary: "bin/detect and bin/generate are executable in the directory too; docker extpack makes them so in a package, and other tools do not.",
 		Source:  specExtension, Section: "Detection, Generation", Fix: "chmod 0755 it",
 	})

@@ -30,6 +30,10 @@ type Rule struct {
 	Lifecycle bool
 	// Online rules ask a registry.
 	Online bool
+	// Directory rules are about the directory of an extension, not a package.
+	Directory bool
+	// Advice is about what could be better, and not wrong with a package.
+	Advice bool
 	// Fixable rules are ones that "lint --fix" repairs.
 	Fixable bool
 	// Required rules cannot be turned off: without them there is no package.
@@ -75,9 +79,8 @@ func define(r Rule) *Rule {
 // The documents that rules come from.
 const (
 	specBuildpack = "Buildpack Interface Specification"
-	specExtension = "Image Extension Specification"
-	specPlatform  = "Platform Interface Specification"
-	specRegistry  = "Buildpack Registry Specification"
+	specExtension = "Image Extension Interface Specification"
+	specRegistry  = "Buildpack Registry"
 	specOCI       = "OCI Image Format Specification"
 	lifecycle     = "lifecycle"
 	linux         = "Linux"

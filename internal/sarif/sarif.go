@@ -24,10 +24,11 @@ const (
 // Level is how bad a result is.
 type Level string
 
-// The levels in use; SARIF has "note" and "none" as well.
+// The levels in use; SARIF has "none" as well.
 const (
 	Error   Level = "error"
 	Warning Level = "warning"
+	Note    Level = "note"
 )
 
 // Run is one run of a tool.
@@ -52,7 +53,9 @@ type Result struct {
 	Message string
 	// URI names the file or image that was checked, see [FileURI].
 	URI string
-	// Inside names the place in it; may be empty.
+	// Line and Column are the place in a file, counted from 1; 0 is all of it.
+	Line, Column int
+	// Inside names the place in what is no text; may be empty.
 	Inside string
 }
 
@@ -114,6 +117,11 @@ type (
 	}
 	physicalLocation struct {
 		ArtifactLocation artifactLocation `json:"artifactLocation"`
+		Region           *region          `json:"region,omitempty"`
+	}
+	region struct {
+		StartLine   int `json:"startLine"`
+		StartColumn int `json:"startColumn,omitempty"`
 	}
 	artifactLocation struct {
 		URI string `json:"uri"`
@@ -142,7 +150,10 @@ func Write(w io.Writer, run Run) error {
 		if !ok {
 			return fmt.Errorf("writing SARIF: no rule %q", r.RuleID)
 		}
-		at := location{PhysicalLocation: physicalLocation{artifactLocation{r.URI}}}
+		at := location{PhysicalLocation: physicalLocation{ArtifactLocation: artifactLocation{r.URI}}}
+		if r.Line > 0 {
+			at.PhysicalLocation.Region = &region{r.Line, r.Column}
+		}
 		if r.Inside != "" {
 			at.LogicalLocations = []logicalLocation{{r.Inside}}
 		}

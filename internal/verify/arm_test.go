@@ -69,7 +69,7 @@ func TestARMVariants(t *testing.T) {
 					return
 				}
 				want := fmt.Sprintf("lib/tool needs ARMv%d, but this image is for ARMv%d", version, n)
-				if len(found) != 1 || found[0].ID != idBinaryVariant || found[0].Message != want || found[0].Subject != "lib/tool" {
+				if len(found) != 1 || found[0].ID != "binary-variant" || found[0].Message != want || found[0].Subject != "lib/tool" {
 					t.Errorf("want %q, findings:\n%s", want, lines(found))
 				}
 			})
@@ -79,14 +79,14 @@ func TestARMVariants(t *testing.T) {
 	v8 := string(armProgram(buildAttributes(14)))
 	run(t, map[string]mutation{
 		"no variant is v7": {onARM("", v7), "", ""},
-		"no variant":       {onARM("", v8), idBinaryVariant, "needs ARMv8, but this image is for ARMv7"},
-		"allowed":          {func(p *testPackage) { onARM("v6", v7)(p); p.opts.AllowPlatformMismatch = true }, idBinaryVariant, "needs ARMv7"},
+		"no variant":       {onARM("", v8), "binary-variant", "needs ARMv8, but this image is for ARMv7"},
+		"allowed":          {func(p *testPackage) { onARM("v6", v7)(p); p.opts.AllowPlatformMismatch = true }, "binary-variant", "needs ARMv7"},
 		"no attributes":    {onARM("v6", elfHeader("arm")), "", ""},
 		"cut short":        {onARM("v6", v7[:len(v7)-1]), "", ""},
 		"another machine": {func(p *testPackage) {
 			onARM("v6", v7)(p)
 			p.platforms = []v1.Platform{amd64}
-		}, idBinaryPlatform, "lib/tool is built for arm"},
+		}, "binary-platform", "lib/tool is built for arm"},
 	})
 }
 
@@ -99,7 +99,7 @@ func TestARMFromGo(t *testing.T) {
 			onARM(variant, program)(p)
 			version := int(goarm[0] - '0')
 			found := p.check(t)
-			if version <= n && len(found) != 0 || version > n && (len(found) != 1 || found[0].ID != idBinaryVariant) {
+			if version <= n && len(found) != 0 || version > n && (len(found) != 1 || found[0].ID != "binary-variant") {
 				t.Errorf("GOARM=%s in %s, findings:\n%s", goarm, variant, lines(found))
 			}
 		}

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // CheckInfo describes a check.
@@ -49,9 +51,17 @@ func (c CheckInfo) runs(opts Options) bool {
 // Hint is what to do about a finding of the check; may be empty.
 func (c CheckInfo) Hint() string { return c.hint }
 
-// Checks gives all checks, sorted by ID.
+// Checks returns all checks, sorted by ID: those of packages, and the rules that
+// hold for the files in their layers.
 func Checks() []CheckInfo {
-	return slices.SortedFunc(maps.Values(catalogue), func(a, b CheckInfo) int { return strings.Compare(a.ID, b.ID) })
+	all := slices.Collect(maps.Values(catalogue))
+	for _, r := range rules.All() {
+		if _, both := catalogue[r.ID]; both || r.Online || r.Directory || r.Advice || r.Severity == diag.Note {
+			continue
+		}
+		all = append(all, CheckInfo{r.ID, Severity(r.Severity.String()), r.Summary, r.Fix, needsLayers})
+	}
+	return slices.SortedFunc(slices.Values(all), func(a, b CheckInfo) int { return strings.Compare(a.ID, b.ID) })
 }
 
 const (
@@ -88,14 +98,8 @@ const (
 	idDescriptorMissing    = "descriptor-missing"
 	idDescriptorInvalid    = "descriptor-invalid"
 	idDescriptorMismatch   = "descriptor-mismatch"
-	idEntryPoint           = "entry-point"
-	idBinaryPlatform       = "binary-platform"
-	idBinaryVariant        = "binary-variant"
 	idStageEmpty           = "stage-empty"
 	idStageSystem          = "stage-system"
-	idScriptInterpreter    = "script-interpreter"
-	idScriptLength         = "script-length"
-	idScriptMissing        = "script-missing"
 	idPathUnsafe           = "path-unsafe"
 	idPathAbsolute         = "path-absolute"
 	idPathOutside          = "path-outside"
@@ -142,7 +146,7 @@ var catalogue = byID(
 	CheckInfo{idLabelSingle, Error, "The layers label names one extension in one version.", "pack extension packages of one extension each", needsNothing},
 	CheckInfo{idLabelMismatch, Error, "Both labels of all images name the same extension and version, the promised ones.", hintAnnotate, needsNothing},
 	CheckInfo{idAPIInvalid, Error, "The layers label has an api of the form MAJOR.MINOR.", hintAnnotate, needsNothing},
-	CheckInfo{idAPIUnsupported, Warning, "The api is one that lifecycles support, 0.7 to 0.12.", "", needsNothing},
+	CheckInfo{idAPIUnsupported, Error, "The api is one that lifecycles support, 0.7 to 0.12.", "", needsNothing},
 	CheckInfo{idLayerCount, Error, "The config has one diffID for each layer.", hintRebuild, needsNothing},
 	CheckInfo{idLayerFormat, Error, "Layers are tar files, compressed as their media type says.", hintRebuild, needsLayers},
 	CheckInfo{idLayerCompression, Error, "Layers are compressed with gzip or not at all; pack cannot read zstd in package files.", hintRebuild, needsNothing},
@@ -153,14 +157,8 @@ var catalogue = byID(
 	CheckInfo{idDescriptorMissing, Error, "The layer holds the extension.toml where readers look for it.", hintRebuild, needsLayers},
 	CheckInfo{idDescriptorInvalid, Error, "The extension.toml is a regular file of valid TOML, at most 256 KiB long.", hintRebuild, needsLayers},
 	CheckInfo{idDescriptorMismatch, Error, "The extension.toml has the id, version and api that the label says.", hintAnnotate, needsLayers},
-	CheckInfo{idEntryPoint, Error, "bin/detect and bin/generate, if present, are executable programs or scripts.", "make it a program of the platform or a script that begins with #!, and chmod 0755 it", needsLayers},
-	CheckInfo{idBinaryPlatform, Error, "Executables and shared objects are built for the platform of their image.", "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass", needsLayers},
-	CheckInfo{idBinaryVariant, Error, "Executables for 32-bit ARM need no later architecture version than the platform's variant.", "compile it for this variant, with Go by GOARM, with GCC by -march; --allow-platform-mismatch lets it pass", needsLayers},
 	CheckInfo{idStageEmpty, Error, "A build stage leaves /bin/generate or /generate/, without which an extension does nothing.", "copy it there in the stage, such as COPY --from=compile /out/generate /bin/generate, or name another stage with stage = \"…\"", needsPromise},
 	CheckInfo{idStageSystem, Warning, "A build stage holds the files of an extension, not a whole system.", "begin the last stage with FROM scratch and copy into it what the package should hold", needsPromise},
-	CheckInfo{idScriptInterpreter, Error, "The first line of every script names an interpreter that Linux can find.", "begin the file with a line such as #!/bin/sh or #!/usr/bin/env bash, and end its lines with LF", needsLayers},
-	CheckInfo{idScriptLength, Warning, "The first line of every script has at most 127 bytes, which is all that Linux before 5.1 reads.", "", needsLayers},
-	CheckInfo{idScriptMissing, Warning, "Every executable text begins with #!; without it, only shells know how to run it.", "begin the file with a line such as #!/bin/sh, or chmod 0644 the file", needsLayers},
 	CheckInfo{idPathUnsafe, Error, "No path in the layer has \"..\" in it.", "", needsLayers},
 	CheckInfo{idPathAbsolute, Warning, "Paths in the layer are relative, as the OCI layer format asks; pack writes absolute ones and readers take both.", "", needsLayers},
 	CheckInfo{idPathOutside, Error, "The layer holds nothing outside the extension's directory.", hintRebuild, needsLayers},

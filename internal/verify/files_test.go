@@ -44,18 +44,18 @@ func TestEntryPoints(t *testing.T) {
 		"script":     {replacing(script(0o755)), "", ""},
 		"hard link":  {adding(link("bin/other", "/"+testDir+"bin/generate", tar.TypeLink)), "", ""},
 		"none":       {onSecond(func(files []file) []file { return append(files[:4:4], files[7:]...) }), "", ""},
-		"dangling":   {replacing(detect("nowhere")), idEntryPoint, "bin/detect links to nowhere, which is not in the layer"},
-		"loop":       {replacing(detect("detect")), idEntryPoint, "bin/detect is a symlink, not a file"},
-		"directory":  {replacing(detect("../bin")), idEntryPoint, "bin/detect is a directory, not a file"},
+		"dangling":   {replacing(detect("nowhere")), "entry-point", "bin/detect links to nowhere, which is not in the package"},
+		"loop":       {replacing(detect("detect")), "entry-point", "bin/detect links to detect, which is not in the package"},
+		"directory":  {replacing(detect("../bin")), "entry-point", "bin/detect is not a file"},
 		"roundabout": {replacing(detect("/cnb/extensions/samples_curl/0.0.1/bin/../bin/./generate")), "", ""},
 		"not executable": {onSecond(func(files []file) []file {
 			files[5], files[6] = reg(testDir+"bin/detect", "#!/bin/sh\n", 0o755), script(0o644)
 			return files
-		}), idEntryPoint, "bin/generate has mode 0644, which not everyone may execute"},
+		}), "entry-point", "bin/generate has mode 0644, which not everyone may execute"},
 		"only for its owner": {onSecond(func(files []file) []file {
 			files[5], files[6] = reg(testDir+"bin/detect", "#!/bin/sh\n", 0o755), script(0o744)
 			return files
-		}), idEntryPoint, "bin/generate has mode 0744"},
+		}), "entry-point", "bin/generate has mode 0744"},
 	})
 }
 
@@ -148,7 +148,7 @@ func TestBinaries(t *testing.T) {
 					return
 				}
 				want := fmt.Sprintf("bin/generate is built for %s (%s), but this image is linux/%s (%s)", arch, words[arch], other, words[other])
-				if len(found) != 1 || found[0].ID != idBinaryPlatform || found[0].Message != want || found[0].Subject != "bin/generate" {
+				if len(found) != 1 || found[0].ID != "binary-platform" || found[0].Message != want || found[0].Subject != "bin/generate" {
 					t.Errorf("want %q, findings:\n%s", want, lines(found))
 				}
 			})
@@ -172,20 +172,20 @@ func TestForeignFormats(t *testing.T) {
 	allowed := func(p *testPackage) { in(x86)(p); p.opts.AllowPlatformMismatch = true }
 	pad := strings.Repeat("\x00", 40)
 	run(t, map[string]mutation{
-		"shared object":    {in(patched(x86, 16, 3)), idBinaryPlatform, "lib/tool is built for amd64 (x86-64), but this image is linux/arm64 (AArch64)"},
+		"shared object":    {in(patched(x86, 16, 3)), "binary-platform", "lib/tool is built for amd64 (x86-64), but this image is linux/arm64 (AArch64)"},
 		"object file":      {in(patched(x86, 16, 1)), "", ""},
-		"32 bits":          {in(patched(arm, 4, 1)), idBinaryPlatform, "is built for EM_AARCH64 (32-bit little-endian)"},
-		"big-endian":       {in(patched(arm, 5, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 183)), idBinaryPlatform, "is built for EM_AARCH64 (64-bit big-endian)"},
-		"unknown machine":  {in(patched(arm, 18, 0xff, 0xff)), idBinaryPlatform, "is built for machine 65535 (64-bit little-endian)"},
+		"32 bits":          {in(patched(arm, 4, 1)), "binary-platform", "is built for EM_AARCH64 (32-bit little-endian)"},
+		"big-endian":       {in(patched(arm, 5, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 183)), "binary-platform", "is built for EM_AARCH64 (64-bit big-endian)"},
+		"unknown machine":  {in(patched(arm, 18, 0xff, 0xff)), "binary-platform", "is built for machine 65535 (64-bit little-endian)"},
 		"cut short":        {in(x86[:19]), "", ""},
 		"just the magic":   {in("\x7fELF"), "", ""},
-		"Mach-O":           {in("\xcf\xfa\xed\xfe" + pad), idBinaryPlatform, "lib/tool is a Mach-O (macOS) executable, but this image is linux/arm64 (AArch64)"},
-		"universal Mach-O": {in("\xca\xfe\xba\xbe\x00\x00\x00\x02" + pad), idBinaryPlatform, "Mach-O"},
+		"Mach-O":           {in("\xcf\xfa\xed\xfe" + pad), "binary-platform", "lib/tool is a Mach-O (macOS) executable, but this image is linux/arm64 (AArch64)"},
+		"universal Mach-O": {in("\xca\xfe\xba\xbe\x00\x00\x00\x02" + pad), "binary-platform", "Mach-O"},
 		"Java class":       {in("\xca\xfe\xba\xbe\x00\x00\x00\x34" + pad), "", ""},
-		"PE":               {in(string(pe)), idBinaryPlatform, "lib/tool is a PE (Windows) executable"},
+		"PE":               {in(string(pe)), "binary-platform", "lib/tool is a PE (Windows) executable"},
 		"DLL":              {in(dll), "", ""},
 		"text with MZ":     {in("MZ is how some texts begin" + strings.Repeat("\xff", 60)), "", ""},
-		"allowed":          {allowed, idBinaryPlatform, "is built for amd64"},
+		"allowed":          {allowed, "binary-platform", "is built for amd64"},
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -52,7 +53,9 @@ func (c *checker) scanLayers(p *pkg) error {
 				jobs[keyOfLayer(desc)] = j
 			}
 			if n == i.layer {
-				j.wanted[i.dir+"/extension.toml"] = true
+				for _, name := range lint.Texts {
+					j.wanted[i.dir+"/"+name] = true
+				}
 			}
 		}
 	}

@@ -52,6 +52,8 @@ type image struct {
 	// scans are the layers in manifest order, tree the files of the extension's.
 	scans []*scan
 	tree  *tree
+	// descriptor is nil when it cannot be used or was not looked at.
+	descriptor *extension.Descriptor
 }
 
 // load reads everything but layers, and reports what it cannot read.

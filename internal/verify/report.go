@@ -6,6 +6,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/extension"
 )
 
 // Report is what was checked and what was found. Its JSON is the output of
@@ -24,6 +26,8 @@ type Report struct {
 	// Checks are the IDs of the checks that were done, sorted.
 	Checks   []string  `json:"checks"`
 	Findings []Finding `json:"findings"`
+	// Descriptor is that of the first image that has one which can be used.
+	Descriptor *extension.Descriptor `json:"-"`
 }
 
 // Extension is what the labels of the first labelled image name.
@@ -56,6 +60,9 @@ func Package(ctx context.Context, src content.Fetcher, name string, root v1.Desc
 	}
 	for _, i := range p.images {
 		r.Platforms = append(r.Platforms, Platform{i.name, i.desc.Digest})
+		if r.Descriptor == nil {
+			r.Descriptor = i.descriptor
+		}
 		if l := i.labels; l != nil && r.Extension == nil {
 			r.Extension = &Extension{l.id, l.version, l.api}
 		}

@@ -19,11 +19,17 @@ import (
 	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// maxDescriptorBytes is the largest extension.toml that is read.
-const maxDescriptorBytes = extension.MaxSize
+const (
+	// maxKeptFile and maxKept bound what is kept of files of other names.
+	maxKeptFile = 64 << 10
+	maxKept     = 16 << 20
+	// maxDescriptorBytes is the largest extension.toml that is read.
+	maxDescriptorBytes = extension.MaxSize
+)
 
 // scan is what one pass over a layer gives. It belongs to the layer, whatever
 // image it is in.
@@ -34,6 +40,9 @@ type scan struct {
 
 	diffID  digest.Digest
 	entries []*entry
+	// kept is the size of the contents that are kept although they are not
+	// wanted: a wanted name may turn out to be a link to one of them.
+	kept int64
 }
 
 // entry is one entry of a layer.
@@ -55,6 +64,8 @@ type entry struct {
 	fault *executable.Fault
 	// data is the content of a wanted file, nil when it is too large.
 	data []byte
+	// secret is what in a text file looks like one.
+	secret *lint.Hit
 }
 
 // scanLayer streams a layer once: it verifies what is stored, hashes what it
@@ -186,7 +197,11 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) 
 		if e.kind != tar.TypeReg {
 			continue
 		}
-		if err := e.read(tr, head, wanted[e.name]); err != nil {
+		keep := wanted[e.name] || e.size <= maxKeptFile && s.kept+e.size <= maxKept
+		if keep && !wanted[e.name] {
+			s.kept += e.size
+		}
+		if err := e.read(tr, head, keep); err != nil {
 			return fmt.Errorf("reading %q: %w", e.raw, err)
 		}
 	}
@@ -223,7 +238,7 @@ func (e *entry) attributes(records map[string]string) {
 }
 
 // read takes from a file what the checks need; head is room for its beginning.
-func (e *entry) read(r io.Reader, head []byte, wanted bool) error {
+func (e *entry) read(r io.Reader, head []byte, keep bool) error {
 	head = head[:min(e.size, executable.HeadBytes)]
 	if _, err := io.ReadFull(r, head); err != nil {
 		return err
@@ -235,11 +250,15 @@ func (e *entry) read(r io.Reader, head []byte, wanted bool) error {
 	case e.exe == nil && e.isExecutable():
 		e.fault = executable.ReadScript(head)
 	}
-	if !wanted || e.size > maxDescriptorBytes {
+	if e.size > lint.MaxSecretFile || !keep && bytes.IndexByte(head, 0) >= 0 {
 		return nil
 	}
 	rest, err := io.ReadAll(r)
-	e.data = slices.Concat(head, rest)
+	data := slices.Concat(head, rest)
+	e.secret = lint.FindSecret(data)
+	if keep {
+		e.data = data
+	}
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // Severity tells whether a finding makes a package unfit.
@@ -44,6 +45,9 @@ type Finding struct {
 	Subject string `json:"subject,omitempty"`
 	// Message is one clause that says what is wrong.
 	Message string `json:"message"`
+	// Line and Column are the place in the file, counted from 1; 0 is all of it.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
 	// Hint is what to do next; may be empty.
 	Hint string `json:"hint,omitempty"`
 }
@@ -97,6 +101,11 @@ type Options struct {
 	// NestedFile is whether the package is a file whose index.json lists
 	// indexes and no image.
 	NestedFile bool
+	// AllowSecrets leaves the rules for secrets and large files out.
+	AllowSecrets bool
+	// Advice adds what could be better, what could not be decided and what is
+	// good to know.
+	Advice bool
 }
 
 // Check looks at the package that root leads to, an index or the manifest of
@@ -131,7 +140,7 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	c.hintMissingLabels(p)
 	for _, i := range p.images {
 		for _, check := range []func(*image){
-			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkEntryPoints, c.checkStage, c.checkBinaries, c.checkScripts,
+			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkRules, c.checkStage,
 		} {
 			check(i)
 		}
@@ -161,16 +170,20 @@ func (c *checker) report(id string, i *image, subject, format string, args ...an
 	if i != nil {
 		f.Platform = i.name
 	}
-	if (id == idBinaryPlatform || id == idBinaryVariant) && c.opts.AllowPlatformMismatch {
+	c.add(f)
+}
+
+func (c *checker) add(f Finding) {
+	if (f.ID == rules.BinaryPlatform.ID || f.ID == rules.BinaryVariant.ID) && c.opts.AllowPlatformMismatch {
 		f.Severity, f.Hint = Warning, ""
 	}
-	key := countKey{id, f.Platform}
+	key := countKey{f.ID, f.Platform}
 	c.counts[key]++
 	switch n := c.counts[key]; {
 	case n > maxFindings+1:
 		return
 	case n == maxFindings+1:
-		f.Subject, f.Message = "", "there is more of the same; only the first findings are listed"
+		f.Subject, f.Line, f.Column, f.Message = "", 0, 0, "there is more of the same; only the first findings are listed"
 	}
 	c.findings = append(c.findings, f)
 }

@@ -43,6 +43,7 @@ var pairs = []pair{
 	{rule: "license-spdx", name: "name", bad: static(toml("Apache-2.0", "Apache License")), good: static(toml("Apache-2.0", "MIT OR Apache-2.0"))},
 	{rule: "homepage", name: "no URL", bad: static(toml("https://example.com", "example.com")), good: static(nil)},
 	{rule: "control-character", name: "version", bad: static(toml(`"0.0.1"`, `"0.0.1\n"`)), good: static(nil)},
+	{rule: "key-case", name: "version", bad: static(toml(`version = "0.0.1"`, "version = \"0.0.1\"\nVersion = \"0.0.2\"")), good: static(nil)},
 	{rule: "unknown-key", name: "misspelling", bad: static(toml("homepage", "hompage")), good: static(nil)},
 	{rule: "deprecated-key", name: "stacks", bad: static(files{"extension.toml": descriptor + "[[stacks]]\nid = \"*\"\n"}), good: static(nil)},
 	{rule: "deprecated-key", name: "clear-env", bad: static(toml("[[extension", "clear-env = true\n[[extension")), good: static(toml("[[extension", "clear-env = false\n[[extension"))},

@@ -36,6 +36,7 @@ var errorsHere = map[string]string{
 	"version-missing":   "the specification requires it, and packages are named by it",
 	"version-invalid":   "the specification forbids it, and pack refuses such packages in a builder's order",
 	"extension-missing": "the specification requires it",
+	"key-case":          "parsers disagree on which of the keys counts",
 	"control-character": "the value goes to labels, tags and terminals",
 	"order":             "RFC 0105 leaves it out, so it is a buildpack's descriptor",
 	"setting":           "settings of docker extpack, which the lifecycle does not read",

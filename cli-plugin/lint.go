@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
+)
+
+type lintOptions struct {
+	names                 []string
+	format                string
+	fix, online, insecure bool
+	listRules, quiet      bool
+}
+
+func newLintCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, lintOptions) error) *cobra.Command {
+	var opts lintOptions
+	cmd := &cobra.Command{
+		Use:   "lint [OPTIONS] [DIR|REFERENCE|FILE.cnb...]",
+		Short: "Check extensions by the rules of their specification",
+		Long: "Check the descriptor and the files of extensions by the rules of the specifications\n" +
+			"and of the lifecycle, in directories (default \".\") or in published packages, there\n" +
+			"for each platform. Every finding has a position, a severity and the ID of its rule;\n" +
+			"the exit code is 2 when one is an error. What cannot be decided is a note.\n\n" +
+			"A rule is turned off, for the extension or for one path, in extension.toml:\n\n" +
+			"  [[metadata.extpack.lint.ignore]]\n" +
+			"  rule = \"secret\"\n" +
+			"  path = \"testdata/key.pem\"\n" +
+			"  reason = \"made for tests\"",
+		Example: `  docker extpack lint
+  docker extpack lint --fix ./extensions/*
+  docker extpack lint --format sarif . > extpack.sarif
+  docker extpack lint registry.example.com/acme/my-extension:1.2.3
+  docker extpack lint --list-rules`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.listRules && len(args) > 0 {
+				return usageError(cmd, "--list-rules takes no argument")
+			}
+			var err error
+			if opts.names, err = dirs(cmd, args); err != nil {
+				return err
+			}
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.format, "format", "text", `Format output ("text", "json", "sarif", "github")`)
+	f.BoolVar(&opts.fix, "fix", false, "Repair what can be repaired safely, and show the changes")
+	f.BoolVar(&opts.online, "online", false, "Ask registries too: for run images, and for the versions that are published")
+	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
+	f.BoolVar(&opts.listRules, "list-rules", false, "List the rules and stop")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
+	complete(cmd, "format", "text", "json", "sarif", "github")
+	return cmd
+}
+
+func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		if opts.listRules {
+			return printRules(dockerCLI.Out(), opts.format)
+		}
+		print, err := lintPrinter(opts.format)
+		if err != nil {
+			return err
+		}
+		log := func(format string, args ...any) {
+			if !opts.quiet {
+				fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
+			}
+		}
+		l := linter{opts: opts, client: newRegistryClient(dockerCLI, opts.insecure, log, nil)}
+		var reports []*lint.Report
+		for _, name := range opts.names {
+			r, err := l.check(ctx, name)
+			if err != nil {
+				return err
+			}
+			reports = append(reports, r)
+		}
+		if opts.fix {
+			if reports, err = l.fix(ctx, dockerCLI, reports); err != nil {
+				return err
+			}
+		}
+		lint.Together(reports)
+		if opts.quiet {
+			for _, r := range reports {
+				r.Findings = diag.List(diag.Of(r.Findings.Err()))
+			}
+		}
+		if err := print(dockerCLI.Out(), reports); err != nil {
+			return fmt.Errorf("printing the result: %w", err)
+		}
+		return lintVerdict(reports, log)
+	})
+}
+
+// linter checks what the arguments name.
+type linter struct {
+	opts   lintOptions
+	client *registry.Client
+}
+
+func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
+	if isExtensionDir(name) {
+		r, err := lint.Dir(ctx, name)
+		if err == nil && l.opts.online {
+			err = lint.Online(ctx, l.client, r)
+		}
+		return r, err
+	}
+	return lintPackage(ctx, l.client, name)
+}
+
+// isExtensionDir reports whether name is a directory of files, not an OCI layout.
+// What does not exist and has no part of a reference but a name is a directory
+// that is missing.
+func isExtensionDir(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil {
+		_, refErr := registry.ParseReference(name)
+		return refErr != nil || !strings.ContainsAny(name, "/:@")
+	}
+	if !info.IsDir() {
+		return false
+	}
+	_, err = os.Stat(name + string(os.PathSeparator) + "oci-layout")
+	_, descriptorErr := os.Stat(name + string(os.PathSeparator) + extension.DescriptorFile)
+	return err != nil || descriptorErr == nil
+}
+
+// fix repairs directories and checks them once more.
+func (l *linter) fix(ctx context.Context, dockerCLI command.Cli, reports []*lint.Report) ([]*lint.Report, error) {
+	for i, r := range reports {
+		if !isExtensionDir(r.Name) {
+			continue
+		}
+		diff, err := lint.Fix(r.Findings)
+		fmt.Fprint(dockerCLI.Err(), text.Clean(diff))
+		if err != nil {
+			return nil, err
+		}
+		if diff == "" {
+			continue
+		}
+		if reports[i], err = l.check(ctx, r.Name); err != nil {
+			return nil, err
+		}
+	}
+	return reports, nil
+}
+
+// lintVerdict is an error when a finding is one.
+func lintVerdict(reports []*lint.Report, log func(string, ...any)) error {
+	counts := map[diag.Severity]int{}
+	for _, r := range reports {
+		for _, d := range r.Findings {
+			counts[d.Severity]++
+		}
+	}
+	summary := fmt.Sprintf("%s, %s, %s in %s", text.Count(counts[diag.Error], "error"), text.Count(counts[diag.Warning], "warning"),
+		text.Count(counts[diag.Note], "note"), text.Count(len(reports), "extension"))
+	if counts[diag.Error] > 0 {
+		return diag.Invalidf("%s", summary)
+	}
+	log("%s", summary)
+	return nil
+}

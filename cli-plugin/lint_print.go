@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/sarif"
+	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/verify"
+	"github.com/extpack/extpack/internal/version"
+)
+
+func lintPrinter(format string) (func(io.Writer, []*lint.Report) error, error) {
+	switch format {
+	case "text":
+		return printLintText, nil
+	case "json":
+		return printLintJSON, nil
+	case "sarif":
+		return printLintSARIF, nil
+	case "github":
+		return printLintGitHub, nil
+	}
+	return nil, diag.Invalidf(`--format %q is none of "text", "json", "sarif" and "github"`, format)
+}
+
+// printLintText prints a line for each finding, and below them what to do, once
+// for each rule.
+func printLintText(w io.Writer, reports []*lint.Report) error {
+	var b strings.Builder
+	fixes := map[string]bool{}
+	var order []*rules.Rule
+	for _, r := range reports {
+		for _, d := range r.Findings {
+			if r.Package {
+				fmt.Fprintf(&b, "%s: ", text.Line(r.Name))
+			}
+			fmt.Fprintf(&b, "%s [%s]\n", text.Line(severe(d)), d.Rule)
+			if d.Hint != "" {
+				fmt.Fprintf(&b, "  %s\n", text.Line(d.Hint))
+			} else if rule := rules.ByID(d.Rule); rule != nil && !fixes[d.Rule] && d.Severity != diag.Note {
+				fixes[d.Rule] = true
+				order = append(order, rule)
+			}
+		}
+	}
+	if len(order) > 0 {
+		b.WriteString("\n")
+	}
+	for _, rule := range order {
+		fmt.Fprintf(&b, "%s: %s\n", rule.ID, rule.Fix)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// severe returns the line of a finding, with the severity of errors too.
+func severe(d diag.Diagnostic) string {
+	if d.Severity == diag.Error {
+		d.Message = "error: " + d.Message
+	}
+	return d.String()
+}
+
+// lintReport is the JSON of one directory or package.
+type lintReport struct {
+	Name      string        `json:"name"`
+	ID        string        `json:"id,omitempty"`
+	Version   string        `json:"version,omitempty"`
+	Findings  []lintFinding `json:"findings"`
+	Platforms []string      `json:"platforms,omitempty"`
+}
+
+type lintFinding struct {
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Message  string `json:"message"`
+	Fix      string `json:"fix,omitempty"`
+}
+
+func printLintJSON(w io.Writer, reports []*lint.Report) error {
+	out := []lintReport{}
+	for _, r := range reports {
+		one := lintReport{Name: r.Name, Findings: []lintFinding{}, Platforms: r.Platforms}
+		if r.Extension != nil {
+			one.ID, one.Version = r.Extension.Info.ID, r.Extension.Info.Version
+		}
+		for _, d := range r.Findings {
+			one.Findings = append(one.Findings, lintFinding{d.Rule, d.Severity.String(), d.File, d.Line, d.Column, d.Message, fixOf(d)})
+		}
+		out = append(out, one)
+	}
+	return printJSON(w, out)
+}
+
+func fixOf(d diag.Diagnostic) string {
+	if rule := rules.ByID(d.Rule); d.Hint == "" && rule != nil {
+		return rule.Fix
+	}
+	return d.Hint
+}
+
+func printLintSARIF(w io.Writer, reports []*lint.Report) error {
+	v, _ := version.Get()
+	run := sarif.Run{Tool: "docker extpack", Version: v, URI: "https://github.com/extpack/extpack"}
+	for _, r := range rules.All() {
+		run.Rules = append(run.Rules, sarif.Rule{ID: r.ID, Summary: r.Summary, Help: r.Fix, Level: sarif.Level(r.Severity.String())})
+	}
+	for _, r := range reports {
+		for _, d := range r.Findings {
+			if rules.ByID(d.Rule) == nil {
+				run.Rules = append(run.Rules, checkRule(d.Rule, run.Rules)...)
+			}
+			uri := sarif.FileURI(d.File)
+			if r.Package {
+				uri = r.Name
+			}
+			inside := ""
+			if r.Package {
+				inside = d.File
+			}
+			run.Results = append(run.Results, sarif.Result{
+				RuleID: d.Rule, Level: sarif.Level(d.Severity.String()), Message: d.Message, URI: uri, Line: d.Line, Column: d.Column, Inside: inside,
+			})
+		}
+	}
+	return sarif.Write(w, run)
+}
+
+// checkRule returns the check of verify with that ID as a rule, unless it is
+// among the rules already.
+func checkRule(id string, known []sarif.Rule) []sarif.Rule {
+	if slices.ContainsFunc(known, func(r sarif.Rule) bool { return r.ID == id }) {
+		return nil
+	}
+	for _, c := range verify.Checks() {
+		if c.ID == id {
+			return []sarif.Rule{{ID: c.ID, Summary: c.Summary, Help: c.Hint(), Level: sarif.Level(c.Severity)}}
+		}
+	}
+	return nil
+}
+
+// printLintGitHub prints workflow commands, which GitHub shows beside the lines
+// of a change ("Workflow commands for GitHub Actions").
+func printLintGitHub(w io.Writer, reports []*lint.Report) error {
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	var b strings.Builder
+	for _, r := range reports {
+		for _, d := range r.Findings {
+			command := d.Severity.String()
+			if d.Severity == diag.Note {
+				command = "notice"
+			}
+			fmt.Fprintf(&b, "::%s file=%s", command, property.Replace(d.File))
+			if d.Line > 0 {
+				fmt.Fprintf(&b, ",line=%d,col=%d", d.Line, d.Column)
+			}
+			fmt.Fprintf(&b, ",title=%s::%s\n", property.Replace(d.Rule), data.Replace(text.Clean(d.Message)))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func printRules(out io.Writer, format string) error {
+	type rule struct {
+		ID        string `json:"id"`
+		Severity  string `json:"severity"`
+		Summary   string `json:"summary"`
+		Source    string `json:"source"`
+		Section   string `json:"section"`
+		Fix       string `json:"fix"`
+		Lifecycle bool   `json:"lifecycle"`
+		Online    bool   `json:"online"`
+		Fixable   bool   `json:"fixable"`
+		Required  bool   `json:"required"`
+	}
+	switch format {
+	case "json":
+		var list []rule
+		for _, r := range rules.All() {
+			list = append(list, rule{r.ID, r.Severity.String(), r.Summary, r.Source, r.Section, r.Fix, r.Lifecycle, r.Online, r.Fixable, r.Required})
+		}
+		return printJSON(out, list)
+	case "text":
+	default:
+		return diag.Invalidf(`--list-rules: --format %q is neither "text" nor "json"`, format)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "RULE\tSEVERITY\tWHAT HOLDS\n")
+	for _, r := range rules.All() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Summary)
+	}
+	return w.Flush()
+}

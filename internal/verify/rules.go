@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"archive/tar"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/executable"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/rules"
+)
+
+// bitsExec of a mode make a file an executable for somebody.
+const bitsExec = 0o111
+
+// isExecutable reports whether a file is meant to be run.
+func (e *entry) isExecutable() bool { return e.kind == tar.TypeReg && e.mode&bitsExec != 0 }
+
+// checkRules checks the extension in an image by the rules for its files. What a
+// build took from a directory was checked there, except that its programs are
+// for the platform.
+func (c *checker) checkRules(i *image) {
+	if i.tree == nil {
+		return
+	}
+	known := c.opts.Promise != nil && !c.fromStage(i)
+	var list diag.List
+	descriptor := i.tree.file(i.dir + "/" + extension.DescriptorFile)
+	if descriptor != nil && descriptor.data != nil && c.counts[countKey{idDescriptorInvalid, i.name}] == 0 {
+		i.descriptor, list, _ = extension.Parse(extension.DescriptorFile, descriptor.data) // the list has the errors
+	}
+	if known {
+		list = nil
+	}
+	files := i.tree.lintFiles()
+	found, err := lint.Check(lint.Image{
+		API: i.labels.api, Platform: i.platform, AnyPlatform: i.any, Files: files.byPath, OnlyExecutables: known, Incomplete: c.fromStage(i), AllowSecrets: c.opts.AllowSecrets,
+		Read: files.read,
+		Inspect: func(f content.File) (*executable.Program, *executable.Fault, error) {
+			e := files.entries[f.Path]
+			return e.exe, e.fault, nil
+		},
+		Search: func(f content.File) (*lint.Hit, error) { return files.entries[f.Path].secret, nil },
+	})
+	if err != nil {
+		c.report(idDescriptorInvalid, i, "", "%v", err)
+		return
+	}
+	list = append(list, found...)
+	if i.descriptor != nil && c.opts.Advice {
+		list = append(list, lint.Descriptor(i.descriptor)...)
+	}
+	if i.descriptor != nil {
+		list = i.descriptor.Metadata.Extpack.Lint.Filter("", list, nil)
+	}
+	for _, d := range list {
+		c.reportRule(i, d)
+	}
+}
+
+// reportRule adds a finding of a rule, unless the label was blamed for the same.
+func (c *checker) reportRule(i *image, d diag.Diagnostic) {
+	_, both := catalogue[d.Rule]
+	if both && c.counts[countKey{d.Rule, i.name}] > 0 || d.Severity == diag.Note && !c.opts.Advice {
+		return
+	}
+	f := Finding{ID: d.Rule, Severity: Severity(d.Severity.String()), Platform: i.name, Subject: d.File, Line: d.Line, Column: d.Column, Message: d.Message, Hint: d.Hint}
+	if rule := rules.ByID(d.Rule); rule != nil && f.Hint == "" {
+		f.Hint = rule.Fix
+	}
+	c.add(f)
+}
+
+// lintFiles are the files of a tree as package lint knows files.
+type lintFiles struct {
+	byPath  map[string]content.File
+	entries map[string]*entry
+}
+
+func (t *tree) lintFiles() lintFiles {
+	out := lintFiles{map[string]content.File{}, map[string]*entry{}}
+	for _, e := range t.entries {
+		name := t.rel(e.name)
+		if !t.inside(e.name) || e.name == t.dir || t.files[e.name] != e {
+			continue
+		}
+		f := content.File{Path: name, Source: name, Mode: fs.FileMode(e.mode & 0o777), Size: e.size}
+		switch e.kind {
+		case tar.TypeReg:
+		case tar.TypeDir:
+			f.Mode |= fs.ModeDir
+		case tar.TypeSymlink:
+			f.Mode |= fs.ModeSymlink
+			f.Target = t.relativeLink(e)
+		case tar.TypeLink:
+			first := t.file(e.name)
+			if first == nil || first.kind != tar.TypeReg {
+				continue // was reported
+			}
+			e, f.Size = first, first.size
+		default:
+			continue // was reported
+		}
+		out.byPath[name], out.entries[name] = f, e
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, ok := out.byPath[dir]; !ok {
+				out.byPath[dir] = content.File{Path: dir, Source: dir, Mode: fs.ModeDir | 0o755}
+			}
+		}
+	}
+	return out
+}
+
+// relativeLink returns the target of a symbolic link, relative to the link when
+// it is an absolute path in the extension's directory.
+func (t *tree) relativeLink(e *entry) string {
+	target, ok := strings.CutPrefix(e.link, "/"+t.dir+"/")
+	if !ok {
+		return e.link
+	}
+	return strings.Repeat("../", strings.Count(t.rel(e.name), "/")) + target
+}
+
+func (l lintFiles) read(f content.File, limit int64) ([]byte, error) {
+	e := l.entries[f.Path]
+	if e == nil || e.data == nil && e.size > 0 {
+		return nil, lint.ErrNotKept
+	}
+	return e.data[:min(int64(len(e.data)), limit)], nil
+}
