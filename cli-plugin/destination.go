@@ -7,14 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/pflag"
 
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/packagefile"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -34,7 +37,7 @@ func (o *destinationOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.push, "push", false, "Publish to the registry under every tag")
 	f.BoolVar(&o.append, "append", false, "Join the platforms to the published index instead of replacing it")
 	f.BoolVar(&o.load, "load", false, "Load into the Docker Engine under every tag, or as ID:VERSION")
-	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/")`)
+	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/")`)
 	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 }
 
@@ -115,15 +118,24 @@ func (o *destinationOptions) registryDestination(e *plan.Extension, client *regi
 // fileDestination tells a package file by its ending and a layout directory by
 // its slash, or by being one already.
 func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (namedDestination, error) {
-	name, err := e.Descriptor.Info.Expand(output)
+	name, err := packagefile.ExpandOthers(output, e.Descriptor.Info.Expand)
 	if err != nil {
-		return namedDestination{}, diag.WithHint(diag.Invalidf("--output %q: %v", output, err), "use "+strings.Join(extension.Placeholders, ", "))
+		return namedDestination{}, diag.WithHint(diag.Invalidf("--output %q: %v", output, err), "use "+strings.Join(slices.Concat(extension.Placeholders, packagefile.Placeholders), ", "))
 	}
 	info, statErr := os.Stat(name)
 	isDir := statErr == nil && info.IsDir()
 	switch {
 	case strings.HasSuffix(name, ".cnb") && !isDir:
-		return namedDestination{pipeline.File(name), "write", name}, checkFileName("--output", name)
+		files, err := filesOf(e, name)
+		if err != nil {
+			return namedDestination{}, err
+		}
+		for _, file := range files {
+			if err := checkFileName("--output", file); err != nil {
+				return namedDestination{}, err
+			}
+		}
+		return namedDestination{pipeline.File{Name: name, Warn: warn}, "write", strings.Join(files, ", ")}, nil
 	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
 		if err := checkFolder("--output", name); err != nil {
 			return namedDestination{}, err
@@ -131,9 +143,34 @@ func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(s
 		if err := outside(p, name); err != nil {
 			return namedDestination{}, err
 		}
-		return namedDestination{pipeline.Dir{Name: name, Warn: warn}, "write", name}, checkReplaceable(name)
+		return namedDestination{pipeline.Dir{Name: name, Ref: refName(e.Tags), Warn: warn}, "write", name}, checkReplaceable(name)
 	}
 	return namedDestination{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output), `end its name with ".cnb" for a file or "/" for a directory`)
+}
+
+// filesOf returns the package files that a name stands for, as far as the
+// platforms are known before the build.
+func filesOf(e *plan.Extension, name string) ([]string, error) {
+	var platforms []v1.Platform
+	for _, image := range e.Images {
+		if platform.IsZero(image.Platform) {
+			return []string{name}, nil
+		}
+		platforms = append(platforms, image.Platform)
+	}
+	return packagefile.Names(name, platforms)
+}
+
+// refName returns the tag of the first reference, or "".
+func refName(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	ref, err := registry.ParseTag(tags[0])
+	if err != nil {
+		return "" // pushing says what is wrong with it
+	}
+	return ref.Tag()
 }
 
 // checkReplaceable finds, before a build, what writing the layout would refuse

@@ -86,6 +86,9 @@ func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, files []stri
 		}
 		return err
 	}
+	if len(r.Files) > len(files) {
+		files = r.Files // a name with placeholders is several
+	}
 	if err == nil {
 		for _, name := range files {
 			fmt.Fprintln(dockerCLI.Out(), name)

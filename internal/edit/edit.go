@@ -59,6 +59,8 @@ type Request struct {
 type Result struct {
 	Raw  []byte
 	Root v1.Descriptor
+	// Files are the files and directories that were written.
+	Files []string
 	// Published are the tags that point at the index.
 	Published []registry.Published
 	// Unchanged reports that everything was as requested already.

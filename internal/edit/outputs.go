@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -12,6 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/packagefile"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
 )
@@ -53,16 +53,21 @@ func (r *Result) writeFiles(ctx context.Context, req Request, o *Overlay, x *Ind
 		if err != nil {
 			return err
 		}
-		// What is made for its readers has nothing that they trip over.
-		index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return oci.KindOf(d) != oci.KindImage })
-		if err := ocilayout.WriteTarFile(ctx, name, o, index); err != nil {
+		names, err := packagefile.Write(ctx, name, o, index, req.Warn)
+		r.Files = append(r.Files, names...)
+		if err != nil {
 			return err
 		}
 	}
 	for _, name := range req.Dirs {
-		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: []v1.Descriptor{r.Root}}, req.Warn); err != nil {
+		root := []v1.Descriptor{r.Root}
+		if len(req.Tags) > 0 {
+			root = ocilayout.Named(root, req.Tags[0].Tag())
+		}
+		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: root}, req.Warn); err != nil {
 			return err
 		}
+		r.Files = append(r.Files, name)
 	}
 	return nil
 }
@@ -74,8 +79,9 @@ func (r *Result) rewrite(ctx context.Context, opts Options, o *Overlay, x *Index
 	if err != nil {
 		return err
 	}
+	r.Files = []string{name}
 	if info, err := os.Stat(name); err != nil || !info.IsDir() {
-		return ocilayout.WriteTarFile(ctx, name, o, index)
+		return writeBack(ctx, opts, o, name, src, index)
 	}
 	if !isIndexFile(ctx, src) {
 		root := r.Root
@@ -83,6 +89,20 @@ func (r *Result) rewrite(ctx context.Context, opts Options, o *Overlay, x *Index
 		index = v1.Index{Manifests: []v1.Descriptor{root}}
 	}
 	return ocilayout.CopyDir(ctx, name, o, index, opts.Warn)
+}
+
+// writeBack writes an edited package file. What is in it besides images stays;
+// a file that had images only has nothing else added.
+func writeBack(ctx context.Context, opts Options, o *Overlay, name string, src *source.Source, index v1.Index) error {
+	images, attestations, err := oci.Images(ctx, src, src.Root)
+	if err != nil {
+		return err
+	}
+	if len(images) > 0 && len(attestations) == 0 {
+		_, err := packagefile.Write(ctx, name, o, index, opts.Warn)
+		return err
+	}
+	return ocilayout.WriteTarFile(ctx, name, o, index)
 }
 
 // isIndexFile reports whether the package is index.json itself rather than what

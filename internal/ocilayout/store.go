@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 
@@ -117,4 +118,20 @@ func fetchIndexFile(raw []byte, sum digest.Digest, desc v1.Descriptor) (io.ReadC
 		return nil, fmt.Errorf("%s: %w", desc.Digest, oci.ErrNotFound)
 	}
 	return io.NopCloser(bytes.NewReader(raw)), nil
+}
+
+// Named returns the entries of an index.json whose only one has the name ref
+// (annotations.md, "org.opencontainers.image.ref.name"), by which tools such as
+// skopeo find it. Several entries are parts of a package and have none.
+func Named(manifests []v1.Descriptor, ref string) []v1.Descriptor {
+	if ref == "" || len(manifests) != 1 {
+		return manifests
+	}
+	desc := manifests[0]
+	desc.Annotations = maps.Clone(desc.Annotations)
+	if desc.Annotations == nil {
+		desc.Annotations = map[string]string{}
+	}
+	desc.Annotations[v1.AnnotationRefName] = ref
+	return []v1.Descriptor{desc}
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/packagefile"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -29,33 +29,40 @@ func (d Registry) Put(ctx context.Context, pkg *annotate.Package) ([]string, err
 	return refs, err
 }
 
-// File writes a package file (.cnb).
-type File string
+// File writes a package file (.cnb), or one for each platform where its name
+// has placeholders.
+type File struct {
+	Name string
+	// Warn is as with [packagefile.Write].
+	Warn func(message string)
+}
 
-// Put writes the file. Readers of package files take the first image manifest
-// of index.json and follow no nested index, so the images stand there flat;
-// attestations, which they would take for images, stay out.
+// Put writes the file; see package packagefile.
 func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
-	index := pkg.Index
-	// index.json is OCI's file, whatever the media types of what it lists.
-	index.MediaType = v1.MediaTypeImageIndex
-	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
-		return oci.KindOf(d) != oci.KindImage
-	})
-	unlock, err := atomicfile.Lock(ctx, string(d))
+	var platforms []v1.Platform
+	for _, desc := range pkg.Index.Manifests {
+		if oci.KindOf(desc) == oci.KindImage && desc.Platform != nil {
+			platforms = append(platforms, *desc.Platform)
+		}
+	}
+	names, err := packagefile.Names(d.Name, platforms)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := atomicfile.Lock(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if err := ocilayout.WriteTarFile(ctx, string(d), pkg.Layout, index); err != nil {
-		return nil, err
-	}
-	return []string{string(d)}, nil
+	return packagefile.Write(ctx, d.Name, pkg.Layout, pkg.Index, d.Warn)
 }
 
 // Dir writes an OCI layout directory.
 type Dir struct {
 	Name string
+	// Ref is the tag under which tools find the package in the layout; may be
+	// empty.
+	Ref string
 	// Warn is as with [ocilayout.CopyDir].
 	Warn func(message string)
 }
@@ -66,6 +73,7 @@ func (d Dir) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	index.Manifests = ocilayout.Named(index.Manifests, d.Ref)
 	unlock, err := atomicfile.Lock(ctx, d.Name)
 	if err != nil {
 		return nil, err

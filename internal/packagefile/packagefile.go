@@ -1,0 +1,170 @@
+// Package packagefile writes package files (.cnb): one that holds the images of
+// all platforms, or one for each platform, as pack does.
+//
+// pack takes the first image manifest that index.json lists, whatever its
+// platform, and follows no nested index. So files list their images flat and
+// hold nothing else, and only a file for each platform serves readers on more
+// than one platform if their contents differ.
+package packagefile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// Placeholders in a name make it one file for each platform.
+var Placeholders = []string{"{{.OS}}", "{{.Arch}}", "{{.Variant}}"}
+
+// IsTemplate reports whether name stands for one file for each platform.
+func IsTemplate(name string) bool {
+	return slices.ContainsFunc(Placeholders, func(p string) bool { return strings.Contains(name, p) })
+}
+
+// Expand returns the name of the file for a platform.
+func Expand(name string, p v1.Platform) string {
+	return strings.NewReplacer("{{.OS}}", p.OS, "{{.Arch}}", p.Architecture, "{{.Variant}}", p.Variant).Replace(name)
+}
+
+// ExpandOthers returns name after expand replaced all Placeholders but those of
+// platforms.
+func ExpandOthers(name string, expand func(string) (string, error)) (string, error) {
+	var hide, show []string
+	for i, p := range Placeholders {
+		mark := fmt.Sprintf("\x00%d", i) // can be in no file name
+		hide, show = append(hide, p, mark), append(show, mark, p)
+	}
+	expanded, err := expand(strings.NewReplacer(hide...).Replace(name))
+	return strings.NewReplacer(show...).Replace(expanded), err
+}
+
+// Names returns the names of the files that name stands for, in the order of
+// the platforms. Two platforms with the same name are a [*diag.InvalidError].
+func Names(name string, platforms []v1.Platform) ([]string, error) {
+	if !IsTemplate(name) {
+		return []string{name}, nil
+	}
+	var names []string
+	for i, p := range platforms {
+		file := Expand(name, p)
+		if strings.Contains(file, "{{") {
+			return nil, diag.WithHint(diag.Invalidf("%q has an unknown placeholder", name), "use "+strings.Join(Placeholders, ", "))
+		}
+		if j := slices.Index(names, file); j >= 0 {
+			return nil, diag.WithHint(
+				diag.Invalidf("%s would be the file both for %s and for %s", file, platform.Format(platforms[j]), platform.Format(platforms[i])),
+				"put "+strings.Join(Placeholders, ", ")+" into the name, or write one file for all platforms")
+		}
+		names = append(names, file)
+	}
+	return names, nil
+}
+
+// Write writes index to the file called name, or to one file for each of its
+// images. It returns the names of the files. warn is told what readers of the
+// files miss; may be nil.
+func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index, warn func(string)) ([]string, error) {
+	if warn == nil {
+		warn = func(string) {}
+	}
+	index.MediaType = v1.MediaTypeImageIndex // whatever the media types of what it lists
+	index = onlyImages(name, index, warn)
+	platforms, manifests, err := read(ctx, src, index.Manifests)
+	if err != nil {
+		return nil, err
+	}
+	if !IsTemplate(name) {
+		warnDifferent(name, platforms, manifests, warn)
+		return []string{name}, ocilayout.WriteTarFile(ctx, name, src, index)
+	}
+	names, err := Names(name, platforms)
+	if err != nil {
+		return nil, err
+	}
+	for i, desc := range index.Manifests {
+		one := index
+		one.Manifests = []v1.Descriptor{desc}
+		if err := ocilayout.WriteTarFile(ctx, names[i], src, one); err != nil {
+			return names[:i], err
+		}
+	}
+	return names, nil
+}
+
+// onlyImages returns index without what readers of a file would take for images.
+func onlyImages(name string, index v1.Index, warn func(string)) v1.Index {
+	attestations, others := 0, 0
+	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
+		switch oci.KindOf(d) {
+		case oci.KindImage:
+			return false
+		case oci.KindAttestation:
+			attestations++
+		case oci.KindIndex, oci.KindOther:
+			others++
+		}
+		return true
+	})
+	var left []string
+	if attestations > 0 {
+		left = append(left, text.Count(attestations, "attestation"))
+	}
+	if others > 0 {
+		left = append(left, text.Count(others, "other manifest"))
+	}
+	if len(left) > 0 {
+		warn(fmt.Sprintf("%s does not hold %s: readers of package files would take them for images; write a directory (DIR/) to keep them",
+			name, strings.Join(left, " and ")))
+	}
+	return index
+}
+
+func read(ctx context.Context, src content.Fetcher, images []v1.Descriptor) ([]v1.Platform, []v1.Manifest, error) {
+	platforms, manifests := make([]v1.Platform, len(images)), make([]v1.Manifest, len(images))
+	for i, desc := range images {
+		var err error
+		if manifests[i], _, err = oci.ReadManifest(ctx, src, desc); err != nil {
+			return nil, nil, err
+		}
+		if oci.HasPlatform(desc) {
+			platforms[i] = *desc.Platform
+		} else if platforms[i], _, err = oci.ConfigPlatform(ctx, src, desc); err != nil {
+			return nil, nil, err
+		}
+	}
+	return platforms, manifests, nil
+}
+
+// warnDifferent warns of a file whose readers would use the files of one
+// platform for all.
+func warnDifferent(name string, platforms []v1.Platform, manifests []v1.Manifest, warn func(string)) {
+	layers := func(m v1.Manifest) (all []digest.Digest) {
+		for _, layer := range m.Layers {
+			all = append(all, layer.Digest)
+		}
+		return all
+	}
+	for _, m := range manifests[min(1, len(manifests)):] {
+		if !slices.Equal(layers(m), layers(manifests[0])) {
+			warn(fmt.Sprintf("%s holds different files for %d platforms, and pack uses those of %s for every platform; for pack, write a file for each: -o '%s'",
+				name, len(platforms), platform.Format(platforms[0]), template(name)))
+			return
+		}
+	}
+}
+
+// template returns a name for one file for each platform.
+func template(name string) string {
+	return strings.TrimSuffix(name, ".cnb") + "-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"
+}

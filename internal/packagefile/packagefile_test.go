@@ -1,0 +1,125 @@
+package packagefile
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/ocilayout"
+)
+
+// layoutOf returns a layout with an image for each platform, whose only layer
+// holds the text with the same place.
+func layoutOf(t *testing.T, platforms []v1.Platform, layers ...string) (*ocilayout.Layout, v1.Index) {
+	t.Helper()
+	l, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	put := func(mediaType string, v any) v1.Descriptor {
+		desc, err := l.PutJSON(t.Context(), mediaType, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return desc
+	}
+	var index v1.Index
+	for i, p := range platforms {
+		layer, err := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, []byte(layers[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		desc := put(v1.MediaTypeImageManifest, v1.Manifest{Config: put(v1.MediaTypeImageConfig, v1.Image{Platform: p}), Layers: []v1.Descriptor{layer}})
+		desc.Platform = &platforms[i]
+		index.Manifests = append(index.Manifests, desc)
+	}
+	attestation := put(v1.MediaTypeImageManifest, v1.Manifest{})
+	attestation.Annotations = map[string]string{oci.AnnotationReferenceType: oci.ReferenceTypeAttestation}
+	index.Manifests = append(index.Manifests, attestation)
+	return l, index
+}
+
+var (
+	amd64 = v1.Platform{OS: "linux", Architecture: "amd64"}
+	armv7 = v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
+)
+
+func TestWrite(t *testing.T) {
+	for name, c := range map[string]struct {
+		file   string
+		layers []string
+		files  []string
+		warns  []string
+	}{
+		"one file, equal contents":     {"x.cnb", []string{"a", "a"}, []string{"x.cnb"}, []string{"does not hold 1 attestation"}},
+		"one file, different contents": {"x.cnb", []string{"a", "b"}, []string{"x.cnb"}, []string{"does not hold 1 attestation", "pack uses those of linux/amd64 for every platform"}},
+		"a file for each": {
+			"x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb", []string{"a", "b"},
+			[]string{"x-linux-amd64.cnb", "x-linux-armv7.cnb"}, []string{"does not hold 1 attestation"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, index := layoutOf(t, []v1.Platform{amd64, armv7}, c.layers...)
+			dir := t.TempDir()
+			var warned []string
+			files, err := Write(t.Context(), filepath.Join(dir, c.file), l, index, func(s string) { warned = append(warned, s) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, file := range files {
+				files[i] = filepath.Base(file)
+				s, err := ocilayout.Open(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				listed, err := s.Index(t.Context())
+				if err != nil || len(listed.Manifests) != 2/len(files) || listed.Manifests[0].Digest != index.Manifests[i].Digest {
+					t.Errorf("%s lists %v, %v", file, listed.Manifests, err)
+				}
+				s.Close()
+			}
+			if !slices.Equal(files, c.files) {
+				t.Errorf("files %v, want %v", files, c.files)
+			}
+			if len(warned) != len(c.warns) {
+				t.Errorf("warnings %q", warned)
+			}
+			for i, want := range c.warns[:min(len(c.warns), len(warned))] {
+				if !strings.Contains(warned[i], want) {
+					t.Errorf("warning %q, want %q", warned[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestWriteRefusesOneNameForTwo(t *testing.T) {
+	l, index := layoutOf(t, []v1.Platform{amd64, armv7}, "a", "b")
+	dir := t.TempDir()
+	_, err := Write(t.Context(), filepath.Join(dir, "x-{{.OS}}.cnb"), l, index, nil)
+	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "x-linux.cnb would be the file both for linux/amd64 and for linux/arm/v7") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("wrote %v", left)
+	}
+}
+
+func TestExpandOthers(t *testing.T) {
+	got, err := ExpandOthers("{{.Slug}}-{{.OS}}", func(s string) (string, error) {
+		if strings.Contains(s, "{{.OS}}") {
+			t.Errorf("the placeholder of the platform is in %q", s)
+		}
+		return strings.ReplaceAll(s, "{{.Slug}}", "x"), nil
+	})
+	if err != nil || got != "x-{{.OS}}" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
