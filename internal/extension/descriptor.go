@@ -76,6 +76,7 @@ func (r *reader) descriptor(root *table) *Descriptor {
 
 // required is text for a key that must be there.
 func (t *table) required(name string, missing *rules.Rule) *Entry {
+	t.needs(name)
 	if !t.has(name) {
 		d := t.r.report(missing, t.position(), "missing %s%s", name, t.in())
 		d.Hint = missing.Fix
@@ -88,6 +89,7 @@ func (t *table) required(name string, missing *rules.Rule) *Entry {
 
 func (r *reader) info(root *table) Info {
 	t := root.child("extension")
+	root.needs("extension")
 	if t == nil {
 		if !root.has("extension") {
 			r.report(rules.TableMissing, r.whole(), "missing [extension]").Hint = rules.TableMissing.Fix

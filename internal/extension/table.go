@@ -20,6 +20,8 @@ type table struct {
 	path  string
 	array bool
 	known []string
+	// schema notes the keys that are asked for; nil when a file is read.
+	schema *schema
 }
 
 // String gives the table as it is written in a file: "[extension]".
@@ -55,13 +57,27 @@ func (t *table) lacks(name string) bool {
 
 // keyPosition is where the name of a key stands that the table has.
 func (t *table) keyPosition(name string) diag.Position {
-	return t.r.position(t.node.index[name].at)
+	k := t.node.index[name]
+	if k == nil { // the schema is being noted
+		return t.position()
+	}
+	return t.r.position(k.at)
+}
+
+// needs notes keys without which the table is reported.
+func (t *table) needs(names ...string) {
+	if t.schema != nil {
+		t.schema.Required = append(t.schema.Required, names...)
+	}
 }
 
 // typed gives the value of a key, or nil when it is absent or, which is
 // reported, of another type. want describes the type in full.
 func (t *table) typed(name string, k kind, want string) *node {
 	t.known = append(t.known, name)
+	if t.schema != nil {
+		t.schema.note(name, k)
+	}
 	found := t.node.index[name]
 	if found == nil {
 		return nil
@@ -104,6 +120,9 @@ func (t *table) plain(name string) string {
 // an empty one can be told from it.
 func (t *table) texts(name string) []Entry {
 	n := t.typed(name, arrayKind, "an array of strings")
+	if t.schema != nil {
+		t.schema.Properties[name].Items = &schema{Type: "string"}
+	}
 	if n == nil {
 		return nil
 	}
@@ -139,6 +158,9 @@ func (t *table) flag(name string) bool {
 // child gives a table, nil when there is none.
 func (t *table) child(name string) *table {
 	n := t.typed(name, tableKind, tableKind.String())
+	if t.schema != nil {
+		return t.recorded(name, t.schema.Properties[name], false)
+	}
 	if n == nil {
 		return nil
 	}
@@ -149,6 +171,11 @@ func (t *table) child(name string) *table {
 func (t *table) children(name string) []*table {
 	path := t.join(name)
 	n := t.typed(name, arrayKind, "an array of tables, [["+path+"]]")
+	if t.schema != nil {
+		items := &schema{Type: "object"}
+		t.schema.Properties[name].Items = items
+		return []*table{t.recorded(name, items, true)}
+	}
 	if n == nil {
 		return nil
 	}
@@ -176,6 +203,9 @@ func (t *table) textMap(name string, check func(Entry)) map[string]string {
 	c := t.child(name)
 	if c == nil {
 		return nil
+	}
+	if c.schema != nil {
+		c.schema.Additional = &schema{Type: "string"}
 	}
 	out := map[string]string{}
 	for _, k := range c.node.keys {
@@ -206,6 +236,10 @@ func (t *table) hintDotted(k *key) {
 
 // unknown warns of every key that was not asked for.
 func (t *table) unknown() {
+	if t.schema != nil {
+		t.schema.Additional = false
+		return
+	}
 	where := t.in()
 	if where == "" {
 		where = " at the top level"

@@ -33,6 +33,7 @@ func (r *reader) exceptions(t *table) rules.Exceptions {
 	var out rules.Exceptions
 	for _, c := range t.children("ignore") {
 		rule, reason, where := c.text("rule"), c.text("reason"), c.text("path")
+		c.needs("rule", "reason")
 		c.unknown()
 		x := rules.Exception{Position: c.position()}
 		if rule == nil || rule.Value == "" {

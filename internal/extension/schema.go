@@ -1,0 +1,152 @@
+package extension
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// SchemaURL is where editors find the JSON schema of extension.toml; a comment
+// in the file, "#:schema URL", names it.
+const SchemaURL = "https://raw.githubusercontent.com/extpack/extpack/main/docs/extension.schema.json"
+
+// schema is a JSON schema, as far as descriptors need one.
+type schema struct {
+	Schema      string             `json:"$schema,omitempty"`
+	ID          string             `json:"$id,omitempty"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Type        string             `json:"type,omitempty"`
+	Pattern     string             `json:"pattern,omitempty"`
+	Enum        []string           `json:"enum,omitempty"`
+	Deprecated  bool               `json:"deprecated,omitempty"`
+	Required    []string           `json:"required,omitempty"`
+	Properties  map[string]*schema `json:"properties,omitempty"`
+	Items       *schema            `json:"items,omitempty"`
+	// Additional is false for tables whose other keys are mistakes, and a
+	// schema where the keys are the user's.
+	Additional any `json:"additionalProperties,omitempty"`
+}
+
+// Schema returns the JSON schema of extension.toml. It is what the parser asks
+// for: the parser is run over an empty file, and every call that asks for a key
+// is noted.
+func Schema() ([]byte, error) {
+	r := newReader(DescriptorFile, nil)
+	root := &schema{
+		Schema: "http://json-schema.org/draft-07/schema#", ID: SchemaURL, Title: "extension.toml of an image extension", Type: "object",
+	}
+	r.descriptor(&table{r: r, node: newTable(0), schema: root})
+	if err := root.describe(""); err != nil {
+		return nil, err
+	}
+	data, err := json.MarshalIndent(root, "", "  ")
+	return append(data, '\n'), err
+}
+
+// note adds a key that the parser asks for, and returns its schema.
+func (s *schema) note(name string, k kind) *schema {
+	if s.Properties == nil {
+		s.Properties = map[string]*schema{}
+	}
+	p := &schema{Type: map[kind]string{tableKind: "object", arrayKind: "array", stringKind: "string", boolKind: "boolean"}[k]}
+	s.Properties[name] = p
+	return p
+}
+
+// recorded returns the table of a schema, which has no keys.
+func (t *table) recorded(name string, s *schema, array bool) *table {
+	return &table{r: t.r, node: newTable(0), path: t.join(name), array: array, schema: s}
+}
+
+// describe adds what is known of each key beyond its type.
+func (s *schema) describe(path string) error {
+	for name, p := range s.Properties {
+		at := strings.TrimPrefix(path+"."+name, ".")
+		doc, ok := keyDocs[at]
+		if !ok {
+			return fmt.Errorf("the key %s has no description", at)
+		}
+		p.Description, p.Pattern, p.Enum, p.Deprecated = doc.text, doc.pattern, doc.enum, doc.deprecated
+		if err := p.describe(at); err != nil {
+			return err
+		}
+		if p.Items != nil {
+			if err := p.Items.describe(at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keyDoc is what the schema says of a key.
+type keyDoc struct {
+	text, pattern string
+	enum          []string
+	deprecated    bool
+}
+
+var keyDocs = map[string]keyDoc{
+	"api":                           {text: "Version of the Buildpack API, 0.7 to 0.12.", pattern: fmt.Sprintf(`^0\.(%s)$`, supportedMinors())},
+	"extension":                     {text: "What the extension is."},
+	"extension.id":                  {text: "Globally unique id, such as my-company/my-extension.", pattern: `^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`},
+	"extension.version":             {text: "Version, X.Y.Z.", pattern: versionPattern.String()},
+	"extension.name":                {text: "Name for people."},
+	"extension.description":         {text: "What the extension does, in a sentence."},
+	"extension.homepage":            {text: "Where to read more, an http or https URL."},
+	"extension.keywords":            {text: "Words to find the extension by."},
+	"extension.exec-env":            {text: "Execution environments that the extension is for, such as production or test."},
+	"extension.clear-env":           {text: "For buildpacks: without the variables of the platform.", deprecated: true},
+	"extension.licenses":            {text: "Licenses of the extension."},
+	"extension.licenses.type":       {text: "SPDX license expression, such as Apache-2.0."},
+	"extension.licenses.uri":        {text: "Where the text of the license is."},
+	"targets":                       {text: "Platforms that the extension is for. Each that names os and arch becomes an image."},
+	"targets.os":                    {text: "Operating system.", enum: knownOS},
+	"targets.arch":                  {text: "Architecture, as Go and OCI images name it.", enum: knownArch},
+	"targets.variant":               {text: "Variant of the architecture, such as v7 of arm."},
+	"targets.arch-variant":          {text: "Variant, as the lifecycle spells it. Use variant too."},
+	"targets.path":                  {text: "Folder with the files of this target (RFC 0128)."},
+	"targets.distros":               {text: "Distributions that the target is for; none means any."},
+	"targets.distros.name":          {text: "ID of /etc/os-release, such as ubuntu."},
+	"targets.distros.version":       {text: "VERSION_ID of /etc/os-release, such as 24.04."},
+	"targets.distros.versions":      {text: "Use a table for each version.", deprecated: true},
+	"targets.distributions":         {text: "Use distros.", deprecated: true},
+	"targets.distributions.name":    {text: "ID of /etc/os-release."},
+	"targets.distributions.version": {text: "VERSION_ID of /etc/os-release."},
+	"targets.distributions.versions": {
+		text: "VERSION_ID of several releases.", deprecated: true,
+	},
+	"metadata":                            {text: "Data of the extension and of tools; other keys are allowed."},
+	"metadata.include-files":              {text: "Files and folders that enter the package, instead of all; also read by pack's and Paketo's tools."},
+	"metadata.pre-package":                {text: "Command that Paketo's tools run before packaging. docker extpack does not run it."},
+	"metadata.extpack":                    {text: "Settings of docker extpack."},
+	"metadata.extpack.image":              {text: "Reference to publish to, when no --tag is given; may hold {{.ID}}, {{.Slug}} and {{.Version}}."},
+	"metadata.extpack.shared":             {text: "Files and folders that every platform gets, when platforms have folders of their own."},
+	"metadata.extpack.labels":             {text: "Labels of every image."},
+	"metadata.extpack.annotations":        {text: "Annotations of the index."},
+	"metadata.extpack.build":              {text: "Build stage whose files are the package, and caches."},
+	"metadata.extpack.build.dockerfile":   {text: "Dockerfile of the build stage; Dockerfile when not given."},
+	"metadata.extpack.build.stage":        {text: "Stage whose files are the package; the last one when not given."},
+	"metadata.extpack.build.args":         {text: "Build arguments."},
+	"metadata.extpack.build.contexts":     {text: "Named contexts, as of docker buildx build --build-context."},
+	"metadata.extpack.build.secrets":      {text: "Secrets that the stage needs, as of docker buildx build --secret."},
+	"metadata.extpack.build.ssh":          {text: "SSH agents or keys that the stage needs, as of docker buildx build --ssh."},
+	"metadata.extpack.build.add-hosts":    {text: "Hosts of the stage, as of docker buildx build --add-host."},
+	"metadata.extpack.build.network":      {text: "Network of RUN instructions.", enum: networks},
+	"metadata.extpack.build.cache-from":   {text: "Caches to read, as of docker buildx build --cache-from."},
+	"metadata.extpack.build.cache-to":     {text: "Caches to write, as of docker buildx build --cache-to."},
+	"metadata.extpack.lint":               {text: "Settings of docker extpack lint."},
+	"metadata.extpack.lint.ignore":        {text: "Rules that are turned off."},
+	"metadata.extpack.lint.ignore.rule":   {text: "ID of the rule; see docker extpack lint --list-rules."},
+	"metadata.extpack.lint.ignore.reason": {text: "Why the rule does not apply."},
+	"metadata.extpack.lint.ignore.path":   {text: "File or folder for which the rule is off; all when not given."},
+}
+
+func supportedMinors() string {
+	var minors []string
+	for n := minAPIMinor; n <= maxAPIMinor; n++ {
+		minors = append(minors, fmt.Sprint(n))
+	}
+	return strings.Join(minors, "|")
+}
