@@ -190,6 +190,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err := o.checkAnyPlatform(p); err != nil {
 		return nil, err
 	}
+	o.bars.Begin(p)
 	if err := o.checkSmoke(p); err != nil {
 		return nil, err
 	}
@@ -243,6 +244,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},
 		Verified: func(e *plan.Extension, images []annotate.Image) {
+			o.bars.Verified(e, images)
 			on := text.Count(len(images), "platform")
 			if e.AnyPlatform() {
 				on = "any platform"

@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/docker/cli/cli/command"
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/extension"
@@ -137,7 +136,7 @@ func printPlatforms(out io.Writer, r *inspect.Report) error {
 		case p.OSVersion != "":
 			name += " (os.version " + p.OSVersion + ")"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", text.Line(name), p.Digest, units.HumanSize(float64(p.Size)), p.Layers)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", text.Line(name), p.Digest, text.Size(p.Size), p.Layers)
 	}
 	if r.Attestations > 0 {
 		fmt.Fprintf(w, "\n%s\n", text.Count(r.Attestations, "attestation manifest"))

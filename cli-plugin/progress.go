@@ -5,104 +5,189 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
-	"github.com/docker/go-units"
+	"github.com/opencontainers/go-digest"
 	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
+	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
 )
 
-// longWork is the size in bytes from which packing or pushing a layer is worth
-// telling about.
-const longWork = 4 << 20
+const (
+	// longWork is the size in bytes from which packing or pushing a layer is
+	// worth telling about.
+	longWork = 4 << 20
+	// minWidth is the narrowest terminal that has room for bars.
+	minWidth = 50
+	// lineEvery is how often unfinished work gets a line where there are no bars.
+	lineEvery = 10 * time.Second
+)
 
-// progress tells how long work comes along: bars on a terminal, a line when
-// something is done elsewhere, nothing when quiet.
+// progress tells how long work comes along: bars on a terminal, lines elsewhere,
+// nothing when quiet.
 type progress struct {
 	out   io.Writer
 	quiet bool
-	width int // of the terminal; 0 when there is none
+	bars  bool
 
-	mu    sync.Mutex
-	group *mpb.Progress // made when the first bar is
-	bars  map[string]*mpb.Bar
-	done  map[string]bool
+	mu      sync.Mutex
+	group   *mpb.Progress // of the bars that are drawn
+	drawn   map[string]*mpb.Bar
+	told    map[string]time.Time // when a piece of work had a line; zero when it is done
+	several bool                 // extensions, which names have to tell apart then
+	layers  map[digest.Digest]layerUsers
+}
+
+// layerUsers are the images that a layer is for.
+type layerUsers struct {
+	extension string
+	first     string
+	count     int
 }
 
 func newProgress(out io.Writer, mode string, quiet bool) *progress {
-	p := &progress{out: out, quiet: quiet || mode == "quiet", bars: map[string]*mpb.Bar{}, done: map[string]bool{}}
+	p := &progress{
+		out: out, quiet: quiet || mode == "quiet",
+		drawn: map[string]*mpb.Bar{}, told: map[string]time.Time{}, layers: map[digest.Digest]layerUsers{},
+	}
 	// Bars need the terminal itself, not a writer that leads to it.
 	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) && mode != "plain" && mode != progressJSON {
-		if width, _, err := term.GetSize(fd); err == nil {
-			p.width = width
-		}
+		width, _, err := term.GetSize(fd)
+		p.bars = err == nil && width >= minWidth
 	}
 	return p
 }
 
+// Begin tells what the work is for.
+func (p *progress) Begin(made *plan.Plan) { p.several = len(made.Extensions) > 1 }
+
+// Verified tells which images the layers of a package are for.
+func (p *progress) Verified(e *plan.Extension, images []annotate.Image) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n, i := range images {
+		users, ok := p.layers[i.Layer]
+		if !ok {
+			users = layerUsers{extension: e.Descriptor.Info.ID, first: e.Images[n].String()}
+			if platform.IsZero(e.Images[n].Platform) && !i.Any {
+				users.first = platform.Format(i.Platform) // the builder's
+			}
+		}
+		users.count++
+		p.layers[i.Layer] = users
+	}
+}
+
+// work is a piece of work as people know it.
+type work struct {
+	key string
+	// verbs are "push", "pushing" and "pushed", or such.
+	verbs [3]string
+	name  string
+	// to is the repository that receives it; may be empty.
+	to string
+}
+
 // Packed is for [embedded.Engine.Progress].
 func (p *progress) Packed(layer embedded.Layer, total int64) {
-	p.show("pack "+layer.String(), "packed "+layer.String(), total, layer.Size())
+	name := layer.Image.String()
+	if p.several {
+		name = layer.String()
+	}
+	p.show(work{"pack " + layer.String(), [3]string{"pack", "packing", "packed"}, name, ""}, total, layer.Size())
 }
 
 // Pushed is for [registry.Options.Progress].
 func (p *progress) Pushed(e registry.Event) {
-	name := e.Descriptor.Digest.String()
-	if len(name) > len("sha256:")+12 {
-		name = name[:len("sha256:")+12]
-	}
+	bytes := e.Bytes
 	switch e.State {
 	case registry.Uploading:
-		p.show("push "+name+" to "+e.Repository, "", e.Bytes, e.Descriptor.Size)
+		bytes = min(bytes, e.Descriptor.Size-1) // it is done when the registry says so
 	case registry.Done:
-		p.show("push "+name+" to "+e.Repository, "pushed "+name+" to "+e.Repository, e.Descriptor.Size, e.Descriptor.Size)
+		bytes = e.Descriptor.Size
+	default:
+		return
 	}
+	p.mu.Lock()
+	name := p.nameOf(e.Descriptor.Digest)
+	p.mu.Unlock()
+	p.show(work{"push " + e.Descriptor.Digest.String() + " " + e.Repository, [3]string{"push", "pushing", "pushed"}, name, e.Repository}, bytes, e.Descriptor.Size)
 }
 
-// show brings the bar called name to now of total. Without a terminal it prints
-// line once, when all is done.
-func (p *progress) show(name, line string, now, total int64) {
+// nameOf returns the platform that a layer is for.
+func (p *progress) nameOf(layer digest.Digest) string {
+	users, ok := p.layers[layer]
+	switch {
+	case !ok:
+		return fmt.Sprintf("layer %.12s", layer.Encoded())
+	case users.count > 1:
+		users.first = text.Count(users.count, "platform")
+	}
+	if p.several {
+		return users.extension + " " + users.first
+	}
+	return users.first
+}
+
+// show brings a piece of work to now of total.
+func (p *progress) show(w work, now, total int64) {
 	if p.quiet || total < longWork {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.width == 0 {
-		if now >= total && line != "" && !p.done[name] {
-			p.done[name] = true
-			fmt.Fprintf(p.out, "%s (%s)\n", line, units.HumanSize(float64(total)))
-		}
+	if !p.bars {
+		p.line(w, now, total)
 		return
 	}
-	bar := p.bars[name]
+	bar := p.drawn[w.key]
 	if bar == nil {
-		bar = p.add(name, total)
+		p.endDrawn()
+		if w.to != "" && p.told[w.to].IsZero() {
+			p.told[w.to] = time.Now()
+			_, _ = p.write([]byte("pushing to " + w.to + "\n")) // what is told on the way is nobody's error
+		}
+		bar = p.draw(w.verbs[0]+" "+w.name, total)
+		p.drawn[w.key] = bar
 	}
 	bar.SetCurrent(now)
 }
 
-func (p *progress) add(name string, total int64) *mpb.Bar {
-	if p.group == nil {
-		p.group = mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(min(p.width, 40)))
+// line tells in a line that work is done, or now and then how far it is.
+func (p *progress) line(w work, now, total int64) {
+	last, begun := p.told[w.key]
+	if w.to != "" {
+		w.name += " to " + w.to
 	}
-	bar := p.group.AddBar(total,
-		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(
-			decor.CountersKiloByte("% .1f / % .1f", decor.WCSyncSpace),
-			decor.AverageSpeed(decor.SizeB1000(0), "% .1f", decor.WCSyncSpace),
-			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_MMSS, decor.WCSyncSpace), "done"),
-		))
-	p.bars[name] = bar
-	return bar
+	switch {
+	case begun && last.IsZero():
+	case now >= total:
+		p.told[w.key] = time.Time{}
+		fmt.Fprintf(p.out, "%s %s (%s)\n", w.verbs[2], w.name, text.Size(total))
+	case !begun:
+		p.told[w.key] = time.Now()
+	case time.Since(last) >= lineEvery:
+		p.told[w.key] = time.Now()
+		fmt.Fprintf(p.out, "%s %s: %s of %s\n", w.verbs[1], w.name, text.Size(now), text.Size(total))
+	}
 }
 
-// Write prints lines, above the bars when there are any.
+// Write prints lines: below the bars when they are complete, above them when
+// there is more to come.
 func (p *progress) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.endDrawn()
+	return p.write(line)
+}
+
+func (p *progress) write(line []byte) (int, error) {
 	if p.group != nil {
 		return p.group.Write(line)
 	}
@@ -113,14 +198,10 @@ func (p *progress) Write(line []byte) (int, error) {
 func (p *progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.group == nil {
-		return
-	}
-	for _, bar := range p.bars {
+	for _, bar := range p.drawn {
 		if !bar.Completed() {
 			bar.Abort(false) // what did not end stays where it was
 		}
 	}
-	p.group.Wait()
-	p.group = nil
+	p.end()
 }

@@ -73,6 +73,8 @@ type Image struct {
 	Any        bool
 	Descriptor v1.Descriptor
 	DiffID     digest.Digest
+	// Layer is the compressed layer.
+	Layer digest.Digest
 }
 
 // Make writes the package of e into dst, which must be an empty layout.

@@ -135,7 +135,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 		desc.Platform = &p
 	}
 	desc.Annotations = d.distroAnnotations(want)
-	return Image{Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID}, nil
+	return Image{Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest}, nil
 }
 
 // single reports whether the package is an image without an index.

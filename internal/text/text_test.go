@@ -65,3 +65,16 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestSizeAndShorten(t *testing.T) {
+	for n, want := range map[int64]string{0: "0B", 999: "999B", 45_678_901: "45.7MB", 1_234_000_000: "1.23GB"} {
+		if got := Size(n); got != want {
+			t.Errorf("Size(%d) = %s, want %s", n, got, want)
+		}
+	}
+	for width, want := range map[int]string{20: "linux/amd64", 11: "linux/amd64", 10: "linu…amd64", 3: "l…4", 2: "…4", 1: "…", 0: "…"} {
+		if got := Shorten("linux/amd64", width); got != want {
+			t.Errorf("Shorten to %d = %s, want %s", width, got, want)
+		}
+	}
+}
