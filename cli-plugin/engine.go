@@ -125,10 +125,6 @@ func clause(err error) string {
 	if errors.As(err, &build) && build.Cause != "" {
 		return build.Cause
 	}
-	var hint *diag.HintError
-	if errors.As(err, &hint) {
-		err = hint.Err
-	}
 	return err.Error()
 }
 

@@ -72,7 +72,7 @@ func TestFormatErrors(t *testing.T) {
 				t.Errorf("%s printed %q", format, out.String())
 			}
 		}
-		if !diag.IsInvalid(err) || !strings.HasPrefix(err.Error(), want) {
+		if !diag.IsInvalid(err) || !strings.HasPrefix(diag.Text(err), want) {
 			t.Errorf("%s: %v; want %q", format, err, want)
 		}
 	}
