@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,4 +116,40 @@ func (p *imagePlanner) checkEntryPoints(image *Image, files map[string]content.F
 	}
 	*p.list = append(*p.list, rules.EntryPointMissing.At(diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(image.Root))},
 		"%s has no bin/detect, bin/generate, detect or generate, so it does nothing", image))
+}
+
+// checkFolders reports folders that were probably meant as platform folders. For
+// a platform that a target names, and that so would get the files of the
+// extension root, that is an error.
+func (p *imagePlanner) checkFolders(images []Image) {
+	misnamed := platform.Misnamed(p.dir)
+	for _, folder := range slices.Sorted(maps.Keys(misnamed)) {
+		isRoot := slices.ContainsFunc(images, func(i Image) bool { return i.Root == folder || strings.HasPrefix(i.Root, folder+"/") })
+		if isRoot || !p.tree.Has(folder) || p.isNamed(folder) {
+			continue
+		}
+		meant := misnamed[folder]
+		d := diag.Diagnostic{
+			Position: diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(folder))}, Severity: diag.Warning,
+			Message: fmt.Sprintf("is no platform folder (did you mean %s?)", platform.Format(meant)),
+		}
+		if slices.ContainsFunc(images, func(i Image) bool {
+			above := i.Root == platform.RootDir || i.Root == meant.OS || strings.HasPrefix(folder, i.Root+"/")
+			return !i.Any && above && !i.NeedsBuild() && platform.Equal(i.Platform, meant)
+		}) {
+			d.Severity = diag.Error
+			d.Message = fmt.Sprintf("is no platform folder, and %s has none (did you mean %[1]s?)", platform.Format(meant))
+			d.Hint = "rename the folder, or list it in " + content.IgnoreFile
+		}
+		*p.list = append(*p.list, d)
+	}
+}
+
+// isNamed reports whether the descriptor names the folder, or one it is in, as
+// content.
+func (p *imagePlanner) isNamed(folder string) bool {
+	metadata := p.descriptor.Metadata
+	return slices.ContainsFunc(slices.Concat(metadata.Extpack.Shared, metadata.IncludeFiles), func(e extension.Entry) bool {
+		return folder == e.Value || strings.HasPrefix(folder, e.Value+"/")
+	})
 }

@@ -118,6 +118,35 @@ func TestFoldersThatAreNamedOtherwise(t *testing.T) {
 	}
 }
 
+// A target that names the platform would get other files than those meant for it.
+func TestMisnamedFolderOfATarget(t *testing.T) {
+	bin := files{"bin/detect": "", "linux/amd46/bin/detect": "", "data/x": ""}
+	const want = "linux/amd46: is no platform folder, and linux/amd64 has none (did you mean linux/amd64?)\n  rename the folder"
+	_, _, err := New(t.Context(), []string{extensionDir(t, amd64AndArm64, bin)}, Options{})
+	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+		t.Errorf("a target: got %v", err)
+	}
+	_, _, err = New(t.Context(), []string{extensionDir(t, "", bin)}, flags(t, "linux/amd64"))
+	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+		t.Errorf("a flag: got %v", err)
+	}
+	for name, dir := range map[string]string{
+		"ignored":                extensionDir(t, amd64AndArm64, files{"bin/detect": "", "amd64/x": "", ".dockerignore": "amd64\n"}),
+		"content by its name":    extensionDir(t, amd64AndArm64+"[metadata.extpack]\nshared = [\"amd64\"]\n", files{"bin/detect": "", "amd64/x": ""}),
+		"beside its real folder": extensionDir(t, amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/detect": "", "amd64/x": ""}),
+	} {
+		if _, list, err := New(t.Context(), []string{dir}, Options{}); err != nil || len(list) > 0 {
+			t.Errorf("%s: got %v, %v", name, list, err)
+		}
+	}
+	_, list, err := New(t.Context(), []string{extensionDir(t, amd64AndArm64, files{"bin/detect": "", "linux/riscv46/bin/detect": ""})}, Options{})
+	if err != nil || !slices.ContainsFunc(list, func(d diag.Diagnostic) bool {
+		return strings.Contains(d.String(), "warning: is no platform folder (did you mean linux/riscv64?)")
+	}) {
+		t.Errorf("a platform that no target names: got %v, %v", list, err)
+	}
+}
+
 func TestAnExtensionThatDoesNothing(t *testing.T) {
 	dir := extensionDir(t, amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/build": ""})
 	_, list, err := New(t.Context(), []string{dir}, Options{})

@@ -8,7 +8,6 @@ package plan
 
 import (
 	"context"
-	"maps"
 	"path/filepath"
 	"slices"
 
@@ -197,10 +196,7 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 	if e.Images, err = images.plan(ctx, pkg, opts.Targets); err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
-	misnamed := platform.Misnamed(dir)
-	for _, folder := range slices.Sorted(maps.Keys(misnamed)) {
-		list.Warnf(diag.Position{File: filepath.Join(dir, filepath.FromSlash(folder))}, "is no platform folder (did you mean %s?)", misnamed[folder])
-	}
+	images.checkFolders(e.Images)
 	if e.Build != nil && !e.NeedsBuild() {
 		list.Warnf(descriptor.Metadata.Extpack.Build.Position, "no target uses the build stage: each has a platform folder")
 		e.Build = nil

@@ -3,35 +3,129 @@ package platform
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/containerd/platforms"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/text"
 )
 
-// Misnamed gives the folders of an extension root that were meant as platform
-// folders but are none, since an architecture has one name here: "linux/x86_64"
-// stands for "linux/amd64", "linux/armhf" for "linux/arm/v7". It is a guess: what
-// cannot be read is left out.
-func Misnamed(dir string) map[string]string {
-	found := map[string]string{}
-	for _, system := range extension.KnownOS() {
-		entries, err := os.ReadDir(filepath.Join(dir, system))
-		if err != nil {
+// Misnamed returns the folders of an extension root that were probably meant as
+// platform folders but are none, with the platform that was meant: other names
+// of an architecture (linux/x86_64, linux/armv7), slips (linux/amd46,
+// Linux/amd64), other layouts (linux-amd64, amd64). It is a guess: what cannot be
+// read is left out, and so is another layout where the platform has its folder.
+func Misnamed(dir string) map[string]v1.Platform {
+	found := map[string]v1.Platform{}
+	for _, name := range folders(dir) {
+		if p, ok := otherLayout(name); ok {
+			if !isDir(filepath.Join(dir, p.OS, p.Architecture)) {
+				found[name] = p
+			}
 			continue
 		}
-		for _, e := range entries {
-			name := e.Name()
-			if slices.Contains(extension.KnownArch(), name) || !isDir(filepath.Join(dir, system, name)) {
-				continue
-			}
-			meant := platforms.Normalize(v1.Platform{OS: system, Architecture: name})
-			if slices.Contains(extension.KnownArch(), meant.Architecture) {
-				found[system+"/"+name] = Format(meant)
+		system := guessOS(name)
+		if system == "" {
+			continue
+		}
+		for _, below := range folders(filepath.Join(dir, name)) {
+			if system == name && slices.Contains(extension.KnownArch(), below) {
+				misnamedVariants(found, dir, name+"/"+below)
+			} else if p, ok := guessArch(system, below, true); ok {
+				found[name+"/"+below] = p
 			}
 		}
 	}
 	return found
+}
+
+// misnamedVariants adds the folders in a platform folder os/arch that were meant
+// for a variant.
+func misnamedVariants(found map[string]v1.Platform, dir, folder string) {
+	system, arch, _ := strings.Cut(folder, "/")
+	for _, name := range folders(filepath.Join(dir, filepath.FromSlash(folder))) {
+		if variantDir.MatchString(name) || !variantLike.MatchString(name) {
+			continue
+		}
+		t := extension.Target{OS: system, Arch: arch, Variant: "v" + strings.TrimLeft(name, "vV")}
+		if extension.CheckPlatform(t) == nil {
+			found[folder+"/"+name] = Of(t)
+		}
+	}
+}
+
+func folders(dir string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if isDir(filepath.Join(dir, e.Name())) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+var (
+	variantLike = regexp.MustCompile(`^[vV]?[0-9](\.[0-9])?$`)
+	separator   = regexp.MustCompile(`[-_.+]`)
+	// armVersion matches names such as armv7, arm32v6 and arm64v8.
+	armVersion = regexp.MustCompile(`^arm(32|64)?v([5-9])l?$`)
+)
+
+// otherLayout reads one folder name for a whole platform, or for its
+// architecture alone.
+func otherLayout(name string) (v1.Platform, bool) {
+	if p, ok := guessArch("linux", name, false); ok {
+		return p, true
+	}
+	parts := separator.Split(name, 2)
+	if len(parts) != 2 || !slices.Contains(extension.KnownOS(), strings.ToLower(parts[0])) {
+		return v1.Platform{}, false
+	}
+	system := strings.ToLower(parts[0])
+	if p, ok := guessArch(system, parts[1], true); ok {
+		return p, true
+	}
+	arch := separator.Split(parts[1], 2)
+	if len(arch) != 2 {
+		return v1.Platform{}, false
+	}
+	t := extension.Target{OS: system, Arch: strings.ToLower(arch[0]), Variant: strings.ToLower(arch[1])}
+	return Of(t), extension.CheckPlatform(t) == nil
+}
+
+// guessOS returns the operating system that a folder was named after, "" for
+// none.
+func guessOS(name string) string {
+	if slices.Contains(extension.KnownOS(), name) {
+		return name
+	}
+	if alias := platforms.Normalize(v1.Platform{OS: name}).OS; slices.Contains(extension.KnownOS(), alias) {
+		return alias
+	}
+	return text.Closest(name, extension.KnownOS())
+}
+
+// guessArch returns the platform whose architecture a folder was named after;
+// slips says that letters may differ.
+func guessArch(system, name string, slips bool) (v1.Platform, bool) {
+	lower := strings.ToLower(name)
+	p := platforms.Normalize(v1.Platform{OS: system, Architecture: lower})
+	if m := armVersion.FindStringSubmatch(lower); m != nil {
+		p = platforms.Normalize(v1.Platform{OS: system, Architecture: "arm", Variant: "v" + m[2]})
+		if m[1] == "64" {
+			p = platforms.Normalize(v1.Platform{OS: system, Architecture: "arm64", Variant: "v" + m[2]})
+		}
+	}
+	if !slices.Contains(extension.KnownArch(), p.Architecture) && slips {
+		p = platforms.Normalize(v1.Platform{OS: system, Architecture: text.Closest(lower, extension.KnownArch())})
+	}
+	return p, slices.Contains(extension.KnownArch(), p.Architecture)
 }
