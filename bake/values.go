@@ -64,7 +64,7 @@ func CheckSetForm(set []string) error {
 		case !ok:
 			return unsupported("--set "+s+": the key", attribute, slices.Sorted(maps.Keys(setKeys)))
 		case takesName && name == "":
-			return diag.Invalidf(fmt.Sprintf("write it as TARGET.%s.NAME=VALUE", attribute), "--set %s: %s takes a name", s, attribute)
+			return diag.WithHint(diag.Invalidf("--set %s: %s takes a name", s, attribute), fmt.Sprintf("write it as TARGET.%s.NAME=VALUE", attribute))
 		case !strings.Contains(s, "=") && attribute != "args":
 			return diag.WithHint(diag.Invalidf("--set %s has no value", s), setForm)
 		case attribute == "no-cache" || attribute == "pull":

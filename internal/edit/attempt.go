@@ -167,8 +167,8 @@ func (e *editor) index(ctx context.Context, o *Overlay, src *source.Source) (*In
 	case !single:
 		return nil, diag.WithHint(diag.Invalidf("%s is not an index but a single manifest of type %s", src.Name, root.MediaType), "make an index of it with: docker extpack index create -t "+to+" "+e.Source)
 	case !e.Single:
-		return nil, diag.Invalidf(namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", to, e.Source, e.Source),
-			"%s is one image for any platform, not an index that has platforms", src.Name)
+		return nil, diag.WithHint(diag.Invalidf("%s is one image for any platform, not an index that has platforms", src.Name),
+			namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", to, e.Source, e.Source))
 	}
 	c, err := NewChild(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/verify"
@@ -227,7 +228,7 @@ func (r *run) heldBack(todo *plan.Plan, packages []*prepared) error {
 	if len(passed) == 0 {
 		return failed
 	}
-	return &HeldBackError{Err: failed, Passed: passed}
+	return diag.WithHint(&HeldBackError{Err: failed, Passed: passed}, "publish what passes with --keep-going")
 }
 
 // HeldBackError is a run of which nothing was published because some of its
@@ -240,7 +241,7 @@ type HeldBackError struct {
 }
 
 func (e *HeldBackError) Error() string {
-	return fmt.Sprintf("%v\nnothing was published, also not %s; publish what passes with --keep-going", e.Err, strings.Join(e.Passed, ", "))
+	return fmt.Sprintf("%v\nnothing was published, also not %s", e.Err, strings.Join(e.Passed, ", "))
 }
 
 // Unwrap returns what failed.

@@ -123,11 +123,11 @@ func TestMisnamedFolderOfATarget(t *testing.T) {
 	bin := files{"bin/detect": "", "linux/amd46/bin/detect": "", "data/x": ""}
 	const want = "linux/amd46: is no platform folder, and linux/amd64 has none (did you mean linux/amd64?)\n  rename the folder"
 	_, _, err := New(t.Context(), []string{extensionDir(t, amd64AndArm64, bin)}, Options{})
-	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+	if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), want) {
 		t.Errorf("a target: got %v", err)
 	}
 	_, _, err = New(t.Context(), []string{extensionDir(t, "", bin)}, flags(t, "linux/amd64"))
-	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+	if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), want) {
 		t.Errorf("a flag: got %v", err)
 	}
 	for name, dir := range map[string]string{

@@ -104,7 +104,7 @@ func TestParseTargetRefuses(t *testing.T) {
 		case !strings.Contains(want, "unknown ") && !strings.Contains(want, "variant \""):
 			want += "\n  " + targetHint
 		}
-		if err == nil || err.Error() != want {
+		if err == nil || diag.Text(err) != want {
 			t.Errorf("%q:\ngot  %v\nwant %s", tt.in, err, want)
 		}
 		if !diag.IsInvalid(err) {
@@ -119,7 +119,7 @@ func TestParseTargetRefuses(t *testing.T) {
 	}
 	// buildx's --platform takes a list, so people try one here.
 	_, err := ParseTarget("linux/amd64,linux/arm64")
-	if want := "target \"linux/amd64,linux/arm64\" names several platforms\n  repeat --target for each"; err == nil || err.Error() != want {
+	if want := "target \"linux/amd64,linux/arm64\" names several platforms\n  repeat --target for each"; err == nil || diag.Text(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

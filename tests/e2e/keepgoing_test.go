@@ -44,7 +44,7 @@ func TestOneRun(t *testing.T) {
 			if _, err := os.Stat(metadata); !os.IsNotExist(err) {
 				t.Errorf("there is a metadata file of nothing: %v", err)
 			}
-			if name == "wrong" && !strings.Contains(r.stderr, "nothing was published, also not samples/hello@0.0.1; publish what passes with --keep-going") {
+			if name == "wrong" && !strings.Contains(r.stderr, "nothing was published, also not samples/hello@0.0.1\n  publish what passes with --keep-going") {
 				t.Errorf("nothing says what was held back:\n%s", r.stderr)
 			}
 
