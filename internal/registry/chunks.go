@@ -28,16 +28,13 @@ const (
 // chunking is what is known of how a registry takes blobs.
 type chunking struct {
 	mu      sync.Mutex
-	size    int64 // 0: chunkSize
+	size    int64
 	refused bool
 }
 
 func (c *chunking) get() (size int64, refused bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.size == 0 {
-		c.size = chunkSize
-	}
 	return c.size, c.refused
 }
 
@@ -69,8 +66,10 @@ type sender struct {
 	reader  *blobReader
 	offset  int64 // how much of the blob the session has
 	tries   int   // since there was progress
+	silent  int   // of them those without an answer
 	best    int64 // the largest offset so far
 	renewed bool  // the token
+	resumed bool  // the session, after a lost connection
 }
 
 // run sends the blob. Between attempts the registry is asked whether it has the
@@ -145,7 +144,7 @@ func (e *chunkError) Unwrap() error { return e.err }
 // progress begins counting attempts again when the session has more than ever.
 func (s *sender) progress() {
 	if s.offset > s.best {
-		s.best, s.tries = s.offset, 0
+		s.best, s.tries, s.silent = s.offset, 0, 0
 	}
 }
 
@@ -193,6 +192,11 @@ func (s *sender) retry(err error) (bool, error) {
 		case isChunk && refusal.StatusCode == http.StatusRequestedRangeNotSatisfiable && s.tries < maxRetries:
 			s.tries++
 			return true, s.resume()
+		case s.resumed && slices.Contains(refusal.Codes, "DIGEST_INVALID"):
+			// The registry has taken something twice; from the beginning, then.
+			s.resumed = false
+			s.again()
+			return true, s.wait(0, err)
 		case s.session != nil && refusal.StatusCode == http.StatusNotFound && (s.offset > 0 || slices.Contains(refusal.Codes, "BLOB_UPLOAD_UNKNOWN")) && s.tries < maxRetries:
 			s.session = nil // lost, by a restart for instance
 			return true, s.wait(0, err)
@@ -203,7 +207,10 @@ func (s *sender) retry(err error) (bool, error) {
 		}
 	}
 	after, ok := s.repo.client.mayRetry(s.repo.host(), err)
-	if !ok || s.tries >= maxRetries {
+	if isSilent(err) {
+		s.silent++
+	}
+	if !ok || s.tries >= maxRetries || s.silent > silentRetries {
 		return false, nil
 	}
 	if err := s.wait(after, err); err != nil {
@@ -248,7 +255,7 @@ func (s *sender) resume() error {
 		s.again()
 		return nil
 	}
-	s.offset = offset
+	s.offset, s.resumed = offset, true
 	s.progress()
 	return nil
 }

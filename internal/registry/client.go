@@ -51,6 +51,7 @@ type Client struct {
 	progress    func(Event)
 	insecure    bool
 	concurrency int
+	chunkSize   int64
 
 	mu      sync.Mutex
 	schemes map[string]*scheme
@@ -69,6 +70,7 @@ func New(o Options) *Client {
 		progress:    o.Progress,
 		insecure:    o.Insecure,
 		concurrency: o.Concurrency,
+		chunkSize:   chunkSize,
 		schemes:     map[string]*scheme{},
 	}
 	if c.progress == nil {
@@ -116,6 +118,7 @@ type repository struct {
 // repository opens a repository for actions such as [auth.ActionPull].
 func (c *Client) repository(ctx context.Context, ref Reference, actions ...string) (*repository, error) {
 	r := &repository{client: c, ref: ref, remote: ref.remote(), actions: actions}
+	r.chunks.size = c.chunkSize
 	var err error
 	r.plain, err = c.plainHTTP(ctx, r.host())
 	return r, err

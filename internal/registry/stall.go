@@ -50,6 +50,7 @@ func (e *stallError) Temporary() bool { return true }
 type stallTransport struct {
 	base                   http.RoundTripper
 	response, idle, notice time.Duration
+	link                   int64 // bytes per second
 	logf                   func(format string, args ...any)
 
 	mu   sync.Mutex
@@ -59,7 +60,7 @@ type stallTransport struct {
 func newStallTransport(base http.RoundTripper, logf func(string, ...any)) *stallTransport {
 	return &stallTransport{
 		base: base, response: responseTimeout, idle: idleTimeout, notice: noticeAfter,
-		logf: logf, said: map[string]time.Time{},
+		link: slowLink, logf: logf, said: map[string]time.Time{},
 	}
 }
 
@@ -75,7 +76,7 @@ func (t *stallTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := &watch{transport: t, host: req.URL.Host, cancel: cancel}
 	limit := t.response
 	if req.ContentLength > 0 {
-		limit += time.Duration(min(req.ContentLength, sendBuffer)) * time.Second / slowLink
+		limit += time.Duration(min(req.ContentLength, sendBuffer)) * time.Second / time.Duration(t.link)
 	}
 	if size, ok := req.Context().Value(workKey{}).(int64); ok {
 		limit += time.Duration(size/commitSpeed) * time.Second

@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestSilence: a registry that takes a request and does not answer is waited
+// for a limited time, twice, and the user is told.
+func TestSilence(t *testing.T) {
+	var asked atomic.Int32
+	release := make(chan struct{})
+	s := scripted(t, func(http.ResponseWriter, *http.Request) { asked.Add(1); <-release })
+	defer close(release)
+	client, pauses := newTestClient(Options{})
+	client.schemes[s.host()] = &scheme{known: true, plain: true}
+	client.stalls.response, client.stalls.notice = 200*time.Millisecond, 60*time.Millisecond
+	begin := time.Now()
+	_, err := client.Resolve(t.Context(), s.ref(t, "a/b:1"))
+	var stall *stallError
+	if !errors.As(err, &stall) || !strings.Contains(err.Error(), "timed out: "+s.host()+" does not answer") {
+		t.Errorf("error is %v", err)
+	}
+	if d := time.Since(begin); d > 5*time.Second || asked.Load() != 1+silentRetries {
+		t.Errorf("asked %d times in %s", asked.Load(), d)
+	}
+	if !strings.Contains(strings.Join(pauses.logs, "\n"), "still waiting for "+s.host()) {
+		t.Errorf("said %q", pauses.logs)
+	}
+}
+
+// TestSlowAnswers: a transfer may take as long as it likes, and may not stand
+// still.
+func TestSlowAnswers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pause time.Duration
+		ok    bool
+	}{"slow": {20 * time.Millisecond, true}, "still": {time.Second, false}} {
+		t.Run(name, func(t *testing.T) {
+			s := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
+				for i := range len(emptyIndex) {
+					_, _ = io.WriteString(w, emptyIndex[i:i+1])
+					_ = http.NewResponseController(w).Flush()
+					select {
+					case <-time.After(tc.pause):
+					case <-r.Context().Done():
+						return
+					}
+				}
+			})
+			client, _ := newTestClient(Options{})
+			client.schemes[s.host()] = &scheme{known: true, plain: true}
+			client.stalls.response, client.stalls.idle = 300*time.Millisecond, 300*time.Millisecond
+			_, err := client.Open(t.Context(), s.ref(t, "a/b:1"))
+			if stall := (*stallError)(nil); (err == nil) != tc.ok || !tc.ok && !errors.As(err, &stall) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+// TestUploadThatIsNotTaken: a registry that stops reading is given up, one that
+// reads slowly is not.
+func TestUploadThatIsNotTaken(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"slow": time.Millisecond, "still": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			s, c := newServer(t), newTree(t, "a")
+			release := make(chan struct{})
+			defer close(release)
+			large := c.blob(t, "application/vnd.oci.image.layer.v1.tar", strings.Repeat("0123456789abcdef", 1<<20))
+			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+				if !isUpload(r) {
+					return false
+				}
+				buf := make([]byte, 64<<10)
+				for {
+					if _, err := io.ReadFull(r.Body, buf); err != nil {
+						break
+					}
+					select {
+					case <-time.After(pause):
+					case <-release:
+						return true
+					}
+				}
+				w.WriteHeader(http.StatusCreated)
+				return true
+			})
+			client, _ := newTestClient(Options{})
+			client.stalls.response, client.stalls.link = 300*time.Millisecond, 1<<40
+			r, err := client.repository(t.Context(), s.ref(t, "a/b:1"), "pull", "push")
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			_, err = r.copyBlob(t.Context(), c, large, "")
+			if stall := (*stallError)(nil); (name == "still") != errors.As(err, &stall) || name == "slow" && err != nil {
+				t.Errorf("error is %v", err)
+			}
+			if d := time.Since(begin); d > 20*time.Second {
+				t.Errorf("took %s", d)
+			}
+		})
+	}
+}

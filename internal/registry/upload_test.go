@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestSessionsAreCancelled: an upload that fails or is interrupted leaves no
+// session open.
+func TestSessionsAreCancelled(t *testing.T) {
+	c := newTree(t, "a")
+	layer := c.blobs[2]
+	for name, wrong := range map[string]bool{"wrong content": true, "refused": false, "interrupted": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+				if !isUpload(r) || wrong {
+					return false
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				if name == "interrupted" {
+					cancel()
+					<-r.Context().Done()
+					return true
+				}
+				return jsonError(w, http.StatusForbidden, "DENIED", "no")
+			})
+			client, _ := newTestClient(Options{Concurrency: 1})
+			var src = replaced{c, layer, func() io.Reader {
+				if wrong {
+					return strings.NewReader(strings.Repeat("x", int(layer.Size)))
+				}
+				data, _ := c.Fetch(ctx, layer)
+				return data
+			}}
+			_, err := client.Publish(ctx, src, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
+			if err == nil || name == "interrupted" && !errors.Is(err, context.Canceled) {
+				t.Errorf("error is %v", err)
+			}
+			requests := s.take()
+			begun, ended := len(matching(requests, "POST", "/blobs/uploads/")), len(matching(requests, "DELETE", "/blobs/uploads/"))
+			done := 0
+			for _, put := range matching(requests, "PUT", "/blobs/uploads/") {
+				if wrong && !strings.Contains(put, layer.Digest.Encoded()) {
+					done++
+				}
+			}
+			if ended == 0 || begun != ended+done {
+				t.Errorf("%d sessions were begun, %d ended and %d cancelled", begun, done, ended)
+			}
+		})
+	}
+}
+
+// TestNoUploadFromHTTPSToHTTP: wherever the registry wants an upload to go on.
+func TestNoUploadFromHTTPSToHTTP(t *testing.T) {
+	plain := scripted(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent in the clear", r.Method, r.URL) })
+	s := tlsServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.Header().Set("Location", plain.URL+"/upload")
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+	})
+	client, _ := newTestClient(Options{Insecure: true})
+	c := newTree(t, "a")
+	_, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "a/b:1")})
+	if !errors.Is(err, ErrPlainHTTP) {
+		t.Errorf("error is %v", err)
+	}
+}
