@@ -118,11 +118,8 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 // describe changes the entry of the platform, and says when a variant that was
 // asked for is left out because it is the default.
 func (o *indexAnnotateOptions) describe(dockerCLI command.Cli, x *edit.Index, annotations map[string]string) error {
-	image, err := x.Select(o.platform)
+	image, err := x.Describe(o.platform, o.change, annotations)
 	if err != nil {
-		return err
-	}
-	if err := x.Describe(o.platform, o.change, annotations); err != nil {
 		return err
 	}
 	if p := image.Platform(); o.change.Variant != nil && p.Variant == "" && o.variant != "" && !o.told {

@@ -24,8 +24,8 @@ func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 		Aliases: []string{"rm"},
 		Short:   "Take platforms out of a published index",
 		Long: "Take images, with their attestations, out of the index a tag points at. A\n" +
-			"platform is os[(os.version)]/arch[/variant][:distro@version], or the digest of an\n" +
-			"image; the parts that are not needed to tell images apart may be left out.",
+			"platform is os/arch[/variant][:distro@version], as inspect lists it, or the digest\n" +
+			"of an image; the parts that are not needed to tell images apart may be left out.",
 		Example: `  docker extpack index remove acme/curl:1.0 linux/arm/v7
   docker extpack index remove acme/curl:1.0 linux/amd64:ubuntu@22.04`,
 		Args: minArgs(2, "an index and one or more platforms"),

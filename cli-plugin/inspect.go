@@ -127,14 +127,9 @@ func printPlatforms(out io.Writer, r *inspect.Report) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\nPLATFORM\tDIGEST\tSIZE\tLAYERS\n")
 	for _, p := range r.Platforms {
-		name := p.Platform
-		switch {
-		case name == extension.AnyPlatform:
+		name := p.Identity().String()
+		if p.Platform == extension.AnyPlatform {
 			name = "any platform"
-		case p.DistroName != "":
-			name += ":" + p.DistroName + "@" + p.DistroVersion
-		case p.OSVersion != "":
-			name += " (os.version " + p.OSVersion + ")"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", text.Line(name), p.Digest, text.Size(p.Size), p.Layers)
 	}

@@ -37,7 +37,7 @@ func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions
 	c := &completer{overlay: o, add: add, seen: map[string]*located{}}
 	for _, child := range x.Images() {
 		if err := c.image(ctx, x, child); err != nil {
-			return fmt.Errorf("%s (%s): %w", child.Slot(), child.Descriptor().Digest, err)
+			return fmt.Errorf("%s (%s): %w", child.Identity(), child.Descriptor().Digest, err)
 		}
 	}
 	if c.first == nil {

@@ -112,10 +112,10 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 	for _, c := range x.Images() {
 		desc, err := convertImage(ctx, o, c.desc, m)
 		if unsupported := (*unsupportedError)(nil); errors.As(err, &unsupported) {
-			return diag.Invalidf("cannot give %s %s's media types: %v", c.Slot(), m.name, err)
+			return diag.Invalidf("cannot give %s %s's media types: %v", c.Identity(), m.name, err)
 		}
 		if err != nil {
-			return fmt.Errorf("changing the media types of %s: %w", c.Slot(), err)
+			return fmt.Errorf("changing the media types of %s: %w", c.Identity(), err)
 		}
 		if err := x.ReplaceImage(ctx, o, c, desc); err != nil {
 			return err

@@ -4,9 +4,8 @@ import (
 	"context"
 	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -38,14 +37,14 @@ func (c *Creation) Change(ctx context.Context, o *Overlay, _ *Index) (*Index, er
 }
 
 // ParsePlatforms reads SOURCE=os/arch[/variant] for sources, by name.
-func ParsePlatforms(list, sources []string) (map[string]v1.Platform, error) {
-	platforms := map[string]v1.Platform{}
+func ParsePlatforms(list, sources []string) (map[string]platform.Identity, error) {
+	platforms := map[string]platform.Identity{}
 	for _, s := range list {
 		i := strings.LastIndex(s, "=")
 		if i <= 0 {
 			return nil, diag.Invalidf("--platform %q is not SOURCE=os/arch[/variant]", s)
 		}
-		p, err := ParsePlatform(s[i+1:])
+		p, err := parseGiven(s[i+1:])
 		if err != nil {
 			return nil, err
 		}
@@ -61,4 +60,19 @@ func ParsePlatforms(list, sources []string) (map[string]v1.Platform, error) {
 		}
 	}
 	return platforms, nil
+}
+
+// parseGiven parses an identity whose os and architecture are known ones.
+func parseGiven(s string) (platform.Identity, error) {
+	id, err := platform.ParseIdentity(s)
+	if err != nil {
+		_, err = platform.ParseTarget(s) // says more
+		if err == nil {
+			err = diag.WithHint(diag.Invalidf("%q is not a platform", s), platform.IdentityHint)
+		}
+		return id, err
+	}
+	p, err := parsePlatform(id.Platform())
+	p.OSVersion = id.OSVersion
+	return platform.NewIdentity(p, id.Distro), err
 }

@@ -20,7 +20,7 @@
 //
 // [RewriteImage] and [RewriteManifest] clone images with another config or
 // manifest, [MoveAttestation] takes an attestation along to a rewritten image,
-// and [Slot] tells which images stand in each other's place.
+// and [platform.Identity] tells which images hide one another.
 //
 // Documents are kept as [oci.Object]: JSON objects with their fields in order and
 // as they were written. Blobs are only read when a destination lacks them.

@@ -79,12 +79,12 @@ func names(x *Index) string {
 	for _, c := range x.Children() {
 		switch c.Kind() {
 		case oci.KindImage:
-			out = append(out, c.Slot().String())
+			out = append(out, c.Identity().String())
 		case oci.KindAttestation:
 			about := "nothing"
 			for _, image := range x.Images() {
 				if c.attests(image.desc) {
-					about = image.Slot().String()
+					about = image.Identity().String()
 				}
 			}
 			out = append(out, "about "+about)
@@ -200,7 +200,7 @@ func TestReplaceImageListedTwice(t *testing.T) {
 	if err := x.ReplaceImage(t.Context(), o, x.Images()[0], to); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := names(x), "linux/amd64, linux(2)/amd64, about linux(2)/amd64, about linux/amd64"; got != want {
+	if got, want := names(x), "linux/amd64, linux/amd64 (os.version 2), about linux/amd64 (os.version 2), about linux/amd64"; got != want {
 		t.Errorf("index lists %s", got)
 	}
 	all, err := ParseIndex(x.MediaType(), []byte(read(t, o, mustPut(t, o, x))))
@@ -211,7 +211,7 @@ func TestReplaceImageListedTwice(t *testing.T) {
 	if err := all.ReplaceImage(t.Context(), o, all.Images()[1], to); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := names(all), "linux/amd64, linux(2)/amd64, about linux(2)/amd64"; got != want { // it is about both
+	if got, want := names(all), "linux/amd64, linux/amd64 (os.version 2), about linux/amd64 (os.version 2)"; got != want { // it is about both
 		t.Errorf("index lists %s", got)
 	}
 	x.Remove(x.Images()[1])

@@ -58,7 +58,7 @@ func (f *flattener) add(children []*Child, depth int) error {
 // has reports whether an entry is there already, with the same platform.
 func (f *flattener) has(c *Child) bool {
 	for _, other := range f.out {
-		if other.desc.Digest == c.desc.Digest && other.Slot() == c.Slot() {
+		if other.desc.Digest == c.desc.Digest && other.Identity() == c.Identity() {
 			return true
 		}
 	}

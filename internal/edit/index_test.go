@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
 )
 
 func TestObject(t *testing.T) {
@@ -125,7 +126,9 @@ func TestJoin(t *testing.T) {
 func TestAdvance(t *testing.T) {
 	o := NewOverlay()
 	amd64, arm64, s390x := putImage(o, "amd64"), putImage(o, "arm64"), putImage(o, "s390x")
-	rank := func(s Slot) int { return slices.Index([]string{"amd64", "s390x", "arm64"}, s.Architecture) }
+	rank := func(s platform.Identity) int {
+		return slices.Index([]string{"amd64", "s390x", "arm64"}, s.Architecture)
+	}
 	for _, tt := range []struct {
 		index   *Index
 		advance v1.Descriptor
@@ -136,7 +139,7 @@ func TestAdvance(t *testing.T) {
 		{newIndex(t, arm64, s390x, amd64), arm64, "linux/arm64, linux/s390x, linux/amd64"},
 		{newIndex(t, arm64), s390x, "linux/arm64"},
 	} {
-		if tt.index.Advance(child(t, tt.advance).Slot(), rank); names(tt.index) != tt.want {
+		if tt.index.Advance(child(t, tt.advance).Identity(), rank); names(tt.index) != tt.want {
 			t.Errorf("index lists %s, want %s", names(tt.index), tt.want)
 		}
 	}
@@ -166,7 +169,7 @@ func TestSlotsAndSelectors(t *testing.T) {
 	images := x.Images()
 	for s, want := range map[string]int{
 		"linux/amd64": 0, "linux/x86_64": 0, "linux/arm64": 1, "linux/aarch64": 1, "linux/arm64/v8": 1, "linux/arm/v6": 2,
-		"linux/arm": 3, "linux/arm/v7": 3, "windows(10.0.2)/amd64": 5, "linux/amd64:ubuntu@22.04": 6, "plan10/z80": 7,
+		"linux/arm": 3, "linux/arm/v7": 3, "windows(10.0.2)/amd64": 5, "windows/amd64 (os.version 10.0.2)": 5, "linux/amd64:ubuntu@22.04": 6, "plan10/z80": 7,
 		images[4].desc.Digest.String(): 4,
 		"windows/amd64":                -1, "linux/s390x": -1, "amd64": -1, "linux/": -1, "linux/amd64:debian@12": -1, "": -1,
 		"sha256:" + strings.Repeat("0", 64): -1,
@@ -180,12 +183,12 @@ func TestSlotsAndSelectors(t *testing.T) {
 		}
 	}
 	for i, c := range images {
-		if again, err := x.Select(c.Slot().String()); err != nil || again != c {
-			t.Errorf("image %d is not found by its own name %s: %v", i, c.Slot(), err)
+		if again, err := x.Select(c.Identity().String()); err != nil || again != c {
+			t.Errorf("image %d is not found by its own name %s: %v", i, c.Identity(), err)
 		}
 	}
 	_, err := x.Select("windows/amd64")
-	if err == nil || !strings.Contains(diag.Text(err), "windows(10.0.1)/amd64, windows(10.0.2)/amd64") {
+	if err == nil || !strings.Contains(diag.Text(err), "windows/amd64 (os.version 10.0.1), windows/amd64 (os.version 10.0.2)") {
 		t.Errorf("error is %v", err)
 	}
 }

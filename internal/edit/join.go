@@ -25,7 +25,7 @@ func JoinAll(all []*Taken) (*Index, error) {
 			err := x.Join(p.image, p.attestations, false)
 			var taken *TakenError
 			if errors.As(err, &taken) {
-				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", taken.Slot, from[taken.By.Digest], t.Name), "name images of one platform once")
+				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", taken.Identity, from[taken.By.Digest], t.Name), "name images of one platform once")
 			}
 			if err != nil {
 				return nil, err

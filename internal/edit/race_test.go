@@ -180,7 +180,7 @@ func TestEditThatCannotBeRepaired(t *testing.T) {
 		return addImage("arm64")(ctx, o, x)
 	}))
 	var written *edit.WrittenError
-	if !errors.As(err, &written) || diag.IsInvalid(err) || !strings.Contains(err.Error(), "overwritten") {
+	if !errors.As(err, &written) || diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "overwritten") {
 		t.Errorf("error is %v", err)
 	}
 }

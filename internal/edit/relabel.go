@@ -35,7 +35,7 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 	}
 	if change.OS != nil || change.Architecture != nil || change.Variant != nil {
 		if p.OS == "" || p.Architecture == "" {
-			return diag.Invalidf("%s: os and architecture cannot be empty", c.Slot())
+			return diag.Invalidf("%s: os and architecture cannot be empty", c.Identity())
 		}
 		known, err := parsePlatform(p)
 		if err != nil {
@@ -52,12 +52,12 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 	if err := c.SetPlatform(p); err != nil {
 		return err
 	}
-	return x.checkSlot(c)
+	return x.checkUnique(c)
 }
 
 // Describe changes the platform and the annotations of the image that selector
-// names.
-func (x *Index) Describe(selector string, change PlatformChange, annotations map[string]string) error {
+// names, and returns it.
+func (x *Index) Describe(selector string, change PlatformChange, annotations map[string]string) (*Child, error) {
 	c, err := x.Select(selector)
 	if absent := (*notListedError)(nil); errors.As(err, &absent) {
 		if done := x.relabeled(selector, change); done != nil {
@@ -65,31 +65,32 @@ func (x *Index) Describe(selector string, change PlatformChange, annotations map
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.Annotate(annotations); err != nil {
-		return err
+		return nil, err
 	}
 	if change.isZero() {
-		return x.checkSlot(c) // a distro is an annotation
+		return c, x.checkUnique(c) // a distro is an annotation
 	}
-	return x.Relabel(c, change)
+	return c, x.Relabel(c, change)
 }
 
 // relabeled returns the image that selector named before the change was made,
 // nil if there is none: the change may have been made by an earlier attempt.
 func (x *Index) relabeled(selector string, change PlatformChange) *Child {
-	m := selectorPattern.FindStringSubmatch(selector)
-	if m == nil || change.isZero() {
+	named, err := platform.ParseIdentity(selector)
+	if err != nil || change.isZero() {
 		return nil
 	}
-	probe, err := NewChild(v1.Descriptor{Platform: &v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4], OSVersion: m[2]}})
+	p := named.Platform()
+	probe, err := NewChild(v1.Descriptor{Platform: &p})
 	if err != nil || (&Index{}).Relabel(probe, change) != nil {
 		return nil
 	}
-	want := probe.Slot()
-	want.DistroName, want.DistroVersion = m[5], m[6]
-	found := slices.DeleteFunc(x.Images(), func(c *Child) bool { return !c.Slot().matches(want) })
+	want := probe.Identity()
+	want.Distro = named.Distro
+	found := slices.DeleteFunc(x.Images(), func(c *Child) bool { return !c.Identity().Matches(want) })
 	if len(found) != 1 {
 		return nil
 	}
@@ -100,33 +101,29 @@ func (c PlatformChange) isZero() bool {
 	return c.OS == nil && c.Architecture == nil && c.Variant == nil && c.OSVersion == nil && c.OSFeatures == nil
 }
 
+// parsePlatform returns a platform of known parts in containerd's normal form.
+// What is not one is a [*diag.InvalidError] with the closest spelling.
 func parsePlatform(p v1.Platform) (v1.Platform, error) {
 	name := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		name += "/" + p.Variant
 	}
-	return ParsePlatform(name)
-}
-
-// ParsePlatform reads os/arch[/variant], in containerd's normal form. What is
-// not one is a [*diag.InvalidError] with the closest spelling.
-func ParsePlatform(s string) (v1.Platform, error) {
-	t, err := platform.ParseTarget(s)
+	t, err := platform.ParseTarget(name)
 	if err != nil {
 		return v1.Platform{}, err
 	}
 	if len(t.Distros) > 0 {
 		return v1.Platform{}, diag.Invalidf("platform %q: leave the distro out; it is an annotation (%s, %s)",
-			s, extension.AnnotationDistroName, extension.AnnotationDistroVersion)
+			name, extension.AnnotationDistroName, extension.AnnotationDistroVersion)
 	}
 	return platform.Of(t), nil
 }
 
-// checkSlot refuses an index in which an image hides another one.
-func (x *Index) checkSlot(c *Child) error {
-	for _, other := range x.Find(c.Slot()) {
+// checkUnique refuses an index in which an image hides another one.
+func (x *Index) checkUnique(c *Child) error {
+	for _, other := range x.Find(c.Identity()) {
 		if other != c {
-			return diag.Invalidf("%s is in the index twice: %s and %s", c.Slot(), c.desc.Digest, other.desc.Digest)
+			return diag.Invalidf("%s is in the index twice: %s and %s", c.Identity(), c.desc.Digest, other.desc.Digest)
 		}
 	}
 	return nil

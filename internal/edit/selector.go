@@ -2,25 +2,17 @@ package edit
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/text"
 )
-
-// selectorPattern is os[(os.version)]/arch[/variant][:distro@version]: what
-// [Slot.String] gives. No platform is refused for its name, as an index of
-// somebody else's may hold any.
-var selectorPattern = regexp.MustCompile(`^([^/(:]+)(?:\(([^)]+)\))?/([^/:]+)(?:/([^/:]+))?(?::([^@]+)@(.+))?$`)
-
-const selectorHint = "write it as os[(os.version)]/arch[/variant][:distro@version], or as the digest of an image"
 
 // Select gives the one image that s names, by its platform or its digest.
 // os.version and distro may be left out where they are not needed to tell
@@ -34,7 +26,7 @@ func (x *Index) Select(s string) (*Child, error) {
 		return matches[0], nil
 	case len(matches) > 1:
 		return nil, diag.WithHint(diag.Invalidf("%s stands for %s of the index: %s",
-			s, text.Count(len(matches), "image"), describe(matches)), selectorHint)
+			s, text.Count(len(matches), "image"), describe(matches)), platform.IdentityHint)
 	}
 	if images := x.Images(); len(images) > 0 {
 		return nil, &notListedError{diag.Invalidf("%s is not in the index, which has %s", s, describe(images))}
@@ -87,8 +79,10 @@ func checkSelector(s string) error {
 	if _, err := digest.Parse(s); err == nil {
 		return nil
 	}
-	m := selectorPattern.FindStringSubmatch(s)
-	_, err := parsePlatform(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4]})
+	id, err := platform.ParseIdentity(s)
+	if err == nil {
+		_, err = parsePlatform(id.Platform())
+	}
 	return err
 }
 
@@ -97,35 +91,25 @@ func (x *Index) matching(s string) ([]*Child, error) {
 	if d, err := digest.Parse(s); err == nil {
 		return slices.DeleteFunc(images, func(c *Child) bool { return c.desc.Digest != d }), nil
 	}
-	m := selectorPattern.FindStringSubmatch(s)
-	if m == nil {
-		return nil, diag.WithHint(diag.Invalidf("%q is not a platform", s), selectorHint)
+	if s == extension.AnyPlatform || s == "any platform" {
+		return slices.DeleteFunc(images, func(c *Child) bool { return !c.any }), nil
 	}
-	p := platforms.Normalize(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4]})
-	want := Slot{p.OS, p.Architecture, p.Variant, m[2], m[5], m[6]}
+	want, err := platform.ParseIdentity(s)
+	if err != nil {
+		return nil, err
+	}
 	if exact := x.Find(want); len(exact) == 1 {
 		return exact, nil
 	}
-	return slices.DeleteFunc(images, func(c *Child) bool { return !c.Slot().matches(want) }), nil
-}
-
-// matches compares with a slot that may leave out os.version and distro.
-func (s Slot) matches(want Slot) bool {
-	if want.OSVersion == "" {
-		s.OSVersion = ""
-	}
-	if want.DistroName == "" {
-		s.DistroName, s.DistroVersion = "", ""
-	}
-	return s == want
+	return slices.DeleteFunc(images, func(c *Child) bool { return !c.Identity().Matches(want) }), nil
 }
 
 // describe lists images by platform, and by digest where that does not do.
 func describe(images []*Child) string {
 	names := make([]string, 0, len(images))
 	for _, c := range images {
-		name := c.Slot().String()
-		if c.Slot() == (Slot{}) || slices.ContainsFunc(images, func(other *Child) bool { return other != c && other.Slot() == c.Slot() }) {
+		name := c.Identity().String()
+		if c.Identity() == (platform.Identity{}) || slices.ContainsFunc(images, func(other *Child) bool { return other != c && other.Identity() == c.Identity() }) {
 			name += " (" + c.desc.Digest.String() + ")"
 		}
 		names = append(names, name)

@@ -6,7 +6,9 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/source"
 )
 
@@ -14,7 +16,7 @@ import (
 type TakeOptions struct {
 	// Platforms are what the user says that the only image of a source is for,
 	// by name of the source.
-	Platforms map[string]v1.Platform
+	Platforms map[string]platform.Identity
 	// Nested keeps indexes as one entry each instead of what they list.
 	Nested bool
 	// NoAttestations leaves attestations behind.
@@ -43,7 +45,7 @@ func TakeAll(ctx context.Context, o *Overlay, sources []*source.Source, names []
 	all := make([]*Taken, 0, len(sources))
 	for i, s := range sources {
 		t := &Taken{Name: s.Name}
-		var given *v1.Platform
+		var given *platform.Identity
 		if p, ok := opts.Platforms[names[i]]; ok {
 			given = &p
 		}
@@ -55,7 +57,7 @@ func TakeAll(ctx context.Context, o *Overlay, sources []*source.Source, names []
 	return all, nil
 }
 
-func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given *v1.Platform, opts TakeOptions) error {
+func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given *platform.Identity, opts TakeOptions) error {
 	if !oci.IsIndex(root.MediaType) || opts.Nested {
 		c, err := NewChild(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
 		if err != nil {
@@ -85,7 +87,7 @@ func (t *Taken) take(ctx context.Context, o *Overlay, root v1.Descriptor, given 
 	return t.addImages(ctx, o, given)
 }
 
-func (t *Taken) addImages(ctx context.Context, o *Overlay, p *v1.Platform) error {
+func (t *Taken) addImages(ctx context.Context, o *Overlay, p *platform.Identity) error {
 	images := t.Index.Images()
 	if p != nil && len(images) != 1 {
 		return diag.WithHint(diag.Invalidf("it has %d images, so --platform cannot say what it is for", len(images)), "name the one image by its digest")
@@ -102,7 +104,7 @@ func (t *Taken) addImages(ctx context.Context, o *Overlay, p *v1.Platform) error
 
 // prepare makes sure that an image has a platform; given is the user's word,
 // which may add to the source's but not contradict it.
-func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) error {
+func (c *Child) prepare(ctx context.Context, o *Overlay, given *platform.Identity) error {
 	if c.Kind() == oci.KindImage {
 		if err := c.resolve(ctx, o); err != nil {
 			return err
@@ -128,18 +130,27 @@ func (c *Child) prepare(ctx context.Context, o *Overlay, given *v1.Platform) err
 	return nil
 }
 
-func (c *Child) complete(given v1.Platform) error {
+func (c *Child) complete(given platform.Identity) error {
 	p := c.Platform()
-	has, want := slotOf(p, nil), slotOf(given, nil)
-	lacks := c.any || p.OS == "" || p.OS == want.OS && p.Architecture == want.Architecture && p.Variant == ""
-	if !lacks && has != want.withVersion(p.OSVersion) {
-		return diag.WithHint(diag.Invalidf("%s says that it is for %s, not for %s", c.desc.Digest, has, want), "to list it under another platform use: docker extpack index annotate")
+	has := c.Identity()
+	lacks := c.any || p.OS == "" || p.OS == given.OS && p.Architecture == given.Architecture && p.Variant == ""
+	same := platform.Equal(has.Platform(), given.Platform()) &&
+		(given.OSVersion == "" || has.OSVersion == "" || given.OSVersion == has.OSVersion) &&
+		(given.Distro.Name == "" || has.Distro.Name == "" || given.Distro == has.Distro)
+	if !lacks && !same {
+		return diag.WithHint(diag.Invalidf("%s says that it is for %s, not for %s", c.desc.Digest, has, given), "to list it under another platform use: docker extpack index annotate")
 	}
 	p.OS, p.Architecture, p.Variant = given.OS, given.Architecture, given.Variant
+	if given.OSVersion != "" {
+		p.OSVersion = given.OSVersion
+	}
+	if given.Distro.Name != "" {
+		err := c.Annotate(map[string]string{
+			extension.AnnotationDistroName: given.Distro.Name, extension.AnnotationDistroVersion: given.Distro.Version,
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return c.SetPlatform(p)
-}
-
-func (s Slot) withVersion(osVersion string) Slot {
-	s.OSVersion = osVersion
-	return s
 }

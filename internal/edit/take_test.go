@@ -10,6 +10,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/source"
 )
 
@@ -67,11 +68,11 @@ func TestTakeFindsPlatforms(t *testing.T) {
 			o := NewOverlay()
 			opts := TakeOptions{}
 			if tc.given != nil {
-				opts.Platforms = map[string]v1.Platform{"a": *tc.given}
+				opts.Platforms = map[string]platform.Identity{"a": platform.NewIdentity(*tc.given, extension.Distro{})}
 			}
 			all, err := take(t, o, opts, imageOf(o, tc.config))
 			if tc.says != "" {
-				if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.says) {
+				if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), tc.says) {
 					t.Errorf("error is %v", err)
 				}
 				return
@@ -89,7 +90,7 @@ func TestTakeFindsPlatforms(t *testing.T) {
 func TestTakeRefusesWhatIsNoImage(t *testing.T) {
 	o := NewOverlay()
 	artifact := put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[]}`, refer(put(o, "application/vnd.example", "{}")))
-	if _, err := take(t, o, TakeOptions{}, artifact); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "artifact") {
+	if _, err := take(t, o, TakeOptions{}, artifact); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "artifact") {
 		t.Errorf("error is %v", err)
 	}
 	// In an index it is something other than an image, and stays.
@@ -135,7 +136,7 @@ func TestJoinAll(t *testing.T) {
 		t.Errorf("index lists %s, error %v", names(x), err)
 	}
 	again := imageOf(o, `{"os":"linux","architecture":"amd64"}`)
-	if _, err = join(TakeOptions{}, root, again); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "linux/amd64 is both in a and in b") {
+	if _, err = join(TakeOptions{}, root, again); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "linux/amd64 is both in a and in b") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -163,9 +164,9 @@ func TestRelabel(t *testing.T) {
 			arm := putImage(o, "arm")
 			arm.Platform = &v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7", OSVersion: "1"}
 			x := newIndex(t, putImage(o, "amd64"), arm)
-			err := x.Describe("linux/arm", tc.change, map[string]string{"a": "b"})
+			_, err := x.Describe("linux/arm", tc.change, map[string]string{"a": "b"})
 			if tc.says != "" {
-				if !diag.IsInvalid(err) || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "os/arch") {
+				if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), tc.says) || strings.Contains(diag.Text(err), "os/arch") {
 					t.Errorf("error is %v", err)
 				}
 				return
@@ -212,7 +213,7 @@ func TestDescribeAgain(t *testing.T) {
 	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm"))
 	v6 := "v6"
 	for range 2 {
-		if err := x.Describe("linux/arm", PlatformChange{Variant: &v6}, map[string]string{"a": "b"}); err != nil {
+		if _, err := x.Describe("linux/arm", PlatformChange{Variant: &v6}, map[string]string{"a": "b"}); err != nil {
 			t.Fatal(err)
 		}
 		if got := x.Images()[1].Descriptor(); got.Platform.Variant != "v6" || got.Annotations["a"] != "b" {
@@ -220,7 +221,7 @@ func TestDescribeAgain(t *testing.T) {
 		}
 	}
 	riscv := "riscv64"
-	if err := x.Describe("linux/s390x", PlatformChange{Architecture: &riscv}, nil); !diag.IsInvalid(err) {
+	if _, err := x.Describe("linux/s390x", PlatformChange{Architecture: &riscv}, nil); !diag.IsInvalid(err) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -228,7 +229,7 @@ func TestDescribeAgain(t *testing.T) {
 func TestParsePlatforms(t *testing.T) {
 	sources := []string{"a", "b=c.cnb"}
 	got, err := ParsePlatforms([]string{"a=linux/arm64/v8", "b=c.cnb=linux/arm"}, sources)
-	want := map[string]v1.Platform{"a": {OS: "linux", Architecture: "arm64"}, "b=c.cnb": {OS: "linux", Architecture: "arm", Variant: "v7"}}
+	want := map[string]platform.Identity{"a": {OS: "linux", Architecture: "arm64"}, "b=c.cnb": {OS: "linux", Architecture: "arm", Variant: "v7"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v %v", got, err)
 	}

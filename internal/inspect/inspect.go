@@ -57,6 +57,16 @@ type Platform struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
+// Identity returns what tells the image apart from others of its index.
+func (p Platform) Identity() platform.Identity {
+	id, err := platform.ParseIdentity(p.Platform)
+	if err != nil {
+		return platform.Identity{}
+	}
+	id.OSVersion, id.Distro = p.OSVersion, extension.Distro{Name: p.DistroName, Version: p.DistroVersion}
+	return id
+}
+
 // Package reads the package under root.
 func Package(ctx context.Context, src content.Fetcher, name string, root v1.Descriptor) (*Report, error) {
 	r := &Report{Name: name, MediaType: root.MediaType, Digest: root.Digest, Platforms: []Platform{}}

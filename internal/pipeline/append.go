@@ -88,13 +88,13 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 		}
 	}
 	for _, image := range images {
-		added := len(x.Find(image.Slot())) == 0
+		added := len(x.Find(image.Identity())) == 0
 		if err := x.Join(image, about(image.Descriptor(), attestations), true); err != nil {
 			return err
 		}
 		if added {
 			// Whoever comes first, the index is the one that a single build makes.
-			x.Advance(image.Slot(), func(s edit.Slot) int { return rank(pkg.Targets, s) })
+			x.Advance(image.Identity(), func(s platform.Identity) int { return rank(pkg.Targets, s) })
 		}
 	}
 	return x.Annotate(want)
@@ -102,15 +102,15 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 
 // rank is the place of an image among those of all targets, behind them when it
 // is for none.
-func rank(targets []extension.Target, s edit.Slot) int {
+func rank(targets []extension.Target, s platform.Identity) int {
 	n := 0
 	for _, t := range targets {
 		p := platform.Of(t)
 		if p.OS == s.OS && p.Architecture == s.Architecture && p.Variant == s.Variant {
 			i := slices.IndexFunc(t.Distros, func(d extension.Distro) bool {
-				return d.Name == s.DistroName && d.Version == s.DistroVersion || s.DistroName == "" && d.Version == s.OSVersion
+				return d.Name == s.Distro.Name && d.Version == s.Distro.Version || s.Distro.Name == "" && d.Version == s.OSVersion
 			})
-			if i >= 0 || len(t.Distros) == 0 || s.DistroName+s.OSVersion == "" {
+			if i >= 0 || len(t.Distros) == 0 || s.Distro.Name+s.OSVersion == "" {
 				return n + max(0, i)
 			}
 		}

@@ -87,20 +87,27 @@ func (e *Extension) Dest() string {
 	return "/cnb/extensions/" + info.EscapedID() + "/" + info.Version
 }
 
-// String names the image in messages: "linux/arm/v7", with the distro when
-// there is one.
+// Identity returns what tells the image apart from others of its index.
+func (i Image) Identity() platform.Identity {
+	var distro extension.Distro
+	if len(i.Distros) == 1 {
+		distro = i.Distros[0]
+	}
+	return platform.NewIdentity(i.Platform, distro)
+}
+
+// String returns the name of the image in messages: "linux/arm/v7", with the
+// distro when there is one.
 func (i Image) String() string {
-	name := "builder's platform"
 	switch {
 	case i.Any:
 		return "any platform"
 	case !platform.IsZero(i.Platform):
-		name = platform.Format(i.Platform)
+		return i.Identity().String()
+	case len(i.Distros) == 1:
+		return "builder's platform:" + i.Distros[0].String()
 	}
-	if len(i.Distros) == 1 {
-		name += ":" + i.Distros[0].String()
-	}
-	return name
+	return "builder's platform"
 }
 
 // Built is what an engine leaves for images of an extension: an OCI layout in

@@ -2,9 +2,6 @@ package plan
 
 import (
 	"slices"
-	"strings"
-
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -105,19 +102,13 @@ func withPath(t, declared extension.Target) extension.Target {
 	return t
 }
 
-// identity tells the images of an index apart.
-type identity struct {
-	os, arch, variant string
-	distro            extension.Distro
-}
-
 // checkUnique reports targets that ask for the same image twice. A file's own
 // targets are checked when it is read; flags and what they inherit are not.
 func checkUnique(list *diag.List, targets []extension.Target) {
-	seen := map[identity]bool{}
+	seen := map[platform.Identity]bool{}
 	for _, t := range targets {
 		for _, d := range distrosOf(t) {
-			id := identityOf(platform.Of(t), d)
+			id := platform.NewIdentity(platform.Of(t), d)
 			if seen[id] {
 				list.Errorf(t.Position, "target %s is given twice", name(t, d))
 			}
@@ -126,12 +117,8 @@ func checkUnique(list *diag.List, targets []extension.Target) {
 	}
 }
 
-func identityOf(p v1.Platform, d extension.Distro) identity {
-	return identity{p.OS, p.Architecture, p.Variant, d}
-}
-
 func name(t extension.Target, d extension.Distro) string {
-	return strings.TrimSuffix(platform.Format(platform.Of(t))+":"+d.String(), ":")
+	return platform.NewIdentity(platform.Of(t), d).String()
 }
 
 // distrosOf gives the distros of a target, the zero distro when it names none.

@@ -113,7 +113,7 @@ func TestParseTargetRefuses(t *testing.T) {
 	}
 	for _, in := range []string{"linux/*", "*/amd64", "linux/a+b", "linux/mips/hard+float", "lin\nux/amd64", "linux/am\x00d64"} {
 		_, err := ParseTarget(in)
-		if want := "os, arch and variant hold letters, digits and . _ - only"; !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+		if want := "os, arch and variant hold letters, digits and . _ - only"; !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), want) {
 			t.Errorf("%q: got %v, want a *diag.InvalidError with %q", in, err, want)
 		}
 	}

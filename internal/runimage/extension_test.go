@@ -70,7 +70,7 @@ func TestExtensions(t *testing.T) {
 			name: "target without an image", targets: amd64Target + s390xTarget,
 			files:  map[string]string{"generate/run.Dockerfile": "# the run image\nFROM " + runName + "\n"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64 linux/s390x] image:linux/amd64>linux/amd64"},
-			errors: []string{"generate/run.Dockerfile:2:1: " + runName + " has no image for linux/s390x; it has linux/amd64, linux/arm64/v8"},
+			errors: []string{"generate/run.Dockerfile:2:1: " + runName + " has no image for linux/s390x; it has linux/amd64, linux/arm64"},
 		},
 		{
 			name: "platform roots", targets: amd64Target + arm64Target,

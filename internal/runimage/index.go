@@ -13,7 +13,9 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -155,8 +157,8 @@ func (r *RunImage) has() string {
 	return "its index lists nothing"
 }
 
-// show gives a platform as it was written, with os version and features.
-func show(p v1.Platform) string { return platforms.FormatAll(p) }
+// show returns the name of a platform, with its os.version.
+func show(p v1.Platform) string { return platform.NewIdentity(p, extension.Distro{}).String() }
 
 // problem is a finding about content, or nothing when err is another failure.
 func problem(err error) (string, bool) {

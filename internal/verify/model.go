@@ -9,7 +9,6 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
-	"github.com/extpack/extpack/internal/platform"
 )
 
 // Annotations that tell images of one platform apart by their distro.
@@ -134,26 +133,11 @@ func (i *image) setPlatform(p *v1.Platform) {
 		return
 	}
 	i.platform = *p
-	i.name = imageName(*p, i.desc.Annotations[annotationDistroName], i.desc.Annotations[annotationDistroVersion])
+	i.name = i.identity().String()
 }
 
 // anyPlatform names an image that is for any.
 const anyPlatform = "any platform"
-
-// imageName gives "linux/arm/v7", with ":ubuntu@24.04" when the image is for
-// one distro, as targets are written on the command line.
-func imageName(p v1.Platform, distro, version string) string {
-	name := platform.Format(p)
-	switch {
-	case distro != "" && version != "":
-		return name + ":" + distro + "@" + version
-	case distro != "":
-		return name + ":" + distro
-	case p.OSVersion != "":
-		return name + " (os.version " + p.OSVersion + ")"
-	}
-	return name
-}
 
 // checkDocumentType compares the media type in a document with the one its
 // descriptor gives it: readers that trust one or the other would differ.

@@ -11,14 +11,8 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// platformKey is what tells images apart, the distro excepted.
-type platformKey struct{ os, arch, variant, version string }
-
-// keyOf normalises, since linux/arm64 and linux/arm64/v8 are one platform.
-func keyOf(p v1.Platform) platformKey {
-	n := normalize(p)
-	return platformKey{n.OS, n.Architecture, n.Variant, p.OSVersion}
-}
+// keyOf returns the identity of a platform without a distro.
+func keyOf(p v1.Platform) platform.Identity { return platform.NewIdentity(p, extension.Distro{}) }
 
 // normalize leaves a platform without an os alone, where containerd would fill
 // in this machine's.
@@ -29,20 +23,14 @@ func normalize(p v1.Platform) v1.Platform {
 	return platforms.Normalize(p)
 }
 
-// identity is a platformKey with the distro that tells equal ones apart.
-type identity struct {
-	platformKey
-	distro, distroVersion string
-}
-
-func (i *image) identity() identity {
-	return identity{keyOf(i.platform), i.desc.Annotations[annotationDistroName], i.desc.Annotations[annotationDistroVersion]}
+func (i *image) identity() platform.Identity {
+	return platform.IdentityOf(i.platform, i.desc.Annotations)
 }
 
 // checkPromise checks that the images are for different platforms and, when
 // there is a promise, exactly for the promised ones.
 func (c *checker) checkPromise(p *pkg) {
-	seen := map[identity]bool{}
+	seen := map[platform.Identity]bool{}
 	for _, i := range p.images {
 		if platform.IsZero(i.platform) {
 			continue // nothing names it; why was reported
@@ -60,7 +48,7 @@ func (c *checker) checkPromise(p *pkg) {
 		return
 	}
 
-	keys := map[platformKey]int{}
+	keys := map[platform.Identity]int{}
 	for _, want := range c.opts.Promise.Images {
 		keys[keyOf(want.Platform)]++
 	}
@@ -77,7 +65,7 @@ func (c *checker) checkPromise(p *pkg) {
 			}
 		}
 		if !found {
-			name := imageName(want.Platform, want.DistroName, want.DistroVersion)
+			name := platform.NewIdentity(want.Platform, extension.Distro{Name: want.DistroName, Version: want.DistroVersion}).String()
 			if want.Any {
 				name = anyPlatform
 			}
@@ -113,14 +101,14 @@ func (want PromisedImage) matches(i *image, alone bool) bool {
 	if platform.IsZero(want.Platform) {
 		return true
 	}
-	got := i.identity()
-	if got.platformKey != keyOf(want.Platform) {
+	if keyOf(i.platform) != keyOf(want.Platform) {
 		return false
 	}
-	if want.DistroName == "" || alone && got.distro == "" {
+	distro := i.identity().Distro
+	if want.DistroName == "" || alone && distro.Name == "" {
 		return true
 	}
-	return got.distro == want.DistroName && got.distroVersion == want.DistroVersion
+	return distro.Name == want.DistroName && distro.Version == want.DistroVersion
 }
 
 // checkPlatforms checks that platforms are spelled as they should be and that
@@ -133,7 +121,7 @@ func (c *checker) checkPlatforms(p *pkg) {
 			continue
 		}
 		c.report(idConfigPlatform, i, i.manifest.Config.Digest.String(), "the config is for %s, but the index lists the image for %s",
-			imageName(i.config.Platform, "", ""), imageName(*i.desc.Platform, "", ""))
+			keyOf(i.config.Platform), keyOf(*i.desc.Platform))
 	}
 }
 
@@ -177,7 +165,7 @@ func (c *checker) checkTargets(p *pkg) {
 				distros = []extension.Distro{{}}
 			}
 			for _, d := range distros {
-				name := imageName(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant}, d.Name, d.Version)
+				name := platform.NewIdentity(platform.Of(t), d).String()
 				if t.OS == "" || t.Arch == "" || seen[name] {
 					continue
 				}

@@ -1,6 +1,10 @@
 package verify
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/extpack/extpack/internal/platform"
+)
 
 // systemFile is a file that base images have and extensions have not
 // (os-release(5)).
@@ -31,7 +35,7 @@ func (c *checker) fromStage(i *image) bool {
 	if c.opts.Promise == nil {
 		return false
 	}
-	keys := map[platformKey]int{}
+	keys := map[platform.Identity]int{}
 	for _, want := range c.opts.Promise.Images {
 		keys[keyOf(want.Platform)]++
 	}

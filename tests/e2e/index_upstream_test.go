@@ -74,11 +74,11 @@ func TestUpstreamOSVersionLost(t *testing.T) {
 		t.Errorf("platform is %v, want %v", got, want)
 	}
 	r := extpack(t, t.TempDir(), "index", "remove", ref, "windows/amd64")
-	if r.code != 2 || !strings.Contains(r.stderr, "windows(10.0.20348.1)/amd64") {
+	if r.code != 2 || !strings.Contains(r.stderr, "windows/amd64 (os.version 10.0.20348.1)") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 	mustExtpack(t, t.TempDir(), "index", "annotate", ref, "windows(10.0.20348.1)/amd64", "--os-version", "10.0.20348.2")
-	mustExtpack(t, t.TempDir(), "index", "remove", ref, "windows(10.0.17763.1)/amd64")
+	mustExtpack(t, t.TempDir(), "index", "remove", ref, "windows/amd64 (os.version 10.0.17763.1)")
 	if got := entries(t, ref); len(got) != 1 || got[0]["platform"].(fields)["os.version"] != "10.0.20348.2" {
 		t.Errorf("entries are %v", got)
 	}

@@ -1,0 +1,96 @@
+package platform
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/containerd/platforms"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+)
+
+// Identity is what readers choose an image of an index by. Of two images of an
+// index with the same identity, one hides the other. The zero value is an image
+// without a platform.
+type Identity struct {
+	OS, Architecture, Variant, OSVersion string
+	Distro                               extension.Distro
+}
+
+// IdentityOf returns the identity of an image with a platform, of which the
+// annotations name the distro. The variant is in normal form: arm64/v8 is arm64,
+// arm is arm/v7.
+func IdentityOf(p v1.Platform, annotations map[string]string) Identity {
+	return NewIdentity(p, extension.Distro{
+		Name: annotations[extension.AnnotationDistroName], Version: annotations[extension.AnnotationDistroVersion],
+	})
+}
+
+// NewIdentity returns the identity of an image for a platform and a distro.
+func NewIdentity(p v1.Platform, distro extension.Distro) Identity {
+	if IsZero(p) {
+		return Identity{}
+	}
+	n := v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
+	if p.OS != "" { // containerd would fill in this machine's
+		n = platforms.Normalize(n)
+	}
+	return Identity{OS: n.OS, Architecture: n.Architecture, Variant: n.Variant, OSVersion: p.OSVersion, Distro: distro}
+}
+
+// Platform returns the platform without the distro.
+func (id Identity) Platform() v1.Platform {
+	return v1.Platform{OS: id.OS, Architecture: id.Architecture, Variant: id.Variant, OSVersion: id.OSVersion}
+}
+
+// String returns "os/arch[/variant][:distro@version]", and an os.version that
+// the distro does not name: "windows/amd64 (os.version 10.0.17763)".
+func (id Identity) String() string {
+	if id == (Identity{}) {
+		return "no platform"
+	}
+	name := id.OS + "/" + id.Architecture
+	if id.Variant != "" {
+		name += "/" + id.Variant
+	}
+	if id.Distro.Name != "" {
+		name += strings.TrimSuffix(":"+id.Distro.Name+"@"+id.Distro.Version, "@")
+	}
+	if id.OSVersion != "" && (id.Distro.Name == "" || id.OSVersion != id.Distro.Version) {
+		name += " (os.version " + id.OSVersion + ")"
+	}
+	return name
+}
+
+// Matches reports whether an image of this identity is one that want names,
+// which may leave out os.version and distro.
+func (id Identity) Matches(want Identity) bool {
+	if want.OSVersion == "" {
+		id.OSVersion = ""
+	}
+	if want.Distro.Name == "" {
+		id.Distro = extension.Distro{}
+	}
+	return id == want
+}
+
+// identityForm accepts what [Identity.String] returns, and the older spelling
+// "os(os.version)/arch", in which containerd lists features too: "os(1+f)/arch".
+// No os or architecture is refused: an index from elsewhere may hold any.
+var identityForm = regexp.MustCompile(`^([^/(: ]+)(?:\(([^)+]*)[^)]*\))?/([^/:( ]+)(?:/([^/:( ]+))?(?::([^@ ]+)(?:@([^ ]+))?)?(?: \(os\.version ([^)]+)\))?$`)
+
+// IdentityHint is the hint for what is not an identity.
+const IdentityHint = "write it as os/arch[/variant][:distro@version], as inspect lists it, or as the digest of an image"
+
+// ParseIdentity parses the name of an image: what [Identity.String] returns, and
+// the spelling "os(os.version)/arch[/variant][:distro@version]". Anything else is
+// a [*diag.InvalidError].
+func ParseIdentity(s string) (Identity, error) {
+	m := identityForm.FindStringSubmatch(s)
+	if m == nil || m[2] != "" && m[7] != "" {
+		return Identity{}, diag.WithHint(diag.Invalidf("%q is not a platform", s), IdentityHint)
+	}
+	return NewIdentity(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4], OSVersion: m[2] + m[7]}, extension.Distro{Name: m[5], Version: m[6]}), nil
+}
