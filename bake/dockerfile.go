@@ -21,11 +21,16 @@ const copyFlags = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 // layer as it finds it compressed in its cache, so that a plain bake would
 // publish the zstd which Build asks for. The same instruction in other words is
 // another one to its cache, and the two keep apart.
-type spelling struct{ copy, squash string }
+type spelling struct {
+	copy, squash string
+	// sockets is whether to leave out the sockets that are there now. A file
+	// that people commit is not about what a program left behind.
+	sockets bool
+}
 
 var (
-	published = spelling{copyFlags, "--from=tree"}
-	transit   = spelling{"--chown=0:0 --chmod=u=rwX,go=rX,a-ts", "--chown=0:0 --from=tree"}
+	published = spelling{copy: copyFlags, squash: "--from=tree"}
+	transit   = spelling{copy: "--chown=0:0 --chmod=u=rwX,go=rX,a-ts", squash: "--chown=0:0 --from=tree"}
 )
 
 // dockerfile writes the Dockerfile of a target. Its text is constant but for
@@ -128,7 +133,11 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 			i++ // in one instruction: each is a layer, and a third of a small build
 			from += " " + source(image, image.Steps[i], suffix, arg)
 		}
-		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", d.copy, excludes(step.Exclude), from, dest)
+		patterns := step.Exclude
+		if d.sockets {
+			patterns = slices.Concat(patterns, step.Sockets)
+		}
+		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", d.copy, excludes(patterns), from, dest)
 	}
 	d.layers = max(d.layers, layers)
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())

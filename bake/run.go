@@ -127,6 +127,7 @@ func (e *Engine) allowArgs(t Target) ([]string, error) {
 }
 
 func writeFile(p *plan.Plan, dir string, how spelling) (string, error) {
+	how.sockets = true
 	text, err := file(p, ".", how)
 	if err != nil {
 		return "", err

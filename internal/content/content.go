@@ -71,6 +71,9 @@ type Step struct {
 	Source, Dest string
 	// Exclude are patterns relative to Source, as COPY --exclude takes them.
 	Exclude []string
+	// Sockets are patterns relative to Source for the sockets below it, which a
+	// builder takes for empty files.
+	Sockets []string
 	// Exec makes the file executable whatever its mode.
 	Exec bool
 	// Links says that the context root, which is Source, has symbolic links
@@ -108,6 +111,8 @@ type Tree struct {
 	dir   string
 	files map[string]File // by source
 	order []string
+	// sockets are left out: nothing can be read from them later.
+	sockets []string
 }
 
 // Read walks the extension directory dir. A .dockerignore that cannot be
@@ -166,6 +171,9 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 			return err
 		}
 		f.Target = filepath.ToSlash(target)
+	} else if f.Mode.IsRegular() && f.Size == 0 && t.isSocket(name) {
+		t.sockets = append(t.sockets, name)
+		return nil
 	} else if stat, ok := info.Sys().(*types.Stat); ok && stat.Linkname != "" {
 		// The walker names the first link it met, which knows of no others.
 		f.Group = filepath.ToSlash(stat.Linkname)
@@ -177,6 +185,24 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 	t.files[name] = f
 	t.order = append(t.order, name)
 	return nil
+}
+
+// isSocket looks at the file itself, as the walker takes a socket for a file.
+func (t *Tree) isSocket(name string) bool {
+	info, err := os.Lstat(filepath.Join(t.dir, filepath.FromSlash(name)))
+	return err == nil && info.Mode()&fs.ModeSocket != 0
+}
+
+// Sockets returns the sockets below the folder dir, which are left out of
+// packages.
+func (t *Tree) Sockets(dir string) []string {
+	var names []string
+	for _, name := range t.sockets {
+		if _, ok := within(dir, name); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Has reports whether name, relative to the extension root, is there and not
@@ -262,6 +288,11 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 		}
 		f := t.files[name]
 		f.Path = path.Join(s.Dest, rel)
+		if parent := path.Dir(f.Path); parent != "." && !out[parent].Mode.IsDir() { // it is excluded itself
+			if err := putParents(out, source, f.Path); err != nil {
+				return err
+			}
+		}
 		if f.Group != "" {
 			f.Group = id + ":" + f.Group
 		}

@@ -61,3 +61,53 @@ func (t *Tree) checkLinks() {
 		}
 	}
 }
+
+// LosesLinks reports whether copying each of sources, which are relative to the
+// extension root, by its name loses a link: one of them is a symbolic link, or a
+// hard link leads from one to another.
+func (t *Tree) LosesLinks(sources []string) bool {
+	for _, s := range sources {
+		if t.files[s].Mode&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	first := map[string]string{} // group of hard links → the source that has one
+	for name, f := range t.files {
+		if f.Group == "" {
+			continue
+		}
+		for _, s := range sources {
+			if _, inside := within(s, name); !inside && s != name {
+				continue
+			}
+			if other, ok := first[f.Group]; ok && other != s {
+				return true
+			}
+			first[f.Group] = s
+		}
+	}
+	return false
+}
+
+// Matching returns the names, relative to the extension root, that match a
+// pattern of [path.Match].
+func (t *Tree) Matching(pattern string) []string {
+	var names []string
+	for _, name := range t.order {
+		if ok, err := path.Match(pattern, name); ok && err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Pattern returns a pattern for a name that can stand in a Dockerfile, whose
+// flags take no variables: a character with a meaning there becomes "?".
+func Pattern(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._/-", r) {
+			return r
+		}
+		return '?'
+	}, name)
+}

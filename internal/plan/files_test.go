@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -249,4 +251,61 @@ func TestANameThatIsNotUTF8(t *testing.T) {
 	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), `"a\xff" in `) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Named or found in a folder, a link stays a link and a hard link a hard link.
+func TestNamedLinks(t *testing.T) {
+	const table = "[metadata]\ninclude-files = [\"bin/detect\", \"bin/generate\", \"bin/run\", \"lib\", \"top\"]\n"
+	for name, tc := range map[string]struct {
+		toml  string
+		files files
+		hard  map[string]string
+		want  []string
+	}{
+		"symbolic links": {
+			table, files{"bin/run": entryPoint, "bin/detect": "-> run", "bin/generate": "-> run", "bin/other": "", "lib/a": "", "lib/x.cnb": "", "top": "-> bin/run", "README.md": ""}, nil,
+			[]string{"bin/", "bin/detect -> run", "bin/generate -> run", "bin/run", "extension.toml", "lib/", "lib/a", "top -> bin/run"},
+		},
+		"hard links": {
+			table, files{"bin/run": entryPoint, "lib/a": "", "top": "", "README.md": ""}, map[string]string{"bin/detect": "bin/run", "bin/generate": "bin/run", "lib/b": "lib/a"},
+			[]string{"bin/", "bin/detect (0:bin/detect)", "bin/generate (0:bin/detect)", "bin/run (0:bin/detect)", "extension.toml", "lib/", "lib/a (0:lib/a)", "lib/b (0:lib/a)", "top"},
+		},
+		"shared": {
+			"[metadata.extpack]\nshared = [\"lib\", \"bin/detect\"]\n",
+			files{"linux/amd64/bin/generate": entryPoint, "bin/detect": "-> generate", "lib/a": "", "README.md": ""}, nil,
+			[]string{"bin/", "bin/detect -> generate", "bin/generate", "extension.toml", "lib/", "lib/a"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := extensionDir(t, tc.toml, tc.files)
+			for link, target := range tc.hard {
+				// Making an entry point executable copies it.
+				if err := errors.Join(os.Chmod(filepath.Join(dir, target), 0o755), os.Link(filepath.Join(dir, target), filepath.Join(dir, link))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all := mustPlan(t, dir, Options{}).Images[0].Files
+			var got []string
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				switch f := all[name]; {
+				case f.Mode.IsDir():
+					name += "/"
+				case f.Target != "":
+					name += " -> " + f.Target
+				case f.Group != "":
+					name += " (" + f.Group + ")"
+				}
+				got = append(got, name)
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("got  %q\nwant %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestNamedLinksThatCannotBeTold(t *testing.T) {
+	dir := extensionDir(t, "[metadata]\ninclude-files = [\"a b\", \"bin/detect\"]\n", files{"a b": "-> bin/detect", "a-b": "", "bin/detect": ""})
+	_, _, err := New(t.Context(), []string{dir}, Options{})
+	wantInvalid(t, dir, err, `DIR: "a b" cannot be told from "a-b" in a bake file, and has to be for links to stay links; rename one of them`)
 }

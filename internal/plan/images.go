@@ -197,6 +197,7 @@ func (p *imagePlanner) fill(image *Image) error {
 		return err
 	}
 	p.checkSteps(steps)
+	p.leaveOutSockets(image)
 	for _, d := range content.Check(p.dir, files) {
 		if !slices.Contains(*p.list, d) {
 			*p.list = append(*p.list, d)
@@ -217,6 +218,7 @@ func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 		for _, s := range p.descriptor.Metadata.Extpack.Shared {
 			steps = append(steps, content.Step{Source: s.Value, Dest: s.Value, Exclude: content.Never()})
 		}
+		steps = p.keepLinks(platform.RootDir, steps)
 	}
 	if image.NeedsBuild() {
 		return steps, nil
@@ -230,7 +232,7 @@ func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 		Links: root == platform.RootDir && p.tree.LinksAtRoot(),
 	}
 	if p.descriptor.Metadata.IncludeFiles != nil {
-		return append(steps, p.includeSteps(whole)...), nil
+		return append(steps, p.keepLinks(root, p.includeSteps(whole))...), nil
 	}
 	return append(steps, whole), nil
 }

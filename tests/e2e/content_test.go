@@ -73,6 +73,7 @@ var contentCases = map[string]string{
 	"platform roots":        descriptor("e2e/content", linuxTargets+"\n[metadata.extpack]\nshared = [\"shared\", \"README.md\", \"with space\", \"bin\"]\n"),
 	"include-files":         descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\npath = \".\"\n\n[metadata]\ninclude-files = [\"bin/detect\", \"sub\", \"link\", \"logs\", \"ünï/日本.txt\"]\n"),
 	"include-files, roots":  descriptor("e2e/content", linuxTargets+"\n[metadata]\ninclude-files = [\"linux/arm64/bin/extra\", \"bin/tool\", \"only\"]\n"),
+	"named links":           descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\npath = \".\"\n\n[metadata]\ninclude-files = [\"bin/detect\", \"link\", \"hardlink\", \"README.md\", \"dirlink\"]\n"),
 	"targets.path":          descriptor("e2e/content", "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\npath = \"with space\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\npath = \"./sub/\"\n"),
 	"from platform folders": descriptor("e2e/content", ""),
 }
