@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -34,7 +35,9 @@ func TestSpecialFilesAreSeenForWhatTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A build context leaves sockets out by itself.
+	if got := tree.Sockets("."); !slices.Equal(got, []string{"socket"}) || tree.Has("socket") {
+		t.Errorf("sockets %q", got)
+	}
 	want := dir + "/pipe: is a named pipe, which cannot be packed; remove it or add it to .dockerignore"
 	if list := Check(dir, files); len(list) != 1 || list[0].String() != want {
 		t.Errorf("got %q, want %q", list, want)

@@ -26,8 +26,8 @@ const (
 	Pattern = prefix + "*"
 
 	lockFile = "lock"
-	// unlockedFor is the age at which a folder without a lock file is taken for
-	// left behind: locking a new one takes a moment.
+	// unlockedFor is the age at which a folder with files, and none that is the
+	// lock, is taken for left behind.
 	unlockedFor = time.Hour
 )
 
@@ -56,6 +56,7 @@ func Near(target string) (*Dir, error) {
 		return nil, err
 	}
 	beside := filepath.Dir(target)
+	sweep(beside) // where another run with other folders to choose from may have made one
 	for _, parent := range []string{os.TempDir(), outsideExtension(beside)} {
 		if d, err := in(parent); err == nil {
 			if d.reaches(beside) {
@@ -102,7 +103,8 @@ func (d *Dir) reaches(dir string) bool {
 	if err := os.Rename(probe, moved); err != nil {
 		return false
 	}
-	return os.Remove(moved) == nil
+	_ = os.Remove(moved) // or another run does
+	return true
 }
 
 // in makes a folder in parent.
@@ -115,7 +117,7 @@ func in(parent string) (*Dir, error) {
 		return nil, err
 	}
 	sweep(parent)
-	const tries = 10
+	const tries = 100
 	for range tries {
 		path, err := os.MkdirTemp(parent, prefix)
 		if err != nil {
@@ -195,7 +197,9 @@ func sweep(parent string) {
 			continue
 		}
 		if _, err := os.Lstat(filepath.Join(path, lockFile)); errors.Is(err, fs.ErrNotExist) {
-			if time.Since(info.ModTime()) > unlockedFor {
+			// Not locked yet, and then its maker makes another, or never: only an
+			// empty one goes, in which there is no lock by now.
+			if os.Remove(path) != nil && time.Since(info.ModTime()) > unlockedFor {
 				_ = os.RemoveAll(path)
 			}
 			continue

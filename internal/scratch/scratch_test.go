@@ -56,9 +56,9 @@ func TestNewRemovesWhatIsLeftBehind(t *testing.T) {
 	}
 	leaveBehind(t, temp)
 	leaveBehind(t, temp)
-	// Made a moment ago, not locked yet; made long ago and never locked; not ours.
-	for _, name := range []string{".extpack-young", ".extpack-old", "other"} {
-		if err := os.Mkdir(filepath.Join(temp, name), 0o700); err != nil {
+	// Not locked yet; with a file, made a moment and long ago; not ours.
+	for _, name := range []string{".extpack-empty", ".extpack-young/file", ".extpack-old/file", "other"} {
+		if err := os.MkdirAll(filepath.Join(temp, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestNewRemovesWhatIsLeftBehind(t *testing.T) {
 	if err := os.Symlink("other", filepath.Join(temp, ".extpack-link")); err != nil {
 		t.Fatal(err)
 	}
-	if n := count(t, temp); n != 6 { // one of the killed was removed by the other
+	if n := count(t, temp); n != 7 { // one of the killed was removed by the other
 		t.Fatalf("%d entries", n)
 	}
 	second, err := New()

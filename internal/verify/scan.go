@@ -78,7 +78,6 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 	}
 	defer rc.Close()
 	stored := layer.From(rc)
-	stored.Ours = ours
 	budget := oci.BudgetOf(ctx)
 	if ours {
 		budget = nil
