@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -36,6 +38,8 @@ func (r *reader) checkPath(what string, e *Entry) string {
 		return ""
 	case strings.ContainsFunc(e.Value, isSeparator):
 		return d("holds a line separator")
+	case what == targetPath && !norm.NFC.IsNormalString(e.Value):
+		return d("is not in Unicode normalisation form C, in which bake files are read; rename it")
 	case strings.TrimSpace(e.Value) != e.Value:
 		return d("begins or ends with a space")
 	case strings.HasPrefix(e.Value, "!"), strings.HasPrefix(e.Value, "#"), strings.HasPrefix(e.Value, "-"):

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/distribution/reference"
+
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -194,7 +196,7 @@ func ParseCache(text, key string) (Spec, error) {
 		if list[0] == "inline" {
 			return Spec{Fields: []string{"type=inline"}}, nil
 		}
-		return Spec{Fields: []string{"type=registry", "ref=" + list[0]}}, nil
+		list = []string{"type=registry", "ref=" + list[0]}
 	}
 	var s Spec
 	for _, f := range list {
@@ -217,6 +219,10 @@ func ParseCache(text, key string) (Spec, error) {
 	switch kind := s.Get("type"); {
 	case kind == "registry" && s.Get("ref") == "":
 		return Spec{}, errors.New("has no ref: write type=registry,ref=IMAGE")
+	case kind == "registry":
+		if _, err := reference.ParseNormalizedNamed(s.Get("ref")); err != nil {
+			return Spec{}, fmt.Errorf("has the ref %q, which is not the reference of an image", s.Get("ref"))
+		}
 	case kind == "local" && s.Path == "":
 		return Spec{}, fmt.Errorf("has no %[1]s: write type=local,%[1]s=FOLDER", key)
 	}
