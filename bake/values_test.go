@@ -94,7 +94,7 @@ func TestCheckValues(t *testing.T) {
 		{CheckSetTargets(simple(t, "a/curl"), []string{"a_crul.pull=true"}), `--set a_crul.pull=true: the target "a_crul" does not exist (did you mean`},
 		{CheckSetTargets(simple(t, "a/curl"), []string{"default.pull=true"}), `--set default.pull=true: the target "default" does not exist` + "\n  the choices are "},
 	} {
-		if !diag.IsInvalid(tc.err) || !strings.HasPrefix(tc.err.Error(), tc.want) {
+		if !diag.IsInvalid(tc.err) || !strings.HasPrefix(diag.Text(tc.err), tc.want) {
 			t.Errorf("got %v, want %s", tc.err, tc.want)
 		}
 	}
