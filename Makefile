@@ -2,6 +2,8 @@
 
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0)
 LDFLAGS       := -s -w -X github.com/extpack/extpack/internal/version.Version=$(VERSION)
+TAGS          := grpcnotrace
+EXE           := $(shell go env GOEXE)
 PLUGIN_DIR     = $(if $(DOCKER_CONFIG),$(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI      := bin/lint/$(GOLANGCI_VERSION)/golangci-lint
@@ -15,10 +17,10 @@ help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
 
 build: ## compile the plugin to bin/docker-extpack
-	CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "$(LDFLAGS)" -o bin/docker-extpack ./cli-plugin
+	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/docker-extpack$(EXE) ./cli-plugin
 
 install: build ## install the plugin for the docker CLI of this user
-	install -d "$(PLUGIN_DIR)" && install -m 0755 bin/docker-extpack "$(PLUGIN_DIR)/docker-extpack"
+	install -d "$(PLUGIN_DIR)" && install -m 0755 bin/docker-extpack$(EXE) "$(PLUGIN_DIR)/docker-extpack$(EXE)"
 
 test: ## run all tests, unit and end to end
 	go test -timeout 20m ./...
@@ -38,7 +40,7 @@ lint: $(GOLANGCI) ## check formatting and code
 
 bench: build ## time the hot parts, and whole runs beside buildx, pack and docker manifest
 	go test -run '^$$' -bench . ./bake ./internal/...
-	go run ./tests/bench -plugin bin/docker-extpack
+	go run ./tests/bench -plugin bin/docker-extpack$(EXE)
 
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt
@@ -56,7 +58,7 @@ sandbox-env: ## print what selects them: eval $(make -s sandbox-env)
 	@$(SANDBOX) env
 
 bake: ## cross-compile the plugin into bin/release with buildx
-	VERSION=$(VERSION) $(BUILDX) bake --file docker-bake.hcl
+	VERSION=$(VERSION) GO_TAGS=$(TAGS) $(BUILDX) bake --file docker-bake.hcl
 
 clean: ## remove what was built; the sandbox stays (sandbox-down)
 	rm -rf bin

@@ -9,6 +9,11 @@ variable "VERSION" {
   default = "v0.0.0"
 }
 
+variable "GO_TAGS" {
+  default     = "grpcnotrace"
+  description = "Build tags, as in the Makefile"
+}
+
 # Empty leaves Go's own default.
 variable "GOPROXY" {
   default = ""
@@ -36,6 +41,7 @@ target "binaries" {
   platforms = PLATFORMS
   args = {
     VERSION = VERSION
+    GO_TAGS = GO_TAGS
     GOPROXY = GOPROXY
     GOFLAGS = GOFLAGS
   }
@@ -45,6 +51,7 @@ target "binaries" {
 FROM --platform=$BUILDPLATFORM go AS build
 WORKDIR /src
 ARG VERSION
+ARG GO_TAGS
 ARG GOPROXY
 ARG GOFLAGS
 ARG TARGETOS
@@ -54,7 +61,7 @@ RUN --mount=type=bind,target=. \
     --mount=type=cache,target=/go/pkg/mod \
     suffix=""; if [ "$TARGETOS" = windows ]; then suffix=.exe; fi; \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOMODCACHE=/go/pkg/mod GOCACHE=/root/.cache/go-build \
-    go build -trimpath -buildvcs=false \
+    go build -trimpath -buildvcs=false -tags "$GO_TAGS" \
       -ldflags "-s -w -X github.com/extpack/extpack/internal/version.Version=$VERSION" \
       -o "/out/docker-extpack-$TARGETOS-$TARGETARCH$suffix" ./cli-plugin
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -126,4 +127,28 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 			t.Errorf("%s has no package comment", p.ImportPath)
 		}
 	}
+}
+
+// TestReleaseIsBuiltAlike: what is released is what was tested, so make build and
+// the release use the same tags.
+func TestReleaseIsBuiltAlike(t *testing.T) {
+	read := func(name string, pattern string) string {
+		data, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(pattern).FindSubmatch(data)
+		if m == nil {
+			t.Fatalf("%s has no match for %s", name, pattern)
+		}
+		return string(m[1])
+	}
+	made := read("Makefile", `(?m)^TAGS\s*:=\s*(\S+)$`)
+	released := read("docker-bake.hcl", `(?s)variable "GO_TAGS" \{\s*default\s*= "([^"]*)"`)
+	if made != released {
+		t.Errorf("make build has the tags %q, the release %q", made, released)
+	}
+	read("Makefile", `(go build[^\n]* -tags "\$\(TAGS\)"[^\n]* -o bin/docker-extpack\$\(EXE\))`)
+	read("Makefile", `(install[^\n]*/docker-extpack\$\(EXE\)")`)
+	read("docker-bake.hcl", `(go build[^\n]* -tags "\$GO_TAGS")`)
 }

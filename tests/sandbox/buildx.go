@@ -106,20 +106,19 @@ func (s *Sandbox) chooseBuildx(ctx context.Context) error {
 	own := s.bin("buildx")
 	s.state.Buildx = own
 	config := s.state.DockerConfig
+	link := s.pluginLink(config)
 	plugin := findPlugin(config)
-	if plugin == "" {
-		link, err := linkPlugin(own, config)
-		if err != nil {
+	target, err := os.Readlink(link.path())
+	if shared := err == nil && plugin == link.path() && link.isSandboxes(target); plugin == "" || shared {
+		if err := link.take(ctx); err != nil {
 			s.logf("docker has no working buildx plugin: %v", err)
 			return nil
 		}
-		s.state.PluginLink = link
-		s.logf("linked %s to the buildx of the sandbox, as docker had none; down removes it", link)
+		s.state.PluginLink = link.path()
+		if !shared {
+			s.logf("linked %s to the buildx of the sandbox, as docker had none; down removes it", link.path())
+		}
 		return s.saveState()
-	}
-	if target, err := os.Readlink(plugin); err == nil && target == own {
-		s.state.PluginLink = plugin // of an earlier up
-		return nil
 	}
 	out, err := exec.CommandContext(ctx, plugin, "version").Output()
 	switch {
@@ -148,34 +147,4 @@ func newEnough(output string) bool {
 	major, _ := strconv.Atoi(m[1])
 	minor, _ := strconv.Atoi(m[2])
 	return major > 0 || minor >= minBuildxMinor
-}
-
-// linkPlugin makes target the docker-buildx plugin of a docker configuration.
-// What stands at that place and is not our own link is left alone.
-func linkPlugin(target, config string) (link string, err error) {
-	link = filepath.Join(config, "cli-plugins", "docker-buildx")
-	if old, err := os.Readlink(link); err == nil && old == target {
-		return link, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
-		return "", fmt.Errorf("linking the buildx plugin: %w", err)
-	}
-	if err := os.Symlink(target, link); err != nil {
-		return "", fmt.Errorf("linking the buildx plugin: %w; repair or remove %s", err, link)
-	}
-	return link, nil
-}
-
-// unlinkPlugin removes the link that up made, if it is still that link.
-func (s *Sandbox) unlinkPlugin() error {
-	link := s.state.PluginLink
-	s.state.PluginLink = ""
-	if target, err := os.Readlink(link); link == "" || err != nil || target != s.bin("buildx") {
-		return nil
-	}
-	if err := os.Remove(link); err != nil {
-		return fmt.Errorf("removing the buildx plugin link: %w", err)
-	}
-	s.logf("removed %s", link)
-	return nil
 }

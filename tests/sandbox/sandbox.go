@@ -114,7 +114,7 @@ func (s *Sandbox) bringUpIsolated(ctx context.Context) error {
 		return err
 	}
 	s.state.Buildx = s.bin("buildx")
-	if _, err := linkPlugin(s.bin("buildx"), s.opts.DockerConfig); err != nil {
+	if err := s.pluginLink(s.opts.DockerConfig).take(ctx); err != nil {
 		return err
 	}
 	config := filepath.Join(s.opts.DockerConfig, "config.json")

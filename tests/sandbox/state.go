@@ -23,7 +23,7 @@ type state struct {
 	// DockerConfig is where the builder is registered, with the binary Buildx.
 	DockerConfig string `json:"dockerConfig,omitempty"`
 	Buildx       string `json:"buildx,omitempty"`
-	// PluginLink is the docker-buildx link that up made.
+	// PluginLink is the docker-buildx link that up made or joined.
 	PluginLink string `json:"pluginLink,omitempty"`
 	// SocketDir holds the sockets when the state directory is too deep.
 	SocketDir string `json:"socketDir,omitempty"`

@@ -73,7 +73,7 @@ func (s *Sandbox) leaveOld(ctx context.Context) error {
 		}
 	}
 	if moved {
-		if err := s.unlinkPlugin(); err != nil {
+		if err := s.leavePlugin(ctx); err != nil {
 			return err
 		}
 	}
@@ -110,6 +110,16 @@ func (s *Sandbox) unregister(ctx context.Context) error {
 	return nil
 }
 
+// leavePlugin gives up the docker-buildx link that Up made or joined.
+func (s *Sandbox) leavePlugin(ctx context.Context) error {
+	if s.state.PluginLink == "" {
+		return nil
+	}
+	config := filepath.Dir(filepath.Dir(s.state.PluginLink))
+	s.state.PluginLink = ""
+	return s.pluginLink(config).leave(ctx)
+}
+
 // Down stops the sandbox of a state directory and takes back what Up did to
 // the user's docker configuration. The registry's port and content, the build
 // cache and the binaries stay for the next Up.
@@ -134,7 +144,7 @@ func Down(ctx context.Context, opts Options) error {
 		}
 		errs = append(errs, err)
 	}
-	errs = append(errs, s.unlinkPlugin(), s.removeSocketDir())
+	errs = append(errs, s.leavePlugin(ctx), s.removeSocketDir())
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(err, s.saveState())
 	}
