@@ -111,6 +111,9 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 				return err
 			}
 		}
+		if err := run.preflight(ctx); err != nil {
+			return err
+		}
 		run.options.Try = opts.try(dockerCLI, cmd)
 		engine := opts.chooseEngine(dockerCLI, cmd)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)

@@ -6,6 +6,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 
@@ -27,6 +29,8 @@ func main() {
 	tuneGC()
 	// The docker CLI's library would print there that it has no telemetry.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
+	// net/http logs by itself what it also returns, or has recovered from.
+	log.SetOutput(io.Discard)
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -2,11 +2,14 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // Access is how a registry was reached.
@@ -67,6 +70,19 @@ func (c *Client) checkPush(ctx context.Context, ref Reference, access *Access) e
 		u.cancel(ctx)
 	}
 	return nil
+}
+
+// Preflight returns what is certain to fail a publish: a registry that cannot be
+// reached or trusted, a refusal, or a repository that does not exist. A registry
+// that answers anything else may still accept a publish.
+func (c *Client) Preflight(ctx context.Context, ref Reference) error {
+	_, err := c.CheckPush(ctx, ref)
+	switch {
+	case errors.Is(err, ErrUnauthorized), errors.Is(err, oci.ErrNotFound), errors.Is(err, ErrPlainHTTP),
+		isPlainHTTPServer(err), isUntrusted(err), isDial(err), isSilent(err):
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // Probe finds out how a registry host speaks, without credentials. The error
