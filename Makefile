@@ -17,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
 
 build: ## compile the plugin to bin/docker-extpack
-	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/docker-extpack$(EXE) ./cli-plugin
+	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/docker-extpack$(EXE) ./cli-plugin/docker-extpack
 
 install: build ## install the plugin for the docker CLI of this user
 	install -d "$(PLUGIN_DIR)" && install -m 0755 bin/docker-extpack$(EXE) "$(PLUGIN_DIR)/docker-extpack$(EXE)"

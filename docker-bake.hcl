@@ -63,7 +63,7 @@ RUN --mount=type=bind,target=. \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOMODCACHE=/go/pkg/mod GOCACHE=/root/.cache/go-build \
     go build -trimpath -buildvcs=false -tags "$GO_TAGS" \
       -ldflags "-s -w -X github.com/extpack/extpack/internal/version.Version=$VERSION" \
-      -o "/out/docker-extpack-$TARGETOS-$TARGETARCH$suffix" ./cli-plugin
+      -o "/out/docker-extpack-$TARGETOS-$TARGETARCH$suffix" ./cli-plugin/docker-extpack
 
 FROM scratch
 COPY --from=build /out/ /

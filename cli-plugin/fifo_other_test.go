@@ -1,6 +1,6 @@
 //go:build !unix
 
-package main
+package cliplugin
 
 import "github.com/rogpeppe/go-internal/testscript"
 

@@ -1,7 +1,7 @@
-// Command docker-extpack is the docker CLI plugin "docker extpack"; it also
-// runs by itself. The package holds one file per command, which translates
-// flags to a call and the result to text; there is no logic here.
-package main
+// Package cliplugin has the commands of the docker CLI plugin "docker extpack",
+// one file each: flags become a request, and a result becomes text. Binary
+// docker-extpack, which runs by itself too, is in folder docker-extpack.
+package cliplugin
 
 import (
 	"context"
@@ -22,7 +22,9 @@ import (
 	"github.com/extpack/extpack/internal/version"
 )
 
-func main() {
+// Main runs the plugin with the arguments of the process, and returns its exit
+// code.
+func Main() int {
 	// Where PWD leads through a symbolic link, ".." means one folder to Go and
 	// buildx and another to the system. Without it all agree with the system.
 	_ = os.Unsetenv("PWD")
@@ -34,14 +36,14 @@ func main() {
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(exitFailed)
+		return exitFailed
 	}
 	if plugin.RunningStandalone() {
 		err = runStandalone(dockerCLI)
 	} else {
 		err = runPlugin(dockerCLI)
 	}
-	os.Exit(report(dockerCLI.Err(), err))
+	return report(dockerCLI.Err(), err)
 }
 
 func runPlugin(dockerCLI *command.DockerCli) error {

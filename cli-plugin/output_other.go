@@ -1,6 +1,6 @@
 //go:build !unix
 
-package main
+package cliplugin
 
 // outputGone is asked where there is SIGPIPE only.
 func outputGone() bool { return false }

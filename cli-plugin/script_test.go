@@ -1,4 +1,4 @@
-package main
+package cliplugin
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"docker-extpack": main})
+	testscript.Main(m, map[string]func(){"docker-extpack": func() { os.Exit(Main()) }})
 }
 
 // scriptDirs are the folders of testdata/script, each with its test.

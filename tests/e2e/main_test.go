@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	world.plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin")
+	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin/docker-extpack")
 	build.Dir = world.root
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))

@@ -36,7 +36,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	defer stopWorld()
 	plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.Command("go", "build", "-o", plugin, "./cli-plugin")
+	build := exec.Command("go", "build", "-o", plugin, "./cli-plugin/docker-extpack")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))

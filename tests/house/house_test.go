@@ -62,9 +62,11 @@ func TestArrowsRunDown(t *testing.T) {
 		"/cli-plugin":    {"/tests"},
 		// A source of one kind is copied to a destination of another by way of
 		// package oci alone.
-		"/internal/buildx/":    {"/internal/builder/", "/internal/extension/", "/internal/plan/", "/internal/registry/"},
-		"/internal/ocilayout/": {"/internal/registry/"},
-		"/internal/registry/":  {"/internal/ocilayout/"},
+		"/internal/dockerfile/": {"/internal/plan/", "/internal/runimage/", "/internal/lint/"},
+		"/internal/executable/": {"/internal/extension/", "/internal/plan/", "/internal/verify/"},
+		"/internal/buildx/":     {"/internal/builder/", "/internal/extension/", "/internal/plan/", "/internal/registry/"},
+		"/internal/ocilayout/":  {"/internal/registry/"},
+		"/internal/registry/":   {"/internal/ocilayout/"},
 	}
 	for _, p := range list(t, nil, "./...") {
 		own := strings.TrimPrefix(p.ImportPath, module) + "/"
@@ -79,6 +81,11 @@ func TestArrowsRunDown(t *testing.T) {
 					t.Errorf("%s may not import %s", own, to)
 				}
 			}
+		}
+		if own != "/internal/dockerfile/" && !strings.HasPrefix(own, "/tests/") && slices.ContainsFunc(p.Imports, func(s string) bool {
+			return strings.HasPrefix(s, "github.com/moby/buildkit/")
+		}) {
+			t.Errorf("%s may not import BuildKit; package dockerfile reads Dockerfiles", own)
 		}
 		if own == "/internal/oci/" && slices.ContainsFunc(p.Imports, func(s string) bool {
 			return strings.HasPrefix(s, module) && s != module+"/internal/diag"
@@ -108,7 +115,7 @@ func TestPluginIsLean(t *testing.T) {
 		"github.com/containerd/containerd", "github.com/distribution/distribution", "k8s.io/", "github.com/google/go-containerregistry",
 	}
 	for _, system := range []string{"linux", "darwin", "windows"} {
-		packages := list(t, []string{"GOOS=" + system, "GOARCH=amd64", "CGO_ENABLED=0"}, "-deps", "./cli-plugin")
+		packages := list(t, []string{"GOOS=" + system, "GOARCH=amd64", "CGO_ENABLED=0"}, "-deps", "./cli-plugin/docker-extpack")
 		if len(packages) < 100 {
 			t.Fatalf("%s: go list found only %d packages", system, len(packages))
 		}
