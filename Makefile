@@ -11,7 +11,7 @@ SANDBOX       := go run ./tests/sandbox/cmd/sandbox
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker lint fmt demo sandbox-up sandbox-down sandbox-env bake clean
+.PHONY: help build install test unit e2e e2e-docker lint bench fmt demo sandbox-up sandbox-down sandbox-env bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
