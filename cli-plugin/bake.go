@@ -71,9 +71,11 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 	opts.grants.bind(f)
 	f.StringVarP(&opts.output, "output", "o", bake.FileName, `File to write, "-" for standard output`)
 	completeFiles(cmd, "output")
+	register(cmd, "target", completePlatforms)
 	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference when the file is out of date")
 	f.BoolVar(&opts.print, "print", false, "Write nothing; show how buildx evaluates the file")
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print")
+	register(cmd, "builder", completeBuilders)
 	f.StringArrayVar(&opts.set, "set", nil, `Override a value, with --print ("TARGET.KEY=VALUE")`)
 	return cmd
 }

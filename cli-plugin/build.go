@@ -82,6 +82,10 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	complete(cmd, "engine", engineAuto, engineBuildx, engineEmbedded)
 	complete(cmd, "media-types", "oci", "docker")
 	complete(cmd, "progress", bake.ProgressModes...)
+	complete(cmd, "provenance", "true", "false", "mode=min", "mode=max")
+	complete(cmd, "sbom", "true", "false")
+	register(cmd, "builder", completeBuilders)
+	register(cmd, "target", completePlatforms)
 	return cmd
 }
 

@@ -74,6 +74,8 @@ func newBuilderDoctorCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
 	f.StringVar(&opts.smoke, "smoke", "", "Look also at what build --smoke needs to run programs in this image")
 	complete(cmd, "format", "json")
+	register(cmd, "builder", completeBuilders)
+	register(cmd, "target", completePlatforms)
 	register(cmd, "smoke", cobra.NoFileCompletions)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli/command"
@@ -59,7 +60,14 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 			}
 			return run(cmd, dockerCLI, opts)
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			names, directive := completeBuilders(cmd, args, word)
+			names = slices.DeleteFunc(names, func(name string) bool { return name == "default" || name == builder.DefaultName })
+			return append(names, builder.DefaultName), directive
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.driver, "driver", "", `How BuildKit is run: "docker-container", or "remote" for a daemon of this user (default whichever is possible)`)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -57,6 +58,8 @@ func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 	f.StringSliceVar(&opts.osFeatures, "os-features", nil, "Features of the operating system that the image needs")
 	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the image's entry ("KEY=VALUE")`)
 	f.StringArrayVar(&opts.indexAnnotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	complete(cmd, "os", extension.KnownOS()...)
+	complete(cmd, "arch", extension.KnownArch()...)
 	return cmd
 }
 

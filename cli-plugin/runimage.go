@@ -63,6 +63,9 @@ func newRunImageCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 	f.StringArrayVar(&opts.dockerfiles, "dockerfile", nil, "Check this run.Dockerfile too, for every target")
 	f.StringVar(&opts.format, "format", "", formatUsage)
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
+	complete(cmd, "format", "json")
+	completeFiles(cmd, "dockerfile")
+	register(cmd, "platform", completePlatforms)
 	if err := cmd.MarkFlagDirname("extension"); err != nil {
 		panic(err) // the flag does not exist: a mistake in this file
 	}

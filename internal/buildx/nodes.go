@@ -61,3 +61,19 @@ func envValue(env []string, name string) string {
 	}
 	return value
 }
+
+// Names returns the builders in buildx's notes, sorted; dir is the folder of the
+// notes. Those of docker contexts have none.
+func Names(dir string) []string {
+	entries, err := os.ReadDir(filepath.Join(dir, "instances"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
