@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -29,7 +30,39 @@ func asInput(ref Reference, desc v1.Descriptor, err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
-	return oci.Errorf(ref, desc, f.cause, "%s", f.detail)
+	content := oci.Errorf(ref, desc, f.cause, "%s", f.detail)
+	if errors.Is(f.cause, oci.ErrCorrupt) {
+		return &damagedError{content}
+	}
+	return content
+}
+
+// damagedError is an answer that is not what was asked for. What a registry
+// stores is known by its digest, so the answer is at fault and not the input.
+type damagedError struct{ err error }
+
+func (e *damagedError) Error() string { return e.err.Error() }
+func (e *damagedError) Unwrap() error { return oci.ErrCorrupt }
+
+// asDamage makes content that was read of an answer, and is not what its
+// descriptor says, a damaged answer.
+func asDamage(err error) error {
+	var content *oci.ContentError
+	if errors.As(err, &content) && errors.Is(content.Cause, oci.ErrCorrupt) {
+		return &damagedError{content}
+	}
+	return err
+}
+
+// damageReader is a body whose damage is the answer's.
+type damageReader struct{ io.ReadCloser }
+
+func (r damageReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = asDamage(err)
+	}
+	return n, err
 }
 
 // SourceName implements [oci.Namer].

@@ -132,16 +132,18 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 	return desc, data, err
 }
 
-// reread repeats f while bodies of its answers are cut off; what happens
+// reread repeats f while bodies of its answers are cut off, and once when one is
+// damaged; what happens
 // before a body begins is retried by the transport.
 func (r *repository) reread(ctx context.Context, what string, f func() error) error {
 	for n := 0; ; n++ {
 		err := f()
 		var body *bodyError
-		if err == nil || n == maxRetries || !errors.As(err, &body) || !isDropped(err) {
+		again := errors.As(err, &body) && isDropped(err) || errors.Is(err, oci.ErrCorrupt) && n == 0
+		if err == nil || n == maxRetries || !again {
 			return err
 		}
-		if err := r.client.backoff.wait(ctx, n, 0, what, body.err); err != nil {
+		if err := r.client.backoff.wait(ctx, n, 0, what, err); err != nil {
 			return err
 		}
 	}

@@ -148,7 +148,8 @@ func TestReadManifest(t *testing.T) {
 			if (resolveErr == nil) != tc.resolve || (resolveErr != nil && !errors.Is(resolveErr, tc.wrong)) {
 				t.Errorf("Resolve: error %v", resolveErr)
 			}
-			if got := pauses.all(); len(got) > 0 {
+			// A damaged answer is asked for once more.
+			if got := pauses.all(); len(got) > 1 || len(got) == 1 && !errors.Is(tc.wrong, oci.ErrCorrupt) {
 				t.Errorf("retried after %v", got)
 			}
 		})

@@ -154,7 +154,7 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 		if err != nil {
 			return nil, err
 		}
-		return oci.Verify(ctx, r.ref, desc, body), nil
+		return damageReader{oci.Verify(ctx, r.ref, desc, body)}, nil
 	}
 	var data []byte
 	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
@@ -164,8 +164,7 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 		}
 		defer rc.Close()
 		data, err = io.ReadAll(rc)
-		var broken *oci.ContentError
-		if err != nil && !errors.As(err, &broken) {
+		if err = asDamage(err); err != nil {
 			err = &bodyError{err}
 		}
 		return err
