@@ -7,9 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // engineTools are the commands pinned in the go.mod of tests/engine/tools, a
@@ -113,40 +111,5 @@ func (e *Engine) ping(ctx context.Context) error {
 // ensureEngineBinaries compiles the engine unless that was done before, and
 // gives the folder of the binaries.
 func (s *Sandbox) ensureEngineBinaries(ctx context.Context) (dir string, err error) {
-	dir = s.bin("engine")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("compiling the Docker Engine: %w", err)
-	}
-	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	module := filepath.Join(root, "tests", "engine", "tools")
-	stamp, err := buildStamp(module)
-	if err != nil {
-		return "", err
-	}
-	if old, err := os.ReadFile(filepath.Join(dir, "stamp")); err == nil && string(old) == stamp && haveBinaries(dir, engineTools) {
-		return dir, nil
-	}
-	s.logf("compiling the Docker Engine (some minutes the first time)")
-	args := []string{"build", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
-	for _, pkg := range engineTools {
-		args = append(args, pkg)
-	}
-	build := exec.CommandContext(ctx, "go", args...)
-	build.Dir = module
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compiling the Docker Engine: %w:\n%s", err, strings.TrimSpace(string(out)))
-	}
-	if err := os.WriteFile(filepath.Join(dir, "stamp"), []byte(stamp), 0o644); err != nil {
-		return "", fmt.Errorf("compiling the Docker Engine: %w", err)
-	}
-	return dir, nil
+	return s.ensureModule(ctx, "engine", "the Docker Engine", engineTools)
 }

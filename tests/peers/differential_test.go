@@ -1,0 +1,326 @@
+package peers_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/verify"
+)
+
+// full reports whether all mutations are wanted rather than a sample of them.
+var full = os.Getenv("EXTPACK_TORTURE") == "full"
+
+// mutant is a package file of the extension a/b@1.2.3, in parts that can be
+// changed.
+type mutant struct {
+	metadata, layers any
+	config           map[string]any
+	manifest         map[string]any
+	index            map[string]any
+}
+
+const layerType = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+var layerPlain = func() []byte {
+	var buf bytes.Buffer
+	tw := tar.NewWriter(&buf)
+	for _, h := range []tar.Header{
+		{Name: "cnb/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "cnb/extensions/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cnb/extensions/a_b/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "cnb/extensions/a_b/1.2.3/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cnb/extensions/a_b/1.2.3/extension.toml", Typeflag: tar.TypeReg, Mode: 0o644, Linkname: "api = \"0.10\"\n[extension]\nid = \"a/b\"\nversion = \"1.2.3\"\n"},
+	} {
+		content := []byte(nil)
+		if h.Typeflag == tar.TypeReg {
+			content, h.Linkname = []byte(h.Linkname), ""
+			h.Size = int64(len(content))
+		}
+		if err := tw.WriteHeader(&h); err != nil {
+			panic(err)
+		}
+		if _, err := tw.Write(content); err != nil {
+			panic(err)
+		}
+	}
+	if err := tw.Close(); err != nil {
+		panic(err)
+	}
+	return buf.Bytes()
+}()
+
+var layerGzip = func() []byte {
+	var buf bytes.Buffer
+	zw := gzip.NewWriter(&buf)
+	_, err := zw.Write(layerPlain)
+	if err == nil {
+		err = zw.Close()
+	}
+	if err != nil {
+		panic(err)
+	}
+	return buf.Bytes()
+}()
+
+type list = []any
+type obj = map[string]any
+
+func newMutant() *mutant {
+	diffID := digest.FromBytes(layerPlain).String()
+	return &mutant{
+		metadata: obj{"id": "a/b", "version": "1.2.3", "name": "n", "description": "d", "homepage": "h", "keywords": list{"k"}, "exec-env": list{"e"},
+			"licenses": list{obj{"Type": "MIT", "URI": "u"}}, "clear-env": false, "stacks": nil},
+		layers: obj{"a/b": obj{"1.2.3": obj{"api": "0.10", "layerDiffID": diffID, "homepage": "h", "name": "n",
+			"stacks": list{obj{"id": "*", "mixins": list{"m"}}}, "targets": list{obj{"os": "linux", "arch": "amd64", "variant": "v1", "distros": list{obj{"name": "d", "version": "1"}}}},
+			"order": list{obj{"group": list{obj{"id": "x", "version": "1", "optional": true}}}}}}},
+		config: obj{"os": "linux", "architecture": "amd64", "created": "1980-01-01T00:00:01Z", "author": "a",
+			"rootfs": obj{"type": "layers", "diff_ids": list{diffID}}, "history": list{obj{"created": "1980-01-01T00:00:01Z"}}},
+		manifest: obj{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+			"layers":      list{obj{"mediaType": layerType, "digest": digest.FromBytes(layerGzip).String(), "size": len(layerGzip)}},
+			"annotations": obj{"a": "b"}},
+		index: obj{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "annotations": obj{"a": "b"}},
+	}
+}
+
+// values are what a mutation puts in the place of another value.
+var values = list{nil, true, 0, -1, 1.5, "", "x", "0.10", "sha256:x", list{}, list{nil}, list{"x"}, list{1}, obj{}, obj{"x": "y"}, obj{"id": 1}}
+
+// mutate changes one value below v, or its name, or takes it out.
+func mutate(r *rand.Rand, v any, depth int) any {
+	descend := depth == 0 || r.IntN(4) > 0
+	switch v := v.(type) {
+	case obj:
+		keys := sortedKeys(v)
+		if !descend || len(keys) == 0 {
+			break
+		}
+		key := keys[r.IntN(len(keys))]
+		switch r.IntN(8) {
+		case 0:
+			delete(v, key)
+		case 1:
+			v[otherCase(r, key)] = v[key]
+		case 2:
+			old := v[key]
+			delete(v, key)
+			v[otherCase(r, key)] = old
+		case 3:
+			v["unknown"] = values[r.IntN(len(values))]
+		default:
+			v[key] = mutate(r, v[key], depth+1)
+		}
+		return v
+	case list:
+		if !descend || len(v) == 0 {
+			break
+		}
+		i := r.IntN(len(v))
+		switch r.IntN(4) {
+		case 0:
+			return append(v, v[i])
+		case 1:
+			return slices.Delete(slices.Clone(v), i, i+1)
+		}
+		v[i] = mutate(r, v[i], depth+1)
+		return v
+	}
+	return values[r.IntN(len(values))]
+}
+
+func sortedKeys(m obj) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func otherCase(r *rand.Rand, s string) string {
+	if r.IntN(2) == 0 {
+		return strings.ToUpper(s)
+	}
+	return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):]
+}
+
+func toJSON(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // made of maps and lists
+	}
+	return data
+}
+
+// write writes the package file, and returns what it holds in short.
+func (m *mutant) write(t *testing.T, name string, nested bool) string {
+	t.Helper()
+	blobs := map[string][]byte{digest.FromBytes(layerGzip).Encoded(): layerGzip}
+	put := func(mediaType string, data []byte) obj {
+		d := digest.FromBytes(data)
+		blobs[d.Encoded()] = data
+		return obj{"mediaType": mediaType, "digest": d.String(), "size": len(data)}
+	}
+	if _, ok := m.config["config"]; !ok {
+		m.config["config"] = obj{"Labels": obj{
+			"io.buildpacks.buildpackage.metadata": string(toJSON(m.metadata)),
+			"io.buildpacks.extension.layers":      string(toJSON(m.layers)),
+		}}
+	}
+	if _, ok := m.manifest["config"]; !ok {
+		m.manifest["config"] = put("application/vnd.oci.image.config.v1+json", toJSON(m.config))
+	}
+	manifest := put("application/vnd.oci.image.manifest.v1+json", toJSON(m.manifest))
+	manifest["platform"] = obj{"os": "linux", "architecture": "amd64"}
+	if _, ok := m.index["manifests"]; !ok {
+		m.index["manifests"] = list{manifest}
+		if nested {
+			m.index["manifests"] = list{put("application/vnd.oci.image.index.v1+json", toJSON(obj{"schemaVersion": 2, "manifests": list{manifest}}))}
+		}
+	}
+	var buf bytes.Buffer
+	tw := tar.NewWriter(&buf)
+	add := func(name string, data []byte) {
+		if err := tw.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tw.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`))
+	add("index.json", toJSON(m.index))
+	for _, sum := range sortedBlobs(blobs) {
+		add("blobs/sha256/"+sum, blobs[sum])
+	}
+	if err := tw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, buf.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("index %s\nmanifest %s\nconfig %s", toJSON(m.index), toJSON(m.manifest), toJSON(m.config))
+}
+
+func sortedBlobs(m map[string][]byte) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// accepts returns what verify has against a package file, "" for nothing.
+func accepts(t *testing.T, client *registry.Client, name string) string {
+	t.Helper()
+	s, err := source.Open(t.Context(), client, name)
+	if err != nil {
+		return err.Error()
+	}
+	defer s.Close()
+	r, err := verify.Package(t.Context(), s, name, s.Root, verify.Options{NestedFile: s.NestedFile})
+	if err != nil {
+		return err.Error()
+	}
+	for _, f := range r.Findings {
+		if f.Severity == verify.Error {
+			return f.String()
+		}
+	}
+	return ""
+}
+
+// TestVerifyAgreesWithPack mutates labels and layouts, and asks verify and
+// pack's own code: no package that verify accepts is refused by pack.
+func TestVerifyAgreesWithPack(t *testing.T) {
+	mutations := 1_000
+	if full {
+		mutations = 10_000
+	}
+	const seed = 20261126
+	r := rand.New(rand.NewPCG(seed, 1))
+	pack, client := startReader(t), registry.New(registry.Options{})
+	name := filepath.Join(t.TempDir(), "x.cnb")
+	newMutant().write(t, name, false)
+	if ours, theirs := accepts(t, client, name), pack.read(t, name); ours != "" || theirs != (answer{ID: "a/b", Version: "1.2.3", API: "0.10"}) {
+		t.Fatalf("the package without a mutation: verify says %q, pack reads %+v", ours, theirs)
+	}
+	var both, neither, stricter int
+	for n := range mutations {
+		m := newMutant()
+		for range 1 + r.IntN(2) {
+			switch r.IntN(6) {
+			case 0, 1:
+				m.metadata = mutate(r, m.metadata, 0)
+			case 2, 3:
+				m.layers = mutate(r, m.layers, 0)
+			case 4:
+				m.config = mutate(r, m.config, 0).(obj)
+			default:
+				if r.IntN(2) == 0 {
+					m.manifest = mutate(r, m.manifest, 0).(obj)
+				} else {
+					m.index = mutate(r, m.index, 0).(obj)
+				}
+			}
+		}
+		what := m.write(t, name, r.IntN(50) == 0)
+		ours, theirs := accepts(t, client, name), pack.read(t, name)
+		switch {
+		case ours == "" && theirs.Error != "":
+			t.Errorf("mutation %d: verify accepts what pack refuses: %s\n%s", n, theirs.Error, what)
+		case ours == "" && (theirs.ID != "a/b" || theirs.Version != "1.2.3"):
+			t.Errorf("mutation %d: verify accepts it as a/b@1.2.3, pack reads %+v\n%s", n, theirs, what)
+		case ours == "":
+			both++
+		case theirs.Error != "":
+			neither++
+		default:
+			stricter++
+		}
+	}
+	t.Logf("%d mutations: %d accepted by both, %d refused by both, %d refused by verify alone", mutations, both, neither, stricter)
+	if both < mutations/20 || neither < mutations/20 {
+		t.Errorf("the mutations are too similar to tell anything")
+	}
+}
+
+// FuzzDescriptor compares the reader of extension.toml with pack's: what is
+// accepted here pack accepts, and it reads the same id, version and api.
+func FuzzDescriptor(f *testing.F) {
+	for _, s := range []string{
+		"api = \"0.10\"\n[extension]\nid = \"a/b\"\nversion = \"1.2.3\"\n",
+		"api = \"0.10\"\n[extension]\nid = \"a/b\"\nID = \"c\"\nversion = \"1.2.3\"\n",
+		"api = \"0.10\"\n[extension]\nid = \"a/b\"\nversion = \"1.2.3\"\nkeywords = [\"x\"]\n[[extension.licenses]]\ntype = \"MIT\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n",
+		"\uFEFFapi = '0.9'\nextension = {id = \"x\", version = \"0.0.1\", \"clear-env\" = true}\n[metadata.x]\ny = 1979-05-27\n",
+		"api = \"\"\"0.10\"\"\"\nextension.id = \"a\"\nextension.version = \"1.0.0\"\nextension.exec-env = []\n",
+	} {
+		f.Add([]byte(s))
+	}
+	pack, dir := startReader(f), f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, _, err := extension.Parse("extension.toml", data)
+		if err != nil {
+			return
+		}
+		if err := os.WriteFile(filepath.Join(dir, "extension.toml"), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got := pack.read(t, dir)
+		if got.Error != "" || got.ID != d.Info.ID || got.Version != d.Info.Version {
+			t.Errorf("%q is read as %s, pack reads %+v", data, d.Info, got)
+		}
+	})
+}

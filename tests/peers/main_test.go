@@ -1,0 +1,181 @@
+// Package peers_test runs pack, compiled from its Go module, as the writer and
+// as the reader of packages, beside docker-extpack: what one writes the other
+// reads, and what "verify" accepts pack's own code accepts.
+package peers_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/extpack/extpack/tests/sandbox"
+)
+
+// world is what all tests share.
+var world struct {
+	*sandbox.Sandbox
+	plugin, pack, packreader string
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "extpack-peers-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	world.plugin = filepath.Join(dir, "docker-extpack")
+	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	}
+	if world.Sandbox, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
+		return fail(err)
+	}
+	code := 1
+	if bin, err := world.Peers(ctx); err != nil {
+		fail(err)
+	} else {
+		world.pack, world.packreader = filepath.Join(bin, "pack"), filepath.Join(bin, "packreader")
+		code = m.Run()
+	}
+	if err := world.Stop(); err != nil {
+		return fail(err)
+	}
+	return code
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "peers:", err)
+	return 1
+}
+
+// result is how a command ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+func runIn(t *testing.T, dir, program string, args ...string) result {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), world.Env()...)
+	cmd.Env = append(cmd.Env, "PACK_HOME="+filepath.Join(world.Dir(), "pack"))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+func must(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
+	r := runIn(t, dir, program, args...)
+	if r.code != 0 {
+		t.Fatalf("%s %s: exit code %d\n%s%s", filepath.Base(program), strings.Join(args, " "), r.code, r.stdout, r.stderr)
+	}
+	return r.stdout
+}
+
+func extpack(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	return must(t, dir, world.plugin, args...)
+}
+
+func pack(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	return must(t, dir, world.pack, append(args, "--no-color")...)
+}
+
+// tag returns a reference of this test into the sandbox's registry.
+func tag(t *testing.T, tag string) string {
+	t.Helper()
+	name := strings.NewReplacer("/", "-", " ", "-", "_", "-").Replace(strings.ToLower(t.Name()))
+	return world.Registry() + "/" + name + ":" + tag
+}
+
+// writeFiles makes files below dir, executable in folders called bin.
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		mode := os.FileMode(0o644)
+		if filepath.Base(filepath.Dir(name)) == "bin" {
+			mode = 0o755
+		}
+		if err := os.WriteFile(name, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// reader is pack's code for reading packages, in a process that answers.
+type reader struct {
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+// answer is what pack makes of a package file or an extension.
+type answer struct{ Error, ID, Version, API string }
+
+func startReader(t testing.TB) *reader {
+	t.Helper()
+	cmd := exec.Command(world.packreader)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := &reader{in, bufio.NewScanner(out)}
+	r.out.Buffer(nil, 1<<20)
+	return r
+}
+
+func (r *reader) read(t testing.TB, name string) answer {
+	t.Helper()
+	if _, err := fmt.Fprintln(r.in, name); err != nil {
+		t.Fatal(err)
+	}
+	if !r.out.Scan() {
+		t.Fatalf("pack's reader ended: %v", r.out.Err())
+	}
+	var a answer
+	if err := json.Unmarshal(r.out.Bytes(), &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}

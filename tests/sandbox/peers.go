@@ -1,0 +1,65 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// peerTools are programs pinned in the go.mod of tests/peers/tools, a module of
+// its own, by the name of their binary: pack, and a program around pack's code
+// for reading packages.
+var peerTools = map[string]string{
+	"pack":       "github.com/buildpacks/pack",
+	"packreader": "./packreader",
+}
+
+// Peers compiles pack, which takes some minutes the first time, and returns the
+// folder with the binaries.
+func (s *Sandbox) Peers(ctx context.Context) (dir string, err error) {
+	return s.ensureModule(ctx, "peers", "pack", peerTools)
+}
+
+// ensureModule compiles tools of the module tests/NAME/tools unless they were
+// compiled from the same go.mod by the same Go before.
+func (s *Sandbox) ensureModule(ctx context.Context, name, what string, tools map[string]string) (dir string, err error) {
+	dir = s.bin(name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("compiling %s: %w", what, err)
+	}
+	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	module := filepath.Join(root, "tests", name, "tools")
+	stamp, err := buildStamp(module)
+	if err != nil {
+		return "", err
+	}
+	if old, err := os.ReadFile(filepath.Join(dir, "stamp")); err == nil && string(old) == stamp && haveBinaries(dir, tools) {
+		return dir, nil
+	}
+	s.logf("compiling %s (some minutes the first time)", what)
+	args := []string{"build", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir + string(filepath.Separator)}
+	for _, pkg := range tools {
+		args = append(args, pkg)
+	}
+	build := exec.CommandContext(ctx, "go", args...)
+	build.Dir = module
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compiling %s: %w:\n%s", what, err, strings.TrimSpace(string(out)))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "stamp"), []byte(stamp), 0o644); err != nil {
+		return "", fmt.Errorf("compiling %s: %w", what, err)
+	}
+	return dir, nil
+}
