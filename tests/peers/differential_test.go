@@ -94,8 +94,11 @@ func newMutant() *mutant {
 	}
 }
 
-// values are what a mutation puts in the place of another value.
-var values = list{nil, true, 0, -1, 1.5, "", "x", "0.10", "sha256:x", list{}, list{nil}, list{"x"}, list{1}, obj{}, obj{"x": "y"}, obj{"id": 1}}
+// otherValue returns what a mutation puts in the place of another value.
+func otherValue(r *rand.Rand) any {
+	values := list{nil, true, 0, -1, 1.5, "", "x", "0.10", "sha256:x", list{}, list{nil}, list{"x"}, list{1}, obj{}, obj{"x": "y"}, obj{"id": 1}}
+	return values[r.IntN(len(values))]
+}
 
 // mutate changes one value below v, or its name, or takes it out.
 func mutate(r *rand.Rand, v any, depth int) any {
@@ -117,7 +120,7 @@ func mutate(r *rand.Rand, v any, depth int) any {
 			delete(v, key)
 			v[otherCase(r, key)] = old
 		case 3:
-			v["unknown"] = values[r.IntN(len(values))]
+			v["unknown"] = otherValue(r)
 		default:
 			v[key] = mutate(r, v[key], depth+1)
 		}
@@ -136,7 +139,7 @@ func mutate(r *rand.Rand, v any, depth int) any {
 		v[i] = mutate(r, v[i], depth+1)
 		return v
 	}
-	return values[r.IntN(len(values))]
+	return otherValue(r)
 }
 
 func sortedKeys(m obj) []string {

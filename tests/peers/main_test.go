@@ -179,3 +179,8 @@ func (r *reader) read(t testing.TB, name string) answer {
 	}
 	return a
 }
+
+func buildx(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	must(t, dir, world.BuildxPath(), args...)
+}
