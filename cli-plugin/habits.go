@@ -29,10 +29,9 @@ var commandHabits = map[string]string{
 	"extension":  `use "docker extpack build"`,
 	"imagetools": `use "docker extpack index" and "docker extpack inspect"`,
 	"info":       `use "docker extpack inspect"`,
-	"init":       useExample,
 	"load":       `use "docker extpack build --load"`,
 	"manifest":   `use "docker extpack index"`,
-	"new":        useExample,
+	"new":        `use "docker extpack init"`,
 	"package":    `use "docker extpack build"`,
 	"publish":    usePush,
 	"pull":       `use "docker extpack index create -o FILE.cnb REFERENCE"`,
@@ -56,9 +55,8 @@ var commandHabits = map[string]string{
 }
 
 const (
-	useExample = `start from an example: https://github.com/extpack/extpack/tree/main/examples`
-	usePush    = `use "docker extpack build --push", or "docker extpack index create -t REFERENCE FILE.cnb" for a package file`
-	useSave    = `use "docker extpack build -o FILE.cnb", or "docker extpack index create -o FILE.cnb REFERENCE"`
+	usePush = `use "docker extpack build --push", or "docker extpack index create -t REFERENCE FILE.cnb" for a package file`
+	useSave = `use "docker extpack build -o FILE.cnb", or "docker extpack index create -o FILE.cnb REFERENCE"`
 )
 
 // flagHabit names flags of other tools and what to use instead.

@@ -25,6 +25,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newBakeCmd(dockerCLI, runBake),
 		newBuilderCmd(dockerCLI),
 		newIndexCmd(dockerCLI),
+		newInitCmd(dockerCLI, runInit),
 		newInspectCmd(dockerCLI, runInspect),
 		newLintCmd(dockerCLI, runLint),
 		newRunImageCmd(dockerCLI, runRunImage),

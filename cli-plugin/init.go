@@ -1,0 +1,238 @@
+package cliplugin
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/scaffold"
+	"github.com/extpack/extpack/internal/text"
+)
+
+type initOptions struct {
+	dir                     string
+	id, name, version, lang string
+	targets                 []string
+	yes, force              bool
+}
+
+func newInitCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, initOptions) error) *cobra.Command {
+	var opts initOptions
+	cmd := &cobra.Command{
+		Use:   "init [OPTIONS] [DIR]",
+		Short: "Make a new extension, or prepare an existing one",
+		Long: "Write an image extension that builds into a directory (default \".\"): a descriptor,\n" +
+			"programs or static files, a test, a Makefile, a workflow for CI and a bake file. What\n" +
+			"no flag names is asked for on a terminal. Nothing is overwritten without --force.\n\n" +
+			"In a directory that has an extension.toml, such as one for pack or jam, only what is\n" +
+			"missing is added, and no byte of the package changes.",
+		Example: `  docker extpack init
+  docker extpack init --id acme/my-extension --lang go --yes ./my-extension
+  docker extpack init ./an-extension-for-pack`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.dir = "."
+			if len(args) > 0 {
+				if opts.dir = args[0]; opts.dir == "" {
+					return usageError(cmd, "the argument is empty: name a directory")
+				}
+			}
+			return run(cmd, dockerCLI, opts)
+		},
+		ValidArgsFunction: completeDirs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.id, "id", "", "Id of the extension, such as my-company/my-extension")
+	f.StringVar(&opts.name, "name", "", "Name of the extension for people")
+	f.StringVar(&opts.version, "version", "", "Version of the extension (X.Y.Z)")
+	f.StringArrayVar(&opts.targets, "target", nil, `Platform of the extension ("os/arch[/variant][:distro@version[,version]]")`)
+	f.StringVar(&opts.lang, "lang", "", `What the extension is made of ("sh", "go", "static")`)
+	f.BoolVarP(&opts.yes, "yes", "y", false, "Ask nothing: take the default of what no flag names")
+	f.BoolVar(&opts.force, "force", false, "Overwrite files that exist")
+	complete(cmd, "lang", scaffold.Langs...)
+	return cmd
+}
+
+func runInit(cmd *cobra.Command, dockerCLI command.Cli, opts initOptions) error {
+	return interruptible(cmd, func(ctx context.Context) error {
+		if scaffold.Exists(opts.dir) && !opts.force {
+			return opts.adopt(ctx, dockerCLI)
+		}
+		request := opts.defaults()
+		if !opts.yes {
+			if !dockerCLI.In().IsTerminal() {
+				return usageError(cmd, "nothing can be asked, as standard input is not a terminal: give --yes, and --id, --name, --version, --target and --lang as needed")
+			}
+			if err := opts.ask(ctx, dockerCLI, &request); err != nil {
+				return err
+			}
+		}
+		r, err := request.scaffold()
+		if err != nil {
+			return err
+		}
+		files, err := scaffold.New(r)
+		if err != nil {
+			return err
+		}
+		// The bake file is made of the others, and refused before they are written.
+		if err := scaffold.CheckWrite(opts.dir, append(files, scaffold.File{Path: bake.FileName}), opts.force); err != nil {
+			return err
+		}
+		if err := scaffold.Write(opts.dir, files, opts.force); err != nil {
+			return err
+		}
+		if err := opts.writeBakeFile(ctx, dockerCLI); err != nil {
+			return err
+		}
+		for _, f := range files {
+			fmt.Fprintln(dockerCLI.Err(), "wrote "+text.Line(filepath.Join(opts.dir, filepath.FromSlash(f.Path))))
+		}
+		fmt.Fprintf(dockerCLI.Err(), "build it with \"docker extpack build %s\"\n", text.Line(opts.dir))
+		return nil
+	})
+}
+
+// answers are what an extension is made from, as text.
+type answers struct{ id, name, version, targets, lang string }
+
+// defaults returns the flags, with a default for each that was not given.
+func (o *initOptions) defaults() answers {
+	a := answers{id: o.id, name: o.name, version: o.version, targets: strings.Join(o.targets, " "), lang: o.lang}
+	if a.id == "" {
+		a.id = "my-company/" + dirWord(o.dir)
+	}
+	if a.version == "" {
+		a.version = "0.0.1"
+	}
+	if a.targets == "" {
+		a.targets = "linux/amd64 linux/arm64"
+	}
+	if a.lang == "" {
+		a.lang = scaffold.Langs[0]
+	}
+	if a.name == "" {
+		a.name = filepath.Base(a.id)
+	}
+	return a
+}
+
+// dirWord returns a name for an extension in dir.
+func dirWord(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	word := regexp.MustCompile(`[^a-z0-9.-]+`).ReplaceAllString(strings.ToLower(filepath.Base(dir)), "-")
+	if word = strings.Trim(word, "-."); word == "" {
+		return "my-extension"
+	}
+	return word
+}
+
+// scaffold turns the answers into a request.
+func (a answers) scaffold() (scaffold.Request, error) {
+	r := scaffold.Request{ID: a.id, Name: a.name, Version: a.version, Lang: a.lang}
+	for _, s := range strings.Fields(a.targets) {
+		t, err := platform.ParseTarget(s)
+		if err != nil {
+			return r, err
+		}
+		r.Targets = append(r.Targets, t)
+	}
+	return r, nil
+}
+
+// ask asks for what no flag names. An answer that is wrong is asked for again.
+func (o *initOptions) ask(ctx context.Context, dockerCLI command.Cli, a *answers) error {
+	p := newPrompter(dockerCLI.In(), dockerCLI.Err())
+	questions := []struct {
+		given  bool
+		what   string
+		answer *string
+	}{
+		{o.id != "", "Id", &a.id},
+		{o.name != "", "Name", &a.name},
+		{o.version != "", "Version", &a.version},
+		{len(o.targets) > 0, "Platforms", &a.targets},
+		{o.lang != "", "Made of (" + strings.Join(scaffold.Langs, ", ") + ")", &a.lang},
+	}
+	for i := range questions {
+		q := &questions[i]
+		if q.given {
+			continue
+		}
+		if q.answer == &a.name {
+			a.name = filepath.Base(a.id)
+		}
+		def := *q.answer
+		for {
+			answer, err := p.ask(ctx, fmt.Sprintf("%s [%s]: ", q.what, text.Line(def)))
+			if err != nil {
+				return err
+			}
+			*q.answer = def
+			if answer != "" {
+				*q.answer = answer
+			}
+			r, err := a.scaffold()
+			if err == nil {
+				_, err = scaffold.New(r)
+			}
+			if err == nil {
+				break
+			}
+			for _, d := range diag.Of(err) {
+				fmt.Fprintln(dockerCLI.Err(), text.Clean(d.String()))
+			}
+		}
+	}
+	return nil
+}
+
+// writeBakeFile writes the bake file that "bake --check" compares with.
+func (o *initOptions) writeBakeFile(ctx context.Context, dockerCLI command.Cli) error {
+	plans := planOptions{dirs: []string{o.dir}}
+	p, err := plans.plan(ctx, dockerCLI, nil, nil)
+	if err != nil {
+		return err
+	}
+	file, err := bake.File(p, o.dir)
+	if err != nil {
+		return err
+	}
+	return scaffold.Write(o.dir, []scaffold.File{{Path: bake.FileName, Data: file, Mode: 0o644}}, o.force)
+}
+
+// adopt adds to an extension that is there what it lacks, and says why.
+func (o *initOptions) adopt(ctx context.Context, dockerCLI command.Cli) error {
+	if given := []string{o.id, o.name, o.version, o.lang, strings.Join(o.targets, "")}; slices.ContainsFunc(given, func(s string) bool { return s != "" }) {
+		file := filepath.Join(o.dir, extension.DescriptorFile)
+		return diag.WithHint(diag.Invalidf("%s already exists, and flags that describe a new extension were given", file), "leave the flags out to prepare the extension that exists, or overwrite it with --force")
+	}
+	additions, notes, err := scaffold.Adopt(ctx, o.dir)
+	for _, a := range additions {
+		verb := "added"
+		if !a.Added {
+			verb = "did not add"
+		}
+		fmt.Fprintf(dockerCLI.Err(), "%s %s: %s\n", verb, text.Line(filepath.Join(o.dir, filepath.FromSlash(a.Path))), text.Line(a.Why))
+	}
+	for _, note := range notes {
+		fmt.Fprintln(dockerCLI.Err(), "note: "+note)
+	}
+	if err != nil && os.IsNotExist(err) {
+		return diag.Invalidf("%v", err)
+	}
+	return err
+}
