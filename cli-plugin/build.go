@@ -93,6 +93,9 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 	return interruptible(cmd, func(ctx context.Context) error {
 		opts.bars = newProgress(dockerCLI.Err(), progressMode(opts.Progress), opts.quiet)
 		defer opts.bars.Close()
+		var archives archives
+		defer archives.remove()
+		opts.unpack = archives.unpack
 		run, err := opts.prepare(ctx, dockerCLI)
 		if err != nil {
 			return err

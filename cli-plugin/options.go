@@ -34,6 +34,8 @@ type planOptions struct {
 	version string
 	stage   stageOptions
 	grants  grantOptions
+	// unpack extracts archives that package.toml names; nil refuses them.
+	unpack func(ctx context.Context, archive string) (string, error)
 	// pushes says that the command pushes to the tags.
 	pushes bool
 	// allowSecrets leaves the warnings about secrets out, allowMismatch takes
@@ -53,7 +55,7 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	if err := checkTags(o.tags); err != nil {
 		return nil, err
 	}
-	opts := plan.Options{Tags: o.tags, Push: o.pushes}
+	opts := plan.Options{Tags: o.tags, Push: o.pushes, Unpack: o.unpack}
 	if o.version != "" {
 		version, err := extension.ParseVersion(o.version)
 		if err != nil {

@@ -164,8 +164,12 @@ func (b *Build) HasStage() bool {
 type Package struct {
 	File string
 	// URI is [extension] uri, "." when not given.
-	URI     Entry
+	URI Entry
+	// Root is the directory or archive that URI names.
+	Root    string
 	Targets []Target
+	// OS is os in [platform], which [[targets]] replaced; nil when not given.
+	OS *Entry
 }
 
 // EscapedID is the id as it stands in paths: "/" becomes "_" as in pack and the

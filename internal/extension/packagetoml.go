@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -43,11 +42,10 @@ func ParsePackage(file string, data []byte) (*Package, diag.List, error) {
 }
 
 func (r *reader) packageTOML(root *table) *Package {
-	p := &Package{File: r.file, URI: Entry{Value: ".", Position: r.whole()}}
+	p := &Package{File: r.file, URI: Entry{Value: ".", Position: r.whole()}, Root: filepath.Dir(r.file)}
 	if t := root.child("extension"); t != nil {
 		if e := t.text("uri"); e != nil {
-			r.checkURI(e)
-			p.URI = *e
+			p.URI, p.Root = *e, r.checkURI(e)
 		}
 		t.unknown()
 	}
@@ -56,7 +54,7 @@ func (r *reader) packageTOML(root *table) *Package {
 	}
 	p.Targets = r.targets(root, true)
 	if t := root.child("platform"); t != nil {
-		r.platform(t, p.Targets)
+		p.OS = r.platform(t)
 	}
 	if dependencies := root.children("dependencies"); len(dependencies) > 0 {
 		r.report(rules.SettingIgnored, dependencies[0].position(), "extensions have no dependencies: [[dependencies]] is ignored")
@@ -65,26 +63,26 @@ func (r *reader) packageTOML(root *table) *Package {
 	return p
 }
 
-// checkURI accepts the directory of package.toml alone, under any spelling.
-func (r *reader) checkURI(e *Entry) {
+// checkURI returns where the extension is that a uri names: a directory or
+// archive on this machine, relative to the working directory where the uri is.
+func (r *reader) checkURI(e *Entry) string {
 	if !r.checkControl("uri", e) {
-		return
+		return ""
 	}
 	here := filepath.Dir(r.file)
 	path, isFile := strings.CutPrefix(e.Value, "file://")
 	if e.Value == "" || !isFile && strings.Contains(path, ":/") {
-		r.report(rules.Setting, e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "fetch the extension and run docker extpack build with its directory"
-		return
+		r.report(rules.Setting, e.Position, "uri %s is neither a directory nor an archive on this machine", quote(e.Value)).Hint = "fetch the extension and run docker extpack build with its directory"
+		return ""
 	}
 	there := filepath.FromSlash(path)
-	if filepath.IsAbs(there) {
-		here = absolute(here)
-	} else {
-		there = filepath.Join(here, there)
+	if !filepath.IsAbs(there) {
+		return filepath.Join(here, there)
 	}
-	if there = filepath.Clean(there); there != filepath.Clean(here) {
-		r.report(rules.Setting, e.Position, "uri %s is not the directory of package.toml", quote(e.Value)).Hint = "run docker extpack build " + there
+	if there = filepath.Clean(there); there == absolute(here) {
+		return here
 	}
+	return there
 }
 
 func absolute(dir string) string {
@@ -94,17 +92,17 @@ func absolute(dir string) string {
 	return dir
 }
 
-// platform checks what [[targets]] replaced (RFC 0128); nothing else reads it.
-func (r *reader) platform(t *table, targets []Target) {
+// platform reads what [[targets]] replaced (RFC 0128); it is not used.
+func (r *reader) platform(t *table) *Entry {
 	os := t.text("os")
 	t.unknown()
-	switch {
-	case os == nil:
-	case os.Value != "linux" && os.Value != "windows":
-		r.report(rules.Setting, os.Position, `os %s in [platform] must be "linux" or "windows"`, quote(os.Value))
-	case len(targets) == 0 && os.Value == "windows":
-		r.report(rules.SettingIgnored, os.Position, "os in [platform] is ignored: it gives no arch").Hint = "name the platforms with [[targets]]"
-	case slices.ContainsFunc(targets, func(t Target) bool { return t.OS != "" && t.OS != os.Value }):
-		r.report(rules.SettingIgnored, os.Position, "os %s in [platform] is ignored: [[targets]] names another", quote(os.Value))
+	if os == nil {
+		return nil
 	}
+	if os.Value != "linux" && os.Value != "windows" {
+		r.report(rules.Setting, os.Position, `os %s in [platform] must be "linux" or "windows"`, quote(os.Value))
+		return nil
+	}
+	r.report(rules.SettingIgnored, os.Position, "os in [platform] is deprecated and ignored: [[targets]] replaced it (RFC 0128)").Hint = "name the platforms with [[targets]], and remove [platform]"
+	return os
 }

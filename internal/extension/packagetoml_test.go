@@ -15,17 +15,16 @@ const packageTarget = "[[targets]]\n" + linuxAMD64
 
 var packageTests = []diagnosticTest{
 	{"empty", "", ``},
-	{"usual", "[extension]\nuri = \".\"\n[platform]\nos = \"linux\"\n" + packageTarget, ``},
+	{"usual", "[extension]\nuri = \".\"\n[platform]\nos = \"linux\"\n" + packageTarget, `dir/package.toml:4:6: warning: os in [platform] is deprecated and ignored: [[targets]] replaced it (RFC 0128)
+  name the platforms with [[targets]], and remove [platform]`},
 	{"same directory", "[extension]\nuri = \"../dir/./\"", ``},
-	{"other directory", "[extension]\nuri = \"../other\"", `dir/package.toml:2:7: uri "../other" is not the directory of package.toml
-  run docker extpack build other`},
-	{"other scheme", "[extension]\nuri = \"https://example.com/x.tgz\"", `dir/package.toml:2:7: uri "https://example.com/x.tgz" is not the directory of package.toml
+	{"other directory", "[extension]\nuri = \"../other\"", ``},
+	{"other scheme", "[extension]\nuri = \"https://example.com/x.tgz\"", `dir/package.toml:2:7: uri "https://example.com/x.tgz" is neither a directory nor an archive on this machine
   fetch the extension and run docker extpack build with its directory`},
-	{"other image", "[extension]\nuri = \"docker://example.com/x\"", `dir/package.toml:2:7: uri "docker://example.com/x" is not the directory of package.toml
+	{"other image", "[extension]\nuri = \"docker://example.com/x\"", `dir/package.toml:2:7: uri "docker://example.com/x" is neither a directory nor an archive on this machine
   fetch the extension and run docker extpack build with its directory`},
-	{"file scheme", "[extension]\nuri = \"file:///else/where\"", `dir/package.toml:2:7: uri "file:///else/where" is not the directory of package.toml
-  run docker extpack build /else/where`},
-	{"empty uri", "[extension]\nuri = \"\"", `dir/package.toml:2:7: uri "" is not the directory of package.toml
+	{"file scheme", "[extension]\nuri = \"file:///else/where\"", ``},
+	{"empty uri", "[extension]\nuri = \"\"", `dir/package.toml:2:7: uri "" is neither a directory nor an archive on this machine
   fetch the extension and run docker extpack build with its directory`},
 	{"control", "[extension]\nuri = \"a\\n\"", `dir/package.toml:2:7: uri "a\n" holds a control character`},
 	{"wrong types", "extension = 1\nplatform = 2\ntargets = 3\ndependencies = 4", `dir/package.toml:1:13: extension must be a table, found an integer
@@ -36,9 +35,10 @@ dir/package.toml:4:16: dependencies must be an array of tables, [[dependencies]]
   package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]`},
 	{"dependencies", "[[dependencies]]\nimage = \"x\"\n[[dependencies]]\nuri = \"y\"", `dir/package.toml:1:1: warning: extensions have no dependencies: [[dependencies]] is ignored`},
 	{"platform unknown", "[platform]\nos = \"macos\"", `dir/package.toml:2:6: os "macos" in [platform] must be "linux" or "windows"`},
-	{"platform contradicts", "[platform]\nos = \"windows\"\n" + packageTarget, `dir/package.toml:2:6: warning: os "windows" in [platform] is ignored: [[targets]] names another`},
-	{"platform alone", "[platform]\nos = \"windows\"", `dir/package.toml:2:6: warning: os in [platform] is ignored: it gives no arch
-  name the platforms with [[targets]]`},
+	{"platform contradicts", "[platform]\nos = \"windows\"\n" + packageTarget, `dir/package.toml:2:6: warning: os in [platform] is deprecated and ignored: [[targets]] replaced it (RFC 0128)
+  name the platforms with [[targets]], and remove [platform]`},
+	{"platform alone", "[platform]\nos = \"windows\"", `dir/package.toml:2:6: warning: os in [platform] is deprecated and ignored: [[targets]] replaced it (RFC 0128)
+  name the platforms with [[targets]], and remove [platform]`},
 	{"unknown keys", "[extention]\n[platform]\nOS = \"linux\"\n[extension]\nurl = \".\"", `dir/package.toml:1:2: warning: unknown key "extention" at the top level (did you mean "extension"?)
 dir/package.toml:3:1: key "OS" in [platform] is ambiguous: some readers take it for os
 dir/package.toml:5:1: warning: unknown key "url" in [extension] (did you mean "uri"?)`},
@@ -61,6 +61,7 @@ func TestReadPackage(t *testing.T) {
 	want := &Package{
 		File:    file,
 		URI:     Entry{".", diag.Position{File: file}},
+		Root:    dir,
 		Targets: []Target{{OS: "linux", Arch: "amd64", Position: diag.Position{File: file, Line: 1, Column: 1}}},
 	}
 	if !reflect.DeepEqual(p, want) {

@@ -128,6 +128,9 @@ type Built struct {
 type Options struct {
 	// Targets replace those of the descriptor when there are any.
 	Targets []extension.Target
+	// Unpack returns a new folder with the content of an archive that package.toml
+	// names. Without it archives are refused.
+	Unpack func(ctx context.Context, archive string) (string, error)
 	// Version replaces that of the descriptor unless it is empty.
 	Version string
 	// Tags may hold placeholders, see [extension.Info.Expand]; they replace the
@@ -175,11 +178,11 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 // newExtension plans one extension. Problems go to the list, so that the other
 // extensions are still looked at; then the extension is nil.
 func newExtension(ctx context.Context, dir string, opts Options) (*Extension, diag.List, error) {
-	descriptor, list, err := extension.ReadAs(dir, opts.Version)
+	dir, pkg, list, err := findRoot(ctx, dir, opts)
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
-	pkg, more, err := extension.ReadPackage(dir)
+	descriptor, more, err := extension.ReadAs(dir, opts.Version)
 	list = append(list, more...)
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)

@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/grants"
+)
+
+// findRoot returns the extension root that dir, a directory or the package.toml
+// in it, stands for, and the package.toml that applies: the one in dir, which
+// may name another directory or an archive, else one in the parent directory
+// that names dir.
+func findRoot(ctx context.Context, dir string, opts Options) (string, *extension.Package, diag.List, error) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() && filepath.Base(dir) == extension.PackageFile {
+		dir = filepath.Dir(dir)
+	}
+	pkg, list, err := extension.ReadPackage(dir)
+	if err != nil {
+		return dir, nil, list, err
+	}
+	if pkg == nil {
+		if pkg, list = parentPackage(dir); pkg == nil {
+			return dir, nil, nil, nil
+		}
+	}
+	if pkg.OS != nil && len(opts.Targets) > 0 {
+		list = append(list, diag.Diagnostic{
+			Position: pkg.OS.Position, Message: "os in [platform] and --target exclude each other (RFC 0128)", Hint: "remove [platform]",
+		})
+		return dir, nil, list, list.Err()
+	}
+	if samePlace(pkg.Root, dir) {
+		return dir, pkg, list, nil
+	}
+	root, err := packagedRoot(ctx, pkg, dir, opts)
+	return root, pkg, list, err
+}
+
+// parentPackage returns the package.toml beside dir, if there is one and it names
+// dir. What is wrong with another one is no matter of this extension.
+func parentPackage(dir string) (*extension.Package, diag.List) {
+	pkg, list, err := extension.ReadPackage(filepath.Join(dir, ".."))
+	if err != nil || pkg == nil || !samePlace(pkg.Root, dir) {
+		return nil, nil
+	}
+	return pkg, list
+}
+
+// packagedRoot returns the extension root that package.toml in dir names: a
+// directory, or the content of an archive. It has to be in the repository of
+// dir, so that a file of a stranger leads to no other file of this machine.
+func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts Options) (string, error) {
+	refuse := func(hint, format string, args ...any) error {
+		var list diag.List
+		list.Errorf(pkg.URI.Position, format, args...)
+		list[0].Hint = hint
+		return list.Err()
+	}
+	info, err := os.Stat(pkg.Root)
+	if err != nil {
+		return "", refuse("", "uri %q: there is no %s", pkg.URI.Value, pkg.Root)
+	}
+	from, err := grants.Real(dir)
+	if err != nil {
+		return "", err
+	}
+	to, err := grants.Real(pkg.Root)
+	if err != nil {
+		return "", err
+	}
+	if repository, _ := grants.RepositoryOf(from); !grants.Within(repository, to) {
+		return "", refuse("if you trust it, name the extension itself: docker extpack build "+pkg.Root, "uri %q is outside the repository of package.toml, %s", pkg.URI.Value, repository)
+	}
+	switch {
+	case info.IsDir():
+		return pkg.Root, nil
+	case !info.Mode().IsRegular() || !isArchive(pkg.Root):
+		return "", refuse("name the directory of the extension, or a .tgz of it", "uri %q is neither a directory nor an archive", pkg.URI.Value)
+	case opts.Unpack == nil:
+		return "", refuse("extract it, and name the directory in uri", "uri %q is an archive, and a bake file needs a directory", pkg.URI.Value)
+	}
+	root, err := opts.Unpack(ctx, pkg.Root)
+	if diag.IsInvalid(err) {
+		return "", refuse("", "uri %q: %v", pkg.URI.Value, err)
+	}
+	return root, err
+}
+
+func isArchive(name string) bool {
+	lower := strings.ToLower(name)
+	return strings.HasSuffix(lower, ".tgz") || strings.HasSuffix(lower, ".tar.gz") || strings.HasSuffix(lower, ".tar")
+}
+
+func samePlace(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
