@@ -29,13 +29,13 @@ type File struct {
 	Body
 }
 
-// New gives an empty file.
+// New returns an empty file.
 func New() *File {
 	f := hclwrite.NewEmptyFile()
 	return &File{file: f, Body: Body{body: f.Body()}}
 }
 
-// Bytes gives the file in the canonical format of "terraform fmt".
+// Bytes returns the file in the canonical format of "terraform fmt".
 func (f *File) Bytes() []byte { return hclwrite.Format(f.file.Bytes()) }
 
 // Body is the inside of a file or of a block.
@@ -58,7 +58,7 @@ func (b Body) Comment(text string) {
 // Newline adds an empty line.
 func (b Body) Newline() { b.body.AppendNewline() }
 
-// Block adds a block and gives its body.
+// Block adds a block and returns its body.
 func (b Body) Block(typeName string, labels ...string) Body {
 	return Body{body: b.body.AppendNewBlock(typeName, labels).Body()}
 }

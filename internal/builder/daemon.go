@@ -59,7 +59,7 @@ func makePrivate(dir string) error {
 	return nil
 }
 
-// LocalRoot gives the folder of the cache of the local daemon behind an
+// LocalRoot returns the folder of the cache of the local daemon behind an
 // endpoint; ok is false for one that this package did not start.
 func LocalRoot(stateDir, endpoint string) (dir string, ok bool) {
 	d := daemon{dir: filepath.Dir(strings.TrimPrefix(endpoint, "unix://"))}
@@ -69,7 +69,7 @@ func LocalRoot(stateDir, endpoint string) (dir string, ok bool) {
 	return d.root(), true
 }
 
-// LocalConfig gives the configuration of the local daemon behind an endpoint,
+// LocalConfig returns the configuration of the local daemon behind an endpoint,
 // nil when this package did not start it.
 func LocalConfig(stateDir, endpoint string) []byte {
 	root, ok := LocalRoot(stateDir, endpoint)
@@ -143,7 +143,7 @@ func (d daemon) environ() []string {
 // needs no binfmt_misc when it finds them.
 var emulators = []string{"aarch64", "arm", "i386", "ppc64le", "riscv64", "s390x", "x86_64"}
 
-// emulatorLinks gives the links that the daemon needs to find the emulators
+// emulatorLinks returns the links that the daemon needs to find the emulators
 // which the distribution has under other names.
 func emulatorLinks() map[string]string {
 	links := map[string]string{}

@@ -30,7 +30,7 @@ func (e *ensurer) container(ctx context.Context, have *buildx.Builder) error {
 	return e.recreate(ctx, have)
 }
 
-// recreate gives the nodes of a container builder another configuration. A
+// recreate makes the nodes of a container builder again with another configuration. A
 // container takes its configuration when it is made, and buildx 0.37 crashes
 // when a node that has none is given one, so the builder is made anew; its
 // cache stays.

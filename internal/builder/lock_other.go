@@ -4,7 +4,7 @@ package builder
 
 import "context"
 
-// lock keeps nobody from anything here.
+// lock keeps no one from anything here.
 func (d daemon) lock(context.Context) (unlock func(), err error) {
 	return func() {}, nil
 }

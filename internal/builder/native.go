@@ -42,7 +42,7 @@ func ParseNative(s string) (Native, error) {
 	return Native{Platform: platforms.Format(p), Endpoint: endpoint}, nil
 }
 
-// node gives the name of the native node of a builder.
+// node returns the name of the native node of a builder.
 func (n Native) node(builder string) string {
 	name := strings.TrimPrefix(n.Platform, "linux/")
 	return builder + "-" + strings.ReplaceAll(name, "/", "-")

@@ -36,7 +36,7 @@ func (r *recipe) share(registries []Registry) {
 
 const configFile = "buildkitd.toml"
 
-// recipes gives what the nodes of a builder were made with. Which platforms
+// recipes returns what the nodes of a builder were made with. Which platforms
 // were fixed then shows in the list that is made for people only, as a star.
 func (e *ensurer) recipes(ctx context.Context, b *buildx.Builder) ([]recipe, error) {
 	out, err := e.client.Output(ctx, "ls", "--no-trunc", "--format", "{{.Name}}\t{{.Platforms}}")

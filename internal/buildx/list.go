@@ -17,7 +17,7 @@ import (
 
 // Runner runs buildx; [*Client] does.
 type Runner interface {
-	// Output runs buildx and gives its standard output; a run that fails is a
+	// Output runs buildx and returns its standard output; a run that fails is a
 	// [*RunError].
 	Output(ctx context.Context, args ...string) ([]byte, error)
 }
@@ -31,7 +31,7 @@ type RunError struct {
 	Err error
 }
 
-// Error gives buildx's own words, without the progress around them.
+// Error returns buildx's own words, without the progress around them.
 func (e *RunError) Error() string {
 	message := e.Err.Error()
 	_, stderr, _ := FindSSHFailure(e.Stderr)
@@ -104,7 +104,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// String gives the fault in as few words as there are for it.
+// String returns the fault in as few words as there are for it.
 func (f Fault) String() string {
 	_, plain, _ := FindSSHFailure(string(f))
 	return plain
@@ -165,7 +165,7 @@ func decode(out []byte) ([]Builder, error) {
 var namePrinted = regexp.MustCompile(`(?m)^Name:\s+(\S+)`)
 
 // markCurrent asks which builder is current where the list does not say so, as
-// that of buildx 0.23 does not. When nobody can tell, none is.
+// that of buildx 0.23 does not. When no one can tell, none is.
 func markCurrent(ctx context.Context, client Runner, list []Builder) {
 	if len(list) == 0 || slices.ContainsFunc(list, func(b Builder) bool { return b.Current }) {
 		return
@@ -181,7 +181,7 @@ func markCurrent(ctx context.Context, client Runner, list []Builder) {
 	}
 }
 
-// Find gives the builder called name, or the current one when name is empty;
+// Find returns the builder called name, or the current one when name is empty;
 // nil when there is none.
 func Find(list []Builder, name string) *Builder {
 	i := slices.IndexFunc(list, func(b Builder) bool {
@@ -193,7 +193,7 @@ func Find(list []Builder, name string) *Builder {
 	return &list[i]
 }
 
-// Node gives the node called name, or nil.
+// Node returns the node called name, or nil.
 func (b *Builder) Node(name string) *Node {
 	i := slices.IndexFunc(b.Nodes, func(n Node) bool { return n.Name == name })
 	if i < 0 {

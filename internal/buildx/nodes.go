@@ -23,7 +23,7 @@ func (b *Client) HasNodes(name string) bool {
 	return false
 }
 
-// candidates gives the builders that a build may use: the one that is named, or
+// candidates returns the builders that a build may use: the one that is named, or
 // any that "buildx use" has selected for some docker endpoint.
 func candidates(dir string, named ...string) []string {
 	for _, name := range named {
@@ -50,7 +50,7 @@ func readJSON(file string, v any) bool {
 	return err == nil && json.Unmarshal(data, v) == nil
 }
 
-// envValue gives the value of an environment variable; of a name given twice
+// envValue returns the value of an environment variable; of a name given twice
 // the last counts, as for exec.
 func envValue(env []string, name string) string {
 	value := ""

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Output runs buildx and gives its standard output; a run that fails is a
+// Output runs buildx and returns its standard output; a run that fails is a
 // [*RunError]. An interrupt reaches buildx as one.
 func (b *Client) Output(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := b.Command(ctx, args...)
@@ -37,7 +37,7 @@ func (b *Client) Reachable(ctx context.Context, name string) (bool, error) {
 	return found != nil && found.Usable(), nil
 }
 
-// Selected gives the builder that the environment selects, or ""; of a name
+// Selected returns the builder that the environment selects, or ""; of a name
 // given twice the last counts, as for exec.
 func (b *Client) Selected() string {
 	name := ""

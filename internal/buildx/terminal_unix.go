@@ -16,8 +16,8 @@ import (
 
 // onTerminal has cmd draw on a terminal of its own, whose output goes to the
 // screen as it is and to tail, so that a failure can be explained: buildx draws
-// only where stderr is a terminal, and then nobody else sees what it says. The
-// function it gives is to be called when cmd has ended.
+// only where stderr is a terminal, and then no one else sees what it says. The
+// function it returns is to be called when cmd has ended.
 func onTerminal(cmd *exec.Cmd, screen *os.File, tail io.Writer) (finish func()) {
 	master, slave, err := pty.Open()
 	if err != nil {
@@ -36,7 +36,7 @@ func onTerminal(cmd *exec.Cmd, screen *os.File, tail io.Writer) (finish func()) 
 	}()
 	copied := make(chan struct{})
 	go func() {
-		// Ends with an error on Linux, EIO, when nobody has the slave any more.
+		// Ends with an error on Linux, EIO, when no one has the slave any more.
 		_, _ = io.Copy(io.MultiWriter(screen, tail), master)
 		close(copied)
 	}()

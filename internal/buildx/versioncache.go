@@ -23,7 +23,7 @@ type known struct {
 // beside what buildx keeps there.
 func cacheFile() string { return filepath.Join(config.Dir(), "extpack", "buildx.json") }
 
-// recall gives the buildx that was found before, if it would be found again: it
+// recall returns the buildx that was found before, if it would be found again: it
 // is the same file, and none has appeared in a folder that goes before.
 func recall(cli config.Provider) *Client {
 	raw, err := os.ReadFile(cacheFile())

@@ -45,7 +45,7 @@ type Position struct {
 	Line, Column int
 }
 
-// String gives "file:line:col", "file", or "" as far as the place is known.
+// String returns "file:line:col", "file", or "" as far as the place is known.
 func (p Position) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -75,7 +75,7 @@ type Edit struct {
 	Old, New string
 }
 
-// String gives "file:line:col: message", with "warning: " before the message
+// String returns "file:line:col: message", with "warning: " before the message
 // of a warning. The hint is not part of it.
 func (d Diagnostic) String() string {
 	var b strings.Builder
@@ -111,10 +111,10 @@ func (l *List) Warnf(pos Position, format string, args ...any) {
 	*l = append(*l, Diagnostic{Position: pos, Severity: Warning, Message: fmt.Sprintf(format, args...)})
 }
 
-// Warnings gives the warnings of the list.
+// Warnings returns the warnings of the list.
 func (l List) Warnings() List { return l.only(Warning) }
 
-// Err gives an [*InvalidError] holding the errors of the list, sorted by
+// Err returns an [*InvalidError] holding the errors of the list, sorted by
 // place, or nil when there are none.
 func (l List) Err() error {
 	errs := l.only(Error)
@@ -268,7 +268,7 @@ func withHints(message string, hints ...string) string {
 	return message
 }
 
-// Of gives the diagnostics of an [*InvalidError] in err's chain, else none.
+// Of returns the diagnostics of an [*InvalidError] in err's chain, else none.
 func Of(err error) List {
 	var invalid *InvalidError
 	if errors.As(err, &invalid) {

@@ -192,7 +192,7 @@ func (e *examination) checkStore(n buildx.Node) Check {
 	return c
 }
 
-// running gives the nodes that answer.
+// running returns the nodes that answer.
 func (e *examination) running() []buildx.Node {
 	return slices.DeleteFunc(slices.Clone(e.builder.Nodes), func(n buildx.Node) bool {
 		return e.builder.State(n) != buildx.Running

@@ -48,7 +48,7 @@ type Report struct {
 	Checks  []Check `json:"checks"`
 }
 
-// Count gives the number of checks in a state.
+// Count returns the number of checks in a state.
 func (r *Report) Count(s State) int {
 	n := 0
 	for _, c := range r.Checks {
@@ -116,7 +116,7 @@ type Patient struct {
 	Registry       Registry
 	Temp, StateDir string
 	StateErr       error // why StateDir is unknown
-	// Free gives how many bytes may still be written below a folder.
+	// Free returns how many bytes may still be written below a folder.
 	Free func(dir string) (uint64, error)
 }
 

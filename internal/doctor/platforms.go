@@ -86,7 +86,7 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	return checks, false
 }
 
-// own gives the platform of the node that an image without a platform is built
+// own returns the platform of the node that an image without a platform is built
 // on; nil when it is not known.
 func own(nodes []buildx.Node) *v1.Platform {
 	if len(nodes[0].Platforms) == 0 {
@@ -113,7 +113,7 @@ func names(list []v1.Platform) string {
 	return strings.Join(out, ", ")
 }
 
-// union gives the platforms of all extensions, each once.
+// union returns the platforms of all extensions, each once.
 func (e *examination) union(of func(Extension) []v1.Platform) (all []v1.Platform) {
 	for _, x := range e.Extensions {
 		for _, p := range of(x) {

@@ -17,7 +17,7 @@ type machine struct {
 	code   []byte
 }
 
-// words gives machine code of 32-bit little-endian instructions.
+// words returns machine code of 32-bit little-endian instructions.
 func words(list ...uint32) []byte {
 	var code []byte
 	for _, w := range list {
@@ -43,7 +43,7 @@ var machines = map[string]machine{
 	"s390x": {22, 0, true, binary.BigEndian, []byte{0xa7, 0x29, 0, 0, 0x0a, 1}},
 }
 
-// program gives a Linux executable for a platform that does nothing, or nil
+// program returns a Linux executable for a platform that does nothing, or nil
 // where none is known.
 func program(p v1.Platform) []byte {
 	m, ok := machines[p.Architecture]

@@ -53,18 +53,18 @@ var causes = []struct {
 }
 
 // runcFailure is a program that was not even started, of which BuildKit's error
-// gives nothing but runc's exit code.
+// returns nothing but runc's exit code.
 var runcFailure = regexp.MustCompile(`runc run failed: [^\n]+`)
 
 const temporaryFix = "make room in the folder for temporary files, or set TMPDIR to another"
 
-// logFix is for failures that nobody has met here.
+// logFix is for failures that no one has met here.
 const logFix = `see the log of the engine or of BuildKit, or choose another builder: "docker buildx ls"`
 
 // noSpace is a full disk, that of this machine or of the builder's.
 var noSpace = regexp.MustCompile(`no space left on device`)
 
-// explain gives the message and the fix of a build that failed.
+// explain returns the message and the fix of a build that failed.
 func (e *examination) explain(err error) (message, fix string) {
 	said := stderr(err)
 	message = err.Error()

@@ -29,7 +29,7 @@ import (
 // Engine builds plans in this process.
 type Engine struct {
 	// Progress is told how many bytes of a layer's files are packed by now; nil
-	// means nobody wants to know. It is called from several goroutines.
+	// means no one wants to know. It is called from several goroutines.
 	Progress func(layer Layer, total int64)
 }
 
@@ -164,7 +164,7 @@ func sets(e *plan.Extension) [][]int {
 	return sets
 }
 
-// platformOf gives an image's platform; left to the builder, which is this
+// platformOf returns an image's platform; left to the builder, which is this
 // machine, it is the one whose containers run here.
 func platformOf(image plan.Image) v1.Platform {
 	if !platform.IsZero(image.Platform) {

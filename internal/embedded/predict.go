@@ -12,7 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// DiffIDs gives the diffIDs that the images of e will have, in plan order,
+// DiffIDs returns the diffIDs that the images of e will have, in plan order,
 // whichever engine builds them: the files are read, nothing is written.
 func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
 	ids := make([]digest.Digest, len(e.Images))

@@ -135,7 +135,7 @@ func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Desc
 }
 
 // labelled reads an image's labels; labels that are absent, broken or
-// about more than one extension give nil, which is for verify to complain about.
+// about more than one extension return nil, which is for verify to complain about.
 func labelled(labels map[string]string) (*Extension, string) {
 	var layers map[string]map[string]extension.LayerInfo
 	if json.Unmarshal([]byte(labels[extension.LabelLayers]), &layers) != nil || len(layers) != 1 {

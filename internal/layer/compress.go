@@ -19,7 +19,7 @@ const plainGzip = 1 << 20
 const fastLevel = 3
 
 // Compressor writes a layer with gzip, the compression that every reader of
-// packages knows. The same layer always gives the same bytes, however it is cut
+// packages knows. The same layer always returns the same bytes, however it is cut
 // into writes.
 type Compressor struct {
 	w io.Writer

@@ -67,11 +67,11 @@ func (s *Stored) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Err gives why what is stored could not be read, nil when the layer itself is
+// Err returns why what is stored could not be read, nil when the layer itself is
 // to blame for whatever went wrong.
 func (s *Stored) Err() error { return s.err }
 
-// Reader gives what a layer expands to. It fails with [ErrBomb].
+// Reader returns what a layer expands to. It fails with [ErrBomb].
 type Reader struct {
 	// Compression is what was found, whatever a media type says.
 	Compression string

@@ -78,7 +78,7 @@ func TestWhoIsToBlame(t *testing.T) {
 	}
 }
 
-// A gzip file may consist of many; these give nothing but zeros.
+// A gzip file may consist of many; these return nothing but zeros.
 func TestBomb(t *testing.T) {
 	const member = 1 << 20
 	bomb := bytes.Repeat(gzipped(t, make([]byte, member)), bombGrace/member+1)

@@ -22,7 +22,7 @@ const targetHint = "write it as os/arch[/variant][:distro@version[,version...]],
 // os/arch[/variant][:distro@version[,version…][;distro@version…]]. Versions may be
 // separated by "@" too, as in pack's name@version1@version2. The aliases
 // that containerd knows (x86_64, aarch64, arm64/v8) are normalised; an os or
-// arch nobody knows is an error with the closest spelling. Errors are
+// arch no one knows is an error with the closest spelling. Errors are
 // [*diag.InvalidError].
 func ParseTarget(s string) (extension.Target, error) {
 	spec, distros, hasDistros := strings.Cut(s, ":")
@@ -78,7 +78,7 @@ func parseDistros(s string) ([]extension.Distro, error) {
 	return distros, nil
 }
 
-// Of gives the platform of a target in containerd's normal form. The variant
+// Of returns the platform of a target in containerd's normal form. The variant
 // that an architecture has by default is left out (arm64/v8) or filled in
 // (arm is arm/v7), as BuildKit does.
 func Of(t extension.Target) v1.Platform {
@@ -86,7 +86,7 @@ func Of(t extension.Target) v1.Platform {
 	return v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
 }
 
-// Format gives "os/arch[/variant]", what buildx takes and prints.
+// Format returns "os/arch[/variant]", what buildx takes and prints.
 func Format(p v1.Platform) string {
 	return platforms.Format(v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant})
 }

@@ -18,7 +18,7 @@ import (
 // RootDir stands for the extension root itself.
 const RootDir = "."
 
-// Root gives the folder that holds the files of target t for distro d (zero
+// Root returns the folder that holds the files of target t for distro d (zero
 // when the target names none), relative to the extension root dir and separated
 // by "/". That is targets.path if given (RFC 0128); else the deepest folder
 // that exists when os, arch, variant and name@version are walked down and that
@@ -45,7 +45,7 @@ func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
 	return lastWithFiles(dir, walked)
 }
 
-// lastWithFiles gives the last of the folders that were walked down, passing
+// lastWithFiles returns the last of the folders that were walked down, passing
 // over those that hold nothing but the folders of other platforms: they lead
 // the way to platform roots and are none themselves.
 func lastWithFiles(dir string, walked []string) (string, error) {
@@ -65,7 +65,7 @@ func lastWithFiles(dir string, walked []string) (string, error) {
 	return RootDir, nil
 }
 
-// walkNames gives, level by level, the folder names that stand for the target.
+// walkNames returns, level by level, the folder names that stand for the target.
 func walkNames(t extension.Target, d extension.Distro) [][]string {
 	levels := [][]string{{t.OS}, {t.Arch}}
 	if names := variantNames(t); len(names) > 0 {
@@ -77,7 +77,7 @@ func walkNames(t extension.Target, d extension.Distro) [][]string {
 	return levels
 }
 
-// variantNames gives the spelling of the target first, then others that mean
+// variantNames returns the spelling of the target first, then others that mean
 // the same platform: "arm" has its files in arm/v7, "arm64" may have them in
 // arm64/v8.
 func variantNames(t extension.Target) []string {
@@ -158,7 +158,7 @@ var (
 	distroDir  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*@[A-Za-z0-9._-]+$`)
 )
 
-// Discover gives the targets for which dir has platform folders
+// Discover returns the targets for which dir has platform folders
 // (linux/amd64, linux/arm/v7, linux/amd64/ubuntu@24.04), in lexical order.
 func Discover(dir string) ([]extension.Target, error) {
 	var targets []extension.Target
@@ -186,7 +186,7 @@ func Discover(dir string) ([]extension.Target, error) {
 	return targets, nil
 }
 
-// Folders gives the platform folders os/arch of an extension root, known
+// Folders returns the platform folders os/arch of an extension root, known
 // operating systems and architectures only, in lexical order.
 func Folders(dir string) []string {
 	var folders []string
@@ -201,7 +201,7 @@ func Folders(dir string) []string {
 	return folders
 }
 
-// below gives the variant and distro folders of a platform folder.
+// below returns the variant and distro folders of a platform folder.
 func below(dir string, t extension.Target) (variants []string, distros []extension.Distro, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -222,7 +222,7 @@ func below(dir string, t extension.Target) (variants []string, distros []extensi
 	return variants, distros, nil
 }
 
-// Nested gives the folders below root (a platform root, as Root gives it) that
+// Nested returns the folders below root (a platform root, as Root returns it) that
 // hold the files of other platforms or distros and so are no part of it:
 // os/arch folders below the extension root, arch folders below an os folder,
 // variant and distro folders below an os/arch folder. They are relative to root.
@@ -253,7 +253,7 @@ func Nested(dir, root string) ([]string, error) {
 	return variants, err
 }
 
-// nestedInOS gives the arch folders of the os folder that is the root of the
+// nestedInOS returns the arch folders of the os folder that is the root of the
 // platforms that have none.
 func nestedInOS(folders []string, os string) []string {
 	var nested []string
@@ -265,7 +265,7 @@ func nestedInOS(folders []string, os string) []string {
 	return nested
 }
 
-// nestedInRoot gives the platform folders os/arch, or the whole os folder when
+// nestedInRoot returns the platform folders os/arch, or the whole os folder when
 // it holds nothing else.
 func nestedInRoot(dir string) ([]string, error) {
 	var nested []string

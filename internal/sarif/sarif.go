@@ -59,7 +59,7 @@ type Result struct {
 	Inside string
 }
 
-// FileURI gives the URI reference of a file; a relative path stays relative, as
+// FileURI returns the URI reference of a file; a relative path stays relative, as
 // readers resolve it against the checkout.
 func FileURI(name string) string {
 	slashed := filepath.ToSlash(name)

@@ -126,7 +126,7 @@ func (o Options) show(name, file string, out Outcome) {
 	}
 }
 
-// programs gives the entry points of an image, each with what other platform it
+// programs returns the entry points of an image, each with what other platform it
 // is built for, empty when that is not so.
 func programs(ctx context.Context, pkg *annotate.Package, image annotate.Image, dest string) (map[string]string, error) {
 	manifest, _, err := oci.ReadManifest(ctx, pkg.Layout, image.Descriptor)
@@ -191,7 +191,7 @@ func scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Pla
 	}
 }
 
-// resolve gives where a symbolic link leads to.
+// resolve returns where a symbolic link leads to.
 func resolve(name, target string) string {
 	if path.IsAbs(target) {
 		return path.Clean(target)

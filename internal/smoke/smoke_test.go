@@ -70,7 +70,7 @@ func packageOf(t *testing.T, files ...[2]string) (*plan.Extension, *annotate.Pac
 	return e, pkg
 }
 
-// run gives what was started, what was shown, and the error.
+// run returns what was started, what was shown, and the error.
 func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p Program) (Outcome, error)) (started, shown []string, err error) {
 	t.Helper()
 	err = Run(t.Context(), e, pkg, Options{

@@ -23,7 +23,7 @@ func Clean(s string) string {
 	}, s)
 }
 
-// Count gives "1 platform", "2 platforms": a number and the noun it counts,
+// Count returns "1 platform", "2 platforms": a number and the noun it counts,
 // whose plural takes an "s".
 func Count(n int, noun string) string {
 	if n != 1 {

@@ -10,8 +10,8 @@ var Version = ""
 // Revision is the commit the binary was built from, set by the build.
 var Revision = ""
 
-// Get gives version and revision, from the build, else from what the Go
-// toolchain recorded; "(devel)" and "" when nobody knows.
+// Get returns version and revision, from the build, else from what the Go
+// toolchain recorded; "(devel)" and "" when no one knows.
 func Get() (version, revision string) {
 	version, revision = Version, Revision
 	info, ok := debug.ReadBuildInfo()
