@@ -104,12 +104,13 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 			printUnnamed(dockerCLI.Err(), run.plan)
 		}
 		if opts.dryRun {
-			return errors.Join(printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke), opts.missing(run.plan))
+			printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke)
+			return opts.missing(run.plan)
 		}
 		if err := opts.missing(run.plan); err != nil {
 			return err
 		}
-		if err := checkSources(run.plan); err != nil {
+		if err := settleSources(run.plan); err != nil {
 			return err
 		}
 		// Before a build that would have nowhere to go.

@@ -237,7 +237,7 @@ func relative(dir, name string) (rel string, inside bool, err error) {
 }
 
 // printPlan is the result of a dry run.
-func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]namedDestination, smoke string) error {
+func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]namedDestination, smoke string) {
 	for _, e := range p.Extensions {
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
 		for _, image := range e.Images {
@@ -260,5 +260,4 @@ func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]nam
 			fmt.Fprintf(w, "  %s %s\n", d.verb, text.Line(d.name))
 		}
 	}
-	return nil
 }

@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -63,24 +64,25 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 	return nil
 }
 
-// checkSources reports secrets without a source, of which BuildKit would only
+// settleSources reports secrets without a source, of which BuildKit would only
 // say that a file called like the secret is missing, and SSH keys that are not
-// there.
-func checkSources(p *plan.Plan) error {
+// there. Secrets that are not required are left out then.
+func settleSources(p *plan.Plan) error {
 	var list diag.List
 	for _, e := range p.Extensions {
 		if e.Build == nil {
 			continue
 		}
+		e.Build.Secrets = slices.DeleteFunc(e.Build.Secrets, func(s plan.Spec) bool { return s.Optional && missing(s) != "" })
 		for _, s := range e.Build.Secrets {
 			if problem := missing(s); problem != "" {
-				list.Errorf(diag.Position{}, "secret %s of %s: %s", s.Get("id"), e.Descriptor.Info, problem)
+				list.Errorf(s.Position, "secret %s of %s: %s", s.Get("id"), e.Descriptor.Info, problem)
 			}
 		}
 		for _, s := range e.Build.SSH {
 			for _, path := range s.Paths {
 				if _, err := os.Stat(path); err != nil {
-					list.Errorf(diag.Position{}, "ssh %s of %s: there is no socket or key %s; name another with --ssh %s=FILE", s.ID, e.Descriptor.Info, path, s.ID)
+					list.Errorf(s.Position, "ssh %s of %s: there is no socket or key %s; name another with --ssh %s=FILE", s.ID, e.Descriptor.Info, path, s.ID)
 				}
 			}
 		}

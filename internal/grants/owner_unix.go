@@ -26,5 +26,5 @@ func ownedByUser(name string) bool {
 			user = int(id)
 		}
 	}
-	return uint64(stat.Uid) == uint64(user) //nolint:gosec // user ids are not negative here
+	return uint64(stat.Uid) == uint64(user)
 }

@@ -2,8 +2,8 @@
 // into the one model that everything else is made from: what is printed,
 // generated, built, verified and published.
 //
-// It reads extension directories but starts nothing, contacts nothing and
-// writes nothing. A plan that exists is valid.
+// It reads extension directories, starts nothing (but git, to ask whose a
+// repository is), contacts nothing and writes nothing. A plan that exists is valid.
 package plan
 
 import (

@@ -70,7 +70,7 @@ func (c *collector) stage() {
 		if pos.File == "" {
 			pos = table.Position
 		}
-		c.file(grants.Read, from(c.e.Dir, name), grants.Request{Subject: "the Dockerfile", Position: pos})
+		c.file(from(c.e.Dir, name), grants.Request{Subject: "the Dockerfile", Position: pos})
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Contexts)) {
 		c.context(name, b.Contexts[name], table.ContextPositions[name])
@@ -95,26 +95,26 @@ func (c *collector) stage() {
 	}
 }
 
-// file adds a request for access to a file or folder. r has no kind when the
+// file adds a request to read a file or folder. r has no kind when the
 // file is all it is about; then it is free inside the repository. Outside, the
 // path has to be granted whatever r is about.
-func (c *collector) file(access grants.Kind, path string, r grants.Request) {
+func (c *collector) file(path string, r grants.Request) {
 	resolved, err := grants.Real(path)
 	inside := err == nil && grants.Within(c.repository, resolved)
 	if err == nil {
 		path = resolved
 	}
-	r.Entitlements = append(r.Entitlements, string(access)+"="+path)
+	r.Entitlements = append(r.Entitlements, string(grants.Read)+"="+path)
 	r.Subject += " " + path
 	switch {
 	case r.By != "":
-		r.Kind, r.Value = access, path
+		r.Kind, r.Value = grants.Read, path
 	case inside && r.Kind == "":
-		r.Kind, r.Value, r.By = access, path, grants.Repository
+		r.Kind, r.Value, r.By = grants.Read, path, grants.Repository
 	case inside:
-		r.Or = append(r.Or, grants.Grant{Kind: access, Value: path})
+		r.Or = append(r.Or, grants.Grant{Kind: grants.Read, Value: path})
 	default:
-		r.Kind, r.Value, r.Or = access, path, nil
+		r.Kind, r.Value, r.Or = grants.Read, path, nil
 		r.Subject += ", outside its repository " + c.repository
 		if c.disowned != "" {
 			r.Subject += " (the repository in " + c.disowned + " belongs to another user and is not in git's safe.directory)"
@@ -136,7 +136,7 @@ func (c *collector) context(name, value string, pos diag.Position) {
 			path = LayoutFolder(path)
 		}
 		r.Subject += " from"
-		c.file(grants.Read, path, r)
+		c.file(path, r)
 		return
 	}
 	if strings.HasPrefix(value, imagePrefix) {
@@ -179,7 +179,7 @@ func (c *collector) secret(s *Spec) {
 		return
 	}
 	r.Subject += " from"
-	c.file(grants.Read, file, r)
+	c.file(file, r)
 }
 
 // ssh adds an agent, or keys and sockets.
@@ -192,7 +192,7 @@ func (c *collector) ssh(s SSH) {
 	}
 	for _, path := range s.Paths {
 		r.Subject, r.Hint = "ssh "+s.ID+", the key or socket", "give another with --ssh "+s.ID+"=FILE"
-		c.file(grants.Read, path, r)
+		c.file(path, r)
 	}
 }
 
