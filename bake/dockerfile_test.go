@@ -190,8 +190,8 @@ func TestVariantsThatAreNoStageNames(t *testing.T) {
 	}{
 		{[]string{"linux/mips/hard+float", "linux/mips/soft~float"}, "FILE: linux/mips/hard+float: no builder has the variant \"hard+float\"" + letters +
 			"\nFILE: linux/mips/soft~float: no builder has the variant \"soft~float\"" + letters},
-		{[]string{"linux/mips/64", "linux/mips64"}, "FILE: linux/mips/64 and linux/mips64 have names too alike to be built together; choose one with --target"},
-		{[]string{"linux/mips/a.b", "linux/mips/a-b"}, "FILE: linux/mips/a.b and linux/mips/a-b have names too alike to be built together; choose one with --target"},
+		{[]string{"linux/mips/64", "linux/mips64"}, "FILE: linux/mips/64 and linux/mips64 have names too alike to be built together\n  choose one with --target"},
+		{[]string{"linux/mips/a.b", "linux/mips/a-b"}, "FILE: linux/mips/a.b and linux/mips/a-b have names too alike to be built together\n  choose one with --target"},
 	}
 	for _, tt := range tests {
 		p := simple(t, "x", tt.platforms...)

@@ -44,10 +44,10 @@ func Targets(p *plan.Plan) ([]Target, error) {
 			case key == "default":
 				list.Errorf(pos, "%s cannot have the bake target %q, which is the group of all", e.Descriptor.Info.ID, name)
 			case taken && other == e:
-				list.Errorf(pos, "the bake target %q would stand for two images of %s; choose one with --target", name, e.Descriptor.Info.ID)
+				list.Errorf(pos, "the bake target %q would stand for two images of %s", name, e.Descriptor.Info.ID).Hint = "choose one with --target"
 			case taken:
-				list.Errorf(pos, "the bake target %q of %s is also one of %s; build them in separate runs",
-					name, e.Descriptor.Info.ID, other.Descriptor.Info.ID)
+				list.Errorf(pos, "the bake target %q of %s is also one of %s",
+					name, e.Descriptor.Info.ID, other.Descriptor.Info.ID).Hint = "build them in separate runs"
 			}
 			owners[key] = e
 		}
@@ -111,7 +111,7 @@ func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 		}
 		key := argSuffix(image)
 		if other, taken := stages[key]; taken && !platform.Equal(other.Platform, p) {
-			list.Errorf(pos, "%s and %s have names too alike to be built together; choose one with --target", other, image)
+			list.Errorf(pos, "%s and %s have names too alike to be built together", other, image).Hint = "choose one with --target"
 		}
 		stages[key] = image
 	}

@@ -73,25 +73,29 @@ func TestNamesThatMeet(t *testing.T) {
 	}{
 		{
 			"a platform's target", bare(both, "a", "a-linux-arm64"),
-			`a-linux-arm64/extension.toml: the bake target "a-linux-arm64" of a-linux-arm64 is also one of a; build them in separate runs`,
+			`a-linux-arm64/extension.toml: the bake target "a-linux-arm64" of a-linux-arm64 is also one of a
+  build them in separate runs`,
 		},
 		{
 			"the matrix", bare(both, "a-platform", "a"),
-			`a/extension.toml: the bake target "a-platform" of a is also one of a-platform; build them in separate runs`,
+			`a/extension.toml: the bake target "a-platform" of a is also one of a-platform
+  build them in separate runs`,
 		},
 		{
 			"letters only some file systems tell apart", bare(both[:1], "x", "X"),
-			"X/extension.toml: the bake target \"X\" of X is also one of x; build them in separate runs\n" +
-				"X/extension.toml: the bake target \"X-platform\" of X is also one of x; build them in separate runs\n" +
-				"X/extension.toml: the bake target \"X-linux-amd64\" of X is also one of x; build them in separate runs",
+			"X/extension.toml: the bake target \"X\" of X is also one of x\n  build them in separate runs\n" +
+				"X/extension.toml: the bake target \"X-platform\" of X is also one of x\n  build them in separate runs\n" +
+				"X/extension.toml: the bake target \"X-linux-amd64\" of X is also one of x\n  build them in separate runs",
 		},
 		{
 			"distros of one extension", bare([]plan.Image{image("amd64", "", "u@1.2"), image("amd64", "", "u@1_2")}, "a"),
-			`FILE: the bake target "a-linux-amd64-u_1_2" would stand for two images of a; choose one with --target`,
+			`FILE: the bake target "a-linux-amd64-u_1_2" would stand for two images of a
+  choose one with --target`,
 		},
 		{
 			"a distro called any", bare([]plan.Image{image("amd64", "", "any@"), image("amd64", "")}, "a"),
-			`FILE: the bake target "a-linux-amd64-any" would stand for two images of a; choose one with --target`,
+			`FILE: the bake target "a-linux-amd64-any" would stand for two images of a
+  choose one with --target`,
 		},
 	}
 	for _, tt := range tests {

@@ -73,16 +73,19 @@ func settleSources(p *plan.Plan) error {
 		if e.Build == nil {
 			continue
 		}
-		e.Build.Secrets = slices.DeleteFunc(e.Build.Secrets, func(s plan.Spec) bool { return s.Optional && missing(s) != "" })
+		e.Build.Secrets = slices.DeleteFunc(e.Build.Secrets, func(s plan.Spec) bool {
+			problem, _ := missing(s)
+			return s.Optional && problem != ""
+		})
 		for _, s := range e.Build.Secrets {
-			if problem := missing(s); problem != "" {
-				list.Errorf(s.Position, "secret %s of %s: %s", s.Get("id"), e.Descriptor.Info, problem)
+			if problem, hint := missing(s); problem != "" {
+				list.Errorf(s.Position, "secret %s of %s: %s", s.Get("id"), e.Descriptor.Info, problem).Hint = hint
 			}
 		}
 		for _, s := range e.Build.SSH {
 			for _, path := range s.Paths {
 				if _, err := os.Stat(path); err != nil {
-					list.Errorf(s.Position, "ssh %s of %s: there is no socket or key %s; name another with --ssh %s=FILE", s.ID, e.Descriptor.Info, path, s.ID)
+					list.Errorf(s.Position, "ssh %s of %s: there is no socket or key %s", s.ID, e.Descriptor.Info, path).Hint = "name another with --ssh " + s.ID + "=FILE"
 				}
 			}
 		}
@@ -90,27 +93,28 @@ func settleSources(p *plan.Plan) error {
 	return list.Err()
 }
 
-// missing says why a secret has no value, empty when it has one.
-func missing(s plan.Spec) string {
+// missing returns why a secret has no value, and what to do about it; both are
+// empty when it has one.
+func missing(s plan.Spec) (problem, hint string) {
 	id := s.Get("id")
 	if name := s.Get("env"); name != "" {
 		if _, ok := os.LookupEnv(name); ok {
-			return ""
+			return "", ""
 		}
-		return fmt.Sprintf("the variable %s is not set; set it, or give another source with --secret id=%s,src=FILE", name, id)
+		return fmt.Sprintf("the variable %s is not set", name), fmt.Sprintf("set it, or give another source with --secret id=%s,src=FILE", id)
 	}
 	file := s.File()
 	if file == "" {
-		return "" // a variable of its name
+		return "", "" // a variable of its name
 	}
 	info, err := os.Stat(file)
 	switch {
 	case err != nil && s.Path == "":
-		return fmt.Sprintf("it has no source; give one with --secret id=%[1]s,src=FILE or --secret id=%[1]s,env=VARIABLE", id)
+		return "it has no source", fmt.Sprintf("give one with --secret id=%[1]s,src=FILE or --secret id=%[1]s,env=VARIABLE", id)
 	case err != nil:
-		return fmt.Sprintf("there is no file %s; create it, or give another source with --secret id=%s,src=FILE", file, id)
+		return "there is no file " + file, fmt.Sprintf("create it, or give another source with --secret id=%s,src=FILE", id)
 	case info.IsDir():
-		return file + " is a folder; name a file"
+		return file + " is a folder", "name a file"
 	}
-	return ""
+	return "", ""
 }

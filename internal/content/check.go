@@ -29,19 +29,21 @@ func Check(dir string, files map[string]File) diag.List {
 	return list
 }
 
+const renameIt = "rename it"
+
 func checkFile(list *diag.List, dir string, files map[string]File, f File) {
 	pos := diag.Position{File: path.Join(dir, f.Source)}
 	switch {
 	case !utf8.ValidString(f.Path):
-		list.Errorf(diag.Position{}, "%q in %s: the name is not valid UTF-8; rename it", f.Source, dir)
+		list.Errorf(diag.Position{}, "%q in %s: the name is not valid UTF-8", f.Source, dir).Hint = renameIt
 	case strings.ContainsFunc(f.Path, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		list.Errorf(diag.Position{}, "%q in %s: the name holds a control character; rename it", f.Source, dir)
+		list.Errorf(diag.Position{}, "%q in %s: the name holds a control character", f.Source, dir).Hint = renameIt
 	case strings.HasPrefix(path.Base(f.Path), whiteout):
-		list.Errorf(pos, "image layers take a name that begins with %q for a deletion; rename it", whiteout)
+		list.Errorf(pos, "image layers take a name that begins with %q for a deletion", whiteout).Hint = renameIt
 	case f.Mode&fs.ModeSymlink != 0:
 		checkLink(list, pos, files, f)
 	case !f.Mode.IsDir() && !f.Mode.IsRegular():
-		list.Errorf(pos, "is a %s, which cannot be packed; remove it or add it to %s", kind(f.Mode), IgnoreFile)
+		list.Errorf(pos, "is a %s, which cannot be packed", kind(f.Mode)).Hint = "remove it, or add it to " + IgnoreFile
 	}
 }
 
@@ -50,11 +52,11 @@ func checkLink(list *diag.List, pos diag.Position, files map[string]File, f File
 	_, err := resolve(lookup, path.Dir(f.Path), f.Target)
 	switch to := path.Join(path.Dir(f.Path), f.Target); {
 	case path.IsAbs(f.Target):
-		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root; use a relative link or a copy", f.Target)
+		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root", f.Target).Hint = "use a relative link or a copy"
 	case to == "..", strings.HasPrefix(to, "../"), errors.Is(err, errLeaves), errors.Is(f.LinkErr, errLeaves):
-		list.Errorf(pos, "symbolic link to %q leaves the extension root; use a copy", f.Target)
+		list.Errorf(pos, "symbolic link to %q leaves the extension root", f.Target).Hint = "use a copy"
 	case errors.Is(f.LinkErr, errLoop):
-		list.Errorf(pos, "symbolic link to %q leads in a circle; remove it", f.Target)
+		list.Errorf(pos, "symbolic link to %q leads in a circle", f.Target).Hint = "remove it"
 	case err != nil:
 		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target)
 	}

@@ -28,20 +28,29 @@ func TestCheck(t *testing.T) {
 		{"link to a folder", link("l", "lib"), ""},
 		{"link to the package itself", link("l", "."), ""},
 		{"link through the package root", link("bin/l", ".."), ""},
-		{"absolute link", link("l", "/etc/passwd"), `dir/src/l: symbolic link to the absolute path "/etc/passwd" leaves the extension root; use a relative link or a copy`},
-		{"absolute link that would be right at run time", link("l", "/cnb/extensions/a/1.0.0/lib/a"), `dir/src/l: symbolic link to the absolute path "/cnb/extensions/a/1.0.0/lib/a" leaves the extension root; use a relative link or a copy`},
-		{"escaping link", link("l", "../x"), `dir/src/l: symbolic link to "../x" leaves the extension root; use a copy`},
-		{"parent link", link("l", ".."), `dir/src/l: symbolic link to ".." leaves the extension root; use a copy`},
-		{"out and in again", link("bin/l", "../../x/lib"), `dir/src/bin/l: symbolic link to "../../x/lib" leaves the extension root; use a copy`},
+		{"absolute link", link("l", "/etc/passwd"), `dir/src/l: symbolic link to the absolute path "/etc/passwd" leaves the extension root
+  use a relative link or a copy`},
+		{"absolute link that would be right at run time", link("l", "/cnb/extensions/a/1.0.0/lib/a"), `dir/src/l: symbolic link to the absolute path "/cnb/extensions/a/1.0.0/lib/a" leaves the extension root
+  use a relative link or a copy`},
+		{"escaping link", link("l", "../x"), `dir/src/l: symbolic link to "../x" leaves the extension root
+  use a copy`},
+		{"parent link", link("l", ".."), `dir/src/l: symbolic link to ".." leaves the extension root
+  use a copy`},
+		{"out and in again", link("bin/l", "../../x/lib"), `dir/src/bin/l: symbolic link to "../../x/lib" leaves the extension root
+  use a copy`},
 		{"dangling link", link("l", "gone"), `dir/src/l: warning: symbolic link to "gone", which is not in the package`},
-		{"named pipe", special(fs.ModeNamedPipe | 0o644), "dir/x: is a named pipe, which cannot be packed; remove it or add it to .dockerignore"},
-		{"socket", special(fs.ModeSocket | 0o644), "dir/x: is a socket, which cannot be packed; remove it or add it to .dockerignore"},
-		{"device", special(fs.ModeDevice | fs.ModeCharDevice | 0o644), "dir/x: is a device, which cannot be packed; remove it or add it to .dockerignore"},
-		{"irregular", special(fs.ModeIrregular), "dir/x: is a special file, which cannot be packed; remove it or add it to .dockerignore"},
-		{"control character", File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character; rename it`},
-		{"delete character", File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character; rename it`},
-		{"whiteout", File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion; rename it`},
-		{"not UTF-8", File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8; rename it`},
+		{"named pipe", special(fs.ModeNamedPipe | 0o644), "dir/x: is a named pipe, which cannot be packed\n  remove it, or add it to .dockerignore"},
+		{"socket", special(fs.ModeSocket | 0o644), "dir/x: is a socket, which cannot be packed\n  remove it, or add it to .dockerignore"},
+		{"device", special(fs.ModeDevice | fs.ModeCharDevice | 0o644), "dir/x: is a device, which cannot be packed\n  remove it, or add it to .dockerignore"},
+		{"irregular", special(fs.ModeIrregular), "dir/x: is a special file, which cannot be packed\n  remove it, or add it to .dockerignore"},
+		{"control character", File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character
+  rename it`},
+		{"delete character", File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character
+  rename it`},
+		{"whiteout", File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion
+  rename it`},
+		{"not UTF-8", File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8
+  rename it`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +59,7 @@ func TestCheck(t *testing.T) {
 			}
 			var got []string
 			for _, d := range Check("dir", files) {
-				got = append(got, d.String())
+				got = append(got, withHint(d))
 			}
 			if strings.Join(got, "\n") != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
@@ -79,12 +88,14 @@ func TestCheckLinksOfATree(t *testing.T) {
 		`gone: warning: symbolic link to "nothing", which is not in the package`,
 		`ignored: warning: symbolic link to "a.tmp", which is not in the package`,
 		`not-packed: warning: symbolic link to "other/x", which is not in the package`,
-		`self: symbolic link to "self" leads in a circle; remove it`,
-		`sneaky: symbolic link to "deep/er/top/../x" leaves the extension root; use a copy`,
+		`self: symbolic link to "self" leads in a circle
+  remove it`,
+		`sneaky: symbolic link to "deep/er/top/../x" leaves the extension root
+  use a copy`,
 	}
 	var got []string
 	for _, d := range Check(dir, files) {
-		got = append(got, strings.TrimPrefix(d.String(), dir+"/"))
+		got = append(got, strings.TrimPrefix(withHint(d), dir+"/"))
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -176,4 +187,12 @@ func TestReadHostileIgnoreFile(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("the largest ignore file took %v", took)
 	}
+}
+
+// withHint returns a diagnostic as it is printed.
+func withHint(d diag.Diagnostic) string {
+	if d.Hint == "" {
+		return d.String()
+	}
+	return d.String() + "\n  " + d.Hint
 }

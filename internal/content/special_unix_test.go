@@ -38,8 +38,8 @@ func TestSpecialFilesAreSeenForWhatTheyAre(t *testing.T) {
 	if got := tree.Sockets("."); !slices.Equal(got, []string{"socket"}) || tree.Has("socket") {
 		t.Errorf("sockets %q", got)
 	}
-	want := dir + "/pipe: is a named pipe, which cannot be packed; remove it or add it to .dockerignore"
-	if list := Check(dir, files); len(list) != 1 || list[0].String() != want {
+	want := dir + "/pipe: is a named pipe, which cannot be packed\n  remove it, or add it to .dockerignore"
+	if list := Check(dir, files); len(list) != 1 || withHint(list[0]) != want {
 		t.Errorf("got %q, want %q", list, want)
 	}
 }

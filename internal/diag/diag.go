@@ -92,9 +92,11 @@ func (d Diagnostic) String() string {
 // List collects diagnostics in the order they are found.
 type List []Diagnostic
 
-// Errorf adds an error at pos. It takes over the hint of an error among args.
-func (l *List) Errorf(pos Position, format string, args ...any) {
+// Errorf adds an error at pos, and returns it for a hint to be set. It takes over
+// the hint of an error among args.
+func (l *List) Errorf(pos Position, format string, args ...any) *Diagnostic {
 	*l = append(*l, Diagnostic{Position: pos, Message: fmt.Sprintf(format, args...), Hint: hintOf(args)})
+	return &(*l)[len(*l)-1]
 }
 
 func hintOf(args []any) string {

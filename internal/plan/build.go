@@ -138,7 +138,7 @@ func (p *buildPlanner) build(opts Options) *Build {
 func (p *buildPlanner) checkArgs() {
 	for _, name := range slices.Sorted(maps.Keys(p.table.Args)) {
 		if !content.CheckName(name) || !content.CheckName(p.table.Args[name]) {
-			p.list.Errorf(p.table.ArgPositions[name], "build argument %q is not in Unicode normalisation form C, in which bake files are read; write it so", name)
+			p.list.Errorf(p.table.ArgPositions[name], "build argument %q is not in Unicode normalisation form C, in which bake files are read", name).Hint = "write it in that form"
 		}
 	}
 }
@@ -259,7 +259,7 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 	if !platform.IsZero(of) {
 		what += " of " + platform.Format(of)
 	}
-	list.Errorf(position, "there is no %s in %s %s; create it, or name another with dockerfile = \"…\"", strings.Join(names, " or "), p.dir, what)
+	list.Errorf(position, "there is no %s in %s %s", strings.Join(names, " or "), p.dir, what).Hint = `create it, or name another with dockerfile = "…"`
 	return "", list.Err()
 }
 

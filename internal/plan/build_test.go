@@ -104,9 +104,12 @@ func TestStageRefused(t *testing.T) {
 			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
 			files{"Dockerfile": "FROM a\n"},
 			[]string{
-				`DIR/extension.toml:6:14: context a: there is no folder DIR/gone; write "docker-image://…" before the name of an image`,
-				`DIR/extension.toml:6:26: context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`,
-				`DIR/extension.toml:6:42: context c: there is no folder DIR/cwd:/etc; write "docker-image://…" before the name of an image`,
+				`DIR/extension.toml:6:14: context a: there is no folder DIR/gone
+  write "docker-image://…" before the name of an image`,
+				`DIR/extension.toml:6:26: context b: "target:x" names a bake target, and there is none besides those of docker extpack
+  add a stage to the Dockerfile instead`,
+				`DIR/extension.toml:6:42: context c: there is no folder DIR/cwd:/etc
+  write "docker-image://…" before the name of an image`,
 				`DIR/extension.toml:6:60: context d: there is no folder DIR/gone with an OCI layout`,
 				`DIR/extension.toml:7:8: ssh "default=": a path is missing: write default, ID=SOCKET or ID=KEY`,
 				`DIR/extension.toml:7:20: ssh "=key" has no ID: write default, ID=SOCKET or ID=KEY`,
@@ -129,8 +132,10 @@ func TestContextOfFlagRefused(t *testing.T) {
 	dir := extensionDir(t, stageTable, files{"Dockerfile": "FROM a\n"})
 	_, _, err := New(t.Context(), []string{dir}, Options{Contexts: map[string]string{"a": "gone", "b": "target:x"}})
 	wantInvalid(t, dir, err,
-		`--build-context a: there is no folder gone; write "docker-image://…" before the name of an image`,
-		`--build-context b: "target:x" names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead`)
+		`--build-context a: there is no folder gone
+  write "docker-image://…" before the name of an image`,
+		`--build-context b: "target:x" names a bake target, and there is none besides those of docker extpack
+  add a stage to the Dockerfile instead`)
 }
 
 // What another frontend reads, and what cannot be read here, is the builder's

@@ -28,7 +28,7 @@ func below(dir, name string) (string, bool) {
 func (p *imagePlanner) checkDescriptorFile() {
 	if !p.tree.Has(extension.DescriptorFile) {
 		p.list.Errorf(diag.Position{File: filepath.Join(p.dir, content.IgnoreFile)},
-			"excludes %s, which every package needs; add the line \"!%[1]s\"", extension.DescriptorFile)
+			"excludes %s, which every package needs", extension.DescriptorFile).Hint = `add the line "!` + extension.DescriptorFile + `"`
 	}
 }
 
@@ -50,7 +50,7 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 	for _, n := range slices.Concat(settings.Shared, p.descriptor.Metadata.IncludeFiles) {
 		switch {
 		case !content.CheckName(n.Value):
-			p.list.Errorf(n.Position, notNormal, n.Value)
+			p.list.Errorf(n.Position, notNormal, n.Value).Hint = renameIt
 		case neverEnters(n.Value, images):
 			p.list.Errorf(n.Position, "%q never enters a package: version control, packages and generated bake files are left out", n.Value)
 		}
@@ -58,7 +58,9 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 	return p.list.Err()
 }
 
-const notNormal = "%q is not in Unicode normalisation form C, in which bake files are read; rename it"
+const notNormal = "%q is not in Unicode normalisation form C, in which bake files are read"
+
+const renameIt = "rename it"
 
 // neverEnters looks at an entry from the extension root and, as it may be meant
 // so, from each platform root.
@@ -73,14 +75,14 @@ func neverEnters(name string, images []Image) bool {
 // are. Those of a descriptor have been checked, but links lead to any.
 func (p *imagePlanner) checkSteps(steps []content.Step) {
 	for _, s := range steps {
-		d := diag.Diagnostic{Position: diag.Position{File: p.dir}}
+		d := diag.Diagnostic{Position: diag.Position{File: p.dir}, Hint: renameIt}
 		switch {
 		case !utf8.ValidString(s.Source):
-			d.Message = fmt.Sprintf("the name %q is not valid UTF-8; rename it", s.Source)
+			d.Message = fmt.Sprintf("the name %q is not valid UTF-8", s.Source)
 		case !content.CheckName(s.Source):
 			d.Message = fmt.Sprintf(notNormal, s.Source)
 		case strings.ContainsAny(s.Source, `*?[]\$"`) || strings.ContainsFunc(s.Source, unicode.IsControl):
-			d.Message = fmt.Sprintf("the name %q holds a character that COPY does not take as it stands; rename it", s.Source)
+			d.Message = fmt.Sprintf("the name %q holds a character that COPY does not take as it stands", s.Source)
 		}
 		if d.Message != "" && !slices.Contains(*p.list, d) {
 			*p.list = append(*p.list, d)

@@ -56,7 +56,7 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 		return layoutPrefix + layout
 	}
 	if strings.HasPrefix(value, "target:") {
-		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack; add a stage to the Dockerfile instead", what, value)
+		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack", what, value).Hint = "add a stage to the Dockerfile instead"
 		return value
 	}
 	if isRemote(value) {
@@ -64,7 +64,7 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 	}
 	folder := from(base, value)
 	if !isFolder(folder) {
-		p.list.Errorf(pos, "%s: there is no folder %s; write \"docker-image://…\" before the name of an image", what, folder)
+		p.list.Errorf(pos, "%s: there is no folder %s", what, folder).Hint = `write "docker-image://…" before the name of an image`
 	}
 	if isRemote(folder) {
 		return "./" + folder // it is only called like that

@@ -176,7 +176,8 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"descriptor ignored", "",
 			files{bin: "", ".dockerignore": "*.toml"},
-			[]string{`DIR/.dockerignore: excludes extension.toml, which every package needs; add the line "!extension.toml"`},
+			[]string{`DIR/.dockerignore: excludes extension.toml, which every package needs
+  add the line "!extension.toml"`},
 		},
 		{
 			"platform root ignored", amd64AndArm64,
@@ -205,14 +206,16 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"not in normal form C", shared(`"e\u0301"`),
 			files{bin: "", "e\u0301": ""},
-			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, in which bake files are read; rename it"},
+			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, in which bake files are read\n  rename it"},
 		},
 		{
 			"a platform root behind a link with a pattern", "",
 			files{"a[b]/bin/detect": "", "linux/amd64": "-> ../a[b]"},
 			[]string{
-				`DIR: the name "a[b]" holds a character that COPY does not take as it stands; rename it`,
-				`DIR: the name "a[b]/bin/detect" holds a character that COPY does not take as it stands; rename it`,
+				`DIR: the name "a[b]" holds a character that COPY does not take as it stands
+  rename it`,
+				`DIR: the name "a[b]/bin/detect" holds a character that COPY does not take as it stands
+  rename it`,
 			},
 		},
 		{
@@ -221,14 +224,17 @@ func TestFilesRefused(t *testing.T) {
 			[]string{"DIR: linux/amd64: copying linux/amd64: lib is a folder in one place and a file in another (lib, linux/amd64/lib)"},
 		},
 		{"links, once for all images", amd64AndArm64, files{bin: "", "a": "-> /etc", "b": "-> ../x", "c": "-> c"}, []string{
-			`DIR/a: symbolic link to the absolute path "/etc" leaves the extension root; use a relative link or a copy`,
-			`DIR/b: symbolic link to "../x" leaves the extension root; use a copy`,
-			`DIR/c: symbolic link to "c" leads in a circle; remove it`,
+			`DIR/a: symbolic link to the absolute path "/etc" leaves the extension root
+  use a relative link or a copy`,
+			`DIR/b: symbolic link to "../x" leaves the extension root
+  use a copy`,
+			`DIR/c: symbolic link to "c" leads in a circle
+  remove it`,
 		}},
 		{
 			"build table without a Dockerfile", "[metadata.extpack.build]\nstage = \"x\"\n",
 			files{bin: ""},
-			[]string{"DIR/extension.toml:5:1: there is no Dockerfile in DIR for the build stage; create it, or name another with dockerfile = \"…\""},
+			[]string{"DIR/extension.toml:5:1: there is no Dockerfile in DIR for the build stage\n  create it, or name another with dockerfile = \"…\""},
 		},
 	}
 	for _, tt := range tests {
@@ -307,5 +313,6 @@ func TestNamedLinks(t *testing.T) {
 func TestNamedLinksThatCannotBeTold(t *testing.T) {
 	dir := extensionDir(t, "[metadata]\ninclude-files = [\"a b\", \"bin/detect\"]\n", files{"a b": "-> bin/detect", "a-b": "", "bin/detect": ""})
 	_, _, err := New(t.Context(), []string{dir}, Options{})
-	wantInvalid(t, dir, err, `DIR: "a b" cannot be told from "a-b" in a bake file, and has to be for links to stay links; rename one of them`)
+	wantInvalid(t, dir, err, `DIR: "a b" cannot be told from "a-b" in a bake file, and has to be for links to stay links
+  rename one of them`)
 }

@@ -241,13 +241,13 @@ func checkTogether(list *diag.List, extensions []*Extension) {
 	for _, e := range extensions {
 		name := e.Descriptor.Info.String()
 		if other, ok := modules[name]; ok {
-			list.Errorf(diag.Position{File: e.Descriptor.File}, "%s is also the extension in %s; build them in separate runs or change one id", name, other)
+			list.Errorf(diag.Position{File: e.Descriptor.File}, "%s is also the extension in %s", name, other).Hint = "build them in separate runs, or change one id"
 			continue
 		}
 		modules[name] = e.Dir
 		for _, tag := range e.Tags {
 			if other, ok := tagged[tag]; ok {
-				list.Errorf(diag.Position{}, "tag %s is given to both %s and %s; put {{.Slug}} or {{.Version}} into the tag", tag, other, name)
+				list.Errorf(diag.Position{}, "tag %s is given to both %s and %s", tag, other, name).Hint = "put {{.Slug}} or {{.Version}} into the tag"
 			}
 			tagged[tag] = name
 		}

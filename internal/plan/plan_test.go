@@ -120,13 +120,13 @@ func TestExtensionsThatDoNotGoTogether(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{"same id and version", []string{a, c}, Options{}, c + "/extension.toml: a@1.0.0 is also the extension in " + a + "; build them in separate runs or change one id"},
-		{"same folder", []string{a, a}, Options{}, a + "/extension.toml: a@1.0.0 is also the extension in " + a + "; build them in separate runs or change one id"},
+		{"same id and version", []string{a, c}, Options{}, c + "/extension.toml: a@1.0.0 is also the extension in " + a + "\n  build them in separate runs, or change one id"},
+		{"same folder", []string{a, a}, Options{}, a + "/extension.toml: a@1.0.0 is also the extension in " + a + "\n  build them in separate runs, or change one id"},
 		{
 			"same tag",
 			[]string{a, b},
 			Options{Tags: []string{"r.example/x:1"}},
-			"tag r.example/x:1 is given to both a@1.0.0 and b@1.0.0; put {{.Slug}} or {{.Version}} into the tag",
+			"tag r.example/x:1 is given to both a@1.0.0 and b@1.0.0\n  put {{.Slug}} or {{.Version}} into the tag",
 		},
 		{
 			"a flag that is wrong, once",
@@ -160,7 +160,8 @@ func TestEveryProblemOfEveryExtension(t *testing.T) {
 		`DIR/a/extension.toml:3:6: id "a b" may hold only letters, digits, ".", "/" and "-", found ' '`,
 		`DIR/a/extension.toml:4:11: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`,
 		`DIR/b/package.toml:2:6: unknown os "linx" (did you mean "linux"?)`,
-		`DIR/c/a: symbolic link to the absolute path "/etc" leaves the extension root; use a relative link or a copy`,
+		`DIR/c/a: symbolic link to the absolute path "/etc" leaves the extension root
+  use a relative link or a copy`,
 		`DIR/file: is a file, not the directory of an extension`,
 		`  name the directory that holds extension.toml`,
 		`DIR/gone: there is no such directory`,
