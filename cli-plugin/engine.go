@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -36,24 +38,89 @@ func (o *buildOptions) checkEngine() error {
 	return diag.WithHint(diag.Invalidf("--engine %q does not exist", o.engineName), "the choices are auto, buildx, embedded")
 }
 
-// chooseEngine gives the engine that --engine names. checkEngine has passed
-// the name. buildx is only looked for when something has to be built.
+// chooseEngine returns the engine that --engine names, which checkEngine has
+// accepted. buildx is only looked for when something has to be built.
 func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) pipeline.Engine {
-	buildx := pipeline.EngineFunc(func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
-		engine, err := o.engine(dockerCLI, cmd, o.quiet)
-		if err != nil {
-			return nil, withoutBuildx(err, p)
-		}
-		built, err := o.attest(ctx, engine, p, dir)
-		return built, o.baseImage(ctx, dockerCLI, p, err)
-	})
-	switch o.engineName {
-	case engineBuildx:
-		return buildx
-	case engineEmbedded:
-		return &embedded.Engine{Progress: o.bars.Packed}
+	packer := &embedded.Engine{Progress: o.bars.Packed}
+	if o.engineName == engineEmbedded {
+		return packer
 	}
-	return o.fallback(dockerCLI, cmd)
+	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(dockerCLI, cmd, o.quiet) }), attest: o.settings}
+	withBuildx := pipeline.BaseImages{Engine: b, Client: func() *registry.Client {
+		return newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil)
+	}}
+	if o.engineName == engineBuildx {
+		return withBuildx
+	}
+	needed := func(p *plan.Plan) bool { return o.checkEmbedded() != nil || needsBuild(p) }
+	return pipeline.Fallback{
+		First: withBuildx, Second: packer,
+		Skip: func(ctx context.Context, p *plan.Plan) string {
+			if needed(p) {
+				return ""
+			}
+			return b.missing(ctx, dockerCLI.DockerEndpoint().Host)
+		},
+		Unreachable: func(ctx context.Context, p *plan.Plan, err error) string {
+			if needed(p) || !b.unreachable(ctx, err) {
+				return ""
+			}
+			return clause(err)
+		},
+		Notify: func(why string) {
+			if !o.quiet {
+				fmt.Fprintln(o.bars, text.Line("packing without a builder: "+why))
+			}
+		},
+	}
+}
+
+// lazyBuildx is the engine that looks for buildx when something is built.
+type lazyBuildx struct {
+	find   func() (*bake.Engine, error)
+	attest func() ([]string, error)
+}
+
+// Build builds with buildx, twice where attestations are asked for.
+func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
+	engine, err := b.find()
+	if err != nil {
+		return nil, withoutBuildx(err, p)
+	}
+	settings, err := b.attest()
+	if err != nil {
+		return nil, err
+	}
+	engine.Attested = len(settings) > 0
+	return pipeline.Attested{Attester: engine, Settings: settings}.Build(ctx, p, dir)
+}
+
+// missing returns why buildx has no builder to ask, or "".
+func (b *lazyBuildx) missing(ctx context.Context, host string) string {
+	engine, err := b.find()
+	if err != nil {
+		return ""
+	}
+	why, err := engine.NoBuilder(ctx, "", host)
+	if err != nil {
+		return ""
+	}
+	return why
+}
+
+// unreachable reports whether a build failed because buildx was not found or
+// no builder answers.
+func (b *lazyBuildx) unreachable(ctx context.Context, buildErr error) bool {
+	engine, err := b.find()
+	if err != nil {
+		return !diag.IsInvalid(err)
+	}
+	var failed *buildx.BuildError
+	if errors.As(buildErr, &failed) && failed.NoBuilder {
+		return true
+	}
+	ok, err := engine.Reachable(ctx, engine.Options.Builder)
+	return err == nil && !ok
 }
 
 // checkEmbedded refuses flags that only a builder can honour.
@@ -76,38 +143,6 @@ func (o *buildOptions) checkEmbedded() error {
 		}
 	}
 	return nil
-}
-
-// fallback builds with buildx, and packs in process when no builder answers and
-// nothing needs one; a build that fails otherwise stays failed.
-func (o *buildOptions) fallback(dockerCLI command.Cli, cmd *cobra.Command) pipeline.Engine {
-	return pipeline.EngineFunc(func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
-		needed := o.checkEmbedded() != nil || needsBuild(p)
-		pack := func(why string) ([]plan.Built, error) {
-			if !o.quiet {
-				fmt.Fprintln(o.bars, text.Line("packing without a builder: "+why))
-			}
-			return (&embedded.Engine{Progress: o.bars.Packed}).Build(ctx, p, dir)
-		}
-		engine, err := o.engine(dockerCLI, cmd, o.quiet)
-		if err != nil {
-			if needed || diag.IsInvalid(err) {
-				return nil, withoutBuildx(err, p)
-			}
-			return pack(clause(err))
-		}
-		if !needed {
-			why, err := engine.NoBuilder(ctx, "", dockerCLI.DockerEndpoint().Host)
-			if err == nil && why != "" {
-				return pack(why)
-			}
-		}
-		built, err := o.attest(ctx, engine, p, dir)
-		if err == nil || needed || !unreachable(ctx, engine, err) {
-			return built, o.baseImage(ctx, dockerCLI, p, err)
-		}
-		return pack(clause(err))
-	})
 }
 
 // withoutBuildx adds to the hint of a missing buildx that there is a way without.
@@ -149,13 +184,4 @@ func (o *buildOptions) missing(p *plan.Plan) error {
 
 func needsBuild(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Extensions, (*plan.Extension).NeedsBuild)
-}
-
-func unreachable(ctx context.Context, engine *bake.Engine, buildErr error) bool {
-	var failed *buildx.BuildError
-	if errors.As(buildErr, &failed) && failed.NoBuilder {
-		return true
-	}
-	ok, err := engine.Reachable(ctx, engine.Options.Builder)
-	return err == nil && !ok
 }

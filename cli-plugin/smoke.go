@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
@@ -60,7 +61,7 @@ func (o *buildOptions) try(dockerCLI command.Cli, cmd *cobra.Command) func(conte
 				outcome, err := engine.Smoke(ctx, bake.Program(p))
 				var lacks *bake.SmokeImageError
 				if errors.As(err, &lacks) {
-					have, _ := platformsAt(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), lacks.Image)
+					have, _ := pipeline.PlatformsAt(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), lacks.Image)
 					for _, h := range have {
 						lacks.Has = append(lacks.Has, platform.Format(h))
 					}

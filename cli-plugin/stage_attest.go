@@ -1,22 +1,16 @@
 package cliplugin
 
 import (
-	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"github.com/extpack/extpack/bake"
-	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -98,51 +92,4 @@ func (o *buildOptions) warnAttest(w io.Writer, destinations map[*plan.Extension]
 func (o *attestOptions) attested() bool {
 	all, err := o.settings()
 	return err == nil && len(all) > 0
-}
-
-// attest builds and, when attestations are asked for, builds once more from the
-// cache with the labels that the first build makes known.
-func (o *attestOptions) attest(ctx context.Context, engine *bake.Engine, p *plan.Plan, dir string) ([]plan.Built, error) {
-	settings, err := o.settings()
-	if err != nil {
-		return nil, err
-	}
-	if len(settings) == 0 {
-		return engine.Build(ctx, p, dir)
-	}
-	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "attested")
-	for _, d := range []string{first, second} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return nil, fmt.Errorf("creating temporary folder: %w", err)
-		}
-	}
-	engine.Attested = true
-	built, err := engine.Build(ctx, p, first)
-	if err != nil {
-		return nil, err
-	}
-	labels := map[*plan.Extension]map[int]map[string]string{}
-	for _, e := range p.Extensions {
-		if labels[e], err = builtLabels(ctx, e, built); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Descriptor.Info, err)
-		}
-	}
-	of := func(e *plan.Extension, image int) map[string]string { return labels[e][image] }
-	return engine.Attest(ctx, p, of, settings, second)
-}
-
-func builtLabels(ctx context.Context, e *plan.Extension, built []plan.Built) (map[int]map[string]string, error) {
-	var sources []annotate.Source
-	for _, b := range built {
-		if b.Extension != e {
-			continue
-		}
-		l, err := ocilayout.OpenDir(b.Dir)
-		if err != nil {
-			return nil, fmt.Errorf("reading build result: %w", err)
-		}
-		defer l.Close()
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
-	}
-	return annotate.Labels(ctx, e, sources)
 }

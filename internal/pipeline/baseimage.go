@@ -1,4 +1,4 @@
-package cliplugin
+package pipeline
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 
 	"github.com/containerd/platforms"
 	imageref "github.com/distribution/reference"
-	"github.com/docker/cli/cli/command"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -22,9 +21,21 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// baseImage adds to a failure for want of a platform which platforms the base
-// image has, as far as its registry tells.
-func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *plan.Plan, err error) error {
+// BaseImages is an engine that adds to a failure for want of a platform which
+// platforms the base image has, as far as its registry tells.
+type BaseImages struct {
+	Engine
+	// Client returns a client for the registries of base images.
+	Client func() *registry.Client
+}
+
+// Build builds with the engine.
+func (b BaseImages) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
+	built, err := b.Engine.Build(ctx, p, dir)
+	return built, b.explain(ctx, p, err)
+}
+
+func (b BaseImages) explain(ctx context.Context, p *plan.Plan, err error) error {
 	var base *buildx.BaseImageError
 	if !errors.As(err, &base) {
 		return err
@@ -39,8 +50,7 @@ func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *
 			return diag.WithHint(err, hint)
 		}
 	} else {
-		client := newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil)
-		if have, _ = platformsAt(ctx, client, base.Image); len(have) == 0 {
+		if have, _ = PlatformsAt(ctx, b.Client(), base.Image); len(have) == 0 {
 			return diag.WithHint(err, hint+"; \"docker buildx imagetools inspect "+base.Image+"\" lists what it has")
 		}
 	}
@@ -63,7 +73,7 @@ func (o *buildOptions) baseImage(ctx context.Context, dockerCLI command.Cli, p *
 	return diag.WithHint(err, hint)
 }
 
-// layoutOf gives the folder and the digest of an OCI layout that stands for the
+// layoutOf returns the folder and the digest of an OCI layout that takes the place of the
 // image, which BuildKit names after the context.
 func layoutOf(p *plan.Plan, image string) (string, digest.Digest, bool) {
 	ref, err := imageref.ParseNormalizedNamed(image)
@@ -85,7 +95,7 @@ func layoutOf(p *plan.Plan, image string) (string, digest.Digest, bool) {
 	return "", "", false
 }
 
-// platformsIn gives the platforms of an image in an OCI layout.
+// platformsIn returns the platforms of an image in an OCI layout.
 func platformsIn(ctx context.Context, dir string, root digest.Digest) ([]v1.Platform, error) {
 	layout, err := ocilayout.OpenDir(dir)
 	if err != nil {
@@ -104,8 +114,8 @@ func platformsIn(ctx context.Context, dir string, root digest.Digest) ([]v1.Plat
 	return nil, nil
 }
 
-// platformsAt gives the platforms of a published image.
-func platformsAt(ctx context.Context, client *registry.Client, image string) ([]v1.Platform, error) {
+// PlatformsAt returns the platforms of a published image.
+func PlatformsAt(ctx context.Context, client *registry.Client, image string) ([]v1.Platform, error) {
 	ref, err := registry.ParseReference(image)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,71 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/plan"
+)
+
+// Attester is an engine that can build again with labels and attestations.
+type Attester interface {
+	Engine
+	// Attest builds the plan from the cache, with the labels of each image and
+	// with attestations, into layouts below dir.
+	Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.Extension, image int) map[string]string, settings []string, dir string) ([]plan.Built, error)
+}
+
+// Attested is an engine that builds twice: the labels depend on the layers of
+// the first build, and only the second, from the cache, attests the image that
+// is published.
+type Attested struct {
+	Attester
+	// Settings are what to attest, such as "type=provenance,mode=max". Without
+	// any there is one build.
+	Settings []string
+}
+
+// Build builds once, or twice when something is attested.
+func (a Attested) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
+	if len(a.Settings) == 0 {
+		return a.Attester.Build(ctx, p, dir)
+	}
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "attested")
+	for _, d := range []string{first, second} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return nil, fmt.Errorf("creating temporary folder: %w", err)
+		}
+	}
+	built, err := a.Attester.Build(ctx, p, first)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[*plan.Extension]map[int]map[string]string{}
+	for _, e := range p.Extensions {
+		if labels[e], err = builtLabels(ctx, e, built); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Descriptor.Info, err)
+		}
+	}
+	of := func(e *plan.Extension, image int) map[string]string { return labels[e][image] }
+	return a.Attest(ctx, p, of, a.Settings, second)
+}
+
+func builtLabels(ctx context.Context, e *plan.Extension, built []plan.Built) (map[int]map[string]string, error) {
+	var sources []annotate.Source
+	for _, b := range built {
+		if b.Extension != e {
+			continue
+		}
+		l, err := ocilayout.OpenDir(b.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("reading build result: %w", err)
+		}
+		defer l.Close()
+		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
+	}
+	return annotate.Labels(ctx, e, sources)
+}
