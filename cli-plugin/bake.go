@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/scratch"
@@ -96,7 +97,7 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 			if err := checkInside(p, opts.output); err != nil {
 				return err
 			}
-			if err := checkFileName("--output", opts.output); err != nil {
+			if err := pipeline.CheckFile("--output", opts.output); err != nil {
 				return err
 			}
 		}
@@ -154,7 +155,7 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, cmd *cobra.Command, do
 // checkInside refuses a name inside an extension that a build would pack.
 func checkInside(p *plan.Plan, output string) error {
 	for _, e := range p.Extensions {
-		rel, inside, err := relative(e.Dir, output)
+		rel, inside, err := pipeline.Below(e.Dir, output)
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,8 @@
 package cliplugin
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,10 +10,8 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/pflag"
 
-	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/packagefile"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -100,13 +95,9 @@ func (o *destinationOptions) registryDestination(e *plan.Extension, client *regi
 	if len(e.Tags) == 0 {
 		return namedDestination{}, diag.WithHint(diag.Invalidf("--push: there is no tag to publish %s to", e.Descriptor.Info), `add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File)
 	}
-	var refs []registry.Reference
-	for _, tag := range e.Tags {
-		ref, err := registry.ParseTag(tag)
-		if err != nil {
-			return namedDestination{}, err
-		}
-		refs = append(refs, ref)
+	refs, err := pipeline.ParseTags(e.Tags)
+	if err != nil {
+		return namedDestination{}, err
 	}
 	names := strings.Join(e.Tags, ", ")
 	if o.append {
@@ -122,30 +113,26 @@ func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(s
 	if err != nil {
 		return namedDestination{}, diag.WithHint(diag.Invalidf("--output %q: %v", output, err), "use "+strings.Join(slices.Concat(extension.Placeholders, packagefile.Placeholders), ", "))
 	}
-	info, statErr := os.Stat(name)
-	isDir := statErr == nil && info.IsDir()
-	switch {
-	case strings.HasSuffix(name, ".cnb") && !isDir:
-		files, err := filesOf(e, name)
-		if err != nil {
-			return namedDestination{}, err
-		}
-		for _, file := range files {
-			if err := checkFileName("--output", file); err != nil {
-				return namedDestination{}, err
-			}
-		}
-		return namedDestination{pipeline.File{Name: name, Warn: warn}, "write", strings.Join(files, ", ")}, nil
-	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
-		if err := checkFolder("--output", name); err != nil {
-			return namedDestination{}, err
-		}
+	parsed, err := pipeline.ParseOutput(name)
+	if err != nil {
+		return namedDestination{}, err
+	}
+	if parsed.Dir {
 		if err := outside(p, name); err != nil {
 			return namedDestination{}, err
 		}
-		return namedDestination{pipeline.Dir{Name: name, Ref: refName(e.Tags), Warn: warn}, "write", name}, checkReplaceable(name)
+		return namedDestination{pipeline.Dir{Name: name, Ref: refName(e.Tags), Warn: warn}, "write", name}, parsed.Check()
 	}
-	return namedDestination{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, output), `end its name with ".cnb" for a file or "/" for a directory`)
+	files, err := filesOf(e, name)
+	if err != nil {
+		return namedDestination{}, err
+	}
+	for _, file := range files {
+		if err := pipeline.CheckFile("--output", file); err != nil {
+			return namedDestination{}, err
+		}
+	}
+	return namedDestination{pipeline.File{Name: name, Warn: warn}, "write", strings.Join(files, ", ")}, nil
 }
 
 // filesOf returns the package files that a name stands for, as far as the
@@ -173,67 +160,16 @@ func refName(tags []string) string {
 	return ref.Tag()
 }
 
-// checkReplaceable finds, before a build, what writing the layout would refuse
-// at its end.
-func checkReplaceable(name string) error {
-	if err := ocilayout.CheckReplaceable(name); err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	if err := atomicfile.CheckDir(name); err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	return nil
-}
-
-// checkFileName refuses a file that could not be written where the flag says.
-func checkFileName(flag, name string) error {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return diag.WithHint(diag.Invalidf("%s %s is a directory", flag, name), "name a file in it")
-	}
-	if err := checkFolder(flag, name); err != nil {
-		return err
-	}
-	if err := atomicfile.Check(name); err != nil {
-		return fmt.Errorf("%s: %w", flag, err)
-	}
-	return nil
-}
-
-func checkFolder(flag, name string) error {
-	parent := filepath.Dir(filepath.Clean(name))
-	switch info, err := os.Stat(parent); {
-	case errors.Is(err, fs.ErrNotExist):
-		return diag.WithHint(diag.Invalidf("%s %s: the folder %s does not exist", flag, name, parent), "create it with: mkdir -p "+parent)
-	case err == nil && !info.IsDir():
-		return diag.Invalidf("%s %s: %s is not a folder", flag, name, parent)
-	}
-	return nil
-}
-
 // outside refuses a layout inside an extension: the next build would pack it.
 func outside(p *plan.Plan, name string) error {
 	for _, e := range p.Extensions {
-		if _, inside, err := relative(e.Dir, name); err != nil {
+		if _, inside, err := pipeline.Below(e.Dir, name); err != nil {
 			return err
 		} else if inside {
 			return diag.WithHint(diag.Invalidf("--output %s is inside the extension %s and would be packed by the next build", name, e.Dir), "choose a directory elsewhere")
 		}
 	}
 	return nil
-}
-
-// relative gives the path of name below dir, if it is there.
-func relative(dir, name string) (rel string, inside bool, err error) {
-	if dir, err = filepath.Abs(dir); err != nil {
-		return "", false, fmt.Errorf("resolving %s: %w", dir, err)
-	}
-	if name, err = filepath.Abs(name); err != nil {
-		return "", false, fmt.Errorf("resolving %s: %w", name, err)
-	}
-	if rel, err = filepath.Rel(dir, name); err != nil {
-		return "", false, nil // on another volume
-	}
-	return rel, filepath.IsLocal(rel), nil
 }
 
 // printPlan is the result of a dry run.

@@ -33,7 +33,7 @@ func checkMetadataFile(file string) error {
 	if file == "" {
 		return nil
 	}
-	return checkFileName("--metadata-file", file)
+	return pipeline.CheckFile("--metadata-file", file)
 }
 
 func writeMetadata(ctx context.Context, file string, results []pipeline.Result) error {
