@@ -187,6 +187,10 @@ func (e *ensurer) driver(have *buildx.Builder, list []buildx.Builder) (string, e
 func (e *ensurer) create(ctx context.Context, args ...string) error {
 	_, err := e.client.Output(ctx, append([]string{"create", "--name", e.Name}, args...)...)
 	if err != nil {
+		if address, ok := buildx.EngineDown(err.Error()); ok {
+			return diag.WithHint(fmt.Errorf("creating the builder %s: no Docker Engine answers at %s", e.Name, address),
+				"start it, or leave --driver out: where no engine answers, the builder is a BuildKit daemon of this user")
+		}
 		return buildx.WithSSHHint(fmt.Errorf("creating the builder %s: %w", e.Name, err))
 	}
 	e.changed = true

@@ -36,8 +36,8 @@ func (b *Client) NoBuilder(ctx context.Context, name, dockerHost string) (string
 	}
 	for _, n := range found.Nodes {
 		if why := (found.Err + n.Err).String(); why != "" {
-			if m := engineDown.FindStringSubmatch(why); m != nil {
-				return "no Docker Engine answers at " + m[1], nil
+			if address, ok := EngineDown(why); ok {
+				return "no Docker Engine answers at " + address, nil
 			}
 			return why, nil
 		}
@@ -50,6 +50,16 @@ func (b *Client) NoBuilder(ctx context.Context, name, dockerHost string) (string
 
 // engineDown is how the docker client says that no engine answers.
 var engineDown = regexp.MustCompile(`(?:[Cc]annot connect to the Docker daemon|failed to connect to the docker API) at ([^\s;]*[^\s;.])`)
+
+// EngineDown returns the address of a Docker Engine of which a message says that
+// it does not answer.
+func EngineDown(message string) (address string, ok bool) {
+	m := engineDown.FindStringSubmatch(message)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
 
 // refused reports whether an address of a builder that a build may use takes no
 // connections. Which builder that is, and where, is read from buildx's notes.

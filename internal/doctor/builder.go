@@ -53,7 +53,7 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	e.builder = b
 	c.Subject = b.Name
 	if !slices.ContainsFunc(b.Nodes, func(n buildx.Node) bool { return b.State(n) != buildx.Dead }) {
-		e.broken = true
+		c.State = e.noBuilder()
 		c.Message, c.Fix = e.unusable(ctx, b, from)
 		return []Check{c}
 	}
@@ -83,6 +83,22 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 		}
 	}
 	return append(checks, platforms...)
+}
+
+// noBuilder returns how bad it is that no builder answers: a build packs without
+// one what is not compiled, unless one is named.
+func (e *examination) noBuilder() State {
+	e.broken = true // no trial is possible
+	named := e.Builder != "" && e.BuilderFrom == ""
+	if named || len(e.Extensions) == 0 || e.ExtensionErr != nil {
+		return Error
+	}
+	for _, x := range e.Extensions {
+		if x.Compiles || x.Smoke {
+			return Error
+		}
+	}
+	return Warning
 }
 
 // unusable says why no node of a builder can be used.

@@ -56,8 +56,7 @@ func (e *examination) checkBuildx() Check {
 	c := Check{Name: "buildx", State: OK}
 	switch {
 	case e.BuildxErr != nil:
-		e.broken = true
-		c.State = Error
+		c.State = e.noBuilder()
 		c.Message, c.Fix = withFix(e.BuildxErr)
 		if c.Fix != "" {
 			c.Fix += `; "--engine embedded" packs extensions without a build stage by itself`

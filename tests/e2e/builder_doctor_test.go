@@ -101,7 +101,7 @@ func TestDoctorBuildx(t *testing.T) {
 			}
 		}
 		d := doctor(t, static(t), []string{"DOCKER_CONFIG=" + empty, "PATH=" + empty}, "-t", tag(t, "1"))
-		d.says(t, "buildx", "", "error", "no docker-buildx", "github.com/docker/buildx", "--engine embedded")
+		d.says(t, "buildx", "", "warning", "no docker-buildx", "github.com/docker/buildx", "--engine embedded")
 		d.says(t, "registry", "", "ok") // the other organs are looked at
 		if len(d.find("builder", "")) > 0 {
 			t.Error("a builder without buildx")
@@ -133,6 +133,20 @@ func TestDoctorBuilder(t *testing.T) {
 		d := doctor(t, empty, []string{"BUILDX_BUILDER=", "DOCKER_HOST=unix://" + empty + "/docker.sock", "DOCKER_CONFIG=" + ownConfig(t, world.BuildxPath())})
 		d.says(t, "builder", "default", "error", "start Docker Engine", "docker extpack builder ensure --use")
 		d.says(t, "docker", "", "ok", "does not answer")
+		d.says(t, "extension", "", "ok", "were not looked at")
+		// What is not compiled is packed without a builder.
+		none := []string{"BUILDX_BUILDER=", "DOCKER_HOST=unix://" + empty + "/docker.sock", "DOCKER_CONFIG=" + ownConfig(t, world.BuildxPath())}
+		d = doctor(t, static(t), none)
+		d.says(t, "builder", "default", "warning", `"--engine embedded" needs none`)
+		if d.code != 0 {
+			t.Errorf("exit code %d: %s", d.code, d.stdout)
+		}
+		doctor(t, example("compiled"), none).says(t, "builder", "default", "error", "start Docker Engine")
+	})
+	t.Run("no home", func(t *testing.T) {
+		d := doctor(t, empty, []string{"HOME=", "XDG_STATE_HOME="})
+		d.says(t, "state", "", "warning", "$HOME is not defined", "XDG_STATE_HOME")
+		d.says(t, "builder", "", "ok")
 	})
 	t.Run("daemon killed", func(t *testing.T) {
 		const name = "doctor-killed"
@@ -228,7 +242,7 @@ func TestDoctorBuildFails(t *testing.T) {
 	t.Run("no room for temporary files", func(t *testing.T) {
 		small := tmpfs(t, "8m")
 		d := doctor(t, static(t), []string{"TMPDIR=" + small})
-		d.says(t, "disk", small, "error", "8MiB", "TMPDIR")
+		d.says(t, "disk", small, "error", "8.39MB", "TMPDIR")
 		fill(t, small)
 		d = doctor(t, static(t), []string{"TMPDIR=" + small})
 		d.says(t, "disk", small, "error", "0B")

@@ -457,6 +457,15 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// A container needs an engine, and the way without one is named.
+func TestEnsureContainerWithoutAnEngine(t *testing.T) {
+	h := newHome(t)
+	r := h.run("builder", "ensure", "--driver", "docker-container")
+	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, ": no Docker Engine answers at unix://") || !strings.Contains(r.stderr, "leave --driver out") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Without a builder that answers a build goes on, at once, where nothing needs
 // one.
 func TestBuildWithADeadBuilder(t *testing.T) {
