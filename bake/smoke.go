@@ -33,6 +33,11 @@ type Program struct {
 	// Image is the complete reference of the image to run in: its tag or digest
 	// is what keeps it from naming a stage.
 	Image string
+	// API is the minor version of the extension's Buildpack API.
+	API int
+	// Dir is an absolute path of a folder that gets what the program leaves, if
+	// it succeeds: app, output and plan.toml.
+	Dir string
 }
 
 const smokeTarget = "smoke"
@@ -61,12 +66,47 @@ FROM base AS smoke
 // smokeRuns run the programs as the Image Extension Interface Specification
 // says, with the arguments of older buildpack APIs, which lifecycles still give.
 var smokeRuns = map[string]string{
-	"bin/detect": `ENV CNB_PLATFORM_DIR=/cnb/smoke/platform CNB_BUILD_PLAN_PATH=/cnb/smoke/plan.toml CNB_EXEC_ENV=production
-RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/detect", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
+	"bin/detect": `RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/detect", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
 `,
-	"bin/generate": `ENV CNB_PLATFORM_DIR=/cnb/smoke/platform CNB_BP_PLAN_PATH=/cnb/smoke/plan.toml CNB_OUTPUT_DIR=/cnb/smoke/output CNB_EXEC_ENV=production
-RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/generate", "/cnb/smoke/output", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
+	"bin/generate": `RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/generate", "/cnb/smoke/output", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
 `,
+}
+
+// smokeWritten takes what the program left out of its stage.
+const smokeWritten = `
+FROM scratch
+COPY --from=smoke /cnb/smoke/app /app
+COPY --from=smoke /cnb/smoke/output /output
+COPY --from=smoke /cnb/smoke/plan.tom[l] /
+`
+
+// environment returns the variables that a lifecycle sets for a program of an
+// extension. Source: lifecycle, runDetect in buildpack/detect.go and
+// runGenerateCmd in buildpack/generate.go.
+func (p Program) environment() map[string]string {
+	env := map[string]string{"CNB_EXTENSION_DIR": p.Dest}
+	detect := p.File == "bin/detect"
+	if detect && p.API >= 8 {
+		env["CNB_PLATFORM_DIR"], env["CNB_BUILD_PLAN_PATH"] = "/cnb/smoke/platform", "/cnb/smoke/plan.toml"
+	}
+	if !detect {
+		env["CNB_PLATFORM_DIR"], env["CNB_BP_PLAN_PATH"], env["CNB_OUTPUT_DIR"] = "/cnb/smoke/platform", "/cnb/smoke/plan.toml", "/cnb/smoke/output"
+	}
+	if detect && p.API >= 12 {
+		env["CNB_EXEC_ENV"] = "production"
+	}
+	if p.API < 10 {
+		return env
+	}
+	for name, value := range map[string]string{
+		"CNB_TARGET_OS": p.Platform.OS, "CNB_TARGET_ARCH": p.Platform.Architecture, "CNB_TARGET_ARCH_VARIANT": p.Platform.Variant,
+		"CNB_TARGET_DISTRO_NAME": p.Distro.Name, "CNB_TARGET_DISTRO_VERSION": p.Distro.Version,
+	} {
+		if value != "" {
+			env[name] = value
+		}
+	}
+	return env
 }
 
 // smokeFile writes the bake file that runs a program once.
@@ -75,15 +115,7 @@ func smokeFile(p Program) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is not run by lifecycles", p.File)
 	}
-	args := map[string]string{"CNB_EXTENSION_DIR": p.Dest}
-	for name, value := range map[string]string{
-		"CNB_TARGET_OS": p.Platform.OS, "CNB_TARGET_ARCH": p.Platform.Architecture, "CNB_TARGET_ARCH_VARIANT": p.Platform.Variant,
-		"CNB_TARGET_DISTRO_NAME": p.Distro.Name, "CNB_TARGET_DISTRO_VERSION": p.Distro.Version,
-	} {
-		if value != "" {
-			args[name] = value
-		}
-	}
+	args := p.environment()
 	f := hcl.New()
 	b := f.Block("target", smokeTarget)
 	b.Map("contexts", map[string]string{"tree": "oci-layout://" + filepath.ToSlash(p.Layout) + "@" + p.Manifest})
@@ -92,7 +124,7 @@ func smokeFile(p Program) ([]byte, error) {
 	// platform is another one.
 	args["IMAGE"] = p.Image
 	b.Map("args", args)
-	text := smokeFolders + "ARG " + strings.Join(declared, "\nARG ") + "\n" + run
+	text := smokeFolders + "ARG " + strings.Join(declared, "\nARG ") + "\n" + run + smokeWritten
 	if err := b.Heredoc("dockerfile-inline", text); err != nil {
 		return nil, err
 	}
@@ -100,7 +132,7 @@ func smokeFile(p Program) ([]byte, error) {
 	if !platform.IsZero(p.Platform) {
 		b.Strings("platforms", []string{platform.Format(p.Platform)})
 	}
-	b.Strings("output", []string{"type=cacheonly"})
+	b.Strings("output", []string{"type=local,dest=" + p.Dir})
 	b.Strings("attest", []string{"type=provenance,disabled=true"})
 	return f.Bytes(), nil
 }
@@ -127,7 +159,7 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return nil, fmt.Errorf("writing bake file: %w", err)
 	}
-	args := []string{"bake", "--file", file, "--progress", "rawjson", "--allow", "fs.read=" + p.Layout}
+	args := []string{"bake", "--file", file, "--progress", "rawjson", "--allow", "fs.read=" + p.Layout, "--allow", "fs.write=" + p.Dir}
 	if e.Options.Builder != "" {
 		args = append(args, "--builder", e.Options.Builder)
 	}

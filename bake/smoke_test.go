@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,11 +22,11 @@ var smokePrograms = map[string]Program{
 	"detect": {
 		File: "bin/detect", Layout: "/tmp/layout", Manifest: "sha256:" + strings.Repeat("a", 64), Dest: "/cnb/extensions/acme_x/1.2.3",
 		Platform: v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7", OSVersion: "24.04"},
-		Distro:   extension.Distro{Name: "ubuntu", Version: "24.04"}, Image: "r.example/builder:1",
+		Distro:   extension.Distro{Name: "ubuntu", Version: "24.04"}, Image: "r.example/builder:1", API: 12, Dir: "/tmp/written",
 	},
 	"generate": {
 		File: "bin/generate", Layout: `/tmp/"odd" ${x} %{if}`, Manifest: "sha256:" + strings.Repeat("b", 64), Dest: "/cnb/extensions/${y}/%{z}",
-		Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Image: "r.example/${x}\nRUN false:1",
+		Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Image: "r.example/${x}\nRUN false:1", API: 10, Dir: "/tmp/written",
 	},
 }
 
@@ -45,7 +47,15 @@ func TestSmokeGolden(t *testing.T) {
 				t.Errorf("got\n%s\nwant (rewrite it with -update; %v)\n%s", file, err, want)
 			}
 			got := evaluate(t, file, smokeTarget)[smokeTarget]
-			args := map[string]string{"IMAGE": p.Image, "CNB_EXTENSION_DIR": p.Dest, "CNB_TARGET_OS": "linux", "CNB_TARGET_ARCH": p.Platform.Architecture}
+			args := map[string]string{
+				"IMAGE": p.Image, "CNB_EXTENSION_DIR": p.Dest, "CNB_PLATFORM_DIR": "/cnb/smoke/platform",
+				"CNB_TARGET_OS": "linux", "CNB_TARGET_ARCH": p.Platform.Architecture,
+			}
+			if name == "detect" {
+				args["CNB_BUILD_PLAN_PATH"], args["CNB_EXEC_ENV"] = "/cnb/smoke/plan.toml", "production"
+			} else {
+				args["CNB_BP_PLAN_PATH"], args["CNB_OUTPUT_DIR"] = "/cnb/smoke/plan.toml", "/cnb/smoke/output"
+			}
 			if name == "detect" {
 				args["CNB_TARGET_ARCH_VARIANT"], args["CNB_TARGET_DISTRO_NAME"], args["CNB_TARGET_DISTRO_VERSION"] = "v7", "ubuntu", "24.04"
 			}
@@ -54,7 +64,7 @@ func TestSmokeGolden(t *testing.T) {
 				t.Errorf("contexts %q, want %s", got.Contexts, want)
 			}
 			equal(t, "no-cache-filter", got.NoCacheFilter, []string{"smoke"})
-			if len(got.Outputs) != 1 || got.Outputs[0].Type != "cacheonly" || len(got.Platforms) != 1 {
+			if len(got.Outputs) != 1 || got.Outputs[0].Type != "local" || got.Outputs[0].Destination != p.Dir || len(got.Platforms) != 1 {
 				t.Errorf("output %v, platforms %v", got.Outputs, got.Platforms)
 			}
 			for _, user := range []string{p.Layout, p.Dest, p.Image, "ubuntu"} {
@@ -66,6 +76,31 @@ func TestSmokeGolden(t *testing.T) {
 	}
 	if _, err := smokeFile(Program{File: "bin/build"}); err == nil {
 		t.Error("a program that no lifecycle runs is run")
+	}
+}
+
+// TestSmokeEnvironment: the variables that a lifecycle sets are those of its own
+// detect.go and generate.go.
+func TestSmokeEnvironment(t *testing.T) {
+	const target = "CNB_TARGET_ARCH CNB_TARGET_OS"
+	for _, tt := range []struct {
+		file string
+		api  int
+		want string
+	}{
+		{"bin/detect", 7, "CNB_EXTENSION_DIR"},
+		{"bin/detect", 8, "CNB_BUILD_PLAN_PATH CNB_EXTENSION_DIR CNB_PLATFORM_DIR"},
+		{"bin/detect", 9, "CNB_BUILD_PLAN_PATH CNB_EXTENSION_DIR CNB_PLATFORM_DIR"},
+		{"bin/detect", 10, "CNB_BUILD_PLAN_PATH CNB_EXTENSION_DIR CNB_PLATFORM_DIR " + target},
+		{"bin/detect", 12, "CNB_BUILD_PLAN_PATH CNB_EXEC_ENV CNB_EXTENSION_DIR CNB_PLATFORM_DIR " + target},
+		{"bin/generate", 7, "CNB_BP_PLAN_PATH CNB_EXTENSION_DIR CNB_OUTPUT_DIR CNB_PLATFORM_DIR"},
+		{"bin/generate", 9, "CNB_BP_PLAN_PATH CNB_EXTENSION_DIR CNB_OUTPUT_DIR CNB_PLATFORM_DIR"},
+		{"bin/generate", 12, "CNB_BP_PLAN_PATH CNB_EXTENSION_DIR CNB_OUTPUT_DIR CNB_PLATFORM_DIR " + target},
+	} {
+		p := Program{File: tt.file, API: tt.api, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
+		if got := strings.Join(slices.Sorted(maps.Keys(p.environment())), " "); got != tt.want {
+			t.Errorf("%s with api 0.%d: got %s, want %s", tt.file, tt.api, got, tt.want)
+		}
 	}
 }
 

@@ -293,7 +293,7 @@ func except(dir string, d *extension.Descriptor, list diag.List) diag.List {
 	list = exceptions.Filter(dir, list, func(i int) { used[i] = true })
 	for i, x := range exceptions {
 		rule := rules.ByID(x.Rule)
-		if used[i] || rule == nil || rule.Required || rule.Online || reportedByParser(x.Rule) {
+		if used[i] || rule == nil || rule.Required || rule.Online || rule.Run || reportedByParser(x.Rule) {
 			continue
 		}
 		list = append(list, rules.LintException.At(x.Position, "the exception turns nothing off: %s has no finding", x.Rule))

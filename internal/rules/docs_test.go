@@ -39,6 +39,7 @@ func document() string {
 		"- **L**: the lifecycle's own code refuses it.\n" +
 		"- **F**: `lint --fix` repairs it.\n" +
 		"- **O**: `lint --online` only.\n" +
+		"- **S**: needs the programs to be run, `build --smoke`.\n" +
 		"- **R**: cannot be turned off, as there is no package without it.\n\n" +
 		"A note is what could not be decided, or is good to know. A rule is turned off in `extension.toml`, for the extension or for one path:\n\n" +
 		"```toml\n[[metadata.extpack.lint.ignore]]\nrule = \"secret\"\npath = \"testdata/key.pem\"\nreason = \"made for tests\"\n```\n")
@@ -64,7 +65,7 @@ func marks(r *rules.Rule) string {
 	for _, m := range []struct {
 		set  bool
 		mark string
-	}{{r.Lifecycle, "L"}, {r.Fixable, "F"}, {r.Online, "O"}, {r.Required, "R"}} {
+	}{{r.Lifecycle, "L"}, {r.Fixable, "F"}, {r.Online, "O"}, {r.Run, "S"}, {r.Required, "R"}} {
 		if m.set {
 			marks = append(marks, m.mark)
 		}

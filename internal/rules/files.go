@@ -65,6 +65,16 @@ var (
 		Summary: "Entry points use no CNB_ variable that is newer than the api.",
 		Source:  lifecycle, Section: "buildpack/detect.go, buildpack/generate.go", Fix: "raise the api, or use the positional arguments",
 	})
+	ExitCode = define(Rule{
+		ID: "exit-code", Severity: diag.Error, Lifecycle: true, Run: true,
+		Summary: "bin/detect exits with 0 or 100, and bin/generate with 0.",
+		Source:  lifecycle, Section: "buildpack/detect.go, buildpack/generate.go", Fix: "see what the program wrote",
+	})
+	AppChanged = define(Rule{
+		ID: "app-changed", Severity: diag.Error, Run: true,
+		Summary: "bin/generate does not write to the folder of the application.",
+		Source:  specExtension, Section: "Generation", Fix: "write to $CNB_OUTPUT_DIR",
+	})
 	SBOM = define(Rule{
 		ID: "sbom", Severity: diag.Warning,
 		Summary: "There are no SBOM files in generate.",

@@ -32,6 +32,8 @@ type Rule struct {
 	Online bool
 	// Directory rules are about the directory of an extension, not a package.
 	Directory bool
+	// Run rules are decided by running the programs: "build --smoke".
+	Run bool
 	// Advice is about what could be better, and not wrong with a package.
 	Advice bool
 	// Fixable rules are ones that "lint --fix" repairs.

@@ -1,9 +1,11 @@
-// Package smoke has each entry point of a finished package run once, and judges
-// how that went. Running is others' business: it needs a builder.
+// Package smoke has each entry point of a finished package run once, with an empty
+// application, and judges how that went and what was written. It does not run
+// anything itself: that needs a builder.
 //
-// A program that does not start is an error: the lifecycle could not run it
-// either. One that starts and fails is a warning, since it got an empty
-// application and an empty plan, which it may rightly refuse.
+// It fails where a lifecycle would: when a program does not start, when it ends
+// with an exit code that stops a build, and when what it wrote breaks a rule. A
+// bin/generate that fails after bin/detect has said that the extension does not
+// apply is a warning: a lifecycle would not run it.
 package smoke
 
 import (
@@ -26,6 +28,7 @@ import (
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/rules"
 )
 
 // Program is an entry point of an image of a package.
@@ -36,6 +39,8 @@ type Program struct {
 	Platform         v1.Platform
 	Distro           extension.Distro
 	Image            string
+	API              int
+	Dir              string
 }
 
 // Outcome is how a program ended. Fault says why it did not start.
@@ -47,6 +52,8 @@ type Outcome struct {
 
 // Options say how programs are run.
 type Options struct {
+	// Temp is where temporary folders are made; the default when empty.
+	Temp string
 	// Image is the image that programs are run in.
 	Image string
 	// Start runs a program.
@@ -69,7 +76,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 	ran := false
 	for i, image := range pkg.Images {
 		p := Program{
-			Layout: pkg.Layout.Dir(), Manifest: image.Descriptor.Digest.String(), Dest: e.Dest(), Platform: image.Platform, Image: opts.Image,
+			API: minor(e.Descriptor.API), Layout: pkg.Layout.Dir(), Manifest: image.Descriptor.Digest.String(), Dest: e.Dest(), Platform: image.Platform, Image: opts.Image,
 		}
 		name := platform.Format(image.Platform)
 		if distros := e.Images[i].Distros; len(distros) == 1 {
@@ -80,6 +87,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 		if err != nil {
 			return oci.Wrap(err, "reading "+name)
 		}
+		applies := true
 		for _, file := range entryPoints {
 			foreign, there := found[file]
 			if !there {
@@ -92,20 +100,42 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 				continue
 			}
 			p.File = file
-			o, err := opts.Start(ctx, p)
+			o, found, err := opts.try(ctx, e, p)
 			if err != nil {
 				return errors.Join(list.Err(), err)
 			}
 			if o.Fault != "" {
 				list.Errorf(diag.Position{}, "%s: %s does not start in %s: %s", name, file, opts.Image, o.Fault)
+			} else if refused := o.refused(file, applies); refused != "" {
+				found = append(found, rules.ExitCode.At(diag.Position{}, "%s %s", file, refused))
 			}
+			applies = applies && (file != entryPoints[0] || o.Fault == "" && o.ExitCode == 0)
 			opts.show(name, file, o)
+			for _, d := range e.Descriptor.Metadata.Extpack.Lint.Filter("", found, nil) {
+				if line := fmt.Sprintf("%s: %s [%s]", name, d, d.Rule); d.Severity == diag.Error {
+					list = append(list, diag.Diagnostic{Message: line, Hint: rules.ByID(d.Rule).Fix})
+				} else {
+					opts.Show("smoke test " + line)
+				}
+			}
 		}
 	}
 	if !ran {
 		opts.Show(fmt.Sprintf("%s: no platform has bin/detect or bin/generate to run", e.Descriptor.Info))
 	}
 	return list.Err()
+}
+
+// refused returns why a lifecycle stops the build after a program that ended with
+// the exit code; "" when it goes on, or does not come to run it.
+func (o Outcome) refused(file string, applies bool) string {
+	switch {
+	case o.ExitCode == 0, !applies, file == entryPoints[0] && o.ExitCode == exitNotMeant:
+		return ""
+	case file == entryPoints[0]:
+		return fmt.Sprintf("ends with exit code %d, and lifecycles take 0 and 100 only", o.ExitCode)
+	}
+	return fmt.Sprintf("ends with exit code %d, and lifecycles stop the build", o.ExitCode)
 }
 
 func (o Options) show(name, file string, out Outcome) {

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -80,11 +82,60 @@ func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p Pr
 				t.Errorf("started %+v", p)
 			}
 			started = append(started, p.Platform.Architecture+" "+p.File)
+			write(t, p, "plan.toml", "")
 			return start(p)
 		},
 		Show: func(line string) { shown = append(shown, line) },
 	})
 	return started, shown, err
+}
+
+// write adds a file to what a program leaves.
+func write(t *testing.T, p Program, name, data string) {
+	t.Helper()
+	file := filepath.Join(p.Dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWritten judges what the programs leave as a lifecycle does.
+func TestWritten(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file string
+		code int
+		data map[string]string
+		want string
+	}{
+		"nothing":     {file: "bin/generate"},
+		"plan":        {file: "bin/detect", data: map[string]string{"plan.toml": "[[provides]]\nname = \"x\"\n"}},
+		"requires":    {file: "bin/detect", data: map[string]string{"plan.toml": "[[requires]]\nname = \"x\"\n"}, want: "plan.toml:1:1: extensions may not require, found requires [plan-requires]"},
+		"broken plan": {file: "bin/detect", data: map[string]string{"plan.toml": "x"}, want: "plan.toml:1:1: expected \"=\" after the key, found 'x' [plan-toml]"},
+		"two stages":  {file: "bin/generate", data: map[string]string{"output/run.Dockerfile": "FROM x\nFROM y\n"}, want: "run.Dockerfile:2:1: run.Dockerfile may have one FROM, this one has 2 [dockerfile-stages]"},
+		"config":      {file: "bin/generate", data: map[string]string{"output/extend-config.toml": "[[build.args]]\nname = \"user_id\"\nvalue = \"\"\n"}, want: "extend-config.toml:2:8: the argument user_id is set by the lifecycle [config-reserved]"},
+		"contexts":    {file: "bin/generate", data: map[string]string{"output/context/x": "", "output/context.run/x": ""}, want: "context.run: context.run is beside context, which is for both images [context-conflict]"},
+		"application": {file: "bin/generate", data: map[string]string{"app/x": ""}, want: "bin/generate writes x to the application [app-changed]"},
+		"exit code":   {file: "bin/generate", code: 3, want: "bin/generate ends with exit code 3, and lifecycles stop the build [exit-code]"},
+		"detect":      {file: "bin/detect", code: 1, want: "bin/detect ends with exit code 1, and lifecycles take 0 and 100 only [exit-code]"},
+		"not meant":   {file: "bin/detect", code: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, pkg := packageOf(t, [2]string{tt.file, "#!/bin/sh\n"})
+			pkg.Images = pkg.Images[:1]
+			_, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+				for file, data := range tt.data {
+					write(t, p, file, data)
+				}
+				return Outcome{ExitCode: tt.code}, nil
+			})
+			if tt.want == "" && err != nil || tt.want != "" && (!diag.IsInvalid(err) || !strings.Contains(err.Error(), "linux/amd64: "+tt.want)) {
+				t.Errorf("got %v, want %q, shown %q", err, tt.want, shown)
+			}
+		})
+	}
 }
 
 func fine(Program) (Outcome, error) { return Outcome{}, nil }

@@ -56,7 +56,7 @@ func (c CheckInfo) Hint() string { return c.hint }
 func Checks() []CheckInfo {
 	all := slices.Collect(maps.Values(catalogue))
 	for _, r := range rules.All() {
-		if _, both := catalogue[r.ID]; both || r.Online || r.Directory || r.Advice || r.Severity == diag.Note {
+		if _, both := catalogue[r.ID]; both || r.Online || r.Run || r.Directory || r.Advice || r.Severity == diag.Note {
 			continue
 		}
 		all = append(all, CheckInfo{r.ID, Severity(r.Severity.String()), r.Summary, r.Fix, needsLayers})

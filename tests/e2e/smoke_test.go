@@ -12,7 +12,7 @@ import (
 func told(code string) string {
 	return "#!/bin/sh\necho \"$0 got $# in $(pwd) as $(id -u)\"\necho \"for $CNB_TARGET_OS/$CNB_TARGET_ARCH $CNB_TARGET_DISTRO_NAME in $CNB_EXTENSION_DIR\"\n" +
 		"cat \"$CNB_EXTENSION_DIR/extension.toml\" > /dev/null || exit 127\necho \"oops\" >&2\n" +
-		"case $0 in *detect) echo > \"$CNB_BUILD_PLAN_PATH\" ;; *) cat \"$CNB_BP_PLAN_PATH\" > \"$CNB_OUTPUT_DIR/run.Dockerfile\" ;; esac || exit 126\nexit " + code + "\n"
+		"case $0 in *detect) echo > \"$CNB_BUILD_PLAN_PATH\" ;; *) cat \"$CNB_BP_PLAN_PATH\" > /dev/null && echo 'FROM x' > \"$CNB_OUTPUT_DIR/run.Dockerfile\" ;; esac || exit 126\nexit " + code + "\n"
 }
 
 func has(t *testing.T, r result, code int, want ...string) {
@@ -37,7 +37,7 @@ func TestSmoke(t *testing.T) {
 		"extension.toml": descriptor("e2e/smoke", ""), "bin/detect": told("100"), "bin/generate": told("0"),
 	})
 	ref := tag(t, "1")
-	for _, flags := range [][]string{nil, nil, {"--progress", "plain", "--media-types", "docker"}, {"--provenance"}, {"--target", "linux/amd64:ubuntu@24.04"}} {
+	for _, flags := range [][]string{nil, nil, {"--progress", "plain", "--media-types", "docker"}, {"--provenance", "--target", "linux/amd64"}, {"--target", "linux/amd64:ubuntu@24.04"}} {
 		// Published already and cached, and yet run.
 		r := extpack(t, t.TempDir(), append([]string{"build", dir, "--push", "-t", ref, "--smoke", user}, flags...)...)
 		has(t, r, 0,
@@ -86,7 +86,7 @@ func TestSmokeKeepsBack(t *testing.T) {
 	})
 	good := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/good", ""), "bin/generate": told("0")})
 	ref := world.Registry() + "/testsmokekeepsback-{{.Slug}}:1"
-	r := extpack(t, t.TempDir(), "build", dir, good, "--push", "-t", ref, "--smoke", shell, "-q")
+	r := extpack(t, t.TempDir(), "build", dir, good, "--push", "-t", ref, "--smoke", shell, "-q", "--keep-going")
 	has(t, r, 2, ": bin/generate does not start in "+shell+": no such file or directory: the image lacks the interpreter", "bin/detect ran\n", "/bin/detect got 2")
 	if !strings.Contains(r.stdout, "e2e_good") || strings.Contains(r.stdout, "e2e_broken") || exists(t, world.Registry()+"/testsmokekeepsback-e2e_broken:1") {
 		t.Errorf("published %q", r.stdout)
@@ -159,4 +159,54 @@ func TestSmokeUnderEmulation(t *testing.T) {
 	freshBuilder(t, "smoking")
 	r = extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", empty, "--builder", "smoking")
 	has(t, r, 0, "smoke test linux/amd64: bin/generate ran\n  | hello from amd64\n", "smoke test linux/arm64: bin/generate ran\n  | hello from arm64\n")
+}
+
+// TestSmokeJudges what the programs write, and gives them the variables of their
+// api and no others.
+func TestSmokeJudges(t *testing.T) {
+	shell := shellImage(t)
+	write := func(file, text string) string {
+		return "#!/bin/sh\nprintf '" + text + "' > " + file + "\n"
+	}
+	for name, tt := range map[string]struct {
+		files map[string]string
+		api   string
+		want  string
+	}{
+		"good": {files: map[string]string{
+			"bin/detect":   write("$CNB_BUILD_PLAN_PATH", `[[provides]]\nname = "x"\n`),
+			"bin/generate": write("$CNB_OUTPUT_DIR/build.Dockerfile", `ARG base_image\nFROM ${base_image}\n`),
+		}},
+		"requires": {files: map[string]string{"bin/detect": write("$CNB_BUILD_PLAN_PATH", `[[requires]]\nname = "x"\n`)}, want: "plan.toml:1:1: extensions may not require, found requires [plan-requires]"},
+		"stages":   {files: map[string]string{"bin/generate": write("$CNB_OUTPUT_DIR/run.Dockerfile", `FROM x\nFROM y\n`)}, want: "run.Dockerfile:2:1: run.Dockerfile may have one FROM, this one has 2 [dockerfile-stages]"},
+		"app":      {files: map[string]string{"bin/generate": write("x", "x")}, want: "bin/generate writes x to the application [app-changed]"},
+		"code":     {files: map[string]string{"bin/generate": "#!/bin/sh\nexit 3\n"}, want: "bin/generate ends with exit code 3, and lifecycles stop the build [exit-code]"},
+		"old api": {api: "0.7", files: map[string]string{
+			"bin/detect":   "#!/bin/sh\n[ -z \"$CNB_BUILD_PLAN_PATH$CNB_TARGET_OS$CNB_EXEC_ENV\" ] && [ -n \"$CNB_EXTENSION_DIR\" ] && echo > \"$2\"\n",
+			"bin/generate": "#!/bin/sh\n[ -z \"$CNB_TARGET_OS$CNB_EXEC_ENV\" ] && [ -d \"$CNB_OUTPUT_DIR\" ] && [ \"$CNB_OUTPUT_DIR\" = \"$1\" ]\n",
+		}},
+		"new api": {api: "0.12", files: map[string]string{
+			"bin/detect":   "#!/bin/sh\n[ \"$CNB_EXEC_ENV\" = production ] && [ \"$CNB_TARGET_OS\" = linux ]\n",
+			"bin/generate": "#!/bin/sh\n[ -z \"$CNB_EXEC_ENV\" ] && [ \"$CNB_TARGET_OS\" = linux ]\n",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"extension.toml": descriptor("e2e/judged", "")}
+			if tt.api != "" {
+				files["extension.toml"] = strings.Replace(files["extension.toml"], "0.10", tt.api, 1)
+			}
+			for file, data := range tt.files {
+				files[file] = data
+			}
+			r := extpack(t, t.TempDir(), "build", extensionDir(t, files), "-o", "x.cnb", "--smoke", shell)
+			if tt.want == "" {
+				has(t, r, 0)
+				return
+			}
+			has(t, r, 2, tt.want)
+			if r.stdout != "" {
+				t.Errorf("wrote %q", r.stdout)
+			}
+		})
+	}
 }

@@ -1,0 +1,138 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
+)
+
+// try runs a program and checks what it wrote by the rules for static files.
+func (o Options) try(ctx context.Context, e *plan.Extension, p Program) (Outcome, diag.List, error) {
+	dir, err := os.MkdirTemp(o.Temp, "extpack-smoke-")
+	if err != nil {
+		return Outcome{}, nil, fmt.Errorf("creating temporary folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	p.Dir = dir
+	outcome, err := o.Start(ctx, p)
+	if err != nil || outcome.Fault != "" || outcome.ExitCode != 0 {
+		return outcome, nil, err
+	}
+	found, err := written(e, p)
+	return outcome, found, err
+}
+
+// written checks what a program left in its folder.
+func written(e *plan.Extension, p Program) (diag.List, error) {
+	if p.File == entryPoints[0] {
+		return writtenPlan(p.Dir)
+	}
+	var list diag.List
+	if name := firstFile(filepath.Join(p.Dir, "app")); name != "" {
+		list = append(list, rules.AppChanged.At(diag.Position{}, "%s writes %s to the application", p.File, name))
+	}
+	out := filepath.Join(p.Dir, "output")
+	root, err := os.OpenRoot(out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return list, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s wrote: %w", p.File, err)
+	}
+	defer root.Close()
+	files, err := filesIn(out)
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s wrote: %w", p.File, err)
+	}
+	found, err := lint.Output(lint.Image{
+		API: e.Descriptor.API, Files: files,
+		Read: func(f content.File, limit int64) ([]byte, error) {
+			file, err := safefile.Open(root, f.Source)
+			if err != nil {
+				return nil, err
+			}
+			defer file.Close()
+			return io.ReadAll(io.LimitReader(file, limit))
+		},
+	})
+	return append(list, found...), err
+}
+
+func writtenPlan(dir string) (diag.List, error) {
+	const name = "plan.toml"
+	data, err := safefile.Read(dir, name, extension.MaxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return diag.List{rules.PlanTOML.At(diag.Position{File: name}, "the file was removed")}, nil
+	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrOutside), errors.Is(err, safefile.ErrTooLarge):
+		return diag.List{rules.PlanTOML.At(diag.Position{File: name}, "%v", err)}, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	}
+	return extension.ParsePlan(name, data), nil
+}
+
+// firstFile returns the name of a file below dir, "" when there is none.
+func firstFile(dir string) string {
+	found := ""
+	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && name != dir {
+			found, _ = filepath.Rel(dir, name)
+			return fs.SkipAll
+		}
+		return nil // a folder that is not there is one without files
+	})
+	return filepath.ToSlash(found)
+}
+
+// filesIn lists the files below dir by their slash-separated names.
+func filesIn(dir string) (map[string]content.File, error) {
+	files := map[string]content.File{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || name == dir {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		f := content.File{Path: rel, Source: rel, Mode: info.Mode(), Size: info.Size()}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			if f.Target, err = os.Readlink(name); err != nil {
+				return err
+			}
+		}
+		files[rel] = f
+		return nil
+	})
+	return files, err
+}
+
+// minor returns the minor version of an api.
+func minor(api string) int {
+	_, text, _ := strings.Cut(api, ".")
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return n
+}
