@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -82,7 +83,19 @@ func NewLayer(e *plan.Extension, image int) Layer {
 
 // compareWalk orders names as a walk finds them: what is in "a/" before "a.b".
 func compareWalk(a, b string) int {
-	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		switch {
+		case x == y:
+		case x == '/':
+			return -1
+		case y == '/':
+			return 1
+		default:
+			return cmp.Compare(x, y)
+		}
+	}
+	return cmp.Compare(len(a), len(b))
 }
 
 // writeLayer streams a layer into layout: files are hashed, compressed and

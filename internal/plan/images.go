@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,6 +22,19 @@ type imagePlanner struct {
 	included   map[string]bool // include-files entries some image has
 	stages     *buildPlanner   // nil without a build table
 	used       map[string]bool // Dockerfiles some image has
+	reported   map[diag.Diagnostic]bool
+	copied     map[int][]content.Step // of each image, without entry points and descriptor
+}
+
+// report adds what may be found in several images, once.
+func (p *imagePlanner) report(d diag.Diagnostic) {
+	if p.reported == nil {
+		p.reported = map[diag.Diagnostic]bool{}
+	}
+	if !p.reported[d] {
+		p.reported[d] = true
+		*p.list = append(*p.list, d)
+	}
 }
 
 func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags []extension.Target) ([]Image, error) {
@@ -43,7 +57,7 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 		return nil, err
 	}
 	for i := range images {
-		if err := p.fill(&images[i]); err != nil {
+		if err := p.fill(&images[i], images[:i]); err != nil {
 			return nil, err
 		}
 	}
@@ -169,12 +183,26 @@ func newImage(t extension.Target, distros []extension.Distro, root string) Image
 	return image
 }
 
-// fill works out the steps of an image and checks the files they give.
-func (p *imagePlanner) fill(image *Image) error {
+// fill works out the steps of an image and checks the files they give. Images
+// with the steps of an earlier one share its files.
+func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 	steps, err := p.steps(image)
 	if err != nil {
 		return err
 	}
+	if p.copied == nil {
+		p.copied = map[int][]content.Step{}
+	}
+	for i, other := range earlier {
+		if other.Root == image.Root && other.Dockerfile == image.Dockerfile && reflect.DeepEqual(p.copied[i], steps) && other.Files != nil {
+			image.Steps, image.Files = other.Steps, other.Files
+			if !image.NeedsBuild() {
+				p.checkEntryPoints(image, image.Files)
+			}
+			return nil
+		}
+	}
+	p.copied[len(earlier)] = slices.Clone(steps)
 	files, err := p.tree.Apply(steps)
 	if err != nil {
 		p.list.Errorf(diag.Position{File: p.dir}, "%s: %v", image, err)
@@ -199,9 +227,7 @@ func (p *imagePlanner) fill(image *Image) error {
 	p.checkSteps(steps)
 	p.leaveOutSockets(image)
 	for _, d := range content.Check(p.dir, files) {
-		if !slices.Contains(*p.list, d) {
-			*p.list = append(*p.list, d)
-		}
+		p.report(d)
 	}
 	if !image.NeedsBuild() {
 		p.checkEntryPoints(image, files)

@@ -47,8 +47,8 @@ func (p *imagePlanner) leaveOutSockets(image *Image) {
 			rel, _ := below(s.Source, name)
 			image.Steps[i].Sockets = append(image.Steps[i].Sockets, content.Pattern(rel))
 			d := diag.Diagnostic{Position: diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(name))}, Severity: diag.Warning, Message: "is a socket, which is left out"}
-			if !content.IsNever(rel) && !slices.Contains(*p.list, d) {
-				*p.list = append(*p.list, d)
+			if !content.IsNever(rel) {
+				p.report(d)
 			}
 		}
 	}

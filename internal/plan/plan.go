@@ -9,7 +9,6 @@ package plan
 import (
 	"context"
 	"path/filepath"
-	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -157,12 +156,7 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 	p := &Plan{}
 	for _, dir := range dirs {
 		e, found, err := newExtension(ctx, dir, opts)
-		for _, d := range found {
-			// A flag that is wrong is wrong for every extension.
-			if !slices.Contains(list, d) {
-				list = append(list, d)
-			}
-		}
+		list = appendNew(list, found) // a flag that is wrong is wrong for every extension
 		if err != nil {
 			return nil, list.Warnings(), err
 		}
@@ -220,8 +214,19 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 // withInvalid puts the diagnostics of an invalid-input error into the list,
 // unless they are there already.
 func withInvalid(list diag.List, err error) diag.List {
-	for _, d := range diag.Of(err) {
-		if !slices.Contains(list, d) {
+	return appendNew(list, diag.Of(err))
+}
+
+// appendNew appends what the list does not hold. There may be one for each of
+// many files.
+func appendNew(list, more diag.List) diag.List {
+	have := make(map[diag.Diagnostic]bool, len(list)+len(more))
+	for _, d := range list {
+		have[d] = true
+	}
+	for _, d := range more {
+		if !have[d] {
+			have[d] = true
 			list = append(list, d)
 		}
 	}
