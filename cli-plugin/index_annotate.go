@@ -81,11 +81,11 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 	}
 	switch {
 	case ofImage && o.platform == "":
-		return usageError(cmd, "name the platform whose entry is to change, or use --index-annotation for the index")
+		return usageHint(cmd, "no platform was given", "name it after the index, or use --index-annotation for the index itself")
 	case !ofImage && o.platform != "":
-		return usageError(cmd, "nothing says what is to change about "+o.platform)
+		return usageHint(cmd, "no change to "+o.platform+" was given", "use --variant, --os-version, --annotation or another of the image's flags")
 	case !ofImage && !flags.Changed("index-annotation") && !flags.Changed("media-types"):
-		return usageError(cmd, "nothing says what is to change")
+		return usageHint(cmd, "no change was given", "use --index-annotation or --media-types, or name a platform and what to change about it")
 	}
 	return nil
 }

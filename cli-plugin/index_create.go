@@ -36,7 +36,7 @@ func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 		Args: minArgs(1, "one or more sources"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(opts.tags)+len(opts.outputs) == 0 && !opts.dryRun {
-				return usageError(cmd, "nothing says where the index goes: use --tag or --output, or --dry-run")
+				return usageHint(cmd, "no destination was given", "use --tag or --output, or --dry-run to see the index")
 			}
 			opts.sources = args
 			return run(cmd, dockerCLI, opts)

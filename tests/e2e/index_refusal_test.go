@@ -44,9 +44,9 @@ func TestIndexRefusals(t *testing.T) {
 		"media types":       {[]string{"annotate", ref, "--media-types", "oic"}, 2, `"oic"`},
 		"platform differs":  {[]string{"create", "-t", tag(t, "none"), "--platform", single + "=linux/arm64", single}, 2, "is for linux/amd64, not for linux/arm64"},
 		"platform of what":  {[]string{"create", "-t", tag(t, "none"), "--platform", "x=linux/arm64", single}, 2, "no such source"},
-		"nothing to do":     {[]string{"annotate", ref, "linux/arm64"}, 125, "nothing says what is to change"},
+		"nothing to do":     {[]string{"annotate", ref, "linux/arm64"}, 125, "no change to linux/arm64 was given"},
 		"whose annotation":  {[]string{"annotate", ref, "--annotation", "a=b"}, 125, "name the platform"},
-		"nowhere":           {[]string{"create", ref}, 125, "nothing says where"},
+		"nowhere":           {[]string{"create", ref}, 125, "no destination was given"},
 		"too large":         {[]string{"add", huge, ref}, 2, "4194304 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
