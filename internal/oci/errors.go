@@ -39,6 +39,11 @@ type ContentError struct {
 	// bytes, not 4".
 	Detail string
 
+	// InTransit is whether the content is an answer of a registry that differs
+	// from its digest. What a registry stores is known by its digest, so that is
+	// a failure and not invalid input.
+	InTransit bool
+
 	hint string
 }
 
@@ -83,8 +88,11 @@ func (e *ContentError) name() string {
 	}
 }
 
-// Unwrap returns the cause, and the error as invalid input.
+// Unwrap returns the cause, and the error as invalid input if it is.
 func (e *ContentError) Unwrap() []error {
+	if e.InTransit {
+		return []error{e.Cause}
+	}
 	return []error{e.Cause, diag.WithHint(diag.Invalidf("%s", e.Error()), e.hint)}
 }
 

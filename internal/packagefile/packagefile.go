@@ -79,14 +79,18 @@ func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index 
 		warn = func(string) {}
 	}
 	index.MediaType = v1.MediaTypeImageIndex // whatever the media types of what it lists
-	index = onlyImages(name, index, warn)
+	index, left := onlyImages(index)
 	platforms, manifests, err := read(ctx, src, index.Manifests)
 	if err != nil {
 		return nil, err
 	}
 	if !IsTemplate(name) {
+		if err := ocilayout.WriteTarFile(ctx, name, src, index); err != nil {
+			return nil, err
+		}
+		warnLeft(name, left, warn)
 		warnDifferent(name, platforms, manifests, warn)
-		return []string{name}, ocilayout.WriteTarFile(ctx, name, src, index)
+		return []string{name}, nil
 	}
 	names, err := Names(name, platforms)
 	if err != nil {
@@ -99,11 +103,13 @@ func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index 
 			return names[:i], err
 		}
 	}
+	warnLeft(name, left, warn)
 	return names, nil
 }
 
-// onlyImages returns index without what readers of a file would take for images.
-func onlyImages(name string, index v1.Index, warn func(string)) v1.Index {
+// onlyImages returns index without what readers of a file would take for
+// images, and that in words.
+func onlyImages(index v1.Index) (_ v1.Index, left []string) {
 	attestations, others := 0, 0
 	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
 		switch oci.KindOf(d) {
@@ -116,18 +122,20 @@ func onlyImages(name string, index v1.Index, warn func(string)) v1.Index {
 		}
 		return true
 	})
-	var left []string
 	if attestations > 0 {
 		left = append(left, text.Count(attestations, "attestation"))
 	}
 	if others > 0 {
 		left = append(left, text.Count(others, "other manifest"))
 	}
+	return index, left
+}
+
+func warnLeft(name string, left []string, warn func(string)) {
 	if len(left) > 0 {
 		warn(fmt.Sprintf("%s does not hold %s: readers of package files would take them for images; write a directory (DIR/) to keep them",
 			name, strings.Join(left, " and ")))
 	}
-	return index
 }
 
 func read(ctx context.Context, src content.Fetcher, images []v1.Descriptor) ([]v1.Platform, []v1.Manifest, error) {

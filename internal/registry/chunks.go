@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"slices"
@@ -75,7 +76,7 @@ type sender struct {
 // run sends the blob. Between attempts the registry is asked whether it has the
 // blob, as only the answer may have been lost.
 func (s *sender) run() error {
-	s.reader = &blobReader{ctx: s.ctx, src: s.src, desc: s.desc, verifier: s.desc.Digest.Verifier()}
+	s.reader = &blobReader{ctx: s.ctx, src: s.src, desc: s.desc, hash: s.desc.Digest.Algorithm().Hash()}
 	s.reader.onRead = func(n int64) { s.repo.report(s.desc, Uploading, n) }
 	defer s.reader.Close()
 	for {
@@ -264,11 +265,11 @@ func (s *sender) resume() error {
 // and the last ones are held back until the digest is known to match, so a
 // registry never gets a blob that is complete and wrong.
 type blobReader struct {
-	ctx      context.Context
-	src      content.Fetcher
-	desc     v1.Descriptor
-	verifier digest.Verifier
-	onRead   func(at int64)
+	ctx    context.Context
+	src    content.Fetcher
+	desc   v1.Descriptor
+	hash   hash.Hash
+	onRead func(at int64)
 
 	rc     io.ReadCloser
 	at     int64
@@ -314,6 +315,11 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// digest returns the digest of what was read.
+func (b *blobReader) digest() digest.Digest {
+	return digest.NewDigest(b.desc.Digest.Algorithm(), b.hash)
+}
+
 func (b *blobReader) Read(p []byte) (int, error) {
 	n, err := b.read(p)
 	if n > 0 {
@@ -329,14 +335,14 @@ func (b *blobReader) read(p []byte) (int, error) {
 	n, err := b.rc.Read(p)
 	end := b.at + int64(n)
 	if end > b.hashed && end <= b.desc.Size {
-		_, _ = b.verifier.Write(p[b.hashed-b.at : n]) // a hash never fails
+		b.hash.Write(p[b.hashed-b.at : n])
 		b.hashed = end
 	}
 	switch {
 	case end > b.desc.Size || end == b.desc.Size && b.goesOn():
 		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds more than the %d bytes its descriptor says", b.desc.Size)
-	case end == b.desc.Size && b.hashed == end && !b.verifier.Verified():
-		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds other content than its digest says")
+	case end == b.desc.Size && b.hashed == end && b.digest() != b.desc.Digest:
+		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds other content, of digest %s", b.digest())
 	case errors.Is(err, io.EOF) && end < b.desc.Size:
 		b.err = oci.Errorf(b.src, b.desc, oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", end, b.desc.Size)
 	case err != nil && !errors.Is(err, io.EOF):

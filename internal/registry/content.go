@@ -31,25 +31,16 @@ func asInput(ref Reference, desc v1.Descriptor, err error) error {
 		return err
 	}
 	content := oci.Errorf(ref, desc, f.cause, "%s", f.detail)
-	if errors.Is(f.cause, oci.ErrCorrupt) {
-		return &damagedError{content}
-	}
+	content.InTransit = errors.Is(f.cause, oci.ErrCorrupt)
 	return content
 }
-
-// damagedError is an answer that is not what was asked for. What a registry
-// stores is known by its digest, so the answer is at fault and not the input.
-type damagedError struct{ err error }
-
-func (e *damagedError) Error() string { return e.err.Error() }
-func (e *damagedError) Unwrap() error { return oci.ErrCorrupt }
 
 // asDamage makes content that was read of an answer, and is not what its
 // descriptor says, a damaged answer.
 func asDamage(err error) error {
 	var content *oci.ContentError
 	if errors.As(err, &content) && errors.Is(content.Cause, oci.ErrCorrupt) {
-		return &damagedError{content}
+		content.InTransit = true
 	}
 	return err
 }

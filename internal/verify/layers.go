@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/oci"
 )
@@ -64,7 +63,7 @@ func (c *checker) scanLayers(p *pkg) error {
 	for _, j := range jobs {
 		group.Go(func() (err error) {
 			j.scan, err = scanLayer(ctx, c.src, j.desc, j.wanted, c.opts.Promise != nil)
-			if err != nil && diag.IsInvalid(err) {
+			if err != nil && isAtFault(err) {
 				j.scan, err = &scan{problem: idContent, message: err.Error()}, nil
 			}
 			return err
@@ -195,7 +194,7 @@ func (c *checker) findBlobs(p *pkg) error {
 		group.Go(func() error {
 			found, err := store.Exists(ctx, b.desc)
 			switch {
-			case err != nil && !diag.IsInvalid(err):
+			case err != nil && !isAtFault(err):
 				return err
 			case err == nil && !found:
 				err = errors.New("blob " + b.desc.Digest.String() + " is missing")

@@ -154,7 +154,7 @@ func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
 // unusable reports err when the content is at fault, and gives it back when it
 // is anything else.
 func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
-	if !diag.IsInvalid(err) {
+	if !isAtFault(err) {
 		return err
 	}
 	if limit := (*oci.LimitError)(nil); errors.As(err, &limit) {
@@ -170,6 +170,10 @@ func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
 	c.report(idContent, i, desc.Digest.String(), "%s", message)
 	return nil
 }
+
+// isAtFault reports whether err is about the package rather than a failure to
+// read it. What a registry serves wrong twice in a row is what it has.
+func isAtFault(err error) bool { return diag.IsInvalid(err) || errors.Is(err, oci.ErrCorrupt) }
 
 // checkPresence checks that there is an image at all. A root that cannot be
 // read was reported.

@@ -15,7 +15,6 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
@@ -105,7 +104,7 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 }
 
 func failedScan(id string, err error) (*scan, error) {
-	if !diag.IsInvalid(err) {
+	if !isAtFault(err) {
 		return nil, err
 	}
 	return &scan{problem: id, message: err.Error()}, nil

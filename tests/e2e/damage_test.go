@@ -140,9 +140,11 @@ func (d *damaged) sources(t *testing.T, dir, index string) []string {
 	return []string{layout, file, strings.TrimPrefix(server.URL, "http://") + "/x:1"}
 }
 
-// TestDamagedContentIsReportedAlike: the same damaged content exits with 2 and
-// one sentence that names the source, whatever the destination, and nothing is
-// written.
+// TestDamagedContentIsReportedAlike: the same damaged content exits with the
+// same code and one sentence that names the source, whatever the destination,
+// and nothing is written. The code is 2, but for an answer of a registry that is
+// not what its digest says: what a registry stores is known by its digest, so
+// the answer was damaged on its way.
 func TestDamagedContentIsReportedAlike(t *testing.T) {
 	for _, damage := range damages {
 		t.Run(strings.ReplaceAll(damage.name, " ", "-"), func(t *testing.T) {
@@ -160,7 +162,11 @@ func TestDamagedContentIsReportedAlike(t *testing.T) {
 					if first == "" {
 						first = r.stderr
 					}
-					if r.code != 2 || r.stdout != "" || r.stderr != first || !strings.HasPrefix(r.stderr, source+": ") || !strings.Contains(r.stderr, says) {
+					code := 2
+					if strings.Contains(r.stderr, " holds ") && strings.HasSuffix(source, "/x:1") {
+						code = 1
+					}
+					if r.code != code || r.stdout != "" || tell(r) != tell(result{stderr: first}) || !strings.Contains(tell(r), source+": ") || !strings.Contains(tell(r), says) {
 						t.Errorf("%s to %v: exit code %d, want 2 with\n%s: %s\nstdout %q, stderr\n%s", source, to, r.code, source, says, r.stdout, r.stderr)
 					}
 				}
@@ -173,4 +179,13 @@ func TestDamagedContentIsReportedAlike(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tell returns the error of a command, without what was said of trying again.
+func tell(r result) string {
+	_, message, found := strings.Cut(r.stderr, "ERROR: ")
+	if !found {
+		return r.stderr
+	}
+	return message
 }

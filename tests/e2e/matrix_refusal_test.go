@@ -94,7 +94,7 @@ func badRegistry(t *testing.T) []badSource {
 	at := strings.TrimPrefix(server.URL, "http://") + "/x:"
 	return []badSource{
 		{at + "large", 2, "is longer than the limit of 4194304 bytes"},
-		{at + "other", 2, "holds other content, of digest sha256:"},
+		{at + "other", 1, "holds other content, of digest sha256:"},
 		{at + "nonsense", 2, "index is not valid: invalid character"},
 		{at + "refused", 1, "403 Forbidden"},
 		{at + "gone", 1, "404 Not Found"},

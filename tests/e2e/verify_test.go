@@ -276,7 +276,7 @@ func TestVerifyBadInput(t *testing.T) {
 		"hard link":        {with(tar.Header{Name: "blobs/x", Typeflag: tar.TypeLink, Linkname: "index.json"}), "", 2, "is a link"},
 		"no such tag":      {nil, tag(t, "nowhere"), 1, "manifest unknown"},
 		"no such registry": {nil, "127.0.0.1:1/x:1", 1, "connection refused"},
-		"manifest too big": {nil, strings.TrimPrefix(huge.URL, "http://") + "/x:1", 2, "too large"},
+		"manifest too big": {nil, strings.TrimPrefix(huge.URL, "http://") + "/x:1", 2, "is longer than the limit of 4194304 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := c.ref
