@@ -180,7 +180,7 @@ func source(image plan.Image, s content.Step, suffix string, arg func(p, hint st
 }
 
 // literals are the paths that are the same in every extension.
-var literals = []string{platform.RootDir, extension.DescriptorFile, "bin/detect", "bin/generate"}
+var literals = []string{platform.RootDir, extension.DescriptorFile, extension.DetectFile, extension.GenerateFile}
 
 // path writes a path: as it is when it is a constant, else as the arg that
 // holds it, which is named after hint and noted in used.

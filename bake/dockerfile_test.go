@@ -205,7 +205,7 @@ func TestVariantsThatAreNoStageNames(t *testing.T) {
 	}
 	p.Extensions[0].Images[0].Platform.Variant = "SoftFloat"
 	_, err := Targets(p)
-	wantInvalid(t, p, err, "FILE: linux/mips/SoftFloat: no builder has the variant \"SoftFloat\""+letters)
+	wantInvalid(t, p, err, "FILE: linux/mips/softfloat: no builder has the variant \"SoftFloat\""+letters)
 }
 
 func TestUsualVariants(t *testing.T) {

@@ -142,18 +142,13 @@ func printDiagnostics(w io.Writer, list diag.List) {
 }
 
 func keyValues(flag string, list []string) (map[string]string, error) {
-	out := map[string]string{}
-	for _, kv := range list {
-		key, value, ok := strings.Cut(kv, "=")
-		if !ok || key == "" {
-			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, kv), "write it as KEY=VALUE")
-		}
+	values, err := annotationValues(flag, list)
+	for key, value := range values {
 		if strings.HasPrefix(key, extension.ReservedPrefix) {
-			return nil, diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, kv, extension.ReservedPrefix)
+			return nil, diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, key+"="+value, extension.ReservedPrefix)
 		}
-		out[key] = value
 	}
-	return out, nil
+	return values, err
 }
 
 // buildxOptions are buildx's own flags, passed on as they are.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,15 +50,6 @@ func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context
 		return Registry{host, mode}, nil
 	}
 	return Registry{}, diag.WithHint(diag.Invalidf("--registry %q: %q is neither %q nor %q", s, mode, ModeHTTP, ModeInsecure), hint)
-}
-
-func (r Registry) isLoopback() bool {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // Knows reports whether a buildkitd.toml lets BuildKit pull from the registry.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/wait"
 )
 
 const (
@@ -156,7 +157,7 @@ func (d daemon) start(ctx context.Context, args []string) error {
 			return err
 		default:
 		}
-		if err := sleep(ctx, pollInterval); err != nil {
+		if err := wait.For(ctx, pollInterval); err != nil {
 			return fmt.Errorf("starting BuildKit: %w", err)
 		}
 	}
@@ -191,7 +192,7 @@ func (d daemon) stop(ctx context.Context) error {
 			return fmt.Errorf("stopping BuildKit (process %d): %w", pid, err)
 		}
 		for deadline := time.Now().Add(stopTimeout); d.pid() != 0 && time.Now().Before(deadline); {
-			if err := sleep(ctx, pollInterval); err != nil {
+			if err := wait.For(ctx, pollInterval); err != nil {
 				return err
 			}
 		}

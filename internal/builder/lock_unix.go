@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/extpack/extpack/internal/wait"
 )
 
 const pollInterval = 50 * time.Millisecond
@@ -33,18 +35,9 @@ func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
 			_ = f.Close()
 			return nil, fmt.Errorf("locking the builder: %w", err) // a file system without locks
 		}
-		if err := sleep(ctx, pollInterval); err != nil {
+		if err := wait.For(ctx, pollInterval); err != nil {
 			_ = f.Close()
 			return nil, fmt.Errorf("waiting for another command that works on the builder: %w", err)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/loopback"
 	"github.com/extpack/extpack/internal/scratch"
 )
 
@@ -26,7 +27,7 @@ type recipe struct {
 // share lets the container reach registries of the machine it is on: its own
 // loopback is another.
 func (r *recipe) share(registries []Registry) {
-	if r.opts["network"] == "" && slices.ContainsFunc(registries, Registry.isLoopback) {
+	if r.opts["network"] == "" && slices.ContainsFunc(registries, func(r Registry) bool { return loopback.Is(r.Host) }) {
 		opts := map[string]string{"network": "host"}
 		maps.Copy(opts, r.opts)
 		opts["network"] = "host"

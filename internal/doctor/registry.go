@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/distribution/reference"
 
 	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/loopback"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -152,15 +152,11 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 			sure = false
 		}
 		// BuildKit itself speaks plain HTTP to its own machine.
-		if !builder.Knows(config, r) && !(r.Mode == builder.ModeHTTP && e.builder.Driver == buildx.DriverRemote && isLoopback(r.Host)) {
+		if !builder.Knows(config, r) && !(r.Mode == builder.ModeHTTP && e.builder.Driver == buildx.DriverRemote && loopback.Is(r.Host)) {
 			return false, sure
 		}
 	}
 	return true, sure
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || strings.HasPrefix(host, "localhost:") || strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "[::1]")
 }
 
 // ImageHost returns the host of the registry of an image, or "" for what is not

@@ -15,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/wait"
 )
 
 // Options say how an edited index is written.
@@ -179,7 +180,7 @@ func (e *editor) repeat(ctx context.Context) (r *Result, wrote bool, err error) 
 			return r, wrote, err
 		}
 		// Two writers that wait equally long would meet again.
-		if err := sleep(ctx, time.Duration(n+1)*50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
+		if err := wait.For(ctx, time.Duration(n+1)*50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
 			return r, false, r.partly(err)
 		}
 	}
@@ -191,7 +192,7 @@ func (e *editor) repeat(ctx context.Context) (r *Result, wrote bool, err error) 
 func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 	lag := 0
 	for range editTries {
-		if err := sleep(ctx, max(settleTime, 3*e.took)); err != nil {
+		if err := wait.For(ctx, max(settleTime, 3*e.took)); err != nil {
 			return r, &WrittenError{r.Published, err}
 		}
 		if !e.merges {
@@ -200,7 +201,7 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 		now, wrote, err := e.repeat(ctx)
 		switch {
 		case errors.Is(err, errLag) && lag < lagTries:
-			if err := sleep(ctx, settleTime<<lag/2); err != nil {
+			if err := wait.For(ctx, settleTime<<lag/2); err != nil {
 				return r, &WrittenError{r.Published, err}
 			}
 			lag++
@@ -240,16 +241,5 @@ func (e *editor) look(ctx context.Context, r *Result) error {
 func (e *editor) warnf(format string, args ...any) {
 	if e.Warn != nil {
 		e.Warn(fmt.Sprintf(format, args...))
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
 }

@@ -174,7 +174,10 @@ type Package struct {
 
 // EscapedID is the id as it stands in paths: "/" becomes "_" as in pack and the
 // lifecycle. It is not injective; see Slug.
-func (i Info) EscapedID() string { return strings.ReplaceAll(i.ID, "/", "_") }
+func (i Info) EscapedID() string { return EscapeID(i.ID) }
+
+// EscapeID returns the name of the folder of an extension in a layer.
+func EscapeID(id string) string { return strings.ReplaceAll(id, "/", "_") }
 
 // String gives "id@version".
 func (i Info) String() string { return i.ID + "@" + i.Version }

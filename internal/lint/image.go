@@ -24,10 +24,10 @@ import (
 // Entry points that the lifecycle runs, and the folders it reads without them
 // (Image Extension Specification, "Detection" and "Generation").
 const (
-	detectFile  = "bin/detect"
-	generateBin = "bin/generate"
-	detectDir   = "detect"
-	generateDir = "generate"
+	detectFile  = extension.DetectFile
+	generateBin = extension.GenerateFile
+	detectDir   = extension.DetectDir
+	generateDir = extension.GenerateDir
 )
 
 // Texts are the files whose content is checked, in the folder of an extension.

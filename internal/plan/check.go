@@ -111,7 +111,7 @@ func (p *imagePlanner) ignored() string {
 
 // checkEntryPoints warns of an image whose extension does nothing.
 func (p *imagePlanner) checkEntryPoints(image *Image, files map[string]content.File) {
-	for _, name := range []string{"bin/detect", "bin/generate", "detect", "generate"} {
+	for _, name := range []string{extension.DetectFile, extension.GenerateFile, extension.DetectDir, extension.GenerateDir} {
 		if _, ok := files[name]; ok {
 			return
 		}

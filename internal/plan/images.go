@@ -210,7 +210,7 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 	}
 	// An entry point that cannot be executed is of no use to anyone. Where the
 	// mode is right already, a copy for it alone would only cost time.
-	for _, name := range []string{"bin/detect", "bin/generate"} {
+	for _, name := range extension.EntryPoints() {
 		if f, ok := files[name]; ok && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
 			steps = append(steps, content.Step{Source: f.Source, Dest: name, Exec: true})
 		}

@@ -294,7 +294,7 @@ func nestedInRoot(dir string) ([]string, error) {
 // extension: bin/detect or bin/generate, or their static outputs detect and
 // generate (Image Extension Specification, "Static Files").
 func HasEntryPoints(dir string) bool {
-	return slices.ContainsFunc([]string{"bin/detect", "bin/generate", "detect", "generate"}, func(name string) bool {
+	return slices.ContainsFunc([]string{extension.DetectFile, extension.GenerateFile, extension.DetectDir, extension.GenerateDir}, func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
 		return err == nil
 	})

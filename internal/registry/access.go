@@ -9,6 +9,7 @@ import (
 
 	"oras.land/oras-go/v2/registry/remote/auth"
 
+	"github.com/extpack/extpack/internal/loopback"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -112,7 +113,7 @@ func (c *Client) Probe(ctx context.Context, host string) (Access, error) {
 			break
 		}
 		refused = err
-		if !isLoopback(host) && !c.insecure {
+		if !loopback.Is(host) && !c.insecure {
 			break // plain HTTP is not allowed
 		}
 	}

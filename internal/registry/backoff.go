@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/extpack/extpack/internal/wait"
 )
 
 const (
@@ -30,18 +32,7 @@ func newBackoff(logf func(string, ...any)) *backoff {
 	if logf == nil {
 		logf = func(string, ...any) {}
 	}
-	return &backoff{sleep: sleep, now: time.Now, logf: logf}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
+	return &backoff{sleep: wait.For, now: time.Now, logf: logf}
 }
 
 // wait pauses before attempt number n+1, counted from 0. after is what the

@@ -11,6 +11,8 @@ import (
 
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/extpack/extpack/internal/loopback"
 )
 
 const (
@@ -172,7 +174,7 @@ func (c *Client) mayRetry(host string, err error) (time.Duration, bool) {
 // all is there something to find out: HTTPS is tried first there, since a
 // registry on this machine or an insecure one may well have it.
 func (c *Client) plainHTTP(ctx context.Context, host string) (bool, error) {
-	if !c.insecure && !isLoopback(host) {
+	if !c.insecure && !loopback.Is(host) {
 		return false, nil
 	}
 	c.mu.Lock()
@@ -202,7 +204,7 @@ func (c *Client) plainHTTP(ctx context.Context, host string) (bool, error) {
 func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
 	client := *c.probe
 	client.Transport = &retryTransport{base: c.probe.Transport, backoff: c.backoff}
-	if isLoopback(host) {
+	if loopback.Is(host) {
 		ctx = withRetries(ctx, 1)
 	}
 	err := c.probeWith(ctx, &client, "https", host)
@@ -213,7 +215,7 @@ func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
 		return false, nil
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return true, nil
-	case isLoopback(host) && (isDropped(err) || isDial(err) || isPlainHTTPServer(err)):
+	case loopback.Is(host) && (isDropped(err) || isDial(err) || isPlainHTTPServer(err)):
 		return true, c.probeWith(ctx, &client, "http", host)
 	case isUntrusted(err):
 		return false, nil // HTTPS too, and the request gets the error

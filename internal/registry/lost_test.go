@@ -15,6 +15,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/wait"
 )
 
 // TestAnswersCutInTheHeader are lost, at whatever byte.
@@ -222,7 +224,7 @@ func TestUploadsResume(t *testing.T) {
 	client.chunkSize = chunk
 	client.backoff.sleep = func(ctx context.Context, _ time.Duration) error {
 		// The server may still be reading what it got before the link broke.
-		return sleep(ctx, 50*time.Millisecond)
+		return wait.For(ctx, 50*time.Millisecond)
 	}
 	r, err := client.repository(t.Context(), ref, "pull", "push")
 	if err != nil {

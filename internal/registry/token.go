@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/extpack/extpack/internal/loopback"
 )
 
 // fetchToken asks the token server a challenge names, with the credential when
@@ -122,7 +124,7 @@ func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL,
 		return u, nil
 	}
 	for _, addr := range addresses(ctx, u.Hostname()) {
-		if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || (addr.IsLoopback() && !isLoopback(registry.Host)) {
+		if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || (addr.IsLoopback() && !loopback.Is(registry.Host)) {
 			return nil, fmt.Errorf("the registry names %s as its token server, which is %s: %w", u.Host, addr, errRealm)
 		}
 	}

@@ -9,11 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/extpack/extpack/internal/loopback"
 )
 
 // interruptedError is a request that may be tried again, but not by sending
@@ -152,7 +153,7 @@ type guardTransport struct {
 }
 
 func (t *guardTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !t.insecure && !isLoopback(req.URL.Host) {
+	if req.URL.Scheme != "https" && !t.insecure && !loopback.Is(req.URL.Host) {
 		if req.Body != nil {
 			_ = req.Body.Close() // a RoundTripper must, also on errors
 		}
@@ -218,20 +219,4 @@ func portOf(u *url.URL) string {
 		return "443"
 	}
 	return "80"
-}
-
-// isLoopback reports whether a host, with or without a port, is this machine
-// by its name alone: names are not looked up, since a name server could
-// answer anything.
-func isLoopback(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

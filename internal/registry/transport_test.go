@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/loopback"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -96,8 +97,8 @@ func TestIsLoopback(t *testing.T) {
 		"localhost.example.com": false, "128.0.0.1": false, "10.0.0.1:5000": false, "127.0.0.1.nip.io": false,
 		"example.com": false, "": false, "0.0.0.0": false, "2130706433": false,
 	} {
-		if got := isLoopback(host); got != want {
-			t.Errorf("isLoopback(%q) = %v", host, got)
+		if got := loopback.Is(host); got != want {
+			t.Errorf("loopback.Is(%q) = %v", host, got)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/dockerfile"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -23,8 +24,8 @@ import (
 
 // Paths of the Image Extension Specification, "Generation".
 const (
-	generateFile = "bin/generate"
-	generateDir  = "generate"
+	generateFile = extension.GenerateFile
+	generateDir  = extension.GenerateDir
 	runFile      = generateDir + "/run.Dockerfile"
 )
 

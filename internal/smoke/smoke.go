@@ -63,7 +63,7 @@ type Options struct {
 }
 
 // entryPoints are what the lifecycle runs, in its order.
-var entryPoints = []string{"bin/detect", "bin/generate"}
+var entryPoints = extension.EntryPoints()
 
 // exitNotMeant is bin/detect's way to say that the extension does not apply
 // (Buildpack Interface Specification, "Detection").

@@ -15,13 +15,6 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Labels that make an image an extension package. There is no written
-// specification; the shapes are those pack 0.40 writes and reads (pkg/dist).
-const (
-	labelMetadata = "io.buildpacks.buildpackage.metadata"
-	labelLayers   = "io.buildpacks.extension.layers"
-)
-
 // Buildpack API versions, MAJOR 0, that current lifecycles run extensions of.
 const (
 	minAPI = 7
@@ -105,11 +98,11 @@ func (c *checker) checkLabels(p *pkg) {
 		got := i.labels.String()
 		switch {
 		case metadata != nil && metadata.ID+"@"+metadata.Version != got:
-			c.report(idLabelMismatch, i, labelLayers, "the label %s names %s, but %s names %s@%s", labelLayers, got, labelMetadata, metadata.ID, metadata.Version)
+			c.report(idLabelMismatch, i, extension.LabelLayers, "the label %s names %s, but %s names %s@%s", extension.LabelLayers, got, extension.LabelMetadata, metadata.ID, metadata.Version)
 		case want == "":
 			want, source = got, "the image for "+i.name+" has"
 		case got != want:
-			c.report(idLabelMismatch, i, labelLayers, "the labels name %s, but %s %s", got, source, want)
+			c.report(idLabelMismatch, i, extension.LabelLayers, "the labels name %s, but %s %s", got, source, want)
 		}
 	}
 }
@@ -125,20 +118,20 @@ var foreignLabels = []struct{ name, kind string }{
 // finding says more than one for each label.
 func (c *checker) isForeign(i *image) bool {
 	labels := i.config.Config.Labels
-	if _, ok := labels[labelLayers]; ok {
+	if _, ok := labels[extension.LabelLayers]; ok {
 		return false
 	}
 	for _, foreign := range foreignLabels {
 		if _, ok := labels[foreign.name]; ok {
-			c.report(idLabelMissing, i, labelLayers, "the image is %s, not an extension: it has no label %s", foreign.kind, labelLayers)
+			c.report(idLabelMissing, i, extension.LabelLayers, "the image is %s, not an extension: it has no label %s", foreign.kind, extension.LabelLayers)
 			c.findings[len(c.findings)-1].Hint = hintOther
 			return true
 		}
 	}
-	if _, ok := labels[labelMetadata]; ok {
+	if _, ok := labels[extension.LabelMetadata]; ok {
 		return false
 	}
-	c.report(idLabelMissing, i, "", "the image holds no extension: it has neither the label %s nor %s", labelMetadata, labelLayers)
+	c.report(idLabelMissing, i, "", "the image holds no extension: it has neither the label %s nor %s", extension.LabelMetadata, extension.LabelLayers)
 	c.findings[len(c.findings)-1].Hint = hintUnlabelled
 	return true
 }
@@ -179,11 +172,11 @@ func holdsExtension(i *image) bool {
 
 func (c *checker) readMetadata(i *image) *metadataLabel {
 	var label metadataLabel
-	if !c.readLabel(i, labelMetadata, &label) {
+	if !c.readLabel(i, extension.LabelMetadata, &label) {
 		return nil
 	}
 	if label.ID == "" || label.Version == "" {
-		c.report(idLabelInvalid, i, labelMetadata, "the label %s has no id or no version", labelMetadata)
+		c.report(idLabelInvalid, i, extension.LabelMetadata, "the label %s has no id or no version", extension.LabelMetadata)
 		return nil
 	}
 	return &label
@@ -191,7 +184,7 @@ func (c *checker) readMetadata(i *image) *metadataLabel {
 
 func (c *checker) readLayers(i *image) *labels {
 	var label layersLabel
-	if !c.readLabel(i, labelLayers, &label) {
+	if !c.readLabel(i, extension.LabelLayers, &label) {
 		return nil
 	}
 	versions := 0
@@ -200,20 +193,20 @@ func (c *checker) readLayers(i *image) *labels {
 	}
 	if len(label) != 1 || versions != 1 {
 		ids := strings.Join(slices.Sorted(maps.Keys(label)), ", ")
-		c.report(idLabelSingle, i, labelLayers, "the label %s names %d extensions (%s) in %d versions; readers take one in one version only", labelLayers, len(label), ids, versions)
+		c.report(idLabelSingle, i, extension.LabelLayers, "the label %s names %d extensions (%s) in %d versions; readers take one in one version only", extension.LabelLayers, len(label), ids, versions)
 		return nil
 	}
 	for id, versions := range label {
 		for version, layer := range versions {
 			if err := checkPathParts(id, version); err != nil {
-				c.report(idLabelInvalid, i, labelLayers, "the label %s is not usable: %v", labelLayers, err)
+				c.report(idLabelInvalid, i, extension.LabelLayers, "the label %s is not usable: %v", extension.LabelLayers, err)
 				return nil
 			}
 			if err := layer.LayerDiffID.Validate(); err != nil {
-				c.report(idLabelInvalid, i, labelLayers, "the label %s has the layerDiffID %q, which is no digest", labelLayers, layer.LayerDiffID)
+				c.report(idLabelInvalid, i, extension.LabelLayers, "the label %s has the layerDiffID %q, which is no digest", extension.LabelLayers, layer.LayerDiffID)
 				return nil
 			}
-			i.dir = path.Join("cnb/extensions", escapeID(id), version)
+			i.dir = path.Join("cnb/extensions", extension.EscapeID(id), version)
 			return &labels{id: id, version: version, api: layer.API, diffID: layer.LayerDiffID, targets: layer.Targets}
 		}
 	}
@@ -234,12 +227,10 @@ func (c *checker) readLabel(i *image, name string, into any) bool {
 	return true
 }
 
-func escapeID(id string) string { return strings.ReplaceAll(id, "/", "_") }
-
 // checkPathParts checks that id and version name one directory each: they come
 // from the package, and files are looked up by them.
 func checkPathParts(id, version string) error {
-	for _, part := range []struct{ what, name string }{{"id", escapeID(id)}, {"version", version}} {
+	for _, part := range []struct{ what, name string }{{"id", extension.EscapeID(id)}, {"version", version}} {
 		if part.name == "" || part.name == "." || part.name == ".." || strings.ContainsAny(part.name, "/\\\x00") {
 			return fmt.Errorf("the %s %q cannot be the name of a directory", part.what, part.name)
 		}
@@ -250,12 +241,12 @@ func checkPathParts(id, version string) error {
 func (c *checker) checkAPI(i *image) {
 	m := apiPattern.FindStringSubmatch(i.labels.api)
 	if m == nil {
-		c.report(idAPIInvalid, i, labelLayers, "the label %s has the api %q, which is not MAJOR.MINOR", labelLayers, i.labels.api)
+		c.report(idAPIInvalid, i, extension.LabelLayers, "the label %s has the api %q, which is not MAJOR.MINOR", extension.LabelLayers, i.labels.api)
 		return
 	}
 	minor, err := strconv.Atoi(m[2])
 	if m[1] != "0" || err != nil || minor < minAPI || minor > maxAPI {
-		c.report(idAPIUnsupported, i, labelLayers, "api %s is not one that lifecycles support, 0.%d to 0.%d", i.labels.api, minAPI, maxAPI)
+		c.report(idAPIUnsupported, i, extension.LabelLayers, "api %s is not one that lifecycles support, 0.%d to 0.%d", i.labels.api, minAPI, maxAPI)
 	}
 }
 

@@ -44,19 +44,19 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	run(t, map[string]mutation{
-		"no metadata":          {without(labelMetadata), idLabelMissing, labelMetadata},
-		"no layers":            {without(labelLayers), idLabelMissing, labelLayers},
-		"metadata not JSON":    {label(labelMetadata, "{"), idLabelInvalid, "is not valid JSON"},
-		"metadata without id":  {label(labelMetadata, `{"version":"0.0.1"}`), idLabelInvalid, "has no id or no version"},
-		"layers not JSON":      {label(labelLayers, "nope"), idLabelInvalid, "is not valid JSON"},
-		"layers of other form": {label(labelLayers, `{"a":["0.0.1"]}`), idLabelInvalid, "is not valid JSON of its form"},
-		"diffID is no digest":  {label(labelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is no digest"},
-		"version is a path":    {label(labelLayers, `{"samples/curl":{"../../etc":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
-		"id is a parent":       {label(labelLayers, `{"..":{"0.0.1":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
-		"no extension":         {label(labelLayers, `{}`), idLabelSingle, "names 0 extensions"},
-		"two extensions":       {label(labelLayers, `{"a":{"1.0.0":{}},"b":{"1.0.0":{}}}`), idLabelSingle, "names 2 extensions (a, b) in 2 versions"},
-		"two versions":         {label(labelLayers, `{"a":{"1.0.0":{},"2.0.0":{}}}`), idLabelSingle, "names 1 extensions (a) in 2 versions"},
-		"metadata of another":  {label(labelMetadata, `{"id":"other","version":"0.0.1"}`), idLabelMismatch, "names other@0.0.1"},
+		"no metadata":          {without(extension.LabelMetadata), idLabelMissing, extension.LabelMetadata},
+		"no layers":            {without(extension.LabelLayers), idLabelMissing, extension.LabelLayers},
+		"metadata not JSON":    {label(extension.LabelMetadata, "{"), idLabelInvalid, "is not valid JSON"},
+		"metadata without id":  {label(extension.LabelMetadata, `{"version":"0.0.1"}`), idLabelInvalid, "has no id or no version"},
+		"layers not JSON":      {label(extension.LabelLayers, "nope"), idLabelInvalid, "is not valid JSON"},
+		"layers of other form": {label(extension.LabelLayers, `{"a":["0.0.1"]}`), idLabelInvalid, "is not valid JSON of its form"},
+		"diffID is no digest":  {label(extension.LabelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is no digest"},
+		"version is a path":    {label(extension.LabelLayers, `{"samples/curl":{"../../etc":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
+		"id is a parent":       {label(extension.LabelLayers, `{"..":{"0.0.1":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
+		"no extension":         {label(extension.LabelLayers, `{}`), idLabelSingle, "names 0 extensions"},
+		"two extensions":       {label(extension.LabelLayers, `{"a":{"1.0.0":{}},"b":{"1.0.0":{}}}`), idLabelSingle, "names 2 extensions (a, b) in 2 versions"},
+		"two versions":         {label(extension.LabelLayers, `{"a":{"1.0.0":{},"2.0.0":{}}}`), idLabelSingle, "names 1 extensions (a) in 2 versions"},
+		"metadata of another":  {label(extension.LabelMetadata, `{"id":"other","version":"0.0.1"}`), idLabelMismatch, "names other@0.0.1"},
 		"not what was promised": {func(p *testPackage) {
 			p.promise.Version = "0.0.2"
 			p.platforms = p.platforms[:1]
@@ -87,7 +87,7 @@ func TestForeignImages(t *testing.T) {
 	run(t, map[string]mutation{
 		"no labels": {labelled(nil), idLabelMissing, "the image has neither the label"},
 		"a buildpack": {
-			labelled(map[string]string{labelMetadata: "{}", "io.buildpacks.buildpack.layers": "{}"}), idLabelMissing,
+			labelled(map[string]string{extension.LabelMetadata: "{}", "io.buildpacks.buildpack.layers": "{}"}), idLabelMissing,
 			"the image is a buildpack, not an extension",
 		},
 		"a builder":      {labelled(map[string]string{"io.buildpacks.builder.metadata": "{}"}), idLabelMissing, "the image is a builder"},

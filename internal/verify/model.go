@@ -11,12 +11,6 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Annotations that tell images of one platform apart by their distro.
-const (
-	annotationDistroName    = "io.buildpacks.base.distro.name"
-	annotationDistroVersion = "io.buildpacks.base.distro.version"
-)
-
 // pkg is a package as far as it could be read.
 type pkg struct {
 	images       []*image

@@ -133,7 +133,7 @@ func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platf
 	if p.layers != nil {
 		p.layers(n, layers, version)
 	}
-	config.Config.Labels = map[string]string{labelMetadata: marshal(t, metadata), labelLayers: marshal(t, layers)}
+	config.Config.Labels = map[string]string{extension.LabelMetadata: marshal(t, metadata), extension.LabelLayers: marshal(t, layers)}
 	if p.labels != nil {
 		p.labels(n, config.Config.Labels)
 	}

@@ -186,7 +186,7 @@ func (i *image) serves(t extension.Target, d extension.Distro) bool {
 	if got.OS != want.OS || got.Architecture != want.Architecture || t.Variant != "" && got.Variant != want.Variant {
 		return false
 	}
-	distro, version := i.desc.Annotations[annotationDistroName], i.desc.Annotations[annotationDistroVersion]
+	distro, version := i.desc.Annotations[extension.AnnotationDistroName], i.desc.Annotations[extension.AnnotationDistroVersion]
 	if version == "" {
 		version = i.platform.OSVersion
 	}

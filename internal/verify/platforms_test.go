@@ -12,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
@@ -79,7 +80,7 @@ func TestDistros(t *testing.T) {
 	annotated := func(names ...string) func(*v1.Index) {
 		return func(index *v1.Index) {
 			for n, name := range names {
-				index.Manifests[n].Annotations = map[string]string{annotationDistroName: name, annotationDistroVersion: "12"}
+				index.Manifests[n].Annotations = map[string]string{extension.AnnotationDistroName: name, extension.AnnotationDistroVersion: "12"}
 			}
 		}
 	}
