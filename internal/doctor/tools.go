@@ -86,8 +86,7 @@ func (e *examination) checkExtensions() []Check {
 	case e.NoExtension:
 		return []Check{{
 			Name: "extension", State: OK,
-			Message: "none here: its platforms, build stage, base images, caches and registry were not looked at",
-			Fix:     `name its directory: "docker extpack builder doctor DIR"`,
+			Message: "none is here or was named: platforms, build stage, base images, caches and registries were not looked at",
 		}}
 	case e.ExtensionErr == nil:
 		return nil

@@ -45,7 +45,7 @@ func TestIndexRefusals(t *testing.T) {
 		"platform differs":  {[]string{"create", "-t", tag(t, "none"), "--platform", single + "=linux/arm64", single}, 2, "is for linux/amd64, not for linux/arm64"},
 		"platform of what":  {[]string{"create", "-t", tag(t, "none"), "--platform", "x=linux/arm64", single}, 2, "no such source"},
 		"nothing to do":     {[]string{"annotate", ref, "linux/arm64"}, 125, "no change to linux/arm64 was given"},
-		"whose annotation":  {[]string{"annotate", ref, "--annotation", "a=b"}, 125, "name the platform"},
+		"whose annotation":  {[]string{"annotate", ref, "--annotation", "a=b"}, 125, "no platform was given"},
 		"nowhere":           {[]string{"create", ref}, 125, "no destination was given"},
 		"too large":         {[]string{"add", huge, ref}, 2, "4194304 bytes"},
 	} {

@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -97,6 +98,35 @@ func TestProgressOnTerminals(t *testing.T) {
 	for _, line := range []string{"packed linux/amd64 (6MB)", "packed linux/arm64 (6MB)", "pushed linux/amd64 to " + strings.TrimSuffix(tag(t, "x"), ":x") + " (6.01MB)"} {
 		if !strings.Contains(r.stderr, line+"\n") {
 			t.Errorf("no line %q in:\n%s", line, r.stderr)
+		}
+	}
+}
+
+// With the progress rawjson all of standard error is JSON, of builds that fail
+// too: buildx itself ends with a line that is none.
+func TestProgressIsJSONToTheLastLine(t *testing.T) {
+	broken := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("samples/broken", linuxTargets+"[metadata.extpack.build]\n"), "Dockerfile": "FROM scratch\nCOPY gone /\n",
+	})
+	for dir, code := range map[string]int{static(t): 0, broken: 1} {
+		r := extpack(t, t.TempDir(), "build", dir, "--progress", "rawjson", "-o", filepath.Join(t.TempDir(), "x.cnb"))
+		if r.code != code {
+			t.Errorf("exit code %d:\n%s", r.code, r.stderr)
+		}
+		level := ""
+		for line := range strings.Lines(r.stderr) {
+			var m struct{ Level, Message, Hint string }
+			if err := json.Unmarshal([]byte(line), &m); err != nil {
+				t.Errorf("%v: %q", err, line)
+			}
+			level = m.Level + " " + m.Message
+		}
+		want := "info verified "
+		if code != 0 {
+			want = `error building: the Dockerfile copies "/gone"`
+		}
+		if !strings.HasPrefix(level, want) {
+			t.Errorf("the last line is %q, want %q", level, want)
 		}
 	}
 }
