@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli/command"
@@ -208,7 +209,9 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err := o.checkStages(p); err != nil {
 		return nil, err
 	}
-	if len(o.tags) > 0 && !o.push && !o.load {
+	// A directory is given the tag as its name.
+	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
+	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(dockerCLI.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
 	if err := checkMetadataFile(o.metadataFile); err != nil {
