@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
@@ -53,6 +54,10 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 				return nil, err
 			}
 			args = append(args, attestArgs(one, attest)...)
+			placed := t.Extension.Placed.At(annotation.Manifest, t.Extension.Images[one.Images[0]].Platform)
+			for _, key := range slices.Sorted(maps.Keys(placed)) {
+				args = append(args, "--set", one.Name+".annotations=manifest:"+key+"="+placed[key])
+			}
 			built = append(built, plan.Built{Extension: t.Extension, Images: one.Images, Dir: out})
 			names = append(names, one.Name)
 		}

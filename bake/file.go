@@ -13,7 +13,10 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -211,8 +214,8 @@ func (w *fileWriter) writeTarget(t Target) error {
 		return err
 	}
 	b.Map("labels", labels)
-	if e.AnyPlatform() {
-		b.Strings("annotations", []string{"manifest:" + extension.AnnotationPlatform + "=" + extension.AnyPlatform})
+	if list := annotations(t); len(list) > 0 && w.spelling == published {
+		b.Strings("annotations", list)
 	}
 	if err := w.writePlatforms(b, t); err != nil {
 		return err
@@ -281,6 +284,24 @@ func (w *fileWriter) writeMatrix(t Target) error {
 	}
 	b.Strings("tags", nil)
 	return nil
+}
+
+// annotations returns those of the images of t, in buildx's form.
+func annotations(t Target) []string {
+	var list []string
+	if t.Extension.AnyPlatform() {
+		list = append(list, string(annotation.Manifest)+":"+extension.AnnotationPlatform+"="+extension.AnyPlatform)
+	}
+	var built []v1.Platform
+	for _, i := range t.Images {
+		built = append(built, t.Extension.Images[i].Platform)
+	}
+	for _, a := range t.Extension.Placed {
+		if (annotation.List{a}).Unmatched(built) == nil {
+			list = append(list, a.String())
+		}
+	}
+	return list
 }
 
 func description(e *plan.Extension) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -42,7 +43,7 @@ func newAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Reference to publish to instead of where it came from")
 	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/") instead`)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
 	completeFiles(cmd, "output")
 	return cmd
 }
@@ -54,7 +55,11 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 		if add.Labels, err = keyValues("--label", opts.labels); err != nil {
 			return err
 		}
-		if add.Annotations, err = keyValues("--annotation", opts.annotations); err != nil {
+		list, err := annotation.Parse("--annotation", opts.annotations)
+		if err == nil {
+			err = list.CheckReserved("--annotation")
+		}
+		if err != nil {
 			return err
 		}
 		told := false
@@ -65,7 +70,10 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 					told = true
 					fmt.Fprintf(dockerCLI.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
 				}
-				return x, annotate.Complete(ctx, o, x, add)
+				if err := annotate.Complete(ctx, o, x, add); err != nil {
+					return nil, err
+				}
+				return x, annotate.Apply(ctx, o, x, list)
 			},
 		}
 		if req.Options, err = opts.options(dockerCLI); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
@@ -29,6 +30,7 @@ type bakeOptions struct {
 	planOptions
 	output, builder string
 	set             []string
+	annotations     []string
 	check, print    bool
 }
 
@@ -77,6 +79,7 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 	f.BoolVar(&opts.print, "print", false, "Write nothing; show how buildx evaluates the file")
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print")
 	register(cmd, "builder", completeBuilders)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the images ("manifest:KEY=VALUE", "manifest-descriptor[linux/amd64]:KEY=VALUE")`)
 	f.StringArrayVar(&opts.set, "set", nil, `Override a value, with --print ("TARGET.KEY=VALUE")`)
 	return cmd
 }
@@ -84,8 +87,11 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
 		opts.allowMismatch = true // the file does not depend on what programs are for
-		p, err := opts.plan(ctx, dockerCLI, nil, nil)
+		p, err := opts.plan(ctx, dockerCLI, nil, opts.annotations)
 		if err != nil {
+			return err
+		}
+		if err := opts.checkAnnotations(); err != nil {
 			return err
 		}
 		if opts.print {
@@ -128,6 +134,22 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 		fmt.Fprintf(dockerCLI.Err(), "wrote %s\n", opts.output)
 		return nil
 	})
+}
+
+// checkAnnotations refuses those of the index: BuildKit writes none of an index
+// when a target builds a single platform, as half of the targets in the file do.
+func (o *bakeOptions) checkAnnotations() error {
+	list, err := annotation.Parse("--annotation", o.annotations)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.Place == annotation.Index || a.Place == annotation.IndexDescriptor {
+			return diag.WithHint(diag.Invalidf("--annotation %q: a bake file cannot hold annotations of the index, which BuildKit refuses where a single platform is built", a),
+				"give it to docker extpack annotate after the build, or name another place: manifest:KEY=VALUE")
+		}
+	}
+	return nil
 }
 
 func (o *bakeOptions) printEvaluated(ctx context.Context, cmd *cobra.Command, dockerCLI command.Cli, p *plan.Plan) error {
@@ -226,6 +248,9 @@ func (o *bakeOptions) commandLine() string {
 	}
 	if o.version != "" {
 		words = append(words, "--version "+o.version)
+	}
+	for _, a := range o.annotations {
+		words = append(words, "--annotation "+a)
 	}
 	for _, t := range o.targets {
 		words = append(words, "--target "+t)

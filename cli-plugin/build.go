@@ -67,7 +67,7 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	opts.attestOptions.bind(f)
 	opts.destinationOptions.bind(f)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
 	f.StringVar(&opts.mediaTypes, "media-types", "oci", `Media types of index, manifests and layers ("oci", "docker")`)
 	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the result")

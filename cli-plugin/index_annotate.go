@@ -5,8 +5,11 @@ import (
 	"fmt"
 
 	"github.com/docker/cli/cli/command"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/text"
@@ -56,7 +59,7 @@ func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 	f.StringVar(&opts.variant, "variant", "", "Variant of the architecture")
 	f.StringVar(&opts.osVersion, "os-version", "", "Version of the operating system")
 	f.StringSliceVar(&opts.osFeatures, "os-features", nil, "Features of the operating system that the image needs")
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the image's entry ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the image's entry ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
 	f.StringArrayVar(&opts.indexAnnotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
 	complete(cmd, "os", extension.KnownOS()...)
 	complete(cmd, "arch", extension.KnownArch()...)
@@ -67,7 +70,12 @@ func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 // takes a part out, and what makes no sense.
 func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 	flags := cmd.Flags()
-	ofImage := flags.Changed("annotation") || flags.Changed("os-features")
+	list, err := annotation.Parse("--annotation", o.annotations)
+	if err != nil {
+		return err
+	}
+	named, others := annotate.Explicit(list)
+	ofImage := len(others) > 0 || flags.Changed("os-features")
 	given := func(name string, value *string) *string {
 		if !flags.Changed(name) {
 			return nil
@@ -84,7 +92,7 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 		return usageHint(cmd, "no platform was given", "name it after the index, or use --index-annotation for the index itself")
 	case !ofImage && o.platform != "":
 		return usageHint(cmd, "no change to "+o.platform+" was given", "use --variant, --os-version, --annotation or another of the image's flags")
-	case !ofImage && !flags.Changed("index-annotation") && !flags.Changed("media-types"):
+	case !ofImage && len(named) == 0 && !flags.Changed("index-annotation") && !flags.Changed("media-types"):
 		return usageHint(cmd, "no change was given", "use --index-annotation or --media-types, or name a platform and what to change about it")
 	}
 	return nil
@@ -92,10 +100,12 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 
 func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnotateOptions) error {
 	return interruptible(cmd, func(ctx context.Context) error {
-		ofImage, err := annotationValues("--annotation", opts.annotations)
+		list, err := annotation.Parse("--annotation", opts.annotations)
 		if err != nil {
 			return err
 		}
+		named, others := annotate.Explicit(list)
+		ofImage := others.At(annotation.Index, v1.Platform{}) // without a place, for the entry
 		ofIndex, err := annotationValues("--index-annotation", opts.indexAnnotations)
 		if err != nil {
 			return err
@@ -106,13 +116,16 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 		}
 		return opts.edit(ctx, dockerCLI, edit.Request{
 			Options: edits, Source: opts.reference,
-			Change: func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
 				if opts.platform != "" {
 					if err := opts.describe(dockerCLI, x, ofImage); err != nil {
 						return nil, err
 					}
 				}
-				return x, x.Annotate(ofIndex)
+				if err := x.Annotate(ofIndex); err != nil {
+					return nil, err
+				}
+				return x, annotate.Apply(ctx, o, x, named)
 			},
 		})
 	})

@@ -6,6 +6,8 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/edit"
 )
 
@@ -13,6 +15,7 @@ type indexCreateOptions struct {
 	indexOptions
 	sources, tags, outputs []string
 	platforms, annotations []string
+	placed                 []string
 	flatten                bool
 	noAttestations         bool
 }
@@ -49,6 +52,7 @@ func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/")`)
 	f.StringArrayVar(&opts.platforms, "platform", nil, `Say which platform a source is for that does not ("SOURCE=os/arch[/variant]")`)
 	f.StringArrayVar(&opts.annotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
+	f.StringArrayVar(&opts.placed, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
 	f.BoolVar(&opts.flatten, "flatten", true, "List the images of a source that is an index instead of the index")
 	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave attestations out")
 	completeFiles(cmd, "output")
@@ -80,7 +84,20 @@ func (o *indexCreateOptions) request(dockerCLI command.Cli) (edit.Request, error
 	if c.Take.Platforms, err = edit.ParsePlatforms(o.platforms, o.sources); err != nil {
 		return edit.Request{}, err
 	}
-	req := edit.Request{Options: options, Reads: o.sources, Change: c.Change}
+	list, err := annotation.Parse("--annotation", o.placed)
+	if err != nil {
+		return edit.Request{}, err
+	}
+	req := edit.Request{
+		Options: options, Reads: o.sources,
+		Change: func(ctx context.Context, overlay *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+			made, err := c.Change(ctx, overlay, x)
+			if err != nil {
+				return nil, err
+			}
+			return made, annotate.Apply(ctx, overlay, made, list)
+		},
+	}
 	req.Outputs, err = parseOutputs(o.tags, o.outputs)
 	return req, err
 }

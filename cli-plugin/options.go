@@ -17,6 +17,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
@@ -80,7 +81,10 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	if opts.Labels, err = keyValues("--label", labels); err != nil {
 		return nil, err
 	}
-	if opts.Annotations, err = keyValues("--annotation", annotations); err != nil {
+	if opts.Annotations, err = annotation.Parse("--annotation", annotations); err == nil {
+		err = opts.Annotations.CheckReserved("--annotation")
+	}
+	if err != nil {
 		return nil, err
 	}
 	p, warnings, err := plan.New(ctx, o.dirs, opts)

@@ -18,6 +18,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -215,7 +216,13 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 		}
 	}
 	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images, Targets: m.extension.Descriptor.Targets}
-	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{d.Root}})
+	root := d.Root
+	root.Annotations = m.extension.Placed.At(annotation.IndexDescriptor, v1.Platform{})
+	if m.extension.AnyPlatform() {
+		// Its descriptor is the only one there is.
+		root.Annotations = merged(root.Annotations, m.extension.Placed.At(annotation.ManifestDescriptor, pkg.Images[0].Platform))
+	}
+	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{root}})
 }
 
 // sort looks whether every image was built, and which of them are final.

@@ -17,9 +17,9 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Additions are the user's own labels and annotations.
+// Additions are the user's own labels.
 type Additions struct {
-	Labels, Annotations map[string]string
+	Labels map[string]string
 }
 
 // Complete makes the index x, which some other tool built, a complete package:
@@ -183,6 +183,5 @@ func (c *completer) annotations(have map[string]string) (map[string]string, erro
 	maps.DeleteFunc(out, func(k, _ string) bool { return have[k] != "" })
 	identity, err := identify(c.first)
 	maps.Copy(out, identity)
-	maps.Copy(out, c.add.Annotations)
 	return out, err
 }

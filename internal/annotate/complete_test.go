@@ -251,7 +251,7 @@ func TestCompleteKeepsTheRest(t *testing.T) {
 		}
 		const more = `,"annotations":{"org.opencontainers.image.title":"theirs","io.buildpacks.extension.api":"0.3"},"subject":{"mediaType":"application/z","digest":"sha256:1111111111111111111111111111111111111111111111111111111111111111","size":4},"artifactType":"application/w","x-index":[1,{"b":2}]`
 		root := s.index(t, mediaType, more, first)
-		o, done, err := s.complete(t, root, Additions{Labels: map[string]string{"new": "2"}, Annotations: map[string]string{"mine": "3"}})
+		o, done, err := s.complete(t, root, Additions{Labels: map[string]string{"new": "2"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestCompleteKeepsTheRest(t *testing.T) {
 		if labels["old"] != "1" || labels["new"] != "2" || labels[labelLayers] == "" {
 			t.Errorf("labels are %v", labels)
 		}
-		if a := index.Annotations; a["org.opencontainers.image.title"] != "theirs" || a["io.buildpacks.extension.api"] != "0.10" || a["mine"] != "3" {
+		if a := index.Annotations; a["org.opencontainers.image.title"] != "theirs" || a["io.buildpacks.extension.api"] != "0.10" {
 			t.Errorf("annotations are %v", a)
 		}
 		if d := index.Manifests[0]; d.MediaType != first.MediaType || d.Annotations["entry"] != "1" || len(d.Platform.OSFeatures) != 1 || d.URLs != nil {

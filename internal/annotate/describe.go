@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
@@ -127,6 +128,9 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 			return Image{}, err
 		}
 	}
+	if placed := d.extension.Placed.At(annotation.Manifest, p); len(placed) > 0 {
+		manifest.Annotations = merged(manifest.Annotations, placed)
+	}
 	desc, err := d.add(d.types.manifest, manifest)
 	if err != nil {
 		return Image{}, err
@@ -134,7 +138,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	if !want.Any {
 		desc.Platform = &p
 	}
-	desc.Annotations = d.distroAnnotations(want)
+	desc.Annotations = merged(d.distroAnnotations(want), d.extension.Placed.At(annotation.ManifestDescriptor, p))
 	return Image{Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest}, nil
 }
 
@@ -193,6 +197,19 @@ func (d *describer) distroAnnotations(image plan.Image) map[string]string {
 		extension.AnnotationDistroName:    image.Distros[0].Name,
 		extension.AnnotationDistroVersion: image.Distros[0].Version,
 	}
+}
+
+// merged returns the annotations of both, nil when there are none.
+func merged(a, b map[string]string) map[string]string {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	out := maps.Clone(a)
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, b)
+	return out
 }
 
 // join writes the index of images and the attestations about them.

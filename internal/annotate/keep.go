@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -52,6 +53,11 @@ func (m *maker) keeps(want plan.Image, b *built) (bool, error) {
 	if len(b.attestations) == 0 || m.opts.Docker || m.single() || b.config.OSVersion != want.Platform.OSVersion {
 		return false, nil
 	}
+	for key, value := range m.extension.Placed.At(annotation.Manifest, want.Platform) {
+		if b.manifest.Annotations[key] != value {
+			return false, nil
+		}
+	}
 	labels, err := m.labels(b.config.RootFS.DiffIDs[0])
 	return err == nil && maps.Equal(labels, b.config.Config.Labels), err
 }
@@ -64,6 +70,6 @@ func (m *maker) keep(ctx context.Context, want plan.Image, b *built) (Image, err
 	c := b.config
 	p := v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant, OSVersion: c.OSVersion}
 	desc := v1.Descriptor{MediaType: b.descriptor.MediaType, Digest: b.descriptor.Digest, Size: b.descriptor.Size, Platform: &p}
-	desc.Annotations = m.distroAnnotations(want)
+	desc.Annotations = merged(m.distroAnnotations(want), m.extension.Placed.At(annotation.ManifestDescriptor, p))
 	return Image{Platform: p, Descriptor: desc, DiffID: c.RootFS.DiffIDs[0], Layer: b.manifest.Layers[0].Digest}, nil
 }

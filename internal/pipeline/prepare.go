@@ -6,6 +6,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/drift"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -119,7 +120,7 @@ func promise(e *plan.Extension, pkg *annotate.Package) *verify.Promise {
 			Platform: image.Platform, Any: image.Any, Stage: e.Images[i].NeedsBuild(),
 			Builders: platform.IsZero(e.Images[i].Platform),
 		}
-		if a := image.Descriptor.Annotations; a != nil {
+		if image.Descriptor.Annotations[extension.AnnotationDistroName] != "" {
 			promised.DistroName = e.Images[i].Distros[0].Name
 			promised.DistroVersion = e.Images[i].Distros[0].Version
 		}

@@ -10,6 +10,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -154,4 +157,23 @@ func (p *imagePlanner) isNamed(folder string) bool {
 	return slices.ContainsFunc(slices.Concat(metadata.Extpack.Shared, metadata.IncludeFiles), func(e extension.Entry) bool {
 		return folder == e.Value || strings.HasPrefix(folder, e.Value+"/")
 	})
+}
+
+// checkAnnotations reports annotations for which there is no place.
+func (e *Extension) checkAnnotations(list *diag.List, all annotation.List) {
+	if e.BuildersPlatform() {
+		return // which is not known here
+	}
+	var built []v1.Platform
+	for _, image := range e.Images {
+		built = append(built, image.Platform)
+	}
+	if a := all.Unmatched(built); a != nil {
+		list.Errorf(diag.Position{}, "--annotation %q: %s has no image for %s", a, e.Descriptor.Info, platform.Format(*a.Platform))
+	}
+	for _, a := range all {
+		if e.AnyPlatform() && a.Explicit && a.Place == annotation.Index {
+			list.Errorf(diag.Position{}, "--annotation %q: %s becomes one image for any platform, without an index; %s", a, e.Descriptor.Info, NamePlatforms)
+		}
+	}
 }

@@ -9,9 +9,11 @@ package plan
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -38,6 +40,8 @@ type Extension struct {
 	Tags []string
 	// Labels and Annotations are the user's own, flags before the descriptor.
 	Labels, Annotations map[string]string
+	// Placed are annotations of the user for other places than the index.
+	Placed annotation.List
 	// Build says how stages are built; nil when the descriptor has none.
 	Build *Build
 	// CacheFrom and CacheTo are for every build, with or without stages.
@@ -134,8 +138,10 @@ type Options struct {
 	Version string
 	// Tags may hold placeholders, see [extension.Info.Expand]; they replace the
 	// descriptor's image.
-	Tags                []string
-	Labels, Annotations map[string]string
+	Tags   []string
+	Labels map[string]string
+	// Annotations without a place are for the index.
+	Annotations annotation.List
 	// Args and Contexts go over those of the descriptor, Secrets over those of
 	// the same id; SSH, CacheFrom and CacheTo replace its own.
 	Args, Contexts     map[string]string
@@ -186,7 +192,8 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 		Descriptor:  descriptor,
 		Slug:        extension.Slug(descriptor.Info.ID),
 		Labels:      merge(descriptor.Metadata.Extpack.Labels, opts.Labels),
-		Annotations: merge(descriptor.Metadata.Extpack.Annotations, opts.Annotations),
+		Annotations: merge(descriptor.Metadata.Extpack.Annotations, opts.Annotations.At(annotation.Index, v1.Platform{})),
+		Placed:      slices.DeleteFunc(slices.Clone(opts.Annotations), func(a annotation.Annotation) bool { return a.Place == annotation.Index }),
 	}
 	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list}
 	if table := descriptor.Metadata.Extpack.Build; table != nil {
@@ -201,6 +208,7 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
 	images.checkFolders(e.Images)
+	e.checkAnnotations(&list, opts.Annotations)
 	if e.Build != nil && !e.NeedsBuild() {
 		list.Warnf(descriptor.Metadata.Extpack.Build.Position, "no target uses the build stage: each has a platform folder")
 		e.Build = nil

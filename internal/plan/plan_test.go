@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 )
@@ -59,7 +60,7 @@ func TestTagsRefused(t *testing.T) {
 
 func TestLabelsAndAnnotations(t *testing.T) {
 	dir := extensionDir(t, "[metadata.extpack]\nlabels = { a = \"file\", b = \"file\" }\nannotations = { a = \"file\" }\n", files{"bin/detect": ""})
-	e := mustPlan(t, dir, Options{Labels: map[string]string{"b": "flag", "c": "flag"}, Annotations: map[string]string{"a": "flag"}})
+	e := mustPlan(t, dir, Options{Labels: map[string]string{"b": "flag", "c": "flag"}, Annotations: annotation.List{{Place: annotation.Index, Key: "a", Value: "flag"}}})
 	if want := map[string]string{"a": "file", "b": "flag", "c": "flag"}; !reflect.DeepEqual(e.Labels, want) {
 		t.Errorf("labels: got %v, want %v", e.Labels, want)
 	}

@@ -1,0 +1,90 @@
+package annotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/annotation"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/oci"
+)
+
+// Apply writes annotations where they say: into the index, into the entries or
+// the manifests of its images. An image whose manifest changes keeps its place
+// and its attestations. An image for any platform, which has no index, has those
+// of one. A platform without an image is a [*diag.InvalidError], and so is an
+// annotation for the descriptor of the index, which no index holds.
+func Apply(ctx context.Context, o *edit.Overlay, x *edit.Index, list annotation.List) error {
+	if len(list) == 0 {
+		return nil
+	}
+	images := x.Images()
+	single := len(images) == 1 && images[0].AnyPlatform()
+	var all []v1.Platform
+	for _, image := range images {
+		all = append(all, image.Platform())
+	}
+	if a := list.Unmatched(all); a != nil {
+		return diag.Invalidf("--annotation %q: the index has no image for that platform", a)
+	}
+	for _, a := range list {
+		switch {
+		case a.Place == annotation.IndexDescriptor:
+			return diag.WithHint(diag.Invalidf("--annotation %q: only an OCI layout directory has a descriptor of the index", a), "set it when the layout is written, with docker extpack build -o DIR/")
+		case single && a.Explicit && a.Place != annotation.Manifest:
+			return diag.Invalidf("--annotation %q: it is one image for any platform, without an index", a)
+		}
+	}
+	ofIndex := list.At(annotation.Index, v1.Platform{})
+	for _, image := range images {
+		p := image.Platform()
+		ofManifest := list.At(annotation.Manifest, p)
+		if single {
+			ofManifest = merged(ofIndex, ofManifest)
+		}
+		if err := annotateManifest(ctx, o, x, image, ofManifest); err != nil {
+			return err
+		}
+		if err := image.Annotate(list.At(annotation.ManifestDescriptor, p)); err != nil {
+			return err
+		}
+	}
+	if single && len(x.Annotations()) == 0 {
+		return nil
+	}
+	return x.Annotate(ofIndex)
+}
+
+func annotateManifest(ctx context.Context, o *edit.Overlay, x *edit.Index, image *edit.Child, annotations map[string]string) error {
+	if len(annotations) == 0 {
+		return nil
+	}
+	next, err := edit.RewriteManifest(ctx, o, image.Descriptor(), func(manifest *oci.Object) error {
+		return manifest.Edit("annotations", func(a *oci.Object) error { return a.Merge(annotations) })
+	})
+	if err != nil {
+		return fmt.Errorf("annotating %s: %w", image.Descriptor().Digest, err)
+	}
+	return x.ReplaceImage(ctx, o, image, next)
+}
+
+// Explicit divides a list into the annotations whose place was named and the
+// others.
+func Explicit(list annotation.List) (named, others annotation.List) {
+	i := slices.IndexFunc(list, func(a annotation.Annotation) bool { return !a.Explicit })
+	if i < 0 {
+		return list, nil
+	}
+	for _, a := range list {
+		if a.Explicit {
+			named = append(named, a)
+		} else {
+			others = append(others, a)
+		}
+	}
+	return named, others
+}
