@@ -148,8 +148,11 @@ func (s *store) image(t *testing.T, i image) v1.Descriptor {
 		}
 		labels = `,"config":{"User":"1","x-inner":"<1>","Labels":` + string(raw) + `}`
 	}
-	config := s.Put(types[1], fmt.Appendf(nil, `{"created":"2020-01-02T03:04:05Z","architecture":%q,"os":"linux"%s,"rootfs":{"type":"layers","diff_ids":[%s]}%s}`,
-		i.arch, labels, strings.Join(diffIDs, ","), i.config))
+	rootFS := `,"rootfs":{"type":"layers","diff_ids":[` + strings.Join(diffIDs, ",") + `]}`
+	if strings.Contains(i.config, `"rootfs"`) {
+		rootFS = ""
+	}
+	config := s.Put(types[1], fmt.Appendf(nil, `{"created":"2020-01-02T03:04:05Z","architecture":%q,"os":"linux"%s%s%s}`, i.arch, labels, rootFS, i.config))
 	desc := s.Put(types[0], fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{%s,"x-config":1},"layers":[%s]%s}`,
 		types[0], refer(config), strings.Join(layers, ","), i.manifest))
 	desc.Platform = &v1.Platform{OS: "linux", Architecture: i.arch}
