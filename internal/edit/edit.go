@@ -215,6 +215,7 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 		case err != nil:
 			return r, &WrittenError{r.Published, err}
 		case !wrote:
+			now.Unchanged = false
 			return now, nil
 		}
 		r = now

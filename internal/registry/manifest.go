@@ -139,11 +139,13 @@ func (r *repository) reread(ctx context.Context, what string, f func() error) er
 	for n := 0; ; n++ {
 		err := f()
 		var body *bodyError
-		again := errors.As(err, &body) && isDropped(err) || errors.Is(err, oci.ErrCorrupt) && n == 0
-		if err == nil || n == maxRetries || !again {
+		if errors.Is(err, oci.ErrCorrupt) && n == 0 {
+			continue
+		}
+		if err == nil || n == maxRetries || !errors.As(err, &body) || !isDropped(err) {
 			return err
 		}
-		if err := r.client.backoff.wait(ctx, n, 0, what, err); err != nil {
+		if err := r.client.backoff.wait(ctx, n, 0, what, body.err); err != nil {
 			return err
 		}
 	}
