@@ -7,8 +7,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // The architecture version that a program for 32-bit ARM needs stands in a
@@ -42,15 +45,16 @@ func readARM(r io.Reader, size int64) (version int, err error) {
 	if size > maxProgramBytes {
 		return 0, nil
 	}
-	f, err := os.CreateTemp("", "extpack-program-")
+	temp, err := scratch.New()
 	if err != nil {
 		return 0, &LocalError{err}
 	}
-	defer func() {
-		// Nobody reads it again: whether it could be closed does not matter.
-		f.Close()
-		os.Remove(f.Name())
-	}()
+	defer temp.Remove()
+	f, err := os.OpenFile(filepath.Join(temp.Path, "program"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, &LocalError{err}
+	}
+	defer f.Close()
 	if err := spool(f, r); err != nil {
 		return 0, err
 	}

@@ -52,8 +52,6 @@ type Outcome struct {
 
 // Options say how programs are run.
 type Options struct {
-	// Temp is where temporary folders are made; the default when empty.
-	Temp string
 	// Image is the image that programs are run in.
 	Image string
 	// Start runs a program.

@@ -18,16 +18,20 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // try runs a program and checks what it wrote by the rules for static files.
 func (o Options) try(ctx context.Context, e *plan.Extension, p Program) (Outcome, diag.List, error) {
-	dir, err := os.MkdirTemp(o.Temp, "extpack-smoke-")
+	temp, err := scratch.New()
 	if err != nil {
+		return Outcome{}, nil, err
+	}
+	defer temp.Remove()
+	p.Dir = filepath.Join(temp.Path, "run")
+	if err := os.Mkdir(p.Dir, 0o700); err != nil {
 		return Outcome{}, nil, fmt.Errorf("creating temporary folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
-	p.Dir = dir
 	outcome, err := o.Start(ctx, p)
 	if err != nil || outcome.Fault != "" || outcome.ExitCode != 0 {
 		return outcome, nil, err
