@@ -51,10 +51,13 @@ func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference)
 		if cause := context.Cause(ctx); cause != nil {
 			c.Message = fmt.Sprintf("asking to push to %s: %v", ref.RepositoryName(), cause)
 		}
-		if c.Fix == "" {
-			c.Fix = fmt.Sprintf("see that %s runs and can be reached from here: push goes from this machine, not from the builder", ref.Host())
-		}
 		var answer *registry.ResponseError
+		switch {
+		case c.Fix == "":
+			c.Fix = fmt.Sprintf("see that %s runs and can be reached from here: push goes from this machine, not from the builder", ref.Host())
+		case !errors.As(err, &answer):
+			c.Fix += "; push goes from this machine, not from the builder"
+		}
 		later := errors.As(err, &answer) && answer.StatusCode >= http.StatusTooManyRequests && answer.StatusCode != http.StatusNotImplemented
 		if later || errors.Is(err, registry.ErrRetryLater) {
 			c.Fix = fmt.Sprintf("%s answers, but cannot serve now: ask again later, or see its log", ref.Host())

@@ -435,7 +435,7 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 		{"alive --driver docker-container", 2, "alive has the driver remote"},
 		{"--remove alive", 2, "docker buildx rm alive"},
 		{"alive", 0, "nothing to do"},
-		{"default", 2, "cannot be the name of a builder"},
+		{"default", 2, "buildx reserves the name"},
 		{"A_", 2, "cannot be the name of a builder"},
 		{"--driver kubernetes", 2, "neither"},
 		{"--native arm64", 2, "has no platform and endpoint"},
