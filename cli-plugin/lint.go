@@ -99,7 +99,7 @@ func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error 
 		lint.Together(reports)
 		if opts.quiet {
 			for _, r := range reports {
-				r.Findings = diag.List(diag.Of(r.Findings.Err()))
+				r.Findings = diag.Of(r.Findings.Err())
 			}
 		}
 		if err := print(dockerCLI.Out(), reports); err != nil {

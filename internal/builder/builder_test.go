@@ -22,11 +22,6 @@ func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
 	return []byte(out), nil
 }
 
-// stderr is what it writes to standard error before it fails.
-type stderr string
-
-func (s stderr) Error() string { return string(s) }
-
 func TestParseNative(t *testing.T) {
 	for in, want := range map[string]Native{
 		"arm64=ssh://u@h":         {"linux/arm64", "ssh://u@h"},

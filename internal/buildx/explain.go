@@ -105,6 +105,7 @@ var causes = []struct {
 }
 
 const (
+	// DoctorCommand is the command that examines a builder, quoted for messages.
 	DoctorCommand    = `"docker extpack builder doctor"`
 	bootstrapCommand = `"docker buildx inspect --bootstrap"`
 	unreachableHint  = `run ` + DoctorCommand + `, which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
@@ -171,6 +172,7 @@ func (t *TailBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Bytes returns a copy of what is kept.
 func (t *TailBuffer) Bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -211,7 +211,7 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 			return r, nil
 		case err != nil && diag.IsInvalid(err):
 			// Not the input's fault: it was right when it was written first.
-			return r, &WrittenError{r.Published, fmt.Errorf("another writer has overwritten it, and the change cannot be made again: %s", err)}
+			return r, &WrittenError{r.Published, fmt.Errorf("another writer has overwritten it, and the change cannot be made again: %s", diag.Text(err))}
 		case err != nil:
 			return r, &WrittenError{r.Published, err}
 		case !wrote:

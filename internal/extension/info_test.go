@@ -91,8 +91,10 @@ func TestExceptionDiagnostics(t *testing.T) {
 	const ignore = "[[metadata.extpack.lint.ignore]]\n"
 	runDiagnostics(t, []diagnosticTest{
 		{"rule off", strings.Replace(valid, "0.10", "0.13", 1) + ignore + "rule = \"api-unsupported\"\nreason = \"new\"", ""},
-		{"another path", strings.Replace(valid, "0.10", "0.13", 1) + ignore + "rule = \"api-unsupported\"\nreason = \"new\"\npath = \"bin\"",
-			`extension.toml:1:7: api "0.13" is not one that lifecycles run extensions with (0.7 to 0.12)`},
+		{
+			"another path", strings.Replace(valid, "0.10", "0.13", 1) + ignore + "rule = \"api-unsupported\"\nreason = \"new\"\npath = \"bin\"",
+			`extension.toml:1:7: api "0.13" is not one that lifecycles run extensions with (0.7 to 0.12)`,
+		},
 		{"no rule", valid + ignore + "reason = \"x\"", "extension.toml:5:1: missing rule in [[metadata.extpack.lint.ignore]]\n  see \"docker extpack lint --list-rules\""},
 		{"no reason", valid + ignore + "rule = \"secret\"\nreason = \" \"", "extension.toml:5:1: missing reason in [[metadata.extpack.lint.ignore]]\n  say why the rule does not apply: reason = \"…\""},
 		{"unknown rule", valid + ignore + "rule = \"secrets\"\nreason = \"x\"", `extension.toml:6:8: warning: unknown rule "secrets" (did you mean "secret"?)`},

@@ -110,8 +110,7 @@ func (r *reader) checkComplete(t *table) {
 func (r *reader) variant(t *table) *Entry {
 	pack, lifecycle := t.text("variant"), t.text("arch-variant")
 	if pack == nil && lifecycle != nil {
-		r.report(rules.TargetVariant, t.keyPosition("arch-variant"), `arch-variant%s is read by the lifecycle only (did you mean "variant"?)`, t.in()).Edit =
-			&diag.Edit{Old: "arch-variant", New: fmt.Sprintf("variant = %q\narch-variant", lifecycle.Value)}
+		r.report(rules.TargetVariant, t.keyPosition("arch-variant"), `arch-variant%s is read by the lifecycle only (did you mean "variant"?)`, t.in()).Edit = &diag.Edit{Old: "arch-variant", New: fmt.Sprintf("variant = %q\narch-variant", lifecycle.Value)}
 	}
 	if pack == nil {
 		return lifecycle
@@ -146,8 +145,7 @@ func (r *reader) distros(t *table, os string) []Distro {
 	tables := t.children("distros")
 	old := t.children("distributions")
 	if len(old) > 0 {
-		r.report(rules.OldSpelling, t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in()).Edit =
-			&diag.Edit{Old: "distributions", New: "distros"}
+		r.report(rules.OldSpelling, t.keyPosition("distributions"), `distributions%s is an old spelling that other tools ignore (did you mean "distros"?)`, t.in()).Edit = &diag.Edit{Old: "distributions", New: "distros"}
 	}
 	var out []Distro
 	for _, d := range append(tables, old...) {

@@ -2,10 +2,11 @@ package oci_test
 
 import (
 	"errors"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"slices"
 	"strings"
 	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"

@@ -61,8 +61,10 @@ func TestWrite(t *testing.T) {
 		"one file, equal contents":     {"x.cnb", []string{"a", "a"}, []string{"x.cnb"}, []string{"does not hold 1 attestation"}},
 		"one file, different contents": {"x.cnb", []string{"a", "b"}, []string{"x.cnb"}, []string{"does not hold 1 attestation", "pack uses those of linux/amd64 for every platform"}},
 		"a file for each": {
-			"x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb", []string{"a", "b"},
-			[]string{"x-linux-amd64.cnb", "x-linux-armv7.cnb"}, []string{"does not hold 1 attestation"},
+			"x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb",
+			[]string{"a", "b"},
+			[]string{"x-linux-amd64.cnb", "x-linux-armv7.cnb"},
+			[]string{"does not hold 1 attestation"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

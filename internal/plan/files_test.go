@@ -269,16 +269,21 @@ func TestNamedLinks(t *testing.T) {
 		want  []string
 	}{
 		"symbolic links": {
-			table, files{"bin/run": entryPoint, "bin/detect": "-> run", "bin/generate": "-> run", "bin/other": "", "lib/a": "", "lib/x.cnb": "", "top": "-> bin/run", "README.md": ""}, nil,
+			table,
+			files{"bin/run": entryPoint, "bin/detect": "-> run", "bin/generate": "-> run", "bin/other": "", "lib/a": "", "lib/x.cnb": "", "top": "-> bin/run", "README.md": ""},
+			nil,
 			[]string{"bin/", "bin/detect -> run", "bin/generate -> run", "bin/run", "extension.toml", "lib/", "lib/a", "top -> bin/run"},
 		},
 		"hard links": {
-			table, files{"bin/run": entryPoint, "lib/a": "", "top": "", "README.md": ""}, map[string]string{"bin/detect": "bin/run", "bin/generate": "bin/run", "lib/b": "lib/a"},
+			table,
+			files{"bin/run": entryPoint, "lib/a": "", "top": "", "README.md": ""},
+			map[string]string{"bin/detect": "bin/run", "bin/generate": "bin/run", "lib/b": "lib/a"},
 			[]string{"bin/", "bin/detect (0:bin/detect)", "bin/generate (0:bin/detect)", "bin/run (0:bin/detect)", "extension.toml", "lib/", "lib/a (0:lib/a)", "lib/b (0:lib/a)", "top"},
 		},
 		"shared": {
 			"[metadata.extpack]\nshared = [\"lib\", \"bin/detect\"]\n",
-			files{"linux/amd64/bin/generate": entryPoint, "bin/detect": "-> generate", "lib/a": "", "README.md": ""}, nil,
+			files{"linux/amd64/bin/generate": entryPoint, "bin/detect": "-> generate", "lib/a": "", "README.md": ""},
+			nil,
 			[]string{"bin/", "bin/detect -> generate", "bin/generate", "extension.toml", "lib/", "lib/a"},
 		},
 	} {

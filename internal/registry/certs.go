@@ -110,7 +110,7 @@ func readCerts(dir string, base *tls.Config) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading certificates: %w", err)
 	}
-	config := &tls.Config{} //nolint:gosec // Go's default minimum is TLS 1.2
+	config := &tls.Config{}
 	if base != nil {
 		config = base.Clone()
 	}

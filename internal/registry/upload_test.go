@@ -32,7 +32,7 @@ func TestSessionsAreCancelled(t *testing.T) {
 				return jsonError(w, http.StatusForbidden, "DENIED", "no")
 			})
 			client, _ := newTestClient(Options{Concurrency: 1})
-			var src = replaced{c, layer, func() io.Reader {
+			src := replaced{c, layer, func() io.Reader {
 				if wrong {
 					return strings.NewReader(strings.Repeat("x", int(layer.Size)))
 				}

@@ -38,7 +38,8 @@ func TestExceptions(t *testing.T) {
 	found := func(rule *rules.Rule, file string) diag.Diagnostic { return rule.At(diag.Position{File: file}, "x") }
 	list := diag.List{
 		found(rules.Secret, "ext/a.pem"), found(rules.Secret, "ext/keys/b.pem"), found(rules.Secret, "ext/keysafe"),
-		found(rules.LargeFile, "ext/keys/big"), found(rules.IDInvalid, "ext/extension.toml"), {Message: "no rule"},
+		found(rules.LargeFile, "ext/keys/big"), found(rules.IDInvalid, "ext/extension.toml"),
+		{Message: "no rule"},
 	}
 	var used []int
 	got := rules.Exceptions{

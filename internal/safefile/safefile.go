@@ -49,15 +49,14 @@ func Check(dir, name string) error {
 		return err
 	}
 	defer root.Close()
-	_, err = stat(root, filepath.FromSlash(name))
-	return err
+	return check(root, filepath.FromSlash(name))
 }
 
 // Open opens a file below root for reading; see [Read].
 func Open(root *os.Root, name string) (*os.File, error) {
 	name = filepath.FromSlash(name)
 	// Opening a device may do something, so look at it first.
-	if _, err := stat(root, name); err != nil {
+	if err := check(root, name); err != nil {
 		return nil, err
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -97,15 +96,15 @@ func Cause(err error) error {
 	return err
 }
 
-func stat(root *os.Root, name string) (fs.FileInfo, error) {
+func check(root *os.Root, name string) error {
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, outside(root, err)
+		return outside(root, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, ErrNotRegular
+		return ErrNotRegular
 	}
-	return info, nil
+	return nil
 }
 
 func regular(f *os.File) (*os.File, error) {

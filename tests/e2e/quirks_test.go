@@ -98,8 +98,10 @@ func TestQuirksThatFail(t *testing.T) {
 		s    quirks.Switch
 		says []string
 	}{
-		"detail": {quirks.Fail(9, quirks.IsTagPut, 400, "UNKNOWN", "unknown error", "Repository does not allow updating assets"),
-			[]string{"400 Bad Request: ", "Repository does not allow updating assets"}},
+		"detail": {
+			quirks.Fail(9, quirks.IsTagPut, 400, "UNKNOWN", "unknown error", "Repository does not allow updating assets"),
+			[]string{"400 Bad Request: ", "Repository does not allow updating assets"},
+		},
 		"detail.message":    {quirks.NoOCI(), []string{"unsupported media type application/vnd.oci."}},
 		"no OCI index":      {quirks.Fail(9, quirks.IsTagPut, 415, "MANIFEST_INVALID", "manifest invalid", nil), []string{"--media-types docker"}},
 		"no repository":     {quirks.NoRepository(), []string{"create the repository", "repository name not known to registry"}},

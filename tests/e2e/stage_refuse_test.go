@@ -48,11 +48,15 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"the build stage holds nothing"},
 		},
 		{
-			"secret without a source", table + "secrets = [\"id=token\"]\n", "FROM scratch\n", []string{"--allow", "secret=token"}, 2,
+			"secret without a source", table + "secrets = [\"id=token\"]\n", "FROM scratch\n",
+			[]string{"--allow", "secret=token"},
+			2,
 			[]string{"secret token of e2e/refused@1.2.3: the variable token is not set"},
 		},
 		{
-			"secret whose file is missing", table + "secrets = [\"id=token,src=secret.txt\"]\n", "FROM scratch\n", []string{"--allow", "secret=token"}, 2,
+			"secret whose file is missing", table + "secrets = [\"id=token,src=secret.txt\"]\n", "FROM scratch\n",
+			[]string{"--allow", "secret=token"},
+			2,
 			[]string{"there is no file ", "secret.txt; create it"},
 		},
 		{
@@ -118,7 +122,9 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"a step of the Dockerfile requires network.host, which was not granted", "add --allow network.host"},
 		},
 		{
-			"an SSH key that is not there", table + "ssh = [\"default=key\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", []string{"--allow", "ssh"}, 2,
+			"an SSH key that is not there", table + "ssh = [\"default=key\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n",
+			[]string{"--allow", "ssh"},
+			2,
 			[]string{"ssh default of e2e/refused@1.2.3: there is no socket or key "},
 		},
 		{

@@ -120,7 +120,8 @@ func TestInputIsALink(t *testing.T) {
 	}
 	commands := [][]string{
 		{"build", "--engine", "embedded"},
-		{"bake", "--check"}, {"bake"},
+		{"bake", "--check"},
+		{"bake"},
 		{"run-image", "--extension", "."},
 		{"builder", "doctor", "."},
 	}

@@ -39,8 +39,10 @@ var layerPlain = func() []byte {
 	var buf bytes.Buffer
 	tw := tar.NewWriter(&buf)
 	for _, h := range []tar.Header{
-		{Name: "cnb/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "cnb/extensions/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "cnb/extensions/a_b/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "cnb/extensions/a_b/1.2.3/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cnb/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cnb/extensions/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cnb/extensions/a_b/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cnb/extensions/a_b/1.2.3/", Typeflag: tar.TypeDir, Mode: 0o755},
 		{Name: "cnb/extensions/a_b/1.2.3/extension.toml", Typeflag: tar.TypeReg, Mode: 0o644, Linkname: "api = \"0.10\"\n[extension]\nid = \"a/b\"\nversion = \"1.2.3\"\n"},
 	} {
 		content := []byte(nil)
@@ -74,22 +76,32 @@ var layerGzip = func() []byte {
 	return buf.Bytes()
 }()
 
-type list = []any
-type obj = map[string]any
+type (
+	list = []any
+	obj  = map[string]any
+)
 
 func newMutant() *mutant {
 	diffID := digest.FromBytes(layerPlain).String()
 	return &mutant{
-		metadata: obj{"id": "a/b", "version": "1.2.3", "name": "n", "description": "d", "homepage": "h", "keywords": list{"k"}, "exec-env": list{"e"},
-			"licenses": list{obj{"Type": "MIT", "URI": "u"}}, "clear-env": false, "stacks": nil},
-		layers: obj{"a/b": obj{"1.2.3": obj{"api": "0.10", "layerDiffID": diffID, "homepage": "h", "name": "n",
+		metadata: obj{
+			"id": "a/b", "version": "1.2.3", "name": "n", "description": "d", "homepage": "h", "keywords": list{"k"}, "exec-env": list{"e"},
+			"licenses": list{obj{"Type": "MIT", "URI": "u"}}, "clear-env": false, "stacks": nil,
+		},
+		layers: obj{"a/b": obj{"1.2.3": obj{
+			"api": "0.10", "layerDiffID": diffID, "homepage": "h", "name": "n",
 			"stacks": list{obj{"id": "*", "mixins": list{"m"}}}, "targets": list{obj{"os": "linux", "arch": "amd64", "variant": "v1", "distros": list{obj{"name": "d", "version": "1"}}}},
-			"order": list{obj{"group": list{obj{"id": "x", "version": "1", "optional": true}}}}}}},
-		config: obj{"os": "linux", "architecture": "amd64", "created": "1980-01-01T00:00:01Z", "author": "a",
-			"rootfs": obj{"type": "layers", "diff_ids": list{diffID}}, "history": list{obj{"created": "1980-01-01T00:00:01Z"}}},
-		manifest: obj{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+			"order": list{obj{"group": list{obj{"id": "x", "version": "1", "optional": true}}}},
+		}}},
+		config: obj{
+			"os": "linux", "architecture": "amd64", "created": "1980-01-01T00:00:01Z", "author": "a",
+			"rootfs": obj{"type": "layers", "diff_ids": list{diffID}}, "history": list{obj{"created": "1980-01-01T00:00:01Z"}},
+		},
+		manifest: obj{
+			"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
 			"layers":      list{obj{"mediaType": layerType, "digest": digest.FromBytes(layerGzip).String(), "size": len(layerGzip)}},
-			"annotations": obj{"a": "b"}},
+			"annotations": obj{"a": "b"},
+		},
 		index: obj{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "annotations": obj{"a": "b"}},
 	}
 }

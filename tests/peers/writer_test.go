@@ -44,9 +44,14 @@ func TestWeReadPacks(t *testing.T) {
 	absolute(t, files[0])
 	for _, name := range append(files, ref) {
 		for _, args := range [][]string{
-			{"inspect", name}, {"verify", name}, {"verify", "--no-layers", name}, {"run-image", "--help"},
-			{"annotate", "--dry-run", name}, {"index", "create", "--dry-run", name},
-			{"index", "create", "-o", filepath.Join(dir, "copy.cnb"), name}, {"index", "create", "-o", filepath.Join(dir, "copy") + "/", name},
+			{"inspect", name},
+			{"verify", name},
+			{"verify", "--no-layers", name},
+			{"run-image", "--help"},
+			{"annotate", "--dry-run", name},
+			{"index", "create", "--dry-run", name},
+			{"index", "create", "-o", filepath.Join(dir, "copy.cnb"), name},
+			{"index", "create", "-o", filepath.Join(dir, "copy") + "/", name},
 			{"annotate", name, "-o", filepath.Join(dir, "annotated.cnb")},
 		} {
 			out := extpack(t, dir, args...)
