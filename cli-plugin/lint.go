@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -83,13 +85,9 @@ func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error 
 			}
 		}
 		l := linter{opts: opts, client: newRegistryClient(dockerCLI, opts.insecure, log, nil)}
-		var reports []*lint.Report
-		for _, name := range opts.names {
-			r, err := l.check(ctx, name)
-			if err != nil {
-				return err
-			}
-			reports = append(reports, r)
+		reports, err := l.checkAll(ctx)
+		if err != nil {
+			return err
 		}
 		if opts.fix {
 			if reports, err = l.fix(ctx, dockerCLI, reports); err != nil {
@@ -113,6 +111,20 @@ func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error 
 type linter struct {
 	opts   lintOptions
 	client *registry.Client
+}
+
+// checkAll checks every argument, several at once.
+func (l *linter) checkAll(ctx context.Context) ([]*lint.Report, error) {
+	reports := make([]*lint.Report, len(l.opts.names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range l.opts.names {
+		group.Go(func() (err error) {
+			reports[i], err = l.check(ctx, name)
+			return err
+		})
+	}
+	return reports, group.Wait()
 }
 
 func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {

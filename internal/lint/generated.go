@@ -4,7 +4,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/extpack/extpack/internal/dockerfile"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/rules"
 )
@@ -18,6 +17,10 @@ const (
 	buildContext    = "context.build"
 	runContext      = "context.run"
 )
+
+// maxDockerfile is the largest Dockerfile that is read: parsing takes longer than
+// it is long.
+const maxDockerfile = 256 << 10
 
 // checkPlan checks the static plan, which counts where there is no bin/detect.
 func (c *checker) checkPlan() error {
@@ -42,7 +45,7 @@ func (c *checker) checkGenerated(dir string) error {
 		c.list = append(c.list, extension.ParseExtendConfig(c.at(f).File, data)...)
 	}
 	for _, name := range []string{runDockerfile, buildDockerfile} {
-		f, data, ok, err := c.text(path.Join(dir, name), dockerfile.MaxSize, rules.DockerfileSyntax)
+		f, data, ok, err := c.text(path.Join(dir, name), maxDockerfile, rules.DockerfileSyntax)
 		if err != nil {
 			return err
 		}

@@ -22,27 +22,27 @@ const MaxSecretFile = 1 << 20
 // largeFile is the size from which on a file is too large for an extension.
 const largeFile = 10_000_000
 
-// secret is a kind of secret. Only files that contain mark are matched, which
-// is much faster than matching all.
+// secret is a kind of secret. Only files that contain one of marks, separated by
+// blanks, are matched, which is much faster than matching all.
 type secret struct {
 	what    string
-	mark    string
+	marks   string
 	pattern *regexp.Regexp
 }
 
 var secrets = []secret{
-	{"a private key", "PRIVATE KEY", regexp.MustCompile(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n)+(?:[A-Za-z-]+: [^\n]*\n)*\s*[A-Za-z0-9+/=]{20,}`)},
+	{"a private key", "PRIVATE", regexp.MustCompile(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n)+(?:[A-Za-z-]+: [^\n]*\n)*\s*[A-Za-z0-9+/=]{20,}`)},
 	{"an age key", "AGE-SECRET-KEY-1", regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b`)},
-	{"a GitHub token", "gh", regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36,}\b`)},
+	{"a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36,}\b`)},
 	{"a GitHub token", "github_pat_", regexp.MustCompile(`\bgithub_pat_\w{82}\b`)},
 	{"a GitLab token", "glpat-", regexp.MustCompile(`\bglpat-[\w-]{20,}`)},
-	{"an AWS access key", "A", regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)},
+	{"an AWS access key", "AKIA ASIA", regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)},
 	{"an npm token", "npm_", regexp.MustCompile(`\bnpm_[A-Za-z0-9]{36}\b`)},
 	{"an npm token", "_auth", regexp.MustCompile(`(?m)^[^#;\n]*:?_auth(?:Token)?\s*=\s*[^\s$][^\s]{7,}`)},
 	{"a PyPI token", "pypi-AgE", regexp.MustCompile(`\bpypi-AgE[\w-]{50,}`)},
 	{"a Docker Hub token", "dckr_", regexp.MustCompile(`\bdckr_[po]at_[\w-]{20,}`)},
 	{"a registry password", `"auth"`, regexp.MustCompile(`"auths"\s*:[^]]*"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"`)},
-	{"a Slack token", "xox", regexp.MustCompile(`\bxox[abeoprs]-[\w-]{20,}`)},
+	{"a Slack token", "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs-", regexp.MustCompile(`\bxox[abeoprs]-[\w-]{20,}`)},
 	{"a Google API key", "AIza", regexp.MustCompile(`\bAIza[\w-]{35}\b`)},
 	{"a Stripe key", "k_live_", regexp.MustCompile(`\b[rs]k_live_[A-Za-z0-9]{20,}`)},
 	{"an Azure storage key", "AccountKey=", regexp.MustCompile(`AccountKey=[A-Za-z0-9+/]{86}==`)},
@@ -111,7 +111,8 @@ func FindSecret(data []byte) *Hit {
 		return nil
 	}
 	for _, s := range secrets {
-		if !bytes.Contains(data, []byte(s.mark)) {
+		contains := func(mark string) bool { return bytes.Contains(data, []byte(mark)) }
+		if !slices.ContainsFunc(strings.Fields(s.marks), contains) {
 			continue
 		}
 		if at := s.pattern.FindIndex(data); at != nil {

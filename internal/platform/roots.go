@@ -191,6 +191,9 @@ func Discover(dir string) ([]extension.Target, error) {
 func Folders(dir string) []string {
 	var folders []string
 	for _, os := range extension.KnownOS() {
+		if !isDir(filepath.Join(dir, os)) {
+			continue // most have none, and each has many architectures
+		}
 		for _, arch := range extension.KnownArch() {
 			if isDir(filepath.Join(dir, os, arch)) {
 				folders = append(folders, os+"/"+arch)

@@ -6,7 +6,7 @@ import "github.com/extpack/extpack/internal/diag"
 var (
 	DockerfileSyntax = define(Rule{
 		ID: "dockerfile-syntax", Severity: diag.Error, Lifecycle: true,
-		Summary: "Dockerfiles can be parsed, and are at most 1 MiB long.",
+		Summary: "Dockerfiles can be parsed, and are at most 256 KiB long.",
 		Source:  lifecycle, Section: "buildpack/dockerfile.go", Fix: "correct the instruction",
 	})
 	DockerfileStages = define(Rule{

@@ -8,9 +8,9 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// writeBakeFile writes the file that plain buildx runs.
-func writeBakeFile(dir string) error {
-	p, _, err := plan.New(context.Background(), []string{dir}, plan.Options{})
+// writeBakeFile writes the file that plain buildx runs for extensions in dirs.
+func writeBakeFile(dir string, dirs ...string) error {
+	p, _, err := plan.New(context.Background(), dirs, plan.Options{})
 	if err != nil {
 		return err
 	}

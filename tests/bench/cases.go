@@ -36,7 +36,31 @@ func (b *bench) cases() []benchCase {
 			name: "large", prepare: makeExtension(fourPlatforms, true, 20<<20, b.box.BuildxPath()), change: changeScripts(fourPlatforms, true),
 			contenders: b.optional(b.embedded("."), b.buildx("."), b.packRuns(".")),
 		},
+		{
+			name: "lint-200", prepare: makeMany(lintCount), change: nothing,
+			contenders: []contender{b.lint(lintCount), b.printBake()},
+		},
 	}
+}
+
+// lintCount is how many extensions are checked in one run.
+const lintCount = 200
+
+// lint checks extensions in one run.
+func (b *bench) lint(count int) contender {
+	args := []string{b.plugin, "lint", "-q"}
+	for i := range count {
+		args = append(args, extensionName(i))
+	}
+	return contender{name: "extpack lint", commands: func(string) [][]string { return [][]string{args} }}
+}
+
+// printBake has buildx read the bake file of the same extensions, and build
+// nothing.
+func (b *bench) printBake() contender {
+	return contender{name: "buildx bake --print", peer: true, commands: func(dir string) [][]string {
+		return [][]string{{b.box.BuildxPath(), "bake", "--file", filepath.Join(dir, "docker-bake.hcl"), "--print", "--progress", "quiet"}}
+	}}
 }
 
 // small are the contenders for one small extension.

@@ -44,7 +44,7 @@ func makeExtension(arches []string, roots bool, large int, program string) func(
 				return err
 			}
 		}
-		return writeBakeFile(dir)
+		return writeBakeFile(dir, dir)
 	}
 }
 
@@ -78,6 +78,20 @@ func makeTwenty(arches []string, roots bool) func(dir string) error {
 			}
 		}
 		return nil
+	}
+}
+
+// makeMany makes extensions for two platforms, and the bake file for all of them.
+func makeMany(count int) func(dir string) error {
+	return func(dir string) error {
+		var dirs []string
+		for i := range count {
+			dirs = append(dirs, filepath.Join(dir, extensionName(i)))
+			if err := makeExtension(twoPlatforms, false, 0, "")(dirs[i]); err != nil {
+				return err
+			}
+		}
+		return writeBakeFile(dir, dirs...)
 	}
 }
 
