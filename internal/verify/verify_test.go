@@ -21,7 +21,7 @@ import (
 func TestValidPackage(t *testing.T) {
 	p := validPackage()
 	p.files = func(n int, files []file) []file {
-		return append(files, reg(testDir+"lib/tool", compiled(t, p.platforms[n].Architecture), 0o755))
+		return append(files, reg(testDir+"lib/tool", elfHeader(p.platforms[n].Architecture), 0o755))
 	}
 	if f := p.check(t); len(f) != 0 {
 		t.Errorf("findings:\n%s", lines(f))
