@@ -11,7 +11,7 @@ SANDBOX       := go run ./tests/sandbox/cmd/sandbox
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker lint bench fmt demo sandbox-up sandbox-down sandbox-env bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz lint bench fmt demo sandbox-up sandbox-down sandbox-env bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ e2e: ## run the end-to-end tests against BuildKit and a registry
 
 e2e-docker: ## run the end-to-end tests against a Docker Engine, compiled the first time
 	go test -tags engine -timeout 20m ./tests/engine
+
+fuzz: ## run each fuzz target for FUZZTIME; minimising every new input would take most of it
+	@set -e; grep -rl '^func Fuzz' --include=*_test.go . | while read -r file; do for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
+		go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 10x || exit 1; done; done
 
 lint: $(GOLANGCI) ## check formatting and code
 	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
