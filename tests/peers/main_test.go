@@ -38,7 +38,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	world.plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin")
+	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin/docker-extpack")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
