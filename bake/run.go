@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/buildx"
@@ -118,12 +117,19 @@ func (e *Engine) allowArgs(t Target) ([]string, error) {
 	for _, entitlement := range entitlements {
 		args = append(args, "--allow", entitlement)
 	}
-	for _, privilege := range []string{string(grants.NetworkHost), string(grants.Insecure)} {
-		if t.staged() && slices.Contains(e.Options.Allow, privilege) {
-			args = append(args, "--set", t.Name+buildSuffix+".entitlements="+privilege)
+	for _, allowed := range e.Options.Allow {
+		if t.staged() && isPrivilege(allowed) {
+			args = append(args, "--set", t.Name+buildSuffix+".entitlements="+allowed)
 		}
 	}
 	return args, err
+}
+
+// isPrivilege reports whether a grant is one that BuildKit asks for when a step
+// needs it (Dockerfile reference, "RUN --network", "--security", "--device").
+func isPrivilege(allowed string) bool {
+	kind, _, _ := strings.Cut(allowed, "=")
+	return kind == string(grants.NetworkHost) || kind == string(grants.Insecure) || kind == "device"
 }
 
 func writeFile(p *plan.Plan, dir string, how spelling) (string, error) {

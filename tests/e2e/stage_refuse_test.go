@@ -122,6 +122,12 @@ func TestStageRefusals(t *testing.T) {
 			[]string{"a step of the Dockerfile requires network.host, which was not granted", "add --allow network.host"},
 		},
 		{
+			"a step that is allowed", table, "FROM " + shell + "\nRUN --network=host --security=insecure true\n",
+			[]string{"--allow", "network.host", "--allow", "security.insecure"},
+			1,
+			[]string{"the builder does not permit "},
+		},
+		{
 			"an SSH key that is not there", table + "ssh = [\"default=key\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n",
 			[]string{"--allow", "ssh"},
 			2,
