@@ -57,7 +57,7 @@ func TestStageRefusals(t *testing.T) {
 			"secret whose file is missing", table + "secrets = [\"id=token,src=secret.txt\"]\n", "FROM scratch\n",
 			[]string{"--allow", "secret=token"},
 			2,
-			[]string{"there is no file ", "secret.txt; create it"},
+			[]string{"there is no file ", "secret.txt\n", "  create it"},
 		},
 		{
 			"secret that nobody gives", table, "FROM " + shell + "\nRUN --mount=type=secret,id=token,required true\n", nil, 1,
