@@ -42,12 +42,7 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
   docker extpack builder ensure team --native arm64=ssh://user@arm.example.com
   docker extpack builder ensure --registry registry.internal:5000=http
   docker extpack builder ensure --remove`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) <= 1 {
-				return nil
-			}
-			return exactArgs(1, "at most one name")(cmd, args)
-		},
+		Args: atMostOne("one name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.name = builder.DefaultName
 			if len(args) == 1 {

@@ -99,6 +99,7 @@ var flagHabits = []flagHabit{
 	{"index create, index add, index remove, index annotate", "purge p", "leave it out: there is no local copy"},
 	{"builder ensure", "name builder", "name the builder as an argument"},
 	{"builder ensure", "platform", "use --native PLATFORM=ENDPOINT for a machine of that platform; others are emulated"},
+	{"init", "path p", "name the directory as an argument"},
 	{"run-image", "target", "use --platform os/arch[/variant]"},
 	{"run-image", "path p", "use --extension DIR"},
 	{"", "config", `set DOCKER_CONFIG, or write it before the command: "docker --config DIR extpack"`},

@@ -40,7 +40,7 @@ func newInitCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, ini
 		Example: `  docker extpack init
   docker extpack init --id acme/my-extension --lang go --yes ./my-extension
   docker extpack init ./an-extension-for-pack`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("one directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.dir = "."
 			if len(args) > 0 {

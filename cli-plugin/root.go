@@ -119,6 +119,16 @@ func exclusive(cmd *cobra.Command, names ...string) error {
 	return usageError(cmd, strings.Join(set, " and ")+" cannot be used together")
 }
 
+// atMostOne is cobra.MaximumNArgs(1) with docker's exit code for wrong usage.
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= 1 {
+			return nil
+		}
+		return usageError(cmd, fmt.Sprintf("%q takes at most %s, got %d", cmd.CommandPath(), what, len(args)))
+	}
+}
+
 // exactArgs is cobra.ExactArgs with docker's exit code for wrong usage.
 func exactArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
