@@ -13,8 +13,12 @@ import (
 // published, also of a run that fails.
 func TestOneRun(t *testing.T) {
 	right := example("hello")
-	wrong := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/wrong", linuxTargets), "linux/arm64/bin/x": script})
-	goBinary(t, "amd64", filepath.Join(wrong, "linux/arm64/bin/generate"))
+	// What a stage holds is only known after the build: one program for both.
+	wrong := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/wrong", linuxTargets+"\n[metadata.extpack.build]\n"),
+		"Dockerfile":     "FROM scratch\nCOPY program /bin/generate\n",
+	})
+	goBinary(t, "amd64", filepath.Join(wrong, "program"))
 	// Its stage cannot be built, so no layout is there to verify.
 	unbuilt := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("e2e/unbuilt", linuxTargets+"\n[metadata.extpack.build]\n"),

@@ -23,10 +23,10 @@ func TestVersionFromElsewhere(t *testing.T) {
 		"replaced":        {head + "version = \"0.0.1\"\n" + linuxTargets, nil},
 		"for any":         {head + awkwardText, nil},
 		"platform folder": {head + awkwardText + linuxTargets, map[string]string{"linux/arm64/bin/generate": script, "linux/arm64/extension.toml": "x"}},
-		"included":        {head + awkwardText + linuxTargets + "\n[metadata]\ninclude-files = [\"bin/detect\", \"extension.toml\"]\n", nil},
+		"included":        {head + awkwardText + linuxTargets + "\n[metadata]\ninclude-files = [\"bin/detect\", \"bin/generate\", \"extension.toml\"]\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := map[string]string{"extension.toml": tt.toml, "bin/detect": script}
+			files := map[string]string{"extension.toml": tt.toml, "bin/detect": script, "bin/generate": script}
 			for name, text := range tt.files {
 				files[name] = text
 			}
