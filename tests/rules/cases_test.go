@@ -73,7 +73,7 @@ var pairs = []pair{
 	{rule: "root-unused", name: "no target", bad: static(files{"linux/arm64/bin/x": "", "linux/amd64/generate/build.Dockerfile": buildFile}), good: static(files{"linux/amd64/generate/build.Dockerfile": buildFile})},
 	{rule: "root-unused", name: "no folder", bad: static(files{"extension.toml": descriptor + "[[targets]]\nos = \"linux\"\narch = \"arm64\"\n", "linux/amd64/generate/build.Dockerfile": buildFile}), good: static(files{"extension.toml": descriptor + "[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"})},
 	{rule: "plan", name: "shared file", bad: static(files{"extension.toml": descriptor + "[metadata.extpack]\nshared = [\"gone\"]\n"}), good: static(files{"extension.toml": descriptor + "[metadata.extpack]\nshared = [\"detect\"]\n"})},
-	{rule: "plan-doubtful", name: "misnamed folder", bad: static(files{"linux/x86_64/bin/x": ""}), good: static(files{"docs/README": ""})},
+	{rule: "plan-doubtful", name: "misnamed folder", bad: static(merge(toml("amd64", "arm64"), files{"linux/x86_64/bin/x": ""})), good: static(files{"docs/README": ""})},
 
 	// layout and entry points
 	{rule: "entry-point-missing", name: "nothing", bad: static(files{"generate/build.Dockerfile": "-"}), good: static(nil)},
