@@ -2,10 +2,9 @@
 // appears, or replaces another, in one step and only when all of it is on disk.
 // Whatever fails, or is killed, leaves what was there.
 //
-// Libraries were looked at: moby/sys/atomicwriter and google/renameio do not
-// sync the folder, put a file with a longer name beside the target (names of
-// 244 bytes and more fail, and the next build packs what a killed one left),
-// and natefinch/atomic syncs nothing.
+// moby/sys/atomicwriter, google/renameio and natefinch/atomic do not sync the
+// folder, and put a file with a longer name beside the target: names of 244
+// bytes and more fail, and the next build packs what a killed one left.
 package atomicfile
 
 import (
