@@ -11,10 +11,8 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// The kinds of secrets are few and their forms documented by those who issue
-// them, so they are listed here. The rule sets that exist are made for finding
-// leaks in histories: gitleaks' needs its own engine, with a hundred packages,
-// for its two hundred patterns, most of which guess by the name of a variable.
+// The secrets are those whose form their issuers document. Why no library or its
+// rule set is used is in docs/adr/0006-own-secret-patterns.md.
 
 // MaxSecretFile is the largest file that is searched, in bytes.
 const MaxSecretFile = 1 << 20

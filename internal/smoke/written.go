@@ -93,7 +93,7 @@ func writtenPlan(dir string) (diag.List, error) {
 // firstFile returns the name of a file below dir, "" when there is none.
 func firstFile(dir string) string {
 	found := ""
-	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
 		if err == nil && name != dir {
 			found, _ = filepath.Rel(dir, name)
 			return fs.SkipAll
