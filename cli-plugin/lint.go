@@ -20,7 +20,7 @@ import (
 
 type lintOptions struct {
 	names                 []string
-	format                string
+	format, version       string
 	fix, online, insecure bool
 	listRules, quiet      bool
 }
@@ -61,6 +61,7 @@ func newLintCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, lin
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.format, "format", "text", `Format output ("text", "json", "sarif", "github")`)
+	f.StringVar(&opts.version, "version", "", "Version of the extensions, instead of the descriptor's (X.Y.Z)")
 	f.BoolVar(&opts.fix, "fix", false, "Repair what can be repaired safely, and show the changes")
 	f.BoolVar(&opts.online, "online", false, "Ask registries too: for run images, and for the versions that are published")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
@@ -78,6 +79,11 @@ func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error 
 		print, err := lintPrinter(opts.format)
 		if err != nil {
 			return err
+		}
+		if opts.version != "" {
+			if opts.version, err = extension.ParseVersion(opts.version); err != nil {
+				return fmt.Errorf("--version: %w", err)
+			}
 		}
 		log := func(format string, args ...any) {
 			if !opts.quiet {
@@ -129,7 +135,7 @@ func (l *linter) checkAll(ctx context.Context) ([]*lint.Report, error) {
 
 func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
 	if isExtensionDir(name) {
-		r, err := lint.Dir(ctx, name)
+		r, err := lint.Dir(ctx, name, l.opts.version)
 		if err == nil && l.opts.online {
 			err = lint.Online(ctx, l.client, r)
 		}

@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -122,7 +123,7 @@ func printLintSARIF(w io.Writer, reports []*lint.Report) error {
 			}
 			uri := sarif.FileURI(d.File)
 			if r.Package {
-				uri = r.Name
+				uri = packageURI(r.Name)
 			}
 			inside := ""
 			if r.Package {
@@ -134,6 +135,15 @@ func printLintSARIF(w io.Writer, reports []*lint.Report) error {
 		}
 	}
 	return sarif.Write(w, run)
+}
+
+// packageURI returns the URI of a package: of a file, or as Helm writes those of
+// references.
+func packageURI(name string) string {
+	if _, err := os.Stat(name); err == nil {
+		return sarif.FileURI(name)
+	}
+	return "oci://" + name
 }
 
 // checkRule returns the check of verify with that ID as a rule, unless it is

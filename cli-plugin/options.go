@@ -100,11 +100,16 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 // publish.
 func (o *planOptions) lint(w io.Writer, p *plan.Plan) error {
 	var errs diag.List
+	var before []*extension.Descriptor
 	for _, e := range p.Extensions {
 		found, err := lint.Plan(e, o.allowSecrets)
 		if err != nil {
 			return err
 		}
+		if d := lint.SameButCase(before, e.Descriptor); d != nil {
+			found = append(found, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
+		}
+		before = append(before, e.Descriptor)
 		for _, d := range found {
 			mismatch := d.Rule == rules.BinaryPlatform.ID || d.Rule == rules.BinaryVariant.ID
 			guard := d.Rule == rules.Secret.ID || d.Rule == rules.VersionControl.ID || d.Rule == rules.LargeFile.ID

@@ -65,7 +65,7 @@ func BenchmarkDir(b *testing.B) {
 	write(b, filepath.Join(dir, "bin/detect"), "#!/bin/sh\n")
 	write(b, filepath.Join(dir, "bin/generate"), "#!/bin/sh\n")
 	for b.Loop() {
-		if _, err := lint.Dir(b.Context(), dir); err != nil {
+		if _, err := lint.Dir(b.Context(), dir, ""); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ arch = "amd64"
 
 func refused(t testing.TB, dir string) {
 	t.Helper()
-	r, err := lint.Dir(t.Context(), dir)
+	r, err := lint.Dir(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestExceptions(t *testing.T) {
 	write(t, filepath.Join(dir, "a/.env"), "A=1\n")
 	write(t, filepath.Join(dir, "b/.env"), "A=1\n")
 	write(t, filepath.Join(dir, "generate/run.Dockerfile"), "FROM x\nFROM y\n")
-	r, err := lint.Dir(t.Context(), dir)
+	r, err := lint.Dir(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

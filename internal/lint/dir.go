@@ -35,52 +35,73 @@ type Report struct {
 	Platforms []string
 }
 
-// Dir checks the extension in a directory. The error is trouble with reading it.
-func Dir(ctx context.Context, dir string) (*Report, error) {
-	d, list, err := extension.Read(dir)
-	if err != nil && !diag.IsInvalid(err) {
+// Dir checks the extension in a directory. A version replaces the descriptor's
+// unless it is empty; see [extension.ParseVersion]. The error is trouble with
+// reading.
+func Dir(ctx context.Context, dir, version string) (*Report, error) {
+	p, warnings, err := plan.New(ctx, []string{dir}, plan.Options{Version: version})
+	r := &Report{Name: dir}
+	switch {
+	case diag.IsInvalid(err):
+		return r, r.unplanned(ctx, version, slices.Concat(warnings, diag.Of(err)))
+	case err != nil:
 		return nil, err
 	}
-	r := &Report{Name: dir, Extension: d}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		r.Findings = list
-		return r, nil
+	r.Plan = p.Extensions[0]
+	r.Extension = r.Plan.Descriptor
+	for _, found := range warnings {
+		r.Findings = add(r.Findings, found)
 	}
-	var images []Image
-	p, warnings, planErr := plan.New(ctx, []string{dir}, plan.Options{})
-	switch {
-	case planErr == nil:
-		r.Plan = p.Extensions[0]
-		images = planned(r.Plan)
-	case !diag.IsInvalid(planErr):
-		return nil, planErr
-	default:
-		if images, err = unplanned(ctx, dir, d, &list); err != nil {
-			return nil, err
-		}
+	r.Findings = append(r.Findings, Descriptor(r.Extension)...)
+	if err := r.check(r.Plan.Dir, planned(r.Plan)); err != nil {
+		return nil, err
 	}
-	for _, found := range slices.Concat(warnings, diag.Of(planErr)) {
-		list = add(list, found)
+	r.Findings = append(r.Findings, unusedRoots(r.Plan)...)
+	r.Findings = except(r.Plan.Dir, r.Extension, r.Findings)
+	return r, nil
+}
+
+// unplanned checks an extension that cannot be built, as far as it can be read.
+func (r *Report) unplanned(ctx context.Context, version string, problems diag.List) error {
+	d, list, err := extension.ReadAs(r.Name, version)
+	if err != nil && !diag.IsInvalid(err) {
+		return err
+	}
+	r.Extension, r.Findings = d, list
+	info, statErr := os.Stat(r.Name)
+	if statErr != nil || !info.IsDir() {
+		return nil
+	}
+	images, err := unplanned(ctx, r.Name, d, &r.Findings)
+	if err != nil {
+		return err
+	}
+	for _, found := range problems {
+		r.Findings = add(r.Findings, found)
 	}
 	if d != nil {
-		list = append(list, Descriptor(d)...)
+		r.Findings = append(r.Findings, Descriptor(d)...)
 	}
+	if err := r.check(r.Name, images); err != nil {
+		return err
+	}
+	r.Findings = except(r.Name, d, r.Findings)
+	return nil
+}
+
+// check adds what is wrong with the files of images in dir.
+func (r *Report) check(dir string, images []Image) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", dir, err)
+		return fmt.Errorf("reading %s: %w", dir, err)
 	}
 	defer root.Close()
 	found, err := checkImages(root, images)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", dir, err)
+		return fmt.Errorf("reading %s: %w", dir, err)
 	}
-	list = append(list, found...)
-	list = append(list, sourceModes(dir, images)...)
-	if r.Plan != nil {
-		list = append(list, unusedRoots(r.Plan)...)
-	}
-	r.Findings = except(dir, d, list)
-	return r, nil
+	r.Findings = slices.Concat(r.Findings, found, sourceModes(dir, images))
+	return nil
 }
 
 // Plan checks the files that a planned extension will hold.
@@ -312,17 +333,26 @@ func reportedByParser(id string) bool {
 
 // Together reports what is wrong with several extensions of one run.
 func Together(reports []*Report) {
-	seen := map[string]*Report{}
+	var all []*extension.Descriptor
 	for _, r := range reports {
 		if r.Extension == nil {
 			continue
 		}
-		id := r.Extension.Info.ID
-		other := seen[strings.ToLower(id)]
-		if other != nil && other.Extension.Info.ID != id {
-			d := rules.IDCase.At(diag.Position{File: r.Extension.File}, "id %s is that of %s but for case, %s", id, other.Name, other.Extension.Info.ID)
-			r.Findings = append(r.Findings, r.Extension.Metadata.Extpack.Lint.Filter(r.Name, diag.List{d}, nil)...)
+		if d := SameButCase(all, r.Extension); d != nil {
+			r.Findings = append(r.Findings, r.Extension.Metadata.Extpack.Lint.Filter(r.Name, diag.List{*d}, nil)...)
 		}
-		seen[strings.ToLower(id)] = r
+		all = append(all, r.Extension)
 	}
+}
+
+// SameButCase returns a finding when an extension's id is that of another but for
+// case, nil when it is not.
+func SameButCase(others []*extension.Descriptor, d *extension.Descriptor) *diag.Diagnostic {
+	for _, other := range others {
+		if id := other.Info.ID; id != d.Info.ID && strings.EqualFold(id, d.Info.ID) {
+			found := rules.IDCase.At(diag.Position{File: d.File}, "id %s is that of %s but for case, %s", d.Info.ID, filepath.Dir(other.File), id)
+			return &found
+		}
+	}
+	return nil
 }

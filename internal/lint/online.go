@@ -26,7 +26,7 @@ func Online(ctx context.Context, client *registry.Client, r *Report) error {
 		return err
 	}
 	for _, d := range diag.Of(err) {
-		if slices.ContainsFunc(r.Findings, func(o diag.Diagnostic) bool { return o.Severity == diag.Error && o.File == d.File && o.Line == d.Line }) {
+		if d.Rule != "" || slices.ContainsFunc(r.Findings, func(o diag.Diagnostic) bool { return o.Severity == diag.Error && o.File == d.File && o.Line == d.Line }) {
 			continue // the file itself is at fault
 		}
 		d.Rule = rules.RunImagePlatform.ID

@@ -56,7 +56,7 @@ var errorsHere = map[string]string{
 
 func findings(t *testing.T, dir string) diag.List {
 	t.Helper()
-	report, err := lint.Dir(t.Context(), dir)
+	report, err := lint.Dir(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
