@@ -1,6 +1,6 @@
-// Package atomicfile writes the files that commands leave for the user: each
-// appears, or replaces another, in one step and only when all of it is on disk.
-// Whatever fails, or is killed, leaves what was there.
+// Package atomicfile writes the output files of commands. A file appears, or
+// replaces another, in one step once all of it is on disk. A write that fails
+// or is killed leaves the previous file untouched.
 //
 // moby/sys/atomicwriter, google/renameio and natefinch/atomic do not sync the
 // folder, and put a file with a longer name beside the target: names of 244
@@ -20,16 +20,17 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// File is a file that is not in its place yet.
+// File is a file that is being written.
 type File struct {
 	*os.File
 	target string
 	dir    *scratch.Dir
 }
 
-// Create begins a file that [File.Commit] will put to name. The name itself is
-// replaced: a link there is not followed, and one that leads out of its folder
-// is a [*diag.InvalidError], as is anything that is not a file.
+// Create creates a temporary file that [File.Commit] renames to name. A
+// symbolic link at name is replaced, not followed. If it leads out of its
+// folder, or if name is not a regular file, Create returns a
+// [*diag.InvalidError].
 func Create(name string) (*File, error) {
 	mode, err := replaceable(name)
 	if err != nil {
@@ -52,7 +53,7 @@ func Create(name string) (*File, error) {
 	return &File{File: f, target: name, dir: dir}, nil
 }
 
-// Commit puts the file into its place.
+// Commit renames the file to its final name.
 func (f *File) Commit() error {
 	defer f.dir.Remove()
 	if err := errors.Join(f.Sync(), f.File.Close()); err != nil {
@@ -61,7 +62,7 @@ func (f *File) Commit() error {
 	if err := os.Rename(f.Name(), f.target); err != nil {
 		var failed *os.LinkError
 		if errors.As(err, &failed) {
-			err = failed.Err // without a name that is random
+			err = failed.Err // without the random name
 		}
 		return fmt.Errorf("writing %s: %w", f.target, err)
 	}
@@ -69,14 +70,14 @@ func (f *File) Commit() error {
 	return nil
 }
 
-// Abort removes what was written.
+// Abort removes the temporary file.
 func (f *File) Abort() {
 	f.File.Close()
 	f.dir.Remove()
 }
 
-// WriteFile writes data to name; see [Create]. To a pipe or device, such as
-// /dev/stdout, it writes as it is, which ctx may end.
+// WriteFile writes data to name; see [Create]. It writes directly to a pipe or
+// device, such as /dev/stdout, until ctx ends.
 func WriteFile(ctx context.Context, name string, data []byte) error {
 	if IsStream(name) {
 		return writeStream(ctx, name, data)
@@ -92,8 +93,8 @@ func WriteFile(ctx context.Context, name string, data []byte) error {
 	return f.Commit()
 }
 
-// Check returns the error that writing name would end with, as far as that can
-// be known before. It leaves nothing behind.
+// Check returns an error if writing to name would fail, as far as that can be
+// known beforehand. It leaves no files behind.
 func Check(name string) error {
 	if IsStream(name) {
 		return nil
@@ -106,8 +107,8 @@ func Check(name string) error {
 	return nil
 }
 
-// SyncDir makes renames in dir durable where the system can. The rename itself
-// is done, so there is no error.
+// SyncDir makes renames in dir durable where the system supports it. It returns
+// no error, because the rename itself has succeeded.
 func SyncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
@@ -115,13 +116,14 @@ func SyncDir(dir string) {
 	}
 }
 
-// replaceable returns the permissions of the file at name, 0 when there is none.
+// replaceable returns the permissions of the file at name, or 0 if it does not
+// exist.
 func replaceable(name string) (fs.FileMode, error) {
 	info, err := os.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, nil
-	case err != nil: // a name that is too long, for instance
+	case err != nil: // for instance a name that is too long
 		return 0, fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
 	case info.Mode().IsRegular():
 		return info.Mode().Perm(), nil

@@ -12,13 +12,14 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// errNoExchange is a system or file system that cannot exchange two folders.
+// errNoExchange is returned if the system or file system cannot exchange two
+// folders.
 var errNoExchange = errors.New("exchanging folders is not supported")
 
-// ReplaceDir has fill write a folder, which takes the place of the one at name,
-// if any, when all of it is on disk. It does so in one step where the system
-// can: elsewhere name is missing for a moment, and warn is told so. Links are as
-// with [Create].
+// ReplaceDir calls fill to write a folder, which replaces the one at name once
+// all of it is on disk. Where the system cannot do so in one step, name is
+// missing for a moment, and ReplaceDir calls warn. Symbolic links are treated
+// as by [Create].
 func ReplaceDir(name string, fill func(dir string) error, warn func(message string)) error {
 	name = filepath.Clean(name)
 	if err := CheckLink(name); err != nil {
@@ -47,7 +48,7 @@ func ReplaceDir(name string, fill func(dir string) error, warn func(message stri
 	return nil
 }
 
-// swap puts fresh to name. What was there is at fresh or old afterwards.
+// swap moves fresh to name. The previous folder is at fresh or old afterwards.
 func swap(fresh, name, old string, warn func(string)) error {
 	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return os.Rename(fresh, name)
@@ -68,7 +69,7 @@ func swap(fresh, name, old string, warn func(string)) error {
 	return nil
 }
 
-// syncTree writes a folder and everything in it to disk.
+// syncTree flushes a folder and its content to disk.
 func syncTree(dir string) error {
 	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -83,8 +84,8 @@ func syncTree(dir string) error {
 	})
 }
 
-// CheckDir returns the error that [ReplaceDir] would end with, as far as that
-// can be known before.
+// CheckDir returns an error if [ReplaceDir] would fail, as far as that can be
+// known beforehand.
 func CheckDir(name string) error {
 	name = filepath.Clean(name)
 	if err := CheckLink(name); err != nil {
@@ -101,8 +102,9 @@ func CheckDir(name string) error {
 	return nil
 }
 
-// CheckLink refuses a link at name that leads out of its folder: the folder may
-// be a stranger's, and a link there must not choose what is overwritten.
+// CheckLink returns an error for a symbolic link at name that leads out of its
+// folder. The folder may be untrusted, and a link there must not choose which
+// file is overwritten.
 func CheckLink(name string) error {
 	if err := safefile.Check(filepath.Dir(name), filepath.Base(name)); !errors.Is(err, safefile.ErrOutside) {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// exchange exchanges what two names stand for, in one step.
+// exchange swaps two paths atomically.
 func exchange(_, _ string) error {
 	return fmt.Errorf("%w on %s", errNoExchange, runtime.GOOS)
 }

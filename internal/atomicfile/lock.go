@@ -10,9 +10,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Lock waits until no other docker extpack works on the files or folders with
-// these names. The folders they are in are locked, so nothing is left behind.
-// Where there are no such locks, it does nothing.
+// Lock waits until no other docker extpack process works on the files or
+// folders names. It locks their parent folders, so no lock files are left
+// behind. On file systems without locks it does nothing.
 func Lock(ctx context.Context, names ...string) (unlock func(), err error) {
 	var dirs []string
 	for _, name := range names {
@@ -25,7 +25,7 @@ func Lock(ctx context.Context, names ...string) (unlock func(), err error) {
 		}
 		dirs = append(dirs, dir)
 	}
-	slices.Sort(dirs) // one order, or two processes could wait for each other
+	slices.Sort(dirs) // a fixed order, to avoid deadlocks
 	var locks []*flock.Flock
 	unlock = func() {
 		for _, lock := range locks {

@@ -14,8 +14,8 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// IsStream reports whether name is a pipe or device, which has nothing to lose.
-// A link to one counts in /dev only, where /dev/stdout is one.
+// IsStream reports whether name is a pipe or device, which cannot be replaced.
+// A symbolic link to one counts only in /dev, where /dev/stdout is a link.
 func IsStream(name string) bool {
 	stat := os.Lstat
 	if abs, err := filepath.Abs(name); err == nil && strings.HasPrefix(filepath.ToSlash(abs), "/dev/") {
@@ -25,7 +25,7 @@ func IsStream(name string) bool {
 	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
 }
 
-// writeStream writes data once a reader has opened the other end.
+// writeStream waits for a reader and writes data.
 func writeStream(ctx context.Context, name string, data []byte) error {
 	for {
 		f, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NONBLOCK, 0)

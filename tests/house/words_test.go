@@ -23,7 +23,6 @@ var unclean = []string{
 	"cli-plugin",
 	"hcl",
 	"internal/annotate",
-	"internal/atomicfile",
 	"internal/builder",
 	"internal/buildx",
 	"internal/content",
