@@ -1,10 +1,9 @@
-// Package diag holds how docker extpack talks about input that is wrong: a
-// [Diagnostic] names the place, the cause and the fix, a [List] collects all
-// of them so that a user sees every problem of a file at once, and
-// [InvalidError] is the error type that makes a command exit with 2.
+// Package diag reports invalid input. A [Diagnostic] has the position, the
+// cause and the fix. A [List] collects diagnostics, so that a user sees every
+// problem of a file at once. [InvalidError] is the error type that makes a
+// command exit with 2.
 //
-// It knows no file format and prints nothing; packages that read input fill
-// lists, and cli-plugin prints them.
+// Packages that read input fill lists, and cli-plugin prints them.
 package diag
 
 import (
@@ -15,7 +14,7 @@ import (
 	"strings"
 )
 
-// Severity tells whether a diagnostic stops the command.
+// Severity determines whether a diagnostic fails the command.
 type Severity int
 
 const (
@@ -23,7 +22,7 @@ const (
 	Error Severity = iota
 	// Warning is input that can be used but is probably not what was meant.
 	Warning
-	// Note is what a check could not decide, or what is good to know.
+	// Note is something that a check could not decide, or other information.
 	Note
 )
 
@@ -37,15 +36,15 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Position is a place in a file. Line and Column count from 1, columns in
-// characters; zero means that the whole file (or, with an empty File, no file)
-// is meant.
+// Position is a position in a file. Line and Column are counted from 1, columns
+// in characters. Zero means the whole file or, if File is empty, no file.
 type Position struct {
 	File         string
 	Line, Column int
 }
 
-// String returns "file:line:col", "file", or "" as far as the place is known.
+// String returns "file:line:col", "file" or "", depending on which fields are
+// set.
 func (p Position) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -53,30 +52,30 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Diagnostic is one thing that is wrong with the input.
+// Diagnostic is one problem with the input.
 type Diagnostic struct {
 	Position
 	Severity Severity
-	// Rule is the ID of the rule that was broken; may be empty.
+	// Rule is the ID of the rule that was violated. It is optional.
 	Rule string
-	// Message is one lower-case clause: the thing and the cause, with the
-	// closest valid spelling where there is one.
+	// Message is one lower-case clause that names the subject and the cause,
+	// and the closest valid spelling if there is one.
 	Message string
-	// Hint is what to do next, a command where there is one; may be empty.
+	// Hint is the next step, preferably a command. It is optional.
 	Hint string
-	// Edit repairs the input; nil when nothing but a person can.
+	// Edit repairs the input. It is nil if there is no automatic repair.
 	Edit *Edit
 }
 
 // Edit replaces text in the file of a diagnostic.
 type Edit struct {
-	// Old stands at the position of the diagnostic, at the beginning of the file
-	// when that has no line.
+	// Old is the text at the position of the diagnostic, or at the beginning of
+	// the file if the position has no line.
 	Old, New string
 }
 
 // String returns "file:line:col: message", with "warning: " before the message
-// of a warning. The hint is not part of it.
+// of a warning. It does not include the hint.
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	if p := d.Position.String(); p != "" {
@@ -89,11 +88,11 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
-// List collects diagnostics in the order they are found.
+// List collects diagnostics in the order in which they are found.
 type List []Diagnostic
 
-// Errorf adds an error at pos, and returns it for a hint to be set. It takes over
-// the hint of an error among args.
+// Errorf adds an error at pos and returns it, so that a hint can be set. The
+// hint of an error among args is kept.
 func (l *List) Errorf(pos Position, format string, args ...any) *Diagnostic {
 	*l = append(*l, Diagnostic{Position: pos, Message: fmt.Sprintf(format, args...), Hint: hintOf(args)})
 	return &(*l)[len(*l)-1]
@@ -116,8 +115,8 @@ func (l *List) Warnf(pos Position, format string, args ...any) {
 // Warnings returns the warnings of the list.
 func (l List) Warnings() List { return l.only(Warning) }
 
-// Err returns an [*InvalidError] holding the errors of the list, sorted by
-// place, or nil when there are none.
+// Err returns an [*InvalidError] with the errors of the list, sorted by
+// position, or nil if there are none.
 func (l List) Err() error {
 	errs := l.only(Error)
 	if len(errs) == 0 {
@@ -139,12 +138,12 @@ func (l List) only(s Severity) List {
 	return out
 }
 
-// InvalidError is input that cannot be used. It is never empty.
+// InvalidError is returned for invalid input. It has at least one diagnostic.
 type InvalidError struct {
 	Diagnostics List
 }
 
-// Error returns a line per diagnostic. The hints are not part of it.
+// Error returns one line per diagnostic, without hints.
 func (e *InvalidError) Error() string {
 	lines := make([]string, 0, len(e.Diagnostics))
 	for _, d := range e.Diagnostics {
@@ -153,9 +152,9 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Invalidf returns an [*InvalidError] with one diagnostic that has no place in a
-// file: a flag, an argument, an environment variable. It takes over the hint of
-// an error among args.
+// Invalidf returns an [*InvalidError] with one diagnostic that has no position,
+// for flags, arguments and environment variables. The hint of an error among
+// args is kept.
 func Invalidf(format string, args ...any) error {
 	var list List
 	list.Errorf(Position{}, format, args...)
@@ -168,7 +167,7 @@ func IsInvalid(err error) bool {
 	return errors.As(err, &invalid)
 }
 
-// HintError is an error with the next step.
+// HintError is an error with a hint.
 type HintError struct {
 	Err  error
 	Hint string
@@ -178,8 +177,8 @@ type HintError struct {
 func (e *HintError) Error() string { return e.Err.Error() }
 func (e *HintError) Unwrap() error { return e.Err }
 
-// WithHint adds the next step to err. A nil error stays nil, and an empty hint
-// adds nothing.
+// WithHint adds a hint to err. It returns nil if err is nil, and err if the
+// hint is empty.
 func WithHint(err error, hint string) error {
 	if err == nil || hint == "" {
 		return err
@@ -229,8 +228,8 @@ func Hint(err error) string {
 	return ""
 }
 
-// Text returns the message of err with its hints, each indented on a line of
-// its own below the line that it is about.
+// Text returns the message of err with its hints. Each hint is indented on a
+// separate line below the message that it belongs to.
 func Text(err error) string {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case *InvalidError:

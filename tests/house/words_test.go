@@ -27,7 +27,6 @@ var unclean = []string{
 	"internal/buildx",
 	"internal/content",
 	"internal/daemon",
-	"internal/diag",
 	"internal/doctor",
 	"internal/drift",
 	"internal/edit",
