@@ -1,7 +1,7 @@
-// Package drift compares what was packed with what was planned. Between the two
-// an extension directory may change: an editor saves, a generator still runs, or
-// somebody swaps a folder for a link to files of another user. A builder packs
-// what it finds, so that its layers are compared with the plan, file by file.
+// Package drift compares the packed layers with the plan, file by file. A
+// builder packs the files that it finds, and an extension directory may change
+// after the plan was made: an editor saves, a generator is still running, or
+// another user replaces a folder by a symbolic link.
 package drift
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// Packed is an image that an engine built: its place in the plan, its manifest,
+// Packed is an image that an engine built: its index in the plan, its manifest,
 // and the diffID of the extension's layer.
 type Packed struct {
 	Image    int
@@ -39,13 +39,14 @@ type Packed struct {
 }
 
 // Check returns an error that names a file of e whose packed form differs from
-// the plan, or that has changed since it was planned. Of an image with a build
-// stage, whose other files are the builder's, it compares the descriptor.
+// the plan, or that has changed since it was planned. For an image with a build
+// stage, whose other files come from the builder, it compares only the
+// descriptor.
 func Check(ctx context.Context, src content.Fetcher, e *plan.Extension, images []Packed) error {
 	checked := map[digest.Digest]bool{}
 	for _, p := range images {
 		if checked[p.DiffID] {
-			continue // the layer of another platform too, made of the same files
+			continue // shared with another platform
 		}
 		checked[p.DiffID] = !e.Images[p.Image].NeedsBuild()
 		if err := check(ctx, src, e, p); err != nil {
@@ -58,7 +59,7 @@ func Check(ctx context.Context, src content.Fetcher, e *plan.Extension, images [
 func check(ctx context.Context, src content.Fetcher, e *plan.Extension, p Packed) error {
 	planned := embedded.NewLayer(e, p.Image)
 	if !e.Images[p.Image].NeedsBuild() {
-		// Where the layer is byte for byte the planned one, nothing differs.
+		// A layer with the planned diffID has the planned files.
 		id, err := planned.DiffID(ctx)
 		if err != nil {
 			return err
@@ -133,8 +134,8 @@ func list(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (map[str
 	}
 }
 
-// compare reports the first entry that differs. Where others is set, what else
-// is packed is not looked at.
+// compare returns an error for the first entry that differs. If others is set,
+// further entries of the layer are ignored.
 func compare(ctx context.Context, e *plan.Extension, planned []embedded.Entry, packed map[string]file, others bool) error {
 	root, err := os.OpenRoot(e.Dir)
 	if err != nil {
@@ -173,8 +174,7 @@ func compare(ctx context.Context, e *plan.Extension, planned []embedded.Entry, p
 	return fmt.Errorf("%s was not planned, but is in the package: %w", filepath.Join(e.Dir, strings.TrimPrefix(extra, dest)), embedded.ErrChanged)
 }
 
-// differs returns how a packed entry differs from the planned one, "" when it
-// does not.
+// differs returns how a packed entry differs from the planned one, or "".
 func differs(root *os.Root, want embedded.Entry, got file) (string, error) {
 	switch {
 	case want.Mode.IsDir():

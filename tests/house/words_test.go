@@ -28,7 +28,6 @@ var unclean = []string{
 	"internal/content",
 	"internal/daemon",
 	"internal/doctor",
-	"internal/drift",
 	"internal/edit",
 	"internal/embedded",
 	"internal/executable",
