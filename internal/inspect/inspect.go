@@ -1,6 +1,5 @@
-// Package inspect gathers what a package says about itself, for people and
-// programs to read. It reads manifests and configs, never layers, and judges
-// nothing.
+// Package inspect collects the metadata of a package. It reads manifests and
+// configs, never layers, and validates nothing.
 package inspect
 
 import (
@@ -17,21 +16,21 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// Report is what a package says about itself. Its JSON is the output of
-// "docker extpack inspect --format json".
+// Report is the metadata of a package. Its JSON form is the output of "docker
+// extpack inspect --format json".
 type Report struct {
 	Name      string        `json:"name"`
 	MediaType string        `json:"mediaType"`
 	Digest    digest.Digest `json:"digest"`
-	// Extension is null when no image has an extension's labels.
+	// Extension is null if no image has the labels of an extension.
 	Extension   *Extension        `json:"extension"`
 	Platforms   []Platform        `json:"platforms"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// Attestations counts the attestation manifests.
+	// Attestations is the number of attestation manifests.
 	Attestations int `json:"attestations,omitempty"`
 }
 
-// Extension is what the labels of the first labelled image say.
+// Extension is the metadata in the labels of the first labelled image.
 type Extension struct {
 	ID          string `json:"id"`
 	Version     string `json:"version"`
@@ -43,21 +42,21 @@ type Extension struct {
 
 // Platform is one image.
 type Platform struct {
-	// Platform is "os/arch[/variant]" as the descriptor says, else the config, or
-	// "any" for an image that nothing binds to a platform.
+	// Platform is "os/arch[/variant]" from the descriptor or the config, or
+	// "any" for an image without a platform.
 	Platform      string        `json:"platform"`
 	OSVersion     string        `json:"os.version,omitempty"`
 	DistroName    string        `json:"distro.name,omitempty"`
 	DistroVersion string        `json:"distro.version,omitempty"`
 	Digest        digest.Digest `json:"digest"`
-	// Size is what a reader downloads, in bytes: manifest, config and layers.
+	// Size is the download size in bytes: manifest, config and layers.
 	Size        int64             `json:"size"`
 	Layers      int               `json:"layers"`
 	DiffID      string            `json:"layerDiffID,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// Identity returns what tells the image apart from others of its index.
+// Identity returns the identity of the image within its index.
 func (p Platform) Identity() platform.Identity {
 	id, err := platform.ParseIdentity(p.Platform)
 	if err != nil {
@@ -134,8 +133,9 @@ func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Desc
 	return nil
 }
 
-// labelled reads an image's labels; labels that are absent, broken or
-// about more than one extension return nil, which is for verify to complain about.
+// labelled returns the extension in the labels of an image. It returns nil for
+// labels that are missing, invalid, or about more than one extension; package
+// verify reports those.
 func labelled(labels map[string]string) (*Extension, string) {
 	var layers map[string]map[string]extension.LayerInfo
 	if json.Unmarshal([]byte(labels[extension.LabelLayers]), &layers) != nil || len(layers) != 1 {
@@ -145,7 +145,7 @@ func labelled(labels map[string]string) (*Extension, string) {
 	_ = json.Unmarshal([]byte(labels[extension.LabelMetadata]), &info) // description only
 	for id, versions := range layers {
 		if len(versions) != 1 {
-			break // which one is meant nobody can tell
+			break // ambiguous
 		}
 		for version, layer := range versions {
 			return &Extension{

@@ -33,7 +33,6 @@ var unclean = []string{
 	"internal/executable",
 	"internal/extension",
 	"internal/grants",
-	"internal/inspect",
 	"internal/layer",
 	"internal/lint",
 	"internal/oci",
