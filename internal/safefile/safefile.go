@@ -1,8 +1,8 @@
-// Package safefile reads files that a stranger may have written: those of an
-// extension somebody downloaded. A link that leads out of the folder is
-// refused, a pipe or device never blocks, and no file is read beyond a limit.
+// Package safefile reads files from untrusted sources, such as a downloaded
+// extension. Symbolic links that lead out of the folder are refused, pipes and
+// devices never block, and no file is read beyond a limit.
 //
-// It knows no format and writes nothing; package atomicfile writes.
+// It is independent of file formats. Package atomicfile writes files.
 package safefile
 
 import (
@@ -16,18 +16,18 @@ import (
 )
 
 var (
-	// ErrNotRegular is a folder, pipe, socket or device where a file should be.
+	// ErrNotRegular is returned for a folder, pipe, socket or device.
 	ErrNotRegular = errors.New("is not a regular file")
-	// ErrOutside is a symbolic link, in the name or a folder of it, that leads
-	// out of the folder that is read.
+	// ErrOutside is returned if the name contains a symbolic link that leads
+	// out of the folder.
 	ErrOutside = errors.New("leads out of the folder; replace the link by a copy")
-	// ErrTooLarge is a file beyond the limit.
+	// ErrTooLarge is returned for a file larger than the limit.
 	ErrTooLarge = errors.New("the file is larger than")
 )
 
-// Read returns the content of the file at name, which is relative to dir. Links
-// are followed as long as they stay below dir. A file of more than limit bytes
-// is [ErrTooLarge].
+// Read returns the content of the file at name, which is relative to dir.
+// Symbolic links are followed within dir. For a file of more than limit bytes,
+// it returns [ErrTooLarge].
 func Read(dir, name string, limit int64) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -42,7 +42,7 @@ func Read(dir, name string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
-// Check returns the error that [Read] would return before it reads.
+// Check returns the error with which [Read] would fail to open the file.
 func Check(dir, name string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -55,7 +55,7 @@ func Check(dir, name string) error {
 // Open opens a file below root for reading; see [Read].
 func Open(root *os.Root, name string) (*os.File, error) {
 	name = filepath.FromSlash(name)
-	// Opening a device may do something, so look at it first.
+	// Opening a device may have side effects, so check the type first.
 	if err := check(root, name); err != nil {
 		return nil, err
 	}
@@ -63,11 +63,11 @@ func Open(root *os.Root, name string) (*os.File, error) {
 	if err != nil {
 		return nil, outside(root, err)
 	}
-	return regular(f) // it may have been replaced in between
+	return regular(f) // it may have been replaced since the check
 }
 
-// ReadNamed is [Read] for a file that the user named, which may be anywhere and
-// a link to anywhere.
+// ReadNamed is like [Read] for a file named by the user, which may be, or link
+// to, any path.
 func ReadNamed(name string, limit int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -87,8 +87,8 @@ func ReadNamed(name string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
-// Cause returns err without the path that [fs.PathError] adds, for messages that
-// name the file already.
+// Cause returns err without the path that [fs.PathError] adds, for messages
+// that already name the file.
 func Cause(err error) error {
 	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
 		return failed.Err
@@ -120,7 +120,8 @@ func regular(f *os.File) (*os.File, error) {
 }
 
 // outside returns [ErrOutside] for the error that os.Root returns for a path
-// that escapes it. Package os does not export that error, so it is provoked.
+// that escapes it. Package os does not export that error, so outside triggers
+// it.
 func outside(root *os.Root, err error) error {
 	_, escapes := root.Lstat("..")
 	if escapes != nil && errors.Is(err, Cause(escapes)) {
