@@ -1,10 +1,10 @@
 // Package sarif writes the results of checks as SARIF, which code hosts and
-// editors read. It holds the few objects that results about files in packages
-// need and knows no check.
+// editors read. It has only the objects that results about files in packages
+// require.
 //
 // Format: OASIS "Static Analysis Results Interchange Format (SARIF) Version
-// 2.1.0". Libraries for it bring all of its objects and a JSON schema engine
-// into the plugin, for what is forty lines here.
+// 2.1.0". The available libraries add all of its objects and a JSON schema
+// engine to the binary.
 package sarif
 
 import (
@@ -21,10 +21,10 @@ const (
 	schema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
-// Level is how bad a result is.
+// Level is the severity of a result.
 type Level string
 
-// The levels in use; SARIF has "none" as well.
+// The levels in use. SARIF also defines "none".
 const (
 	Error   Level = "error"
 	Warning Level = "warning"
@@ -33,14 +33,14 @@ const (
 
 // Run is one run of a tool.
 type Run struct {
-	// Tool, Version and URI say who made it and where to read about that.
+	// Tool and Version identify the tool that ran; URI is its home page.
 	Tool, Version, URI string
-	// Rules are the checks that were done; results refer to them by ID.
+	// Rules are the checks that ran; results refer to them by ID.
 	Rules   []Rule
 	Results []Result
 }
 
-// Rule describes a check. Help may be empty.
+// Rule describes a check. Help is optional.
 type Rule struct {
 	ID, Summary, Help string
 	Level             Level
@@ -51,15 +51,17 @@ type Result struct {
 	RuleID  string
 	Level   Level
 	Message string
-	// URI names the file or image that was checked, see [FileURI].
+	// URI is the file or image that was checked; see [FileURI].
 	URI string
-	// Line and Column are the place in a file, counted from 1; 0 is all of it.
+	// Line and Column are the position in a file, counted from 1; 0 means the
+	// whole file.
 	Line, Column int
-	// Inside names the place in what is no text; may be empty.
+	// Inside is the position in something other than a text file. It is
+	// optional.
 	Inside string
 }
 
-// FileURI returns the URI reference of a file; a relative path stays relative, as
+// FileURI returns the URI reference of a file. A relative path stays relative:
 // readers resolve it against the checkout.
 func FileURI(name string) string {
 	slashed := filepath.ToSlash(name)
@@ -72,7 +74,7 @@ func FileURI(name string) string {
 	return (&url.URL{Scheme: "file", Path: slashed}).String()
 }
 
-// The objects of the format, with the properties in use.
+// Objects of the format, with only the properties in use.
 type (
 	logFile struct {
 		Schema  string   `json:"$schema"`
@@ -144,7 +146,7 @@ func Write(w io.Writer, run Run) error {
 		}
 		d.Rules = append(d.Rules, rule)
 	}
-	results := []result{} // SARIF tells none from not having looked
+	results := []result{} // SARIF: an empty array means "no results", null means "not run"
 	for _, r := range run.Results {
 		i, ok := index[r.RuleID]
 		if !ok {
@@ -165,9 +167,9 @@ func Write(w io.Writer, run Run) error {
 	return enc.Encode(logFile{Schema: schema, Version: version, Runs: []runObj{{tool{d}, results}}})
 }
 
-// text makes a message of text that may come from anywhere: braces stand for
-// arguments unless doubled ("Messages with placeholders"), and "](" would make
-// a link for a reader to follow ("Messages with embedded links").
+// text returns a message for untrusted text. Braces are doubled, because single
+// ones are placeholders ("Messages with placeholders"), and "](" is escaped,
+// because it would form a link ("Messages with embedded links").
 func text(s string) message {
 	return message{strings.NewReplacer("{", "{{", "}", "}}", "](", `\](`).Replace(s)}
 }

@@ -44,7 +44,6 @@ var unclean = []string{
 	"internal/registry",
 	"internal/rules",
 	"internal/runimage",
-	"internal/sarif",
 	"internal/source",
 	"internal/verify",
 	"tests/bench",
