@@ -1,15 +1,15 @@
-// Package hcl writes HCL files from typed values: a thin layer over hclwrite
-// that makes it impossible to put a caller's string into a file as syntax.
+// Package hcl writes HCL files from typed values. It is a thin layer over
+// hclwrite that never writes a string as syntax.
 //
 // Strings, lists and maps go in as values and are escaped (quotes, "${", "%{",
 // newlines, also in map keys). The only way to write an expression is
 // [Body.Expr], which is for constants of the calling program.
 //
-// Text must be valid UTF-8 and is written in Unicode normalisation form C, as every HCL reader (cty)
-// sees it anyway; a caller for whom that matters, such as one that writes file
-// names, has to check before.
+// Text must be valid UTF-8. It is written in Unicode normalisation form C,
+// because HCL readers (cty) normalise it. Callers for whom that matters, for
+// instance with file names, must check beforehand.
 //
-// It knows nothing of bake or of extensions.
+// It is independent of bake and of extensions.
 package hcl
 
 import (
@@ -87,9 +87,9 @@ func (b Body) Map(name string, values map[string]string) {
 }
 
 // Heredoc adds name = <<EOT … EOT. Template sequences in text are escaped, so
-// it comes back as it is, ending with a newline. It is an error of the caller
-// when text holds a line that is the end marker itself, or a carriage return
-// that ends no line, which HCL has no way to write here.
+// that readers get text unchanged, with a newline at the end. Text must not
+// contain the end marker as a line, nor a carriage return outside a line break,
+// because HCL cannot represent them here.
 func (b Body) Heredoc(name, text string) error {
 	const marker = "EOT"
 	text = strings.TrimSuffix(text, "\n") + "\n"
@@ -110,8 +110,8 @@ func (b Body) Heredoc(name, text string) error {
 	return nil
 }
 
-// Expr adds name = expr as it stands. expr must be a constant of the program or
-// be made of nothing but checked identifiers: it is the one thing not escaped.
+// Expr adds name = expr without escaping it. expr must be a constant of the
+// program or consist of validated identifiers.
 func (b Body) Expr(name, expr string) error {
 	tokens, err := exprTokens(expr)
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// objectTokens writes an object whose keys come from strangers. hclwrite's own
-// writer of object values leaves an identifier-like key unquoted; that is right
-// for "a", but a key such as "for" or "null" would be read as a keyword, so
-// everything else is written as a quoted, escaped string.
+// objectTokens returns the tokens of an object with untrusted keys. hclwrite
+// leaves keys that look like identifiers unquoted, which is wrong for keywords
+// such as "for" and "null", so all other keys are quoted and escaped.
 func objectTokens(values map[string]cty.Value) hclwrite.Tokens {
 	attrs := make([]hclwrite.ObjectAttrTokens, 0, len(values))
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -25,6 +24,6 @@ func objectTokens(values map[string]cty.Value) hclwrite.Tokens {
 	return hclwrite.TokensForObject(attrs)
 }
 
-// keywords are the identifiers HCL reads as something else in expressions
-// (HCL Native Syntax Specification, "Literal Values" and "For Expressions").
+// keywords are the identifiers with a special meaning in expressions (HCL
+// Native Syntax Specification, "Literal Values" and "For Expressions").
 var keywords = []string{"for", "null", "true", "false"}

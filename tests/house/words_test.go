@@ -21,7 +21,6 @@ var banned = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoev
 var unclean = []string{
 	"bake",
 	"cli-plugin",
-	"hcl",
 	"internal/annotate",
 	"internal/builder",
 	"internal/buildx",
