@@ -21,8 +21,8 @@ type archiveEntry struct {
 	Layers   []string
 }
 
-// writeDockerArchive writes the archive of one image that every engine reads:
-// manifest.json, its config and its layers, which may stay compressed.
+// writeDockerArchive writes an archive of one image that every engine can load:
+// manifest.json, the config and the layers, which may be compressed.
 func writeDockerArchive(ctx context.Context, w io.Writer, src content.Fetcher, manifest v1.Manifest, names []Name) error {
 	entry := archiveEntry{Config: manifest.Config.Digest.Encoded() + ".json"}
 	for _, name := range names {

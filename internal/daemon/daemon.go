@@ -1,9 +1,8 @@
-// Package daemon hands packages to a Docker Engine, from an OCI layout through
-// the engine's image load API.
+// Package daemon loads packages from an OCI layout into a Docker Engine.
 //
-// An engine with the containerd image store keeps a package as it is, all
-// platforms and attestations under one index. The older image stores know no
-// index: they get the image of the engine's own platform.
+// An engine with the containerd image store keeps a package unchanged, with all
+// platforms and attestations under one index. The older image stores do not
+// support indexes; they get only the image for the platform of the engine.
 package daemon
 
 import (
@@ -20,23 +19,23 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// API is what is used of the Docker Engine's API client.
+// API is the part of the Docker Engine's API client that is used.
 type API interface {
 	Info(ctx context.Context, options client.InfoOptions) (client.SystemInfoResult, error)
 	ImageLoad(ctx context.Context, input io.Reader, options ...client.ImageLoadOption) (client.ImageLoadResult, error)
 	ImageInspect(ctx context.Context, image string, options ...client.ImageInspectOption) (client.ImageInspectResult, error)
 }
 
-// Engine is a Docker Engine that answers.
+// Engine is a reachable Docker Engine.
 type Engine struct {
 	api API
-	// keepsIndexes says that the engine has the containerd image store.
+	// keepsIndexes reports whether the engine has the containerd image store.
 	keepsIndexes bool
-	// platform is what the engine's machine runs.
+	// platform is the platform of the engine.
 	platform v1.Platform
 }
 
-// Connect asks the engine what it is. host names it to people.
+// Connect returns the engine behind api. host is its name in messages.
 func Connect(ctx context.Context, api API, host string) (*Engine, error) {
 	result, err := api.Info(ctx, client.InfoOptions{})
 	switch {
@@ -56,15 +55,15 @@ func Connect(ctx context.Context, api API, host string) (*Engine, error) {
 	}, nil
 }
 
-// containerdStore is how an engine says that its images are in containerd
-// (moby, daemon/containerd, LayerStoreStatus).
+// containerdStore is the driver status of an engine with the containerd image
+// store (moby, daemon/containerd, LayerStoreStatus).
 var containerdStore = [2]string{"driver-type", "io.containerd.snapshotter.v1"}
 
 func unreachable(err error) error {
 	return diag.WithHint(err, `see what is wrong with "docker info", or leave --load out and write a file with -o FILE.cnb`)
 }
 
-// platformOf makes a platform of what the kernel calls its machine.
+// platformOf returns the platform for a machine name of the kernel (uname -m).
 func platformOf(os, machine string) v1.Platform {
 	p := v1.Platform{OS: os, Architecture: machine}
 	switch machine {
@@ -76,5 +75,5 @@ func platformOf(os, machine string) v1.Platform {
 	return platforms.Normalize(p)
 }
 
-// errUnread ends the writing of an archive that the engine does not read on.
+// errUnread stops the writing of an archive after the engine stopped reading.
 var errUnread = errors.New("the engine stopped reading")

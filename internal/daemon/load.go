@@ -21,9 +21,9 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Load puts the package into the engine under every name and returns the
-// references under which the engine now has it. note is told what of the
-// package an engine without the containerd image store gets.
+// Load loads the package into the engine under every name and returns the
+// resulting references. note is called with what an engine without the
+// containerd image store does not get.
 func (e *Engine) Load(ctx context.Context, pkg *annotate.Package, names []Name, note func(string)) ([]string, error) {
 	refs, err := e.put(ctx, pkg, names, note)
 	if err != nil {
@@ -58,8 +58,8 @@ func (e *Engine) put(ctx context.Context, pkg *annotate.Package, names []Name, n
 	if err != nil {
 		return nil, err
 	}
-	// Such an engine knows images by their config and has no digest of a
-	// manifest to name them by.
+	// Such an engine identifies images by their config and has no digest of a
+	// manifest.
 	return e.check(ctx, names, manifest.Config.Digest, "")
 }
 
@@ -75,7 +75,7 @@ func namedIndex(root v1.Descriptor, names []Name) v1.Index {
 	return index
 }
 
-// own gives the image that the engine's machine can run best.
+// own returns the image that fits the platform of the engine best.
 func (e *Engine) own(pkg *annotate.Package) (annotate.Image, error) {
 	matcher := platforms.Only(e.platform)
 	var best *annotate.Image
@@ -85,7 +85,7 @@ func (e *Engine) own(pkg *annotate.Package) (annotate.Image, error) {
 			return image, nil
 		}
 		have = append(have, platform.Format(image.Platform))
-		// A distro's version is none of the engine's own.
+		// The version of a distro is not that of the engine.
 		offered := image.Platform
 		offered.OSVersion = ""
 		if matcher.Match(offered) && (best == nil || matcher.Less(offered, best.Platform)) {
@@ -100,7 +100,7 @@ func (e *Engine) own(pkg *annotate.Package) (annotate.Image, error) {
 	return *best, nil
 }
 
-// send has the engine load what write writes, while it is being written.
+// send streams the output of write to the engine.
 func (e *Engine) send(ctx context.Context, write func(io.Writer) error) error {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
@@ -126,8 +126,8 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) error {
 	return loaded(result)
 }
 
-// loaded reads what the engine says about a load. It answers before it knows
-// the outcome, so failures are messages among others.
+// loaded reads the engine's response to a load. The status is sent before the
+// outcome is known, so failures are part of the message stream.
 func loaded(r io.Reader) error {
 	for dec := json.NewDecoder(r); ; {
 		var message struct {
@@ -141,15 +141,15 @@ func loaded(r io.Reader) error {
 			return fmt.Errorf("reading its answer: %w", err)
 		case message.Error != "":
 			return errors.New(text.Line(message.Error))
-		// The engine then has the image and could not run it
-		// (moby, daemon/containerd, LoadImage).
+		// The engine has loaded the image but cannot run it (moby,
+		// daemon/containerd, LoadImage).
 		case strings.HasPrefix(message.Stream, "Error "):
 			return errors.New(text.Line(strings.TrimSpace(message.Stream)))
 		}
 	}
 }
 
-// check asks the engine for what it was given. suffix is added to each name.
+// check verifies that the engine has the images. suffix is added to each name.
 func (e *Engine) check(ctx context.Context, names []Name, want digest.Digest, suffix string) ([]string, error) {
 	var refs []string
 	for _, name := range names {

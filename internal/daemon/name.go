@@ -6,11 +6,11 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// Name is what an image is called in an engine.
+// Name is the name of an image in an engine.
 type Name struct{ tagged reference.NamedTagged }
 
-// ParseName reads "repository:tag"; without a tag it is "latest". What is no
-// name is a [*diag.InvalidError].
+// ParseName parses "repository[:tag]"; the default tag is "latest". It returns
+// a [*diag.InvalidError] for an invalid name.
 func ParseName(s string) (Name, error) {
 	const hint = "add -t NAME:TAG"
 	named, err := reference.ParseNormalizedNamed(s)
@@ -23,8 +23,8 @@ func ParseName(s string) (Name, error) {
 	return Name{reference.TagNameOnly(named).(reference.NamedTagged)}, nil
 }
 
-// String gives the form docker prints, without docker.io/library.
+// String returns the form that docker prints, without docker.io/library.
 func (n Name) String() string { return reference.FamiliarString(n.tagged) }
 
-// full gives the form with the registry.
+// full returns the form with the registry.
 func (n Name) full() string { return n.tagged.String() }

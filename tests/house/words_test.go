@@ -25,7 +25,6 @@ var unclean = []string{
 	"internal/builder",
 	"internal/buildx",
 	"internal/content",
-	"internal/daemon",
 	"internal/doctor",
 	"internal/edit",
 	"internal/embedded",
