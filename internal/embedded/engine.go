@@ -2,7 +2,7 @@
 // of static extensions in this process, from the files the plan lists, into
 // the same OCI layouts that buildx fills, with the same diffIDs and configs.
 //
-// It knows how a layer is written and nothing of labels, checks or registries.
+// It does not know labels, checks or registries.
 package embedded
 
 import (
@@ -28,13 +28,14 @@ import (
 
 // Engine builds plans in this process.
 type Engine struct {
-	// Progress is told how many bytes of a layer's files are packed by now; nil
-	// means no one wants to know. It is called from several goroutines.
+	// Progress, if not nil, is called with the number of bytes of a layer's
+	// files that have been packed. It is called from several goroutines.
 	Progress func(layer Layer, total int64)
 }
 
-// Build fills a layout for each set of images whose platforms differ. Images
-// with the same files share one layer, which is read and compressed once.
+// Build writes one layout for each set of images with distinct platforms.
+// Images with the same files share one layer, which is read and compressed
+// once.
 func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	for _, extension := range p.Extensions {
 		if extension.NeedsBuild() {
@@ -84,8 +85,8 @@ func (b *builder) close() {
 	}
 }
 
-// add makes the layout of an output and notes the layers it needs. A layer is
-// written to the first layout that needs it.
+// add creates the layout of an output and adds the layers that it needs. A
+// layer is written to the first layout that needs it.
 func (b *builder) add(built plan.Built) error {
 	layout, err := ocilayout.Create(built.Dir)
 	if err != nil {
@@ -120,8 +121,8 @@ func (b *builder) writeLayers(ctx context.Context) error {
 	return group.Wait()
 }
 
-// write writes the images of a layout; one that is the same on every platform
-// stands for all.
+// write writes the images of a layout. An image that is the same on every
+// platform is written once.
 func (o *output) write(ctx context.Context) error {
 	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
 	for n, i := range o.Images {
@@ -137,7 +138,7 @@ func (o *output) write(ctx context.Context) error {
 	return o.layout.WriteIndex(index)
 }
 
-// job is a layer to write, and what became of it.
+// job is a layer to write, and the result.
 type job struct {
 	Layer
 	home       *ocilayout.Layout
@@ -145,8 +146,8 @@ type job struct {
 	diffID     digest.Digest
 }
 
-// sets divides the images of an extension so that no platform stands in a set
-// twice, as a layout is searched by platform.
+// sets divides the images of an extension so that no set has two images for one
+// platform, because images are found in a layout by platform.
 func sets(e *plan.Extension) [][]int {
 	var sets [][]int
 	for i, image := range e.Images {
@@ -164,8 +165,8 @@ func sets(e *plan.Extension) [][]int {
 	return sets
 }
 
-// platformOf returns an image's platform; left to the builder, which is this
-// machine, it is the one whose containers run here.
+// platformOf returns the platform of an image. If the builder decides, it is
+// the platform of containers on this machine.
 func platformOf(image plan.Image) v1.Platform {
 	if !platform.IsZero(image.Platform) {
 		return image.Platform

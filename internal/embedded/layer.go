@@ -26,9 +26,9 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// Layer is a layer before it is written: its entries in order.
+// Layer is a layer that has not been written yet: its entries in order.
 type Layer struct {
-	// Extension and Image say for whom it is written first.
+	// Extension and Image are the first that the layer is written for.
 	Extension *plan.Extension
 	Image     plan.Image
 
@@ -46,12 +46,13 @@ type Entry struct {
 	Source string
 	Mode   fs.FileMode
 	Size   int64
-	// ModTime is when the file was last changed before the build.
+	// ModTime is the modification time of the file when the build was planned.
 	ModTime time.Time `json:"-"`
-	// Target is where a symbolic link leads, or the Name a hard link is of.
+	// Target is the target of a symbolic link, or the Name that a hard link
+	// refers to.
 	Target string
 	Hard   bool
-	// Text is the content where it differs from that of Source.
+	// Text is the content if it differs from that of Source.
 	Text []byte
 }
 
@@ -119,22 +120,22 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 	return desc, digest.NewDigest(digest.SHA256, diffID), err
 }
 
-// Size is the number of bytes in the layer's files. It is asked for at every
-// write, so it is added up once.
+// Size is the total size of the layer's files. It is read on every write and
+// therefore computed once.
 func (l Layer) Size() int64 { return l.size }
 
-// Entries are what the layer holds, in order.
+// Entries are the entries of the layer, in order.
 func (l Layer) Entries() []Entry { return l.entries }
 
-// Copy writes the content of the file e below root, the extension root. It fails
-// with [ErrChanged] unless it is the file that was planned.
+// Copy writes the content of the file e below root, the extension root. It
+// returns [ErrChanged] if the file has changed since it was planned.
 func (e Entry) Copy(w io.Writer, root *os.Root) error { return copyFile(w, root, e) }
 
-// String names the layer after the image it is written for first.
+// String returns the name of the first image that the layer is written for.
 func (l Layer) String() string { return l.Extension.Descriptor.Info.ID + " " + l.Image.String() }
 
-// writeTar writes the entries as BuildKit does with rewrite-timestamp and an
-// epoch of 0: nothing in a header comes from the machine.
+// writeTar writes the entries as BuildKit does with rewrite-timestamp and
+// SOURCE_DATE_EPOCH=0: nothing in a header depends on the machine.
 func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, int64)) error {
 	tw := tar.NewWriter(w)
 	packed := &counter{w: tw, ctx: ctx, report: func(n int64) {
@@ -164,8 +165,8 @@ func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, i
 	return tw.Close()
 }
 
-// counter reports how much went through it, and ends a large file's copying
-// when the context does.
+// counter counts the bytes written, and stops the copying of a large file when
+// the context is done.
 type counter struct {
 	w      io.Writer
 	ctx    context.Context
@@ -202,11 +203,12 @@ func (e Entry) header() *tar.Header {
 	return h
 }
 
-// ErrChanged is a file that is not what it was when the build was planned.
+// ErrChanged is returned for a file that has changed since the build was
+// planned.
 var ErrChanged = errors.New("changed during the build")
 
-// copyFile writes a file, and fails with [ErrChanged] unless it is the one that
-// was planned, before and after it is read.
+// copyFile writes the content of a file. It returns [ErrChanged] if the file
+// differs from the planned one before or after it is read.
 func copyFile(w io.Writer, root *os.Root, e Entry) error {
 	if e.Text != nil {
 		_, err := w.Write(e.Text)

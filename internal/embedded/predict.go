@@ -13,7 +13,7 @@ import (
 )
 
 // DiffIDs returns the diffIDs that the images of e will have, in plan order,
-// whichever engine builds them: the files are read, nothing is written.
+// with either engine. It reads the files and writes nothing.
 func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
 	ids := make([]digest.Digest, len(e.Images))
 	first := map[string]int{}
