@@ -14,27 +14,27 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// The architecture version that a program for 32-bit ARM needs stands in a
-// section that may lie anywhere, and where it lies stands at the end. So such a
-// program is written to a temporary file, one for each layer that is being
-// read, and looked at there: memory stays bounded however large it is.
+// The architecture version that a program for 32-bit ARM requires is in a
+// section at any offset, and the section table is at the end. Such a program is
+// therefore copied to a temporary file, one for each layer that is being read,
+// so that memory stays bounded.
 const (
-	// maxProgramBytes is the largest program that is looked at so closely.
+	// maxProgramBytes is the size of the largest program that is examined.
 	maxProgramBytes = 128 << 20
-	// maxAttributesBytes and maxBuildInfoBytes bound what is read of it at
-	// once; real ones have under a hundred bytes and some kilobytes.
+	// maxAttributesBytes and maxBuildInfoBytes limit what is read into memory.
+	// Real sections have less than a hundred bytes and a few kilobytes.
 	maxAttributesBytes = 64 << 10
 	maxBuildInfoBytes  = 1 << 20
 )
 
-// LocalError is trouble on this machine, which is no fault of the file.
+// LocalError is a failure of this machine, not of the file.
 type LocalError struct{ err error }
 
 func (e *LocalError) Error() string { return "reading a program: " + e.err.Error() }
 func (e *LocalError) Unwrap() error { return e.err }
 
-// ReadARM adds the architecture version that the program for 32-bit ARM in r
-// needs, if it says so. It reads all of r, size bytes.
+// ReadARM sets the architecture version that the program for 32-bit ARM in r
+// requires, if it is recorded. It reads all size bytes of r.
 func (p *Program) ReadARM(r io.Reader, size int64) error {
 	version, err := readARM(r, size)
 	p.version = version
@@ -67,7 +67,7 @@ func readARM(r io.Reader, size int64) (version int, err error) {
 	return version, nil
 }
 
-// spool copies, and tells apart who is to blame for a failure.
+// spool copies src to a file. It returns a [*LocalError] if writing fails.
 func spool(w io.Writer, r io.Reader) error {
 	buf := make([]byte, 64<<10)
 	for {
@@ -85,8 +85,8 @@ func spool(w io.Writer, r io.Reader) error {
 }
 
 // attributesVersion reads the build attributes of an ELF file ("ELF for the Arm
-// Architecture", section types). It does so itself: debug/elf reads whatever
-// number and size of sections a file claims to have.
+// Architecture", section types). Package debug/elf is not used because it does
+// not limit the number and size of sections.
 func attributesVersion(r io.ReaderAt, size int64) (int, error) {
 	const (
 		headerBytes, sectionBytes = 52, 40
@@ -115,12 +115,12 @@ func attributesVersion(r io.ReaderAt, size int64) (int, error) {
 			continue
 		}
 		data, err := readAt(r, int64(order.Uint32(sections[16:])), length, size)
-		return cpuVersion(data, order), err // there is one only
+		return cpuVersion(data, order), err // there is only one
 	}
 	return 0, nil
 }
 
-// readAt reads n bytes, nil when the file has not so many.
+// readAt reads n bytes. It returns nil if the file is shorter.
 func readAt(r io.ReaderAt, at, n, size int64) ([]byte, error) {
 	if n <= 0 || at > size || n > size-at {
 		return nil, nil
@@ -132,9 +132,9 @@ func readAt(r io.ReaderAt, at, n, size int64) ([]byte, error) {
 	return data, nil
 }
 
-// cpuVersion returns the architecture version that the build attributes name, 0
-// when they name none ("Addenda to, and Errata in, the ABI for the Arm
-// Architecture", "Build Attributes").
+// cpuVersion returns the architecture version in the build attributes, or 0
+// ("Addenda to, and Errata in, the ABI for the Arm Architecture", "Build
+// Attributes").
 func cpuVersion(data []byte, order binary.ByteOrder) int {
 	const tagFile, formatVersion = 1, 'A'
 	if len(data) == 0 || data[0] != formatVersion {
@@ -161,8 +161,8 @@ func cpuVersion(data []byte, order binary.ByteOrder) int {
 	return 0
 }
 
-// cutBlock cuts off a block whose length, which counts the whole of it, stands
-// at offset at, and leaves out what comes before its content.
+// cutBlock returns the content of the block at the beginning of data and the
+// remaining data. The length of the whole block is at offset at.
 func cutBlock(data []byte, at int, order binary.ByteOrder) (block, rest []byte) {
 	length := int64(order.Uint32(data[at:]))
 	if length < int64(at+4) || length > int64(len(data)) {
@@ -175,7 +175,7 @@ func cutBlock(data []byte, at int, order binary.ByteOrder) (block, rest []byte) 
 func fileVersion(attributes []byte) int {
 	const tagRawName, tagName, tagArch, tagCompatibility = 4, 5, 6, 32
 	for len(attributes) > 0 {
-		tag, n := binary.Uvarint(attributes) // ULEB128 is what Go calls so
+		tag, n := binary.Uvarint(attributes) // ULEB128
 		if n <= 0 {
 			return 0
 		}
@@ -217,9 +217,10 @@ func versionOf(arch uint64) int {
 	return 0
 }
 
-// goVersion returns GOARM as the Go toolchain noted it: its linker writes no
-// build attributes, but build information (package debug/buildinfo, which reads
-// files as debug/elf does), and its runtime ends on a processor that is older.
+// goVersion returns the GOARM value that the Go toolchain recorded. The Go
+// linker writes build information instead of build attributes. Programs exit on
+// an older processor. Package debug/buildinfo is not used because it has the
+// limits of debug/elf.
 func goVersion(r io.ReaderAt, size int64) (int, error) {
 	const (
 		magic    = "\xff Go buildinf:"
@@ -228,7 +229,7 @@ func goVersion(r io.ReaderAt, size int64) (int, error) {
 		chunk    = 64 << 10
 		flagsAt  = 15
 		isInline = 2 // of the flags: the text follows
-		// Programs that read build information hold the magic as well.
+		// Programs that read build information contain the magic too.
 		maxFinds = 16
 	)
 	buf := make([]byte, chunk)

@@ -1,7 +1,7 @@
-// Package executable reads what the head of a file says about how it is run:
-// the format and processor of a program, the interpreter of a script. It judges
-// whether Linux on a platform can run it, and reads nothing but heads, except
-// for programs for 32-bit ARM, which say at their end what they require.
+// Package executable reads how a file is run from its header: the format and
+// processor of a program, the interpreter of a script. It reports whether Linux
+// on a platform can run it. It reads only headers, except for programs for
+// 32-bit ARM, which record their requirements at the end.
 package executable
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// machine is what an ELF header says about the processor a file is for: the
-// machine alone does not do, ppc64 and ppc64le share it, as do the mipses.
+// machine is the processor in an ELF header. The e_machine value is not
+// sufficient: ppc64 and ppc64le share one, as do the variants of MIPS.
 type machine struct {
 	machine elf.Machine
 	class   elf.Class
@@ -46,7 +46,7 @@ var arches = map[string]struct {
 	"s390x":    {machine{elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB}, "IBM Z"},
 }
 
-// String returns "amd64 (x86-64)", or the ELF constants of what has no name here.
+// String returns "amd64 (x86-64)", or the ELF constants of an unknown machine.
 func (m machine) String() string {
 	for arch, known := range arches {
 		if known.machine == m {
@@ -61,7 +61,7 @@ func (m machine) String() string {
 		order = "big-endian"
 	}
 	name := m.machine.String()
-	if strings.Contains(name, "+") { // a number, written as the nearest constant plus the rest
+	if strings.Contains(name, "+") { // an unknown value, formatted as a constant plus an offset
 		name = fmt.Sprintf("machine %d", uint16(m.machine))
 	}
 	return fmt.Sprintf("%s (%s %s)", name, bits, order)
@@ -70,33 +70,33 @@ func (m machine) String() string {
 // Format is the kind of an executable file.
 type Format string
 
-// The formats that are known.
+// Known formats.
 const (
 	ELF   Format = "ELF"
 	MachO Format = "Mach-O (macOS)"
 	PE    Format = "PE (Windows)"
 )
 
-// Program is what the head of a program or a shared object says.
+// Program is the header of a program or a shared object.
 type Program struct {
 	Format Format
 	// machine is set for ELF only.
 	machine machine
-	// os and arch are in Go's names, arch "" when it has none there or the file
-	// is for several.
+	// os and arch are Go's names. arch is "" if Go has no name, or if the file
+	// is for several architectures.
 	os, arch string
-	// version is the architecture version that a program for 32-bit ARM needs,
-	// 0 when it does not say.
+	// version is the architecture version that a program for 32-bit ARM
+	// requires, or 0 if unknown.
 	version int
 }
 
-// HeadBytes is how much of a file is looked at: a PE header follows the DOS
-// stub at its beginning, which is short.
+// HeadBytes is the number of bytes that Read needs. A PE header follows a short
+// DOS stub.
 const HeadBytes = 4096
 
-// Read returns what program the head of a file belongs to, nil for none.
-// Relocatable objects, core dumps and eBPF programs are data here, and so are
-// Windows DLLs: .NET keeps portable code in them on every system.
+// Read returns the program in the head of a file, or nil if it is not a
+// program. Relocatable objects, core dumps and eBPF programs are not programs.
+// Neither are Windows DLLs: .NET uses them for portable code on every system.
 func Read(head []byte) *Program {
 	switch {
 	case len(head) < 20:
@@ -111,8 +111,8 @@ func Read(head []byte) *Program {
 	return nil
 }
 
-// Platform returns the platform that the program is made for; ok is false when
-// its head does not tell.
+// Platform returns the platform that the program is built for. ok is false if
+// the header does not determine it.
 func (p *Program) Platform() (of v1.Platform, ok bool) {
 	of = v1.Platform{OS: p.os, Architecture: p.arch}
 	if p.version > 0 {
@@ -121,7 +121,7 @@ func (p *Program) Platform() (of v1.Platform, ok bool) {
 	return normalize(of), p.arch != ""
 }
 
-// String names the format and the processor of the program.
+// String returns the format and the processor of the program.
 func (p *Program) String() string {
 	if p.Format == ELF {
 		return fmt.Sprintf("an ELF executable for %s", p.machine)
@@ -132,13 +132,13 @@ func (p *Program) String() string {
 	return fmt.Sprintf("a %s executable for %s", p.Format, p.arch)
 }
 
-// IsARM reports whether the program is for 32-bit ARM, so that [ReadARM] tells
-// which version of it.
+// IsARM reports whether the program is for 32-bit ARM, so that [ReadARM] can
+// read its version.
 func (p *Program) IsARM() bool { return p.machine.machine == elf.EM_ARM }
 
 // Mismatch returns why the program does not run on a platform, as the end of a
-// sentence about it; "" when it does, or when that is not known. variant is
-// whether only the variant of the platform is too old.
+// sentence about the program, or "" if it runs or that is unknown. variant
+// reports whether only the variant of the platform is too old.
 func (p *Program) Mismatch(on v1.Platform) (words string, variant bool) {
 	arch := normalize(on).Architecture
 	want, known := arches[arch]
@@ -161,8 +161,8 @@ func (p *Program) Mismatch(on v1.Platform) (words string, variant bool) {
 	return fmt.Sprintf("needs ARMv%d, but this image is for ARMv%d", p.version, have), true
 }
 
-// normalize leaves a platform without an os alone, where containerd would fill
-// in this machine's.
+// normalize returns a platform without an os unchanged. containerd would use
+// the os of this machine.
 func normalize(p v1.Platform) v1.Platform {
 	if p.OS == "" {
 		return p
@@ -170,8 +170,8 @@ func normalize(p v1.Platform) v1.Platform {
 	return platforms.Normalize(p)
 }
 
-// Foreign returns what a program with this head is made for when that is not
-// the platform; empty when it is, and for what is no program.
+// Foreign returns what a program with this head is built for if that is not the
+// platform, or "" if it is, or if head is not that of a program.
 func Foreign(head []byte, p v1.Platform) string {
 	exe := Read(head)
 	want, known := arches[normalize(p).Architecture]
@@ -186,8 +186,8 @@ func Foreign(head []byte, p v1.Platform) string {
 	return ""
 }
 
-// readELF reads what all classes have in common: e_ident, e_type and e_machine
-// (System V ABI, "ELF Header").
+// readELF reads the fields that all classes share: e_ident, e_type and
+// e_machine (System V ABI, "ELF Header").
 func readELF(head []byte) *Program {
 	m := machine{class: elf.Class(head[elf.EI_CLASS]), data: elf.Data(head[elf.EI_DATA])}
 	var order binary.ByteOrder = binary.LittleEndian
@@ -198,7 +198,7 @@ func readELF(head []byte) *Program {
 	switch elf.Type(order.Uint16(head[16:])) {
 	case elf.ET_EXEC, elf.ET_DYN:
 		p := &Program{Format: ELF, machine: m, os: "linux"}
-		// Most programs for Linux say System V.
+		// Most Linux programs have the System V ABI.
 		if os, ok := elfSystems[elf.OSABI(head[elf.EI_OSABI])]; ok {
 			p.os = os
 		}
@@ -223,8 +223,8 @@ var (
 	peArches    = map[uint16]string{0x14c: "386", 0x1c4: "arm", 0x8664: "amd64", 0xaa64: "arm64"}
 )
 
-// machOArch returns the architecture of a thin file, or of a universal one that
-// has only one.
+// machOArch returns the architecture of a thin file, or of a universal file
+// with one architecture.
 func machOArch(head []byte) string {
 	var order binary.ByteOrder = binary.BigEndian
 	at := 4
@@ -240,9 +240,9 @@ func machOArch(head []byte) string {
 	return machOArches[order.Uint32(head[at:])]
 }
 
-// isMachO knows thin and universal files. Java classes begin like universal
-// files, but where those have their few architectures, classes have a version,
-// 45 or more.
+// isMachO reports whether head is that of a thin or universal file. Java
+// classes have the magic of universal files, followed by a version of 45 or
+// more instead of the number of architectures.
 func isMachO(head []byte) bool {
 	switch binary.BigEndian.Uint32(head) {
 	case 0xfeedface, 0xfeedfacf, 0xcefaedfe, 0xcffaedfe:
@@ -253,15 +253,15 @@ func isMachO(head []byte) bool {
 	return false
 }
 
-// isPE leaves DLLs out.
+// isPE reports whether head is that of a PE program that is not a DLL.
 func isPE(head []byte) bool {
 	const characteristicsAt, fileDLL = 22, 0x2000
 	at := peHeader(head)
 	return at > 0 && binary.LittleEndian.Uint16(head[at+characteristicsAt:])&fileDLL == 0
 }
 
-// peHeader follows the offset at 0x3c to the PE signature (Microsoft, "PE
-// Format"); 0 when there is none.
+// peHeader returns the offset of the PE header, which is stored at 0x3c
+// (Microsoft, "PE Format"), or 0 if there is none.
 func peHeader(head []byte) int64 {
 	const offsetAt, headerBytes = 0x3c, 24
 	if string(head[:2]) != "MZ" || len(head) < offsetAt+4 {

@@ -9,25 +9,26 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// How much of a script's first line Linux reads, "#!" included: BINPRM_BUF_SIZE
-// less the end of the string, in 5.1 and later, and before.
+// Lengths to which Linux reads the first line of a script, including "#!":
+// BINPRM_BUF_SIZE less the terminating zero, since 5.1 and before.
 const (
 	maxScriptLine    = 255
 	maxOldScriptLine = 127
 )
 
-// Fault is why an executable file that is no program cannot be run.
+// Fault is the reason why an executable file that is not a program cannot run.
 type Fault struct {
-	// Rule is the rule that the file breaks.
+	// Rule is the rule that the file violates.
 	Rule *rules.Rule
-	// Words go on after the name of the file.
+	// Words continue a sentence that begins with the name of the file.
 	Words string
-	// Text is whether the file is text at all.
+	// Text reports whether the file is a text file.
 	Text bool
 }
 
-// ReadScript judges the head of an executable file that is no program; nil is
-// a script that can be run. Rules: Linux, fs/binfmt_script.c.
+// ReadScript checks the head of an executable file that is not a program. It
+// returns nil for a script that Linux can run. Source: Linux,
+// fs/binfmt_script.c.
 func ReadScript(head []byte) *Fault {
 	for _, mark := range []string{"\xef\xbb\xbf#!", "\xff\xfe#\x00!\x00", "\xfe\xff\x00#\x00!"} {
 		if bytes.HasPrefix(head, []byte(mark)) {
@@ -48,7 +49,7 @@ func ReadScript(head []byte) *Fault {
 	return nil
 }
 
-// interpreterFault says what is wrong with a line that begins with "#!".
+// interpreterFault returns what is wrong with a line that begins with "#!".
 func interpreterFault(line string) string {
 	interpreter, args, _ := strings.Cut(strings.Trim(strings.ReplaceAll(line[2:], "\t", " "), " "), " ")
 	args = strings.TrimSpace(args)

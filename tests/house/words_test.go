@@ -27,7 +27,6 @@ var unclean = []string{
 	"internal/content",
 	"internal/doctor",
 	"internal/edit",
-	"internal/executable",
 	"internal/extension",
 	"internal/grants",
 	"internal/layer",
