@@ -9,31 +9,31 @@ import (
 )
 
 // plainGzip is the size in bytes up to which a layer is compressed by the
-// standard library, whose bytes are BuildKit's: then a small layer has the same
-// digest whoever makes it. Above it a compressor several times as fast is worth
-// more; its layers of programs are 10 % larger.
+// standard library, as in BuildKit, so that both engines write the same digest.
+// Larger layers use a compressor that is several times as fast; layers of
+// programs become 10 % larger.
 const plainGzip = 1 << 20
 
-// fastLevel is where klauspost/compress makes programs smaller than gzip's own
-// fastest level, in less time.
+// fastLevel is a level at which klauspost/compress is faster than gzip's
+// fastest level, with a better ratio.
 const fastLevel = 3
 
-// Compressor writes a layer with gzip, the compression that every reader of
-// packages knows. The same layer always returns the same bytes, however it is cut
-// into writes.
+// Compressor compresses a layer with gzip, which every reader of packages
+// supports. The output does not depend on how the input is split into writes.
 type Compressor struct {
 	w io.Writer
-	// head holds what was written while it may still be a small layer.
+	// head buffers the input while the layer may still be small.
 	head []byte
 	fast *kgzip.Writer
 }
 
-// NewCompressor begins a layer that goes to w. Close ends it and leaves w open.
+// NewCompressor returns a Compressor that writes to w. Closing it does not
+// close w.
 func NewCompressor(w io.Writer) *Compressor { return &Compressor{w: w} }
 
 func (c *Compressor) Write(p []byte) (int, error) {
 	if c.fast == nil && len(c.head)+len(p) <= plainGzip {
-		if len(c.head) > plainGzip/16 { // in one step to where it ends
+		if len(c.head) > plainGzip/16 { // grow once to the final size
 			c.head = slices.Grow(c.head, plainGzip-len(c.head))
 		}
 		c.head = append(c.head, p...)
@@ -52,7 +52,7 @@ func (c *Compressor) Write(p []byte) (int, error) {
 	return c.fast.Write(p)
 }
 
-// Close writes what is left.
+// Close writes the remaining data.
 func (c *Compressor) Close() error {
 	if c.fast != nil {
 		return c.fast.Close()

@@ -1,6 +1,6 @@
-// Package layer expands and compresses the layers of images. It tells how they
-// are compressed by what they hold, and stops where a small layer would cause
-// endless work. What is in a layer is other packages' business.
+// Package layer expands and compresses the layers of images. It detects the
+// compression by the content, and limits the work that a small layer can cause.
+// It does not read the files in a layer.
 //
 //	stored := layer.From(blob)
 //	plain, err := stored.Expand()
@@ -20,34 +20,34 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Limits on layers. There is none on their size: layers of several gigabytes
-// are real, and streaming one takes time but no memory. What is bounded is the
-// work that a small layer can cause. Gzip packs a thousandfold at best and real
-// files tenfold, so once a layer has given bombGrace bytes it may not be beyond
-// bombRatio times what was read of it.
+// Limits on layers. The size of a layer is not limited: layers of several
+// gigabytes exist, and are streamed. The work that a small layer can cause is
+// limited. Gzip compresses at most a thousandfold, and real files tenfold, so
+// beyond bombGrace bytes a layer may expand to at most bombRatio times its
+// compressed size.
 const (
 	bombGrace = 256 << 20
 	bombRatio = 200
-	// maxWindow bounds zstd's memory: four layers are read at once. It is twice
-	// what any level but --ultra and --long asks for.
+	// maxWindow limits zstd's memory, because four layers are read at once. It
+	// is twice the window of any level without --ultra or --long.
 	maxWindow = 16 << 20
 )
 
-// ErrBomb is a layer that expands beyond reason.
+// ErrBomb is returned for a layer that expands beyond the limits.
 var ErrBomb = errors.New("the layer expands too far")
 
-// Compressions, in the words of messages.
+// Names of compressions in messages.
 const (
 	None = "no"
 	Gzip = "gzip"
 	Zstd = "zstd"
 )
 
-// Stored is a layer as it is stored. It remembers why reading failed: the
-// readers above it do not all pass that on.
+// Stored is a layer in its stored form. It keeps the error of a failed read,
+// because not all readers above it return it.
 type Stored struct {
-	// Ours is a layer made on this machine a moment ago, which expands to files
-	// that are here: a sparse file of gigabytes is no attack.
+	// Ours is set for a layer that this process has just built from local
+	// files. A sparse file of gigabytes is then not an attack.
 	Ours bool
 
 	r    io.Reader
@@ -55,7 +55,7 @@ type Stored struct {
 	err  error
 }
 
-// From reads a layer from r, once.
+// From returns the layer in r. It can be read once.
 func From(r io.Reader) *Stored { return &Stored{r: r} }
 
 func (s *Stored) Read(p []byte) (int, error) {
@@ -67,13 +67,13 @@ func (s *Stored) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Err returns why what is stored could not be read, nil when the layer itself is
-// to blame for whatever went wrong.
+// Err returns the error of reading the stored layer. It is nil if the content
+// of the layer caused the failure.
 func (s *Stored) Err() error { return s.err }
 
-// Reader returns what a layer expands to. It fails with [ErrBomb].
+// Reader reads the expanded layer. It may fail with [ErrBomb].
 type Reader struct {
-	// Compression is what was found, whatever a media type says.
+	// Compression is the detected compression, regardless of the media type.
 	Compression string
 
 	stored   *Stored
@@ -81,8 +81,8 @@ type Reader struct {
 	expanded int64
 }
 
-// Expand begins to expand the layer. Closing the result leaves what is stored
-// open, and it may have read further there than what it expanded.
+// Expand returns a reader of the expanded layer. Closing it does not close the
+// stored layer, of which it may have read more than it expanded.
 func (s *Stored) Expand() (*Reader, error) {
 	buffered := bufio.NewReaderSize(s, 64<<10)
 	head, err := buffered.Peek(4)
@@ -102,7 +102,7 @@ func (s *Stored) Expand() (*Reader, error) {
 			r.plain = d.IOReadCloser()
 		}
 	default:
-		err = nil // shorter than any magic number
+		err = nil // too short to be compressed
 	}
 	if err != nil {
 		return nil, err
@@ -114,10 +114,10 @@ func (r *Reader) Read(p []byte) (int, error) {
 	n, err := r.plain.Read(p)
 	r.expanded += int64(n)
 	if !r.stored.Ours && r.expanded > bombGrace && r.expanded/bombRatio > r.stored.read {
-		return n, fmt.Errorf("%w: %d bytes gave more than %d, over %d times as many", ErrBomb, r.stored.read, r.expanded, bombRatio)
+		return n, fmt.Errorf("%w: %d bytes expand to more than %d, over %d times as many", ErrBomb, r.stored.read, r.expanded, bombRatio)
 	}
 	return n, err
 }
 
-// Close frees what expanding took.
+// Close releases the decompressor.
 func (r *Reader) Close() error { return r.plain.Close() }

@@ -29,7 +29,6 @@ var unclean = []string{
 	"internal/edit",
 	"internal/extension",
 	"internal/grants",
-	"internal/layer",
 	"internal/lint",
 	"internal/oci",
 	"internal/ocilayout",
