@@ -1,10 +1,10 @@
-// Package packagefile writes package files (.cnb): one that holds the images of
-// all platforms, or one for each platform, as pack does.
+// Package packagefile writes package files (.cnb): one for all platforms, or
+// one for each platform, as pack does.
 //
-// pack takes the first image manifest that index.json lists, whatever its
-// platform, and follows no nested index. So files list their images flat and
-// hold nothing else, and only a file for each platform serves readers on more
-// than one platform if their contents differ.
+// pack uses the first image manifest that index.json lists, regardless of its
+// platform, and does not follow nested indexes. Files therefore list only
+// images, without nesting. If the contents of platforms differ, each platform
+// requires a separate file.
 package packagefile
 
 import (
@@ -24,10 +24,11 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Placeholders in a name make it one file for each platform.
+// Placeholders are replaced by parts of the platform.
 var Placeholders = []string{"{{.OS}}", "{{.Arch}}", "{{.Variant}}"}
 
-// IsTemplate reports whether name stands for one file for each platform.
+// IsTemplate reports whether name has a placeholder, and thus names one file
+// for each platform.
 func IsTemplate(name string) bool {
 	return slices.ContainsFunc(Placeholders, func(p string) bool { return strings.Contains(name, p) })
 }
@@ -37,20 +38,19 @@ func Expand(name string, p v1.Platform) string {
 	return strings.NewReplacer("{{.OS}}", p.OS, "{{.Arch}}", p.Architecture, "{{.Variant}}", p.Variant).Replace(name)
 }
 
-// ExpandOthers returns name after expand replaced all Placeholders but those of
-// platforms.
+// ExpandOthers calls expand on name without its Placeholders, which it keeps.
 func ExpandOthers(name string, expand func(string) (string, error)) (string, error) {
 	var hide, show []string
 	for i, p := range Placeholders {
-		mark := fmt.Sprintf("\x00%d", i) // can be in no file name
+		mark := fmt.Sprintf("\x00%d", i) // never part of a file name
 		hide, show = append(hide, p, mark), append(show, mark, p)
 	}
 	expanded, err := expand(strings.NewReplacer(hide...).Replace(name))
 	return strings.NewReplacer(show...).Replace(expanded), err
 }
 
-// Names returns the names of the files that name stands for, in the order of
-// the platforms. Two platforms with the same name are a [*diag.InvalidError].
+// Names returns the file name for each platform. It returns a
+// [*diag.InvalidError] if two platforms have the same name.
 func Names(name string, platforms []v1.Platform) ([]string, error) {
 	if !IsTemplate(name) {
 		return []string{name}, nil
@@ -71,14 +71,14 @@ func Names(name string, platforms []v1.Platform) ([]string, error) {
 	return names, nil
 }
 
-// Write writes index to the file called name, or to one file for each of its
-// images. It returns the names of the files. warn is told what readers of the
-// files miss; may be nil.
+// Write writes index to the file name, or to one file for each of its images,
+// and returns the names of the files. warn, if not nil, is called with what
+// readers of the files will not find.
 func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index, warn func(string)) ([]string, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	index.MediaType = v1.MediaTypeImageIndex // whatever the media types of what it lists
+	index.MediaType = v1.MediaTypeImageIndex // regardless of the media types that it lists
 	index, left := onlyImages(index)
 	platforms, manifests, err := read(ctx, src, index.Manifests)
 	if err != nil {
@@ -107,8 +107,8 @@ func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index 
 	return names, nil
 }
 
-// onlyImages returns index without what readers of a file would take for
-// images, and that in words.
+// onlyImages returns index without the entries that readers of a file would
+// mistake for images, and a description of those.
 func onlyImages(index v1.Index) (_ v1.Index, left []string) {
 	attestations, others := 0, 0
 	index.Manifests = slices.DeleteFunc(slices.Clone(index.Manifests), func(d v1.Descriptor) bool {
@@ -154,8 +154,8 @@ func read(ctx context.Context, src content.Fetcher, images []v1.Descriptor) ([]v
 	return platforms, manifests, nil
 }
 
-// warnDifferent warns of a file whose readers would use the files of one
-// platform for all.
+// warnDifferent warns if platforms have different contents, because readers of
+// the file would use one for all.
 func warnDifferent(name string, platforms []v1.Platform, manifests []v1.Manifest, warn func(string)) {
 	layers := func(m v1.Manifest) (all []digest.Digest) {
 		for _, layer := range m.Layers {
@@ -172,7 +172,7 @@ func warnDifferent(name string, platforms []v1.Platform, manifests []v1.Manifest
 	}
 }
 
-// template returns a name for one file for each platform.
+// template returns name with placeholders for the platform.
 func template(name string) string {
 	return strings.TrimSuffix(name, ".cnb") + "-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"
 }

@@ -32,7 +32,6 @@ var unclean = []string{
 	"internal/lint",
 	"internal/oci",
 	"internal/ocilayout",
-	"internal/packagefile",
 	"internal/pipeline",
 	"internal/plan",
 	"internal/platform",
