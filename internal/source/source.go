@@ -1,6 +1,5 @@
-// Package source opens packages wherever they are: a registry reference, a
-// package file (.cnb) or an OCI layout directory. What is done with them is
-// other packages' business.
+// Package source opens packages by name: a registry reference, a package file
+// (.cnb) or an OCI layout directory.
 package source
 
 import (
@@ -22,14 +21,14 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// Source is a package that is open for reading.
+// Source is an open package.
 type Source struct {
 	content.ReadOnlyStorage
-	// Name is how the user named it, in full for a reference.
+	// Name is the name that the user typed; references are in their full form.
 	Name string
-	// Root is the index or manifest that stands for the package.
+	// Root is the index or manifest of the package.
 	Root v1.Descriptor
-	// NestedFile is whether it is a package file that lists indexes and no
+	// NestedFile reports whether it is a package file that lists indexes but no
 	// image, which pack cannot read.
 	NestedFile bool
 
@@ -39,14 +38,14 @@ type Source struct {
 // Close releases the package.
 func (s *Source) Close() error {
 	if s.close == nil {
-		return nil // made by others, who close what they opened
+		return nil // opened, and closed, by the caller
 	}
 	return s.close()
 }
 
-// Open opens what name says: a file or directory that exists, or else a
-// reference. What looks like a path and does not exist is a
-// [*diag.InvalidError], as is content that a registry serves wrong.
+// Open opens the package at name: a file or directory that exists, or else a
+// reference. It returns a [*diag.InvalidError] if name looks like a path and
+// does not exist, or if the content is invalid.
 func Open(ctx context.Context, client *registry.Client, name string) (*Source, error) {
 	if _, err := os.Stat(name); err == nil {
 		return openLayout(ctx, name)
@@ -63,7 +62,7 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 	return OpenReference(ctx, client, ref)
 }
 
-// OpenReference opens what a reference points at.
+// OpenReference opens the package that ref refers to.
 func OpenReference(ctx context.Context, client *registry.Client, ref registry.Reference) (*Source, error) {
 	remote, err := client.Open(ctx, ref)
 	if err != nil {
@@ -97,13 +96,13 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 // SourceName implements [oci.Namer].
 func (s *Source) SourceName(v1.Descriptor) string { return s.Name }
 
-// IsPath reports whether Open takes name for a file or directory.
+// IsPath reports whether Open treats name as a file or directory.
 func IsPath(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil || looksLikePath(name)
 }
 
-// looksLikePath tells what can be no reference.
+// looksLikePath reports whether name cannot be a reference.
 func looksLikePath(name string) bool {
 	return strings.HasSuffix(name, ".cnb") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") ||
 		filepath.IsAbs(name) || strings.HasSuffix(name, "/")

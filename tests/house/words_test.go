@@ -38,7 +38,6 @@ var unclean = []string{
 	"internal/registry",
 	"internal/rules",
 	"internal/runimage",
-	"internal/source",
 	"internal/verify",
 	"tests/bench",
 	"tests/sandbox",
