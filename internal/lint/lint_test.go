@@ -135,3 +135,42 @@ func TestExceptions(t *testing.T) {
 		t.Errorf("got %s", sorted)
 	}
 }
+
+// TestFix repairs files, and leaves what is none of the extension's alone.
+func TestFix(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "script")
+	write(t, outside, "#!/bin/sh\r\n")
+	write(t, filepath.Join(dir, "extension.toml"), "# a comment\n"+strings.Replace(soundDescriptor, "api = \"0.10\"\n", "", 1)+"[[targets]]\nos = 'macos'\narch = \"aarch64\"\narch-variant = \"v8\"\n")
+	write(t, filepath.Join(dir, "bin/generate"), "\ufeff#!/bin/sh\r\necho \r\n")
+	var list diag.List
+	for range 2 { // each repair may uncover another
+		r, err := lint.Dir(t.Context(), dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = r.Findings
+		if _, err := lint.Fix(list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, want := range map[string]string{
+		"bin/generate": "#!/bin/sh\necho \n",
+		"extension.toml": "# a comment\napi = \"0.10\"\n" + strings.Replace(soundDescriptor, "api = \"0.10\"\n", "", 1) +
+			"[[targets]]\nos = 'macos'\narch = \"arm64\"\nvariant = \"v8\"\narch-variant = \"v8\"\n",
+	} {
+		if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(got) != want {
+			t.Errorf("%s is %q, want %q", file, got, want)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, "bin/generate")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(outside, link); err != nil {
+		t.Fatal(err)
+	}
+	if diff, err := lint.Fix(diag.List{{Position: diag.Position{File: link}, Rule: "script-interpreter"}}); err != nil || diff != "" {
+		t.Errorf("a link was followed: %q, %v", diff, err)
+	}
+}
