@@ -11,7 +11,7 @@ SANDBOX       := go run ./tests/sandbox/cmd/sandbox
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz lint bench fmt demo sandbox-up sandbox-down sandbox-env bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo sandbox-up sandbox-down sandbox-env bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ e2e-docker: ## run the end-to-end tests against a Docker Engine, compiled the fi
 fuzz: ## run each fuzz target for FUZZTIME; minimising every new input would take most of it
 	@set -e; grep -rl '^func Fuzz' --include=*_test.go . | while read -r file; do for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
 		go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 10x || exit 1; done; done
+
+torture: ## run everything that "make test" runs a sample of: hostile input, pack beside us, faults
+	EXTPACK_TORTURE=full go test -timeout 40m ./tests/hostile ./tests/differential $(if $(wildcard tests/torture),./tests/torture)
 
 lint: $(GOLANGCI) ## check formatting and code
 	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }

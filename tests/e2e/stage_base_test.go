@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,20 +82,22 @@ func shellImage(t *testing.T) string {
 	return ref
 }
 
-// goImage gives an image with this machine's Go.
+// goImage returns an image with this machine's Go.
 func goImage(t *testing.T) string {
 	t.Helper()
 	ref := world.Registry() + "/base/go:1"
 	shell := shellImage(t)
 	baseImages.golang.Do(func() {
 		dir := t.TempDir()
+		// runtime.GOROOT is empty in a test compiled with -trimpath.
+		goroot := strings.TrimSpace(runCommand(t, exec.Command("go", "env", "GOROOT")).stdout)
 		writeFile(t, filepath.Join(dir, "Dockerfile"), "FROM "+shell+"\n"+
 			"COPY --from=goroot bin/go /usr/local/go/bin/go\nCOPY --from=goroot VERSION go.env /usr/local/go/\n"+
 			"COPY --from=goroot pkg /usr/local/go/pkg\nCOPY --from=goroot --exclude=**/testdata --exclude=cmd src /usr/local/go/src\n"+
 			"ENV PATH=/usr/local/go/bin:/bin GOTOOLCHAIN=local\n")
 		// Compressing some hundred megabytes would take longer than compiling.
 		buildx(t, dir, "build", "--output", "type=image,push=true,compression=uncompressed,name="+ref, "--provenance=false",
-			"--build-context", "goroot="+runtime.GOROOT(), ".") //nolint:staticcheck // the toolchain of the machine is what is wanted
+			"--build-context", "goroot="+goroot, ".")
 	})
 	return ref
 }

@@ -1,16 +1,12 @@
 // Package peers_test runs pack, compiled from its Go module, as the writer and
-// as the reader of packages, beside docker-extpack: what one writes the other
-// reads, and what "verify" accepts pack's own code accepts.
+// as the reader of packages, beside docker-extpack: what one writes the other reads.
 package peers_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +20,7 @@ import (
 // world is what all tests share.
 var world struct {
 	*sandbox.Sandbox
-	plugin, pack, packreader string
+	plugin, pack string
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -50,7 +46,7 @@ func run(m *testing.M) int {
 	if bin, err := world.Peers(ctx); err != nil {
 		fail(err)
 	} else {
-		world.pack, world.packreader = filepath.Join(bin, "pack"), filepath.Join(bin, "packreader")
+		world.pack = filepath.Join(bin, "pack")
 		code = m.Run()
 	}
 	if err := world.Stop(); err != nil {
@@ -128,56 +124,6 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// reader is pack's code for reading packages, in a process that answers.
-type reader struct {
-	in  io.Writer
-	out *bufio.Scanner
-}
-
-// answer is what pack makes of a package file or an extension.
-type answer struct{ Error, ID, Version, API string }
-
-func startReader(t testing.TB) *reader {
-	t.Helper()
-	cmd := exec.Command(world.packreader)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := &reader{in, bufio.NewScanner(out)}
-	r.out.Buffer(nil, 1<<20)
-	return r
-}
-
-func (r *reader) read(t testing.TB, name string) answer {
-	t.Helper()
-	if _, err := fmt.Fprintln(r.in, name); err != nil {
-		t.Fatal(err)
-	}
-	if !r.out.Scan() {
-		t.Fatalf("pack's reader ended: %v", r.out.Err())
-	}
-	var a answer
-	if err := json.Unmarshal(r.out.Bytes(), &a); err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 func buildx(t *testing.T, dir string, args ...string) {

@@ -17,6 +17,15 @@ var peerTools = map[string]string{
 	"packreader": "./packreader",
 }
 
+// PeerTools is Peers without a sandbox.
+func PeerTools(ctx context.Context, opts Options) (dir string, err error) {
+	s, err := newSandbox(opts)
+	if err != nil {
+		return "", err
+	}
+	return s.Peers(ctx)
+}
+
 // Peers compiles pack, which takes some minutes the first time, and returns the
 // folder with the binaries.
 func (s *Sandbox) Peers(ctx context.Context) (dir string, err error) {
