@@ -28,24 +28,43 @@ type dockerfileChecker struct {
 	// is the application's folder.
 	inContext func(source string) bool
 	list      *diag.List
+
+	lines [][]byte
+	// counts are how often each rule was reported, patterns how many sources
+	// with a pattern were looked for.
+	counts   map[*rules.Rule]int
+	patterns int
 }
 
+const (
+	// maxFindings limits how often a rule is reported of one file.
+	maxFindings = 20
+	// maxPatterns limits how many patterns of a file are compared with all names
+	// in the context.
+	maxPatterns = 100
+)
+
 func (d *dockerfileChecker) report(rule *rules.Rule, line int, format string, args ...any) {
-	*d.list = append(*d.list, rule.At(d.line(line), format, args...))
+	d.counts[rule]++
+	switch n := d.counts[rule]; {
+	case n < maxFindings:
+		*d.list = append(*d.list, rule.At(d.line(line), format, args...))
+	case n == maxFindings:
+		*d.list = append(*d.list, rule.At(d.pos, "there is more of the same; only the first findings are listed"))
+	}
 }
 
 func (d *dockerfileChecker) line(n int) diag.Position {
 	pos := d.pos
-	if n > 0 {
-		pos.Line, pos.Column = n, 1
-		if lines := bytes.SplitN(d.data, []byte("\n"), n+1); n <= len(lines) {
-			pos.Column += len(lines[n-1]) - len(bytes.TrimLeft(lines[n-1], " \t"))
-		}
+	if n > 0 && n <= len(d.lines) {
+		text := d.lines[n-1]
+		pos.Line, pos.Column = n, 1+len(text)-len(bytes.TrimLeft(text, " \t"))
 	}
 	return pos
 }
 
 func (d *dockerfileChecker) check() {
+	d.lines, d.counts = bytes.Split(d.data, []byte("\n")), map[*rules.Rule]int{}
 	file, err := dockerfile.Parse(d.data)
 	if err != nil {
 		var syntax *dockerfile.SyntaxError
@@ -192,7 +211,15 @@ func (d *dockerfileChecker) checkSources(line int, name string, s dockerfile.Sou
 		}
 	}
 	for _, source := range s.SourcePaths {
-		if !fromContext || d.inContext == nil || strings.Contains(source, "$") || isRemote(source) || d.inContext(source) {
+		if !fromContext || d.inContext == nil || strings.Contains(source, "$") || isRemote(source) {
+			continue
+		}
+		if strings.ContainsAny(source, "*?[") {
+			if d.patterns++; d.patterns > maxPatterns {
+				continue
+			}
+		}
+		if d.inContext(source) {
 			continue
 		}
 		d.report(rules.CopySource, line, "%q is not in the context folder", source)

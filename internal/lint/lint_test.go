@@ -24,6 +24,7 @@ func garbage() map[string]string {
 		"brackets": strings.Repeat("[", size),
 		"lines":    strings.Repeat("RUN x\n", size/6),
 		"heredocs": strings.Repeat("RUN <<A\n", size/8),
+		"commands": "ARG base_image\nFROM ${base_image}\n" + strings.Repeat("CMD x\nCOPY *.x /\n", size/16),
 		"escapes":  strings.Repeat("RUN \\\n", size/6),
 	}
 }
@@ -172,5 +173,20 @@ func TestFix(t *testing.T) {
 	}
 	if diff, err := lint.Fix(diag.List{{Position: diag.Position{File: link}, Rule: "script-interpreter"}}); err != nil || diff != "" {
 		t.Errorf("a link was followed: %q, %v", diff, err)
+	}
+}
+
+// A quarter of a megabyte is read, and must not take long or say much.
+func TestManyFindings(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "extension.toml"), soundDescriptor)
+	write(t, filepath.Join(dir, "generate/context/a"), "")
+	write(t, filepath.Join(dir, "generate/build.Dockerfile"), "ARG base_image\nFROM ${base_image}\n"+strings.Repeat("CMD x\nCOPY *.x y /\n", 12_000))
+	r, err := lint.Dir(t.Context(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Findings); n < 20 || n > 60 {
+		t.Errorf("%d findings", n)
 	}
 }

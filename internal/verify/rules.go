@@ -107,9 +107,10 @@ func (t *tree) lintFiles() lintFiles {
 		}
 		out.byPath[name], out.entries[name] = f, e
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			if _, ok := out.byPath[dir]; !ok {
-				out.byPath[dir] = content.File{Path: dir, Source: dir, Mode: fs.ModeDir | 0o755}
+			if _, ok := out.byPath[dir]; ok {
+				break // and so are those above it
 			}
+			out.byPath[dir] = content.File{Path: dir, Source: dir, Mode: fs.ModeDir | 0o755}
 		}
 	}
 	return out
