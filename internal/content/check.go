@@ -14,13 +14,13 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// whiteout begins the names that stand for deleted files (OCI image
+// whiteout is the prefix of names that mark deleted files (OCI image
 // specification, "Layer", "Whiteouts").
 const whiteout = ".wh."
 
-// Check reports what in the files of a package no reader can use: links that
-// leave the package, entries that are neither file, folder nor link, and names
-// that cannot travel. dir names the extension root in messages.
+// Check returns diagnostics for files that readers of a package cannot use:
+// links that leave the package, special files, and names that are not portable.
+// dir is the extension root in messages.
 func Check(dir string, files map[string]File) diag.List {
 	var list diag.List
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -75,6 +75,6 @@ func kind(m fs.FileMode) string {
 	}
 }
 
-// CheckName reports whether a path can be written to a bake file and come back
-// the same: HCL reads text in Unicode normalisation form C.
+// CheckName returns an error for a path that cannot be written to a bake file
+// without a change: HCL normalises text to Unicode form C.
 func CheckName(name string) bool { return norm.NFC.IsNormalString(name) }

@@ -1,10 +1,10 @@
-// Package content says which files of an extension directory enter a package,
-// and under which names: .dockerignore, the files that never enter, and the
-// copy steps of an image, which the bake file spells as COPY instructions.
+// Package content selects the files of an extension directory that enter a
+// package, and their names. It applies .dockerignore, the patterns that are
+// always excluded, and the copy steps of an image, which the bake file writes
+// as COPY instructions.
 //
-// It reads names and modes, never contents, and changes nothing. The rules are
-// BuildKit's own (the same walker and pattern matcher), so that what it says is
-// what a build does.
+// It reads names and modes, never contents. It uses BuildKit's walker and
+// pattern matcher, so that the result equals that of a build.
 package content
 
 import (
@@ -34,37 +34,37 @@ import (
 // context, in the format of the Dockerfile reference, ".dockerignore files".
 const IgnoreFile = ".dockerignore"
 
-// Limits on ignore files. Each pattern becomes a regular expression that is
-// tried on every path, and takes time in proportion to its length.
+// Limits on ignore files. Each pattern is compiled to a regular expression that
+// is matched against every path, in time proportional to its length.
 const (
 	maxIgnoreFile = 64 << 10
 	maxPattern    = 1024
 )
 
-// Never are the patterns of what never enters a package, relative to whatever
-// folder is copied: version control, packages, temporary folders, and generated
-// bake files.
+// Never are the patterns of files that never enter a package, relative to the
+// folder that is copied: version control, packages, temporary folders, and
+// generated bake files.
 func Never() []string {
 	return []string{"**/.git", "**/*.cnb", "**/" + scratch.Pattern, GeneratedPattern}
 }
 
-// IsNever reports whether name, relative to the folder that is copied, or a
-// folder it is in, is one that never enters a package.
+// IsNever reports whether name, relative to the folder that is copied, or one
+// of its parents matches [Never].
 func IsNever(name string) bool {
 	matcher, err := patternmatcher.New(Never())
 	if err != nil {
-		return false // the patterns are constant and right
+		return false // the patterns are valid constants
 	}
 	never, err := matcher.MatchesOrParentMatches(name)
 	return never && err == nil
 }
 
-// GeneratedPattern matches the names a generated bake file may have inside an
+// GeneratedPattern matches the names of generated bake files inside an
 // extension.
 const GeneratedPattern = "docker-bake*.hcl"
 
-// Step copies a file, or what is in a folder, into the package. It means what
-// COPY does: later steps replace the files of earlier ones.
+// Step copies a file, or the content of a folder, into the package. Like COPY,
+// later steps replace the files of earlier ones.
 type Step struct {
 	// Source is relative to the extension root and Dest to the folder of the
 	// extension in the package, both separated by "/"; "." is the folder itself.
@@ -72,16 +72,16 @@ type Step struct {
 	// Exclude are patterns relative to Source, as COPY --exclude takes them.
 	Exclude []string
 	// Sockets are patterns relative to Source for the sockets below it, which a
-	// builder takes for empty files.
+	// builder would copy as empty files.
 	Sockets []string
-	// Exec makes the file executable whatever its mode.
+	// Exec makes the file executable regardless of its mode.
 	Exec bool
-	// Links says that the context root, which is Source, has symbolic links
-	// directly in it. COPY with excludes treats them as what they lead to when
-	// it decides whether its cache is good: a dangling one fails the build, a
-	// changed one goes unnoticed. Below the root it looks at the links.
+	// Links reports whether Source is the context root and has symbolic links
+	// directly in it. COPY with excludes follows them when it computes the
+	// cache key: a dangling link fails the build, and a changed link goes
+	// unnoticed. It does not follow links below the root.
 	Links bool
-	// Text is the content of Dest where it differs from that of Source, a file.
+	// Text is the content of Dest if it differs from that of the file Source.
 	Text []byte
 }
 
@@ -89,34 +89,36 @@ type Step struct {
 type File struct {
 	// Path is relative to the extension's folder in the package.
 	Path string
-	// Source is where it comes from, relative to the extension root.
+	// Source is the path relative to the extension root.
 	Source string
 	Mode   fs.FileMode
 	Size   int64
-	// ModTime is when it was last changed, to notice a change during a build.
+	// ModTime is the modification time, to detect a change during a build.
 	ModTime time.Time
-	// Target is what a symbolic link says, as it stands.
+	// Target is the target of a symbolic link, unresolved.
 	Target string
-	// Group is the same for files that are hard links of each other and are
-	// copied by one step, which keeps them so; empty for a file of its own.
+	// Group is equal for hard links to the same file that are copied by one
+	// step, which preserves them. It is empty for other files.
 	Group string
-	// Text is the content of the file where it differs from that of Source.
+	// Text is the content of the file if it differs from that of Source.
 	Text []byte
-	// LinkErr is why a symbolic link leads to nothing in the build context.
+	// LinkErr is the reason why a symbolic link cannot be resolved in the build
+	// context.
 	LinkErr error
 }
 
-// Tree is what .dockerignore leaves of an extension directory.
+// Tree is the extension directory without the files that .dockerignore
+// excludes.
 type Tree struct {
 	dir   string
 	files map[string]File // by source
 	order []string
-	// sockets are left out: nothing can be read from them later.
+	// sockets are excluded: they have no content.
 	sockets []string
 }
 
-// Read walks the extension directory dir. A .dockerignore that cannot be
-// parsed is a [*diag.InvalidError].
+// Read walks the extension directory dir. It returns a [*diag.InvalidError] if
+// .dockerignore cannot be parsed.
 func Read(ctx context.Context, dir string) (*Tree, error) {
 	patterns, err := ignorePatterns(dir)
 	if err != nil {
@@ -175,7 +177,8 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 		t.sockets = append(t.sockets, name)
 		return nil
 	} else if stat, ok := info.Sys().(*types.Stat); ok && stat.Linkname != "" {
-		// The walker names the first link it met, which knows of no others.
+		// The walker reports later hard links with the name of the first one,
+		// and the first one without any.
 		f.Group = filepath.ToSlash(stat.Linkname)
 		if first, ok := t.files[f.Group]; ok {
 			first.Group = f.Group
@@ -187,13 +190,13 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 	return nil
 }
 
-// isSocket looks at the file itself, as the walker takes a socket for a file.
+// isSocket calls Lstat, because the walker reports a socket as a regular file.
 func (t *Tree) isSocket(name string) bool {
 	info, err := os.Lstat(filepath.Join(t.dir, filepath.FromSlash(name)))
 	return err == nil && info.Mode()&fs.ModeSocket != 0
 }
 
-// Sockets returns the sockets below the folder dir, which are left out of
+// Sockets returns the sockets below the folder dir, which are excluded from
 // packages.
 func (t *Tree) Sockets(dir string) []string {
 	var names []string
@@ -205,15 +208,15 @@ func (t *Tree) Sockets(dir string) []string {
 	return names
 }
 
-// Has reports whether name, relative to the extension root, is there and not
+// Has reports whether name, relative to the extension root, exists and is not
 // ignored.
 func (t *Tree) Has(name string) bool {
 	_, ok := t.files[name]
 	return ok || name == "."
 }
 
-// LinksAtRoot reports whether a symbolic link stands directly in the extension
-// root; see [Step.Links].
+// LinksAtRoot reports whether the extension root directly contains a symbolic
+// link; see [Step.Links].
 func (t *Tree) LinksAtRoot() bool {
 	for name, f := range t.files {
 		if f.Mode&fs.ModeSymlink != 0 && !strings.Contains(name, "/") {
@@ -223,14 +226,14 @@ func (t *Tree) LinksAtRoot() bool {
 	return false
 }
 
-// Lookup gives the entry of that name, relative to the extension root.
+// Lookup returns the entry at name, relative to the extension root.
 func (t *Tree) Lookup(name string) (File, bool) {
 	f, ok := t.files[name]
 	return f, ok
 }
 
-// Apply gives the entries that the steps put into the package, by path. A step
-// that puts a file where another has a folder is an error, as it is in a build.
+// Apply returns the entries that the steps copy into the package, by path. As
+// in a build, it is an error if a file replaces a folder or the reverse.
 func (t *Tree) Apply(steps []Step) (map[string]File, error) {
 	out := map[string]File{}
 	for i, s := range steps {
@@ -241,8 +244,8 @@ func (t *Tree) Apply(steps []Step) (map[string]File, error) {
 	return out, nil
 }
 
-// apply adds what a step copies; id tells its groups of hard links from those
-// of other steps.
+// apply adds the entries that a step copies. id distinguishes its groups of
+// hard links from those of other steps.
 func (t *Tree) apply(out map[string]File, s Step, id string) error {
 	source, err := t.follow(s.Source)
 	if err != nil {
@@ -270,8 +273,8 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 	if err != nil {
 		return err
 	}
-	// What was found of a folder saves asking again for all that is in it; the
-	// order has folders first.
+	// The result for a folder applies to everything below it. Folders sort
+	// first.
 	folders := map[string]patternmatcher.MatchInfo{}
 	for _, name := range t.order {
 		rel, ok := within(source, name)
@@ -303,11 +306,11 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 	return nil
 }
 
-// follow resolves a source that is itself a link, as COPY does for the names
-// it is given (but not for what it finds below them).
+// follow resolves a source that is a symbolic link, as COPY does for its
+// arguments, but not for files below them.
 func (t *Tree) follow(name string) (string, error) { return resolve(t.Lookup, ".", name) }
 
-// within gives name relative to dir, when it lies below it.
+// within returns name relative to dir, if it is below dir.
 func within(dir, name string) (string, bool) {
 	if dir == "." {
 		return name, true
@@ -315,7 +318,7 @@ func within(dir, name string) (string, bool) {
 	return strings.CutPrefix(name, dir+"/")
 }
 
-// putParents adds the folders that a step makes to put its files into.
+// putParents adds the parent folders that a step creates.
 func putParents(out map[string]File, source, dest string) error {
 	for dir := path.Dir(dest); dir != "."; dir = path.Dir(dir) {
 		if old, ok := out[dir]; ok && old.Mode.IsDir() {

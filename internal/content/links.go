@@ -13,8 +13,8 @@ var (
 	errLoop   = errors.New("too many links")
 )
 
-// resolve follows target from folder dir, name by name as a system does, and
-// gives the entry it leads to, which is no link itself.
+// resolve follows target from folder dir, one name at a time as an operating
+// system does, and returns the resulting entry, which is not a link.
 func resolve(lookup func(name string) (File, bool), dir, target string) (string, error) {
 	const maxLinks = 40 // as Linux's ELOOP limit, path_resolution(7)
 	links := 0
@@ -52,7 +52,7 @@ func resolve(lookup func(name string) (File, bool), dir, target string) (string,
 	return dir, nil
 }
 
-// checkLinks notes on each link what is wrong with where it leads.
+// checkLinks sets LinkErr of each link that cannot be resolved.
 func (t *Tree) checkLinks() {
 	for name, f := range t.files {
 		if f.Mode&fs.ModeSymlink != 0 {
@@ -63,8 +63,8 @@ func (t *Tree) checkLinks() {
 }
 
 // LosesLinks reports whether copying each of sources, which are relative to the
-// extension root, by its name loses a link: one of them is a symbolic link, or a
-// hard link leads from one to another.
+// extension root, by name would lose a link: one of them is a symbolic link, or
+// two are hard links to one file.
 func (t *Tree) LosesLinks(sources []string) bool {
 	for _, s := range sources {
 		if t.files[s].Mode&fs.ModeSymlink != 0 {
@@ -101,8 +101,9 @@ func (t *Tree) Matching(pattern string) []string {
 	return names
 }
 
-// Pattern returns a pattern for a name that can stand in a Dockerfile, whose
-// flags take no variables: a character with a meaning there becomes "?".
+// Pattern returns a pattern for name that can be used in a flag of a Dockerfile
+// instruction, where variables cannot be used: special characters are replaced
+// by "?".
 func Pattern(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._/-", r) {

@@ -24,7 +24,6 @@ var unclean = []string{
 	"internal/annotate",
 	"internal/builder",
 	"internal/buildx",
-	"internal/content",
 	"internal/doctor",
 	"internal/edit",
 	"internal/extension",
