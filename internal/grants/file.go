@@ -15,31 +15,33 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// FileName is the user's own file, in the docker CLI's configuration directory.
+// FileName is the name of the user's file in the configuration directory of the
+// docker CLI.
 const FileName = "extpack.toml"
 
-// maxFile bounds what is read of it.
+// maxFile is the size of the largest file that is read.
 const maxFile = 1 << 20
 
-// Trust is what extensions below a directory are given without a flag.
+// Trust grants access to the extensions below a directory without a flag.
 type Trust struct {
-	// Directory is absolute and without links.
+	// Directory is absolute, without symbolic links.
 	Directory string
-	// Everything says that there is no list: they are given what they ask for.
+	// Everything is set if there is no list: all requests are granted.
 	Everything bool
 	Allow      []Grant
-	// By names the file.
+	// By is the name of the file.
 	By string
 }
 
-// ReadFile reads the user's own file; one that does not exist trusts nothing.
+// ReadFile reads the user's file. A file that does not exist grants nothing.
 //
 //	[[trust]]
 //	directory = "~/src/acme"
 //	allow = ["secret=token", "ssh"]
 //
-// Without "allow" the extensions below the directory get what they ask for. A
-// file that is not understood in full is a [*diag.InvalidError].
+// Without "allow", all requests of extensions below the directory are granted.
+// ReadFile returns a [*diag.InvalidError] for a file with unknown or invalid
+// entries.
 func ReadFile(name string) ([]Trust, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,7 +89,7 @@ func ReadFile(name string) ([]Trust, error) {
 	return all, list.Err()
 }
 
-// directory returns the real path of a directory that is trusted.
+// directory returns the real path of a trusted directory.
 func directory(name string) (string, error) {
 	if rest, ok := strings.CutPrefix(name, "~/"); ok {
 		home, err := os.UserHomeDir()

@@ -1,12 +1,12 @@
-// Package grants decides what a build may use beyond its own repository.
+// Package grants decides what a build may access outside its repository.
 //
-// A descriptor may name what it needs: a secret, an SSH agent, a cache, a
-// remote context, a file elsewhere. Only the person who builds gives it, with a
-// flag or with a line in a file of their own. A [Request] is one such need, a
-// [Grant] is permission for one, and [Set.Decide] brings them together.
+// A descriptor may request access to a secret, an SSH agent, a cache, a remote
+// context or a file elsewhere. Only the user who builds can grant it, with a
+// flag or in a configuration file. A [Request] is a request for access, a
+// [Grant] is a permission, and [Set.Decide] matches them.
 //
-// It knows no descriptor, no plan and no builder; package plan collects the
-// requests, after placeholders are expanded and settings parsed.
+// Package plan collects the requests after it has expanded placeholders and
+// parsed settings.
 package grants
 
 import (
@@ -52,11 +52,11 @@ const (
 	Files Kind = "fs"
 )
 
-// passed are further kinds of buildx, which no descriptor asks for and which
-// are handed on as they are (docker buildx bake, "--allow").
+// passed are further kinds of buildx that no descriptor requests. They are
+// passed to buildx unchanged (docker buildx bake, "--allow").
 var passed = []Kind{"device", "image", "image.push", "image.load", "buildx.local.delete"}
 
-// shape says what may follow a kind.
+// shape is whether a kind has a value.
 type shape int
 
 const (
@@ -70,18 +70,18 @@ var shapes = map[Kind]shape{
 	NetworkHost: bare, Insecure: bare, Read: valued, Write: valued, Files: valued,
 }
 
-// Any is the value that stands for every value of a kind.
+// Any is the wildcard that matches every value of a kind.
 const Any = "*"
 
-// Grant is permission for what has the kind and the value.
+// Grant is a permission for a kind and value.
 type Grant struct {
 	Kind  Kind
 	Value string
-	// By names what grants it: a flag, or a file.
+	// By is the origin of the grant: a flag or a file.
 	By string
 }
 
-// String returns the grant as "--allow" takes it.
+// String returns the grant in the form of "--allow".
 func (g Grant) String() string {
 	if g.Value == "" {
 		return string(g.Kind)
@@ -129,8 +129,8 @@ func kinds() []string {
 	return all
 }
 
-// ToBuildx reports whether buildx knows the grant too. The other kinds are for
-// docker extpack alone.
+// ToBuildx reports whether buildx supports the grant too. Other kinds are
+// specific to docker extpack.
 func (g Grant) ToBuildx() bool {
 	switch g.Kind {
 	case NetworkHost, Insecure, Read, Write, Files:
@@ -141,7 +141,7 @@ func (g Grant) ToBuildx() bool {
 	return slices.Contains(passed, g.Kind)
 }
 
-// covers reports whether the grant gives what was asked for with kind and value.
+// covers reports whether the grant permits a request for kind and value.
 func (g Grant) covers(kind Kind, value string) bool {
 	switch {
 	case g.Kind == Files && (kind == Read || kind == Write):
@@ -170,7 +170,7 @@ func sameCache(a, b string) bool {
 	return errA == nil && errB == nil && slices.Equal(fa, fb)
 }
 
-// cacheFields returns the fields of a cache setting in one order.
+// cacheFields returns the sorted fields of a cache setting.
 func cacheFields(text string) ([]string, error) {
 	fields, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil {
@@ -190,16 +190,16 @@ func cacheFields(text string) ([]string, error) {
 	return fields, nil
 }
 
-// Set is everything that the person who builds has granted.
+// Set is the set of grants of the user.
 type Set struct {
-	// Allowed are the grants of flags, for every extension.
+	// Allowed are the grants from flags, for every extension.
 	Allowed []Grant
-	// Trusted are those of the user's own file, by directory.
+	// Trusted are the grants from the user's file, by directory.
 	Trusted []Trust
 }
 
-// given returns what grants kind and value to the extension in dir, "" when
-// nothing does.
+// given returns the origin of the grant for kind and value to the extension in
+// dir, or "".
 func (s Set) given(dir string, kind Kind, value string) string {
 	for _, g := range s.Allowed {
 		if g.covers(kind, value) {
@@ -217,33 +217,34 @@ func (s Set) given(dir string, kind Kind, value string) string {
 	return ""
 }
 
-// Request is one thing that a build wants to use.
+// Request is a request of a build for access.
 type Request struct {
 	Kind  Kind
 	Value string
-	// Subject says what it is, for people: "secret token from the environment
-	// variable NPM_TOKEN".
+	// Subject describes the request in messages: "secret token from the
+	// environment variable NPM_TOKEN".
 	Subject string
-	// Position is where the descriptor asks for it.
+	// Position is the position of the request in the descriptor.
 	Position diag.Position
-	// Or are further grants that would do.
+	// Or are alternative grants.
 	Or []Grant
-	// Optional requests are left out of the build when they are not granted.
+	// Optional requests are omitted from the build if they are not granted.
 	Optional bool
-	// Hint is another way to give it, besides --allow.
+	// Hint is an alternative to --allow.
 	Hint string
-	// Entitlements are what buildx must be allowed for it.
+	// Entitlements are the entitlements to pass to buildx.
 	Entitlements []string
-	// By names what gives it: a flag, a file, a rule; empty when nothing does.
+	// By is the origin of the grant: a flag, a file or a rule. It is empty if
+	// the request is not granted.
 	By string
 }
 
-// Repository is what gives a build the files of its own repository. They are
-// requests all the same, because buildx has to be told.
+// Repository is the origin of grants for files of the repository. They are
+// requests too, because buildx requires an entitlement.
 const Repository = "its own repository"
 
-// Decide fills in what gives each request to the extension in dir, whose path
-// is absolute and without links. Those that have a giver already keep it.
+// Decide sets By of each request of the extension in dir, an absolute path
+// without symbolic links. Requests that are already granted do not change.
 func (s Set) Decide(dir string, requests []Request) {
 	for i := range requests {
 		r := &requests[i]
@@ -259,8 +260,8 @@ func (s Set) Decide(dir string, requests []Request) {
 	}
 }
 
-// Missing reports the requests that nothing gives, each with its place in the
-// descriptor and the flag that would give it.
+// Missing returns a diagnostic for each request that was not granted, with its
+// position in the descriptor and the flag that would grant it.
 func Missing(requests []Request) diag.List {
 	var list diag.List
 	for _, r := range requests {
@@ -280,7 +281,7 @@ func Missing(requests []Request) diag.List {
 	return list
 }
 
-// ShellQuote quotes what a shell would not take as it is.
+// ShellQuote quotes s if a shell would interpret it.
 func ShellQuote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=./:@,+%", r)

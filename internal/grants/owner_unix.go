@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// ownedByUser reports whether a file, or a link itself, belongs to the current
-// user: for root also to the user who called sudo (git,
+// ownedByUser reports whether a file, or the symbolic link itself, belongs to
+// the current user. For root, the user who called sudo counts too (git,
 // "is_path_owned_by_current_uid").
 func ownedByUser(name string) bool {
 	info, err := os.Lstat(name)

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Within reports whether path is root or below it. Both are clean.
+// Within reports whether path is root or below it. Both must be clean.
 func Within(root, path string) bool {
 	return path == root || strings.HasPrefix(path, strings.TrimSuffix(root, string(filepath.Separator))+string(filepath.Separator))
 }
 
-// Real returns the absolute path without links, also of a file that does not
-// exist yet in a folder that does.
+// Real returns the absolute path without symbolic links. The file itself may
+// not exist if its folder does.
 func Real(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// RepositoryOf returns the folder of the version control that dir is in, or dir
-// itself. dir is absolute and without links.
+// RepositoryOf returns the root of the Git repository that contains dir, or dir
+// itself. dir must be absolute, without symbolic links.
 //
-// It decides as git does since CVE-2022-24765 (git-config, "safe.directory"):
-// the first .git that leads to a repository counts, and only when the folder it
-// is in, itself, and what it leads to belong to the current user. A repository
-// of another user is none; then disowned is its folder. That of a whole home
-// directory, with what configures its programs, is none either.
+// It follows git's rules since CVE-2022-24765 (git-config, "safe.directory"):
+// the first .git that refers to a repository is used if its parent, itself, and
+// its target belong to the current user. A repository of another user is not
+// used; then disowned is its root. Neither is one at a home directory, which
+// contains the configuration of programs.
 func RepositoryOf(dir string) (root, disowned string) {
 	home, err := os.UserHomeDir()
 	if err == nil {
@@ -40,7 +40,7 @@ func RepositoryOf(dir string) (root, disowned string) {
 	return dir, ""
 }
 
-// gitDirOf returns the repository that a .git is or, as a file, names.
+// gitDirOf returns the Git directory for a .git directory or file.
 func gitDirOf(name string) (string, bool) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -62,9 +62,9 @@ func gitDirOf(name string) (string, bool) {
 	return name, isGitDir(name)
 }
 
-// isGitDir reports whether git would take a folder for a repository
-// (gitrepository-layout): it has HEAD, and objects and refs, which a linked
-// working tree shares with its main one.
+// isGitDir reports whether git would accept a folder as a repository
+// (gitrepository-layout): it has HEAD, objects and refs. A linked working tree
+// shares the latter two with the main one.
 func isGitDir(name string) bool {
 	if _, err := os.Lstat(filepath.Join(name, "HEAD")); err != nil {
 		return false
@@ -87,8 +87,8 @@ func isGitDir(name string) bool {
 }
 
 // safeDirectory reports whether the user's git configuration declares the
-// repository in dir safe. git is asked outside any repository, so that only the
-// user's and the system's configuration is read.
+// repository in dir safe. git runs outside any repository, so that it only
+// reads the configuration of the user and the system.
 func safeDirectory(dir string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -97,13 +97,13 @@ func safeDirectory(dir string) bool {
 	cmd.Env = append(os.Environ(), "GIT_DIR="+os.DevNull)
 	out, err := cmd.Output()
 	if err != nil {
-		return false // no git, or nothing is declared
+		return false // git is not installed, or has no such setting
 	}
 	safe := false
 	for value := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		switch prefix, all := strings.CutSuffix(value, "/*"); {
 		case value == "":
-			safe = false // an empty value forgets those before it
+			safe = false // an empty value resets the list
 		case value == "*":
 			safe = true
 		case all:

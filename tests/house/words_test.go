@@ -27,7 +27,6 @@ var unclean = []string{
 	"internal/doctor",
 	"internal/edit",
 	"internal/extension",
-	"internal/grants",
 	"internal/lint",
 	"internal/oci",
 	"internal/ocilayout",
