@@ -11,17 +11,17 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 )
 
-// Identity is what readers choose an image of an index by. Of two images of an
-// index with the same identity, one hides the other. The zero value is an image
-// without a platform.
+// Identity is the part of a descriptor by which readers select an image in an
+// index. Of two images with the same identity, only one can be selected. The
+// zero value is the identity of an image without a platform.
 type Identity struct {
 	OS, Architecture, Variant, OSVersion string
 	Distro                               extension.Distro
 }
 
-// IdentityOf returns the identity of an image with a platform, of which the
-// annotations name the distro. The variant is in normal form: arm64/v8 is arm64,
-// arm is arm/v7.
+// IdentityOf returns the identity of an image with a platform, and with
+// annotations that name the distro. The variant is normalized: arm64/v8 is
+// arm64, arm is arm/v7.
 func IdentityOf(p v1.Platform, annotations map[string]string) Identity {
 	return NewIdentity(p, extension.Distro{
 		Name: annotations[extension.AnnotationDistroName], Version: annotations[extension.AnnotationDistroVersion],
@@ -34,7 +34,7 @@ func NewIdentity(p v1.Platform, distro extension.Distro) Identity {
 		return Identity{}
 	}
 	n := v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
-	if p.OS != "" { // containerd would fill in this machine's
+	if p.OS != "" { // containerd would use the os of this machine
 		n = platforms.Normalize(n)
 	}
 	return Identity{OS: n.OS, Architecture: n.Architecture, Variant: n.Variant, OSVersion: p.OSVersion, Distro: distro}
@@ -64,8 +64,8 @@ func (id Identity) String() string {
 	return name
 }
 
-// Matches reports whether an image of this identity is one that want names,
-// which may leave out os.version and distro.
+// Matches reports whether the identity matches want, which may omit os.version
+// and distro.
 func (id Identity) Matches(want Identity) bool {
 	if want.OSVersion == "" {
 		id.OSVersion = ""
@@ -76,17 +76,18 @@ func (id Identity) Matches(want Identity) bool {
 	return id == want
 }
 
-// identityForm accepts what [Identity.String] returns, and the older spelling
-// "os(os.version)/arch", in which containerd lists features too: "os(1+f)/arch".
-// No os or architecture is refused: an index from elsewhere may hold any.
+// identityForm accepts the output of [Identity.String], and the older form
+// "os(os.version)/arch", to which containerd adds features: "os(1+f)/arch". Any
+// os and architecture is accepted, because indexes of other tools may contain
+// any.
 var identityForm = regexp.MustCompile(`^([^/(: ]+)(?:\(([^)+]*)[^)]*\))?/([^/:( ]+)(?:/([^/:( ]+))?(?::([^@ ]+)(?:@([^ ]+))?)?(?: \(os\.version ([^)]+)\))?$`)
 
 // IdentityHint is the hint for what is not an identity.
 const IdentityHint = "write it as os/arch[/variant][:distro@version], as inspect lists it, or as the digest of an image"
 
-// ParseIdentity parses the name of an image: what [Identity.String] returns, and
-// the spelling "os(os.version)/arch[/variant][:distro@version]". Anything else is
-// a [*diag.InvalidError].
+// ParseIdentity parses the output of [Identity.String], and the form
+// "os(os.version)/arch[/variant][:distro@version]". It returns a
+// [*diag.InvalidError] for anything else.
 func ParseIdentity(s string) (Identity, error) {
 	m := identityForm.FindStringSubmatch(s)
 	if m == nil || m[2] != "" && m[7] != "" {

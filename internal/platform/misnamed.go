@@ -14,11 +14,11 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Misnamed returns the folders of an extension root that were probably meant as
-// platform folders but are none, with the platform that was meant: other names
-// of an architecture (linux/x86_64, linux/armv7), slips (linux/amd46,
-// Linux/amd64), other layouts (linux-amd64, amd64). It is a guess: what cannot be
-// read is left out, and so is another layout where the platform has its folder.
+// Misnamed returns the folders of an extension root that look like misspelt
+// platform folders, each with the platform that was probably meant: other names
+// of an architecture (linux/x86_64, linux/armv7), typos (linux/amd46,
+// Linux/amd64), other layouts (linux-amd64, amd64). Folders that cannot be read
+// are ignored, and so are other layouts of a platform that has a folder.
 func Misnamed(dir string) map[string]v1.Platform {
 	found := map[string]v1.Platform{}
 	for _, name := range folders(dir) {
@@ -43,8 +43,8 @@ func Misnamed(dir string) map[string]v1.Platform {
 	return found
 }
 
-// misnamedVariants adds the folders in a platform folder os/arch that were meant
-// for a variant.
+// misnamedVariants adds the misspelt variant folders in a platform folder
+// os/arch.
 func misnamedVariants(found map[string]v1.Platform, dir, folder string) {
 	system, arch, _ := strings.Cut(folder, "/")
 	for _, name := range folders(filepath.Join(dir, filepath.FromSlash(folder))) {
@@ -79,8 +79,8 @@ var (
 	armVersion = regexp.MustCompile(`^arm(32|64)?v([5-9])l?$`)
 )
 
-// otherLayout reads one folder name for a whole platform, or for its
-// architecture alone.
+// otherLayout parses a folder name that combines os and arch, or that is an
+// arch only.
 func otherLayout(name string) (v1.Platform, bool) {
 	if p, ok := guessArch("linux", name, false); ok {
 		return p, true
@@ -101,8 +101,8 @@ func otherLayout(name string) (v1.Platform, bool) {
 	return Of(t), extension.CheckPlatform(t) == nil
 }
 
-// guessOS returns the operating system that a folder was named after, "" for
-// none.
+// guessOS returns the operating system that the name of a folder resembles, or
+// "".
 func guessOS(name string) string {
 	if slices.Contains(extension.KnownOS(), name) {
 		return name
@@ -113,8 +113,8 @@ func guessOS(name string) string {
 	return text.Closest(name, extension.KnownOS())
 }
 
-// guessArch returns the platform whose architecture a folder was named after;
-// slips says that letters may differ.
+// guessArch returns the platform whose architecture the name of a folder
+// resembles. slips allows for typos.
 func guessArch(system, name string, slips bool) (v1.Platform, bool) {
 	lower := strings.ToLower(name)
 	p := platforms.Normalize(v1.Platform{OS: system, Architecture: lower})

@@ -1,8 +1,8 @@
-// Package platform holds the grammar of targets on the command line, their
-// normal form, and where the files of a platform are: the platform roots.
+// Package platform parses and normalizes targets and image identities, and
+// finds the platform roots: the folders with the files of a platform.
 //
-// It works on one target at a time and never on a whole extension; which
-// targets are built is package plan's question.
+// It works on one target at a time. Package plan decides which targets of an
+// extension are built.
 package platform
 
 import (
@@ -18,12 +18,12 @@ import (
 
 const targetHint = "write it as os/arch[/variant][:distro@version[,version...]], for example linux/arm/v7 or linux/amd64:ubuntu@22.04,24.04"
 
-// ParseTarget reads a target as people type it:
-// os/arch[/variant][:distro@version[,version…][;distro@version…]]. Versions may be
-// separated by "@" too, as in pack's name@version1@version2. The aliases
-// that containerd knows (x86_64, aarch64, arm64/v8) are normalised; an os or
-// arch no one knows is an error with the closest spelling. Errors are
-// [*diag.InvalidError].
+// ParseTarget parses a target:
+// os/arch[/variant][:distro@version[,version…][;distro@version…]]. Versions may
+// also be separated by "@", as in pack's name@version1@version2. Aliases
+// (x86_64, aarch64, arm64/v8) are normalized as in containerd. ParseTarget
+// returns a [*diag.InvalidError], which names the closest spelling for an
+// unknown os or arch.
 func ParseTarget(s string) (extension.Target, error) {
 	spec, distros, hasDistros := strings.Cut(s, ":")
 	fields := strings.Split(spec, "/")
@@ -38,8 +38,8 @@ func ParseTarget(s string) (extension.Target, error) {
 			return extension.Target{}, diag.WithHint(diag.Invalidf("target %q has an empty part", s), targetHint)
 		}
 	}
-	// Parse would accept "linux" alone and fill in this machine's
-	// architecture, so it gets to see complete specifiers only.
+	// Parse would accept "linux" and use the architecture of this machine, so
+	// only pass complete specifiers to it.
 	p, err := platforms.Parse(spec)
 	if err != nil {
 		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: os, arch and variant hold letters, digits and . _ - only", s), targetHint)
@@ -78,25 +78,25 @@ func parseDistros(s string) ([]extension.Distro, error) {
 	return distros, nil
 }
 
-// Of returns the platform of a target in containerd's normal form. The variant
-// that an architecture has by default is left out (arm64/v8) or filled in
-// (arm is arm/v7), as BuildKit does.
+// Of returns the platform of a target, normalized as in containerd and
+// BuildKit: the default variant is omitted for arm64 (v8) and added for arm
+// (v7).
 func Of(t extension.Target) v1.Platform {
 	p := platforms.Normalize(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant})
 	return v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
 }
 
-// Format returns "os/arch[/variant]", what buildx takes and prints.
+// Format returns "os/arch[/variant]", the form that buildx accepts and prints.
 func Format(p v1.Platform) string {
 	return platforms.Format(v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant})
 }
 
-// IsZero reports whether p names no platform, which stands for the builder's
-// own.
+// IsZero reports whether p is the zero platform, which means that of the
+// builder.
 func IsZero(p v1.Platform) bool { return p.OS == "" && p.Architecture == "" }
 
-// Equal reports whether two platforms in normal form are the same, os.version
-// apart.
+// Equal reports whether two normalized platforms are equal except for
+// os.version.
 func Equal(a, b v1.Platform) bool {
 	return a.OS == b.OS && a.Architecture == b.Architecture && a.Variant == b.Variant
 }

@@ -15,15 +15,16 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 )
 
-// RootDir stands for the extension root itself.
+// RootDir is the extension root.
 const RootDir = "."
 
-// Root returns the folder that holds the files of target t for distro d (zero
-// when the target names none), relative to the extension root dir and separated
-// by "/". That is targets.path if given (RFC 0128); else the deepest folder
-// that exists when os, arch, variant and name@version are walked down and that
-// holds more than folders of other platforms; else [RootDir]. A path that is absent, is no folder, or leaves the
-// extension root is a [*diag.InvalidError].
+// Root returns the folder with the files of target t for distro d, relative to
+// the extension root dir and separated by "/". d is zero if the target has no
+// distro. The folder is targets.path if it is set (RFC 0128). Otherwise it is
+// the deepest existing folder on the path os, arch, variant, name@version that
+// contains more than folders of other platforms, or else [RootDir]. Root
+// returns a [*diag.InvalidError] if the path does not exist, is not a folder,
+// or leaves the extension root.
 func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
 	if t.Path != "" {
 		return givenRoot(dir, t)
@@ -36,7 +37,7 @@ func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
 		}
 		if next == "" {
 			if slices.Equal(names, variantNames(t)) {
-				continue // a distro folder may stand directly below the arch
+				continue // a distro folder may be directly below the arch
 			}
 			break
 		}
@@ -45,9 +46,8 @@ func Root(dir string, t extension.Target, d extension.Distro) (string, error) {
 	return lastWithFiles(dir, walked)
 }
 
-// lastWithFiles returns the last of the folders that were walked down, passing
-// over those that hold nothing but the folders of other platforms: they lead
-// the way to platform roots and are none themselves.
+// lastWithFiles returns the last of the folders that contains more than folders
+// of other platforms. The others only lead to platform roots.
 func lastWithFiles(dir string, walked []string) (string, error) {
 	for i := len(walked) - 1; i > 0; i-- {
 		nested, err := Nested(dir, walked[i])
@@ -65,7 +65,7 @@ func lastWithFiles(dir string, walked []string) (string, error) {
 	return RootDir, nil
 }
 
-// walkNames returns, level by level, the folder names that stand for the target.
+// walkNames returns the folder names for a target, level by level.
 func walkNames(t extension.Target, d extension.Distro) [][]string {
 	levels := [][]string{{t.OS}, {t.Arch}}
 	if names := variantNames(t); len(names) > 0 {
@@ -77,9 +77,8 @@ func walkNames(t extension.Target, d extension.Distro) [][]string {
 	return levels
 }
 
-// variantNames returns the spelling of the target first, then others that mean
-// the same platform: "arm" has its files in arm/v7, "arm64" may have them in
-// arm64/v8.
+// variantNames returns the spelling of the target, followed by equivalent ones:
+// the files of "arm" are in arm/v7, those of "arm64" may be in arm64/v8.
 func variantNames(t extension.Target) []string {
 	var names []string
 	if t.Variant != "" {
@@ -127,8 +126,8 @@ func firstDir(dir, parent string, names []string) (string, error) {
 
 var errLeaves = errors.New("leaves the extension root")
 
-// resolve follows the links of a folder of the extension, because BuildKit
-// copies what a link leads to, and makes sure that it ends inside.
+// resolve follows symbolic links in the path of a folder, because BuildKit
+// copies their targets, and checks that the result is inside the extension.
 func resolve(dir, rel string) (string, error) {
 	realDir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -186,13 +185,14 @@ func Discover(dir string) ([]extension.Target, error) {
 	return targets, nil
 }
 
-// Folders returns the platform folders os/arch of an extension root, known
-// operating systems and architectures only, in lexical order.
+// Folders returns the platform folders os/arch of an extension root in lexical
+// order. It only knows names of operating systems and architectures that Go
+// has.
 func Folders(dir string) []string {
 	var folders []string
 	for _, os := range extension.KnownOS() {
 		if !isDir(filepath.Join(dir, os)) {
-			continue // most have none, and each has many architectures
+			continue // most do not exist, so skip their architectures
 		}
 		for _, arch := range extension.KnownArch() {
 			if isDir(filepath.Join(dir, os, arch)) {
@@ -225,10 +225,10 @@ func below(dir string, t extension.Target) (variants []string, distros []extensi
 	return variants, distros, nil
 }
 
-// Nested returns the folders below root (a platform root, as Root returns it) that
-// hold the files of other platforms or distros and so are no part of it:
-// os/arch folders below the extension root, arch folders below an os folder,
-// variant and distro folders below an os/arch folder. They are relative to root.
+// Nested returns the folders below root, a result of [Root], that have the
+// files of other platforms or distros and are thus not part of it: os/arch
+// folders below the extension root, arch folders below an os folder, variant
+// and distro folders below an os/arch folder. They are relative to root.
 func Nested(dir, root string) ([]string, error) {
 	if root == RootDir {
 		return nestedInRoot(dir)
@@ -243,7 +243,8 @@ func Nested(dir, root string) ([]string, error) {
 	}
 	t := extension.Target{OS: parts[0], Arch: parts[1]}
 	if len(parts) == 3 {
-		// A distro folder ends the walk: what is in it is the extension's own.
+		// Do not descend into a distro folder: its content belongs to the
+		// extension.
 		if t.Variant = parts[2]; !variantDir.MatchString(t.Variant) {
 			return nil, nil
 		}
@@ -256,8 +257,8 @@ func Nested(dir, root string) ([]string, error) {
 	return variants, err
 }
 
-// nestedInOS returns the arch folders of the os folder that is the root of the
-// platforms that have none.
+// nestedInOS returns the arch folders of an os folder. The os folder is the
+// root of platforms without an arch folder.
 func nestedInOS(folders []string, os string) []string {
 	var nested []string
 	for _, f := range folders {
@@ -268,8 +269,8 @@ func nestedInOS(folders []string, os string) []string {
 	return nested
 }
 
-// nestedInRoot returns the platform folders os/arch, or the whole os folder when
-// it holds nothing else.
+// nestedInRoot returns the platform folders os/arch, or the whole os folder if
+// it contains nothing else.
 func nestedInRoot(dir string) ([]string, error) {
 	var nested []string
 	byOS := map[string]int{}
@@ -293,9 +294,9 @@ func nestedInRoot(dir string) ([]string, error) {
 	return nested, nil
 }
 
-// HasEntryPoints reports whether dir holds what makes a folder the root of an
-// extension: bin/detect or bin/generate, or their static outputs detect and
-// generate (Image Extension Specification, "Static Files").
+// HasEntryPoints reports whether dir has the entry points of an extension:
+// bin/detect or bin/generate, or their static outputs detect and generate
+// (Image Extension Specification, "Static Files").
 func HasEntryPoints(dir string) bool {
 	return slices.ContainsFunc([]string{extension.DetectFile, extension.GenerateFile, extension.DetectDir, extension.GenerateDir}, func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))

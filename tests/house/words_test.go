@@ -32,7 +32,6 @@ var unclean = []string{
 	"internal/ocilayout",
 	"internal/pipeline",
 	"internal/plan",
-	"internal/platform",
 	"internal/registry",
 	"internal/rules",
 	"internal/runimage",
