@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/annotate"
@@ -20,7 +19,7 @@ type annotateOptions struct {
 	labels, annotations []string
 }
 
-func newAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, annotateOptions) error) *cobra.Command {
+func newAnnotateCmd(a *app, run func(context.Context, *app, annotateOptions) error) *cobra.Command {
 	var opts annotateOptions
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR",
@@ -34,7 +33,7 @@ func newAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 		Args: exactArgs(1, "one reference, package file or OCI layout directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.name = args[0]
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeSources,
 	}
@@ -48,8 +47,8 @@ func newAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 	return cmd
 }
 
-func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		var add annotate.Additions
 		var err error
 		if add.Labels, err = keyValues("--label", opts.labels); err != nil {
@@ -68,7 +67,7 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
 				if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() && !told {
 					told = true
-					fmt.Fprintf(dockerCLI.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
+					fmt.Fprintf(a.cli.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
 				}
 				if err := annotate.Complete(ctx, o, x, add); err != nil {
 					return nil, err
@@ -76,12 +75,12 @@ func runAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts annotateOptions
 				return x, annotate.Apply(ctx, o, x, list)
 			},
 		}
-		if req.Options, err = opts.options(dockerCLI); err != nil {
+		if req.Options, err = opts.options(a); err != nil {
 			return err
 		}
 		if req.Outputs, err = parseOutputs(opts.tags, opts.outputs); err != nil {
 			return err
 		}
-		return opts.edit(ctx, dockerCLI, req, opts.outputs...)
+		return opts.edit(ctx, a, req, opts.outputs...)
 	})
 }

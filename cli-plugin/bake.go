@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/pmezard/go-difflib/difflib"
 	"github.com/spf13/cobra"
 
@@ -32,9 +31,10 @@ type bakeOptions struct {
 	set             []string
 	annotations     []string
 	check, print    bool
+	named           bool // the output was named by a flag
 }
 
-func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bakeOptions) error) *cobra.Command {
+func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cobra.Command {
 	var opts bakeOptions
 	cmd := &cobra.Command{
 		Use:   "bake [OPTIONS] [DIR...]",
@@ -65,7 +65,8 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
 			}
-			return run(cmd, dockerCLI, opts)
+			opts.named = cmd.Flags().Changed("output")
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeDirs,
 	}
@@ -84,10 +85,10 @@ func newBakeCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bak
 	return cmd
 }
 
-func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runBake(ctx context.Context, a *app, opts bakeOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		opts.allowMismatch = true // the file does not depend on what programs are for
-		p, err := opts.plan(ctx, dockerCLI, nil, opts.annotations)
+		p, err := opts.plan(ctx, a, nil, opts.annotations)
 		if err != nil {
 			return err
 		}
@@ -95,7 +96,7 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 			return err
 		}
 		if opts.print {
-			return opts.printEvaluated(ctx, cmd, dockerCLI, p)
+			return opts.printEvaluated(ctx, a, p)
 		}
 		dir := "."
 		if opts.output != "-" {
@@ -112,26 +113,26 @@ func runBake(cmd *cobra.Command, dockerCLI command.Cli, opts bakeOptions) error 
 			return err
 		}
 		if !opts.check {
-			printUnnamed(dockerCLI.Err(), p)
+			printUnnamed(a.cli.Err(), p)
 		}
 		switch {
 		case opts.output == "-" && !opts.check:
-			_, err = dockerCLI.Out().Write(file)
+			_, err = a.cli.Out().Write(file)
 			return err
 		case opts.check:
-			return opts.checkFile(dockerCLI, file)
+			return opts.checkFile(a, file)
 		}
 		if err := checkOverwrite(opts.output); err != nil {
 			return err
 		}
 		// Only a pipe that was named is written to: nothing may read the other.
-		if !cmd.Flags().Changed("output") && atomicfile.IsStream(opts.output) {
+		if !opts.named && atomicfile.IsStream(opts.output) {
 			return diag.WithHint(diag.Invalidf("%s exists and is not a regular file", opts.output), "remove it, or name it with --output to write to it")
 		}
 		if err := atomicfile.WriteFile(ctx, opts.output, file); err != nil {
 			return err
 		}
-		fmt.Fprintf(dockerCLI.Err(), "wrote %s\n", opts.output)
+		fmt.Fprintf(a.cli.Err(), "wrote %s\n", opts.output)
 		return nil
 	})
 }
@@ -152,12 +153,12 @@ func (o *bakeOptions) checkAnnotations() error {
 	return nil
 }
 
-func (o *bakeOptions) printEvaluated(ctx context.Context, cmd *cobra.Command, dockerCLI command.Cli, p *plan.Plan) error {
+func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan) error {
 	if err := bake.CheckSetTargets(p, o.set); err != nil {
 		return err
 	}
 	run := buildxOptions{bake.RunOptions{Builder: o.builder, Set: o.set}}
-	engine, err := run.engine(dockerCLI, cmd, false)
+	engine, err := run.engine(a, false)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, cmd *cobra.Command, do
 	if err := engine.Print(ctx, p, temp.Path, engine.Options, &evaluated); err != nil {
 		return err
 	}
-	_, err = evaluated.WriteTo(dockerCLI.Out())
+	_, err = evaluated.WriteTo(a.cli.Out())
 	return err
 }
 
@@ -215,7 +216,7 @@ func readBakeFile(name string) ([]byte, error) {
 }
 
 // checkFile compares what is on disk with what should be.
-func (o *bakeOptions) checkFile(dockerCLI command.Cli, want []byte) error {
+func (o *bakeOptions) checkFile(a *app, want []byte) error {
 	name := o.output
 	have, err := readBakeFile(name)
 	switch {
@@ -234,7 +235,7 @@ func (o *bakeOptions) checkFile(dockerCLI command.Cli, want []byte) error {
 	if err != nil {
 		return fmt.Errorf("comparing bake files: %w", err)
 	}
-	if _, err := fmt.Fprint(dockerCLI.Out(), diff); err != nil {
+	if _, err := fmt.Fprint(a.cli.Out(), diff); err != nil {
 		return err
 	}
 	return diag.WithHint(fmt.Errorf("%s is %w", name, errOutdated), "run "+o.commandLine()+" and commit the result")

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
@@ -35,7 +34,7 @@ type buildOptions struct {
 	force, keepGoing      bool
 }
 
-func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, buildOptions) error) *cobra.Command {
+func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *cobra.Command {
 	var opts buildOptions
 	cmd := &cobra.Command{
 		Use:   "build [OPTIONS] [DIR...]",
@@ -47,14 +46,14 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
   docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withProgress(dockerCLI, opts.Progress, func() (err error) {
+			return withProgress(a.cli, opts.Progress, func() (err error) {
 				if opts.dirs, err = dirs(cmd, args); err != nil {
 					return err
 				}
 				if opts.smoke == "" && cmd.Flags().Changed("smoke") {
 					return diag.WithHint(diag.Invalidf("--smoke has no image"), "give it the name of an image, such as that of a builder")
 				}
-				return run(cmd, dockerCLI, opts)
+				return run(cmd.Context(), a, opts)
 			})
 		},
 		ValidArgsFunction: completeDirs,
@@ -90,22 +89,22 @@ func newBuildCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, bu
 	return cmd
 }
 
-func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
-		opts.bars = newProgress(dockerCLI.Err(), progressMode(opts.Progress), opts.quiet)
+func runBuild(ctx context.Context, a *app, opts buildOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		opts.bars = newProgress(a.cli.Err(), progressMode(opts.Progress), opts.quiet)
 		defer opts.bars.Close()
 		var archives archives
 		defer archives.remove()
 		opts.unpack = archives.unpack
-		run, err := opts.prepare(ctx, dockerCLI)
+		run, err := opts.prepare(ctx, a)
 		if err != nil {
 			return err
 		}
 		if !opts.quiet {
-			printUnnamed(dockerCLI.Err(), run.plan)
+			printUnnamed(a.cli.Err(), run.plan)
 		}
 		if opts.dryRun {
-			printPlan(dockerCLI.Out(), run.plan, run.destinations, opts.smoke)
+			printPlan(a.cli.Out(), run.plan, run.destinations, opts.smoke)
 			return opts.missing(run.plan)
 		}
 		if err := opts.missing(run.plan); err != nil {
@@ -123,16 +122,16 @@ func runBuild(cmd *cobra.Command, dockerCLI command.Cli, opts buildOptions) erro
 		if err := run.preflight(ctx); err != nil {
 			return err
 		}
-		run.options.Try = opts.try(dockerCLI, cmd)
-		engine := opts.chooseEngine(dockerCLI, cmd)
+		run.options.Try = opts.try(a)
+		engine := opts.chooseEngine(a)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		opts.bars.Close()
-		recordErr := errors.Join(printReferences(dockerCLI.Out(), results), opts.record(ctx, results, err))
+		recordErr := errors.Join(printReferences(a.cli.Out(), results), opts.record(ctx, results, err))
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return errors.Join(interrupted(err, results), recordErr)
 		case err != nil && len(results) > 0 && opts.keepGoing:
-			fmt.Fprintf(dockerCLI.Err(), "published what passed (--keep-going): %s\n", names(results))
+			fmt.Fprintf(a.cli.Err(), "published what passed (--keep-going): %s\n", names(results))
 		}
 		return errors.Join(err, recordErr)
 	})
@@ -186,7 +185,7 @@ type buildRun struct {
 	options      pipeline.Options
 }
 
-func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*buildRun, error) {
+func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	annotateOptions, err := o.annotateOptions()
 	if err != nil {
 		return nil, err
@@ -195,7 +194,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 		return nil, err
 	}
 	o.pushes, o.Allow = o.push, o.grants.forBuildx()
-	p, err := o.plan(ctx, dockerCLI, o.labels, o.annotations)
+	p, err := o.plan(ctx, a, o.labels, o.annotations)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +211,7 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	// A directory is given the tag as its name.
 	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
 	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
-		fmt.Fprintln(dockerCLI.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
+		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
 	if err := checkMetadataFile(o.metadataFile); err != nil {
 		return nil, err
@@ -229,16 +228,12 @@ func (o *buildOptions) prepare(ctx context.Context, dockerCLI command.Cli) (*bui
 	if err := bake.CheckSetTargets(p, o.Set); err != nil {
 		return nil, err
 	}
-	log := func(format string, args ...any) {
-		if !o.quiet {
-			fmt.Fprintln(o.bars, text.Clean(fmt.Sprintf(format, args...)))
-		}
-	}
-	run := &buildRun{plan: p, engine: &loader{cli: dockerCLI}}
-	if run.destinations, err = o.resolve(p, newRegistryClient(dockerCLI, o.insecure, log, o.bars.Pushed), run.engine, func(message string) { log("warning: %s", message) }); err != nil {
+	log := logTo(o.bars, o.quiet)
+	run := &buildRun{plan: p, engine: &loader{cli: a.cli}}
+	if run.destinations, err = o.resolve(p, a.registry(o.insecure, log, o.bars.Pushed), run.engine, func(message string) { log("warning: %s", message) }); err != nil {
 		return nil, err
 	}
-	o.warnAttest(dockerCLI.Err(), run.destinations)
+	o.warnAttest(a.cli.Err(), run.destinations)
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/docker/cli/cli-plugins/metadata"
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
@@ -39,7 +38,7 @@ type builderDoctorOptions struct {
 	insecure, quiet bool
 }
 
-func newBuilderDoctorCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, builderDoctorOptions) error) *cobra.Command {
+func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOptions) error) *cobra.Command {
 	var opts builderDoctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor [OPTIONS] [DIR...]",
@@ -62,7 +61,7 @@ func newBuilderDoctorCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 			if len(args) == 0 && !hasDescriptor(".") {
 				opts.dirs = nil
 			}
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeDirs,
 	}
@@ -87,13 +86,13 @@ func hasDescriptor(dir string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-func runBuilderDoctor(cmd *cobra.Command, dockerCLI command.Cli, opts builderDoctorOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runBuilderDoctor(ctx context.Context, a *app, opts builderDoctorOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		print, err := formatter(opts.format)
 		if err != nil {
 			return err
 		}
-		patient, err := opts.patient(ctx, cmd, dockerCLI)
+		patient, err := opts.patient(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -102,9 +101,9 @@ func runBuilderDoctor(cmd *cobra.Command, dockerCLI command.Cli, opts builderDoc
 			return err
 		}
 		if print != nil {
-			err = print(dockerCLI.Out(), report)
+			err = print(a.cli.Out(), report)
 		} else {
-			err = printDiagnosis(dockerCLI.Out(), report, opts.quiet)
+			err = printDiagnosis(a.cli.Out(), report, opts.quiet)
 		}
 		if err != nil {
 			return fmt.Errorf("printing the result: %w", err)
@@ -116,7 +115,7 @@ func runBuilderDoctor(cmd *cobra.Command, dockerCLI command.Cli, opts builderDoc
 	})
 }
 
-func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, dockerCLI command.Cli) (*doctor.Patient, error) {
+func (o *builderDoctorOptions) patient(ctx context.Context, a *app) (*doctor.Patient, error) {
 	if o.smoke != "" {
 		if _, err := registry.ParseReference(o.smoke); err != nil {
 			return nil, fmt.Errorf("--smoke: %w", err)
@@ -126,16 +125,16 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 	p := &doctor.Patient{
 		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: freeSpace,
 		// Retries would only delay what is to be told.
-		Registry: newRegistryClient(dockerCLI, o.insecure, nil, nil),
+		Registry: a.registry(o.insecure, nil, nil),
 	}
 	p.StateDir, p.StateErr = builder.StateDir()
 	p.NoExtension = len(o.dirs) == 0
-	env, err := dockerEnv(dockerCLI, cmd)
+	env, err := a.environ()
 	if err != nil {
 		return nil, err
 	}
 	p.Docker = askDocker(buildx.Environ(env))
-	buildx, err := findBuildx(dockerCLI, cmd, func(message string) { p.BuildxWarning = message })
+	buildx, err := a.buildx(func(message string) { p.BuildxWarning = message })
 	if err != nil {
 		p.BuildxErr = err
 	} else {
@@ -147,7 +146,7 @@ func (o *builderDoctorOptions) patient(ctx context.Context, cmd *cobra.Command, 
 	if len(o.dirs) == 0 {
 		return p, nil
 	}
-	made, err := o.plan(ctx, dockerCLI, nil, nil)
+	made, err := o.plan(ctx, a, nil, nil)
 	if err != nil {
 		p.ExtensionErr = err
 		return p, context.Cause(ctx)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/builder"
@@ -22,7 +21,7 @@ type builderEnsureOptions struct {
 	remove, quiet      bool
 }
 
-func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, builderEnsureOptions) error) *cobra.Command {
+func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOptions) error) *cobra.Command {
 	var opts builderEnsureOptions
 	cmd := &cobra.Command{
 		Use:   "ensure [OPTIONS] [NAME]",
@@ -53,7 +52,7 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 					return err
 				}
 			}
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -78,16 +77,16 @@ func newBuilderEnsureCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 	return cmd
 }
 
-func runBuilderEnsure(cmd *cobra.Command, dockerCLI command.Cli, opts builderEnsureOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
-		o, err := opts.options(ctx, dockerCLI)
+func runBuilderEnsure(ctx context.Context, a *app, opts builderEnsureOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		o, err := opts.options(ctx, a)
 		if err == nil {
 			err = o.Check()
 		}
 		if err != nil {
 			return err
 		}
-		buildx, err := findBuildx(dockerCLI, cmd, func(message string) { o.Log("warning: %s", message) })
+		buildx, err := a.buildx(func(message string) { o.Log("warning: %s", message) })
 		if err != nil {
 			return err
 		}
@@ -101,7 +100,7 @@ func runBuilderEnsure(cmd *cobra.Command, dockerCLI command.Cli, opts builderEns
 		if !changed {
 			o.Log("nothing to do: the builder %s is as it should be", o.Name)
 		}
-		_, err = fmt.Fprintln(dockerCLI.Out(), o.Name)
+		_, err = fmt.Fprintln(a.cli.Out(), o.Name)
 		return err
 	})
 }
@@ -119,10 +118,10 @@ func removeBuilder(ctx context.Context, buildx buildx.Runner, o builder.Options)
 	return nil
 }
 
-func (o *builderEnsureOptions) options(ctx context.Context, dockerCLI command.Cli) (builder.Options, error) {
+func (o *builderEnsureOptions) options(ctx context.Context, a *app) (builder.Options, error) {
 	opts := builder.Options{
-		Name: o.name, Driver: o.driver, Context: dockerCLI.CurrentContext(),
-		Bootstrap: o.bootstrap, Use: o.use, Log: logTo(dockerCLI, o.quiet),
+		Name: o.name, Driver: o.driver, Context: a.cli.CurrentContext(),
+		Bootstrap: o.bootstrap, Use: o.use, Log: a.log(o.quiet),
 	}
 	var err error
 	if opts.StateDir, err = builder.StateDir(); err != nil {
@@ -133,7 +132,7 @@ func (o *builderEnsureOptions) options(ctx context.Context, dockerCLI command.Cl
 		native, err := builder.ParseNative(s)
 		errs, opts.Native = append(errs, err), append(opts.Native, native)
 	}
-	client := newRegistryClient(dockerCLI, false, opts.Log, nil)
+	client := a.registry(false, opts.Log, nil)
 	asked := func(ctx context.Context, host string) (string, error) {
 		access, err := client.Probe(ctx, host)
 		switch {

@@ -6,18 +6,15 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/flags"
-	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/registry"
-	"github.com/extpack/extpack/internal/version"
 )
 
-// dockerEnv carries the docker CLI's global flags to another plugin: run
-// directly, it knows them from the environment only.
-func dockerEnv(dockerCLI command.Cli, cmd *cobra.Command) ([]string, error) {
+// environ carries the docker CLI's global flags to another plugin: run directly,
+// it knows them from the environment only.
+func (a *app) environ() ([]string, error) {
 	env := []string{"DOCKER_CONFIG=" + config.Dir()}
-	global := cmd.Root().Flags()
+	global := a.root.Root().Flags()
 	changed := func(name string) (string, bool) {
 		f := global.Lookup(name)
 		if f == nil || !f.Changed {
@@ -27,7 +24,7 @@ func dockerEnv(dockerCLI command.Cli, cmd *cobra.Command) ([]string, error) {
 	}
 	host, hostGiven := changed("host")
 	contextName, contextGiven := changed("context")
-	switch current := dockerCLI.CurrentContext(); {
+	switch current := a.cli.CurrentContext(); {
 	case hostGiven:
 		env = append(env, "DOCKER_HOST="+host, "DOCKER_CONTEXT=")
 	case contextGiven && contextName == command.DefaultContextName:
@@ -74,18 +71,4 @@ func certPath(changed func(string) (string, bool)) (string, error) {
 		dir, by = filepath.Dir(file), c.flag
 	}
 	return dir, nil
-}
-
-// newRegistryClient makes a client with docker's credentials. progress may be
-// nil.
-func newRegistryClient(dockerCLI command.Cli, insecure bool, log func(string, ...any), progress func(registry.Event)) *registry.Client {
-	v, _ := version.Get()
-	return registry.New(registry.Options{
-		Credentials: registry.DockerCredentials(dockerCLI.ConfigFile()),
-		Insecure:    insecure,
-		CertDirs:    registry.DockerCertDirs(config.Dir()),
-		UserAgent:   "docker-extpack/" + v,
-		Log:         log,
-		Progress:    progress,
-	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// environment gives what dockerEnv makes of docker's global flags.
+// environment gives what environ makes of docker's global flags.
 func environment(t *testing.T, args ...string) (map[string]string, error) {
 	t.Helper()
 	before := config.Dir()
@@ -34,7 +34,7 @@ func environment(t *testing.T, args ...string) (map[string]string, error) {
 	}
 	sub := &cobra.Command{Use: "build"}
 	root.AddCommand(sub)
-	env, err := dockerEnv(dockerCLI, sub)
+	env, err := (&app{dockerCLI, sub}).environ()
 	got := map[string]string{}
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
@@ -132,7 +132,7 @@ func TestDockerEnvStandalone(t *testing.T) {
 	if err := dockerCLI.Initialize(flags.NewClientOptions()); err != nil {
 		t.Fatal(err)
 	}
-	env, err := dockerEnv(dockerCLI, newRootCmd(dockerCLI, "docker-extpack"))
+	env, err := (&app{dockerCLI, newRootCmd(dockerCLI, "docker-extpack")}).environ()
 	if err != nil || len(env) != 1 || env[0] != "DOCKER_CONFIG="+config.Dir() {
 		t.Errorf("%v, %v", env, err)
 	}

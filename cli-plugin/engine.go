@@ -7,9 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/docker/cli/cli/command"
-	"github.com/spf13/cobra"
-
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
@@ -40,14 +37,14 @@ func (o *buildOptions) checkEngine() error {
 
 // chooseEngine returns the engine that --engine names, which checkEngine has
 // accepted. buildx is only looked for when something has to be built.
-func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) pipeline.Engine {
+func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 	packer := &embedded.Engine{Progress: o.bars.Packed}
 	if o.engineName == engineEmbedded {
 		return packer
 	}
-	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(dockerCLI, cmd, o.quiet) }), attest: o.settings}
+	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) }), attest: o.settings}
 	withBuildx := pipeline.BaseImages{Engine: b, Client: func() *registry.Client {
-		return newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil)
+		return a.registry(o.insecure, func(string, ...any) {}, nil)
 	}}
 	if o.engineName == engineBuildx {
 		return withBuildx
@@ -59,7 +56,7 @@ func (o *buildOptions) chooseEngine(dockerCLI command.Cli, cmd *cobra.Command) p
 			if needed(p) {
 				return ""
 			}
-			return b.missing(ctx, dockerCLI.DockerEndpoint().Host)
+			return b.missing(ctx, a.cli.DockerEndpoint().Host)
 		},
 		Unreachable: func(ctx context.Context, p *plan.Plan, err error) string {
 			if needed(p) || !b.unreachable(ctx, err) {

@@ -45,20 +45,13 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// command gives a command with a context.
-func withContext(ctx context.Context) *cobra.Command {
-	cmd := &cobra.Command{}
-	cmd.SetContext(ctx)
-	return cmd
-}
-
 func TestInterruptibleBySignal(t *testing.T) {
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var cause error
-	err = interruptible(withContext(t.Context()), func(ctx context.Context) error {
+	err = interruptible(t.Context(), func(ctx context.Context) error {
 		if err := self.Signal(os.Interrupt); err != nil {
 			t.Errorf("interrupting this process: %v", err)
 			return err
@@ -78,7 +71,7 @@ func TestInterruptibleBySignal(t *testing.T) {
 
 func TestInterruptibleByParent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := interruptible(withContext(ctx), func(ctx context.Context) error {
+	err := interruptible(ctx, func(ctx context.Context) error {
 		cancel() // docker does so when it passes a signal on
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -87,18 +80,18 @@ func TestInterruptibleByParent(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// What was done in spite of it is done.
-	if err := interruptible(withContext(ctx), func(context.Context) error { return nil }); err != nil {
+	if err := interruptible(ctx, func(context.Context) error { return nil }); err != nil {
 		t.Errorf("got %v", err)
 	}
 	more := fmt.Errorf("%w: one tag was moved", errInterrupted)
-	if err := interruptible(withContext(ctx), func(context.Context) error { return more }); !errors.Is(err, more) {
+	if err := interruptible(ctx, func(context.Context) error { return more }); !errors.Is(err, more) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestInterruptibleKeepsErrors(t *testing.T) {
 	want := errors.New("failed")
-	if err := interruptible(withContext(t.Context()), func(context.Context) error { return want }); !errors.Is(err, want) {
+	if err := interruptible(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package cliplugin
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/docker/cli/cli"
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
@@ -18,10 +18,10 @@ import (
 )
 
 // parse runs a command whose run function only keeps the options it is given.
-func parse[T any](t *testing.T, newCmd func(command.Cli, func(*cobra.Command, command.Cli, T) error) *cobra.Command, args ...string) (T, error) {
+func parse[T any](t *testing.T, newCmd func(*app, func(context.Context, *app, T) error) *cobra.Command, args ...string) (T, error) {
 	t.Helper()
 	var got T
-	cmd := newCmd(nil, func(_ *cobra.Command, _ command.Cli, opts T) error {
+	cmd := newCmd(&app{}, func(_ context.Context, _ *app, opts T) error {
 		got = opts
 		return nil
 	})
@@ -91,8 +91,8 @@ func TestBakeFlags(t *testing.T) {
 		want bakeOptions
 	}{
 		{"", defaults},
-		{"-o - a", with(func(o *bakeOptions) { o.output, o.dirs = "-", []string{"a"} })},
-		{"--check -o x.hcl", with(func(o *bakeOptions) { o.check, o.output = true, "x.hcl" })},
+		{"-o - a", with(func(o *bakeOptions) { o.output, o.named, o.dirs = "-", true, []string{"a"} })},
+		{"--check -o x.hcl", with(func(o *bakeOptions) { o.check, o.output, o.named = true, "x.hcl", true })},
 		{"--print --builder b --set x.tags=y", with(func(o *bakeOptions) { o.print, o.builder, o.set = true, "b", []string{"x.tags=y"} })},
 		{"--target linux/arm64 -t x:1", with(func(o *bakeOptions) { o.targets, o.tags = []string{"linux/arm64"}, []string{"x:1"} })},
 	} {

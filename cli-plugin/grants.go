@@ -5,7 +5,6 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/pflag"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -22,7 +21,7 @@ func (o *grantOptions) bind(f *pflag.FlagSet) {
 }
 
 // set returns the grants of the flags and of the user's own file.
-func (o *grantOptions) set(dockerCLI command.Cli) (grants.Set, error) {
+func (o *grantOptions) set(a *app) (grants.Set, error) {
 	var set grants.Set
 	for _, allowed := range o.allow {
 		g, err := grants.Parse(allowed)
@@ -33,7 +32,7 @@ func (o *grantOptions) set(dockerCLI command.Cli) (grants.Set, error) {
 		set.Allowed = append(set.Allowed, g)
 	}
 	var err error
-	set.Trusted, err = grants.ReadFile(filepath.Join(filepath.Dir(dockerCLI.ConfigFile().Filename), grants.FileName))
+	set.Trusted, err = grants.ReadFile(filepath.Join(filepath.Dir(a.cli.ConfigFile().Filename), grants.FileName))
 	return set, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -15,17 +14,17 @@ import (
 )
 
 // newIndexCmd is the group of commands that make and edit indexes.
-func newIndexCmd(dockerCLI command.Cli) *cobra.Command {
+func newIndexCmd(a *app) *cobra.Command {
 	return newGroup("index", "Make and edit indexes of several platforms",
 		"Join images of several platforms under one tag, and edit such indexes in the\n"+
 			"registry: add platforms, take them out, change how they are described. The\n"+
 			"registry is the only state; nothing is kept on this machine. What an edit does\n"+
 			"not name stays as it is: annotations, attestations, media types, unknown fields.\n"+
 			"Package files and OCI layout directories are edited in their place.",
-		newIndexCreateCmd(dockerCLI, runIndexCreate),
-		newIndexAddCmd(dockerCLI, runIndexAdd),
-		newIndexRemoveCmd(dockerCLI, runIndexRemove),
-		newIndexAnnotateCmd(dockerCLI, runIndexAnnotate),
+		newIndexCreateCmd(a, runIndexCreate),
+		newIndexAddCmd(a, runIndexAdd),
+		newIndexRemoveCmd(a, runIndexRemove),
+		newIndexAnnotateCmd(a, runIndexAnnotate),
 	)
 }
 
@@ -44,23 +43,21 @@ func (o *indexOptions) bind(cmd *cobra.Command) {
 	complete(cmd, "media-types", "oci", "docker")
 }
 
-func (o *indexOptions) options(dockerCLI command.Cli) (edit.Options, error) {
+func (o *indexOptions) options(a *app) (edit.Options, error) {
 	types, err := edit.ParseTypes(o.mediaTypes)
 	if err != nil {
 		return edit.Options{}, err
 	}
-	log := func(format string, args ...any) {
-		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
-	}
+	log := a.log(false)
 	return edit.Options{
-		Client: newRegistryClient(dockerCLI, o.insecure, log, nil),
+		Client: a.registry(o.insecure, log, nil),
 		Types:  types, Force: o.force, DryRun: o.dryRun,
 		Warn: func(message string) { log("warning: %s", message) },
 	}, nil
 }
 
 // edit runs an edit and prints the result. files are those that it writes.
-func (o *indexOptions) edit(ctx context.Context, dockerCLI command.Cli, req edit.Request, files ...string) error {
+func (o *indexOptions) edit(ctx context.Context, a *app, req edit.Request, files ...string) error {
 	if req.Source != "" && len(req.Tags)+len(req.Files)+len(req.Dirs) == 0 && source.IsPath(req.Source) {
 		files = []string{req.Source}
 	}
@@ -70,19 +67,19 @@ func (o *indexOptions) edit(ctx context.Context, dockerCLI command.Cli, req edit
 		if len(r.Published) > 0 {
 			where = r.Published[0].Reference.String()
 		}
-		fmt.Fprintf(dockerCLI.Err(), "nothing to do: %s is as requested already\n", text.Clean(where))
+		fmt.Fprintf(a.cli.Err(), "nothing to do: %s is as requested already\n", text.Clean(where))
 	}
-	return o.print(dockerCLI, r, files, err)
+	return o.print(a, r, files, err)
 }
 
 // print gives what was written, also by a command that failed later.
-func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, files []string, err error) error {
+func (o *indexOptions) print(a *app, r *edit.Result, files []string, err error) error {
 	if r == nil {
 		return err
 	}
 	if o.dryRun {
 		if err == nil {
-			_, err = dockerCLI.Out().Write(r.Raw)
+			_, err = a.cli.Out().Write(r.Raw)
 		}
 		return err
 	}
@@ -91,11 +88,11 @@ func (o *indexOptions) print(dockerCLI command.Cli, r *edit.Result, files []stri
 	}
 	if err == nil {
 		for _, name := range files {
-			fmt.Fprintln(dockerCLI.Out(), name)
+			fmt.Fprintln(a.cli.Out(), name)
 		}
 	}
 	for _, p := range r.Published {
-		fmt.Fprintln(dockerCLI.Out(), p)
+		fmt.Fprintln(a.cli.Out(), p)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package cliplugin
 import (
 	"context"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/edit"
@@ -18,7 +17,7 @@ type indexAddOptions struct {
 	noAttestations bool
 }
 
-func newIndexAddCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAddOptions) error) *cobra.Command {
+func newIndexAddCmd(a *app, run func(context.Context, *app, indexAddOptions) error) *cobra.Command {
 	var opts indexAddOptions
 	cmd := &cobra.Command{
 		Use:   "add [OPTIONS] REFERENCE|FILE.cnb|DIR SOURCE...",
@@ -31,7 +30,7 @@ func newIndexAddCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 		Args: minArgs(2, "an index and one or more sources"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.reference, opts.sources = args[0], args[1:]
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeSources,
 	}
@@ -43,13 +42,13 @@ func newIndexAddCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 	return cmd
 }
 
-func runIndexAdd(cmd *cobra.Command, dockerCLI command.Cli, opts indexAddOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runIndexAdd(ctx context.Context, a *app, opts indexAddOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		platforms, err := edit.ParsePlatforms(opts.platforms, opts.sources)
 		if err != nil {
 			return err
 		}
-		edits, err := opts.options(dockerCLI)
+		edits, err := opts.options(a)
 		if err != nil {
 			return err
 		}
@@ -57,7 +56,7 @@ func runIndexAdd(cmd *cobra.Command, dockerCLI command.Cli, opts indexAddOptions
 			Client: edits.Client, Sources: opts.sources, Replace: opts.replace,
 			Take: edit.TakeOptions{Platforms: platforms, NoAttestations: opts.noAttestations},
 		}
-		return opts.edit(ctx, dockerCLI, edit.Request{
+		return opts.edit(ctx, a, edit.Request{
 			Options: edits, Source: opts.reference, Reads: opts.sources, Change: addition.Change,
 		})
 	})

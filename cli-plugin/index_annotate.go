@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/docker/cli/cli/command"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
@@ -25,7 +24,7 @@ type indexAnnotateOptions struct {
 	told                          bool
 }
 
-func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexAnnotateOptions) error) *cobra.Command {
+func newIndexAnnotateCmd(a *app, run func(context.Context, *app, indexAnnotateOptions) error) *cobra.Command {
 	var opts indexAnnotateOptions
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR [PLATFORM]",
@@ -48,7 +47,7 @@ func newIndexAnnotateCmd(dockerCLI command.Cli, run func(*cobra.Command, command
 			if err := opts.check(cmd); err != nil {
 				return err
 			}
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeSources,
 	}
@@ -98,8 +97,8 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 	return nil
 }
 
-func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnotateOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		list, err := annotation.Parse("--annotation", opts.annotations)
 		if err != nil {
 			return err
@@ -110,15 +109,15 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 		if err != nil {
 			return err
 		}
-		edits, err := opts.options(dockerCLI)
+		edits, err := opts.options(a)
 		if err != nil {
 			return err
 		}
-		return opts.edit(ctx, dockerCLI, edit.Request{
+		return opts.edit(ctx, a, edit.Request{
 			Options: edits, Source: opts.reference,
 			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
 				if opts.platform != "" {
-					if err := opts.describe(dockerCLI, x, ofImage); err != nil {
+					if err := opts.describe(a, x, ofImage); err != nil {
 						return nil, err
 					}
 				}
@@ -133,14 +132,14 @@ func runIndexAnnotate(cmd *cobra.Command, dockerCLI command.Cli, opts indexAnnot
 
 // describe changes the entry of the platform, and says when a variant that was
 // asked for is left out because it is the default.
-func (o *indexAnnotateOptions) describe(dockerCLI command.Cli, x *edit.Index, annotations map[string]string) error {
+func (o *indexAnnotateOptions) describe(a *app, x *edit.Index, annotations map[string]string) error {
 	image, err := x.Describe(o.platform, o.change, annotations)
 	if err != nil {
 		return err
 	}
 	if p := image.Platform(); o.change.Variant != nil && p.Variant == "" && o.variant != "" && !o.told {
 		o.told = true // the change may be made again
-		fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf("%s is the default variant of %s and is left out", o.variant, p.Architecture)))
+		fmt.Fprintln(a.cli.Err(), text.Clean(fmt.Sprintf("%s is the default variant of %s and is left out", o.variant, p.Architecture)))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package cliplugin
 import (
 	"context"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/annotate"
@@ -20,7 +19,7 @@ type indexCreateOptions struct {
 	noAttestations         bool
 }
 
-func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexCreateOptions) error) *cobra.Command {
+func newIndexCreateCmd(a *app, run func(context.Context, *app, indexCreateOptions) error) *cobra.Command {
 	var opts indexCreateOptions
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] SOURCE...",
@@ -42,7 +41,7 @@ func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 				return usageHint(cmd, "no destination was given", "use --tag or --output, or --dry-run to see the index")
 			}
 			opts.sources = args
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeSources,
 	}
@@ -59,18 +58,18 @@ func newIndexCreateCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 	return cmd
 }
 
-func runIndexCreate(cmd *cobra.Command, dockerCLI command.Cli, opts indexCreateOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
-		req, err := opts.request(dockerCLI)
+func runIndexCreate(ctx context.Context, a *app, opts indexCreateOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		req, err := opts.request(a)
 		if err != nil {
 			return err
 		}
-		return opts.edit(ctx, dockerCLI, req, opts.outputs...)
+		return opts.edit(ctx, a, req, opts.outputs...)
 	})
 }
 
-func (o *indexCreateOptions) request(dockerCLI command.Cli) (edit.Request, error) {
-	options, err := o.options(dockerCLI)
+func (o *indexCreateOptions) request(a *app) (edit.Request, error) {
+	options, err := o.options(a)
 	if err != nil {
 		return edit.Request{}, err
 	}

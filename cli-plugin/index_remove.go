@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/edit"
@@ -17,7 +16,7 @@ type indexRemoveOptions struct {
 	platforms []string
 }
 
-func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, indexRemoveOptions) error) *cobra.Command {
+func newIndexRemoveCmd(a *app, run func(context.Context, *app, indexRemoveOptions) error) *cobra.Command {
 	var opts indexRemoveOptions
 	cmd := &cobra.Command{
 		Use:     "remove [OPTIONS] REFERENCE|FILE.cnb|DIR PLATFORM...",
@@ -31,7 +30,7 @@ func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 		Args: minArgs(2, "an index and one or more platforms"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.reference, opts.platforms = args[0], args[1:]
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeSources,
 	}
@@ -39,20 +38,20 @@ func newIndexRemoveCmd(dockerCLI command.Cli, run func(*cobra.Command, command.C
 	return cmd
 }
 
-func runIndexRemove(cmd *cobra.Command, dockerCLI command.Cli, opts indexRemoveOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
-		edits, err := opts.options(dockerCLI)
+func runIndexRemove(ctx context.Context, a *app, opts indexRemoveOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		edits, err := opts.options(a)
 		if err != nil {
 			return err
 		}
 		told := false
-		return opts.edit(ctx, dockerCLI, edit.Request{
+		return opts.edit(ctx, a, edit.Request{
 			Options: edits, Source: opts.reference,
 			Change: func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
 				notes, err := x.RemoveAll(opts.platforms)
 				for _, note := range notes {
 					if !told { // not what this run has removed
-						fmt.Fprintln(dockerCLI.Err(), text.Clean(note))
+						fmt.Fprintln(a.cli.Err(), text.Clean(note))
 					}
 				}
 				told = true

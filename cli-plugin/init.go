@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
@@ -27,7 +26,7 @@ type initOptions struct {
 	yes, force              bool
 }
 
-func newInitCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, initOptions) error) *cobra.Command {
+func newInitCmd(a *app, run func(context.Context, *app, initOptions) error) *cobra.Command {
 	var opts initOptions
 	cmd := &cobra.Command{
 		Use:   "init [OPTIONS] [DIR]",
@@ -48,7 +47,10 @@ func newInitCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, ini
 					return usageError(cmd, "the argument is empty: name a directory")
 				}
 			}
-			return run(cmd, dockerCLI, opts)
+			if !opts.adopts() && !opts.yes && !a.cli.In().IsTerminal() {
+				return usageError(cmd, "nothing can be asked, as standard input is not a terminal: give --yes, and --id, --name, --version, --target and --lang as needed")
+			}
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeDirs,
 	}
@@ -64,17 +66,17 @@ func newInitCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, ini
 	return cmd
 }
 
-func runInit(cmd *cobra.Command, dockerCLI command.Cli, opts initOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
-		if scaffold.Exists(opts.dir) && !opts.force {
-			return opts.adopt(ctx, dockerCLI)
+// adopts reports whether the extension that is there is prepared.
+func (o *initOptions) adopts() bool { return scaffold.Exists(o.dir) && !o.force }
+
+func runInit(ctx context.Context, a *app, opts initOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		if opts.adopts() {
+			return opts.adopt(ctx, a)
 		}
 		request := opts.defaults()
 		if !opts.yes {
-			if !dockerCLI.In().IsTerminal() {
-				return usageError(cmd, "nothing can be asked, as standard input is not a terminal: give --yes, and --id, --name, --version, --target and --lang as needed")
-			}
-			if err := opts.ask(ctx, dockerCLI, &request); err != nil {
+			if err := opts.ask(ctx, a, &request); err != nil {
 				return err
 			}
 		}
@@ -93,13 +95,13 @@ func runInit(cmd *cobra.Command, dockerCLI command.Cli, opts initOptions) error 
 		if err := scaffold.Write(opts.dir, files, opts.force); err != nil {
 			return err
 		}
-		if err := opts.writeBakeFile(ctx, dockerCLI); err != nil {
+		if err := opts.writeBakeFile(ctx, a); err != nil {
 			return err
 		}
 		for _, f := range files {
-			fmt.Fprintln(dockerCLI.Err(), "wrote "+text.Line(filepath.Join(opts.dir, filepath.FromSlash(f.Path))))
+			fmt.Fprintln(a.cli.Err(), "wrote "+text.Line(filepath.Join(opts.dir, filepath.FromSlash(f.Path))))
 		}
-		fmt.Fprintf(dockerCLI.Err(), "build it with \"docker extpack build %s\"\n", text.Line(opts.dir))
+		fmt.Fprintf(a.cli.Err(), "build it with \"docker extpack build %s\"\n", text.Line(opts.dir))
 		return nil
 	})
 }
@@ -154,26 +156,26 @@ func (a answers) scaffold() (scaffold.Request, error) {
 }
 
 // ask asks for what no flag names. An answer that is wrong is asked for again.
-func (o *initOptions) ask(ctx context.Context, dockerCLI command.Cli, a *answers) error {
-	p := newPrompter(dockerCLI.In(), dockerCLI.Err())
+func (o *initOptions) ask(ctx context.Context, a *app, to *answers) error {
+	p := newPrompter(a.cli.In(), a.cli.Err())
 	questions := []struct {
 		given  bool
 		what   string
 		answer *string
 	}{
-		{o.id != "", "Id", &a.id},
-		{o.name != "", "Name", &a.name},
-		{o.version != "", "Version", &a.version},
-		{len(o.targets) > 0, "Platforms", &a.targets},
-		{o.lang != "", "Made of (" + strings.Join(scaffold.Langs, ", ") + ")", &a.lang},
+		{o.id != "", "Id", &to.id},
+		{o.name != "", "Name", &to.name},
+		{o.version != "", "Version", &to.version},
+		{len(o.targets) > 0, "Platforms", &to.targets},
+		{o.lang != "", "Made of (" + strings.Join(scaffold.Langs, ", ") + ")", &to.lang},
 	}
 	for i := range questions {
 		q := &questions[i]
 		if q.given {
 			continue
 		}
-		if q.answer == &a.name {
-			a.name = filepath.Base(a.id)
+		if q.answer == &to.name {
+			to.name = filepath.Base(to.id)
 		}
 		def := *q.answer
 		for {
@@ -185,7 +187,7 @@ func (o *initOptions) ask(ctx context.Context, dockerCLI command.Cli, a *answers
 			if answer != "" {
 				*q.answer = answer
 			}
-			r, err := a.scaffold()
+			r, err := to.scaffold()
 			if err == nil {
 				_, err = scaffold.New(r)
 			}
@@ -193,7 +195,7 @@ func (o *initOptions) ask(ctx context.Context, dockerCLI command.Cli, a *answers
 				break
 			}
 			for _, d := range diag.Of(err) {
-				fmt.Fprintln(dockerCLI.Err(), text.Clean(d.String()))
+				fmt.Fprintln(a.cli.Err(), text.Clean(d.String()))
 			}
 		}
 	}
@@ -201,9 +203,9 @@ func (o *initOptions) ask(ctx context.Context, dockerCLI command.Cli, a *answers
 }
 
 // writeBakeFile writes the bake file that "bake --check" compares with.
-func (o *initOptions) writeBakeFile(ctx context.Context, dockerCLI command.Cli) error {
+func (o *initOptions) writeBakeFile(ctx context.Context, a *app) error {
 	plans := planOptions{dirs: []string{o.dir}}
-	p, err := plans.plan(ctx, dockerCLI, nil, nil)
+	p, err := plans.plan(ctx, a, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -215,21 +217,21 @@ func (o *initOptions) writeBakeFile(ctx context.Context, dockerCLI command.Cli) 
 }
 
 // adopt adds to an extension that is there what it lacks, and says why.
-func (o *initOptions) adopt(ctx context.Context, dockerCLI command.Cli) error {
+func (o *initOptions) adopt(ctx context.Context, a *app) error {
 	if given := []string{o.id, o.name, o.version, o.lang, strings.Join(o.targets, "")}; slices.ContainsFunc(given, func(s string) bool { return s != "" }) {
 		file := filepath.Join(o.dir, extension.DescriptorFile)
 		return diag.WithHint(diag.Invalidf("%s already exists, and flags that describe a new extension were given", file), "leave the flags out to prepare the extension that exists, or overwrite it with --force")
 	}
 	additions, notes, err := scaffold.Adopt(ctx, o.dir)
-	for _, a := range additions {
+	for _, addition := range additions {
 		verb := "added"
-		if !a.Added {
+		if !addition.Added {
 			verb = "did not add"
 		}
-		fmt.Fprintf(dockerCLI.Err(), "%s %s: %s\n", verb, text.Line(filepath.Join(o.dir, filepath.FromSlash(a.Path))), text.Line(a.Why))
+		fmt.Fprintf(a.cli.Err(), "%s %s: %s\n", verb, text.Line(filepath.Join(o.dir, filepath.FromSlash(addition.Path))), text.Line(addition.Why))
 	}
 	for _, note := range notes {
-		fmt.Fprintln(dockerCLI.Err(), "note: "+note)
+		fmt.Fprintln(a.cli.Err(), "note: "+note)
 	}
 	if err != nil && os.IsNotExist(err) {
 		return diag.Invalidf("%v", err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/extension"
@@ -24,7 +23,7 @@ type inspectOptions struct {
 	raw, insecure bool
 }
 
-func newInspectCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, inspectOptions) error) *cobra.Command {
+func newInspectCmd(a *app, run func(context.Context, *app, inspectOptions) error) *cobra.Command {
 	var opts inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] REFERENCE|FILE.cnb|DIR",
@@ -41,7 +40,7 @@ func newInspectCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, 
 				return err
 			}
 			opts.name = args[0]
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -55,16 +54,14 @@ func newInspectCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, 
 	return cmd
 }
 
-func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runInspect(ctx context.Context, a *app, opts inspectOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		print, err := formatter(opts.format)
 		if err != nil {
 			return err
 		}
-		log := func(format string, args ...any) {
-			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
-		}
-		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log, nil), opts.name)
+		log := a.log(false)
+		src, err := source.Open(ctx, a.registry(opts.insecure, log, nil), opts.name)
 		if err != nil {
 			return err
 		}
@@ -72,7 +69,7 @@ func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) 
 		if opts.raw {
 			raw, err := oci.ReadBytes(ctx, src, src.Root, oci.MaxManifestSize)
 			if err == nil {
-				_, err = dockerCLI.Out().Write(raw)
+				_, err = a.cli.Out().Write(raw)
 			}
 			return err
 		}
@@ -81,9 +78,9 @@ func runInspect(cmd *cobra.Command, dockerCLI command.Cli, opts inspectOptions) 
 			return err
 		}
 		if print != nil {
-			return print(dockerCLI.Out(), report)
+			return print(a.cli.Out(), report)
 		}
-		return printReport(dockerCLI.Out(), report)
+		return printReport(a.cli.Out(), report)
 	})
 }
 

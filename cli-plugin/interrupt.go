@@ -7,8 +7,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -18,12 +16,12 @@ import (
 //
 // A second Ctrl-C ends the process at once. Other signals do not: a terminal
 // that closes sends SIGHUP twice, and temporary files have to be removed.
-func interruptible(cmd *cobra.Command, f func(ctx context.Context) error) error {
+func interruptible(ctx context.Context, f func(ctx context.Context) error) error {
 	limits, err := limitFactor()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(oci.WithBudget(cmd.Context(), limits))
+	ctx, cancel := context.WithCancelCause(oci.WithBudget(ctx, limits))
 	defer cancel(nil)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -24,7 +24,7 @@ func TestInterruptHelper(t *testing.T) {
 		t.Skip("helper of TestSecondSignal")
 	}
 	signal.Reset(syscall.SIGHUP)
-	err := interruptible(withContext(context.Background()), func(ctx context.Context) error {
+	err := interruptible(context.Background(), func(ctx context.Context) error {
 		fmt.Println("ready")
 		<-ctx.Done()
 		fmt.Println("cleaning")

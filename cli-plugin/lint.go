@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -25,7 +24,7 @@ type lintOptions struct {
 	listRules, quiet      bool
 }
 
-func newLintCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, lintOptions) error) *cobra.Command {
+func newLintCmd(a *app, run func(context.Context, *app, lintOptions) error) *cobra.Command {
 	var opts lintOptions
 	cmd := &cobra.Command{
 		Use:   "lint [OPTIONS] [DIR|REFERENCE|FILE.cnb...]",
@@ -53,7 +52,7 @@ func newLintCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, lin
 			if opts.names, err = dirs(cmd, args); err != nil {
 				return err
 			}
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -71,10 +70,10 @@ func newLintCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, lin
 	return cmd
 }
 
-func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runLint(ctx context.Context, a *app, opts lintOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		if opts.listRules {
-			return printRules(dockerCLI.Out(), opts.format)
+			return printRules(a.cli.Out(), opts.format)
 		}
 		print, err := lintPrinter(opts.format)
 		if err != nil {
@@ -85,18 +84,14 @@ func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error 
 				return fmt.Errorf("--version: %w", err)
 			}
 		}
-		log := func(format string, args ...any) {
-			if !opts.quiet {
-				fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
-			}
-		}
-		l := linter{opts: opts, client: newRegistryClient(dockerCLI, opts.insecure, log, nil)}
+		log := a.log(opts.quiet)
+		l := linter{opts: opts, client: a.registry(opts.insecure, log, nil)}
 		reports, err := l.checkAll(ctx)
 		if err != nil {
 			return err
 		}
 		if opts.fix {
-			if reports, err = l.fix(ctx, dockerCLI, reports); err != nil {
+			if reports, err = l.fix(ctx, a, reports); err != nil {
 				return err
 			}
 		}
@@ -106,7 +101,7 @@ func runLint(cmd *cobra.Command, dockerCLI command.Cli, opts lintOptions) error 
 				r.Findings = diag.Of(r.Findings.Err())
 			}
 		}
-		if err := print(dockerCLI.Out(), reports); err != nil {
+		if err := print(a.cli.Out(), reports); err != nil {
 			return fmt.Errorf("printing the result: %w", err)
 		}
 		return lintVerdict(reports, log)
@@ -162,13 +157,13 @@ func isExtensionDir(name string) bool {
 }
 
 // fix repairs directories and checks them once more.
-func (l *linter) fix(ctx context.Context, dockerCLI command.Cli, reports []*lint.Report) ([]*lint.Report, error) {
+func (l *linter) fix(ctx context.Context, a *app, reports []*lint.Report) ([]*lint.Report, error) {
 	for i, r := range reports {
 		if !isExtensionDir(r.Name) {
 			continue
 		}
 		diff, err := lint.Fix(r.Findings)
-		fmt.Fprint(dockerCLI.Err(), text.Clean(diff))
+		fmt.Fprint(a.cli.Err(), text.Clean(diff))
 		if err != nil {
 			return nil, err
 		}

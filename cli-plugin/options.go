@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -52,7 +51,7 @@ func (o *planOptions) bind(f *pflag.FlagSet) {
 }
 
 // plan makes the plan and prints the warnings about it.
-func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, annotations []string) (*plan.Plan, error) {
+func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []string) (*plan.Plan, error) {
 	if err := checkTags(o.tags); err != nil {
 		return nil, err
 	}
@@ -75,7 +74,7 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 	if err != nil {
 		return nil, err
 	}
-	if opts.Grants, err = o.grants.set(dockerCLI); err != nil {
+	if opts.Grants, err = o.grants.set(a); err != nil {
 		return nil, err
 	}
 	if opts.Labels, err = keyValues("--label", labels); err != nil {
@@ -88,11 +87,11 @@ func (o *planOptions) plan(ctx context.Context, dockerCLI command.Cli, labels, a
 		return nil, err
 	}
 	p, warnings, err := plan.New(ctx, o.dirs, opts)
-	printDiagnostics(dockerCLI.Err(), warnings)
+	printDiagnostics(a.cli.Err(), warnings)
 	if err != nil {
 		return nil, err
 	}
-	return p, o.lint(dockerCLI.Err(), p)
+	return p, o.lint(a.cli.Err(), p)
 }
 
 // lint checks the files of a plan before anything is started. Errors end it;
@@ -181,9 +180,9 @@ func (o *buildxOptions) check() error {
 	return nil
 }
 
-func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet bool) (*bake.Engine, error) {
-	warn := func(message string) { fmt.Fprintln(dockerCLI.Err(), "warning: "+text.Clean(message)) }
-	client, err := findBuildx(dockerCLI, cmd, warn)
+func (o *buildxOptions) engine(a *app, quiet bool) (*bake.Engine, error) {
+	warn := func(message string) { fmt.Fprintln(a.cli.Err(), "warning: "+text.Clean(message)) }
+	client, err := a.buildx(warn)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +190,7 @@ func (o *buildxOptions) engine(dockerCLI command.Cli, cmd *cobra.Command, quiet 
 	run.Quiet = quiet
 	run.Stderr = os.Stderr // buildx draws on the terminal itself
 	if progressMode(o.Progress) == progressJSON {
-		run.Stderr = dockerCLI.Err()
+		run.Stderr = a.cli.Err()
 	}
 	return &bake.Engine{Client: client, Options: run}, nil
 }

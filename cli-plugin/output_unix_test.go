@@ -29,7 +29,7 @@ func TestNotInterruptedByAPeer(t *testing.T) {
 	raised := make(chan os.Signal, 1)
 	signal.Notify(raised, syscall.SIGPIPE)
 	defer signal.Stop(raised)
-	err = interruptible(withContext(t.Context()), func(ctx context.Context) error {
+	err = interruptible(t.Context(), func(ctx context.Context) error {
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			return err

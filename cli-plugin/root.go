@@ -17,21 +17,23 @@ import (
 const pluginName = "extpack"
 
 func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
+	a := &app{cli: dockerCLI}
 	cmd := newGroup(name, "Build and publish buildpacks image extensions for several platforms",
 		"Build image extensions of Cloud Native Buildpacks with buildx, verify them, and\n"+
 			"publish every platform under one tag.",
-		newBuildCmd(dockerCLI, runBuild),
-		newAnnotateCmd(dockerCLI, runAnnotate),
-		newBakeCmd(dockerCLI, runBake),
-		newBuilderCmd(dockerCLI),
-		newIndexCmd(dockerCLI),
-		newInitCmd(dockerCLI, runInit),
-		newInspectCmd(dockerCLI, runInspect),
-		newLintCmd(dockerCLI, runLint),
-		newRunImageCmd(dockerCLI, runRunImage),
-		newVerifyCmd(dockerCLI, runVerify),
-		newVersionCmd(dockerCLI),
+		newBuildCmd(a, runBuild),
+		newAnnotateCmd(a, runAnnotate),
+		newBakeCmd(a, runBake),
+		newBuilderCmd(a),
+		newIndexCmd(a),
+		newInitCmd(a, runInit),
+		newInspectCmd(a, runInspect),
+		newLintCmd(a, runLint),
+		newRunImageCmd(a, runRunImage),
+		newVerifyCmd(a, runVerify),
+		newVersionCmd(a),
 	)
+	a.root = cmd
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.Version = versionLine()

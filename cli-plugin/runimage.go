@@ -7,7 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -26,7 +25,7 @@ type runImageOptions struct {
 	insecure    bool
 }
 
-func newRunImageCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, runImageOptions) error) *cobra.Command {
+func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) error) *cobra.Command {
 	var opts runImageOptions
 	cmd := &cobra.Command{
 		Use:   "run-image [OPTIONS] [REFERENCE|FILE.cnb|DIR]",
@@ -51,7 +50,12 @@ func newRunImageCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 					return usageError(cmd, "the argument is empty: name a run image")
 				}
 			}
-			return run(cmd, dockerCLI, opts)
+			if len(opts.extensions) > 0 {
+				if _, err := dirs(cmd, opts.extensions); err != nil {
+					return err
+				}
+			}
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -72,35 +76,28 @@ func newRunImageCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli,
 	return cmd
 }
 
-func runRunImage(cmd *cobra.Command, dockerCLI command.Cli, opts runImageOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		print, err := formatter(opts.format)
 		if err != nil {
 			return err
 		}
-		request := runimage.Request{Name: opts.name, Dockerfiles: opts.dockerfiles}
+		request := runimage.Request{Name: opts.name, Extensions: opts.extensions, Dockerfiles: opts.dockerfiles}
 		if request.Targets, err = parsePlatforms(opts.platforms); err != nil {
 			return err
 		}
-		if len(opts.extensions) > 0 {
-			if request.Extensions, err = dirs(cmd, opts.extensions); err != nil {
-				return err
-			}
-		}
-		log := func(format string, args ...any) {
-			fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
-		}
-		client := newRegistryClient(dockerCLI, opts.insecure, log, nil)
+		log := a.log(false)
+		client := a.registry(opts.insecure, log, nil)
 		report, checkErr := runimage.Check(ctx, runimage.Registry(client), request)
 		if ctx.Err() != nil {
 			return checkErr
 		}
-		printDiagnostics(dockerCLI.Err(), report.Warnings)
+		printDiagnostics(a.cli.Err(), report.Warnings)
 		// What was found is worth reading beside what is wrong.
 		if print == nil {
 			print = printRunImages
 		}
-		if err := print(dockerCLI.Out(), report); err != nil {
+		if err := print(a.cli.Out(), report); err != nil {
 			return err
 		}
 		return checkErr

@@ -2,14 +2,13 @@ package cliplugin
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/docker/cli/cli"
-	"github.com/docker/cli/cli/command"
-	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/runimage"
@@ -18,7 +17,7 @@ import (
 // parseRunImage gives the options that arguments stand for.
 func parseRunImage(args ...string) (runImageOptions, error) {
 	var got runImageOptions
-	cmd := newRunImageCmd(nil, func(_ *cobra.Command, _ command.Cli, opts runImageOptions) error {
+	cmd := newRunImageCmd(&app{}, func(_ context.Context, _ *app, opts runImageOptions) error {
 		got = opts
 		return nil
 	})

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/docker/cli/cli/command"
-	"github.com/spf13/cobra"
-
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
@@ -41,11 +38,11 @@ func (o *buildOptions) checkSmoke(p *plan.Plan) error {
 }
 
 // try gives what runs the programs of a package, nil when nobody asked for it.
-func (o *buildOptions) try(dockerCLI command.Cli, cmd *cobra.Command) func(context.Context, *plan.Extension, *annotate.Package) error {
+func (o *buildOptions) try(a *app) func(context.Context, *plan.Extension, *annotate.Package) error {
 	if o.smoke == "" {
 		return nil
 	}
-	find := sync.OnceValues(func() (*bake.Engine, error) { return o.engine(dockerCLI, cmd, o.quiet) })
+	find := sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) })
 	var one sync.Mutex // what one extension says stays together
 	return func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
 		one.Lock()
@@ -61,7 +58,7 @@ func (o *buildOptions) try(dockerCLI command.Cli, cmd *cobra.Command) func(conte
 				outcome, err := engine.Smoke(ctx, bake.Program(p))
 				var lacks *bake.SmokeImageError
 				if errors.As(err, &lacks) {
-					have, _ := pipeline.PlatformsAt(ctx, newRegistryClient(dockerCLI, o.insecure, func(string, ...any) {}, nil), lacks.Image)
+					have, _ := pipeline.PlatformsAt(ctx, a.registry(o.insecure, func(string, ...any) {}, nil), lacks.Image)
 					for _, h := range have {
 						lacks.Has = append(lacks.Has, platform.Format(h))
 					}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -26,7 +25,7 @@ type verifyOptions struct {
 	listChecks, quiet                 bool
 }
 
-func newVerifyCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, verifyOptions) error) *cobra.Command {
+func newVerifyCmd(a *app, run func(context.Context, *app, verifyOptions) error) *cobra.Command {
 	var opts verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify [OPTIONS] REFERENCE|FILE.cnb|DIR",
@@ -50,7 +49,7 @@ func newVerifyCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, v
 			if len(args) == 1 {
 				opts.name = args[0]
 			}
-			return run(cmd, dockerCLI, opts)
+			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -67,21 +66,17 @@ func newVerifyCmd(dockerCLI command.Cli, run func(*cobra.Command, command.Cli, v
 	return cmd
 }
 
-func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) error {
-	return interruptible(cmd, func(ctx context.Context) error {
+func runVerify(ctx context.Context, a *app, opts verifyOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		if opts.listChecks {
-			return printChecks(dockerCLI.Out(), opts.format)
+			return printChecks(a.cli.Out(), opts.format)
 		}
 		print, err := opts.printer()
 		if err != nil {
 			return err
 		}
-		log := func(format string, args ...any) {
-			if !opts.quiet {
-				fmt.Fprintln(dockerCLI.Err(), text.Clean(fmt.Sprintf(format, args...)))
-			}
-		}
-		src, err := source.Open(ctx, newRegistryClient(dockerCLI, opts.insecure, log, nil), opts.name)
+		log := a.log(opts.quiet)
+		src, err := source.Open(ctx, a.registry(opts.insecure, log, nil), opts.name)
 		if err != nil {
 			return err
 		}
@@ -92,7 +87,7 @@ func runVerify(cmd *cobra.Command, dockerCLI command.Cli, opts verifyOptions) er
 		if err != nil {
 			return err
 		}
-		if err := print(dockerCLI.Out(), report); err != nil {
+		if err := print(a.cli.Out(), report); err != nil {
 			return fmt.Errorf("printing the result: %w", err)
 		}
 		if n, _ := report.Count(); n > 0 {

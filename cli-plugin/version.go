@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/version"
@@ -18,7 +17,7 @@ type versionInfo struct {
 	Platform string `json:"platform"`
 }
 
-func newVersionCmd(dockerCLI command.Cli) *cobra.Command {
+func newVersionCmd(a *app) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "version [OPTIONS]",
@@ -32,9 +31,9 @@ func newVersionCmd(dockerCLI command.Cli) *cobra.Command {
 			v, revision := version.Get()
 			info := versionInfo{Version: v, Revision: revision, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 			if print != nil {
-				return print(dockerCLI.Out(), info)
+				return print(a.cli.Out(), info)
 			}
-			_, err = fmt.Fprintln(dockerCLI.Out(), versionLine())
+			_, err = fmt.Fprintln(a.cli.Out(), versionLine())
 			return err
 		},
 	}
