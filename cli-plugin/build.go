@@ -13,6 +13,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/text"
@@ -229,6 +230,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		return nil, err
 	}
 	log := logTo(o.bars, o.quiet)
+	annotateOptions.LeftOut = func(names []string) { log("note: %s", edit.LeftOut(names)) }
 	run := &buildRun{plan: p, engine: &loader{cli: a.cli}}
 	if run.destinations, err = o.resolve(p, a.registry(o.insecure, log, o.bars.Pushed), run.engine, func(message string) { log("warning: %s", message) }); err != nil {
 		return nil, err

@@ -38,6 +38,9 @@ type Options struct {
 	Docker bool
 	// Single asks for the image manifest itself instead of an index of one.
 	Single bool
+	// LeftOut is told of annotations that Docker's format has no place for; may
+	// be nil.
+	LeftOut func(names []string)
 }
 
 // Source is a layout an engine filled, and the images of the plan that should
@@ -214,6 +217,9 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 		if _, err := m.dst.PutBytes(ctx, doc.Descriptor.MediaType, doc.Data); err != nil {
 			return nil, err
 		}
+	}
+	if len(d.LeftOut) > 0 && m.opts.LeftOut != nil {
+		m.opts.LeftOut(d.LeftOut)
 	}
 	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images, Targets: m.extension.Descriptor.Targets}
 	root := d.Root

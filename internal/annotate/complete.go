@@ -131,7 +131,7 @@ func (c *completer) describe(ctx context.Context, desc v1.Descriptor, have map[s
 // and agree with each other and the image are believed, so that a complete
 // package costs no download.
 func (c *completer) labels(ctx context.Context, manifest v1.Manifest, config v1.Image) (map[string]string, *extension.Descriptor, error) {
-	if d := believe(config); d != nil {
+	if d := Labelled(config); d != nil {
 		return map[string]string{}, d, nil
 	}
 	key, err := json.Marshal([]any{manifest.Layers, config.RootFS.DiffIDs})
@@ -153,9 +153,9 @@ func (c *completer) labels(ctx context.Context, manifest v1.Manifest, config v1.
 	return labels, found.descriptor, err
 }
 
-// believe gives the extension that an image's labels describe, nil when they
+// Labelled returns the extension that an image's labels describe, nil when they
 // are incomplete or contradict each other or the layers.
-func believe(config v1.Image) *extension.Descriptor {
+func Labelled(config v1.Image) *extension.Descriptor {
 	var info extension.Info
 	var layers map[string]map[string]extension.LayerInfo
 	labels := config.Config.Labels

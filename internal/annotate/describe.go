@@ -39,6 +39,9 @@ type Description struct {
 	Index     v1.Index
 	Images    []Image
 	Documents []Document
+	// LeftOut are the names of annotations in Index that its document lacks: a
+	// Docker manifest list has none.
+	LeftOut []string
 }
 
 // Describe gives the documents that the package of e has when its images, in
@@ -226,6 +229,11 @@ func (d *describer) join(images []Image, attestations []v1.Descriptor) (*Descrip
 	index.Manifests = append(index.Manifests, attestations...)
 	description.Index = index
 	if !d.single() {
+		if d.opts.Docker {
+			if index, err = description.leaveOut(); err != nil {
+				return nil, err
+			}
+		}
 		description.Root, err = d.add(d.types.index, index)
 	} else if len(images) == 1 {
 		description.Root = images[0].Descriptor

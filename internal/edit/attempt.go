@@ -41,6 +41,10 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 		return nil, false, err
 	}
 	r, err = finish(ctx, e.Options, o, x)
+	if dropped := x.Dropped(); err == nil && len(dropped) > 0 && !e.told {
+		e.told = true // the change may be made again
+		e.warnf("%s", LeftOut(dropped))
+	}
 	if err == nil && src != nil && !oci.IsIndex(src.Root.MediaType) {
 		err = r.unwrap(ctx, o, x)
 	}
@@ -195,6 +199,13 @@ func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, e
 	}
 	if len(x.Children()) == 0 {
 		return nil, diag.Invalidf("the index would list nothing")
+	}
+	if x.isDocker() {
+		// An edit keeps what it does not name, also of those who wrote more than
+		// the format has.
+		if err := x.dropAnnotations(x.annotationsBefore()); err != nil {
+			return nil, err
+		}
 	}
 	raw, err := x.Bytes()
 	if err != nil {

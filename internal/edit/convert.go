@@ -89,8 +89,8 @@ func (e *unsupportedError) Error() string { return e.text }
 
 // Convert changes the media types of the index, of its images and of their
 // configs and layers; configs and layers keep their bytes. Attestations move
-// with their images. Annotations are kept on a manifest list too, where they
-// are beyond Docker's specification and harm nobody.
+// with their images. A Docker manifest list loses its annotations; see
+// [Index.Dropped].
 //
 // What Docker's types cannot express is a [*diag.InvalidError]: attestations,
 // artifacts, subjects, nested indexes, layers of other types. The index is not
@@ -121,11 +121,16 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 			return err
 		}
 	}
-	if mediaType == x.mediaType {
-		return nil
+	if mediaType != x.mediaType {
+		x.mediaType = mediaType
+		if err := x.fields.Set("mediaType", mediaType); err != nil {
+			return err
+		}
 	}
-	x.mediaType = mediaType
-	return x.fields.Set("mediaType", mediaType)
+	if to == Docker {
+		return x.dropAnnotations(nil)
+	}
+	return nil
 }
 
 // checkDocker refuses what a manifest list has no words for.

@@ -2,12 +2,14 @@ package edit
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -18,6 +20,10 @@ func TestConvertThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, _ := x.Bytes()
+	bare, err := newIndex(t, x.Images()[0].desc, x.Images()[1].desc).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := x.Convert(t.Context(), o, OCI); err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +33,8 @@ func TestConvertThereAndBack(t *testing.T) {
 	if err := x.Convert(t.Context(), o, Docker); err != nil {
 		t.Fatal(err)
 	}
-	if x.MediaType() != oci.MediaTypeDockerIndex || x.Annotations()["a"] != "b" {
-		t.Errorf("list is a %s with %v", x.MediaType(), x.Annotations())
+	if x.MediaType() != oci.MediaTypeDockerIndex || len(x.Annotations()) > 0 || !slices.Equal(x.Dropped(), []string{"a"}) {
+		t.Errorf("list is a %s with %v, without %v", x.MediaType(), x.Annotations(), x.Dropped())
 	}
 	for _, c := range x.Images() {
 		raw := read(t, o, c.desc)
@@ -45,8 +51,8 @@ func TestConvertThereAndBack(t *testing.T) {
 	if err := x.Convert(t.Context(), o, OCI); err != nil {
 		t.Fatal(err)
 	}
-	if after, _ := x.Bytes(); string(after) != string(before) {
-		t.Errorf("there and back gives\n%s\nwant\n%s", after, before)
+	if after, _ := x.Bytes(); string(after) != string(bare) {
+		t.Errorf("there and back gives\n%s\nwant\n%s", after, bare)
 	}
 }
 
@@ -151,5 +157,47 @@ func TestCommonAnnotations(t *testing.T) {
 	}
 	if got := commonAnnotations([]*Taken{taken(nil), taken(map[string]string{"a": "b"})}); len(got) != 0 {
 		t.Errorf("common are %v", got)
+	}
+}
+
+// A foreign list with annotations keeps them; what an edit adds is left out, and
+// images that only annotations tell apart are refused.
+func TestDockerListAnnotations(t *testing.T) {
+	o := NewOverlay()
+	ubuntu, alma := putImage(o, "amd64"), putImage(o, "amd64")
+	distro := func(c *Child, name string) {
+		if err := c.Annotate(map[string]string{extension.AnnotationDistroName: name, extension.AnnotationDistroVersion: "9"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := newIndex(t, ubuntu, alma)
+	distro(x.Images()[0], "ubuntu")
+	distro(x.Images()[1], "alma")
+	if err := x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "cannot tell linux/amd64:alma@9 from linux/amd64:ubuntu@9") {
+		t.Errorf("Convert returns %v", err)
+	}
+
+	raw := `{"schemaVersion":2,"annotations":{"old":"1"},"manifests":[{"mediaType":"` + oci.MediaTypeDockerManifest + `","digest":"` + ubuntu.Digest.String() + `","size":1,"platform":{"os":"linux","architecture":"arm64"},"annotations":{"x":"y"}}]}`
+	list, err := ParseIndex(oci.MediaTypeDockerIndex, []byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := list.Annotate(map[string]string{"new": "1"}); err != nil {
+		t.Fatal(err)
+	}
+	added := child(t, alma)
+	distro(added, "alma")
+	if err := list.Join(added, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	r, err := finish(t.Context(), Options{}, o, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(r.Raw); !strings.Contains(got, `"old"`) || !strings.Contains(got, `"x"`) || strings.Contains(got, `"new"`) || strings.Contains(got, "alma") {
+		t.Errorf("list is %s", got)
+	}
+	if want := []string{extension.AnnotationDistroName, extension.AnnotationDistroVersion, "new"}; !slices.Equal(list.Dropped(), want) {
+		t.Errorf("left out: %v, want %v", list.Dropped(), want)
 	}
 }

@@ -143,6 +143,8 @@ type editor struct {
 	before map[registry.Reference]digest.Digest
 	// took is how long reading the tags took, to estimate the requests of others.
 	took time.Duration
+	// told says that the annotations that are left out were listed.
+	told bool
 }
 
 // resolve works out where the result goes.

@@ -20,6 +20,7 @@ type Index struct {
 	original  []byte // nil for a new one
 	fields    *oci.Object
 	children  []*Child
+	dropped   []string // names of annotations; see Dropped
 }
 
 // NewIndex makes an empty OCI index.

@@ -35,6 +35,10 @@ func (e *TakenError) Error() string {
 // image in its slot is replaced, in its place, with replace, and else a
 // [*TakenError]; the very same image is left as it is.
 func (x *Index) Join(image *Child, attestations []*Child, replace bool) error {
+	image = image.Clone()
+	if err := x.Fit(image); err != nil {
+		return err
+	}
 	taken := x.Find(image.Identity())
 	if len(taken) == 1 && taken[0].desc.Digest == image.desc.Digest {
 		x.addMissing(attestations)
@@ -43,7 +47,6 @@ func (x *Index) Join(image *Child, attestations []*Child, replace bool) error {
 	if len(taken) > 0 && !replace {
 		return &TakenError{Identity: image.Identity(), By: taken[0].desc}
 	}
-	image = image.Clone()
 	if len(taken) == 0 {
 		x.Append(image)
 	} else {

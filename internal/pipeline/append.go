@@ -60,20 +60,54 @@ func merge(ctx context.Context, o *edit.Overlay, x *edit.Index, pkg *annotate.Pa
 	if x.MediaType() == oci.MediaTypeDockerIndex {
 		types = edit.Docker
 	}
-	if err := join(x, pkg, tag); err != nil {
+	if err := checkSame(ctx, o, x, pkg, tag); err != nil {
+		return nil, err
+	}
+	if err := join(x, pkg); err != nil {
 		return nil, err
 	}
 	return x, x.Convert(ctx, o, types)
 }
 
-// join puts the package's images into an index of the same extension.
-func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
+// checkSame refuses an index of another extension or version. A Docker manifest
+// list, which has no annotations, says by the labels of its images which it is.
+func checkSame(ctx context.Context, o *edit.Overlay, x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 	have, want := x.Annotations(), pkg.Index.Annotations
+	if x.MediaType() == oci.MediaTypeDockerIndex && have[extension.AnnotationID] == "" {
+		info, err := labelled(ctx, o, x)
+		if err != nil {
+			return err
+		}
+		have = map[string]string{extension.AnnotationID: info.ID, extension.AnnotationVersion: info.Version}
+	}
 	for _, name := range []string{extension.AnnotationID, extension.AnnotationVersion} {
 		if have[name] != want[name] {
 			return diag.WithHint(diag.Invalidf("%s has %s %q, and this package has %q", tag, name, have[name], want[name]), "choose another tag, or publish without --append to replace what is there")
 		}
 	}
+	return nil
+}
+
+// labelled returns the extension that the labels of the first image name.
+func labelled(ctx context.Context, o *edit.Overlay, x *edit.Index) (extension.Info, error) {
+	for _, image := range x.Images() {
+		manifest, _, err := oci.ReadManifest(ctx, o, image.Descriptor())
+		if err != nil {
+			return extension.Info{}, err
+		}
+		config, _, err := oci.ReadConfig(ctx, o, manifest.Config)
+		if err != nil {
+			return extension.Info{}, err
+		}
+		if d := annotate.Labelled(config); d != nil {
+			return d.Info, nil
+		}
+	}
+	return extension.Info{}, nil
+}
+
+// join puts the package's images into an index of the same extension.
+func join(x *edit.Index, pkg *annotate.Package) error {
 	var attestations []*edit.Child
 	var images []*edit.Child
 	for _, desc := range pkg.Index.Manifests {
@@ -88,6 +122,9 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 		}
 	}
 	for _, image := range images {
+		if err := x.Fit(image); err != nil {
+			return err
+		}
 		added := len(x.Find(image.Identity())) == 0
 		if err := x.Join(image, about(image.Descriptor(), attestations), true); err != nil {
 			return err
@@ -97,7 +134,7 @@ func join(x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
 			x.Advance(image.Identity(), func(s platform.Identity) int { return rank(pkg.Targets, s) })
 		}
 	}
-	return x.Annotate(want)
+	return x.Annotate(pkg.Index.Annotations)
 }
 
 // rank is the place of an image among those of all targets, behind them when it

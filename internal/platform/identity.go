@@ -64,9 +64,13 @@ func (id Identity) String() string {
 	return name
 }
 
-// Matches reports whether the identity matches want, which may omit os.version
-// and distro.
+// Matches reports whether an image of this identity is one that want names,
+// which may leave out os.version and distro. In a Docker manifest list, which
+// has no annotations, only os.version is left of a distro.
 func (id Identity) Matches(want Identity) bool {
+	if id.Distro.Name == "" && want.Distro.Version != "" && id.OSVersion == want.Distro.Version {
+		id.Distro = want.Distro
+	}
 	if want.OSVersion == "" {
 		id.OSVersion = ""
 	}

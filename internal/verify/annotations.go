@@ -18,7 +18,8 @@ var wantedAnnotations = []string{
 
 // checkAnnotations checks the annotations by which registries and their users
 // know a package without reading its images. Without an index, or when a
-// package file repeats the one image it was made from, the image carries them.
+// package file repeats the one image it was made from, the image carries them. A
+// Docker manifest list has none.
 func (c *checker) checkAnnotations(p *pkg) {
 	var labelled *image
 	for _, i := range p.images {
@@ -49,7 +50,7 @@ func (c *checker) checkAnnotations(p *pkg) {
 			missing = append(missing, name)
 		}
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 && !p.dockerList {
 		c.report(idAnnotationMissing, nil, "", "%s has no annotation %s", where, strings.Join(missing, ", "))
 	}
 	for _, a := range []struct{ name, want string }{

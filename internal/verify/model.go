@@ -18,6 +18,8 @@ type pkg struct {
 	// annotations are those of the index, or of the one image that is there
 	// instead.
 	annotations map[string]string
+	// dockerList says that the root is a Docker manifest list.
+	dockerList bool
 }
 
 // image is one image of a package. Later stages fill in the later fields; what
@@ -59,6 +61,7 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 		case n.Kind == oci.KindIndex:
 			if len(n.Parents) == 0 {
 				p.annotations = n.Index.Annotations
+				p.dockerList = n.Descriptor.MediaType == oci.MediaTypeDockerIndex
 			}
 			c.checkDocumentType(nil, n.Descriptor, n.Raw)
 			return nil

@@ -97,22 +97,52 @@ func TestDefaultDestination(t *testing.T) {
 	}
 }
 
-// TestDockerMediaTypes: a manifest list, Docker types throughout, annotations
-// kept.
+// TestDockerMediaTypes: a manifest list, Docker types throughout, without
+// annotations, which the format does not have.
 func TestDockerMediaTypes(t *testing.T) {
 	ref := tag(t, "1")
-	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-t", ref, "--media-types", "docker")
+	r := extpack(t, t.TempDir(), "build", example("hello"), "--push", "-t", ref, "--media-types", "docker", "--annotation", "manifest-descriptor:a=b")
+	if r.code != 0 || strings.Count(r.stderr, "has no annotations; left out: a, io.buildpacks.") != 1 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
 	p := fetch(t, ref)
 	const docker = "application/vnd.docker."
-	if p.index.MediaType != docker+"distribution.manifest.list.v2+json" || p.index.Annotations["io.buildpacks.extension.id"] != "samples/hello" {
+	if p.index.MediaType != docker+"distribution.manifest.list.v2+json" || len(p.index.Annotations) > 0 {
 		t.Errorf("index is %s with annotations %v", p.index.MediaType, p.index.Annotations)
 	}
 	for _, image := range p.images {
+		if len(image.descriptor.Annotations) > 0 {
+			t.Errorf("an entry has annotations %v", image.descriptor.Annotations)
+		}
 		for _, got := range []string{image.descriptor.MediaType, image.manifest.Config.MediaType, image.manifest.Layers[0].MediaType} {
 			if !strings.HasPrefix(got, docker) {
 				t.Errorf("media type %s", got)
 			}
 		}
+	}
+}
+
+// TestDockerListDistros: without annotations, os.version tells apart the images
+// of one platform, for --append and for the index commands.
+func TestDockerListDistros(t *testing.T) {
+	ref, work := tag(t, "1"), t.TempDir()
+	distros := func(list string) []string {
+		return []string{"build", example("hello"), "--push", "-q", "-t", ref, "--target", "linux/amd64:" + list}
+	}
+	mustExtpack(t, work, append(distros("ubuntu@22.04"), "--media-types", "docker")...)
+	mustExtpack(t, work, append(distros("ubuntu@24.04"), "--append")...)
+	mustExtpack(t, work, append(distros("ubuntu@24.04"), "--append", "--media-types", "docker")...)
+	p := fetch(t, ref)
+	if len(p.images) != 2 || !strings.Contains(p.index.MediaType, "docker") || len(p.index.Annotations)+len(p.images[1].descriptor.Annotations) > 0 {
+		t.Fatalf("%d images in %s", len(p.images), p.index.MediaType)
+	}
+	if got := p.images[1].descriptor.Platform.OSVersion; got != "24.04" {
+		t.Errorf("the second image is for os.version %q", got)
+	}
+	mustExtpack(t, work, "verify", ref)
+	mustExtpack(t, work, "index", "remove", ref, "linux/amd64:ubuntu@24.04")
+	if left := fetch(t, ref).images; len(left) != 1 || left[0].descriptor.Platform.OSVersion != "22.04" {
+		t.Errorf("%d images are left", len(left))
 	}
 }
 

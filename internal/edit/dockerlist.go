@@ -1,0 +1,106 @@
+package edit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
+)
+
+// isDocker reports whether x is a Docker manifest list, whose format has no
+// annotations: neither on the list nor on the entries of images. What tells
+// images apart there is os.version, and which extension they hold is in the
+// labels of their configs.
+func (x *Index) isDocker() bool { return x.mediaType == oci.MediaTypeDockerIndex }
+
+// dropAnnotations removes the annotations that a manifest list cannot carry,
+// except for those that keep lists: they were there before. Images that only
+// their distro annotations told apart are a [*diag.InvalidError].
+func (x *Index) dropAnnotations(keep map[string]map[string]string) error {
+	if err := x.drop(x.fields, keep[""]); err != nil {
+		return err
+	}
+	seen := map[platform.Identity]platform.Identity{}
+	for _, c := range x.Images() {
+		was := c.Identity()
+		if err := x.dropFrom(c, keep[c.desc.Digest.String()]); err != nil {
+			return err
+		}
+		if other, ok := seen[c.Identity()]; ok && other != was {
+			return diag.WithHint(diag.Invalidf("a Docker manifest list cannot tell %s from %s: it has no annotations, and their os.version is the same", was, other), "keep OCI media types")
+		}
+		seen[c.Identity()] = was
+	}
+	return nil
+}
+
+// dropFrom removes the annotations of an image's entry.
+func (x *Index) dropFrom(c *Child, keep map[string]string) error {
+	if len(c.desc.Annotations) == 0 {
+		return nil
+	}
+	return c.edit(func(fields *oci.Object) error { return x.drop(fields, keep) })
+}
+
+// Fit removes from an entry what x cannot carry.
+func (x *Index) Fit(c *Child) error {
+	if !x.isDocker() || c.Kind() != oci.KindImage {
+		return nil
+	}
+	return x.dropFrom(c, nil)
+}
+
+// drop removes annotations from an object, and notes their names.
+func (x *Index) drop(fields *oci.Object, keep map[string]string) error {
+	annotations := map[string]any{}
+	if !fields.Has("annotations") || fields.Decode("annotations", &annotations) != nil {
+		return nil
+	}
+	left := len(annotations)
+	err := fields.Edit("annotations", func(o *oci.Object) error {
+		for _, name := range sortedKeys(annotations) {
+			if value, ok := keep[name]; ok && value == annotations[name] {
+				continue
+			}
+			o.Delete(name)
+			left--
+			if !slices.Contains(x.dropped, name) {
+				x.dropped = append(x.dropped, name)
+			}
+		}
+		return nil
+	})
+	if left == 0 {
+		fields.Delete("annotations")
+	}
+	return err
+}
+
+// annotationsBefore returns the annotations that x had when it was read: those
+// of the index under "", those of images by digest.
+func (x *Index) annotationsBefore() map[string]map[string]string {
+	before := map[string]map[string]string{}
+	if x.original == nil {
+		return before
+	}
+	was, err := ParseIndex(x.mediaType, x.original)
+	if err != nil {
+		return before
+	}
+	before[""] = was.Annotations()
+	for _, c := range was.Images() {
+		before[c.desc.Digest.String()] = c.desc.Annotations
+	}
+	return before
+}
+
+// Dropped returns the names of annotations that x lost because a Docker
+// manifest list has none.
+func (x *Index) Dropped() []string { return slices.Sorted(slices.Values(x.dropped)) }
+
+// LeftOut is the note about annotations that a Docker manifest list lacks.
+func LeftOut(names []string) string {
+	return "a Docker manifest list has no annotations; left out: " + strings.Join(names, ", ")
+}
