@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -140,8 +141,8 @@ func (e *editor) read(ctx context.Context, o *Overlay) (*Index, *source.Source, 
 	switch {
 	case errors.Is(err, oci.ErrNotFound) && e.MayBeMissing:
 		return nil, nil, nil
-	case errors.Is(err, oci.ErrNotFound) && !source.IsPath(e.Source):
-		return nil, nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+e.Source+" SOURCE…")
+	case errors.Is(err, oci.ErrNotFound) && !source.IsPath(e.Source) && len(e.Reads) > 0:
+		return nil, nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+e.Source+" "+strings.Join(e.Reads, " "))
 	case err != nil:
 		return nil, nil, err
 	}

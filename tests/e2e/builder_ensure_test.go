@@ -352,16 +352,36 @@ func TestEnsureRegistry(t *testing.T) {
 func TestEnsureFindsEmulators(t *testing.T) {
 	h := newHome(t)
 	dir := compiled(t, "FROM x\nRUN make\n", "linux/s390x")
+	path := filepath.Dir(world.BuildxPath()) + ":" + withoutQEMU(t)
+	h.env = append(h.env, "PATH="+path)
 	h.ensure()
 	d := doctor(t, dir, h.env, "--builder", "extpack")
 	d.says(t, "emulation", "linux/s390x", "error", "QEMU is missing", `then run "docker extpack builder ensure extpack"`)
 	qemu := t.TempDir()
 	unpack(t, qemu, "qemu-user-static", "./usr/bin")
-	h.env = append(h.env, "PATH="+filepath.Join(qemu, "usr", "bin")+":"+filepath.Dir(world.BuildxPath())+":"+os.Getenv("PATH"))
+	h.env = append(h.env, "PATH="+filepath.Join(qemu, "usr", "bin")+":"+path)
 	contains(t, h.ensure(), "started BuildKit")
 	contains(t, h.ensure(), "nothing to do")
 	d = doctor(t, dir, h.env, "--builder", "extpack")
 	d.says(t, "emulation", "linux/s390x", "ok", "under emulation")
+}
+
+// withoutQEMU returns a folder with the programs of PATH except emulators.
+func withoutQEMU(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, from := range filepath.SplitList(os.Getenv("PATH")) {
+		programs, _ := os.ReadDir(from) // PATH may name folders that do not exist
+		for _, p := range programs {
+			if strings.Contains(p.Name(), "qemu-") {
+				continue
+			}
+			if err := os.Symlink(filepath.Join(from, p.Name()), filepath.Join(dir, p.Name())); err != nil && !os.IsExist(err) {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
 }
 
 // What is missing is named, and nothing is left behind.
