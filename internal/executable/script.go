@@ -67,7 +67,7 @@ func interpreterFault(line string) string {
 	case args == "":
 		return "runs env without the name of a program"
 	case strings.Contains(args, " ") && !strings.HasPrefix(args, "-"):
-		return fmt.Sprintf("runs env with %q, which Linux passes on as one name; use env -S", args)
+		return fmt.Sprintf("runs env with %q, which Linux passes on as one name without env -S", args)
 	}
 	return ""
 }

@@ -30,6 +30,10 @@ func (r *reader) checkPath(what string, e *Entry) string {
 		r.report(rules.Setting, e.Position, what+" "+quote(e.Value)+" "+format, args...)
 		return ""
 	}
+	rename := func(format string, args ...any) string {
+		r.report(rules.Setting, e.Position, what+" "+quote(e.Value)+" "+format, args...).Hint = "rename it"
+		return ""
+	}
 	switch i := strings.IndexAny(e.Value, notLiteral); {
 	case e.Value == "":
 		r.report(rules.Setting, e.Position, "%s is empty", what)
@@ -39,11 +43,11 @@ func (r *reader) checkPath(what string, e *Entry) string {
 	case strings.ContainsFunc(e.Value, isSeparator):
 		return d("holds a line separator")
 	case what == targetPath && !norm.NFC.IsNormalString(e.Value):
-		return d("is not in Unicode normalisation form C, in which bake files are read; rename it")
+		return rename("is not in Unicode normalisation form C, in which bake files are read")
 	case strings.TrimSpace(e.Value) != e.Value:
 		return d("begins or ends with a space")
 	case strings.HasPrefix(e.Value, "!"), strings.HasPrefix(e.Value, "#"), strings.HasPrefix(e.Value, "-"):
-		return d("begins with %q, which is more than a character where files are listed; rename it", e.Value[0])
+		return rename("begins with %q, which is more than a character where files are listed", e.Value[0])
 	case remote.MatchString(e.Value):
 		return d("is a URL: paths are those of files in the extension root")
 	case what == targetPath && slices.Contains(strings.Split(strings.ToLower(clean), "/"), ".git"):

@@ -30,7 +30,7 @@ func TestReadLink(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "real.toml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{DescriptorFile: "is a symbolic link\n  replace the link by a copy", PackageFile: "leads out of the folder; replace the link by a copy"} {
+	for name, want := range map[string]string{DescriptorFile: "is a symbolic link\n  replace the link by a copy", PackageFile: "leads out of the folder\n  replace the link by a copy"} {
 		target := "real.toml"
 		if name == PackageFile {
 			target = "/proc/self/environ"

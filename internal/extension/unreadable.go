@@ -37,7 +37,7 @@ func unreadable(dir, file string, err error) diag.Diagnostic {
 	case errors.Is(err, errLink):
 		d.Message, d.Hint = err.Error(), "replace the link by a copy"
 	case errors.Is(err, safefile.ErrOutside):
-		d.Message, d.Hint = err.Error(), ""
+		d.Message, d.Hint = err.Error(), diag.Hint(err)
 	case errors.Is(err, safefile.ErrTooLarge):
 		d.Message, d.Hint = err.Error(), hintTooLarge
 	case errors.As(err, &pathErr):

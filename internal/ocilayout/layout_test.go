@@ -210,6 +210,20 @@ func TestRoot(t *testing.T) {
 	if root := must[v1.Descriptor](t)(Root(t.Context(), l)); root.Digest != inner.Digest {
 		t.Errorf("the root of one index is %s", root.Digest)
 	}
+	// As "oras copy --to-oci-layout" writes it.
+	if err := l.WriteIndex(v1.Index{Manifests: append(index.Manifests[:len(index.Manifests):len(index.Manifests)], inner)}); err != nil {
+		t.Fatal(err)
+	}
+	if root := must[v1.Descriptor](t)(Root(t.Context(), l)); root.Digest != inner.Digest {
+		t.Errorf("the root of an index beside its manifests is %s", root.Digest)
+	}
+	other := must[v1.Descriptor](t)(l.PutJSON(t.Context(), v1.MediaTypeImageManifest, v1.Manifest{Config: index.Manifests[0]}))
+	if err := l.WriteIndex(v1.Index{Manifests: []v1.Descriptor{inner, other}}); err != nil {
+		t.Fatal(err)
+	}
+	if root := must[v1.Descriptor](t)(Root(t.Context(), l)); root.Digest == inner.Digest {
+		t.Error("the root of an index beside another image is the index")
+	}
 }
 
 // elsewhere is a store that is no [*Layout].

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -48,9 +49,9 @@ func Open(path string) (Store, error) {
 	return nil, diag.Invalidf("%s is neither an OCI layout directory nor a file", path)
 }
 
-// Root gives the descriptor that stands for the whole layout: the only entry of
-// index.json when that is an index, as build tools write it, else index.json
-// itself, as package files have it.
+// Root returns the descriptor of the whole layout: the index that index.json
+// lists, alone as build tools write it or beside its own manifests as oras does,
+// else index.json itself, as package files have it.
 func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
 	raw, err := s.RawIndex(ctx)
 	if err != nil {
@@ -60,14 +61,36 @@ func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	if len(index.Manifests) == 1 && oci.IsIndex(index.Manifests[0].MediaType) {
-		return index.Manifests[0], nil
+	if root, ok, err := listedRoot(ctx, s, index.Manifests); err != nil || ok {
+		return root, err
 	}
 	mediaType := index.MediaType
 	if !oci.IsIndex(mediaType) {
 		mediaType = v1.MediaTypeImageIndex
 	}
 	return content.NewDescriptorFromBytes(mediaType, raw), nil
+}
+
+// listedRoot returns the only index among the entries of an index.json, and
+// whether the other entries are manifests that it lists too.
+func listedRoot(ctx context.Context, s Store, entries []v1.Descriptor) (root v1.Descriptor, ok bool, err error) {
+	at := slices.IndexFunc(entries, func(d v1.Descriptor) bool { return oci.IsIndex(d.MediaType) })
+	if at < 0 {
+		return root, false, nil
+	}
+	if len(entries) == 1 {
+		return entries[0], true, nil
+	}
+	index, _, err := oci.ReadIndex(ctx, s, entries[at])
+	if err != nil {
+		return root, false, err
+	}
+	for i, entry := range entries {
+		if i != at && !slices.ContainsFunc(index.Manifests, func(d v1.Descriptor) bool { return d.Digest == entry.Digest }) {
+			return root, false, nil
+		}
+	}
+	return entries[at], true, nil
 }
 
 // checkLayoutFile checks the oci-layout file of the layout called name.

@@ -169,7 +169,7 @@ func TestOpenTarRefuses(t *testing.T) {
 		"no end marker":       {good[:len(good)-1024], "is truncated"},
 		"damaged header":      {slices.Concat(good[:1024], bytes.Repeat([]byte("x"), 512), good[1536:]), "is damaged"},
 		"no layout":           {tarOf(t, tar.Header{Name: "a", Linkname: "b"}), "it holds no oci-layout file"},
-		"docker save":         {tarOf(t, tar.Header{Name: "manifest.json", Linkname: "[]"}), "it holds no oci-layout file"},
+		"docker save":         {tarOf(t, tar.Header{Name: "manifest.json", Linkname: "[]"}), "is a Docker archive without an OCI layout"},
 		"no index":            {tarOf(t, layout), "it holds no index.json file"},
 		"bad layout":          {tarOf(t, tar.Header{Name: "oci-layout", Linkname: "x"}, index), "its oci-layout file is not valid"},
 		"dots":                {tarOf(t, layout, index, tar.Header{Name: "blobs/../../x", Linkname: "x"}), `has ".." in its path`},

@@ -61,7 +61,11 @@ func openTar(name string) (_ *tarStore, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening OCI layout: %w", err)
 	}
-	return newTarStore(name, f, info.Size())
+	s, err := newTarStore(name, f, info.Size())
+	if err != nil {
+		return nil, asDockerArchive(name, f, err)
+	}
+	return s, nil
 }
 
 // newTarStore reads a layout from f, which has size bytes. It closes f with the

@@ -21,6 +21,7 @@ import (
 var world struct {
 	*sandbox.Sandbox
 	plugin, pack string
+	peers        string // the folder with the tools of others
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -46,7 +47,7 @@ func run(m *testing.M) int {
 	if bin, err := world.Peers(ctx); err != nil {
 		fail(err)
 	} else {
-		world.pack = filepath.Join(bin, "pack")
+		world.peers, world.pack = bin, filepath.Join(bin, "pack")
 		code = m.Run()
 	}
 	if err := world.Stop(); err != nil {

@@ -25,8 +25,14 @@ func skopeo(t *testing.T, args ...string) {
 	must(t, t.TempDir(), tool(t, "skopeo"), append([]string{"--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"}, args...)...)
 }
 
-// TestWeReadOthers: every command reads what skopeo, umoci, buildah and buildx
-// write.
+// peer runs a tool of others that was compiled from its Go module.
+func peer(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	must(t, dir, filepath.Join(world.peers, name), args...)
+}
+
+// TestWeReadOthers: every command reads what skopeo, umoci, buildx, crane, oras
+// and regctl write.
 func TestWeReadOthers(t *testing.T) {
 	dir, ext, ref := t.TempDir(), extensionDir(t), tag(t, "1")
 	extpack(t, dir, "build", ext, "--push", "-t", ref)
@@ -41,8 +47,17 @@ func TestWeReadOthers(t *testing.T) {
 	buildx(t, dir, "build", "-o", "type=oci,dest="+at("buildx-attested.tar"), ".")
 	copied := tag(t, "imagetools")
 	buildx(t, dir, "imagetools", "create", "-t", copied, ref)
+	peer(t, dir, "crane", "pull", "--insecure", "--format=oci", ref, at("crane"))
+	peer(t, dir, "crane", "pull", "--insecure", "--format=oci", "--platform=linux/arm64", ref, at("crane-arm64"))
+	peer(t, dir, "oras", "copy", "--from-plain-http", "--to-oci-layout", ref, at("oras")+":1")
+	peer(t, dir, "oras", "backup", "--plain-http", "--output", at("oras.tar"), ref)
+	peer(t, dir, "regctl", "--host", "reg="+world.Registry()+",tls=disabled", "image", "copy", ref, "ocidir://"+at("regctl")+":1")
+	peer(t, dir, "regctl", "--host", "reg="+world.Registry()+",tls=disabled", "image", "export", ref, at("regctl.tar"))
 
-	for _, name := range []string{at("skopeo.tar"), at("skopeo-all.tar"), at("skopeo-all"), at("umoci"), at("buildx.tar"), at("buildx-attested.tar"), copied} {
+	for _, name := range []string{
+		at("skopeo.tar"), at("skopeo-all.tar"), at("skopeo-all"), at("umoci"), at("buildx.tar"), at("buildx-attested.tar"), copied,
+		at("crane"), at("crane-arm64"), at("oras"), at("oras.tar"), at("regctl"), at("regctl.tar"),
+	} {
 		if out := extpack(t, dir, "inspect", name); !strings.Contains(out, "peers/x") {
 			t.Errorf("inspect %s:\n%s", name, out)
 		}
@@ -82,4 +97,25 @@ func TestOthersReadOurs(t *testing.T) {
 	skopeo(t, "--all", "oci-archive:"+at("layout.tar")+":1.2", "docker://"+again)
 	must(t, dir, tool(t, "buildah"), "--root", at("buildah"), "--runroot", at("buildah-run"), "--storage-driver", "vfs",
 		"manifest", "create", "x", "oci-archive:"+at("x-linux-amd64.cnb"))
+}
+
+// TestDockerArchive: an archive in Docker's own format holds no manifests, and the
+// error names the command that makes a package of it. crane writes the same.
+func TestDockerArchive(t *testing.T) {
+	dir, ext, ref := t.TempDir(), extensionDir(t), tag(t, "1")
+	at := func(name string) string { return filepath.Join(dir, name) }
+	extpack(t, dir, "build", ext, "--push", "-t", ref, "--single", "--target", "linux/amd64")
+	skopeo(t, "docker://"+ref, "docker-archive:"+at("skopeo.tar")+":x:1")
+	peer(t, dir, "crane", "pull", "--insecure", ref, at("crane.tar"))
+	for _, name := range []string{at("skopeo.tar"), at("crane.tar")} {
+		for _, args := range [][]string{{"inspect", name}, {"verify", name}, {"annotate", name}, {"run-image", name}, {"index", "create", "-o", at("x.cnb"), name}} {
+			r := runIn(t, dir, world.plugin, args...)
+			if r.code != 2 || !strings.Contains(r.stderr, name+" is a Docker archive without an OCI layout") ||
+				!strings.Contains(r.stderr, "skopeo copy docker-archive:"+name+" oci-archive:NAME.cnb") {
+				t.Errorf("%q: exit code %d\n%s", args, r.code, r.stderr)
+			}
+		}
+		skopeo(t, "docker-archive:"+name, "oci-archive:"+name+".cnb")
+		extpack(t, dir, "inspect", name+".cnb")
+	}
 }

@@ -10,9 +10,12 @@ import (
 )
 
 // peerTools are programs pinned in the go.mod of tests/peers/tools, a module of
-// its own, by the name of their binary: pack, and a program around pack's code
-// for reading packages.
+// its own, by the name of their binary: pack, a program around pack's code for
+// reading packages, and tools that copy images between registries and files.
 var peerTools = map[string]string{
+	"crane":      "github.com/google/go-containerregistry/cmd/crane",
+	"oras":       "oras.land/oras/cmd/oras",
+	"regctl":     "github.com/regclient/regclient/cmd/regctl",
 	"pack":       "github.com/buildpacks/pack",
 	"packreader": "./packreader",
 }
@@ -26,10 +29,10 @@ func PeerTools(ctx context.Context, opts Options) (dir string, err error) {
 	return s.Peers(ctx)
 }
 
-// Peers compiles pack, which takes some minutes the first time, and returns the
-// folder with the binaries.
+// Peers compiles the tools of others, which takes some minutes the first time,
+// and returns the folder with the binaries.
 func (s *Sandbox) Peers(ctx context.Context) (dir string, err error) {
-	return s.ensureModule(ctx, "peers", "pack", peerTools)
+	return s.ensureModule(ctx, "peers", "pack, crane, oras and regctl", peerTools)
 }
 
 // ensureModule compiles tools of the module tests/NAME/tools unless they were
