@@ -225,20 +225,44 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 	return r, &WrittenError{r.Published, fmt.Errorf("other writers have overwritten it %d times in a row", editTries)}
 }
 
-// look compares the tags with what was written.
+// look compares the tags with what was written, for a while if they are where
+// they were before, as replicas may lag.
 func (e *editor) look(ctx context.Context, r *Result) error {
+	for lag := 0; ; lag++ {
+		lagging, err := e.lookOnce(ctx, r)
+		switch {
+		case err != nil:
+			return &WrittenError{r.Published, err}
+		case !lagging:
+			return nil
+		case lag == lagTries:
+			e.warnf("%s was published, and %s", r.Published[0], errLag)
+			return nil
+		}
+		if err := wait.For(ctx, settleTime<<lag/2); err != nil {
+			return &WrittenError{r.Published, err}
+		}
+	}
+}
+
+// lookOnce reports whether a tag is where it was before it was written.
+func (e *editor) lookOnce(ctx context.Context, r *Result) (lagging bool, err error) {
 	for _, p := range r.Published {
 		now, err := e.Client.Resolve(ctx, p.Reference)
+		before, known := e.before[p.Reference]
 		switch {
 		case errors.Is(err, registry.ErrUnauthorized):
 			e.warnf("%s was published, and may not be read back", p)
-		case err != nil && !errors.Is(err, oci.ErrNotFound): // replicas may lag
-			return &WrittenError{r.Published, err}
-		case err == nil && now.Digest != p.Descriptor.Digest && now.Digest != e.before[p.Reference]:
-			return &WrittenError{r.Published, fmt.Errorf("another writer has overwritten it: %s is at %s now", p.Reference, now.Digest)}
+		case err != nil && !errors.Is(err, oci.ErrNotFound):
+			return false, err
+		case err == nil && now.Digest == p.Descriptor.Digest:
+		case err != nil, known && now.Digest == before:
+			lagging = true
+		default:
+			return false, fmt.Errorf("another writer has overwritten it: %s is at %s now", p.Reference, now.Digest)
 		}
 	}
-	return nil
+	return lagging, nil
 }
 
 func (e *editor) warnf(format string, args ...any) {

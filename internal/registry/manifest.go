@@ -133,13 +133,13 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 }
 
 // reread repeats f while bodies of its answers are cut off, and once when one is
-// damaged; what happens
-// before a body begins is retried by the transport.
+// damaged or no manifest, as the login page of a network is; what happens before
+// a body begins is retried by the transport.
 func (r *repository) reread(ctx context.Context, what string, f func() error) error {
 	for n := 0; ; n++ {
 		err := f()
 		var body *bodyError
-		if errors.Is(err, oci.ErrCorrupt) && n == 0 {
+		if n == 0 && (errors.Is(err, oci.ErrCorrupt) || errors.Is(err, oci.ErrMalformed)) {
 			continue
 		}
 		if err == nil || n == maxRetries || !errors.As(err, &body) || !isDropped(err) {

@@ -161,11 +161,14 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 // counts that it has stored the right digest.
 func (r *repository) written(ctx context.Context, desc v1.Descriptor, ref Reference, confirmed bool, o publishOptions) (sent bool, err error) {
 	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: desc, State: Done}
-	if _, conditional := o.expected[ref.String()]; conditional {
-		r.client.progress(event) // who has conditions looks by itself
+	expected, conditional := o.expected[ref.String()]
+	if conditional && confirmed {
+		r.client.progress(event) // the caller looks itself
 		return false, nil
 	}
-	err = r.readBack(ctx, desc, ref.Tag())
+	err = r.readBack(ctx, ref.Tag(), desc.Digest, func(now digest.Digest) bool {
+		return now == desc.Digest || conditional && now != expected // by another writer, whom the caller finds
+	})
 	var refusal *ResponseError
 	switch denied := errors.As(err, &refusal) && !errors.Is(err, oci.ErrNotFound); {
 	case err == nil:
@@ -178,15 +181,16 @@ func (r *repository) written(ctx context.Context, desc v1.Descriptor, ref Refere
 	return false, nil
 }
 
-// readBack checks that a tag that was written points at desc.
-func (r *repository) readBack(ctx context.Context, desc v1.Descriptor, tag string) error {
+// readBack checks that a tag that was written points at want, or at something
+// else that is accepted.
+func (r *repository) readBack(ctx context.Context, tag string, want digest.Digest, accept func(digest.Digest) bool) error {
 	for n := 0; ; n++ {
 		now, err := r.resolve(ctx, tag)
-		if err == nil && now.Digest == desc.Digest {
+		if err == nil && accept(now.Digest) {
 			return nil
 		}
 		if err == nil {
-			err = &pointsElsewhereError{now: now.Digest, want: desc.Digest}
+			err = &pointsElsewhereError{now: now.Digest, want: want}
 		} else if !errors.Is(err, oci.ErrNotFound) {
 			return err
 		}

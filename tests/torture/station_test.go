@@ -1,0 +1,154 @@
+package torture_test
+
+import (
+	"context"
+	"io"
+	"log"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"cuelabs.dev/go/oci/ociregistry/ocimem"
+	"cuelabs.dev/go/oci/ociregistry/ociserver"
+
+	"github.com/extpack/extpack/tests/quirks"
+)
+
+// registries are the implementations that stand behind the fault proxy.
+var registries = map[string]func(t *testing.T) http.Handler{
+	"distribution": func(t *testing.T) http.Handler { return quirks.New(t).App },
+	"ociregistry":  func(*testing.T) http.Handler { return ociserver.New(ocimem.New(), nil) },
+}
+
+// station is a fault proxy in front of a registry, for one case at a time.
+type station struct {
+	proxy   *quirks.Registry
+	backend http.Handler
+	direct  string // http://HOST of the registry, past the proxy
+	config  string // DOCKER_CONFIG, which trusts the proxy
+
+	mu    sync.Mutex
+	seen  int
+	fault fault
+	at    int  // which request it is for, counted from 1; 0 for none
+	rest  bool // and all that follow
+	hook  func()
+}
+
+// newStations starts n stations in front of one registry.
+func newStations(t *testing.T, backend http.Handler, http2 bool, n int) []*station {
+	t.Helper()
+	direct := httptest.NewServer(backend)
+	direct.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(direct.Close)
+	stations := make([]*station, n)
+	for i := range stations {
+		s := &station{backend: backend, direct: direct.URL, config: t.TempDir()}
+		switches := []quirks.Switch{
+			quirks.Middleware(s.choose),
+			quirks.GoAway(math.MaxInt, s.wants(goAway)),
+			quirks.Hang(math.MaxInt, s.wants(hangUp)),
+			quirks.Middleware(func(http.Handler) http.Handler { return http.HandlerFunc(s.serve) }),
+		}
+		if http2 {
+			switches = append(switches, quirks.HTTP2())
+		}
+		s.proxy = quirks.New(t, switches...)
+		if http2 {
+			s.proxy.Trust(t, filepath.Join(s.config, "certs.d"))
+		}
+		stations[i] = s
+	}
+	return stations
+}
+
+// arm has request number at be broken, and all that follow if rest is set. hook
+// is called as the request arrives, unless nil.
+func (s *station) arm(f fault, at int, rest bool, hook func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen, s.fault, s.at, s.rest, s.hook = 0, f, at, rest, hook
+}
+
+// disarm returns how many requests were seen since [station.arm].
+func (s *station) disarm() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = 0
+	return s.seen
+}
+
+type chosenKey struct{}
+
+// choose counts requests, and notes in the one to be broken how.
+func (s *station) choose(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.seen++
+		hit := s.at > 0 && (s.seen == s.at || s.rest && s.seen > s.at)
+		f, hook := s.fault, s.hook
+		s.mu.Unlock()
+		if hit {
+			if hook != nil {
+				hook()
+			}
+			r = r.WithContext(context.WithValue(r.Context(), chosenKey{}, f))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func chosen(r *http.Request) (fault, bool) {
+	f, ok := r.Context().Value(chosenKey{}).(fault)
+	return f, ok
+}
+
+// wants matches requests whose fault is made on the connection.
+func (s *station) wants(e ending) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		f, ok := chosen(r)
+		if !ok || f.ending != e {
+			return false
+		}
+		if f.forwarded {
+			s.record(r)
+		}
+		return true
+	}
+}
+
+func (s *station) serve(w http.ResponseWriter, r *http.Request) {
+	if f, ok := chosen(r); ok && f.strike != nil {
+		f.strike(s, w, r)
+		return
+	}
+	s.backend.ServeHTTP(w, r)
+}
+
+// record has the registry answer without the client.
+func (s *station) record(r *http.Request) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	s.backend.ServeHTTP(rec, r)
+	return rec
+}
+
+func (s *station) repository(name string) repository { return repository{s.direct, name} }
+
+// room makes a room whose commands know the station.
+func (s *station) room(dir string) (*room, error) {
+	return newRoom(dir, "DOCKER_CONFIG="+s.config, "NO_PROXY=*")
+}
+
+func ramDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "extpack-torture-")
+	if err != nil {
+		return t.TempDir() // slower
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
