@@ -105,22 +105,22 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 			printUnnamed(a.cli.Err(), run.plan)
 		}
 		if opts.dryRun {
-			printPlan(a.cli.Out(), run.plan, run.destinations, opts.smoke)
+			printPlan(a.cli.Out(), run.plan, run.places, opts.smoke)
 			return opts.missing(run.plan)
 		}
 		if err := opts.missing(run.plan); err != nil {
 			return err
 		}
-		if err := settleSources(run.plan); err != nil {
+		if err := run.plan.SettleSources(); err != nil {
 			return err
 		}
 		// Before a build that would have nowhere to go.
 		if opts.load {
-			if err := run.engine.connect(ctx); err != nil {
+			if err := run.daemon.Connect(ctx); err != nil {
 				return err
 			}
 		}
-		if err := run.preflight(ctx); err != nil {
+		if err := pipeline.Preflight(ctx, run.plan, run.places); err != nil {
 			return err
 		}
 		run.options.Try = opts.try(a)
@@ -141,10 +141,10 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 // record writes the metadata file, for what was published whatever came after;
 // a run that failed before that leaves none.
 func (o *buildOptions) record(ctx context.Context, results []pipeline.Result, err error) error {
-	if err != nil && len(results) == 0 {
+	if o.metadataFile == "" || err != nil && len(results) == 0 {
 		return nil
 	}
-	return writeMetadata(ctx, o.metadataFile, results)
+	return pipeline.WriteMetadata(ctx, o.metadataFile, results)
 }
 
 func names(results []pipeline.Result) string {
@@ -180,10 +180,10 @@ func interrupted(err error, results []pipeline.Result) error {
 
 // buildRun is everything a build needs, checked before anything is started.
 type buildRun struct {
-	plan         *plan.Plan
-	destinations map[*plan.Extension][]namedDestination
-	engine       *loader
-	options      pipeline.Options
+	plan    *plan.Plan
+	daemon  *pipeline.Daemon
+	places  pipeline.Places
+	options pipeline.Options
 }
 
 func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
@@ -199,7 +199,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.checkAnyPlatform(p); err != nil {
+	if err := pipeline.CheckIndex(p, o.append, o.attested()); err != nil {
 		return nil, err
 	}
 	o.bars.Begin(p)
@@ -214,14 +214,18 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
-	if err := checkMetadataFile(o.metadataFile); err != nil {
-		return nil, err
+	if o.metadataFile != "" {
+		if err := pipeline.CheckFile("--metadata-file", o.metadataFile); err != nil {
+			return nil, err
+		}
 	}
 	if o.single && o.append {
 		return nil, diag.WithHint(diag.Invalidf("--single publishes an image without an index, and --append joins platforms to one"), "leave one of them out")
 	}
-	if err := checkSingle(p, o.single); err != nil {
-		return nil, err
+	if o.single {
+		if err := pipeline.CheckSingle(p); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := bake.Targets(p); err != nil {
 		return nil, err
@@ -231,11 +235,12 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	}
 	log := logTo(o.bars, o.quiet)
 	annotateOptions.LeftOut = func(names []string) { log("note: %s", edit.LeftOut(names)) }
-	run := &buildRun{plan: p, engine: &loader{cli: a.cli}}
-	if run.destinations, err = o.resolve(p, a.registry(o.insecure, log, o.bars.Pushed), run.engine, func(message string) { log("warning: %s", message) }); err != nil {
+	request := o.request(a, log, o.bars)
+	run := &buildRun{plan: p, daemon: request.Daemon}
+	if run.places, err = pipeline.Resolve(p, request); err != nil {
 		return nil, err
 	}
-	o.warnAttest(a.cli.Err(), run.destinations)
+	o.warnAttest(a.cli.Err(), run.places)
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
 		AllowPlatformMismatch: o.allowMismatch,
@@ -243,14 +248,8 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		KeepGoing:             o.keepGoing,
 		// What a bake override changes cannot be told before it is built, and
 		// what is published already may lack the attestations or the cache.
-		Force: o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested() || o.smoke != "",
-		Destinations: func(e *plan.Extension) []pipeline.Destination {
-			var out []pipeline.Destination
-			for _, d := range run.destinations[e] {
-				out = append(out, d.Destination)
-			}
-			return out
-		},
+		Force:        o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested() || o.smoke != "",
+		Destinations: run.places.Of,
 		Warn: func(e *plan.Extension, f verify.Finding) {
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},

@@ -3,20 +3,13 @@ package cliplugin
 import (
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
-	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/pflag"
 
-	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/packagefile"
+	"github.com/extpack/extpack/internal/daemon"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -36,144 +29,23 @@ func (o *destinationOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 }
 
-// namedDestination is a destination with the name by which people know it.
-type namedDestination struct {
-	pipeline.Destination
-	verb, name string
-}
-
-// resolve works out where each package goes, files and the engine before
-// registries, because what is on this machine can be deleted again.
-func (o *destinationOptions) resolve(p *plan.Plan, client *registry.Client, engine *loader, warn func(string)) (map[*plan.Extension][]namedDestination, error) {
-	if o.append && !o.push {
-		return nil, diag.WithHint(diag.Invalidf("--append joins platforms to a published index, and nothing is published without --push"), "add --push")
+// request returns the places that the flags name.
+func (o *destinationOptions) request(a *app, log func(string, ...any), bars *progress) pipeline.Request {
+	return pipeline.Request{
+		Push: o.push, Append: o.append, Load: o.load, Outputs: o.outputs,
+		Client: a.registry(o.insecure, log, bars.Pushed),
+		Daemon: &pipeline.Daemon{
+			API: func() daemon.API { return a.cli.Client() }, Host: func() string { return a.cli.DockerEndpoint().Host },
+			Note: func(e *plan.Extension, note string) {
+				fmt.Fprintf(a.cli.Err(), "%s: %s\n", e.Descriptor.Info, text.Line(note))
+			},
+		},
+		Warn: func(message string) { log("warning: %s", message) },
 	}
-	all := map[*plan.Extension][]namedDestination{}
-	taken := map[string]*plan.Extension{}
-	for _, e := range p.Extensions {
-		outputs := o.outputs
-		if !o.push && !o.load && len(outputs) == 0 {
-			outputs = []string{"{{.Slug}}-{{.Version}}.cnb"}
-		}
-		for _, output := range outputs {
-			d, err := fileDestination(p, e, output, warn)
-			if err != nil {
-				return nil, err
-			}
-			where, err := filepath.Abs(d.name)
-			if err != nil {
-				return nil, fmt.Errorf("resolving --output: %w", err)
-			}
-			switch other := taken[where]; {
-			case other == e:
-				return nil, diag.Invalidf("--output %s is given twice", d.name)
-			case other != nil:
-				return nil, diag.WithHint(diag.Invalidf("--output %s is given to both %s and %s", d.name, other.Descriptor.Info, e.Descriptor.Info), "put {{.Slug}} and {{.Version}} into the name")
-			}
-			taken[where] = e
-			all[e] = append(all[e], d)
-		}
-		if o.load {
-			d, err := engineDestination(e, engine)
-			if err != nil {
-				return nil, err
-			}
-			all[e] = append(all[e], d)
-		}
-		if o.push {
-			d, err := o.registryDestination(e, client, warn)
-			if err != nil {
-				return nil, err
-			}
-			all[e] = append(all[e], d)
-		}
-	}
-	return all, nil
-}
-
-func (o *destinationOptions) registryDestination(e *plan.Extension, client *registry.Client, warn func(string)) (namedDestination, error) {
-	if len(e.Tags) == 0 {
-		return namedDestination{}, diag.WithHint(diag.Invalidf("--push: there is no tag to publish %s to", e.Descriptor.Info), `add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File)
-	}
-	refs, err := pipeline.ParseTags(e.Tags)
-	if err != nil {
-		return namedDestination{}, err
-	}
-	names := strings.Join(e.Tags, ", ")
-	if o.append {
-		return namedDestination{pipeline.Append{Client: client, Tags: refs, Warn: warn}, "append to", names}, nil
-	}
-	return namedDestination{pipeline.Registry{Client: client, Tags: refs}, "push", names}, nil
-}
-
-// fileDestination tells a package file by its ending and a layout directory by
-// its slash, or by being one already.
-func fileDestination(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (namedDestination, error) {
-	name, err := packagefile.ExpandOthers(output, e.Descriptor.Info.Expand)
-	if err != nil {
-		return namedDestination{}, diag.WithHint(diag.Invalidf("--output %q: %v", output, err), "use "+strings.Join(slices.Concat(extension.Placeholders, packagefile.Placeholders), ", "))
-	}
-	parsed, err := pipeline.ParseOutput(name)
-	if err != nil {
-		return namedDestination{}, err
-	}
-	if parsed.Dir {
-		if err := outside(p, name); err != nil {
-			return namedDestination{}, err
-		}
-		return namedDestination{pipeline.Dir{Name: name, Ref: refName(e.Tags), Warn: warn}, "write", name}, parsed.Check()
-	}
-	files, err := filesOf(e, name)
-	if err != nil {
-		return namedDestination{}, err
-	}
-	for _, file := range files {
-		if err := pipeline.CheckFile("--output", file); err != nil {
-			return namedDestination{}, err
-		}
-	}
-	return namedDestination{pipeline.File{Name: name, Warn: warn}, "write", strings.Join(files, ", ")}, nil
-}
-
-// filesOf returns the package files that a name stands for, as far as the
-// platforms are known before the build.
-func filesOf(e *plan.Extension, name string) ([]string, error) {
-	var platforms []v1.Platform
-	for _, image := range e.Images {
-		if platform.IsZero(image.Platform) {
-			return []string{name}, nil
-		}
-		platforms = append(platforms, image.Platform)
-	}
-	return packagefile.Names(name, platforms)
-}
-
-// refName returns the tag of the first reference, or "".
-func refName(tags []string) string {
-	if len(tags) == 0 {
-		return ""
-	}
-	ref, err := registry.ParseTag(tags[0])
-	if err != nil {
-		return "" // pushing says what is wrong with it
-	}
-	return ref.Tag()
-}
-
-// outside refuses a layout inside an extension: the next build would pack it.
-func outside(p *plan.Plan, name string) error {
-	for _, e := range p.Extensions {
-		if _, inside, err := pipeline.Below(e.Dir, name); err != nil {
-			return err
-		} else if inside {
-			return diag.WithHint(diag.Invalidf("--output %s is inside the extension %s and would be packed by the next build", name, e.Dir), "choose a directory elsewhere")
-		}
-	}
-	return nil
 }
 
 // printPlan is the result of a dry run.
-func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]namedDestination, smoke string) {
+func printPlan(w io.Writer, p *plan.Plan, places pipeline.Places, smoke string) {
 	for _, e := range p.Extensions {
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
 		for _, image := range e.Images {
@@ -192,8 +64,8 @@ func printPlan(w io.Writer, p *plan.Plan, destinations map[*plan.Extension][]nam
 			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", smoke)
 		}
 		printRequests(w, e)
-		for _, d := range destinations[e] {
-			fmt.Fprintf(w, "  %s %s\n", d.verb, text.Line(d.name))
+		for _, d := range places[e] {
+			fmt.Fprintf(w, "  %s %s\n", d.Verb, text.Line(d.Name))
 		}
 	}
 }

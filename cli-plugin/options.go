@@ -224,30 +224,6 @@ func sourceDate() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// checkAnyPlatform refuses what needs an index for packages that are one image
-// for any platform.
-func (o *buildOptions) checkAnyPlatform(p *plan.Plan) error {
-	for _, e := range p.Extensions {
-		switch {
-		case !e.AnyPlatform():
-		case o.append:
-			return diag.WithHint(diag.Invalidf("--append joins platforms to an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
-		case o.attested():
-			return diag.WithHint(diag.Invalidf("attestations are kept in an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
-		}
-	}
-	return nil
-}
-
-func checkSingle(p *plan.Plan, single bool) error {
-	for _, e := range p.Extensions {
-		if single && len(e.Images) > 1 {
-			return diag.WithHint(diag.Invalidf("--single: %s has %d images, which need an index", e.Descriptor.Info, len(e.Images)), "choose one with --target")
-		}
-	}
-	return nil
-}
-
 // complete has the shell offer the values of a flag.
 func complete(cmd *cobra.Command, flag string, values ...string) {
 	register(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))

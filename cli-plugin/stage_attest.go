@@ -12,7 +12,6 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
-	"github.com/extpack/extpack/internal/plan"
 )
 
 // attestOptions are docker buildx build's own flags about attestations.
@@ -74,16 +73,9 @@ func (o *buildOptions) checkAttest() error {
 }
 
 // warnAttest tells that attestations were asked for that nobody will get.
-func (o *buildOptions) warnAttest(w io.Writer, destinations map[*plan.Extension][]namedDestination) {
-	if !o.attested() {
+func (o *buildOptions) warnAttest(w io.Writer, places pipeline.Places) {
+	if !o.attested() || !places.OnlyFiles() {
 		return
-	}
-	for _, all := range destinations {
-		for _, d := range all {
-			if _, file := d.Destination.(pipeline.File); !file {
-				return
-			}
-		}
 	}
 	fmt.Fprintln(w, "warning: a package file holds no attestations, because its readers would take them for images; --push and -o DIR/ keep them")
 }

@@ -1,21 +1,21 @@
-package cliplugin
+package pipeline
 
 import (
 	"context"
 
-	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// preflight tries the registries that a build with a build stage is published
+// Preflight tries the registries that a build with a build stage is published
 // to, so that a missing login does not fail the run after the build.
-func (r *buildRun) preflight(ctx context.Context) error {
+func Preflight(ctx context.Context, p *plan.Plan, places Places) error {
 	tried := map[string]bool{}
-	for _, e := range r.plan.Extensions {
+	for _, e := range p.Extensions {
 		if !e.NeedsBuild() {
 			continue
 		}
-		for _, d := range r.destinations[e] {
+		for _, d := range places[e] {
 			client, tags := publishes(d.Destination)
 			for _, tag := range tags {
 				if tried[tag.RepositoryName()] {
@@ -33,11 +33,11 @@ func (r *buildRun) preflight(ctx context.Context) error {
 
 // publishes returns the tags that a destination writes, none if it is no
 // registry.
-func publishes(d pipeline.Destination) (*registry.Client, []registry.Reference) {
+func publishes(d Destination) (*registry.Client, []registry.Reference) {
 	switch d := d.(type) {
-	case pipeline.Registry:
+	case Registry:
 		return d.Client, d.Tags
-	case pipeline.Append:
+	case Append:
 		return d.Client, d.Tags
 	}
 	return nil, nil

@@ -1,4 +1,4 @@
-package cliplugin
+package pipeline
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -28,18 +27,9 @@ type builtPlatform struct {
 	DiffID     string        `json:"layerDiffID"`
 }
 
-// checkMetadataFile finds, before a build, that its end could not be written.
-func checkMetadataFile(file string) error {
-	if file == "" {
-		return nil
-	}
-	return pipeline.CheckFile("--metadata-file", file)
-}
-
-func writeMetadata(ctx context.Context, file string, results []pipeline.Result) error {
-	if file == "" {
-		return nil
-	}
+// WriteMetadata writes the file of --metadata-file, which describes the packages
+// for programs.
+func WriteMetadata(ctx context.Context, file string, results []Result) error {
 	all := make([]builtMetadata, 0, len(results))
 	for _, r := range results {
 		info := r.Extension.Descriptor.Info
