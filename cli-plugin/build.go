@@ -240,6 +240,9 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if run.places, err = pipeline.Resolve(p, request); err != nil {
 		return nil, err
 	}
+	if err := checkPlaces(o.annotations, o.single, run.places); err != nil {
+		return nil, err
+	}
 	o.warnAttest(a.cli.Err(), run.places)
 	run.options = pipeline.Options{
 		Annotate:              annotateOptions,
