@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -217,15 +218,25 @@ func waitForPID(t *testing.T, file string) int {
 	return 0
 }
 
-// Only a builder whose address takes no connections costs a question to buildx.
+// Only a builder of which some address does not answer costs a question to buildx.
 func TestNoBuilder(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
+	go http.Serve(listener, http.NotFoundHandler()) //nolint:errcheck,gosec // it ends with the listener
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	quiet := "tcp://" + mute.Addr().String()
 	live, gone := "tcp://"+listener.Addr().String(), "unix://"+filepath.Join(t.TempDir(), "gone.sock")
 	node := func(endpoint string) string { return `{"Driver":"remote","Nodes":[{"Endpoint":"` + endpoint + `"}]}` }
+	nodes := func(a, b string) string {
+		return `{"Driver":"remote","Nodes":[{"Endpoint":"` + a + `"},{"Endpoint":"` + b + `"}]}`
+	}
 	ls := func(name, driver, endpoint, status, fault string) string {
 		return fmt.Sprintf("cat <<E\n{\"Name\":%q,\"Driver\":%q,\"Current\":true,\"Nodes\":[{\"Endpoint\":%q,\"Status\":%q,\"Err\":%q}]}\nE\n", name, driver, endpoint, status, fault)
 	}
@@ -241,10 +252,12 @@ func TestNoBuilder(t *testing.T) {
 		"a live engine":         {nil, "", live, never, ""},
 		"a cluster":             {map[string]string{"instances/a": node("kubernetes:///a")}, "a", gone, never, ""},
 		"a container":           {map[string]string{"instances/a": node("default")}, "a", live, never, ""},
-		"a dead builder":        {map[string]string{"instances/a": node(gone)}, "a", live, ls("a", "remote", gone, "inactive", ""), "the builder a does not answer at " + gone},
-		"alive after all":       {map[string]string{"instances/a": node(gone)}, "a", live, ls("a", "remote", gone, "running", ""), ""},
+		"a dead builder":        {map[string]string{"instances/a": node(gone)}, "a", live, never, "the builder a does not answer at " + gone},
+		"a silent builder":      {map[string]string{"instances/a": node(quiet)}, "a", live, never, "the builder a accepts connections at " + quiet + " and does not answer"},
+		"one of two nodes":      {map[string]string{"instances/a": nodes(gone, live)}, "a", live, ls("a", "remote", live, "running", ""), ""},
+		"none of two nodes":     {map[string]string{"instances/a": nodes(gone, gone)}, "a", live, never, "the builder a does not answer at " + gone},
 		"not the one":           {map[string]string{"instances/a": node(gone), "current": `{"Name":"a"}`}, "", live, ls("b", "docker", live, "running", ""), ""},
-		"a dead engine":         {nil, "", gone, ls("default", "", "", "", "failed to connect to the docker API at "+gone+"; check if the path is correct"), "no Docker Engine answers at " + gone},
+		"a dead engine":         {nil, "", gone, never, "no Docker Engine answers at " + gone},
 		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, ls("a", "docker-container", "default", "", "no route"), "no route"},
 		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), ""},
 	} {

@@ -2,26 +2,21 @@ package buildx
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 )
-
-// dialTimeout bounds the look at an address on this machine or nearby; one that
-// takes longer is asked about by buildx.
-const dialTimeout = 300 * time.Millisecond
 
 // NoBuilder returns in a clause why the builder called name, or the current one,
 // cannot build, and "" when it can or nothing is known against it. dockerHost is
-// the engine of the docker context. Where the builder's address takes
-// connections, buildx is not asked: that takes as long as a small build.
+// the engine of the docker context. buildx is asked only where neither the
+// builder's address nor its silence decides: that takes as long as a small
+// build, and longer where any other builder does not answer.
 func (b *Client) NoBuilder(ctx context.Context, name, dockerHost string) (string, error) {
-	if !b.refused(ctx, name, dockerHost) {
-		return "", nil
+	why, unsure := b.unanswered(ctx, name, dockerHost)
+	if !unsure {
+		return why, nil
 	}
 	list, err := List(ctx, b)
 	if err != nil {
@@ -61,51 +56,54 @@ func EngineDown(message string) (address string, ok bool) {
 	return m[1], true
 }
 
-// refused reports whether an address of a builder that a build may use takes no
-// connections. Which builder that is, and where, is read from buildx's notes.
-func (b *Client) refused(ctx context.Context, name, dockerHost string) bool {
+// unanswered returns in a clause why no address of the builder that a build uses
+// answers, "" if one does, and whether buildx has to be asked. Which builder that
+// is, and where, is read from buildx's notes.
+func (b *Client) unanswered(ctx context.Context, name, dockerHost string) (why string, unsure bool) {
 	dir := b.configDir()
-	endpoints := map[string]bool{}
-	names := candidates(dir, name, envValue(b.Env, "BUILDX_BUILDER"))
-	if len(names) == 0 {
-		names = []string{"default"}
+	selected := envValue(b.Env, "BUILDX_BUILDER")
+	names := candidates(dir, name, selected)
+	if len(names) == 0 { // the builder of the current docker context
+		switch probe(ctx, dockerHost) {
+		case refused:
+			return "no Docker Engine answers at " + dockerHost, false
+		case silent:
+			return "the Docker Engine accepts connections at " + dockerHost + " and does not answer", false
+		case speaks:
+		}
+		return "", false
 	}
+	missing, sure := 0, name+selected != "" // else it may be that of another engine
+	var all []string                        // the addresses
 	for _, name := range names {
 		var group struct {
 			Nodes []struct{ Endpoint string }
 		}
 		if !readJSON(filepath.Join(dir, "instances", name), &group) {
-			endpoints[dockerHost] = true // the builder of a docker context
+			all, sure = append(all, dockerHost), false // the builder of a docker context
 		}
 		for _, n := range group.Nodes {
 			if !strings.Contains(n.Endpoint, "://") {
-				n.Endpoint = dockerHost // the name of a docker context
+				n.Endpoint, sure = dockerHost, false // the name of a docker context
 			}
-			endpoints[n.Endpoint] = true
+			all = append(all, n.Endpoint)
 		}
 	}
-	for endpoint := range endpoints {
-		if !connects(ctx, endpoint) {
-			return true
+	for _, endpoint := range all {
+		switch probe(ctx, endpoint) {
+		case refused:
+			missing++
+			why = fmt.Sprintf("the builder %s does not answer at %s", names[0], endpoint)
+		case silent:
+			missing++
+			why = fmt.Sprintf("the builder %s accepts connections at %s and does not answer", names[0], endpoint)
+		case speaks:
 		}
 	}
-	return false
-}
-
-// connects reports whether an address takes connections, or is of a kind for
-// which that cannot be told.
-func connects(ctx context.Context, endpoint string) bool {
-	network, address, _ := strings.Cut(endpoint, "://")
-	if network != "tcp" && network != "unix" {
-		return true
+	if missing == len(all) && sure {
+		return why, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return errors.Is(err, context.Canceled)
-	}
-	return conn.Close() == nil
+	return "", missing > 0
 }
 
 // configDir returns where buildx keeps its notes.

@@ -493,11 +493,15 @@ func TestBuildWithADeadBuilder(t *testing.T) {
 	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
 	dead := *h
 	dead.env = append(h.env[:len(h.env):len(h.env)], "BUILDX_BUILDER=dead")
+	h.buildx("create", "--name", "quiet", "--driver", "remote", mute(t))
+	quiet := *h
+	quiet.env = append(h.env[:len(h.env):len(h.env)], "BUILDX_BUILDER=quiet")
 	none := *h // the builder of the docker context, whose engine does not run
 	digests := map[string]bool{}
 	for why, h := range map[string]*home{
 		"packing without a builder: the builder dead does not answer at tcp://127.0.0.1:1\n": &dead,
 		"packing without a builder: no Docker Engine answers at unix://":                     &none,
+		"packing without a builder: the builder quiet accepts connections at tcp://":         &quiet,
 	} {
 		dir := static(t)
 		begun := time.Now()
