@@ -69,7 +69,11 @@ func CheckReplaceable(name string) error {
 		return nil
 	}
 	l, err := OpenDir(name)
-	if err != nil {
+	var unread *fs.PathError
+	switch {
+	case errors.As(err, &unread) && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("writing %s: %w", name, err)
+	case err != nil:
 		return diag.WithHint(diag.Invalidf("cannot write an OCI layout to %s: the directory is not empty and no OCI layout", name), "name a new or empty directory")
 	}
 	l.Close()

@@ -79,7 +79,11 @@ func writeExtension(dir, version string) error {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
+		mode := os.FileMode(0o644)
+		if filepath.Base(filepath.Dir(name)) == "bin" {
+			mode = 0o755
+		}
+		if err := os.WriteFile(name, []byte(content), mode); err != nil {
 			return err
 		}
 	}
@@ -91,6 +95,12 @@ type result struct {
 	stdout, stderr string
 	code           int // -1 for a signal
 	took           time.Duration
+}
+
+// crashed reports that the runtime of Go ended the program, as it does when
+// system calls of its own fail.
+func (r result) crashed() bool {
+	return strings.Contains(r.stderr, "fatal error: ") || strings.Contains(r.stderr, "runtime: ")
 }
 
 // room is where one case runs: its own folder to work in and for temporary
