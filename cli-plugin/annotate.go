@@ -8,7 +8,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -62,9 +62,9 @@ func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
 			return err
 		}
 		told := false
-		req := edit.Request{
+		req := index.Request{
 			Source: opts.name, Single: true,
-			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 				if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() && !told {
 					told = true
 					fmt.Fprintf(a.cli.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))

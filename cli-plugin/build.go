@@ -13,7 +13,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/text"
@@ -234,7 +234,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		return nil, err
 	}
 	log := logTo(o.bars, o.quiet)
-	annotateOptions.LeftOut = func(names []string) { log("note: %s", edit.LeftOut(names)) }
+	annotateOptions.LeftOut = func(names []string) { log("note: %s", index.LeftOut(names)) }
 	request := o.request(a, log, o.bars)
 	run := &buildRun{plan: p, daemon: request.Daemon}
 	if run.places, err = pipeline.Resolve(p, request); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/docker/cli/cli"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -60,7 +60,7 @@ func report(w io.Writer, err error) int {
 func interruption(err error) error {
 	var (
 		tagging *registry.TagError
-		written *edit.WrittenError
+		written *index.WrittenError
 	)
 	switch {
 	case errors.As(err, &written):

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -43,13 +43,13 @@ func (o *indexOptions) bind(cmd *cobra.Command) {
 	complete(cmd, "media-types", "oci", "docker")
 }
 
-func (o *indexOptions) options(a *app) (edit.Options, error) {
-	types, err := edit.ParseTypes(o.mediaTypes)
+func (o *indexOptions) options(a *app) (index.Options, error) {
+	types, err := index.ParseTypes(o.mediaTypes)
 	if err != nil {
-		return edit.Options{}, err
+		return index.Options{}, err
 	}
 	log := a.log(false)
-	return edit.Options{
+	return index.Options{
 		Client: a.registry(o.insecure, log, nil),
 		Types:  types, Force: o.force, DryRun: o.dryRun,
 		Warn: func(message string) { log("warning: %s", message) },
@@ -57,11 +57,11 @@ func (o *indexOptions) options(a *app) (edit.Options, error) {
 }
 
 // edit runs an edit and prints the result. files are those that it writes.
-func (o *indexOptions) edit(ctx context.Context, a *app, req edit.Request, files ...string) error {
+func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request, files ...string) error {
 	if req.Source != "" && len(req.Tags)+len(req.Files)+len(req.Dirs) == 0 && source.IsPath(req.Source) {
 		files = []string{req.Source}
 	}
-	r, err := edit.Edit(ctx, req)
+	r, err := index.Edit(ctx, req)
 	if err == nil && r.Unchanged && !o.dryRun {
 		where := req.Source
 		if len(r.Published) > 0 {
@@ -73,7 +73,7 @@ func (o *indexOptions) edit(ctx context.Context, a *app, req edit.Request, files
 }
 
 // print gives what was written, also by a command that failed later.
-func (o *indexOptions) print(a *app, r *edit.Result, files []string, err error) error {
+func (o *indexOptions) print(a *app, r *index.Result, files []string, err error) error {
 	if r == nil {
 		return err
 	}

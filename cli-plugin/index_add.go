@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 )
 
 type indexAddOptions struct {
@@ -44,7 +44,7 @@ func newIndexAddCmd(a *app, run func(context.Context, *app, indexAddOptions) err
 
 func runIndexAdd(ctx context.Context, a *app, opts indexAddOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
-		platforms, err := edit.ParsePlatforms(opts.platforms, opts.sources)
+		platforms, err := index.ParsePlatforms(opts.platforms, opts.sources)
 		if err != nil {
 			return err
 		}
@@ -52,11 +52,11 @@ func runIndexAdd(ctx context.Context, a *app, opts indexAddOptions) error {
 		if err != nil {
 			return err
 		}
-		addition := edit.Addition{
+		addition := index.Addition{
 			Client: edits.Client, Sources: opts.sources, Replace: opts.replace,
-			Take: edit.TakeOptions{Platforms: platforms, NoAttestations: opts.noAttestations},
+			Read: index.ReadOptions{Platforms: platforms, NoAttestations: opts.noAttestations},
 		}
-		return opts.edit(ctx, a, edit.Request{
+		return opts.edit(ctx, a, index.Request{
 			Options: edits, Source: opts.reference, Reads: opts.sources, Change: addition.Change,
 		})
 	})

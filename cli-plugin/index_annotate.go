@@ -9,8 +9,8 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
-	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -20,7 +20,7 @@ type indexAnnotateOptions struct {
 	os, arch, variant, osVersion  string
 	osFeatures                    []string
 	annotations, indexAnnotations []string
-	change                        edit.PlatformChange
+	change                        index.PlatformChange
 	told                          bool
 }
 
@@ -82,7 +82,7 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 		ofImage = true
 		return value
 	}
-	o.change = edit.PlatformChange{
+	o.change = index.PlatformChange{
 		OS: given("os", &o.os), Architecture: given("arch", &o.arch),
 		Variant: given("variant", &o.variant), OSVersion: given("os-version", &o.osVersion), OSFeatures: o.osFeatures,
 	}
@@ -113,9 +113,9 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 		if err != nil {
 			return err
 		}
-		return opts.edit(ctx, a, edit.Request{
+		return opts.edit(ctx, a, index.Request{
 			Options: edits, Source: opts.reference,
-			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 				if opts.platform != "" {
 					if err := opts.describe(a, x, ofImage); err != nil {
 						return nil, err
@@ -132,8 +132,8 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 
 // describe changes the entry of the platform, and says when a variant that was
 // asked for is left out because it is the default.
-func (o *indexAnnotateOptions) describe(a *app, x *edit.Index, annotations map[string]string) error {
-	image, err := x.Describe(o.platform, o.change, annotations)
+func (o *indexAnnotateOptions) describe(a *app, x *index.Index, annotations map[string]string) error {
+	image, err := x.AnnotateEntry(o.platform, o.change, annotations)
 	if err != nil {
 		return err
 	}

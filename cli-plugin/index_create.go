@@ -7,7 +7,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 )
 
 type indexCreateOptions struct {
@@ -68,33 +68,33 @@ func runIndexCreate(ctx context.Context, a *app, opts indexCreateOptions) error 
 	})
 }
 
-func (o *indexCreateOptions) request(a *app) (edit.Request, error) {
+func (o *indexCreateOptions) request(a *app) (index.Request, error) {
 	options, err := o.options(a)
 	if err != nil {
-		return edit.Request{}, err
+		return index.Request{}, err
 	}
-	c := &edit.Creation{
+	c := &index.Creation{
 		Client: options.Client, Sources: o.sources,
-		Take: edit.TakeOptions{Nested: !o.flatten, NoAttestations: o.noAttestations},
+		Read: index.ReadOptions{Nested: !o.flatten, NoAttestations: o.noAttestations},
 	}
 	if c.Annotations, err = annotationValues("--index-annotation", o.annotations); err != nil {
-		return edit.Request{}, err
+		return index.Request{}, err
 	}
-	if c.Take.Platforms, err = edit.ParsePlatforms(o.platforms, o.sources); err != nil {
-		return edit.Request{}, err
+	if c.Read.Platforms, err = index.ParsePlatforms(o.platforms, o.sources); err != nil {
+		return index.Request{}, err
 	}
 	list, err := annotation.Parse("--annotation", o.placed)
 	if err != nil {
-		return edit.Request{}, err
+		return index.Request{}, err
 	}
-	req := edit.Request{
+	req := index.Request{
 		Options: options, Reads: o.sources,
-		Change: func(ctx context.Context, overlay *edit.Overlay, x *edit.Index) (*edit.Index, error) {
-			made, err := c.Change(ctx, overlay, x)
+		Change: func(ctx context.Context, staging *index.Staging, x *index.Index) (*index.Index, error) {
+			made, err := c.Change(ctx, staging, x)
 			if err != nil {
 				return nil, err
 			}
-			return made, annotate.Apply(ctx, overlay, made, list)
+			return made, annotate.Apply(ctx, staging, made, list)
 		},
 	}
 	req.Outputs, err = parseOutputs(o.tags, o.outputs)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -45,9 +45,9 @@ func runIndexRemove(ctx context.Context, a *app, opts indexRemoveOptions) error 
 			return err
 		}
 		told := false
-		return opts.edit(ctx, a, edit.Request{
+		return opts.edit(ctx, a, index.Request{
 			Options: edits, Source: opts.reference,
-			Change: func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+			Change: func(_ context.Context, _ *index.Staging, x *index.Index) (*index.Index, error) {
 				notes, err := x.RemoveAll(opts.platforms)
 				for _, note := range notes {
 					if !told { // not what this run has removed

@@ -9,14 +9,14 @@ import (
 	"github.com/docker/cli/cli"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 )
 
 // TestIndexAnnotateFlags: an empty value takes a part of the platform out, an
 // absent flag leaves it.
 func TestIndexAnnotateFlags(t *testing.T) {
 	empty, v6 := "", "v6"
-	for args, want := range map[string]edit.PlatformChange{
+	for args, want := range map[string]index.PlatformChange{
 		"r linux/arm --variant v6":                   {Variant: &v6},
 		"r linux/arm --os-version=":                  {OSVersion: &empty},
 		"r linux/arm --os= --arch=":                  {OS: &empty, Architecture: &empty},

@@ -4,13 +4,13 @@ import (
 	"path/filepath"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 )
 
 // parseOutputs returns where the flags --tag and --output send an index.
-func parseOutputs(tags, outputs []string) (edit.Outputs, error) {
-	var outs edit.Outputs
+func parseOutputs(tags, outputs []string) (index.Outputs, error) {
+	var outs index.Outputs
 	var err error
 	if outs.Tags, err = pipeline.ParseTags(tags); err != nil {
 		return outs, err

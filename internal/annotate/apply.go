@@ -9,7 +9,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -18,7 +18,7 @@ import (
 // and its attestations. An image for any platform, which has no index, has those
 // of one. A platform without an image is a [*diag.InvalidError], and so is an
 // annotation for the descriptor of the index, which no index holds.
-func Apply(ctx context.Context, o *edit.Overlay, x *edit.Index, list annotation.List) error {
+func Apply(ctx context.Context, s *index.Staging, x *index.Index, list annotation.List) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -46,7 +46,7 @@ func Apply(ctx context.Context, o *edit.Overlay, x *edit.Index, list annotation.
 		if single {
 			ofManifest = merged(ofIndex, ofManifest)
 		}
-		if err := annotateManifest(ctx, o, x, image, ofManifest); err != nil {
+		if err := annotateManifest(ctx, s, x, image, ofManifest); err != nil {
 			return err
 		}
 		if err := image.Annotate(list.At(annotation.ManifestDescriptor, p)); err != nil {
@@ -59,17 +59,17 @@ func Apply(ctx context.Context, o *edit.Overlay, x *edit.Index, list annotation.
 	return x.Annotate(ofIndex)
 }
 
-func annotateManifest(ctx context.Context, o *edit.Overlay, x *edit.Index, image *edit.Child, annotations map[string]string) error {
+func annotateManifest(ctx context.Context, s *index.Staging, x *index.Index, image *index.Entry, annotations map[string]string) error {
 	if len(annotations) == 0 {
 		return nil
 	}
-	next, err := edit.RewriteManifest(ctx, o, image.Descriptor(), func(manifest *oci.Object) error {
+	next, err := index.RewriteManifest(ctx, s, image.Descriptor(), func(manifest *oci.Object) error {
 		return manifest.Edit("annotations", func(a *oci.Object) error { return a.Merge(annotations) })
 	})
 	if err != nil {
 		return fmt.Errorf("annotating %s: %w", image.Descriptor().Digest, err)
 	}
-	return x.ReplaceImage(ctx, o, image, next)
+	return x.ReplaceImage(ctx, s, image, next)
 }
 
 // Explicit divides a list into the annotations whose place was named and the

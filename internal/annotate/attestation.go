@@ -5,7 +5,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 )
 
 // attestations takes over what was said about an image, rewritten when the
@@ -20,7 +20,7 @@ func (m *maker) attestations(ctx context.Context, b *built, image v1.Descriptor)
 			out = append(out, old)
 			continue
 		}
-		desc, err := edit.MoveAttestation(ctx, b.src, m.dst, old, b.descriptor, image)
+		desc, err := index.MoveAttestation(ctx, b.src, m.dst, old, b.descriptor, image)
 		if err != nil {
 			return nil, err
 		}

@@ -12,8 +12,8 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -27,14 +27,14 @@ type Additions struct {
 // annotations of the index, and takes attestations along. Everything else
 // stays, and what is complete already is not touched. An image without an
 // extension, or with another one than the rest, is a [*diag.InvalidError].
-func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions) error {
-	if err := x.Flatten(ctx, o); err != nil {
+func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additions) error {
+	if err := x.Flatten(ctx, s); err != nil {
 		return err
 	}
-	if err := x.Resolve(ctx, o); err != nil {
+	if err := x.Resolve(ctx, s); err != nil {
 		return err
 	}
-	c := &completer{overlay: o, add: add, seen: map[string]*located{}}
+	c := &completer{staging: s, add: add, seen: map[string]*located{}}
 	for _, child := range x.Images() {
 		if err := c.image(ctx, x, child); err != nil {
 			return fmt.Errorf("%s (%s): %w", child.Identity(), child.Descriptor().Digest, err)
@@ -55,7 +55,7 @@ func Complete(ctx context.Context, o *edit.Overlay, x *edit.Index, add Additions
 }
 
 type completer struct {
-	overlay *edit.Overlay
+	staging *index.Staging
 	add     Additions
 	first   *extension.Descriptor
 	created *time.Time
@@ -64,16 +64,16 @@ type completer struct {
 	seen map[string]*located
 }
 
-func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child) error {
+func (c *completer) image(ctx context.Context, x *index.Index, child *index.Entry) error {
 	desc := child.Descriptor()
-	manifest, _, err := oci.ReadManifest(ctx, c.overlay, desc)
+	manifest, _, err := oci.ReadManifest(ctx, c.staging, desc)
 	if err != nil {
 		return err
 	}
 	if !oci.IsConfig(manifest.Config.MediaType) {
 		return nil // an artifact for a platform, which stays as it is
 	}
-	config, _, err := oci.ReadConfig(ctx, c.overlay, manifest.Config)
+	config, _, err := oci.ReadConfig(ctx, c.staging, manifest.Config)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 		return diag.Invalidf("the image holds %s, others hold %s", d.Info, c.first.Info)
 	}
 	maps.Copy(labels, c.add.Labels)
-	next, err := edit.RewriteImage(ctx, c.overlay, desc, func(config *oci.Object) error {
+	next, err := index.RewriteImage(ctx, c.staging, desc, func(config *oci.Object) error {
 		return config.Edit("config", func(inner *oci.Object) error {
 			return inner.Edit("Labels", func(l *oci.Object) error { return l.Merge(labels) })
 		})
@@ -104,12 +104,12 @@ func (c *completer) image(ctx context.Context, x *edit.Index, child *edit.Child)
 			return err
 		}
 	}
-	return x.ReplaceImage(ctx, c.overlay, child, next)
+	return x.ReplaceImage(ctx, c.staging, child, next)
 }
 
 // single reports whether x stands for one image, for any platform. Then the image
 // has the annotations that an index has otherwise.
-func (c *completer) single(x *edit.Index) bool {
+func (c *completer) single(x *index.Index) bool {
 	images := x.Images()
 	return len(images) == 1 && images[0].AnyPlatform()
 }
@@ -122,7 +122,7 @@ func (c *completer) describe(ctx context.Context, desc v1.Descriptor, have map[s
 		return desc, err
 	}
 	annotations[extension.AnnotationPlatform] = extension.AnyPlatform
-	return edit.RewriteManifest(ctx, c.overlay, desc, func(manifest *oci.Object) error {
+	return index.RewriteManifest(ctx, c.staging, desc, func(manifest *oci.Object) error {
 		return manifest.Edit("annotations", func(a *oci.Object) error { return a.Merge(annotations) })
 	})
 }
@@ -140,7 +140,7 @@ func (c *completer) labels(ctx context.Context, manifest v1.Manifest, config v1.
 	}
 	found := c.seen[string(key)]
 	if found == nil {
-		if found, err = locate(ctx, c.overlay, manifest, config.RootFS.DiffIDs); err != nil {
+		if found, err = locate(ctx, c.staging, manifest, config.RootFS.DiffIDs); err != nil {
 			return nil, nil, err
 		}
 		c.seen[string(key)] = found

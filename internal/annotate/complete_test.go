@@ -156,7 +156,7 @@ func TestCompleteRefuses(t *testing.T) {
 func TestCompleteReadsNoMoreThanItMust(t *testing.T) {
 	s := newStore()
 	first := s.image(t, image{layers: [][]file{holding("a/b"), other("2")}})
-	_, manifests, configs := images(t, s.Overlay, s.index(t, v1.MediaTypeImageIndex, "", first))
+	_, manifests, configs := images(t, s.Staging, s.index(t, v1.MediaTypeImageIndex, "", first))
 	layers := manifests[0].Layers
 	done := s.image(t, image{layers: [][]file{holding("a/b"), other("2")}, labels: labelled("a/b", configs[0].RootFS.DiffIDs[0].String())})
 	if _, _, err := s.complete(t, s.index(t, v1.MediaTypeImageIndex, "", done), Additions{Labels: map[string]string{"a": "b"}}); err != nil {
@@ -182,7 +182,7 @@ func TestCompleteReadsNoMoreThanItMust(t *testing.T) {
 		t.Fatal(err)
 	}
 	large := s.image(t, image{layers: [][]file{append(holding("a/b"), file{"z", string(big)})}})
-	_, manifests, _ = images(t, s.Overlay, s.index(t, v1.MediaTypeImageIndex, "", large))
+	_, manifests, _ = images(t, s.Staging, s.index(t, v1.MediaTypeImageIndex, "", large))
 	if _, _, err := s.complete(t, s.index(t, v1.MediaTypeImageIndex, "", large), Additions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestCompleteReadsNoMoreThanItMust(t *testing.T) {
 func TestCompleteRepairsLabels(t *testing.T) {
 	s := newStore()
 	diffID := func() string {
-		_, _, configs := images(t, s.Overlay, s.index(t, v1.MediaTypeImageIndex, "", s.image(t, image{layers: [][]file{holding("a/b")}})))
+		_, _, configs := images(t, s.Staging, s.index(t, v1.MediaTypeImageIndex, "", s.image(t, image{layers: [][]file{holding("a/b")}})))
 		return configs[0].RootFS.DiffIDs[0].String()
 	}()
 	const elsewhere = "sha256:0000000000000000000000000000000000000000000000000000000000000000"

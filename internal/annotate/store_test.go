@@ -15,20 +15,20 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/oci"
 )
 
 // store holds what tests make, and remembers what is read of it.
 type store struct {
-	*edit.Overlay
+	*index.Staging
 	read map[digest.Digest]int64
 }
 
-func newStore() *store { return &store{edit.NewOverlay(), map[digest.Digest]int64{}} }
+func newStore() *store { return &store{index.NewStaging(), map[digest.Digest]int64{}} }
 
 func (s *store) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	rc, err := s.Overlay.Fetch(ctx, desc)
+	rc, err := s.Staging.Fetch(ctx, desc)
 	if err != nil {
 		return nil, err
 	}
@@ -170,10 +170,10 @@ func (s *store) index(t *testing.T, mediaType, more string, children ...v1.Descr
 }
 
 // complete runs Complete on an index and gives the result, which is in o.
-func (s *store) complete(t *testing.T, root v1.Descriptor, add Additions) (o *edit.Overlay, desc v1.Descriptor, err error) {
+func (s *store) complete(t *testing.T, root v1.Descriptor, add Additions) (o *index.Staging, desc v1.Descriptor, err error) {
 	t.Helper()
-	o = edit.NewOverlay(s)
-	x, err := edit.ReadIndex(t.Context(), o, root)
+	o = index.NewStaging(s)
+	x, err := index.ReadIndex(t.Context(), o, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,18 +185,18 @@ func (s *store) complete(t *testing.T, root v1.Descriptor, add Additions) (o *ed
 }
 
 // images reads the configs and manifests below an index.
-func images(t *testing.T, o *edit.Overlay, root v1.Descriptor) (index v1.Index, manifests []v1.Manifest, configs []v1.Image) {
+func images(t *testing.T, s *index.Staging, root v1.Descriptor) (index v1.Index, manifests []v1.Manifest, configs []v1.Image) {
 	t.Helper()
-	index, _, err := oci.ReadIndex(t.Context(), o, root)
+	index, _, err := oci.ReadIndex(t.Context(), s, root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, desc := range index.Manifests {
-		m, _, err := oci.ReadManifest(t.Context(), o, desc)
+		m, _, err := oci.ReadManifest(t.Context(), s, desc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		config, _, err := oci.ReadConfig(t.Context(), o, m.Config)
+		config, _, err := oci.ReadConfig(t.Context(), s, m.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,12 +205,12 @@ func images(t *testing.T, o *edit.Overlay, root v1.Descriptor) (index v1.Index, 
 	return index, manifests, configs
 }
 
-// over goes on with what an overlay holds.
-func over(o *edit.Overlay) *store { return &store{o, map[digest.Digest]int64{}} }
+// over goes on with what an staging holds.
+func over(s *index.Staging) *store { return &store{s, map[digest.Digest]int64{}} }
 
-func readRaw(t *testing.T, o *edit.Overlay, desc v1.Descriptor) []byte {
+func readRaw(t *testing.T, s *index.Staging, desc v1.Descriptor) []byte {
 	t.Helper()
-	raw, err := oci.ReadBytes(t.Context(), o, desc, 1<<20)
+	raw, err := oci.ReadBytes(t.Context(), s, desc, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

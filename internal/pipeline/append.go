@@ -9,8 +9,8 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
@@ -23,7 +23,7 @@ import (
 type Append struct {
 	Client *registry.Client
 	Tags   []registry.Reference
-	// Warn is as with edit.Options; may be nil.
+	// Warn is as with index.Options; may be nil.
 	Warn func(message string)
 }
 
@@ -31,10 +31,10 @@ type Append struct {
 func (d Append) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	var refs []string
 	for _, tag := range d.Tags {
-		r, err := edit.Edit(ctx, edit.Request{
-			Options: edit.Options{Client: d.Client, Check: checkMerged, Warn: d.Warn},
+		r, err := index.Edit(ctx, index.Request{
+			Options: index.Options{Client: d.Client, Check: checkMerged, Warn: d.Warn},
 			Source:  tag.String(), MayBeMissing: true,
-			Change: func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 				return merge(ctx, o, x, pkg, tag)
 			},
 		})
@@ -51,30 +51,30 @@ func (d Append) Put(ctx context.Context, pkg *annotate.Package) ([]string, error
 }
 
 // merge adds the package to an index, which keeps its media types.
-func merge(ctx context.Context, o *edit.Overlay, x *edit.Index, pkg *annotate.Package, tag registry.Reference) (*edit.Index, error) {
-	o.AddBase(pkg.Layout)
+func merge(ctx context.Context, s *index.Staging, x *index.Index, pkg *annotate.Package, tag registry.Reference) (*index.Index, error) {
+	s.AddStore(pkg.Layout)
 	if x == nil {
-		return edit.ReadIndex(ctx, o, pkg.Root)
+		return index.ReadIndex(ctx, s, pkg.Root)
 	}
-	types := edit.OCI
+	types := index.OCI
 	if x.MediaType() == oci.MediaTypeDockerIndex {
-		types = edit.Docker
+		types = index.Docker
 	}
-	if err := checkSame(ctx, o, x, pkg, tag); err != nil {
+	if err := checkSame(ctx, s, x, pkg, tag); err != nil {
 		return nil, err
 	}
 	if err := join(x, pkg); err != nil {
 		return nil, err
 	}
-	return x, x.Convert(ctx, o, types)
+	return x, x.Convert(ctx, s, types)
 }
 
 // checkSame refuses an index of another extension or version. A Docker manifest
 // list, which has no annotations, says by the labels of its images which it is.
-func checkSame(ctx context.Context, o *edit.Overlay, x *edit.Index, pkg *annotate.Package, tag registry.Reference) error {
+func checkSame(ctx context.Context, s *index.Staging, x *index.Index, pkg *annotate.Package, tag registry.Reference) error {
 	have, want := x.Annotations(), pkg.Index.Annotations
 	if x.MediaType() == oci.MediaTypeDockerIndex && have[extension.AnnotationID] == "" {
-		info, err := labelled(ctx, o, x)
+		info, err := labelled(ctx, s, x)
 		if err != nil {
 			return err
 		}
@@ -89,13 +89,13 @@ func checkSame(ctx context.Context, o *edit.Overlay, x *edit.Index, pkg *annotat
 }
 
 // labelled returns the extension that the labels of the first image name.
-func labelled(ctx context.Context, o *edit.Overlay, x *edit.Index) (extension.Info, error) {
+func labelled(ctx context.Context, s *index.Staging, x *index.Index) (extension.Info, error) {
 	for _, image := range x.Images() {
-		manifest, _, err := oci.ReadManifest(ctx, o, image.Descriptor())
+		manifest, _, err := oci.ReadManifest(ctx, s, image.Descriptor())
 		if err != nil {
 			return extension.Info{}, err
 		}
-		config, _, err := oci.ReadConfig(ctx, o, manifest.Config)
+		config, _, err := oci.ReadConfig(ctx, s, manifest.Config)
 		if err != nil {
 			return extension.Info{}, err
 		}
@@ -107,11 +107,11 @@ func labelled(ctx context.Context, o *edit.Overlay, x *edit.Index) (extension.In
 }
 
 // join puts the package's images into an index of the same extension.
-func join(x *edit.Index, pkg *annotate.Package) error {
-	var attestations []*edit.Child
-	var images []*edit.Child
+func join(x *index.Index, pkg *annotate.Package) error {
+	var attestations []*index.Entry
+	var images []*index.Entry
 	for _, desc := range pkg.Index.Manifests {
-		child, err := edit.NewChild(desc)
+		child, err := index.NewEntry(desc)
 		if err != nil {
 			return err
 		}
@@ -126,12 +126,12 @@ func join(x *edit.Index, pkg *annotate.Package) error {
 			return err
 		}
 		added := len(x.Find(image.Identity())) == 0
-		if err := x.Join(image, about(image.Descriptor(), attestations), true); err != nil {
+		if err := x.Add(image, about(image.Descriptor(), attestations), true); err != nil {
 			return err
 		}
 		if added {
 			// Whoever comes first, the index is the one that a single build makes.
-			x.Advance(image.Identity(), func(s platform.Identity) int { return rank(pkg.Targets, s) })
+			x.MoveBefore(image.Identity(), func(s platform.Identity) int { return rank(pkg.Targets, s) })
 		}
 	}
 	return x.Annotate(pkg.Index.Annotations)
@@ -157,8 +157,8 @@ func rank(targets []extension.Target, s platform.Identity) int {
 }
 
 // about gives the attestations of an image.
-func about(image v1.Descriptor, attestations []*edit.Child) []*edit.Child {
-	var out []*edit.Child
+func about(image v1.Descriptor, attestations []*index.Entry) []*index.Entry {
+	var out []*index.Entry
 	for _, a := range attestations {
 		if a.Descriptor().Annotations[oci.AnnotationReferenceDigest] == image.Digest.String() {
 			out = append(out, a)
@@ -169,8 +169,8 @@ func about(image v1.Descriptor, attestations []*edit.Child) []*edit.Child {
 
 // checkMerged refuses a merged index that is no package: what was there before may
 // be anything. Layers were checked by who published them.
-func checkMerged(ctx context.Context, o *edit.Overlay, root v1.Descriptor) error {
-	findings, err := verify.Check(ctx, o, root, verify.Options{NoLayers: true})
+func checkMerged(ctx context.Context, s *index.Staging, root v1.Descriptor) error {
+	findings, err := verify.Check(ctx, s, root, verify.Options{NoLayers: true})
 	if err != nil {
 		return fmt.Errorf("verifying: %w", err)
 	}

@@ -25,7 +25,7 @@ var unclean = []string{
 	"internal/builder",
 	"internal/buildx",
 	"internal/doctor",
-	"internal/edit",
+	"internal/index",
 	"internal/extension",
 	"internal/lint",
 	"internal/oci",

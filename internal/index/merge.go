@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// JoinAll makes one index of all that was taken. Out of a single index comes
+// Merge makes one index of all sources. Out of a single index comes
 // that index, whole; several give an OCI index with the annotations on which
-// all the indexes among them agree. Two images in one slot are a
+// all the indexes among them agree. Two images of one identity are a
 // [*diag.InvalidError].
-func JoinAll(all []*Taken) (*Index, error) {
+func Merge(all []*SourceImages) (*Index, error) {
 	if len(all) == 1 && all[0].Index != nil {
 		return all[0].Index, nil // its maker's word, also where images hide one another
 	}
@@ -22,10 +22,10 @@ func JoinAll(all []*Taken) (*Index, error) {
 	from := map[digest.Digest]string{}
 	for _, t := range all {
 		for _, p := range t.parts {
-			err := x.Join(p.image, p.attestations, false)
-			var taken *TakenError
-			if errors.As(err, &taken) {
-				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", taken.Identity, from[taken.By.Digest], t.Name), "name images of one platform once")
+			err := x.Add(p.image, p.attestations, false)
+			var duplicate *DuplicateError
+			if errors.As(err, &duplicate) {
+				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", duplicate.Identity, from[duplicate.By.Digest], t.Name), "name images of one platform once")
 			}
 			if err != nil {
 				return nil, err
@@ -39,7 +39,7 @@ func JoinAll(all []*Taken) (*Index, error) {
 
 // commonAnnotations gives what all indexes say alike: of the parts of a package
 // that were built one by one its id and version, say.
-func commonAnnotations(all []*Taken) map[string]string {
+func commonAnnotations(all []*SourceImages) map[string]string {
 	var common map[string]string
 	for _, t := range all {
 		if t.Index == nil {
@@ -67,38 +67,38 @@ type Addition struct {
 	Client *registry.Client
 	// Sources are named as for package source.
 	Sources []string
-	Take    TakeOptions
+	Read    ReadOptions
 	// Replace puts images in the place of those in their slots.
 	Replace bool
 }
 
 // Change adds the sources to x.
-func (a *Addition) Change(ctx context.Context, o *Overlay, x *Index) (*Index, error) {
-	sources, err := o.Open(ctx, a.Client, a.Sources)
+func (a *Addition) Change(ctx context.Context, s *Staging, x *Index) (*Index, error) {
+	sources, err := s.Open(ctx, a.Client, a.Sources)
 	if err != nil {
 		return nil, err
 	}
-	all, err := TakeAll(ctx, o, sources, a.Sources, a.Take)
+	all, err := ReadSources(ctx, s, sources, a.Sources, a.Read)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range all {
-		if err := a.add(ctx, o, x, t); err != nil {
+		if err := a.add(ctx, s, x, t); err != nil {
 			return nil, err
 		}
 	}
 	return x, nil
 }
 
-func (a *Addition) add(ctx context.Context, o *Overlay, x *Index, t *Taken) error {
+func (a *Addition) add(ctx context.Context, s *Staging, x *Index, t *SourceImages) error {
 	for _, p := range t.parts {
-		err := x.Join(p.image, p.attestations, a.Replace)
-		var taken *TakenError
-		if errors.As(err, &taken) {
-			if a.isThere(ctx, o, p.image, taken) {
+		err := x.Add(p.image, p.attestations, a.Replace)
+		var duplicate *DuplicateError
+		if errors.As(err, &duplicate) {
+			if a.isThere(ctx, s, p.image, duplicate) {
 				continue
 			}
-			return diag.WithHint(diag.Invalidf("%s", taken), "pass --replace to put the one of "+t.Name+" in its place")
+			return diag.WithHint(diag.Invalidf("%s", duplicate), "pass --replace to put the one of "+t.Name+" in its place")
 		}
 		if err != nil {
 			return err
@@ -109,10 +109,10 @@ func (a *Addition) add(ctx context.Context, o *Overlay, x *Index, t *Taken) erro
 }
 
 // isThere reports whether an image was added before, with other media types.
-func (a *Addition) isThere(ctx context.Context, o *Overlay, image *Child, taken *TakenError) bool {
+func (a *Addition) isThere(ctx context.Context, s *Staging, image *Entry, duplicate *DuplicateError) bool {
 	for _, types := range []Types{OCI, Docker} {
-		desc, err := convertImage(ctx, o, image.desc, types.typeMap())
-		if err == nil && desc.Digest == taken.By.Digest {
+		desc, err := convertImage(ctx, s, image.desc, types.typeMap())
+		if err == nil && desc.Digest == duplicate.By.Digest {
 			return true
 		}
 	}

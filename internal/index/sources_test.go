@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"reflect"
@@ -21,24 +21,24 @@ func bare(desc v1.Descriptor) v1.Descriptor {
 }
 
 // imageOf makes an image with a config.
-func imageOf(o *Overlay, config string) v1.Descriptor {
-	return put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[]}`, refer(put(o, v1.MediaTypeImageConfig, "%s", config)))
+func imageOf(s *Staging, config string) v1.Descriptor {
+	return put(s, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[]}`, refer(put(s, v1.MediaTypeImageConfig, "%s", config)))
 }
 
-func take(t *testing.T, o *Overlay, opts TakeOptions, roots ...v1.Descriptor) ([]*Taken, error) {
+func take(t *testing.T, s *Staging, opts ReadOptions, roots ...v1.Descriptor) ([]*SourceImages, error) {
 	t.Helper()
 	var sources []*source.Source
 	var names []string
 	for i, root := range roots {
 		names = append(names, string(rune('a'+i)))
-		sources = append(sources, &source.Source{ReadOnlyStorage: o, Name: names[i], Root: root})
+		sources = append(sources, &source.Source{ReadOnlyStorage: s, Name: names[i], Root: root})
 	}
-	return TakeAll(t.Context(), o, sources, names, opts)
+	return ReadSources(t.Context(), s, sources, names, opts)
 }
 
-func mustPut(t *testing.T, o *Overlay, x *Index) v1.Descriptor {
+func mustPut(t *testing.T, s *Staging, x *Index) v1.Descriptor {
 	t.Helper()
-	desc, err := x.Put(o)
+	desc, err := x.Put(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +65,8 @@ func TestTakeFindsPlatforms(t *testing.T) {
 		"same by any name": {`{"os":"linux","architecture":"arm64","variant":"v8"}`, &v1.Platform{OS: "linux", Architecture: "arm64"}, v1.Platform{OS: "linux", Architecture: "arm64"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := NewOverlay()
-			opts := TakeOptions{}
+			o := NewStaging()
+			opts := ReadOptions{}
 			if tc.given != nil {
 				opts.Platforms = map[string]platform.Identity{"a": platform.NewIdentity(*tc.given, extension.Distro{})}
 			}
@@ -88,55 +88,55 @@ func TestTakeFindsPlatforms(t *testing.T) {
 }
 
 func TestTakeRefusesWhatIsNoImage(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	artifact := put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[]}`, refer(put(o, "application/vnd.example", "{}")))
-	if _, err := take(t, o, TakeOptions{}, artifact); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "artifact") {
+	if _, err := take(t, o, ReadOptions{}, artifact); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "artifact") {
 		t.Errorf("error is %v", err)
 	}
 	// In an index it is something other than an image, and stays.
-	all, err := take(t, o, TakeOptions{}, mustPut(t, o, newIndex(t, putImage(o, "amd64"), artifact)))
+	all, err := take(t, o, ReadOptions{}, mustPut(t, o, newIndex(t, putImage(o, "amd64"), artifact)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := JoinAll(all)
+	x, err := Merge(all)
 	if err != nil || names(x) != "linux/amd64, other" {
 		t.Errorf("index lists %s, error %v", names(x), err)
 	}
 }
 
 func TestJoinAll(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	attested := newIndex(t, amd64, putAttestation(o, amd64))
 	if err := attested.Annotate(map[string]string{"a": "b"}); err != nil {
 		t.Fatal(err)
 	}
 	root := mustPut(t, o, attested)
-	join := func(opts TakeOptions, roots ...v1.Descriptor) (*Index, error) {
+	join := func(opts ReadOptions, roots ...v1.Descriptor) (*Index, error) {
 		all, err := take(t, o, opts, roots...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return JoinAll(all)
+		return Merge(all)
 	}
-	x, err := join(TakeOptions{}, root)
+	x, err := join(ReadOptions{}, root)
 	if err != nil || mustPut(t, o, x).Digest != root.Digest {
 		t.Errorf("one index alone is not copied as it is: %v", err)
 	}
-	x, err = join(TakeOptions{}, root, bare(arm64))
+	x, err = join(ReadOptions{}, root, bare(arm64))
 	if err != nil || names(x) != "linux/amd64, linux/arm64, about linux/amd64" || x.Annotations()["a"] != "b" {
 		t.Errorf("index lists %s, error %v", names(x), err)
 	}
-	x, err = join(TakeOptions{NoAttestations: true}, root, bare(arm64))
+	x, err = join(ReadOptions{NoAttestations: true}, root, bare(arm64))
 	if err != nil || names(x) != "linux/amd64, linux/arm64" {
 		t.Errorf("index lists %s, error %v", names(x), err)
 	}
-	x, err = join(TakeOptions{Nested: true}, root, bare(arm64))
+	x, err = join(ReadOptions{Nested: true}, root, bare(arm64))
 	if err != nil || len(x.Others()) != 1 || x.Others()[0].desc.Digest != root.Digest {
 		t.Errorf("index lists %s, error %v", names(x), err)
 	}
 	again := imageOf(o, `{"os":"linux","architecture":"amd64"}`)
-	if _, err = join(TakeOptions{}, root, again); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "linux/amd64 is both in a and in b") {
+	if _, err = join(ReadOptions{}, root, again); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "linux/amd64 is both in a and in b") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -160,11 +160,11 @@ func TestRelabel(t *testing.T) {
 		"distro":           {PlatformChange{Architecture: p("amd64:ubuntu@1")}, v1.Platform{}, extension.AnnotationDistroName},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := NewOverlay()
+			o := NewStaging()
 			arm := putImage(o, "arm")
 			arm.Platform = &v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7", OSVersion: "1"}
 			x := newIndex(t, putImage(o, "amd64"), arm)
-			_, err := x.Describe("linux/arm", tc.change, map[string]string{"a": "b"})
+			_, err := x.AnnotateEntry("linux/arm", tc.change, map[string]string{"a": "b"})
 			if tc.says != "" {
 				if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), tc.says) || strings.Contains(diag.Text(err), "os/arch") {
 					t.Errorf("error is %v", err)
@@ -183,7 +183,7 @@ func TestRelabel(t *testing.T) {
 }
 
 func TestRemoveAll(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	amd64 := putImage(o, "amd64")
 	x := newIndex(t, amd64, putImage(o, "arm64"), putAttestation(o, amd64))
 	if _, err := x.RemoveAll([]string{"linux/amd64", "linux/arm64"}); !diag.IsInvalid(err) {
@@ -209,11 +209,11 @@ func TestRemoveAll(t *testing.T) {
 // TestDescribeAgain: a change of platform that was made already is found under
 // the new platform.
 func TestDescribeAgain(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm"))
 	v6 := "v6"
 	for range 2 {
-		if _, err := x.Describe("linux/arm", PlatformChange{Variant: &v6}, map[string]string{"a": "b"}); err != nil {
+		if _, err := x.AnnotateEntry("linux/arm", PlatformChange{Variant: &v6}, map[string]string{"a": "b"}); err != nil {
 			t.Fatal(err)
 		}
 		if got := x.Images()[1].Descriptor(); got.Platform.Variant != "v6" || got.Annotations["a"] != "b" {
@@ -221,7 +221,7 @@ func TestDescribeAgain(t *testing.T) {
 		}
 	}
 	riscv := "riscv64"
-	if _, err := x.Describe("linux/s390x", PlatformChange{Architecture: &riscv}, nil); !diag.IsInvalid(err) {
+	if _, err := x.AnnotateEntry("linux/s390x", PlatformChange{Architecture: &riscv}, nil); !diag.IsInvalid(err) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -241,12 +241,12 @@ func TestParsePlatforms(t *testing.T) {
 }
 
 func TestOverlayImports(t *testing.T) {
-	from, o := NewOverlay(), NewOverlay()
+	from, o := NewStaging(), NewStaging()
 	desc := from.Put("application/x", []byte("x"))
 	if err := o.Import(t.Context(), from, desc); err != nil || read(t, o, desc) != "x" {
 		t.Error(err)
 	}
-	if err := o.Import(t.Context(), NewOverlay(), desc); err != nil {
+	if err := o.Import(t.Context(), NewStaging(), desc); err != nil {
 		t.Errorf("it was there already: %v", err)
 	}
 	absent := v1.Descriptor{MediaType: "application/x", Digest: digest.FromString("y"), Size: 1}

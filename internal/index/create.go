@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -14,22 +14,22 @@ type Creation struct {
 	Client *registry.Client
 	// Sources are named as for package source.
 	Sources []string
-	Take    TakeOptions
+	Read    ReadOptions
 	// Annotations are added to the index.
 	Annotations map[string]string
 }
 
 // Change makes the index.
-func (c *Creation) Change(ctx context.Context, o *Overlay, _ *Index) (*Index, error) {
-	sources, err := o.Open(ctx, c.Client, c.Sources)
+func (c *Creation) Change(ctx context.Context, s *Staging, _ *Index) (*Index, error) {
+	sources, err := s.Open(ctx, c.Client, c.Sources)
 	if err != nil {
 		return nil, err
 	}
-	all, err := TakeAll(ctx, o, sources, c.Sources, c.Take)
+	all, err := ReadSources(ctx, s, sources, c.Sources, c.Read)
 	if err != nil {
 		return nil, err
 	}
-	x, err := JoinAll(all)
+	x, err := Merge(all)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 )
 
 func TestConvertThereAndBack(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm64"))
 	if err := x.Annotate(map[string]string{"a": "b"}); err != nil {
 		t.Fatal(err)
@@ -57,12 +57,12 @@ func TestConvertThereAndBack(t *testing.T) {
 }
 
 func TestConvertMovesAttestationsOfDockerImages(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	x := newIndex(t, putImage(o, "amd64"))
 	if err := x.Convert(t.Context(), o, Docker); err != nil {
 		t.Fatal(err)
 	}
-	x.Append(child(t, putAttestation(o, x.Images()[0].desc)))
+	x.Append(entry(t, putAttestation(o, x.Images()[0].desc)))
 	if err := x.Convert(t.Context(), o, OCI); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestConvertMovesAttestationsOfDockerImages(t *testing.T) {
 }
 
 func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	image := putImage(o, "amd64")
 	artifact := put(o, v1.MediaTypeImageManifest, `{"artifactType":"a"}`)
 	artifact.ArtifactType = "a"
@@ -112,7 +112,7 @@ func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
 }
 
 func TestFlatten(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	inner, err := newIndex(t, arm64, putAttestation(o, arm64)).Put(o)
 	if err != nil {
@@ -141,21 +141,21 @@ func TestFlatten(t *testing.T) {
 }
 
 func TestCommonAnnotations(t *testing.T) {
-	taken := func(annotations map[string]string) *Taken {
+	taken := func(annotations map[string]string) *SourceImages {
 		x := NewIndex()
 		if err := x.Annotate(annotations); err != nil {
 			t.Fatal(err)
 		}
-		return &Taken{Index: x}
+		return &SourceImages{Index: x}
 	}
-	image := &Taken{}
-	got := commonAnnotations([]*Taken{
+	image := &SourceImages{}
+	got := commonAnnotations([]*SourceImages{
 		image, taken(map[string]string{"same": "1", "differs": "1", "only": "1"}), taken(map[string]string{"same": "1", "differs": "2"}),
 	})
 	if len(got) != 1 || got["same"] != "1" {
 		t.Errorf("common are %v", got)
 	}
-	if got := commonAnnotations([]*Taken{taken(nil), taken(map[string]string{"a": "b"})}); len(got) != 0 {
+	if got := commonAnnotations([]*SourceImages{taken(nil), taken(map[string]string{"a": "b"})}); len(got) != 0 {
 		t.Errorf("common are %v", got)
 	}
 }
@@ -163,9 +163,9 @@ func TestCommonAnnotations(t *testing.T) {
 // A foreign list with annotations keeps them; what an edit adds is left out, and
 // images that only annotations tell apart are refused.
 func TestDockerListAnnotations(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	ubuntu, alma := putImage(o, "amd64"), putImage(o, "amd64")
-	distro := func(c *Child, name string) {
+	distro := func(c *Entry, name string) {
 		if err := c.Annotate(map[string]string{extension.AnnotationDistroName: name, extension.AnnotationDistroVersion: "9"}); err != nil {
 			t.Fatal(err)
 		}
@@ -185,9 +185,9 @@ func TestDockerListAnnotations(t *testing.T) {
 	if err := list.Annotate(map[string]string{"new": "1"}); err != nil {
 		t.Fatal(err)
 	}
-	added := child(t, alma)
+	added := entry(t, alma)
 	distro(added, "alma")
-	if err := list.Join(added, nil, false); err != nil {
+	if err := list.Add(added, nil, false); err != nil {
 		t.Fatal(err)
 	}
 	r, err := finish(t.Context(), Options{}, o, list)

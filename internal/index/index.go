@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ type Index struct {
 	mediaType string
 	original  []byte // nil for a new one
 	fields    *oci.Object
-	children  []*Child
+	entries   []*Entry
 	dropped   []string // names of annotations; see Dropped
 }
 
@@ -58,17 +58,17 @@ func ParseIndex(mediaType string, raw []byte) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	var children []json.RawMessage
-	if err := fields.Decode("manifests", &children); err != nil {
+	var entries []json.RawMessage
+	if err := fields.Decode("manifests", &entries); err != nil {
 		return nil, err
 	}
 	x := &Index{mediaType: mediaType, original: raw, fields: fields}
-	for i, raw := range children {
-		c, err := parseChild(raw)
+	for i, raw := range entries {
+		c, err := parseEntry(raw)
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i+1, err)
 		}
-		x.children = append(x.children, c)
+		x.entries = append(x.entries, c)
 	}
 	return x, nil
 }
@@ -91,91 +91,91 @@ func (x *Index) Annotate(annotations map[string]string) error {
 	return x.fields.Edit("annotations", func(o *oci.Object) error { return o.Merge(annotations) })
 }
 
-// Children gives all entries in order.
-func (x *Index) Children() []*Child { return slices.Clone(x.children) }
+// Entries gives all entries in order.
+func (x *Index) Entries() []*Entry { return slices.Clone(x.entries) }
 
-func (x *Index) filter(keep func(*Child) bool) []*Child {
-	return slices.DeleteFunc(slices.Clone(x.children), func(c *Child) bool { return !keep(c) })
+func (x *Index) filter(keep func(*Entry) bool) []*Entry {
+	return slices.DeleteFunc(slices.Clone(x.entries), func(c *Entry) bool { return !keep(c) })
 }
 
 // Images gives the entries that are images.
-func (x *Index) Images() []*Child {
-	return x.filter(func(c *Child) bool { return c.Kind() == oci.KindImage })
+func (x *Index) Images() []*Entry {
+	return x.filter(func(c *Entry) bool { return c.Kind() == oci.KindImage })
 }
 
 // Attestations gives the entries that say something about an image.
-func (x *Index) Attestations(image *Child) []*Child {
-	return x.filter(func(c *Child) bool { return c.attests(image.desc) })
+func (x *Index) Attestations(image *Entry) []*Entry {
+	return x.filter(func(c *Entry) bool { return c.attests(image.desc) })
 }
 
 // Others gives the entries that are neither images nor the attestations of one
 // of them: nested indexes, artifacts, attestations of images elsewhere.
-func (x *Index) Others() []*Child {
-	return x.filter(func(c *Child) bool {
+func (x *Index) Others() []*Entry {
+	return x.filter(func(c *Entry) bool {
 		return c.Kind() != oci.KindImage &&
-			!slices.ContainsFunc(x.children, func(image *Child) bool { return image != c && c.attests(image.desc) })
+			!slices.ContainsFunc(x.entries, func(image *Entry) bool { return image != c && c.attests(image.desc) })
 	})
 }
 
 // Append adds entries: an image behind the last image, others at the end.
-func (x *Index) Append(children ...*Child) {
-	for _, c := range children {
-		at := len(x.children)
+func (x *Index) Append(entries ...*Entry) {
+	for _, c := range entries {
+		at := len(x.entries)
 		if c.Kind() == oci.KindImage {
 			at = x.afterImages()
 		}
-		x.children = slices.Insert(x.children, at, c)
+		x.entries = slices.Insert(x.entries, at, c)
 	}
 }
 
 // afterImages is where the next image goes.
 func (x *Index) afterImages() int {
-	for i := len(x.children); i > 0; i-- {
-		if x.children[i-1].Kind() == oci.KindImage {
+	for i := len(x.entries); i > 0; i-- {
+		if x.entries[i-1].Kind() == oci.KindImage {
 			return i
 		}
 	}
 	// Attestations stand behind what they are about.
-	return max(0, slices.IndexFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindAttestation }))
+	return max(0, slices.IndexFunc(x.entries, func(c *Entry) bool { return c.Kind() == oci.KindAttestation }))
 }
 
 // Replace lets an entry name other content, in its place and with its platform,
 // annotations and other fields; platform and annotations of desc are set on
 // top. Attestations stay; see [Index.ReplaceImage].
-func (x *Index) Replace(c *Child, desc v1.Descriptor) error {
-	if err := c.pointTo(desc); err != nil {
+func (x *Index) Replace(e *Entry, desc v1.Descriptor) error {
+	if err := e.pointTo(desc); err != nil {
 		return err
 	}
 	if desc.Platform != nil {
-		if err := c.SetPlatform(*desc.Platform); err != nil {
+		if err := e.SetPlatform(*desc.Platform); err != nil {
 			return err
 		}
 	}
-	return c.Annotate(desc.Annotations)
+	return e.Annotate(desc.Annotations)
 }
 
 // Remove takes out an entry and its attestations, unless the same image is
 // listed once more.
-func (x *Index) Remove(c *Child) {
-	gone := map[*Child]bool{c: true}
-	if !x.lists(c.desc, c) {
-		for _, a := range x.Attestations(c) {
+func (x *Index) Remove(e *Entry) {
+	gone := map[*Entry]bool{e: true}
+	if !x.lists(e.desc, e) {
+		for _, a := range x.Attestations(e) {
 			gone[a] = true
 		}
 	}
-	x.children = slices.DeleteFunc(x.children, func(c *Child) bool { return gone[c] })
+	x.entries = slices.DeleteFunc(x.entries, func(c *Entry) bool { return gone[c] })
 }
 
 // lists reports whether an entry other than except names the same content.
-func (x *Index) lists(desc v1.Descriptor, except *Child) bool {
-	return slices.ContainsFunc(x.children, func(c *Child) bool { return c != except && c.desc.Digest == desc.Digest })
+func (x *Index) lists(desc v1.Descriptor, except *Entry) bool {
+	return slices.ContainsFunc(x.entries, func(c *Entry) bool { return c != except && c.desc.Digest == desc.Digest })
 }
 
 // Bytes gives the document: the original bytes when it still says the same.
 func (x *Index) Bytes() ([]byte, error) {
 	var list bytes.Buffer
 	list.WriteByte('[')
-	for i, c := range x.children {
+	for i, c := range x.entries {
 		if i > 0 {
 			list.WriteByte(',')
 		}
@@ -187,7 +187,7 @@ func (x *Index) Bytes() ([]byte, error) {
 	}
 	list.WriteByte(']')
 	fields := x.fields.Clone()
-	if len(x.children) > 0 || fields.Has("manifests") {
+	if len(x.entries) > 0 || fields.Has("manifests") {
 		if err := fields.Set("manifests", json.RawMessage(list.Bytes())); err != nil {
 			return nil, err
 		}
@@ -203,10 +203,10 @@ func (x *Index) Bytes() ([]byte, error) {
 }
 
 // Put stores the document and describes it.
-func (x *Index) Put(o *Overlay) (v1.Descriptor, error) {
+func (x *Index) Put(s *Staging) (v1.Descriptor, error) {
 	raw, err := x.Bytes()
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	return o.Put(x.mediaType, raw), nil
+	return s.Put(x.mediaType, raw), nil
 }

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -18,17 +18,17 @@ import (
 //
 // The result has the platform and annotations of desc, and is desc itself when
 // nothing changed. Attestations do not follow; see [Index.ReplaceImage].
-func RewriteImage(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(config *oci.Object) error) (v1.Descriptor, error) {
-	return RewriteManifest(ctx, o, desc, func(manifest *oci.Object) error {
+func RewriteImage(ctx context.Context, s *Staging, desc v1.Descriptor, change func(config *oci.Object) error) (v1.Descriptor, error) {
+	return RewriteManifest(ctx, s, desc, func(manifest *oci.Object) error {
 		var old v1.Descriptor
 		if err := manifest.Decode("config", &old); err != nil {
 			return err
 		}
-		_, raw, err := oci.ReadConfig(ctx, o, old)
+		_, raw, err := oci.ReadConfig(ctx, s, old)
 		if err != nil {
 			return err
 		}
-		next, err := rewrite(o, old, raw, change)
+		next, err := rewrite(s, old, raw, change)
 		if err != nil || next.Digest == old.Digest {
 			return err
 		}
@@ -38,12 +38,12 @@ func RewriteImage(ctx context.Context, o *Overlay, desc v1.Descriptor, change fu
 
 // RewriteManifest clones the image desc with a manifest that change made of its
 // own. A media type that change sets becomes the descriptor's.
-func RewriteManifest(ctx context.Context, o *Overlay, desc v1.Descriptor, change func(manifest *oci.Object) error) (v1.Descriptor, error) {
-	_, raw, err := oci.ReadManifest(ctx, o, desc)
+func RewriteManifest(ctx context.Context, s *Staging, desc v1.Descriptor, change func(manifest *oci.Object) error) (v1.Descriptor, error) {
+	_, raw, err := oci.ReadManifest(ctx, s, desc)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	next, err := rewrite(o, desc, raw, change)
+	next, err := rewrite(s, desc, raw, change)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("rewriting image %s: %w", desc.Digest, err)
 	}
@@ -55,7 +55,7 @@ func RewriteManifest(ctx context.Context, o *Overlay, desc v1.Descriptor, change
 }
 
 // rewrite changes a document, and gives old when it still says the same.
-func rewrite(o *Overlay, old v1.Descriptor, raw []byte, change func(*oci.Object) error) (v1.Descriptor, error) {
+func rewrite(s *Staging, old v1.Descriptor, raw []byte, change func(*oci.Object) error) (v1.Descriptor, error) {
 	fields, err := oci.ParseObject(raw)
 	if err != nil {
 		return v1.Descriptor{}, err
@@ -73,20 +73,20 @@ func rewrite(o *Overlay, old v1.Descriptor, raw []byte, change func(*oci.Object)
 			return v1.Descriptor{}, err
 		}
 	}
-	return o.Put(mediaType, changed), nil
+	return s.Put(mediaType, changed), nil
 }
 
 // ReplaceImage lets an image's entry name the image it has become, and moves
 // its attestations there; see [MoveAttestation]. Where the old image is listed
 // once more, its attestations stay as well.
-func (x *Index) ReplaceImage(ctx context.Context, o *Overlay, image *Child, to v1.Descriptor) error {
+func (x *Index) ReplaceImage(ctx context.Context, s *Staging, image *Entry, to v1.Descriptor) error {
 	from, attestations := image.desc, x.Attestations(image)
 	if from.Digest == to.Digest {
 		return x.Replace(image, to)
 	}
 	moved := make([]v1.Descriptor, 0, len(attestations))
 	for _, a := range attestations {
-		desc, err := MoveAttestation(ctx, o, o, a.desc, from, to)
+		desc, err := MoveAttestation(ctx, s, s, a.desc, from, to)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (x *Index) ReplaceImage(ctx context.Context, o *Overlay, image *Child, to v
 		case x.lists(moved[i], a):
 			// Moved with the same image, listed once more.
 			if !more {
-				x.children = x.filter(func(c *Child) bool { return c != a })
+				x.entries = x.filter(func(c *Entry) bool { return c != a })
 			}
 			continue
 		case more:

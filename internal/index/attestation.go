@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -106,7 +106,7 @@ func (m *mover) statements(manifest *oci.Object) ([]digest.Digest, error) {
 	}
 	diffIDs := make([]digest.Digest, 0, len(layers))
 	for i, raw := range layers {
-		c, err := parseChild(raw)
+		c, err := parseEntry(raw)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type Options struct {
 	DryRun bool
 	// Check may refuse the edited index before it is written; nil accepts any
 	// index.
-	Check func(ctx context.Context, o *Overlay, root v1.Descriptor) error
+	Check func(ctx context.Context, o *Staging, root v1.Descriptor) error
 	// Warn is as with [ocilayout.CopyDir], and told of tags that cannot be read
 	// back; may be nil.
 	Warn func(message string)
@@ -38,7 +38,7 @@ type Options struct {
 // Change edits x, or returns another index in its place. x is nil for an index
 // that does not exist yet. It may run several times, each time on the newest
 // state of the index.
-type Change func(ctx context.Context, o *Overlay, x *Index) (*Index, error)
+type Change func(ctx context.Context, o *Staging, x *Index) (*Index, error)
 
 // Request is an edit of one index.
 type Request struct {

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 )
 
 // put stores a document written by hand.
-func put(o *Overlay, mediaType, format string, args ...any) v1.Descriptor {
-	return o.Put(mediaType, fmt.Appendf(nil, format, args...))
+func put(s *Staging, mediaType, format string, args ...any) v1.Descriptor {
+	return s.Put(mediaType, fmt.Appendf(nil, format, args...))
 }
 
 func refer(d v1.Descriptor) string {
@@ -23,11 +23,11 @@ func refer(d v1.Descriptor) string {
 }
 
 // putImage makes an OCI image with fields that nobody knows.
-func putImage(o *Overlay, arch string) v1.Descriptor {
-	config := put(o, v1.MediaTypeImageConfig,
+func putImage(s *Staging, arch string) v1.Descriptor {
+	config := put(s, v1.MediaTypeImageConfig,
 		`{"x-first":1,"architecture":%q,"os":"linux","config":{"Labels":{"a":"<1>"},"x":2},"rootfs":{"type":"layers","diff_ids":[]}}`, arch)
-	layer := put(o, v1.MediaTypeImageLayerGzip, "layer of %s", arch)
-	desc := put(o, v1.MediaTypeImageManifest,
+	layer := put(s, v1.MediaTypeImageLayerGzip, "layer of %s", arch)
+	desc := put(s, v1.MediaTypeImageManifest,
 		`{"schemaVersion":2,"mediaType":%q,"x":{"b":1,"a":2},"config":{%s,"x":1},"layers":[{%s,"annotations":{"k":"v"}}]}`,
 		v1.MediaTypeImageManifest, refer(config), refer(layer))
 	desc.Platform = &v1.Platform{OS: "linux", Architecture: arch}
@@ -35,15 +35,15 @@ func putImage(o *Overlay, arch string) v1.Descriptor {
 }
 
 // putAttestation makes what BuildKit makes about an image.
-func putAttestation(o *Overlay, image v1.Descriptor) v1.Descriptor {
-	return attestationOf(o, image, put(o, oci.MediaTypeStatement,
+func putAttestation(s *Staging, image v1.Descriptor) v1.Descriptor {
+	return attestationOf(s, image, put(s, oci.MediaTypeStatement,
 		`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"n","digest":{"sha256":%q}},{"name":"other","digest":{"sha256":"00"}}],"predicate":{"html":"<b>"}}`,
 		image.Digest.Encoded()))
 }
 
-func attestationOf(o *Overlay, image, statement v1.Descriptor) v1.Descriptor {
-	config := put(o, v1.MediaTypeImageConfig, `{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[%q]}}`, statement.Digest)
-	desc := put(o, v1.MediaTypeImageManifest,
+func attestationOf(s *Staging, image, statement v1.Descriptor) v1.Descriptor {
+	config := put(s, v1.MediaTypeImageConfig, `{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[%q]}}`, statement.Digest)
+	desc := put(s, v1.MediaTypeImageManifest,
 		`{"schemaVersion":2,"mediaType":%q,"config":{%s},"layers":[{%s,"annotations":{"in-toto.io/predicate-type":"p"}}],"subject":{%s},"x":1}`,
 		v1.MediaTypeImageManifest, refer(config), refer(statement), refer(image))
 	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
@@ -55,9 +55,9 @@ func attestationOf(o *Overlay, image, statement v1.Descriptor) v1.Descriptor {
 	return desc
 }
 
-func child(t *testing.T, desc v1.Descriptor) *Child {
+func entry(t *testing.T, desc v1.Descriptor) *Entry {
 	t.Helper()
-	c, err := NewChild(desc)
+	c, err := NewEntry(desc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func newIndex(t *testing.T, descs ...v1.Descriptor) *Index {
 	t.Helper()
 	x := NewIndex()
 	for _, d := range descs {
-		x.Append(child(t, d))
+		x.Append(entry(t, d))
 	}
 	return x
 }
@@ -76,7 +76,7 @@ func newIndex(t *testing.T, descs ...v1.Descriptor) *Index {
 // names gives what an index lists, in a short form.
 func names(x *Index) string {
 	var out []string
-	for _, c := range x.Children() {
+	for _, c := range x.Entries() {
 		switch c.Kind() {
 		case oci.KindImage:
 			out = append(out, c.Identity().String())
@@ -95,9 +95,9 @@ func names(x *Index) string {
 	return strings.Join(out, ", ")
 }
 
-func read(t *testing.T, o *Overlay, desc v1.Descriptor) string {
+func read(t *testing.T, s *Staging, desc v1.Descriptor) string {
 	t.Helper()
-	raw, err := oci.ReadBytes(t.Context(), o, desc, 1<<20)
+	raw, err := oci.ReadBytes(t.Context(), s, desc, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func label(value string) func(*oci.Object) error {
 }
 
 func TestRewriteImageKeepsTheRest(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	old := putImage(o, "amd64")
 	old.Annotations = map[string]string{"k": "v"}
 	desc, err := RewriteImage(t.Context(), o, old, label("2"))
@@ -150,7 +150,7 @@ func TestRewriteImageKeepsTheRest(t *testing.T) {
 }
 
 func TestReplaceImageMovesAttestations(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	x := newIndex(t, amd64, arm64, putAttestation(o, amd64), putAttestation(o, arm64))
 	image := x.Images()[0]
@@ -188,7 +188,7 @@ func TestReplaceImageMovesAttestations(t *testing.T) {
 
 // An image may be listed twice, for two versions of an os say.
 func TestReplaceImageListedTwice(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	image := putImage(o, "amd64")
 	second := image
 	second.Platform = &v1.Platform{OS: "linux", Architecture: "amd64", OSVersion: "2"}
@@ -221,7 +221,7 @@ func TestReplaceImageListedTwice(t *testing.T) {
 }
 
 func TestMoveAttestationRefusesEnvelopes(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	image, to := putImage(o, "amd64"), putImage(o, "arm64")
 	sealed := attestationOf(o, image, put(o, "application/vnd.dsse.envelope.v1+json", "{}"))
 	_, err := MoveAttestation(context.Background(), o, o, sealed, image, to)

@@ -1,4 +1,4 @@
-package edit_test
+package index_test
 
 import (
 	"context"
@@ -14,43 +14,43 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/tests/quirks"
 )
 
 // addImage is a change that adds an image for linux/arch.
-func addImage(arch string) edit.Change {
-	return func(_ context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+func addImage(arch string) index.Change {
+	return func(_ context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 		if x == nil {
-			x = edit.NewIndex()
+			x = index.NewIndex()
 		}
 		config := o.Put(v1.MediaTypeImageConfig, fmt.Appendf(nil, `{"architecture":%q,"os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`, arch))
 		desc := o.Put(v1.MediaTypeImageManifest, fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[]}`,
 			v1.MediaTypeImageManifest, config.MediaType, config.Digest, config.Size))
 		desc.Platform = &v1.Platform{OS: "linux", Architecture: arch}
-		c, err := edit.NewChild(desc)
+		c, err := index.NewEntry(desc)
 		if err != nil {
 			return nil, err
 		}
-		return x, x.Join(c, nil, false)
+		return x, x.Add(c, nil, false)
 	}
 }
 
-func annotateIndex(key string) edit.Change {
-	return func(_ context.Context, _ *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+func annotateIndex(key string) index.Change {
+	return func(_ context.Context, _ *index.Staging, x *index.Index) (*index.Index, error) {
 		return x, x.Annotate(map[string]string{key: "1"})
 	}
 }
 
-func request(client *registry.Client, ref string, change edit.Change) edit.Request {
-	return edit.Request{Options: edit.Options{Client: client}, Source: ref, MayBeMissing: true, Change: change}
+func request(client *registry.Client, ref string, change index.Change) index.Request {
+	return index.Request{Options: index.Options{Client: client}, Source: ref, MayBeMissing: true, Change: change}
 }
 
-func mustEdit(t *testing.T, ref string, change edit.Change) {
+func mustEdit(t *testing.T, ref string, change index.Change) {
 	t.Helper()
-	if _, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, change)); err != nil {
+	if _, err := index.Edit(t.Context(), request(registry.New(registry.Options{}), ref, change)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -93,7 +93,7 @@ func TestEditsLoseNothing(t *testing.T) {
 			r := quirks.New(t, switches...)
 			ref := r.Host() + "/a/b:1"
 			mustEdit(t, ref, addImage("amd64"))
-			changes := map[string]edit.Change{}
+			changes := map[string]index.Change{}
 			for _, arch := range []string{"arm64", "riscv64", "s390x", "ppc64le"} {
 				changes[arch] = addImage(arch)
 			}
@@ -103,7 +103,7 @@ func TestEditsLoseNothing(t *testing.T) {
 			var wg sync.WaitGroup
 			for name, change := range changes {
 				wg.Go(func() {
-					if _, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, change)); err != nil {
+					if _, err := index.Edit(t.Context(), request(registry.New(registry.Options{}), ref, change)); err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
 				})
@@ -137,7 +137,7 @@ func TestEditAfterAPause(t *testing.T) {
 	ref = r.Host() + "/a/b:1"
 	mustEdit(t, ref, addImage("amd64"))
 	late := registry.New(registry.Options{UserAgent: "late"})
-	if _, err := edit.Edit(t.Context(), request(late, ref, addImage("arm64"))); err != nil {
+	if _, err := index.Edit(t.Context(), request(late, ref, addImage("arm64"))); err != nil {
 		t.Fatal(err)
 	}
 	if archs, _ := state(t, ref); archs != " amd64 riscv64 arm64 " {
@@ -155,7 +155,7 @@ func TestEditDoesNotWriteBlindly(t *testing.T) {
 		ref := r.Host() + "/a/b:1"
 		mustEdit(t, ref, addImage("amd64"))
 		before := r.Digest("a/b", "1")
-		_, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+		_, err := index.Edit(t.Context(), request(registry.New(registry.Options{}), ref, func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 			on.Store(true)
 			return addImage("arm64")(ctx, o, x)
 		}))
@@ -173,13 +173,13 @@ func TestEditThatCannotBeRepaired(t *testing.T) {
 	ref := r.Host() + "/a/b:1"
 	mustEdit(t, ref, addImage("amd64"))
 	calls := 0
-	_, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, func(ctx context.Context, o *edit.Overlay, x *edit.Index) (*edit.Index, error) {
+	_, err := index.Edit(t.Context(), request(registry.New(registry.Options{}), ref, func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 		if calls++; calls > 1 {
 			return nil, diag.Invalidf("linux/arm64 is in the index already")
 		}
 		return addImage("arm64")(ctx, o, x)
 	}))
-	var written *edit.WrittenError
+	var written *index.WrittenError
 	if !errors.As(err, &written) || diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "overwritten") {
 		t.Errorf("error is %v", err)
 	}
@@ -191,7 +191,7 @@ func TestEditWithSlowReplicas(t *testing.T) {
 	t.Parallel()
 	r := quirks.New(t, quirks.Stale(2))
 	ref := r.Host() + "/a/b:1"
-	if _, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, addImage("amd64"))); err != nil {
+	if _, err := index.Edit(t.Context(), request(registry.New(registry.Options{}), ref, addImage("amd64"))); err != nil {
 		t.Error(err)
 	}
 	if n := len(r.Requests("PUT", "/manifests/1")); n != 1 {
@@ -205,7 +205,7 @@ func TestEditAgain(t *testing.T) {
 	r := quirks.New(t)
 	ref := r.Host() + "/a/b:1"
 	mustEdit(t, ref, addImage("amd64"))
-	result, err := edit.Edit(t.Context(), request(registry.New(registry.Options{}), ref, addImage("amd64")))
+	result, err := index.Edit(t.Context(), request(registry.New(registry.Options{}), ref, addImage("amd64")))
 	if err != nil || !result.Unchanged || len(result.Published) != 1 {
 		t.Errorf("%+v, error %v", result, err)
 	}
@@ -228,7 +228,7 @@ func TestEditFinishesWhatItWrote(t *testing.T) {
 		})
 	}))
 	ref := r.Host() + "/a/b:1"
-	result, err := edit.Edit(ctx, request(registry.New(registry.Options{}), ref, addImage("amd64")))
+	result, err := index.Edit(ctx, request(registry.New(registry.Options{}), ref, addImage("amd64")))
 	if err != nil || len(result.Published) != 1 || r.Digest("a/b", "1") != result.Root.Digest {
 		t.Errorf("%+v, error %v", result, err)
 	}

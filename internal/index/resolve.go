@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 
 // Platform gives the platform of an image: its descriptor's, else the one that
 // [Index.Resolve] found in its config.
-func (c *Child) Platform() v1.Platform {
+func (e *Entry) Platform() v1.Platform {
 	switch {
-	case oci.HasPlatform(c.desc):
-		return *c.desc.Platform
-	case c.found != nil:
-		return *c.found
+	case oci.HasPlatform(e.desc):
+		return *e.desc.Platform
+	case e.found != nil:
+		return *e.found
 	}
 	return v1.Platform{}
 }
@@ -35,37 +35,37 @@ func (x *Index) Resolve(ctx context.Context, src content.Fetcher) error {
 	return nil
 }
 
-func (c *Child) resolve(ctx context.Context, src content.Fetcher) error {
-	if oci.HasPlatform(c.desc) || c.found != nil || c.Kind() != oci.KindImage {
+func (e *Entry) resolve(ctx context.Context, src content.Fetcher) error {
+	if oci.HasPlatform(e.desc) || e.found != nil || e.Kind() != oci.KindImage {
 		return nil
 	}
-	p, image, err := oci.ConfigPlatform(ctx, src, c.desc)
+	p, image, err := oci.ConfigPlatform(ctx, src, e.desc)
 	if err != nil {
 		return err
 	}
-	c.artifact = !image // a manifest that is no image, and does not say so to those who list it
+	e.artifact = !image // a manifest that is no image, and does not say so to those who list it
 	if image {
-		if c.any, err = forAnyPlatform(ctx, src, c.desc); err != nil {
+		if e.any, err = forAnyPlatform(ctx, src, e.desc); err != nil {
 			return err
 		}
 	}
 	if p.OS != "" && p.Architecture != "" {
-		c.found = &p
+		e.found = &p
 	}
 	return nil
 }
 
 // settle writes the platform that was found into the descriptor.
-func (c *Child) settle() error {
-	if oci.HasPlatform(c.desc) || c.found == nil {
+func (e *Entry) applyPlatform() error {
+	if oci.HasPlatform(e.desc) || e.found == nil {
 		return nil
 	}
-	return c.SetPlatform(*c.found)
+	return e.SetPlatform(*e.found)
 }
 
 // AnyPlatform reports whether the image is for any platform, as
 // [Index.Resolve] found.
-func (c *Child) AnyPlatform() bool { return c.any }
+func (e *Entry) AnyPlatform() bool { return e.any }
 
 // forAnyPlatform reports whether the content of desc is an image of an extension
 // that is for any platform.

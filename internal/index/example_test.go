@@ -1,16 +1,16 @@
-package edit_test
+package index_test
 
 import (
 	"fmt"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/edit"
+	"github.com/extpack/extpack/internal/index"
 )
 
 // An edit keeps what it does not know, and the order of everything.
 func ExampleParseIndex() {
-	x, err := edit.ParseIndex(v1.MediaTypeImageIndex, []byte(`{
+	x, err := index.ParseIndex(v1.MediaTypeImageIndex, []byte(`{
   "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "future": [1],
   "manifests": []
 }`))

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 // counting counts what a storage is asked for.
 type counting struct {
-	*Overlay
+	*Staging
 	asked int
 	fails error
 }
@@ -22,22 +22,22 @@ func (c *counting) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser
 	if c.asked++; c.fails != nil {
 		return nil, c.fails
 	}
-	return c.Overlay.Fetch(ctx, desc)
+	return c.Staging.Fetch(ctx, desc)
 }
 
 func (c *counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	if c.asked++; c.fails != nil {
 		return false, c.fails
 	}
-	return c.Overlay.Exists(ctx, desc)
+	return c.Staging.Exists(ctx, desc)
 }
 
 // TestOverlayAsksWhoHasIt: a storage is not asked for what another one's
 // manifest lists, and a manifest is read once.
 func TestOverlayAsksWhoHasIt(t *testing.T) {
-	first, second := &counting{Overlay: NewOverlay()}, &counting{Overlay: NewOverlay()}
-	image := putImage(second.Overlay, "amd64")
-	o := NewOverlay(first, second)
+	first, second := &counting{Staging: NewStaging()}, &counting{Staging: NewStaging()}
+	image := putImage(second.Staging, "amd64")
+	o := NewStaging(first, second)
 	read := func() v1.Manifest {
 		m, _, err := oci.ReadManifest(t.Context(), o, image)
 		if err != nil {
@@ -58,8 +58,8 @@ func TestOverlayAsksWhoHasIt(t *testing.T) {
 }
 
 func TestOverlayWithoutTheContent(t *testing.T) {
-	desc := putImage(NewOverlay(), "amd64")
-	o := NewOverlay(NewOverlay(), NewOverlay())
+	desc := putImage(NewStaging(), "amd64")
+	o := NewStaging(NewStaging(), NewStaging())
 	if ok, err := o.Exists(t.Context(), desc); err != nil || ok {
 		t.Errorf("exists %v, error %v", ok, err)
 	}
@@ -68,7 +68,7 @@ func TestOverlayWithoutTheContent(t *testing.T) {
 	}
 	// A storage that fails may have it.
 	broken := errors.New("broken")
-	o.AddBase(&counting{Overlay: NewOverlay(), fails: broken})
+	o.AddStore(&counting{Staging: NewStaging(), fails: broken})
 	if _, err := o.Exists(t.Context(), desc); !errors.Is(err, broken) {
 		t.Errorf("error is %v", err)
 	}
@@ -77,10 +77,10 @@ func TestOverlayWithoutTheContent(t *testing.T) {
 // TestOverlayVerifiesManifests: nothing is learnt from a manifest that is not
 // what its descriptor says.
 func TestOverlayVerifiesManifests(t *testing.T) {
-	base := NewOverlay()
+	base := NewStaging()
 	image := putImage(base, "amd64")
 	base.docs[image.Digest][0] = ' '
-	if _, err := NewOverlay(base).Fetch(t.Context(), image); !errors.Is(err, oci.ErrCorrupt) {
+	if _, err := NewStaging(base).Fetch(t.Context(), image); !errors.Is(err, oci.ErrCorrupt) {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"slices"
@@ -37,19 +37,19 @@ func (x *Index) dropAnnotations(keep map[string]map[string]string) error {
 }
 
 // dropFrom removes the annotations of an image's entry.
-func (x *Index) dropFrom(c *Child, keep map[string]string) error {
-	if len(c.desc.Annotations) == 0 {
+func (x *Index) dropFrom(e *Entry, keep map[string]string) error {
+	if len(e.desc.Annotations) == 0 {
 		return nil
 	}
-	return c.edit(func(fields *oci.Object) error { return x.drop(fields, keep) })
+	return e.edit(func(fields *oci.Object) error { return x.drop(fields, keep) })
 }
 
 // Fit removes from an entry what x cannot carry.
-func (x *Index) Fit(c *Child) error {
-	if !x.isDocker() || c.Kind() != oci.KindImage {
+func (x *Index) Fit(e *Entry) error {
+	if !x.isDocker() || e.Kind() != oci.KindImage {
 		return nil
 	}
-	return x.dropFrom(c, nil)
+	return x.dropFrom(e, nil)
 }
 
 // drop removes annotations from an object, and notes their names.

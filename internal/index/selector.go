@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 // Select gives the one image that s names, by its platform or its digest.
 // os.version and distro may be left out where they are not needed to tell
 // images apart. Anything but one image is a [*diag.InvalidError].
-func (x *Index) Select(s string) (*Child, error) {
+func (x *Index) Select(s string) (*Entry, error) {
 	matches, err := x.matching(s)
 	switch {
 	case err != nil:
@@ -31,7 +31,7 @@ func (x *Index) Select(s string) (*Child, error) {
 	if images := x.Images(); len(images) > 0 {
 		return nil, &notListedError{diag.Invalidf("%s is not in the index, which has %s", s, describe(images))}
 	}
-	if slices.ContainsFunc(x.children, func(c *Child) bool { return c.Kind() == oci.KindIndex }) {
+	if slices.ContainsFunc(x.entries, func(c *Entry) bool { return c.Kind() == oci.KindIndex }) {
 		return nil, diag.WithHint(diag.Invalidf("%s is not in the index, which lists only other indexes", s), "let it list their images first, with: docker extpack index create")
 	}
 	return nil, diag.Invalidf("%s is not in the index, which has no images", s)
@@ -47,7 +47,7 @@ func (e *notListedError) Unwrap() error { return e.error }
 // earlier run may have removed it. The last image stays: readers misread an
 // index of nothing.
 func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
-	var gone []*Child
+	var gone []*Entry
 	for _, s := range selectors {
 		c, err := x.Select(s)
 		if absent := (*notListedError)(nil); errors.As(err, &absent) {
@@ -86,13 +86,13 @@ func checkSelector(s string) error {
 	return err
 }
 
-func (x *Index) matching(s string) ([]*Child, error) {
+func (x *Index) matching(s string) ([]*Entry, error) {
 	images := x.Images()
 	if d, err := digest.Parse(s); err == nil {
-		return slices.DeleteFunc(images, func(c *Child) bool { return c.desc.Digest != d }), nil
+		return slices.DeleteFunc(images, func(c *Entry) bool { return c.desc.Digest != d }), nil
 	}
 	if s == extension.AnyPlatform || s == "any platform" {
-		return slices.DeleteFunc(images, func(c *Child) bool { return !c.any }), nil
+		return slices.DeleteFunc(images, func(c *Entry) bool { return !c.any }), nil
 	}
 	want, err := platform.ParseIdentity(s)
 	if err != nil {
@@ -101,15 +101,15 @@ func (x *Index) matching(s string) ([]*Child, error) {
 	if exact := x.Find(want); len(exact) == 1 {
 		return exact, nil
 	}
-	return slices.DeleteFunc(images, func(c *Child) bool { return !c.Identity().Matches(want) }), nil
+	return slices.DeleteFunc(images, func(c *Entry) bool { return !c.Identity().Matches(want) }), nil
 }
 
 // describe lists images by platform, and by digest where that does not do.
-func describe(images []*Child) string {
+func describe(images []*Entry) string {
 	names := make([]string, 0, len(images))
 	for _, c := range images {
 		name := c.Identity().String()
-		if c.Identity() == (platform.Identity{}) || slices.ContainsFunc(images, func(other *Child) bool { return other != c && other.Identity() == c.Identity() }) {
+		if c.Identity() == (platform.Identity{}) || slices.ContainsFunc(images, func(other *Entry) bool { return other != c && other.Identity() == c.Identity() }) {
 			name += " (" + c.desc.Digest.String() + ")"
 		}
 		names = append(names, name)

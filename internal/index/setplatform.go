@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"errors"
@@ -18,12 +18,12 @@ type PlatformChange struct {
 	OSFeatures                           []string
 }
 
-// Relabel changes the platform an image is listed under; the image stays. A new
+// SetPlatform changes the platform an image is listed under; the image stays. A new
 // architecture without a variant drops the old one's. It is a
-// [*diag.InvalidError] when another image is in that slot, or when os or
+// [*diag.InvalidError] when another image has that identity, or when os or
 // architecture are none that anybody knows.
-func (x *Index) Relabel(c *Child, change PlatformChange) error {
-	p := c.Platform()
+func (x *Index) SetPlatform(e *Entry, change PlatformChange) error {
+	p := e.Platform()
 	if change.OS != nil {
 		p.OS = *change.OS
 	}
@@ -35,7 +35,7 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 	}
 	if change.OS != nil || change.Architecture != nil || change.Variant != nil {
 		if p.OS == "" || p.Architecture == "" {
-			return diag.Invalidf("%s: os and architecture cannot be empty", c.Identity())
+			return diag.Invalidf("%s: os and architecture cannot be empty", e.Identity())
 		}
 		known, err := parsePlatform(p)
 		if err != nil {
@@ -49,15 +49,15 @@ func (x *Index) Relabel(c *Child, change PlatformChange) error {
 	if change.OSFeatures != nil {
 		p.OSFeatures = change.OSFeatures
 	}
-	if err := c.SetPlatform(p); err != nil {
+	if err := e.SetPlatform(p); err != nil {
 		return err
 	}
-	return x.checkUnique(c)
+	return x.checkUnique(e)
 }
 
-// Describe changes the platform and the annotations of the image that selector
+// AnnotateEntry changes the platform and the annotations of the image that selector
 // names, and returns it.
-func (x *Index) Describe(selector string, change PlatformChange, annotations map[string]string) (*Child, error) {
+func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotations map[string]string) (*Entry, error) {
 	c, err := x.Select(selector)
 	if absent := (*notListedError)(nil); errors.As(err, &absent) {
 		if done := x.relabeled(selector, change); done != nil {
@@ -73,24 +73,24 @@ func (x *Index) Describe(selector string, change PlatformChange, annotations map
 	if change.isZero() {
 		return c, x.checkUnique(c) // a distro is an annotation
 	}
-	return c, x.Relabel(c, change)
+	return c, x.SetPlatform(c, change)
 }
 
 // relabeled returns the image that selector named before the change was made,
 // nil if there is none: the change may have been made by an earlier attempt.
-func (x *Index) relabeled(selector string, change PlatformChange) *Child {
+func (x *Index) relabeled(selector string, change PlatformChange) *Entry {
 	named, err := platform.ParseIdentity(selector)
 	if err != nil || change.isZero() {
 		return nil
 	}
 	p := named.Platform()
-	probe, err := NewChild(v1.Descriptor{Platform: &p})
-	if err != nil || (&Index{}).Relabel(probe, change) != nil {
+	probe, err := NewEntry(v1.Descriptor{Platform: &p})
+	if err != nil || (&Index{}).SetPlatform(probe, change) != nil {
 		return nil
 	}
 	want := probe.Identity()
 	want.Distro = named.Distro
-	found := slices.DeleteFunc(x.Images(), func(c *Child) bool { return !c.Identity().Matches(want) })
+	found := slices.DeleteFunc(x.Images(), func(c *Entry) bool { return !c.Identity().Matches(want) })
 	if len(found) != 1 {
 		return nil
 	}
@@ -120,10 +120,10 @@ func parsePlatform(p v1.Platform) (v1.Platform, error) {
 }
 
 // checkUnique refuses an index in which an image hides another one.
-func (x *Index) checkUnique(c *Child) error {
-	for _, other := range x.Find(c.Identity()) {
-		if other != c {
-			return diag.Invalidf("%s is in the index twice: %s and %s", c.Identity(), c.desc.Digest, other.desc.Digest)
+func (x *Index) checkUnique(e *Entry) error {
+	for _, other := range x.Find(e.Identity()) {
+		if other != e {
+			return diag.Invalidf("%s is in the index twice: %s and %s", e.Identity(), e.desc.Digest, other.desc.Digest)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -47,13 +47,13 @@ func (req *Request) resolveOutputs() (back bool, err error) {
 }
 
 // writeFiles writes an index to files and directories.
-func (r *Result) writeFiles(ctx context.Context, req Request, o *Overlay, x *Index) error {
+func (r *Result) writeFiles(ctx context.Context, req Request, s *Staging, x *Index) error {
 	for _, name := range req.Files {
-		index, err := flat(ctx, o, x)
+		index, err := flat(ctx, s, x)
 		if err != nil {
 			return err
 		}
-		names, err := packagefile.Write(ctx, name, o, index, req.Warn)
+		names, err := packagefile.Write(ctx, name, s, index, req.Warn)
 		r.Files = append(r.Files, names...)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (r *Result) writeFiles(ctx context.Context, req Request, o *Overlay, x *Ind
 		if len(req.Tags) > 0 {
 			root = ocilayout.Named(root, req.Tags[0].Tag())
 		}
-		if err := ocilayout.CopyDir(ctx, name, o, v1.Index{Manifests: root}, req.Warn); err != nil {
+		if err := ocilayout.CopyDir(ctx, name, s, v1.Index{Manifests: root}, req.Warn); err != nil {
 			return err
 		}
 		r.Files = append(r.Files, name)
@@ -74,35 +74,35 @@ func (r *Result) writeFiles(ctx context.Context, req Request, o *Overlay, x *Ind
 
 // rewrite puts an edited index back into the file or directory that src was
 // read from, with everything there is in it and in the form that it had.
-func (r *Result) rewrite(ctx context.Context, opts Options, o *Overlay, x *Index, name string, src *source.Source) error {
-	index, err := flat(ctx, o, x)
+func (r *Result) rewrite(ctx context.Context, opts Options, s *Staging, x *Index, name string, src *source.Source) error {
+	index, err := flat(ctx, s, x)
 	if err != nil {
 		return err
 	}
 	r.Files = []string{name}
 	if info, err := os.Stat(name); err != nil || !info.IsDir() {
-		return writeBack(ctx, opts, o, name, src, index)
+		return writeBack(ctx, opts, s, name, src, index)
 	}
 	if !isIndexFile(ctx, src) {
 		root := r.Root
 		root.Annotations = src.Root.Annotations // under which name tools look for it
 		index = v1.Index{Manifests: []v1.Descriptor{root}}
 	}
-	return ocilayout.CopyDir(ctx, name, o, index, opts.Warn)
+	return ocilayout.CopyDir(ctx, name, s, index, opts.Warn)
 }
 
 // writeBack writes an edited package file. What is in it besides images stays;
 // a file that had images only has nothing else added.
-func writeBack(ctx context.Context, opts Options, o *Overlay, name string, src *source.Source, index v1.Index) error {
+func writeBack(ctx context.Context, opts Options, s *Staging, name string, src *source.Source, index v1.Index) error {
 	images, attestations, err := oci.Images(ctx, src, src.Root)
 	if err != nil {
 		return err
 	}
 	if len(images) > 0 && len(attestations) == 0 {
-		_, err := packagefile.Write(ctx, name, o, index, opts.Warn)
+		_, err := packagefile.Write(ctx, name, s, index, opts.Warn)
 		return err
 	}
-	return ocilayout.WriteTarFile(ctx, name, o, index)
+	return ocilayout.WriteTarFile(ctx, name, s, index)
 }
 
 // isIndexFile reports whether the package is index.json itself rather than what
@@ -118,9 +118,9 @@ func isIndexFile(ctx context.Context, src *source.Source) bool {
 
 // flat gives what readers of an index.json need, who take the first image
 // manifest and follow no nested index: images, then what else there is.
-func flat(ctx context.Context, o *Overlay, x *Index) (v1.Index, error) {
-	all := &Index{children: x.Children()}
-	if err := all.Flatten(ctx, o); err != nil {
+func flat(ctx context.Context, s *Staging, x *Index) (v1.Index, error) {
+	all := &Index{entries: x.Entries()}
+	if err := all.Flatten(ctx, s); err != nil {
 		return v1.Index{}, err
 	}
 	index := v1.Index{Annotations: x.Annotations()}
@@ -130,7 +130,7 @@ func flat(ctx context.Context, o *Overlay, x *Index) (v1.Index, error) {
 	for _, c := range all.Images() {
 		index.Manifests = append(index.Manifests, c.Descriptor())
 	}
-	for _, c := range all.filter(func(c *Child) bool { return c.Kind() != oci.KindImage }) {
+	for _, c := range all.filter(func(c *Entry) bool { return c.Kind() != oci.KindImage }) {
 		index.Manifests = append(index.Manifests, c.Descriptor())
 	}
 	return index, nil

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"errors"
@@ -53,7 +53,7 @@ func TestIndexBytes(t *testing.T) {
 		}
 	}
 	same()
-	c := x.Children()[0]
+	c := x.Entries()[0]
 	if err := errors.Join(x.Annotate(map[string]string{"a": "<b>"}), c.Annotate(nil), c.SetPlatform(*c.Descriptor().Platform)); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestReplaceDropsWhatDescribesTheOldContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := x.Children()[0]
+	c := x.Entries()[0]
 	to := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: "sha256:11", Size: 2}
 	if err := x.Replace(c, to); err != nil {
 		t.Fatal(err)
@@ -92,30 +92,30 @@ func TestReplaceDropsWhatDescribesTheOldContent(t *testing.T) {
 }
 
 func TestJoin(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	x := newIndex(t, amd64, arm64, putAttestation(o, amd64), putAttestation(o, arm64))
 	next := putImage(o, "amd64 ") // another image for the same platform
 	next.Platform = &v1.Platform{OS: "linux", Architecture: "amd64"}
-	about := []*Child{child(t, putAttestation(o, next))}
-	var taken *TakenError
-	if err := x.Join(child(t, next), about, false); !errors.As(err, &taken) || taken.By.Digest != amd64.Digest {
+	about := []*Entry{entry(t, putAttestation(o, next))}
+	var duplicate *DuplicateError
+	if err := x.Add(entry(t, next), about, false); !errors.As(err, &duplicate) || duplicate.By.Digest != amd64.Digest {
 		t.Errorf("error is %v", err)
 	}
-	if err := x.Join(child(t, next), about, true); err != nil {
+	if err := x.Add(entry(t, next), about, true); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := names(x), "linux/amd64, linux/arm64, about linux/arm64, about linux/amd64"; got != want {
 		t.Errorf("index lists %s", got)
 	}
 	before, _ := x.Bytes()
-	if err := x.Join(child(t, next), about, false); err != nil {
+	if err := x.Add(entry(t, next), about, false); err != nil {
 		t.Error(err)
 	}
 	if after, _ := x.Bytes(); string(after) != string(before) {
 		t.Error("joining the same image twice changed the index")
 	}
-	if err := x.Join(child(t, putImage(o, "s390x")), nil, false); err != nil {
+	if err := x.Add(entry(t, putImage(o, "s390x")), nil, false); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := names(x), "linux/amd64, linux/arm64, linux/s390x, about linux/arm64, about linux/amd64"; got != want {
@@ -124,7 +124,7 @@ func TestJoin(t *testing.T) {
 }
 
 func TestAdvance(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	amd64, arm64, s390x := putImage(o, "amd64"), putImage(o, "arm64"), putImage(o, "s390x")
 	rank := func(s platform.Identity) int {
 		return slices.Index([]string{"amd64", "s390x", "arm64"}, s.Architecture)
@@ -139,14 +139,14 @@ func TestAdvance(t *testing.T) {
 		{newIndex(t, arm64, s390x, amd64), arm64, "linux/arm64, linux/s390x, linux/amd64"},
 		{newIndex(t, arm64), s390x, "linux/arm64"},
 	} {
-		if tt.index.Advance(child(t, tt.advance).Identity(), rank); names(tt.index) != tt.want {
+		if tt.index.MoveBefore(entry(t, tt.advance).Identity(), rank); names(tt.index) != tt.want {
 			t.Errorf("index lists %s, want %s", names(tt.index), tt.want)
 		}
 	}
 }
 
 func TestSlotsAndSelectors(t *testing.T) {
-	o := NewOverlay()
+	o := NewStaging()
 	image := func(p v1.Platform, distro ...string) v1.Descriptor {
 		d := putImage(o, p.OS+p.Architecture+p.Variant+p.OSVersion+strings.Join(distro, ""))
 		d.Platform = &p

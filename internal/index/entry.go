@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"encoding/json"
@@ -11,9 +11,9 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Child is an entry of an index: a descriptor with all its fields. An index may
-// list the same digest several times, so a child is known by its pointer.
-type Child struct {
+// Entry is an entry of an index: a descriptor with all its fields. An index may
+// list the same digest several times, so an entry is known by its pointer.
+type Entry struct {
 	fields *oci.Object
 	desc   v1.Descriptor
 	// found is the platform of an image whose descriptor has none, and artifact
@@ -24,57 +24,57 @@ type Child struct {
 	any bool
 }
 
-// NewChild makes an entry to be joined to an index.
-func NewChild(desc v1.Descriptor) (*Child, error) {
+// NewEntry makes an entry that is not in an index yet.
+func NewEntry(desc v1.Descriptor) (*Entry, error) {
 	raw, err := oci.EncodeJSON(desc)
 	if err != nil {
 		return nil, fmt.Errorf("encoding descriptor: %w", err)
 	}
-	return parseChild(raw)
+	return parseEntry(raw)
 }
 
-func parseChild(raw []byte) (*Child, error) {
+func parseEntry(raw []byte) (*Entry, error) {
 	fields, err := oci.ParseObject(raw)
 	if err != nil {
 		return nil, err
 	}
-	c := &Child{fields: fields}
+	c := &Entry{fields: fields}
 	return c, c.parse()
 }
 
 // parse brings the descriptor up to the fields.
-func (c *Child) parse() error {
-	raw, err := c.fields.Bytes()
+func (e *Entry) parse() error {
+	raw, err := e.fields.Bytes()
 	if err != nil {
 		return err
 	}
-	c.desc = v1.Descriptor{}
-	return json.Unmarshal(raw, &c.desc)
+	e.desc = v1.Descriptor{}
+	return json.Unmarshal(raw, &e.desc)
 }
 
 // edit changes fields, or on failure nothing.
-func (c *Child) edit(f func(*oci.Object) error) error {
-	changed := c.Clone()
+func (e *Entry) edit(f func(*oci.Object) error) error {
+	changed := e.Clone()
 	if err := f(changed.fields); err != nil {
 		return err
 	}
 	if err := changed.parse(); err != nil {
 		return err
 	}
-	*c = *changed
+	*e = *changed
 	return nil
 }
 
 // Clone gives a copy, for another index.
-func (c *Child) Clone() *Child {
-	clone := *c
-	clone.fields = c.fields.Clone()
+func (e *Entry) Clone() *Entry {
+	clone := *e
+	clone.fields = e.fields.Clone()
 	return &clone
 }
 
 // Descriptor gives what is known of the entry.
-func (c *Child) Descriptor() v1.Descriptor {
-	desc := c.desc
+func (e *Entry) Descriptor() v1.Descriptor {
+	desc := e.desc
 	desc.Annotations = maps.Clone(desc.Annotations)
 	if desc.Platform != nil {
 		p := *desc.Platform
@@ -85,23 +85,23 @@ func (c *Child) Descriptor() v1.Descriptor {
 }
 
 // Kind tells what the entry stands for.
-func (c *Child) Kind() oci.Kind {
-	if c.artifact {
+func (e *Entry) Kind() oci.Kind {
+	if e.artifact {
 		return oci.KindOther
 	}
-	return oci.KindOf(c.desc)
+	return oci.KindOf(e.desc)
 }
 
 // attests reports whether the entry is an attestation of an image.
-func (c *Child) attests(image v1.Descriptor) bool {
-	return c.Kind() == oci.KindAttestation &&
-		c.desc.Annotations[oci.AnnotationReferenceDigest] == image.Digest.String()
+func (e *Entry) attests(image v1.Descriptor) bool {
+	return e.Kind() == oci.KindAttestation &&
+		e.desc.Annotations[oci.AnnotationReferenceDigest] == image.Digest.String()
 }
 
 // SetPlatform sets os, architecture, variant, os.version and os.features; what
 // is empty is taken out. Other fields of the platform stay.
-func (c *Child) SetPlatform(p v1.Platform) error {
-	return c.edit(func(fields *oci.Object) error {
+func (e *Entry) SetPlatform(p v1.Platform) error {
+	return e.edit(func(fields *oci.Object) error {
 		return fields.Edit("platform", func(o *oci.Object) error {
 			for _, f := range [][2]string{
 				{"architecture", p.Architecture}, {"os", p.OS}, {"os.version", p.OSVersion}, {"variant", p.Variant},
@@ -113,7 +113,7 @@ func (c *Child) SetPlatform(p v1.Platform) error {
 			if len(p.OSFeatures) > 0 {
 				return o.Set("os.features", p.OSFeatures)
 			}
-			if c.desc.Platform != nil && len(c.desc.Platform.OSFeatures) > 0 {
+			if e.desc.Platform != nil && len(e.desc.Platform.OSFeatures) > 0 {
 				o.Delete("os.features")
 			}
 			return nil
@@ -122,19 +122,19 @@ func (c *Child) SetPlatform(p v1.Platform) error {
 }
 
 // Annotate adds annotations to the entry; the others stay.
-func (c *Child) Annotate(annotations map[string]string) error {
-	return c.edit(func(fields *oci.Object) error {
+func (e *Entry) Annotate(annotations map[string]string) error {
+	return e.edit(func(fields *oci.Object) error {
 		return fields.Edit("annotations", func(o *oci.Object) error { return o.Merge(annotations) })
 	})
 }
 
 // pointTo lets the entry name other content. What describes the old content
 // (data, urls) goes, everything else stays.
-func (c *Child) pointTo(desc v1.Descriptor) error {
-	if desc.Digest == c.desc.Digest && desc.MediaType == c.desc.MediaType && desc.Size == c.desc.Size {
+func (e *Entry) pointTo(desc v1.Descriptor) error {
+	if desc.Digest == e.desc.Digest && desc.MediaType == e.desc.MediaType && desc.Size == e.desc.Size {
 		return nil
 	}
-	return c.edit(func(fields *oci.Object) error { return pointTo(fields, desc) })
+	return e.edit(func(fields *oci.Object) error { return pointTo(fields, desc) })
 }
 
 // pointTo sets what identifies content in a descriptor.

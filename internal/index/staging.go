@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/source"
 )
 
-// Overlay is a storage of new documents, held in memory, in front of storages
+// Staging is a storage of new documents, held in memory, in front of storages
 // that exist: registries, layouts, package files. An edited graph can be
 // published or written from it, and of what did not change nothing is read
 // that the destination does not ask for.
@@ -27,7 +27,7 @@ import (
 // It remembers the manifests it has read and where what they list is, so each
 // is read once and no storage is asked for another's content. It may be used
 // by several goroutines.
-type Overlay struct {
+type Staging struct {
 	mu     sync.Mutex
 	bases  []content.ReadOnlyStorage
 	docs   map[digest.Digest][]byte
@@ -36,13 +36,13 @@ type Overlay struct {
 }
 
 var (
-	_ content.ReadOnlyStorage = (*Overlay)(nil)
-	_ registry.Locator        = (*Overlay)(nil)
-	_ Sink                    = (*Overlay)(nil)
+	_ content.ReadOnlyStorage = (*Staging)(nil)
+	_ registry.Locator        = (*Staging)(nil)
+	_ Sink                    = (*Staging)(nil)
 	_ Sink                    = (*ocilayout.Layout)(nil)
 )
 
-// Sink takes new content: an [*Overlay] or an [*ocilayout.Layout].
+// Sink takes new content: a [*Staging] or an [*ocilayout.Layout].
 type Sink interface {
 	// PutBytes stores data and describes it.
 	PutBytes(ctx context.Context, mediaType string, data []byte) (v1.Descriptor, error)
@@ -50,94 +50,94 @@ type Sink interface {
 	Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error
 }
 
-// NewOverlay gives an overlay over any number of storages; more can be added.
-func NewOverlay(bases ...content.ReadOnlyStorage) *Overlay {
-	o := &Overlay{docs: map[digest.Digest][]byte{}, owner: map[digest.Digest]content.ReadOnlyStorage{}}
+// NewStaging returns a staging over any number of storages; more can be added.
+func NewStaging(bases ...content.ReadOnlyStorage) *Staging {
+	s := &Staging{docs: map[digest.Digest][]byte{}, owner: map[digest.Digest]content.ReadOnlyStorage{}}
 	for _, base := range bases {
-		o.AddBase(base)
+		s.AddStore(base)
 	}
-	return o
+	return s
 }
 
-// AddBase adds a storage behind those there are.
-func (o *Overlay) AddBase(base content.ReadOnlyStorage) {
-	if s, ok := base.(*source.Source); ok {
-		base = s.ReadOnlyStorage // which may know where its content is
-		o.own(base, s.Root.Digest)
+// AddStore adds a storage behind those there are.
+func (s *Staging) AddStore(base content.ReadOnlyStorage) {
+	if src, ok := base.(*source.Source); ok {
+		base = src.ReadOnlyStorage // which may know where its content is
+		s.setOwner(base, src.Root.Digest)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.bases = append(o.bases, base)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bases = append(s.bases, base)
 }
 
 // Open opens packages and makes them bases; Close closes them.
-func (o *Overlay) Open(ctx context.Context, client *registry.Client, names []string) ([]*source.Source, error) {
+func (s *Staging) Open(ctx context.Context, client *registry.Client, names []string) ([]*source.Source, error) {
 	var sources []*source.Source
 	for _, name := range names {
-		s, err := source.Open(ctx, client, name)
+		src, err := source.Open(ctx, client, name)
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, s)
-		o.opened = append(o.opened, s)
-		o.AddBase(s)
+		sources = append(sources, src)
+		s.opened = append(s.opened, src)
+		s.AddStore(src)
 	}
 	return sources, nil
 }
 
-// Close closes what Open opened; nothing can be read from the overlay then.
-func (o *Overlay) Close() {
-	for _, s := range o.opened {
-		_ = s.Close() // read only
+// Close closes what Open opened; nothing can be read from the staging then.
+func (s *Staging) Close() {
+	for _, src := range s.opened {
+		_ = src.Close() // read only
 	}
 }
 
 // Put stores a new document and describes it.
-func (o *Overlay) Put(mediaType string, data []byte) v1.Descriptor {
+func (s *Staging) Put(mediaType string, data []byte) v1.Descriptor {
 	desc := content.NewDescriptorFromBytes(mediaType, data)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.docs[desc.Digest] = data
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.docs[desc.Digest] = data
 	return desc
 }
 
 // PutBytes is Put for a [Sink].
-func (o *Overlay) PutBytes(_ context.Context, mediaType string, data []byte) (v1.Descriptor, error) {
-	return o.Put(mediaType, data), nil
+func (s *Staging) PutBytes(_ context.Context, mediaType string, data []byte) (v1.Descriptor, error) {
+	return s.Put(mediaType, data), nil
 }
 
 // PutJSON stores v as compact JSON with sorted map keys and describes it; an
 // [*oci.Object] keeps its order.
-func (o *Overlay) PutJSON(mediaType string, v any) (v1.Descriptor, error) {
+func (s *Staging) PutJSON(mediaType string, v any) (v1.Descriptor, error) {
 	data, err := oci.EncodeJSON(v)
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", mediaType, err)
 	}
-	return o.Put(mediaType, data), nil
+	return s.Put(mediaType, data), nil
 }
 
 // Import copies a blob of src into memory unless a storage below has it, for
 // blobs that are small by their nature.
-func (o *Overlay) Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
-	if ok, err := o.Exists(ctx, desc); err != nil || ok {
+func (s *Staging) Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
+	if ok, err := s.Exists(ctx, desc); err != nil || ok {
 		return err
 	}
 	data, err := oci.ReadBytes(ctx, src, desc, oci.MaxStatementSize)
 	if err != nil {
 		return err
 	}
-	o.Put(desc.MediaType, data)
+	s.Put(desc.MediaType, data)
 	return nil
 }
 
 // Fetch opens content. Manifests are verified; blobs are as their storage
 // gives them.
-func (o *Overlay) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
-	if data, ok := o.doc(desc); ok {
+func (s *Staging) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
+	if data, ok := s.doc(desc); ok {
 		return io.NopCloser(bytes.NewReader(data)), nil
 	}
 	var rc io.ReadCloser
-	err := o.each(desc, func(base content.ReadOnlyStorage) (err error) {
+	err := s.each(desc, func(base content.ReadOnlyStorage) (err error) {
 		if !oci.IsDocument(desc.MediaType) {
 			rc, err = base.Fetch(ctx, desc)
 			return err
@@ -146,7 +146,7 @@ func (o *Overlay) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser,
 		if err != nil {
 			return err
 		}
-		o.learn(base, desc, data)
+		s.remember(base, desc, data)
 		rc = io.NopCloser(bytes.NewReader(data))
 		return nil
 	})
@@ -154,11 +154,11 @@ func (o *Overlay) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser,
 }
 
 // Exists asks for content.
-func (o *Overlay) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
-	if _, ok := o.doc(desc); ok {
+func (s *Staging) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
+	if _, ok := s.doc(desc); ok {
 		return true, nil
 	}
-	err := o.each(desc, func(base content.ReadOnlyStorage) error {
+	err := s.each(desc, func(base content.ReadOnlyStorage) error {
 		ok, err := base.Exists(ctx, desc)
 		if err == nil && !ok {
 			return oci.ErrNotFound
@@ -172,12 +172,12 @@ func (o *Overlay) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) 
 }
 
 // SourceName implements [oci.Namer].
-func (o *Overlay) SourceName(desc v1.Descriptor) string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	base := o.owner[desc.Digest]
-	if base == nil && len(o.bases) == 1 {
-		base = o.bases[0]
+func (s *Staging) SourceName(desc v1.Descriptor) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	base := s.owner[desc.Digest]
+	if base == nil && len(s.bases) == 1 {
+		base = s.bases[0]
 	}
 	if n, ok := base.(oci.Namer); ok {
 		return n.SourceName(desc)
@@ -186,30 +186,30 @@ func (o *Overlay) SourceName(desc v1.Descriptor) string {
 }
 
 // Locate tells which repository content was found in; see [registry.Locator].
-func (o *Overlay) Locate(desc v1.Descriptor) (registry.Reference, bool) {
-	o.mu.Lock()
-	base := o.owner[desc.Digest]
-	o.mu.Unlock()
+func (s *Staging) Locate(desc v1.Descriptor) (registry.Reference, bool) {
+	s.mu.Lock()
+	base := s.owner[desc.Digest]
+	s.mu.Unlock()
 	if locator, ok := base.(registry.Locator); ok {
 		return locator.Locate(desc)
 	}
 	return registry.Reference{}, false
 }
 
-func (o *Overlay) doc(desc v1.Descriptor) ([]byte, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	data, ok := o.docs[desc.Digest]
+func (s *Staging) doc(desc v1.Descriptor) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.docs[desc.Digest]
 	return data, ok && int64(len(data)) == desc.Size
 }
 
 // each tries the storages, the one that is known to have desc first, until one
 // has it.
-func (o *Overlay) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error) error {
-	o.mu.Lock()
-	owner := o.owner[desc.Digest]
-	bases := o.bases
-	o.mu.Unlock()
+func (s *Staging) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error) error {
+	s.mu.Lock()
+	owner := s.owner[desc.Digest]
+	bases := s.bases
+	s.mu.Unlock()
 	var failed error
 	if owner != nil {
 		if failed = f(owner); failed == nil || !errors.Is(failed, oci.ErrNotFound) {
@@ -222,7 +222,7 @@ func (o *Overlay) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error
 		}
 		err := f(base)
 		if err == nil {
-			o.own(base, desc.Digest)
+			s.setOwner(base, desc.Digest)
 			return nil
 		}
 		if failed == nil || errors.Is(failed, oci.ErrNotFound) {
@@ -235,18 +235,18 @@ func (o *Overlay) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error
 	return failed
 }
 
-func (o *Overlay) own(base content.ReadOnlyStorage, digests ...digest.Digest) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (s *Staging) setOwner(base content.ReadOnlyStorage, digests ...digest.Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, d := range digests {
-		if o.owner[d] == nil {
-			o.owner[d] = base
+		if s.owner[d] == nil {
+			s.owner[d] = base
 		}
 	}
 }
 
-// learn remembers a manifest, and that what it lists is where it is.
-func (o *Overlay) learn(base content.ReadOnlyStorage, desc v1.Descriptor, data []byte) {
+// remember remembers a manifest, and that what it lists is where it is.
+func (s *Staging) remember(base content.ReadOnlyStorage, desc v1.Descriptor, data []byte) {
 	var doc struct {
 		Manifests []v1.Descriptor `json:"manifests"`
 		Config    *v1.Descriptor  `json:"config"`
@@ -261,8 +261,8 @@ func (o *Overlay) learn(base content.ReadOnlyStorage, desc v1.Descriptor, data [
 	for _, d := range below {
 		digests = append(digests, d.Digest)
 	}
-	o.own(base, digests...)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.docs[desc.Digest] = data
+	s.setOwner(base, digests...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.docs[desc.Digest] = data
 }

@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func (e *unsupportedError) Error() string { return e.text }
 // What Docker's types cannot express is a [*diag.InvalidError]: attestations,
 // artifacts, subjects, nested indexes, layers of other types. The index is not
 // to be used after a failure.
-func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
+func (x *Index) Convert(ctx context.Context, s *Staging, to Types) error {
 	if to == AsIs {
 		return nil
 	}
@@ -110,14 +110,14 @@ func (x *Index) Convert(ctx context.Context, o *Overlay, to Types) error {
 		}
 	}
 	for _, c := range x.Images() {
-		desc, err := convertImage(ctx, o, c.desc, m)
+		desc, err := convertImage(ctx, s, c.desc, m)
 		if unsupported := (*unsupportedError)(nil); errors.As(err, &unsupported) {
 			return diag.Invalidf("cannot give %s %s's media types: %v", c.Identity(), m.name, err)
 		}
 		if err != nil {
 			return fmt.Errorf("changing the media types of %s: %w", c.Identity(), err)
 		}
-		if err := x.ReplaceImage(ctx, o, c, desc); err != nil {
+		if err := x.ReplaceImage(ctx, s, c, desc); err != nil {
 			return err
 		}
 	}
@@ -140,7 +140,7 @@ func (x *Index) checkDocker() error {
 			return diag.WithHint(diag.Invalidf("a Docker manifest list cannot express the index's %s", name), "keep OCI media types")
 		}
 	}
-	for _, c := range x.children {
+	for _, c := range x.entries {
 		what := ""
 		switch c.Kind() {
 		case oci.KindAttestation:
@@ -157,12 +157,12 @@ func (x *Index) checkDocker() error {
 	return nil
 }
 
-func convertImage(ctx context.Context, o *Overlay, desc v1.Descriptor, m typeMap) (v1.Descriptor, error) {
+func convertImage(ctx context.Context, s *Staging, desc v1.Descriptor, m typeMap) (v1.Descriptor, error) {
 	mediaType, err := m.translate(desc.MediaType)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	return RewriteManifest(ctx, o, desc, func(manifest *oci.Object) error {
+	return RewriteManifest(ctx, s, desc, func(manifest *oci.Object) error {
 		if m.name == "Docker" {
 			for _, name := range []string{"subject", "artifactType"} {
 				if manifest.Has(name) {

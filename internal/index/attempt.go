@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	if e.isReplaced(before) {
 		return nil, false, errLag
 	}
-	o := NewOverlay()
+	o := NewStaging()
 	defer o.Close()
 	x, src, err := e.read(ctx, o)
 	if err != nil {
@@ -133,11 +133,11 @@ func (e *editor) movedSince(before map[registry.Reference]digest.Digest, root di
 }
 
 // read returns the index to edit, nil for a new one.
-func (e *editor) read(ctx context.Context, o *Overlay) (*Index, *source.Source, error) {
+func (e *editor) read(ctx context.Context, s *Staging) (*Index, *source.Source, error) {
 	if e.Source == "" {
 		return nil, nil, nil
 	}
-	sources, err := o.Open(ctx, e.Client, []string{e.Source})
+	sources, err := s.Open(ctx, e.Client, []string{e.Source})
 	switch {
 	case errors.Is(err, oci.ErrNotFound) && e.MayBeMissing:
 		return nil, nil, nil
@@ -146,21 +146,21 @@ func (e *editor) read(ctx context.Context, o *Overlay) (*Index, *source.Source, 
 	case err != nil:
 		return nil, nil, err
 	}
-	x, err := e.index(ctx, o, sources[0])
+	x, err := e.index(ctx, s, sources[0])
 	if err == nil {
-		err = x.Resolve(ctx, o)
+		err = x.Resolve(ctx, s)
 	}
 	return x, sources[0], err
 }
 
 // index returns the index of the source or, for an image that stays one, an
 // index that lists it.
-func (e *editor) index(ctx context.Context, o *Overlay, src *source.Source) (*Index, error) {
+func (e *editor) index(ctx context.Context, s *Staging, src *source.Source) (*Index, error) {
 	root := src.Root
 	if oci.IsIndex(root.MediaType) {
-		return ReadIndex(ctx, o, root)
+		return ReadIndex(ctx, s, root)
 	}
-	single, err := forAnyPlatform(ctx, o, root)
+	single, err := forAnyPlatform(ctx, s, root)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (e *editor) index(ctx context.Context, o *Overlay, src *source.Source) (*In
 		return nil, diag.WithHint(diag.Invalidf("%s is one image for any platform, not an index that has platforms", src.Name),
 			namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", to, e.Source, e.Source))
 	}
-	c, err := NewChild(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
+	c, err := NewEntry(v1.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size})
 	if err != nil {
 		return nil, err
 	}
@@ -185,20 +185,20 @@ func (e *editor) index(ctx context.Context, o *Overlay, src *source.Source) (*In
 }
 
 // unwrap makes the one image of x the result.
-func (r *Result) unwrap(ctx context.Context, o *Overlay, x *Index) error {
+func (r *Result) unwrap(ctx context.Context, s *Staging, x *Index) error {
 	desc := x.Images()[0].Descriptor()
 	r.Root = v1.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
 	var err error
-	r.Raw, err = oci.ReadBytes(ctx, o, r.Root, oci.MaxManifestSize)
+	r.Raw, err = oci.ReadBytes(ctx, s, r.Root, oci.MaxManifestSize)
 	return err
 }
 
 // finish gives an index its media types and stores it.
-func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, error) {
-	if err := x.Convert(ctx, o, opts.Types); err != nil {
+func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, error) {
+	if err := x.Convert(ctx, s, opts.Types); err != nil {
 		return nil, err
 	}
-	if len(x.Children()) == 0 {
+	if len(x.Entries()) == 0 {
 		return nil, diag.Invalidf("the index would list nothing")
 	}
 	if x.isDocker() {
@@ -215,15 +215,15 @@ func finish(ctx context.Context, opts Options, o *Overlay, x *Index) (*Result, e
 	if n := len(raw); n > oci.MaxManifestSize {
 		return nil, diag.Invalidf("the index would be %d bytes long; registries take 4 MiB", n)
 	}
-	r := &Result{Raw: raw, Root: o.Put(x.MediaType(), raw)}
+	r := &Result{Raw: raw, Root: s.Put(x.MediaType(), raw)}
 	if opts.Check != nil {
-		err = opts.Check(ctx, o, r.Root)
+		err = opts.Check(ctx, s, r.Root)
 	}
 	return r, err
 }
 
 // publish writes the tags, which must be where they were.
-func (e *editor) publish(ctx context.Context, r *Result, o *Overlay, before map[registry.Reference]digest.Digest) error {
+func (e *editor) publish(ctx context.Context, r *Result, s *Staging, before map[registry.Reference]digest.Digest) error {
 	var conditions []registry.PublishOption
 	if !e.Force {
 		for tag, at := range before {
@@ -231,6 +231,6 @@ func (e *editor) publish(ctx context.Context, r *Result, o *Overlay, before map[
 		}
 	}
 	var err error
-	r.Published, err = e.Client.Publish(ctx, o, r.Root, e.Tags, conditions...)
+	r.Published, err = e.Client.Publish(ctx, s, r.Root, e.Tags, conditions...)
 	return err
 }

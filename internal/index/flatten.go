@@ -1,4 +1,4 @@
-package edit
+package index
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 // Flatten puts what nested indexes list in their place, each entry once.
 func (x *Index) Flatten(ctx context.Context, src content.Fetcher) error {
 	f := flattener{ctx: ctx, src: src}
-	if err := f.add(x.children, 1); err != nil {
+	if err := f.add(x.entries, 1); err != nil {
 		return err
 	}
 	if f.nested {
-		x.children = f.out
+		x.entries = f.out
 	}
 	return nil
 }
@@ -24,16 +24,16 @@ func (x *Index) Flatten(ctx context.Context, src content.Fetcher) error {
 type flattener struct {
 	ctx    context.Context
 	src    content.Fetcher
-	out    []*Child
+	out    []*Entry
 	nested bool
 	count  int
 }
 
-func (f *flattener) add(children []*Child, depth int) error {
+func (f *flattener) add(entries []*Entry, depth int) error {
 	if depth > oci.MaxDepth {
 		return diag.Invalidf("indexes are nested more than %d deep", oci.MaxDepth)
 	}
-	for _, c := range children {
+	for _, c := range entries {
 		if f.count++; f.count > oci.MaxNodes {
 			return diag.Invalidf("the index has more than %d entries", oci.MaxNodes)
 		}
@@ -48,7 +48,7 @@ func (f *flattener) add(children []*Child, depth int) error {
 		if err != nil {
 			return err
 		}
-		if err := f.add(inner.children, depth+1); err != nil {
+		if err := f.add(inner.entries, depth+1); err != nil {
 			return err
 		}
 	}
@@ -56,9 +56,9 @@ func (f *flattener) add(children []*Child, depth int) error {
 }
 
 // has reports whether an entry is there already, with the same platform.
-func (f *flattener) has(c *Child) bool {
+func (f *flattener) has(e *Entry) bool {
 	for _, other := range f.out {
-		if other.desc.Digest == c.desc.Digest && other.Identity() == c.Identity() {
+		if other.desc.Digest == e.desc.Digest && other.Identity() == e.Identity() {
 			return true
 		}
 	}
