@@ -10,7 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/extpack/extpack/internal/safefile"
 )
+
+// maxGitFile bounds what is read of a file that holds a path.
+const maxGitFile = 64 << 10
 
 // RepositoryOf returns the root of the Git repository that contains dir, or dir
 // itself. dir must be absolute, without symbolic links.
@@ -48,7 +53,7 @@ func gitDirOf(name string) (string, bool) {
 	}
 	if info.Mode().IsRegular() {
 		// gitrepository-layout: "a plain text file … containing gitdir: <path>".
-		data, err := os.ReadFile(name)
+		data, err := safefile.ReadNamed(name, maxGitFile)
 		target, ok := bytes.CutPrefix(data, []byte("gitdir: "))
 		if err != nil || !ok {
 			return "", false
@@ -70,7 +75,7 @@ func isGitDir(name string) bool {
 		return false
 	}
 	common := name
-	if data, err := os.ReadFile(filepath.Join(name, "commondir")); err == nil {
+	if data, err := safefile.ReadNamed(filepath.Join(name, "commondir"), maxGitFile); err == nil {
 		common = strings.TrimRight(string(data), "\r\n")
 		if !filepath.IsAbs(common) {
 			common = filepath.Join(name, common)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Fix repairs what can be repaired without a decision, and returns what it did as
@@ -40,12 +41,15 @@ func Fix(list diag.List) (string, error) {
 	return out.String(), nil
 }
 
+// maxFixed bounds a file that is repaired, which may be a program.
+const maxFixed = 256 << 20
+
 func fixFile(file string, list diag.List) (string, error) {
 	info, err := os.Lstat(file)
 	if err != nil || !info.Mode().IsRegular() {
 		return "", err // what a link leads to may not be ours
 	}
-	old, err := os.ReadFile(file)
+	old, err := safefile.ReadNamed(file, maxFixed)
 	if err != nil {
 		return "", err
 	}

@@ -71,6 +71,16 @@ func Open(root *os.Root, name string) (*os.File, error) {
 // ReadNamed is like [Read] for a file named by the user, which may be, or link
 // to, any path.
 func ReadNamed(name string, limit int64) ([]byte, error) {
+	f, err := OpenNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, limit)
+}
+
+// OpenNamed is like [Open] for a file named by the user.
+func OpenNamed(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
@@ -82,11 +92,7 @@ func ReadNamed(name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f, err = regular(f); err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f, limit)
+	return regular(f)
 }
 
 // Cause returns err without the path that [fs.PathError] adds, for messages

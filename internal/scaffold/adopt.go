@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Addition is a file that was added to an existing extension, or was not, and why.
@@ -40,7 +41,7 @@ var reasons = map[string]string{
 // extpack. What would change its package is not added. The notes say what of
 // other tools docker extpack does not do itself.
 func Adopt(ctx context.Context, dir string) ([]Addition, []string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, extension.DescriptorFile))
+	text, err := safefile.Read(dir, extension.DescriptorFile, extension.MaxSize)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Limits on what an archive may expand to.
@@ -32,7 +33,7 @@ const (
 // archive that is damaged, too large, or holds what a package cannot hold is a
 // [*diag.InvalidError]; what was written by then stays.
 func Archive(ctx context.Context, name, dir string) error {
-	f, err := os.Open(name)
+	f, err := safefile.OpenNamed(name)
 	if err != nil {
 		return err
 	}

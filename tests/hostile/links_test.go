@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -117,6 +118,9 @@ func TestInputIsALink(t *testing.T) {
 		"extension.toml": "", "package.toml": "", ".dockerignore": "", "docker-bake.hcl": "",
 		"Dockerfile":              "[metadata.extpack.build]\nstage = \"out\"\n",
 		"generate/run.Dockerfile": "",
+		".git":                    "",
+		".git/commondir":          "",
+		"archive.tgz":             "",
 	}
 	commands := [][]string{
 		{"build", "--engine", "embedded"},
@@ -129,10 +133,23 @@ func TestInputIsALink(t *testing.T) {
 		for _, target := range []string{"/proc/self/environ", "../mine", "chain", "/dev/zero", "FIFO", "FOLDER"} {
 			t.Run(strings.ReplaceAll(file, "/", "_")+" is "+strings.ReplaceAll(target, "/", "_"), func(t *testing.T) {
 				t.Parallel()
+				commands := commands
+				switch file {
+				case ".git", ".git/commondir", "archive.tgz":
+					commands = commands[:1]
+				case "extension.toml":
+					commands = append(slices.Clone(commands), []string{"lint", "--fix"}, []string{"init", "--yes"})
+				}
 				for _, args := range commands {
 					dir, victim := linkedExtension(t)
 					writeFiles(t, dir, map[string]string{"extension.toml": descriptor("hostile/links", "[[targets]]\nos = \"linux\"\narch = \"amd64\"\n"+more)})
 					name := filepath.Join(dir, file)
+					switch file {
+					case ".git/commondir":
+						writeFiles(t, dir, map[string]string{".git/HEAD": "", ".git/objects/x": "", ".git/refs/x": ""})
+					case "archive.tgz":
+						writeFiles(t, dir, map[string]string{"package.toml": "[extension]\nuri = \"archive.tgz\"\n"})
+					}
 					if strings.HasPrefix(file, "generate/") {
 						if err := errors.Join(os.RemoveAll(filepath.Join(dir, "bin")), os.MkdirAll(filepath.Dir(name), 0o755)); err != nil {
 							t.Fatal(err)
