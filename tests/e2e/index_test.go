@@ -209,3 +209,26 @@ func TestIndexEditsAreIdempotent(t *testing.T) {
 		t.Errorf("the other entry changed to %v", got)
 	}
 }
+
+// TestIndexFilesLeaveAttestationsOut: "index create" and "index add" on a file say
+// that it does not hold the attestations of what they add, as build does.
+func TestIndexFilesLeaveAttestationsOut(t *testing.T) {
+	dir, attested := t.TempDir(), tag(t, "attested")
+	ext := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/left", linuxTargets), "bin/detect": script, "bin/generate": script})
+	mustExtpack(t, dir, "build", ext, "--target", "linux/arm64", "--provenance", "--push", "-t", attested)
+	mustExtpack(t, dir, "build", ext, "--target", "linux/amd64", "-o", "x.cnb")
+	for file, args := range map[string][]string{
+		"new.cnb": {"index", "create", "-o", "new.cnb", attested},
+		"x.cnb":   {"index", "add", "./x.cnb", attested},
+	} {
+		r := extpack(t, dir, args...)
+		if r.code != 0 || !strings.Contains(r.stderr, file+" does not hold 1 attestation: ") {
+			t.Errorf("%q: exit code %d\n%s", args, r.code, r.stderr)
+		}
+		mustExtpack(t, dir, "verify", "./"+file)
+	}
+	r := extpack(t, dir, "index", "create", "-o", "layout/", attested)
+	if r.code != 0 || strings.Contains(r.stderr, "attestation") {
+		t.Errorf("a directory: exit code %d\n%s", r.code, r.stderr)
+	}
+}
