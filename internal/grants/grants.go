@@ -103,11 +103,11 @@ func Parse(s string) (Grant, error) {
 		if match := text.Closest(kind, kinds()); match != "" {
 			meant = fmt.Sprintf(" (did you mean %q?)", match)
 		}
-		return Grant{}, fmt.Errorf("unknown kind %q%s: choose one of %s", kind, meant, strings.Join(kinds(), ", "))
+		return Grant{}, diag.WithHint(fmt.Errorf("unknown kind %q%s", kind, meant), "the choices are "+strings.Join(kinds(), ", "))
 	case form == bare && given:
 		return Grant{}, fmt.Errorf("%s does not take a value", kind)
 	case form == valued && value == "", form == either && given && value == "":
-		return Grant{}, fmt.Errorf("%s requires a value: write %[1]s=VALUE, or %[1]s=%s for every value", kind, Any)
+		return Grant{}, diag.WithHint(fmt.Errorf("%s requires a value", kind), fmt.Sprintf("write %[1]s=VALUE, or %[1]s=%s for every value", kind, Any))
 	}
 	if g.Kind == CacheFrom || g.Kind == CacheTo {
 		if _, err := cacheFields(value); err != nil && value != Any {
@@ -182,7 +182,7 @@ func cacheFields(text string) ([]string, error) {
 	for i, f := range fields {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok {
-			return nil, fmt.Errorf("%q has no value: write type=TYPE,NAME=VALUE", f)
+			return nil, diag.WithHint(fmt.Errorf("%q has no value", f), "write type=TYPE,NAME=VALUE")
 		}
 		fields[i] = strings.ToLower(name) + "=" + value
 	}

@@ -14,7 +14,7 @@ func TestParse(t *testing.T) {
 		"secret=":        `secret requires a value`,
 		"ssh=":           `ssh requires a value`,
 		"network.host=x": `network.host does not take a value`,
-		"sercet=a":       `unknown kind "sercet" (did you mean "secret"?): choose one of add-host,`,
+		"sercet=a":       `unknown kind "sercet" (did you mean "secret"?)`,
 		"":               `unknown kind ""`,
 		"Secret=a":       `unknown kind "Secret"`,
 		"cache-to=a=b,c": `cache-to: "c" has no value`,

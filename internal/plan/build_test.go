@@ -111,10 +111,14 @@ func TestStageRefused(t *testing.T) {
 				`DIR/extension.toml:6:42: context c: there is no folder DIR/cwd:/etc
   write "docker-image://…" before the name of an image`,
 				`DIR/extension.toml:6:60: context d: there is no folder DIR/gone with an OCI layout`,
-				`DIR/extension.toml:7:8: ssh "default=": a path is missing: write default, ID=SOCKET or ID=KEY`,
-				`DIR/extension.toml:7:20: ssh "=key" has no ID: write default, ID=SOCKET or ID=KEY`,
-				`DIR/extension.toml:8:12: secret "src=x": has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
-				`DIR/extension.toml:9:13: cache "mode=max,ref=x": has no type: write type=registry,ref=IMAGE or another that docker buildx knows`,
+				`DIR/extension.toml:7:8: ssh "default=": a path is missing
+  write default, ID=SOCKET or ID=KEY`,
+				`DIR/extension.toml:7:20: ssh "=key" has no ID
+  write default, ID=SOCKET or ID=KEY`,
+				`DIR/extension.toml:8:12: secret "src=x": has no id
+  write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
+				`DIR/extension.toml:9:13: cache "mode=max,ref=x": has no type
+  write type=registry,ref=IMAGE or another that docker buildx knows`,
 			},
 		},
 	}
@@ -222,7 +226,7 @@ func TestLayoutFolder(t *testing.T) {
 
 func TestCachesWithoutAPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"type=registry,mode=max": "has no ref: write type=registry,ref=IMAGE", "type=local": "has no dest: write type=local,dest=FOLDER", "mode=max,ref=x": "has no type: write type=registry,ref=IMAGE or another that docker buildx knows",
+		"type=registry,mode=max": "has no ref\n  write type=registry,ref=IMAGE", "type=local": "has no dest\n  write type=local,dest=FOLDER", "mode=max,ref=x": "has no type\n  write type=registry,ref=IMAGE or another that docker buildx knows",
 		"type=gha": "", "type=inline": "", "type=s3,bucket=b": "", "inline": "", "r.example/a": "",
 	} {
 		_, err := ParseCache(text, "dest")

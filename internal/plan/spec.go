@@ -142,6 +142,8 @@ func parseDeclared(text string) (Spec, error) {
 	return s, err
 }
 
+const writeSecret = "write id=NAME,src=FILE or id=NAME,env=VARIABLE"
+
 // ParseSecret reads a secret: "id=ID[,src=FILE][,env=NAME]".
 func ParseSecret(text string) (Spec, error) {
 	list, err := fields(text)
@@ -157,7 +159,7 @@ func ParseSecret(text string) (Spec, error) {
 		keys = append(keys, strings.Replace(key, "source", "src", 1))
 		switch {
 		case !ok || value == "":
-			return Spec{}, fmt.Errorf("has no value%s: write id=NAME,src=FILE or id=NAME,env=VARIABLE", forField(f, list))
+			return Spec{}, diag.WithHint(fmt.Errorf("has no value%s", forField(f, list)), writeSecret)
 		case key == "id" || key == "env":
 			s.Fields = append(s.Fields, key+"="+value)
 		case key == "type" && (value == "file" || value == "env"):
@@ -165,7 +167,7 @@ func ParseSecret(text string) (Spec, error) {
 		case key == "src" || key == "source":
 			s.PathKey, s.Path = "src", value
 		default:
-			return Spec{}, fmt.Errorf("has the unknown field %q: write id=NAME,src=FILE or id=NAME,env=VARIABLE", f)
+			return Spec{}, diag.WithHint(fmt.Errorf("has the unknown field %q", f), writeSecret)
 		}
 	}
 	if kind == "env" && s.Path != "" && s.Get("env") == "" {
@@ -176,7 +178,7 @@ func ParseSecret(text string) (Spec, error) {
 		return Spec{}, err
 	}
 	if s.Get("id") == "" {
-		return Spec{}, errors.New("has no id: write id=NAME,src=FILE or id=NAME,env=VARIABLE")
+		return Spec{}, diag.WithHint(errors.New("has no id"), writeSecret)
 	}
 	if s.Path != "" && s.Get("env") != "" {
 		return Spec{}, errors.New("has both a file and a variable as its source")
@@ -202,7 +204,7 @@ func ParseCache(text, key string) (Spec, error) {
 	for _, f := range list {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok || value == "" {
-			return Spec{}, fmt.Errorf("has no value%s: write type=TYPE,NAME=VALUE", forField(f, list))
+			return Spec{}, diag.WithHint(fmt.Errorf("has no value%s", forField(f, list)), "write type=TYPE,NAME=VALUE")
 		}
 		s.Fields = append(s.Fields, strings.ToLower(name)+"="+value)
 	}
@@ -210,7 +212,7 @@ func ParseCache(text, key string) (Spec, error) {
 		return Spec{}, err
 	}
 	if s.Get("type") == "" {
-		return Spec{}, errors.New("has no type: write type=registry,ref=IMAGE or another that docker buildx knows")
+		return Spec{}, diag.WithHint(errors.New("has no type"), "write type=registry,ref=IMAGE or another that docker buildx knows")
 	}
 	if value := s.Get(key); s.Get("type") == "local" && value != "" {
 		s.PathKey, s.Path = key, value
@@ -218,13 +220,13 @@ func ParseCache(text, key string) (Spec, error) {
 	}
 	switch kind := s.Get("type"); {
 	case kind == "registry" && s.Get("ref") == "":
-		return Spec{}, errors.New("has no ref: write type=registry,ref=IMAGE")
+		return Spec{}, diag.WithHint(errors.New("has no ref"), "write type=registry,ref=IMAGE")
 	case kind == "registry":
 		if _, err := reference.ParseNormalizedNamed(s.Get("ref")); err != nil {
 			return Spec{}, fmt.Errorf("has the ref %q, which is not the reference of an image", s.Get("ref"))
 		}
 	case kind == "local" && s.Path == "":
-		return Spec{}, fmt.Errorf("has no %[1]s: write type=local,%[1]s=FOLDER", key)
+		return Spec{}, diag.WithHint(fmt.Errorf("has no %s", key), "write type=local,"+key+"=FOLDER")
 	}
 	return s, nil
 }

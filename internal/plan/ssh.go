@@ -25,6 +25,8 @@ func (s SSH) String() string {
 	return s.ID + "=" + strings.Join(s.Paths, ",")
 }
 
+const writeSSH = "write default, ID=SOCKET or ID=KEY"
+
 // ssh reads what is forwarded. Whether keys are there is asked when they are
 // used, as with secrets.
 func (p *buildPlanner) ssh(pos diag.Position, text, base string) SSH {
@@ -35,12 +37,12 @@ func (p *buildPlanner) ssh(pos diag.Position, text, base string) SSH {
 		case path != "":
 			s.Paths = append(s.Paths, from(base, path))
 		case given:
-			p.list.Errorf(pos, "ssh %q: a path is missing: write default, ID=SOCKET or ID=KEY", text)
+			p.list.Errorf(pos, "ssh %q: a path is missing", text).Hint = writeSSH
 			return s
 		}
 	}
 	if id == "" {
-		p.list.Errorf(pos, "ssh %q has no ID: write default, ID=SOCKET or ID=KEY", text)
+		p.list.Errorf(pos, "ssh %q has no ID", text).Hint = writeSSH
 	}
 	return s
 }
