@@ -2,6 +2,7 @@ package extension
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,6 +29,9 @@ func ReadAs(dir, version string) (*Descriptor, diag.List, error) {
 	// BuildKit copies the link, and readers of a package do not follow it.
 	if info, statErr := os.Lstat(file); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
 		err = errLink
+	}
+	if safefile.IsSystemFault(err) {
+		return nil, nil, fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
 	}
 	if err != nil {
 		list := diag.List{unreadable(dir, file, err)}

@@ -2,6 +2,7 @@ package extension
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,9 @@ func ReadPackage(dir string) (*Package, diag.List, error) {
 	data, err := safefile.Read(dir, PackageFile, MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
+	}
+	if safefile.IsSystemFault(err) {
+		return nil, nil, fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
 	}
 	if err != nil {
 		list := diag.List{unreadable(dir, file, err)}

@@ -104,6 +104,20 @@ func Cause(err error) error {
 	return err
 }
 
+// IsSystemFault reports that a file could not be read for a reason that is not
+// the file's: a disk that fails, a limit that is reached.
+func IsSystemFault(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOSPC, syscall.EINTR, syscall.ETIMEDOUT:
+		return true
+	}
+	return false
+}
+
 func check(root *os.Root, name string) error {
 	info, err := root.Stat(name)
 	if err != nil {

@@ -115,6 +115,8 @@ type fileCase struct {
 	codes  []int
 	killed bool
 	mute   bool // standard error may be lost
+	// fillDisk and freeDisk are called before and after the disturbed build.
+	fillDisk, freeDisk func() error
 }
 
 // check runs one case and returns what is wrong.
@@ -132,7 +134,15 @@ func (c fileCase) checkIn(ctx context.Context, r *room) (problems []string, firs
 	if err := c.fill(r.work); err != nil {
 		return []string{err.Error()}, first
 	}
+	if c.fillDisk != nil {
+		if err := c.fillDisk(); err != nil {
+			return []string{err.Error()}, first
+		}
+	}
 	first, err := finish(r.command(ctx, c.wrap, c.args()...), c.during)
+	if err == nil && c.freeDisk != nil {
+		err = c.freeDisk()
+	}
 	if err != nil {
 		return []string{err.Error()}, first
 	}

@@ -63,8 +63,11 @@ func TestSystemCalls(t *testing.T) {
 	for _, w := range writings(t, dir) {
 		for _, c := range injectionCases() {
 			codes := []int{0, 1}
-			if c.killed() {
+			switch {
+			case c.killed():
 				codes = []int{-1, 0, 137}
+			case c.injection == "error=EACCES":
+				codes = []int{0, 1, 2} // what may not be read is wrong input
 			}
 			cases = append(cases, fileCase{
 				writing: w, what: c.String(), wrap: strace(c.calls, c.injection, c.n), codes: codes, killed: c.killed(), mute: c.calls == "write",
@@ -84,7 +87,7 @@ func TestSystemCalls(t *testing.T) {
 			edits = append(edits, struct {
 				disturbance
 				injectionCase
-			}{disturbance{rehearsal: done, codes: []int{0, 1, -1}, killed: true, limit: 40 * time.Second,
+			}{disturbance{rehearsal: done, codes: []int{0, 1, 2, -1}, killed: true, limit: 40 * time.Second,
 				run: func(ctx context.Context, _ *station, r *room, args []string) (result, error) {
 					return finish(r.command(ctx, strace(c.calls, c.injection, c.n), args...), nil)
 				}}, c})
