@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // entitlements returns what buildx must be allowed so that t builds:
@@ -16,7 +17,7 @@ func (t Target) entitlements() ([]string, error) {
 	if err := grants.Missing(e.Requests).Err(); err != nil {
 		return nil, err
 	}
-	dir, err := grants.Real(e.Dir)
+	dir, err := safefile.Real(e.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("resolving context: %w", err)
 	}

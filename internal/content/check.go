@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // whiteout is the prefix of names that mark deleted files (OCI image
@@ -53,7 +54,7 @@ func checkLink(list *diag.List, pos diag.Position, files map[string]File, f File
 	switch to := path.Join(path.Dir(f.Path), f.Target); {
 	case path.IsAbs(f.Target):
 		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root", f.Target).Hint = "use a relative link or a copy"
-	case to == "..", strings.HasPrefix(to, "../"), errors.Is(err, errLeaves), errors.Is(f.LinkErr, errLeaves):
+	case safefile.Leaves(to), errors.Is(err, errLeaves), errors.Is(f.LinkErr, errLeaves):
 		list.Errorf(pos, "symbolic link to %q leaves the extension root", f.Target).Hint = "use a copy"
 	case errors.Is(f.LinkErr, errLoop):
 		list.Errorf(pos, "symbolic link to %q leads in a circle", f.Target).Hint = "remove it"

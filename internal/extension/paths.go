@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // notLiteral are the characters that Dockerfile COPY, .dockerignore or HCL
@@ -56,7 +57,7 @@ func (r *reader) checkPath(what string, e *Entry) string {
 		return d(`holds %q: paths are literal and separated by "/", patterns are not supported`, e.Value[i])
 	case strings.HasPrefix(e.Value, "/"):
 		return d("is absolute: paths are relative to the extension root")
-	case clean == "..", strings.HasPrefix(clean, "../"):
+	case safefile.Leaves(clean):
 		return d("leaves the extension root")
 	case strings.Contains("/"+e.Value+"/", "/../"):
 		return d(`holds ".."%s`, didYouMean(clean))

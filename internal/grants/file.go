@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // FileName is the name of the user's file in the configuration directory of the
@@ -104,7 +105,7 @@ func directory(name string) (string, error) {
 	case !filepath.IsAbs(name):
 		return "", fmt.Errorf("directory %q is not absolute: begin it with / or ~/", name)
 	}
-	return Real(name)
+	return safefile.Real(name)
 }
 
 func invalid(name string, err error) error {

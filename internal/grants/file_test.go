@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 func TestTrust(t *testing.T) {
-	work, err := Real(t.TempDir())
+	work, err := safefile.Real(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -153,8 +154,8 @@ func (g Grant) covers(kind Kind, value string) bool {
 	}
 	switch kind {
 	case Read, Write:
-		root, err := Real(g.Value)
-		return err == nil && Within(root, value)
+		root, err := safefile.Real(g.Value)
+		return err == nil && safefile.Within(root, value)
 	case CacheFrom, CacheTo:
 		return sameCache(g.Value, value)
 	case AddHost:
@@ -207,7 +208,7 @@ func (s Set) given(dir string, kind Kind, value string) string {
 		}
 	}
 	for _, t := range s.Trusted {
-		if !Within(t.Directory, dir) {
+		if !safefile.Within(t.Directory, dir) {
 			continue
 		}
 		if t.Everything || slices.ContainsFunc(t.Allow, func(g Grant) bool { return g.covers(kind, value) }) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 func TestParse(t *testing.T) {
@@ -46,7 +48,7 @@ func TestToBuildx(t *testing.T) {
 // TestCovers: a grant is for what it names, in every way to write it, and for
 // nothing that looks like it.
 func TestCovers(t *testing.T) {
-	dir, err := Real(t.TempDir())
+	dir, err := safefile.Real(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ const maxGitFile = 64 << 10
 func RepositoryOf(dir string) (root, disowned string) {
 	home, err := os.UserHomeDir()
 	if err == nil {
-		home, _ = Real(home)
+		home, _ = safefile.Real(home)
 	}
 	for at := dir; at != filepath.Dir(at) && at != home; at = filepath.Dir(at) {
 		gitDir, ok := gitDirOf(filepath.Join(at, ".git"))
@@ -112,10 +112,10 @@ func safeDirectory(dir string) bool {
 		case value == "*":
 			safe = true
 		case all:
-			root, err := Real(prefix)
-			safe = safe || err == nil && root != dir && Within(root, dir)
+			root, err := safefile.Real(prefix)
+			safe = safe || err == nil && root != dir && safefile.Within(root, dir)
 		default:
-			root, err := Real(value)
+			root, err := safefile.Real(value)
 			safe = safe || filepath.IsAbs(value) && err == nil && root == dir
 		}
 	}

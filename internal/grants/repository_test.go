@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // git runs git, whose word on repositories is the one that counts.
@@ -99,7 +101,7 @@ func TestRepository(t *testing.T) {
 			if tt.root && !asRoot {
 				t.Skip("only root can give files to another user")
 			}
-			dir, err := Real(t.TempDir())
+			dir, err := safefile.Real(t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +134,7 @@ func TestRepository(t *testing.T) {
 
 // A home directory under version control is no repository of what is in it.
 func TestRepositoryIsNotTheHome(t *testing.T) {
-	home, err := Real(t.TempDir())
+	home, err := safefile.Real(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,17 +95,3 @@ func checkFolder(flag, name string) error {
 	}
 	return nil
 }
-
-// Below returns the path of name below dir, if it is there.
-func Below(dir, name string) (rel string, inside bool, err error) {
-	if dir, err = filepath.Abs(dir); err != nil {
-		return "", false, fmt.Errorf("resolving %s: %w", dir, err)
-	}
-	if name, err = filepath.Abs(name); err != nil {
-		return "", false, fmt.Errorf("resolving %s: %w", name, err)
-	}
-	if rel, err = filepath.Rel(dir, name); err != nil {
-		return "", false, nil // on another volume
-	}
-	return rel, filepath.IsLocal(rel), nil
-}

@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Request is where the packages of a plan should go; without any place they go
@@ -181,7 +182,7 @@ func refName(tags []string) string {
 // outside refuses a layout inside an extension: the next build would pack it.
 func outside(p *plan.Plan, name string) error {
 	for _, e := range p.Extensions {
-		if _, inside, err := Below(e.Dir, name); err != nil {
+		if _, inside, err := safefile.Below(e.Dir, name); err != nil {
 			return err
 		} else if inside {
 			return diag.WithHint(diag.Invalidf("--output %s is inside the extension %s and would be packed by the next build", name, e.Dir), "choose a directory elsewhere")

@@ -10,12 +10,13 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // decide collects what a builder would use for the extension, decides what it is
 // given, and leaves out what it can do without.
 func (e *Extension) decide(opts Options) error {
-	dir, err := grants.Real(e.Dir)
+	dir, err := safefile.Real(e.Dir)
 	if err != nil {
 		return fmt.Errorf("resolving %s: %w", e.Dir, err)
 	}
@@ -99,8 +100,8 @@ func (c *collector) stage() {
 // file is all it is about; then it is free inside the repository. Outside, the
 // path has to be granted whatever r is about.
 func (c *collector) file(path string, r grants.Request) {
-	resolved, err := grants.Real(path)
-	inside := err == nil && grants.Within(c.repository, resolved)
+	resolved, err := safefile.Real(path)
+	inside := err == nil && safefile.Within(c.repository, resolved)
 	if err == nil {
 		path = resolved
 	}
@@ -209,7 +210,7 @@ func (c *collector) cache(kind, access grants.Kind, s Spec, push bool) {
 		r.By = "--push to the same registry and namespace"
 	}
 	if s.Path != "" {
-		if path, err := grants.Real(s.Path); err == nil {
+		if path, err := safefile.Real(s.Path); err == nil {
 			r.Or = []grants.Grant{{Kind: access, Value: path}}
 			r.Entitlements = []string{string(access) + "=" + path}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // findRoot returns the extension root that dir, a directory or the package.toml
@@ -65,15 +66,15 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 	if err != nil {
 		return "", refuse("", "uri %q: there is no %s", pkg.URI.Value, pkg.Root)
 	}
-	from, err := grants.Real(dir)
+	from, err := safefile.Real(dir)
 	if err != nil {
 		return "", err
 	}
-	to, err := grants.Real(pkg.Root)
+	to, err := safefile.Real(pkg.Root)
 	if err != nil {
 		return "", err
 	}
-	if repository, _ := grants.RepositoryOf(from); !grants.Within(repository, to) {
+	if repository, _ := grants.RepositoryOf(from); !safefile.Within(repository, to) {
 		return "", refuse("if you trust it, name the extension itself: docker extpack build "+pkg.Root, "uri %q is outside the repository of package.toml, %s", pkg.URI.Value, repository)
 	}
 	switch {

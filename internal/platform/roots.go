@@ -13,6 +13,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // RootDir is the extension root.
@@ -141,7 +142,7 @@ func resolve(dir, rel string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("resolving %s: %w", rel, err)
 	}
-	if in = filepath.ToSlash(in); in == ".." || strings.HasPrefix(in, "../") {
+	if in = filepath.ToSlash(in); safefile.Leaves(in) {
 		return "", errLeaves
 	}
 	return in, nil

@@ -3,6 +3,7 @@ package verify
 import (
 	"strings"
 
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -19,15 +20,15 @@ func (c *checker) checkStage(i *image) {
 	if i.tree.files[i.dir+"/"+systemFile] != nil {
 		c.report(idStageSystem, i, systemFile, "the build stage holds a whole system (/%s), and all of it is in the package", systemFile)
 	}
-	if i.tree.files[i.dir+"/bin/generate"] != nil {
+	if i.tree.files[i.dir+"/"+extension.GenerateFile] != nil {
 		return
 	}
 	for _, e := range i.tree.entries {
-		if strings.HasPrefix(e.name, i.dir+"/generate/") {
+		if strings.HasPrefix(e.name, i.dir+"/"+extension.GenerateDir+"/") {
 			return
 		}
 	}
-	c.report(idStageEmpty, i, "bin/generate", "the build stage has no /bin/generate and no folder /generate")
+	c.report(idStageEmpty, i, extension.GenerateFile, "the build stage has no /bin/generate and no folder /generate")
 }
 
 // fromStage reports whether the image is promised to come from a build stage.

@@ -1,6 +1,7 @@
-package grants
+package safefile
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,3 +26,21 @@ func Real(path string) (string, error) {
 	}
 	return resolved, err
 }
+
+// Below returns the path of name below dir, if it is there.
+func Below(dir, name string) (rel string, inside bool, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", false, fmt.Errorf("resolving %s: %w", dir, err)
+	}
+	if name, err = filepath.Abs(name); err != nil {
+		return "", false, fmt.Errorf("resolving %s: %w", name, err)
+	}
+	if rel, err = filepath.Rel(dir, name); err != nil {
+		return "", false, nil // on another volume
+	}
+	return rel, filepath.IsLocal(rel), nil
+}
+
+// Leaves reports whether a clean slash-separated path leads out of the folder
+// that it is relative to.
+func Leaves(path string) bool { return path == ".." || strings.HasPrefix(path, "../") }
