@@ -24,8 +24,9 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Placeholders are replaced by parts of the platform.
-var Placeholders = []string{"{{.OS}}", "{{.Arch}}", "{{.Variant}}"}
+// Placeholders are replaced by parts of the platform. {{.Distro}} is "-NAME-VERSION"
+// for an image of a distro, else empty.
+var Placeholders = []string{"{{.OS}}", "{{.Arch}}", "{{.Variant}}", "{{.Distro}}"}
 
 // IsTemplate reports whether name has a placeholder, and thus names one file
 // for each platform.
@@ -33,9 +34,15 @@ func IsTemplate(name string) bool {
 	return slices.ContainsFunc(Placeholders, func(p string) bool { return strings.Contains(name, p) })
 }
 
-// Expand returns the name of the file for a platform.
-func Expand(name string, p v1.Platform) string {
-	return strings.NewReplacer("{{.OS}}", p.OS, "{{.Arch}}", p.Architecture, "{{.Variant}}", p.Variant).Replace(name)
+// Expand returns the name of the file for an image.
+func Expand(name string, id platform.Identity) string {
+	distro := ""
+	for _, part := range []string{id.Distro.Name, id.Distro.Version} {
+		if part != "" {
+			distro += "-" + strings.ReplaceAll(part, "/", "_")
+		}
+	}
+	return strings.NewReplacer("{{.OS}}", id.OS, "{{.Arch}}", id.Architecture, "{{.Variant}}", id.Variant, "{{.Distro}}", distro).Replace(name)
 }
 
 // ExpandOthers calls expand on name without its Placeholders, which it keeps.
@@ -49,21 +56,21 @@ func ExpandOthers(name string, expand func(string) (string, error)) (string, err
 	return strings.NewReplacer(show...).Replace(expanded), err
 }
 
-// Names returns the file name for each platform. It returns a
-// [*diag.InvalidError] if two platforms have the same name.
-func Names(name string, platforms []v1.Platform) ([]string, error) {
+// Names returns the file name for each image. It returns a
+// [*diag.InvalidError] if two images have the same name.
+func Names(name string, images []platform.Identity) ([]string, error) {
 	if !IsTemplate(name) {
 		return []string{name}, nil
 	}
 	var names []string
-	for i, p := range platforms {
-		file := Expand(name, p)
+	for i, id := range images {
+		file := Expand(name, id)
 		if strings.Contains(file, "{{") {
 			return nil, diag.WithHint(diag.Invalidf("%q has an unknown placeholder", name), "use "+strings.Join(Placeholders, ", "))
 		}
 		if j := slices.Index(names, file); j >= 0 {
 			return nil, diag.WithHint(
-				diag.Invalidf("%s would be the file both for %s and for %s", file, platform.Format(platforms[j]), platform.Format(platforms[i])),
+				diag.Invalidf("%s would be the file both for %s and for %s", file, images[j], images[i]),
 				"put "+strings.Join(Placeholders, ", ")+" into the name, or write one file for all platforms")
 		}
 		names = append(names, file)
@@ -84,15 +91,16 @@ func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index 
 	if err != nil {
 		return nil, err
 	}
+	all := identities(index.Manifests, platforms)
 	if !IsTemplate(name) {
 		if err := ocilayout.WriteTarFile(ctx, name, src, index); err != nil {
 			return nil, err
 		}
 		warnLeft(name, left, warn)
-		warnDifferent(name, platforms, manifests, warn)
+		warnDifferent(name, all, manifests, warn)
 		return []string{name}, nil
 	}
-	names, err := Names(name, platforms)
+	names, err := Names(name, all)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +164,7 @@ func read(ctx context.Context, src content.Fetcher, images []v1.Descriptor) ([]v
 
 // warnDifferent warns if platforms have different contents, because readers of
 // the file would use one for all.
-func warnDifferent(name string, platforms []v1.Platform, manifests []v1.Manifest, warn func(string)) {
+func warnDifferent(name string, images []platform.Identity, manifests []v1.Manifest, warn func(string)) {
 	layers := func(m v1.Manifest) (all []digest.Digest) {
 		for _, layer := range m.Layers {
 			all = append(all, layer.Digest)
@@ -166,13 +174,26 @@ func warnDifferent(name string, platforms []v1.Platform, manifests []v1.Manifest
 	for _, m := range manifests[min(1, len(manifests)):] {
 		if !slices.Equal(layers(m), layers(manifests[0])) {
 			warn(fmt.Sprintf("%s holds different files for %d platforms, and pack uses those of %s for every platform; for pack, write a file for each: -o '%s'",
-				name, len(platforms), platform.Format(platforms[0]), template(name)))
+				name, len(images), images[0], template(name, images)))
 			return
 		}
 	}
 }
 
-// template returns name with placeholders for the platform.
-func template(name string) string {
-	return strings.TrimSuffix(name, ".cnb") + "-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"
+// template returns name with placeholders for the platform, and for the distro
+// where images have one.
+func template(name string, images []platform.Identity) string {
+	distro := ""
+	if slices.ContainsFunc(images, func(id platform.Identity) bool { return id.Distro.Name != "" }) {
+		distro = "{{.Distro}}"
+	}
+	return strings.TrimSuffix(name, ".cnb") + "-{{.OS}}-{{.Arch}}{{.Variant}}" + distro + ".cnb"
+}
+
+func identities(images []v1.Descriptor, platforms []v1.Platform) []platform.Identity {
+	all := make([]platform.Identity, len(images))
+	for i, desc := range images {
+		all[i] = platform.IdentityOf(platforms[i], desc.Annotations)
+	}
+	return all
 }

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
@@ -123,5 +124,37 @@ func TestExpandOthers(t *testing.T) {
 	})
 	if err != nil || got != "x-{{.OS}}" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestFilesOfDistros: images of one platform for several distros have a file
+// each, and the warning proposes a name that tells them apart.
+func TestFilesOfDistros(t *testing.T) {
+	l, index := layoutOf(t, []v1.Platform{amd64, amd64, armv7}, "a", "b", "c")
+	for i, version := range []string{"22.04", "24.04"} {
+		index.Manifests[i].Annotations = map[string]string{extension.AnnotationDistroName: "ubuntu", extension.AnnotationDistroVersion: version}
+	}
+	dir := t.TempDir()
+	var warned []string
+	warn := func(s string) { warned = append(warned, s) }
+	if _, err := Write(t.Context(), filepath.Join(dir, "x.cnb"), l, index, warn); err != nil {
+		t.Fatal(err)
+	}
+	proposed := filepath.Join(dir, "x-{{.OS}}-{{.Arch}}{{.Variant}}{{.Distro}}.cnb")
+	if len(warned) != 2 || !strings.Contains(warned[1], "-o '"+proposed+"'") {
+		t.Fatalf("warnings %q", warned)
+	}
+	files, err := Write(t.Context(), proposed, l, index, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"x-linux-amd64-ubuntu-22.04.cnb", "x-linux-amd64-ubuntu-24.04.cnb", "x-linux-armv7.cnb"} {
+		if filepath.Base(files[i]) != want {
+			t.Errorf("file %d is %s, want %s", i, files[i], want)
+		}
+	}
+	_, err = Write(t.Context(), filepath.Join(dir, "y-{{.OS}}-{{.Arch}}.cnb"), l, index, nil)
+	if err == nil || !strings.Contains(err.Error(), "would be the file both for linux/amd64:ubuntu@22.04 and for linux/amd64:ubuntu@24.04") || !strings.Contains(diag.Hint(err), "{{.Distro}}") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -3,13 +3,12 @@ package pipeline
 import (
 	"context"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/packagefile"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -39,13 +38,13 @@ type File struct {
 
 // Put writes the file; see package packagefile.
 func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
-	var platforms []v1.Platform
+	var images []platform.Identity
 	for _, desc := range pkg.Index.Manifests {
 		if oci.KindOf(desc) == oci.KindImage && desc.Platform != nil {
-			platforms = append(platforms, *desc.Platform)
+			images = append(images, platform.IdentityOf(*desc.Platform, desc.Annotations))
 		}
 	}
-	names, err := packagefile.Names(d.Name, platforms)
+	names, err := packagefile.Names(d.Name, images)
 	if err != nil {
 		return nil, err
 	}

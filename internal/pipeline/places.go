@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/packagefile"
@@ -157,14 +155,14 @@ func filePlace(p *plan.Plan, e *plan.Extension, output string, warn func(string)
 // filesOf returns the package files that a name stands for, as far as the
 // platforms are known before the build.
 func filesOf(e *plan.Extension, name string) ([]string, error) {
-	var platforms []v1.Platform
+	var images []platform.Identity
 	for _, image := range e.Images {
 		if platform.IsZero(image.Platform) {
 			return []string{name}, nil
 		}
-		platforms = append(platforms, image.Platform)
+		images = append(images, image.Identity())
 	}
-	return packagefile.Names(name, platforms)
+	return packagefile.Names(name, images)
 }
 
 // refName returns the tag of the first reference, or "".
