@@ -22,7 +22,6 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
-	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -125,12 +124,19 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 		return nil, err
 	}
 	t := &Tree{dir: dir, files: map[string]File{}}
-	err = fsutil.Walk(ctx, dir, &fsutil.FilterOpt{ExcludePatterns: patterns}, func(name string, info fs.FileInfo, err error) error {
+	err = walk(ctx, dir, patterns, maxMatching, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
 		if err != nil {
 			return err
 		}
 		return t.add(filepath.ToSlash(name), info)
 	})
+	if diag.IsInvalid(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
 	}
