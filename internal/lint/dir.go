@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,10 +146,23 @@ func planned(e *plan.Extension) []Image {
 	var images []Image
 	for _, image := range e.Images {
 		images = append(images, Image{
-			Dir: e.Dir, API: e.Descriptor.API, Platform: image.Platform, AnyPlatform: image.Any, Incomplete: image.NeedsBuild(), Files: image.Files,
+			Dir: e.Dir, API: e.Descriptor.API, Platform: image.Platform, AnyPlatform: image.Any, Incomplete: image.NeedsBuild(), Files: packedModes(image.Files),
 		})
 	}
 	return images
+}
+
+// packedModes returns files with the modes that they have in a package: what
+// anyone may execute, everyone may.
+func packedModes(files map[string]content.File) map[string]content.File {
+	packed := maps.Clone(files)
+	for name, f := range packed {
+		if f.Mode.IsRegular() && f.Mode&0o111 != 0 {
+			f.Mode |= 0o111
+			packed[name] = f
+		}
+	}
+	return packed
 }
 
 // unplanned returns one image of all files of an extension that cannot be
@@ -174,7 +188,7 @@ func unplanned(ctx context.Context, dir string, d *extension.Descriptor, list *d
 			files[name] = f
 		}
 	}
-	image := Image{Dir: filepath.Clean(dir), Files: files, Incomplete: len(platform.Folders(dir)) > 0}
+	image := Image{Dir: filepath.Clean(dir), Files: packedModes(files), Incomplete: len(platform.Folders(dir)) > 0}
 	if d != nil {
 		image.API = d.API
 		image.Incomplete = image.Incomplete || d.Metadata.Extpack.Build != nil

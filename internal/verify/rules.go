@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/content"
@@ -56,10 +57,22 @@ func (c *checker) checkRules(i *image) {
 	}
 	if i.descriptor != nil {
 		list = i.descriptor.Metadata.Extpack.Lint.Filter("", list, nil)
+		c.exceptAPI(i)
 	}
 	for _, d := range list {
 		c.reportRule(i, d)
 	}
+}
+
+// exceptAPI removes the finding of an unsupported api in the label of an image
+// whose descriptor has an exception from that rule: the label repeats the
+// descriptor.
+func (c *checker) exceptAPI(i *image) {
+	found := rules.APIUnsupported.At(diag.Position{File: extension.DescriptorFile}, "%s", i.labels.api)
+	if len(i.descriptor.Metadata.Extpack.Lint.Filter("", diag.List{found}, nil)) > 0 {
+		return
+	}
+	c.findings = slices.DeleteFunc(c.findings, func(f Finding) bool { return f.ID == idAPIUnsupported && f.Platform == i.name })
 }
 
 // reportRule adds a finding of a rule, unless the label was blamed for the same.

@@ -258,7 +258,7 @@ func TestDockerPlugin(t *testing.T) {
 	}
 	// BUILDX_BUILDER names a builder of another configuration: --config must
 	// reach buildx, which then knows no such builder.
-	if r := run("extpack", "build", example("hello")); r.code != 1 || !strings.Contains(r.stderr, "no builder") {
+	if r := run("extpack", "build", "--engine", "buildx", example("hello")); r.code != 1 || !strings.Contains(r.stderr, "no builder") {
 		t.Errorf("docker --config did not reach buildx: exit code %d\n%s", r.code, r.stderr)
 	}
 }

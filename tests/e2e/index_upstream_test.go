@@ -167,7 +167,7 @@ func TestUpstreamPlatformlessChildTakenForAMD64(t *testing.T) {
 	}
 	// Also where it stands in an index that is edited: it is in its own slot.
 	mustExtpack(t, t.TempDir(), "index", "add", source, at(ref, storeImage(t, ref, false, linux("amd64"))))
-	if r := extpack(t, t.TempDir(), "index", "remove", source, "linux/arm"); r.code != 2 || !strings.Contains(r.stderr, "linux/arm/v6, linux/amd64") {
+	if r := extpack(t, t.TempDir(), "index", "remove", source, "linux/arm"); r.code != 0 || !strings.Contains(r.stderr, "linux/arm/v6, linux/amd64") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 	mustExtpack(t, t.TempDir(), "index", "annotate", source, "linux/arm/v6", "--annotation", "a=b")
