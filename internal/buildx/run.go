@@ -70,11 +70,13 @@ func (b *Client) WithTemp(dir string) *Client {
 	return &c
 }
 
-// Command returns a command that an interrupt reaches as one, not as a kill.
+// Command returns a command that an interrupt reaches as one, not as a kill, and
+// that does not outlive this process where the system can see to it.
 func (b *Client) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, b.Path, args...)
 	cmd.Env = b.Env
 	cmd.WaitDelay = waitDelay
+	endWithParent(cmd)
 	cmd.Cancel = func() error {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return cmd.Process.Kill()
