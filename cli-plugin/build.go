@@ -202,6 +202,9 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if err := pipeline.CheckIndex(p, o.append, o.attested()); err != nil {
 		return nil, err
 	}
+	if err := checkSizes(ctx, a.cli.Err(), p, annotateOptions); err != nil {
+		return nil, err
+	}
 	o.bars.Begin(p)
 	if err := o.checkSmoke(p); err != nil {
 		return nil, err

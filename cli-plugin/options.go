@@ -91,17 +91,17 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if err != nil {
 		return nil, err
 	}
-	return p, o.lint(a.cli.Err(), p)
+	return p, o.lint(ctx, a.cli.Err(), p)
 }
 
 // lint checks the files of a plan before anything is started. Errors end it;
 // of the warnings those about secrets are printed, which nobody wants to
 // publish.
-func (o *planOptions) lint(w io.Writer, p *plan.Plan) error {
+func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) error {
 	var errs diag.List
 	var before []*extension.Descriptor
 	for _, e := range p.Extensions {
-		found, err := lint.Plan(e, o.allowSecrets)
+		found, err := lint.Plan(ctx, e, o.allowSecrets)
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,16 @@
 package cliplugin
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"slices"
 
+	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/plan"
 )
 
 // checkPlaces refuses annotations whose place the result does not have: that of
@@ -29,6 +34,20 @@ func checkPlaces(values []string, single bool, places pipeline.Places) error {
 				return diag.WithHint(diag.Invalidf("--annotation %q: only an OCI layout directory holds a descriptor of the index, and none is written for %s", a, e.Descriptor.Info),
 					"add -o DIR/, or name another place: index:"+a.Key+"="+a.Value)
 			}
+		}
+	}
+	return nil
+}
+
+// checkSizes refuses packages that registries would, and notes large ones.
+func checkSizes(ctx context.Context, w io.Writer, p *plan.Plan, opts annotate.Options) error {
+	for _, e := range p.Extensions {
+		note, err := annotate.CheckSize(ctx, e, opts)
+		if err != nil {
+			return err
+		}
+		if note != "" {
+			fmt.Fprintf(w, "note: %s: %s\n", e.Descriptor.Info, note)
 		}
 	}
 	return nil

@@ -197,6 +197,9 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 	var images []Image
 	var attestations []v1.Descriptor
 	for i, want := range m.extension.Images {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		b := m.built[i]
 		image, err := m.writeImage(ctx, want, b, layers)
 		if err != nil {

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,10 +48,13 @@ type Description struct {
 // Describe gives the documents that the package of e has when its images, in
 // plan order, have these layers. It is what Make writes when nothing is
 // attested, and so tells what a package will be before it is built.
-func Describe(e *plan.Extension, layers []Layer, opts Options) (*Description, error) {
+func Describe(ctx context.Context, e *plan.Extension, layers []Layer, opts Options) (*Description, error) {
 	d := newDescriber(e, opts)
 	var images []Image
 	for i, layer := range layers {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		image, err := d.image(e.Images[i], layer)
 		if err != nil {
 			return nil, err
@@ -85,13 +89,14 @@ type describer struct {
 	opts      Options
 	types     mediaTypes
 	documents []Document
+	known     map[digest.Digest]map[string]string // labels by layer
 }
 
 func newDescriber(e *plan.Extension, opts Options) *describer {
 	if opts.Created.IsZero() {
 		opts.Created = DefaultCreated
 	}
-	d := &describer{extension: e, opts: opts, types: ociTypes}
+	d := &describer{extension: e, opts: opts, types: ociTypes, known: map[digest.Digest]map[string]string{}}
 	if opts.Docker {
 		d.types = dockerTypes
 	}
@@ -173,6 +178,9 @@ func (d *describer) config(p v1.Platform, layer Layer) (any, error) {
 
 // labels gives the labels of the image with that layer.
 func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
+	if labels, ok := d.known[diffID]; ok {
+		return labels, nil
+	}
 	labels := maps.Clone(d.extension.Labels)
 	if labels == nil {
 		labels = map[string]string{}
@@ -182,6 +190,7 @@ func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
 		return nil, err
 	}
 	labels[extension.LabelLayers], err = d.extension.Descriptor.LayersLabel(diffID.String())
+	d.known[diffID] = labels
 	return labels, err
 }
 

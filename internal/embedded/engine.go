@@ -47,7 +47,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	for i, extension := range p.Extensions {
 		for n, images := range sets(extension) {
 			name := filepath.Join(dir, "out", strconv.Itoa(i)+"-"+strconv.Itoa(n))
-			if err := b.add(plan.Built{Extension: extension, Images: images, Dir: name, Checked: true}); err != nil {
+			if err := b.add(ctx, plan.Built{Extension: extension, Images: images, Dir: name, Checked: true}); err != nil {
 				return nil, err
 			}
 		}
@@ -87,7 +87,7 @@ func (b *builder) close() {
 
 // add creates the layout of an output and adds the layers that it needs. A
 // layer is written to the first layout that needs it.
-func (b *builder) add(built plan.Built) error {
+func (b *builder) add(ctx context.Context, built plan.Built) error {
 	layout, err := ocilayout.Create(built.Dir)
 	if err != nil {
 		return err
@@ -95,6 +95,9 @@ func (b *builder) add(built plan.Built) error {
 	o := &output{Built: built, layout: layout}
 	b.outputs = append(b.outputs, o)
 	for _, i := range built.Images {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		layer := NewLayer(built.Extension, i)
 		key, err := layer.key()
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func Dir(ctx context.Context, dir, version string) (*Report, error) {
 		r.Findings = add(r.Findings, found)
 	}
 	r.Findings = append(r.Findings, Descriptor(r.Extension)...)
-	if err := r.check(r.Plan.Dir, planned(r.Plan)); err != nil {
+	if err := r.check(ctx, r.Plan.Dir, planned(r.Plan)); err != nil {
 		return nil, err
 	}
 	r.Findings = append(r.Findings, unusedRoots(r.Plan)...)
@@ -83,7 +84,7 @@ func (r *Report) unplanned(ctx context.Context, version string, problems diag.Li
 	if d != nil {
 		r.Findings = append(r.Findings, Descriptor(d)...)
 	}
-	if err := r.check(r.Name, images); err != nil {
+	if err := r.check(ctx, r.Name, images); err != nil {
 		return err
 	}
 	r.Findings = except(r.Name, d, r.Findings)
@@ -91,13 +92,13 @@ func (r *Report) unplanned(ctx context.Context, version string, problems diag.Li
 }
 
 // check adds what is wrong with the files of images in dir.
-func (r *Report) check(dir string, images []Image) error {
+func (r *Report) check(ctx context.Context, dir string, images []Image) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", dir, err)
 	}
 	defer root.Close()
-	found, err := checkImages(root, images)
+	found, err := checkImages(ctx, root, images)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", dir, err)
 	}
@@ -106,7 +107,7 @@ func (r *Report) check(dir string, images []Image) error {
 }
 
 // Plan checks the files that a planned extension will hold.
-func Plan(e *plan.Extension, allowSecrets bool) (diag.List, error) {
+func Plan(ctx context.Context, e *plan.Extension, allowSecrets bool) (diag.List, error) {
 	root, err := os.OpenRoot(e.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", e.Dir, err)
@@ -116,7 +117,7 @@ func Plan(e *plan.Extension, allowSecrets bool) (diag.List, error) {
 	for i := range images {
 		images[i].AllowSecrets = allowSecrets
 	}
-	list, err := checkImages(root, images)
+	list, err := checkImages(ctx, root, images)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", e.Dir, err)
 	}
@@ -198,10 +199,16 @@ func unplanned(ctx context.Context, dir string, d *extension.Descriptor, list *d
 
 // checkImages checks images whose files are below root. What is found in a file
 // that several images have is reported once.
-func checkImages(root *os.Root, images []Image) (diag.List, error) {
+func checkImages(ctx context.Context, root *os.Root, images []Image) (diag.List, error) {
 	var list diag.List
+	checked := map[sameFiles]bool{}
 	for _, image := range images {
-		image.Read, image.Inspect = reader(root), inspector(root)
+		same := image.sameFiles()
+		if checked[same] {
+			continue
+		}
+		checked[same] = true
+		image.Read, image.Inspect = reader(ctx, root), inspector(ctx, root)
 		image.Search = func(f content.File) (*Hit, error) {
 			data, err := image.Read(f, MaxSecretFile)
 			return FindSecret(data), err
@@ -219,8 +226,25 @@ func checkImages(root *os.Root, images []Image) (diag.List, error) {
 	return list, nil
 }
 
-func reader(root *os.Root) func(content.File, int64) ([]byte, error) {
+// sameFiles is equal for images of which one check says it all: images for
+// several distros of a platform share their files.
+type sameFiles struct {
+	files                   uintptr
+	os, arch, variant       string
+	anyPlatform, incomplete bool
+}
+
+func (i Image) sameFiles() sameFiles {
+	return sameFiles{
+		reflect.ValueOf(i.Files).Pointer(), i.Platform.OS, i.Platform.Architecture, i.Platform.Variant, i.AnyPlatform, i.Incomplete,
+	}
+}
+
+func reader(ctx context.Context, root *os.Root) func(content.File, int64) ([]byte, error) {
 	return func(f content.File, limit int64) ([]byte, error) {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		file, err := safefile.Open(root, f.Source)
 		if err != nil {
 			return nil, unreadable(err)
@@ -230,8 +254,11 @@ func reader(root *os.Root) func(content.File, int64) ([]byte, error) {
 	}
 }
 
-func inspector(root *os.Root) func(content.File) (*executable.Program, *executable.Fault, error) {
+func inspector(ctx context.Context, root *os.Root) func(content.File) (*executable.Program, *executable.Fault, error) {
 	return func(f content.File) (*executable.Program, *executable.Fault, error) {
+		if err := context.Cause(ctx); err != nil {
+			return nil, nil, err
+		}
 		file, err := safefile.Open(root, f.Source)
 		if err != nil {
 			return nil, nil, unreadable(err)

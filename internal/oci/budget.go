@@ -45,6 +45,12 @@ func WithBudget(ctx context.Context, factor int) context.Context {
 	return context.WithValue(ctx, budgetKey{}, &Budget{factor: int64(factor), documents: map[digest.Digest]bool{}})
 }
 
+// WithoutBudget returns a context in which nothing is counted, for what this
+// process has built itself.
+func WithoutBudget(ctx context.Context) context.Context {
+	return context.WithValue(ctx, budgetKey{}, (*Budget)(nil))
+}
+
 // BudgetOf returns the budget of ctx, or nil.
 func BudgetOf(ctx context.Context) *Budget {
 	b, _ := ctx.Value(budgetKey{}).(*Budget)

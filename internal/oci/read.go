@@ -148,6 +148,9 @@ func ReadBytes(ctx context.Context, src content.Fetcher, desc v1.Descriptor, lim
 	if desc.Size > limit {
 		return nil, Errorf(src, desc, ErrTooLarge, "is %d bytes long; the limit is %d", desc.Size, limit)
 	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
 	if err := BudgetOf(ctx).Document(desc.Digest, max(desc.Size, 0)); err != nil {
 		return nil, limited(src, desc, err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/verify"
@@ -269,7 +270,11 @@ func (r *run) publish(e *plan.Extension, pkg *annotate.Package) (Result, error) 
 		if err := context.Cause(r.ctx); err != nil {
 			return result, err
 		}
-		refs, err := d.Put(r.ctx, pkg)
+		ctx := r.ctx
+		if _, merges := d.(Append); !merges { // which reads what others have built
+			ctx = oci.WithoutBudget(ctx)
+		}
+		refs, err := d.Put(ctx, pkg)
 		result.References = append(result.References, refs...)
 		if err != nil {
 			return result, err

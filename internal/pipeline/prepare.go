@@ -7,6 +7,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/drift"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -36,7 +37,7 @@ func closeAll(all []*prepared) {
 // prepare annotates and verifies one extension.
 func (r *run) prepare(e *plan.Extension, built []plan.Built, dir string) (*prepared, error) {
 	p := &prepared{}
-	err := p.fill(r.ctx, e, built, dir, r.opts)
+	err := p.fill(oci.WithoutBudget(r.ctx), e, built, dir, r.opts)
 	if err != nil {
 		p.close()
 		return nil, err

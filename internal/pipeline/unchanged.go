@@ -50,7 +50,7 @@ func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bo
 		for i, layer := range layers {
 			described[i] = annotate.Layer{Platform: e.Images[i].Platform, DiffID: diffIDs[i], Descriptor: layer}
 		}
-		return annotate.Describe(e, described, opts.Annotate)
+		return annotate.Describe(ctx, e, described, opts.Annotate)
 	}
 	destinations := opts.Destinations(e)
 	for _, d := range destinations {

@@ -57,6 +57,9 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 		return nil, err
 	}
 	for i := range images {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		if err := p.fill(&images[i], images[:i]); err != nil {
 			return nil, err
 		}

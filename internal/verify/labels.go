@@ -183,9 +183,13 @@ func (c *checker) readMetadata(i *image) *metadataLabel {
 }
 
 func (c *checker) readLayers(i *image) *labels {
-	var label layersLabel
-	if !c.readLabel(i, extension.LabelLayers, &label) {
-		return nil
+	value := i.config.Config.Labels[extension.LabelLayers]
+	label, ok := c.parsed[value]
+	if !ok {
+		if !c.readLabel(i, extension.LabelLayers, &label) {
+			return nil
+		}
+		c.parsed[value] = label
 	}
 	versions := 0
 	for _, v := range label {

@@ -99,6 +99,12 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 	i.manifest = &manifest
 	config, _, err := oci.ReadConfig(c.ctx, c.src, manifest.Config)
 	if err == nil {
+		for name, value := range config.Config.Labels {
+			if _, ok := c.texts[value]; !ok {
+				c.texts[value] = value
+			}
+			config.Config.Labels[name] = c.texts[value]
+		}
 		i.config = &config
 		if desc.Platform == nil {
 			i.setPlatform(&config.Platform)

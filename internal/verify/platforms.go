@@ -48,6 +48,10 @@ func (c *checker) checkPromise(p *pkg) {
 		return
 	}
 
+	has := make([]platform.Identity, len(p.images))
+	for n, i := range p.images {
+		has[n] = keyOf(i.platform)
+	}
 	keys := map[platform.Identity]int{}
 	for _, want := range c.opts.Promise.Images {
 		keys[keyOf(want.Platform)]++
@@ -55,9 +59,9 @@ func (c *checker) checkPromise(p *pkg) {
 	c.checkBuilders(p)
 	matched := map[*image]bool{}
 	for _, want := range c.opts.Promise.Images {
-		found := false
-		for _, i := range p.images {
-			if want.matches(i, keys[keyOf(want.Platform)] == 1) {
+		found, key := false, keyOf(want.Platform)
+		for n, i := range p.images {
+			if (has[n] == key || platform.IsZero(want.Platform)) && want.matches(i, keys[key] == 1) {
 				found, matched[i] = true, true
 			}
 			if found && platform.IsZero(want.Platform) {
@@ -154,11 +158,16 @@ func (c *checker) checkTargets(p *pkg) {
 	if c.opts.Promise != nil {
 		return
 	}
-	seen := map[string]bool{}
+	seen, looked := map[string]bool{}, map[*extension.Target]bool{}
 	for _, labelled := range p.images {
-		if labelled.labels == nil {
+		if labelled.labels == nil || len(labelled.labels.targets) == 0 {
 			continue
 		}
+		first := &labelled.labels.targets[0]
+		if looked[first] {
+			continue // the same label
+		}
+		looked[first] = true
 		for _, t := range labelled.labels.targets {
 			distros := t.Distros
 			if len(distros) == 0 {

@@ -117,7 +117,7 @@ func Check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 }
 
 func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Options) (*pkg, []Finding, error) {
-	c := &checker{ctx: ctx, src: src, opts: opts, counts: map[countKey]int{}}
+	c := &checker{ctx: ctx, src: src, opts: opts, counts: map[countKey]int{}, texts: map[string]string{}, parsed: map[string]layersLabel{}}
 	p, err := c.load(root)
 	if err != nil {
 		return nil, nil, err
@@ -128,6 +128,9 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	for _, check := range []func(*pkg){
 		c.checkPresence, c.checkPromise, c.checkPlatforms, c.checkAttestations, c.checkLabels, c.checkTargets, c.checkAnnotations, c.checkDiffIDs,
 	} {
+		if err := context.Cause(ctx); err != nil {
+			return nil, nil, err
+		}
 		check(p)
 	}
 	if opts.NoLayers {
@@ -139,6 +142,9 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	}
 	c.hintMissingLabels(p)
 	for _, i := range p.images {
+		if err := context.Cause(ctx); err != nil {
+			return nil, nil, err
+		}
 		for _, check := range []func(*image){
 			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkRules, c.checkStage,
 		} {
@@ -159,6 +165,10 @@ type checker struct {
 	opts     Options
 	findings []Finding
 	counts   map[countKey]int
+	// texts and parsed are the values of labels, and those of the layers label
+	// as read: the images of a package have the same.
+	texts  map[string]string
+	parsed map[string]layersLabel
 }
 
 type countKey struct{ id, platform string }

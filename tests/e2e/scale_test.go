@@ -1,0 +1,77 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// manyTargets makes an extension of that many targets, which differ in their
+// distro.
+func manyTargets(t *testing.T, count int) string {
+	t.Helper()
+	dir := t.TempDir()
+	var toml strings.Builder
+	toml.WriteString("api = \"0.10\"\n[extension]\nid = \"samples/many\"\nversion = \"1.0.0\"\n")
+	for i := range count {
+		fmt.Fprintf(&toml, "[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets.distros]]\nname = \"d%d\"\nversion = \"%[1]d\"\n", i)
+	}
+	writeFile(t, dir+"/extension.toml", toml.String())
+	writeFile(t, dir+"/generate/build.Dockerfile", "ARG base_image\nFROM ${base_image}\n")
+	return dir
+}
+
+// TestInterruptWhileComputing: whatever is being worked out for 2,000 targets,
+// an interrupt ends it soon, and nothing is left.
+func TestInterruptWhileComputing(t *testing.T) {
+	dir := manyTargets(t, 2000)
+	for _, after := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 5 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			work, temp := t.TempDir(), t.TempDir()
+			cmd := command(t.Context(), work, "build", dir, "--engine", "embedded", "-o", "out.cnb")
+			cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after)
+			begin := time.Now()
+			_ = cmd.Process.Signal(os.Interrupt)
+			_ = cmd.Wait() // the exit code says how it ended
+			// Less than a second, and the time to remove thousands of temporary
+			// files, which is long on a busy machine.
+			if d := time.Since(begin); d > 10*time.Second {
+				t.Errorf("took %s to end", d)
+			} else {
+				t.Logf("took %s to end", d)
+			}
+			if code := cmd.ProcessState.ExitCode(); code != 130 {
+				t.Errorf("exit code %d\n%s", code, stderr.String())
+			}
+			for _, dir := range []string{work, temp} {
+				if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+					t.Errorf("left in %s: %v %v", dir, left, err)
+				}
+			}
+		})
+	}
+}
+
+// TestTooManyTargets: what registries would refuse is refused before anything
+// is built, and what is large on purpose is noted.
+func TestTooManyTargets(t *testing.T) {
+	dir := manyTargets(t, 1000)
+	args := []string{"build", dir, "--engine", "embedded", "-o", "out.cnb", "--dry-run"}
+	r := extpack(t, t.TempDir(), append(args, "--annotation", "manifest-descriptor:x="+strings.Repeat("x", 5000))...)
+	if r.code != 2 || !strings.Contains(r.stderr, "would list 1000 images in 5.") || !strings.Contains(r.stderr, "registries take 4 MiB") {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	r = extpack(t, t.TempDir(), args...)
+	if r.code != 0 || !strings.Contains(r.stderr, "1000 images whose labels list all 1000 targets each") {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+}
