@@ -373,6 +373,7 @@ func TestPackagesThatExhaust(t *testing.T) {
 		}, "layer-format"},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
 			r, u := verifyBundle(t, c.make())
 			t.Logf("%.1f s of CPU, %d MiB", u.cpu, u.memory)
 			if ids := checkIDs(t, r); r.code != 2 || !slices.Contains(ids, c.want) {
@@ -394,6 +395,7 @@ func sparse(tw *tar.Writer, size int64) {
 
 // TestLimitsAreRaised: what a limit refuses passes when the user raises it.
 func TestLimitsAreRaised(t *testing.T) {
+	t.Parallel()
 	b := newBundle(extra{layer: func(tw *tar.Writer) {
 		for i := range 310_000 {
 			entry(tw, tar.Header{Name: fmt.Sprintf("%s/%d", dir, i)}, "")
