@@ -29,7 +29,6 @@ type fault struct {
 	http1     bool // made of bytes that HTTP/2 cannot send
 	http2     bool
 	slow      bool // takes a minute or more
-	limit     time.Duration
 }
 
 // faults returns all ways to break a request.

@@ -31,8 +31,7 @@ var mode = os.Getenv("EXTPACK_TORTURE")
 // world is what all tests share.
 var world struct {
 	plugin string
-	// extension has two platforms, older is an older version of it, and alone
-	// has no platforms of its own.
+	// extension has two platforms, and older is an older version of it.
 	extension, older string
 }
 
@@ -69,12 +68,25 @@ func fail(err error) int {
 }
 
 func writeExtension(dir, version string) error {
-	for name, content := range map[string]string{
+	return writeFiles(dir, map[string]string{
 		"extension.toml": fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = \"torture/x\"\nversion = %q\n\n", version) +
 			"[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
 		"linux/amd64/bin/generate": "#!/bin/sh\n# amd64 " + version + "\nexit 0\n",
 		"linux/arm64/bin/generate": "#!/bin/sh\n# arm64 " + version + "\nexit 0\n",
-	} {
+	})
+}
+
+// writePlainExtension writes an extension that is the same on every platform.
+func writePlainExtension(dir string) error {
+	return writeFiles(dir, map[string]string{
+		"extension.toml": "api = \"0.10\"\n\n[extension]\nid = \"torture/plain\"\nversion = \"1.0.0\"\n",
+		"bin/generate":   "#!/bin/sh\nexit 0\n",
+	})
+}
+
+// writeFiles writes files below dir, executable in folders called bin.
+func writeFiles(dir string, files map[string]string) error {
+	for name, content := range files {
 		name = filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return err
@@ -168,6 +180,7 @@ var counts = tally{cases: map[string]int{}, failed: map[string]int{}}
 type tally struct {
 	mu            sync.Mutex
 	cases, failed map[string]int
+	total         int
 }
 
 // maxMessages is how many failures of a kind are shown in full.
@@ -179,6 +192,9 @@ func (c *tally) add(t *testing.T, kind, name string, problems []string, r *resul
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cases[kind]++
+	if c.total++; c.total%1000 == 0 {
+		t.Logf("%d cases so far", c.total)
+	}
 	if len(problems) == 0 {
 		return
 	}
@@ -191,12 +207,10 @@ func (c *tally) add(t *testing.T, kind, name string, problems []string, r *resul
 }
 
 func (c *tally) print() {
-	total := 0
 	for _, kind := range slices.Sorted(maps.Keys(c.cases)) {
 		fmt.Printf("%6d cases, %d failed: %s\n", c.cases[kind], c.failed[kind], kind)
-		total += c.cases[kind]
 	}
-	fmt.Printf("%6d cases\n", total)
+	fmt.Printf("%6d cases\n", c.total)
 }
 
 // sample returns about n of the cases, evenly spread and always the same.
