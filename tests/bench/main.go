@@ -22,16 +22,17 @@ func main() {
 	rounds := flag.Int("rounds", 5, "counted runs of each contender, after one that is not")
 	only := flag.String("run", "", "regular expression of the cases to run")
 	plugin := flag.String("plugin", "bin/docker-extpack", "the plugin to time")
+	grow := flag.Bool("curve", false, "print how CPU time grows with files, extensions and targets, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *only, *plugin); err != nil {
+	if err := run(ctx, *rounds, *only, *plugin, *grow); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, only, plugin string) error {
+func run(ctx context.Context, rounds int, only, plugin string, grow bool) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return fmt.Errorf("reading -run: %w", err)
@@ -47,6 +48,9 @@ func run(ctx context.Context, rounds int, only, plugin string) error {
 		return err
 	}
 	defer os.RemoveAll(b.work)
+	if grow {
+		return curve(ctx, b.plugin, b.work)
+	}
 	if b.box, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
 		return err
 	}
