@@ -18,11 +18,10 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// Attest builds the plan once more, from the cache, one platform per target,
-// with the labels of each image, which depend on the layers of the first build,
-// and with attestations. So what BuildKit attests is the image that is
-// published. attest are settings such as "type=provenance,mode=max", and
-// labels are by image.
+// Attest builds the plan again, from the cache, one platform per target, with
+// attestations and with the labels of each image, which depend on the layers of
+// the first build. BuildKit thus attests the image that is published. attest
+// are settings such as "type=provenance,mode=max"; labels are keyed by image.
 func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.Extension, image int) map[string]string, attest []string, dir string) ([]plan.Built, error) {
 	targets, err := Targets(p)
 	if err != nil {
@@ -33,7 +32,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 		return nil, err
 	}
 	opts := e.Options
-	opts.NoCache = false // what was built a moment ago is the point
+	opts.NoCache = false // this build must use the cache of the first one
 	labelled := hcl.New()
 	var args []string
 	var built []plan.Built
@@ -44,7 +43,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 			return nil, err
 		}
 		args = append(args, allowed...)
-		for _, one := range t.each() {
+		for _, one := range t.perPlatform() {
 			out := outputDir(dir, one)
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return nil, fmt.Errorf("creating output folder: %w", err)
@@ -75,8 +74,8 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 // labelsFile is the name of the bake file with the labels of the second pass.
 const labelsFile = "labels.hcl"
 
-// writeLabels writes the labels of an image to a file that bake merges into the
-// first one. In "--set" a key that holds "=" or ends in "+" is another key.
+// writeLabels writes the labels of an image to a file that bake merges with the
+// first one. "--set" does not support keys that contain "=" or end in "+".
 func writeLabels(f *hcl.File, t Target, labels map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if !content.CheckName(key) || !content.CheckName(labels[key]) {
@@ -93,8 +92,8 @@ func attestArgs(t Target, attest []string) []string {
 	for _, a := range attest {
 		args = append(args, "--set", t.Name+".attest="+a)
 	}
-	// The first build has exported the cache, of all platforms at once. One
-	// that is part of the image belongs into this one.
+	// The first build has exported the cache for all platforms. An inline cache
+	// is part of the image and must be exported again.
 	cache := ""
 	if slices.ContainsFunc(t.Extension.CacheTo, func(s plan.Spec) bool { return s.Get("type") == "inline" }) {
 		cache = "type=inline"
@@ -105,8 +104,9 @@ func attestArgs(t Target, attest []string) []string {
 	return args
 }
 
-// subject names the images in their statements; without a name a statement has
-// no subject. It must not be a tag list, which the layout would repeat.
+// subject is the name of the images in attestation statements, which would have
+// no subject without one. It must be a single name, because the layout lists an
+// index for each.
 func subject(e *plan.Extension) string {
 	if len(e.Tags) > 0 {
 		return e.Tags[0]
@@ -117,8 +117,8 @@ func subject(e *plan.Extension) string {
 
 var notAlphanumeric = regexp.MustCompile(`[^a-z0-9]+`)
 
-// withGit drops the setting of [Environ] that spares git when nothing is
-// attested; what the user set stays.
+// withGit removes the setting of [Environ] that disables git unless the user
+// set it.
 func withGit(env []string) []string {
 	own, given := os.LookupEnv("BUILDX_GIT_INFO")
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// context gives the extension root as buildx wants to see it from w.dir.
+// context returns the extension root relative to w.dir in buildx's form.
 func (w *fileWriter) context(dir string) (string, error) {
 	rel, err := relative(w.dir, dir)
 	if err != nil {
@@ -22,8 +22,8 @@ func (w *fileWriter) context(dir string) (string, error) {
 	rel = filepath.ToSlash(rel)
 	switch {
 	case rel == "-" || repositoryLike.MatchString(rel):
-		// bake removes "./" before it looks whether a context is standard input or
-		// a repository.
+		// bake removes "./" before it checks whether a context is standard
+		// input or a repository.
 		abs, err := filepath.Abs(dir)
 		return filepath.ToSlash(abs), err
 	case strings.ContainsAny(rel, ":@") && !filepath.IsAbs(rel):
@@ -32,13 +32,13 @@ func (w *fileWriter) context(dir string) (string, error) {
 	return rel, nil
 }
 
-// repositoryLike matches folders by whose names buildx takes them for Git
+// repositoryLike matches folder names that buildx interprets as Git
 // repositories (BuildKit, "ParseGitRef").
 var repositoryLike = regexp.MustCompile(`^(github\.com/|[\w-]+@[\w.-]+:)`)
 
-// relative gives the way from one folder to another, absolute when there is
-// none. The system takes ".." from where a link leads to, so a way that goes up
-// is made from real paths.
+// relative returns the path from one folder to another, or an absolute path if
+// there is none. The operating system resolves ".." after symbolic links, so a
+// path that goes up is computed from real paths.
 func relative(from, to string) (string, error) {
 	var err error
 	if from, err = filepath.Abs(from); err != nil {

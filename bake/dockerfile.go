@@ -13,18 +13,18 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// copyFlags make a layer independent of who checked the files out and how:
-// owner root, and modes folded to 0755 and 0644.
+// copyFlags make a layer independent of the owner and modes of the checkout:
+// the owner is root, and modes become 0755 or 0644.
 const copyFlags = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 
-// spelling is how instructions that make layers are written. BuildKit exports a
-// layer as it finds it compressed in its cache, so that a plain bake would
-// publish the zstd which Build asks for. The same instruction in other words is
-// another one to its cache, and the two keep apart.
+// spelling selects the form of instructions that create layers. BuildKit
+// exports a layer with the compression that it has in the cache, so a plain
+// bake would publish the zstd layers that Build requests. An instruction in
+// another form has a different cache key.
 type spelling struct {
 	copy, squash string
-	// sockets is whether to leave out the sockets that are there now. A file
-	// that people commit is not about what a program left behind.
+	// sockets is whether to exclude the sockets that currently exist. A
+	// committed file should not depend on them.
 	sockets bool
 }
 
@@ -33,14 +33,14 @@ var (
 	transit   = spelling{copy: "--chown=0:0 --chmod=u=rwX,go=rX,a-ts", squash: "--chown=0:0 --from=tree"}
 )
 
-// dockerfile writes the Dockerfile of a target. Its text is constant but for
-// platform names, which are checked; every path travels in args.
+// dockerfile writes the Dockerfile of a target. Its text is constant except for
+// platform names, which are validated. Paths are passed as build arguments.
 type dockerfile struct {
 	strings.Builder
 	spelling
 	args  map[string]string
 	names map[string]string // path → name of its arg
-	files int               // how many args are called FILE_n
+	files int               // number of args named FILE_n
 	// layers is the largest number of layers that a stage with files has.
 	layers int
 }
@@ -48,14 +48,14 @@ type dockerfile struct {
 func newDockerfile(t Target, how spelling) *dockerfile {
 	d := &dockerfile{spelling: how, args: map[string]string{}, names: map[string]string{}}
 	d.args["DEST"] = t.Extension.Dest()
-	// BuildKit's name for the time that rewrite-timestamp clamps to.
+	// The time to which rewrite-timestamp clamps timestamps.
 	d.args["SOURCE_DATE_EPOCH"] = "0"
 	images := t.Extension.Images
 	if slices.ContainsFunc(t.Images, func(i int) bool { return slices.ContainsFunc(images[i].Steps, viaFolder) }) {
 		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
 			"FROM scratch AS source\nCOPY . /source/\n")
 	}
-	if t.staged() {
+	if t.usesStage() {
 		d.stageFolder()
 	}
 	if sameSteps(images, t.Images) {
@@ -79,7 +79,7 @@ func sameSteps(images []plan.Image, indices []int) bool {
 	})
 }
 
-// stageSuffix is what ${TARGETOS}-${TARGETARCH}${TARGETVARIANT} gives.
+// stageSuffix returns the value of ${TARGETOS}-${TARGETARCH}${TARGETVARIANT}.
 func stageSuffix(image plan.Image) string {
 	p := image.Platform
 	return p.OS + "-" + p.Architecture + p.Variant
@@ -89,7 +89,7 @@ func argSuffix(image plan.Image) string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(stageSuffix(image)))
 }
 
-// stage writes the stage that holds the files of an image.
+// stage writes the stage with the files of an image.
 func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	var lines strings.Builder
 	used := []string{"DEST"}
@@ -103,7 +103,8 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		}
 		layers++
 		if step.Text != nil {
-			// The content travels in an arg too: no text of the user is Dockerfile text.
+			// The content is passed in an arg too, so that no input becomes
+			// part of the Dockerfile.
 			d.args["DESCRIPTOR"] = strings.TrimSuffix(string(step.Text), "\n")
 			used = append(used, "DESCRIPTOR")
 			fmt.Fprintf(&lines, "COPY %s <<EOF ${DEST}/%s\n${DESCRIPTOR}\nEOF\n", d.copy, extension.DescriptorFile)
@@ -111,7 +112,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		}
 		if step.Exec {
 			sources, dest := []string{source(image, step, suffix, arg)}, step.Dest
-			// The entry points go in one instruction, which is one step less.
+			// Copy the entry points in one instruction to save a step.
 			for keepsName(step) && i+1 < len(image.Steps) && image.Steps[i+1].Exec && keepsName(image.Steps[i+1]) {
 				i++
 				sources = append(sources, source(image, image.Steps[i], suffix, arg))
@@ -130,7 +131,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		if viaFolder(step) {
 			from = "--from=source /source"
 		} else if step.Dest == "." && i+1 < len(image.Steps) && isDescriptor(image.Steps[i+1]) {
-			i++ // in one instruction: each is a layer, and a third of a small build
+			i++ // merge into one instruction: each adds a layer and a third of the time of a small build
 			from += " " + source(image, image.Steps[i], suffix, arg)
 		}
 		patterns := step.Exclude
@@ -143,18 +144,18 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())
 }
 
-// isDescriptor reports whether a step copies the descriptor, a file that keeps
-// its name and that no pattern of another step is about.
+// isDescriptor reports whether a step copies the descriptor under its name, and
+// no pattern of another step matches it.
 func isDescriptor(s content.Step) bool {
 	return s.Source == extension.DescriptorFile && s.Dest == extension.DescriptorFile && s.Text == nil
 }
 
-// viaFolder reports whether a step has to copy the context root from a stage
-// where it is a folder.
+// viaFolder reports whether a step must copy the context root from a stage in
+// which it is a folder.
 func viaFolder(s content.Step) bool { return s.Links }
 
-// keepsName reports whether a file has the same name in the package: one that
-// a link led to may not.
+// keepsName reports whether a file has the same name in the package. The target
+// of a symbolic link may have another one.
 func keepsName(s content.Step) bool { return path.Base(s.Source) == path.Base(s.Dest) }
 
 func excludes(patterns []string) string {
@@ -165,13 +166,13 @@ func excludes(patterns []string) string {
 	return b.String()
 }
 
-// source writes where a step copies from: below the platform root, or for what
-// platforms share, below the extension root.
+// source returns the source of a step: below the platform root or, for files
+// that platforms share, below the extension root.
 func source(image plan.Image, s content.Step, suffix string, arg func(p, hint string) string) string {
 	root := arg(image.Root, "ROOT"+suffix)
 	switch {
 	case s.Dest == "." && s.Source == image.Root:
-		return root // no "/" after a folder: with one, COPY takes it for a root, see content.Step.Links
+		return root // no "/" after a folder: with one, COPY treats it as a root, see content.Step.Links
 	case image.Root != platform.RootDir && s.Source == image.Root+"/"+s.Dest:
 		return root + "/" + arg(s.Dest, "FILE")
 	default:
@@ -179,11 +180,11 @@ func source(image plan.Image, s content.Step, suffix string, arg func(p, hint st
 	}
 }
 
-// literals are the paths that are the same in every extension.
+// literals are paths that are the same in every extension.
 var literals = []string{platform.RootDir, extension.DescriptorFile, extension.DetectFile, extension.GenerateFile}
 
-// path writes a path: as it is when it is a constant, else as the arg that
-// holds it, which is named after hint and noted in used.
+// path returns a constant path unchanged. For other paths it returns a
+// reference to an arg, which is named after hint and added to used.
 func (d *dockerfile) path(p, hint string, used *[]string) string {
 	if slices.Contains(literals, p) {
 		return p

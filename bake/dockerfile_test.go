@@ -142,7 +142,7 @@ func lint(t *testing.T, target Target) {
 	t.Helper()
 	d := newDockerfile(target, published)
 	text := d.String()
-	if target.staged() {
+	if target.usesStage() {
 		text = "FROM scratch AS " + rootContext + "\n" + text // stands in for the linked target
 	}
 	for _, i := range target.Images {

@@ -8,10 +8,9 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// entitlements returns what buildx must be allowed so that t builds:
-// "fs.read=DIR" and the like, one for each folder or file and never more
-// (buildx before 0.38 does not always ask for each). What the extension was not
-// granted is an error.
+// entitlements returns the entitlements that buildx requires to build t, such
+// as "fs.read=DIR", one for each folder or file. buildx before 0.38 does not
+// always ask for each. It returns an error for access that was not granted.
 func (t Target) entitlements() ([]string, error) {
 	e := t.Extension
 	if err := grants.Missing(e.Requests).Err(); err != nil {
@@ -22,12 +21,12 @@ func (t Target) entitlements() ([]string, error) {
 		return nil, fmt.Errorf("resolving context: %w", err)
 	}
 	list := []string{"fs.read=" + dir}
-	if !t.staged() && len(e.CacheFrom)+len(e.CacheTo) == 0 {
+	if !t.usesStage() && len(e.CacheFrom)+len(e.CacheTo) == 0 {
 		return list, nil
 	}
 	for _, r := range e.Requests {
 		if r.By == "" {
-			continue // optional, and left out
+			continue // optional, and omitted
 		}
 		for _, entitlement := range r.Entitlements {
 			if !slices.Contains(list, entitlement) {

@@ -24,7 +24,7 @@ func checkEvaluated(t testing.TB, p *plan.Plan, dir string) {
 	all := evaluate(t, file, "default")
 	want := len(targets)
 	for _, target := range targets {
-		if target.staged() {
+		if target.usesStage() {
 			want++ // buildx adds what a target links
 			checkStage(t, target, target.Name, all, dir)
 		}
@@ -60,7 +60,7 @@ func checkEvaluated(t testing.TB, p *plan.Plan, dir string) {
 		for _, target := range targets {
 			if target.Extension == e && !slices.Contains(want, e.Slug) {
 				want = append(want, target.Name)
-				if target.staged() {
+				if target.usesStage() {
 					want = append(want, target.Name+buildSuffix)
 				}
 			}
@@ -78,7 +78,7 @@ func checkOneByOne(t testing.TB, target Target, file []byte, dir string, platfor
 		name := target.Extension.Slug + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(p)
 		one := evaluate(t, file, name)
 		want := 1
-		if target.staged() {
+		if target.usesStage() {
 			want++
 			checkStage(t, target, name, one, dir)
 			equal(t, name+buildSuffix+" platforms", one[name+buildSuffix].Platforms, []string{p})
@@ -94,7 +94,7 @@ func checkOneByOne(t testing.TB, target Target, file []byte, dir string, platfor
 		return
 	}
 	n := len(platforms)
-	if target.staged() {
+	if target.usesStage() {
 		n *= 2
 	}
 	if group := evaluate(t, file, target.Extension.Slug+platformSuffix); len(group) != n {

@@ -2,31 +2,33 @@ package bake
 
 import "github.com/extpack/extpack/internal/platform"
 
-// spread gives each platform its own target where the builder has several
-// nodes. buildx sends a platform to the node that has it, but refuses to export
-// a layout for a target that needs two ("oci for multi-node builds currently
-// not supported", buildx build/build.go, prepareMultiDriverExports). The
-// targets of one platform are in the file in any case.
-func (e *Engine) spread(targets []Target) (all []Target, differ bool) {
+// splitByNode returns a target for each platform if the builder has several
+// nodes. buildx builds a platform on the node that supports it, but cannot
+// export a layout for a target that requires two nodes ("oci for multi-node
+// builds currently not supported", buildx build/build.go,
+// prepareMultiDriverExports). The file always contains the targets for a single
+// platform.
+func (e *Engine) splitByNode(targets []Target) (all []Target, split bool) {
 	several := false
 	for _, t := range targets {
-		several = several || len(t.Images) > 1 && !e.once(t)
+		several = several || len(t.Images) > 1 && !e.sharesLayer(t)
 	}
 	if !several || !e.HasNodes(e.Options.Builder) {
 		return targets, false
 	}
 	for _, t := range targets {
-		if e.once(t) {
+		if e.sharesLayer(t) {
 			all = append(all, t)
 			continue
 		}
-		all = append(all, t.each()...)
+		all = append(all, t.perPlatform()...)
 	}
 	return all, true
 }
 
-// each gives a target for each image of t, the ones that build one platform.
-func (t Target) each() []Target {
+// perPlatform returns the targets for a single platform, one for each image of
+// t.
+func (t Target) perPlatform() []Target {
 	var all []Target
 	for _, i := range t.Images {
 		one := Target{Name: t.Name, Extension: t.Extension, Images: []int{i}}

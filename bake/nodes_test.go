@@ -65,10 +65,10 @@ func TestSpread(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := mustPlan(t, plan.Options{}, extensionDir(t, t.TempDir(), "x", "x", tt.toml, tt.files))
 			targets := mustTargets(t, p)
-			if same, differ := engine("one").spread(targets); differ || len(same) != len(targets) {
+			if same, differ := engine("one").splitByNode(targets); differ || len(same) != len(targets) {
 				t.Errorf("one node: %v, %v", same, differ)
 			}
-			spread, differ := engine("two").spread(targets)
+			spread, differ := engine("two").splitByNode(targets)
 			if differ != (tt.want != nil) {
 				t.Fatalf("spread: %v, %v", spread, differ)
 			}

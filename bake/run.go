@@ -14,17 +14,17 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// RunOptions are buildx's own flags that a user passes through.
+// RunOptions are flags of the user that are passed to buildx.
 type RunOptions struct {
 	Builder  string
 	Set      []string
 	Allow    []string
 	NoCache  bool
 	Progress string
-	// Quiet keeps buildx's progress to itself unless it fails.
+	// Quiet suppresses buildx's progress unless it fails.
 	Quiet bool
-	// Stderr receives buildx's progress and messages. A terminal must be given
-	// as it is, for buildx to draw.
+	// Stderr receives buildx's progress and messages. A terminal must be passed
+	// unwrapped, so that buildx can draw on it.
 	Stderr io.Writer
 }
 
@@ -36,13 +36,15 @@ func (o RunOptions) run() buildx.Options {
 type Engine struct {
 	*buildx.Client
 	Options RunOptions
-	// Attested says that Attest follows Build and makes what is published.
+	// Attested reports whether Attest will run after Build and build the
+	// published images.
 	Attested bool
 }
 
-// Build runs the plan's bake file. Below dir, which must exist and be empty,
-// it leaves a folder "out/<bake target>" with an OCI layout for each target.
-// Interruption is the cause of ctx's end; a build that fails is a [*buildx.BuildError].
+// Build runs the plan's bake file. For each target it writes an OCI layout to
+// the folder "out/<bake target>" below dir, which must exist and be empty.
+// Build returns the cause of ctx if it is done, or a [*buildx.BuildError] if
+// the build fails.
 func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	if err := CheckSet(e.Options.Set); err != nil {
 		return nil, err
@@ -51,20 +53,20 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	if err != nil {
 		return nil, err
 	}
-	targets, differ := e.spread(targets)
+	targets, split := e.splitByNode(targets)
 	var built []plan.Built
 	for _, t := range targets {
 		out := outputDir(dir, t)
 		if err := os.MkdirAll(out, 0o755); err != nil {
 			return nil, fmt.Errorf("creating output folder: %w", err)
 		}
-		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out, Shared: e.once(t)})
+		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out, Shared: e.sharesLayer(t)})
 	}
 	args, err := e.buildArgs(p, targets, dir)
 	if err != nil {
 		return nil, err
 	}
-	if differ {
+	if split {
 		names := []string{"--"}
 		for _, t := range targets {
 			args = append(args, cacheArgs(t)...)
@@ -75,13 +77,13 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	return built, e.WithTemp(dir).Run(ctx, args, e.Options.run())
 }
 
-// once reports whether one platform stands for all of a target. An override may
-// make them differ.
-func (e *Engine) once(t Target) bool { return len(e.Options.Set) == 0 && t.alike() }
+// sharesLayer reports whether all platforms of t produce the same layer, so
+// that building one of them suffices. Overrides may make them differ.
+func (e *Engine) sharesLayer(t Target) bool { return len(e.Options.Set) == 0 && t.sameFiles() }
 
 func outputDir(dir string, t Target) string { return filepath.Join(dir, "out", t.Name) }
 
-// buildArgs writes the bake file and gives the command line that builds it.
+// buildArgs writes the bake file and returns the arguments of buildx.
 func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string, error) {
 	compression, how := inTransit, transit
 	if e.Attested {
@@ -102,15 +104,15 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.write="+out,
 			"--set", t.Name+".output="+output(out, compression))
-		if e.once(t) {
+		if e.sharesLayer(t) {
 			args = append(args, "--set", t.Name+".platform="+platform.Format(t.Extension.Images[t.Images[0]].Platform))
 		}
 	}
 	return args, nil
 }
 
-// allowArgs returns the flags that allow what t needs and, for a build stage, the
-// privileges of its steps that the user allows.
+// allowArgs returns the flags that grant the entitlements of t and, for a build
+// stage, the privileges that the user allows.
 func (e *Engine) allowArgs(t Target) ([]string, error) {
 	entitlements, err := t.entitlements()
 	var args []string
@@ -118,15 +120,15 @@ func (e *Engine) allowArgs(t Target) ([]string, error) {
 		args = append(args, "--allow", entitlement)
 	}
 	for _, allowed := range e.Options.Allow {
-		if t.staged() && isPrivilege(allowed) {
+		if t.usesStage() && isPrivilege(allowed) {
 			args = append(args, "--set", t.Name+buildSuffix+".entitlements="+allowed)
 		}
 	}
 	return args, err
 }
 
-// isPrivilege reports whether a grant is one that BuildKit asks for when a step
-// needs it (Dockerfile reference, "RUN --network", "--security", "--device").
+// isPrivilege reports whether a grant is for a privilege that a single step may
+// request (Dockerfile reference, "RUN --network", "--security", "--device").
 func isPrivilege(allowed string) bool {
 	kind, _, _ := strings.Cut(allowed, "=")
 	return kind == string(grants.NetworkHost) || kind == string(grants.Insecure) || kind == "device"
@@ -145,16 +147,18 @@ func writeFile(p *plan.Plan, dir string, how spelling) (string, error) {
 	return name, nil
 }
 
-// How BuildKit compresses layers. It does so twice with rewrite-timestamp, on
-// one core each. Gzip takes a second for 20 MB of program; zstd a tenth of it,
-// and package annotate makes gzip of that faster than BuildKit does. What Attest
-// has to compress with gzip in any case, Build does so already.
+// Compression of layers. BuildKit compresses each layer twice with
+// rewrite-timestamp, single-threaded. Gzip takes a second for a program of 20
+// MB, zstd a tenth of that, and package annotate recompresses to gzip faster
+// than BuildKit. Builds that Attest repeats use gzip from the start, because
+// Attest requires it.
 const (
 	inTransit = "compression=zstd,compression-level=1"
 	final     = "compression=gzip"
 )
 
-// output is a line of CSV: the temporary folder may hold commas and quotes.
+// output returns a line of CSV, because the temporary folder may contain commas
+// and quotes.
 func output(dir, compression string) string {
 	dest := `"dest=` + strings.ReplaceAll(dir, `"`, `""`) + `"`
 	return "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true," + compression + ",force-compression=true," + dest
@@ -180,7 +184,7 @@ func passthrough(opts RunOptions) []string {
 	return args
 }
 
-// Print shows buildx's own evaluation of the plan's bake file on stdout.
+// Print writes buildx's evaluation of the plan's bake file to stdout.
 func (e *Engine) Print(ctx context.Context, p *plan.Plan, dir string, opts RunOptions, stdout io.Writer) error {
 	file, err := writeFile(p, dir, published)
 	if err != nil {

@@ -22,31 +22,32 @@ import (
 type Program struct {
 	// File is "bin/detect" or "bin/generate".
 	File string
-	// Layout is the absolute path of the OCI layout that holds the image, and
-	// Manifest the digest of its manifest there.
+	// Layout is the absolute path of the OCI layout with the image, and
+	// Manifest the digest of the image manifest.
 	Layout, Manifest string
 	// Dest is the extension's folder in the image.
 	Dest     string
 	Platform v1.Platform
-	// Distro is what the image is for; zero when that is several or any.
+	// Distro is the distro of the image. It is zero if there are several, or if
+	// the image is for any.
 	Distro extension.Distro
-	// Image is the complete reference of the image to run in: its tag or digest
-	// is what keeps it from naming a stage.
+	// Image is the full reference of the image to run in. Its tag or digest
+	// distinguishes it from the name of a stage.
 	Image string
 	// API is the minor version of the extension's Buildpack API.
 	API int
-	// Dir is an absolute path of a folder that gets what the program leaves, if
-	// it succeeds: app, output and plan.toml.
+	// Dir is the absolute path of a folder for the output of a successful
+	// program: app, output and plan.toml.
 	Dir string
 }
 
 const smokeTarget = "smoke"
 
-// smokeFolders are what the lifecycle gives an extension: an application, which
-// is empty here, and places to write to for whatever user the image has. The
-// image is taken as it was exported, so what runs is what would be published.
-// Programs are run from a mount with a fixed name, without a shell: the real
-// path is a user's string, and the image need not have a shell.
+// smokeFolders creates the folders that the lifecycle passes to an extension:
+// an empty application, and output folders that any user can write to. The
+// image is the exported one, so that the published files run. Programs run from
+// a mount with a fixed name, without a shell: the real path is untrusted, and
+// the image may not have a shell.
 const smokeFolders = `ARG IMAGE
 FROM scratch AS folders
 WORKDIR /app
@@ -63,8 +64,9 @@ WORKDIR /cnb/smoke/app
 FROM base AS smoke
 `
 
-// smokeRuns run the programs as the Image Extension Interface Specification
-// says, with the arguments of older buildpack APIs, which lifecycles still give.
+// smokeRuns run the programs according to the Image Extension Interface
+// Specification, including the arguments of older buildpack APIs, which
+// lifecycles still pass.
 var smokeRuns = map[string]string{
 	"bin/detect": `RUN --mount=type=bind,from=tree,source=${CNB_EXTENSION_DIR},target=/cnb/smoke/extension ["/cnb/smoke/extension/bin/detect", "/cnb/smoke/platform", "/cnb/smoke/plan.toml"]
 `,
@@ -72,7 +74,7 @@ var smokeRuns = map[string]string{
 `,
 }
 
-// smokeWritten takes what the program left out of its stage.
+// smokeWritten copies the output of the program from its stage.
 const smokeWritten = `
 FROM scratch
 COPY --from=smoke /cnb/smoke/app /app
@@ -80,9 +82,9 @@ COPY --from=smoke /cnb/smoke/output /output
 COPY --from=smoke /cnb/smoke/plan.tom[l] /
 `
 
-// environment returns the variables that a lifecycle sets for a program of an
-// extension. Source: lifecycle, runDetect in buildpack/detect.go and
-// runGenerateCmd in buildpack/generate.go.
+// environment returns the variables that a lifecycle sets for an extension.
+// Source: lifecycle, runDetect in buildpack/detect.go and runGenerateCmd in
+// buildpack/generate.go.
 func (p Program) environment() map[string]string {
 	env := map[string]string{"CNB_EXTENSION_DIR": p.Dest}
 	detect := p.File == "bin/detect"
@@ -120,8 +122,8 @@ func smokeFile(p Program) ([]byte, error) {
 	b := f.Block("target", smokeTarget)
 	b.Map("contexts", map[string]string{"tree": "oci-layout://" + filepath.ToSlash(p.Layout) + "@" + p.Manifest})
 	declared := slices.Sorted(maps.Keys(args))
-	// An arg, not a context: only of such an image BuildKit says that its
-	// platform is another one.
+	// Pass the image as a build arg, not as a named context: BuildKit's
+	// InvalidBaseImagePlatform check ignores contexts.
 	args["IMAGE"] = p.Image
 	b.Map("args", args)
 	text := smokeFolders + "ARG " + strings.Join(declared, "\nARG ") + "\n" + run + smokeWritten
@@ -137,9 +139,9 @@ func smokeFile(p Program) ([]byte, error) {
 	return f.Bytes(), nil
 }
 
-// Smoke runs a program once, never from the cache. That it does not start, or
-// fails, is an outcome; the error is that it could not be tried, and names the
-// platform and the image.
+// Smoke runs a program once, without cache. A program that does not start or
+// fails is an outcome. Smoke returns an error, which names the platform and the
+// image, if it could not run the program.
 func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	text, err := smokeFile(p)
 	if err != nil {
@@ -150,7 +152,8 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 		return nil, err
 	}
 	defer temp.Remove()
-	// Apart from the lock, as an inline Dockerfile sends the folder along.
+	// Use a subfolder without the lock, because an inline Dockerfile has the
+	// folder as its context.
 	dir := filepath.Join(temp.Path, "context")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating temporary folder: %w", err)

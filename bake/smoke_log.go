@@ -13,20 +13,21 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// Outcome is how a program ended.
+// Outcome is the result of running a program.
 type Outcome struct {
-	// Output is what it wrote, on both streams.
+	// Output is the output of the program on both streams.
 	Output string
-	// ExitCode is meaningless when there is a Fault.
+	// ExitCode is undefined if Fault is set.
 	ExitCode int
-	// Fault says why the program did not start; empty when it did.
+	// Fault is the reason why the program did not start, or "".
 	Fault string
 }
 
-// SmokeImageError is an image to run in that lacks the platform of a program.
+// SmokeImageError is returned if the image to run in lacks the platform of a
+// program.
 type SmokeImageError struct {
 	Image, Platform string
-	// Has are the platforms that it has, when somebody found out.
+	// Has are the platforms of the image, if they are known.
 	Has []string
 }
 
@@ -38,22 +39,22 @@ func (e *SmokeImageError) Error() string {
 	return s
 }
 
-// smokeLog reads buildx's progress (--progress rawjson): one JSON object a line,
-// and among them lines for people. It keeps what the program's own step says.
+// smokeLog reads buildx's progress (--progress rawjson): one JSON object per
+// line, mixed with lines of text. It collects the output of the program's step.
 type smokeLog struct {
 	rest   []byte
 	step   string // digest of the program's step
 	output bytes.Buffer
 	failed string // why the program's step failed
-	// other says that the image is for another platform.
+	// other reports whether the image is for another platform.
 	other string
 	plain buildx.TailBuffer
 }
 
-// smokeStep is how BuildKit names the step.
+// smokeStep matches BuildKit's name of the step.
 var smokeStep = regexp.MustCompile(`^\[(?:\S+ )*smoke [0-9]+/[0-9]+\] RUN `)
 
-// maxSmokeLine bounds what is kept of a line that does not end.
+// maxSmokeLine limits the length of a line.
 const maxSmokeLine = 16 << 20
 
 func (l *smokeLog) Write(p []byte) (int, error) {
@@ -72,7 +73,7 @@ func (l *smokeLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end takes what came last for a line.
+// end processes the last, unterminated line.
 func (l *smokeLog) end() {
 	l.line(l.rest)
 	l.rest = nil
@@ -113,14 +114,14 @@ func (l *smokeLog) line(line []byte) {
 
 var (
 	exitCode = regexp.MustCompile(`did not complete successfully: exit code: ([0-9]+)`)
-	// notExecuted is what runc says, or a kernel through it.
+	// notExecuted matches the errors of runc and the kernel.
 	notExecuted = regexp.MustCompile(`(?:^|\n)exec /cnb/smoke/extension/\S+: (.+)\n*$|exec: "?/cnb/smoke/extension/[^\s:]+: (.+)`)
-	// noLibrary is what dynamic linkers say, glibc's and musl's.
+	// noLibrary matches the errors of the dynamic linkers of glibc and musl.
 	noLibrary = regexp.MustCompile(`error while loading shared libraries: .*|Error loading shared library .*|Error relocating .*`)
-	// emulated is what QEMU says of a program that it cannot load.
+	// emulated matches QEMU's error for a program that it cannot load.
 	emulated = regexp.MustCompile(`(?:^|\n)\S*qemu\S*: (?:.*: )?((?:Could not open|Error while loading|Invalid ELF).*|Exec format error)`)
-	// otherPlatform is a check of BuildKit's Dockerfile frontend. An image that
-	// is no index passes for every platform.
+	// otherPlatform matches a check of BuildKit's Dockerfile frontend. Without
+	// an index, an image is used for every platform.
 	otherPlatform = regexp.MustCompile(`^InvalidBaseImagePlatform: .* was pulled with platform "([^"]+)"`)
 	errorLine     = regexp.MustCompile(`(?m)^ERROR: (.*)$`)
 )
@@ -148,7 +149,7 @@ func (l *smokeLog) outcome(p Program, err error) (*Outcome, error) {
 			cause = m[1] + m[2]
 		}
 	}
-	// Programs for another platform are not run, so it is the builder that cannot.
+	// Programs for another platform are not run, so the builder is at fault.
 	if cause == formatError {
 		return nil, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
 			`run `+p.doctor()+`, which tells how to give it an emulator, or choose other targets with --target`)
@@ -157,12 +158,12 @@ func (l *smokeLog) outcome(p Program, err error) (*Outcome, error) {
 	return o, nil
 }
 
-// fault says why a program that ended with an error did not start, if it did not.
+// fault returns the reason why a failed program did not start, or "" if it did.
 func fault(o *Outcome, cause string) string {
 	library, emulator := noLibrary.FindString(o.Output), emulated.FindStringSubmatch(o.Output)
 	switch {
 	case cause == "no such file or directory":
-		// The file itself is there.
+		// The file itself exists.
 		return cause + ": the image lacks the interpreter or dynamic linker that it names"
 	case cause != "":
 		return cause
@@ -180,7 +181,7 @@ func fault(o *Outcome, cause string) string {
 	return ""
 }
 
-// explain says why buildx did not come to run the program.
+// explain returns an error if buildx did not run the program.
 func (l *smokeLog) explain(p Program, err error) error {
 	text := l.plain.String()
 	if buildx.LacksPlatform(text) {
@@ -203,7 +204,7 @@ func (l *smokeLog) explain(p Program, err error) error {
 		p.doctor()+` tells whether the builder works`)
 }
 
-// doctor is the command that looks at what running a program takes.
+// doctor returns the command that checks the requirements of running a program.
 func (p Program) doctor() string {
 	return strings.TrimSuffix(buildx.DoctorCommand, `"`) + " --smoke " + p.Image + `"`
 }

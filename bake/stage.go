@@ -13,29 +13,31 @@ import (
 )
 
 const (
-	// buildSuffix names the target of a stage after the one that packs it.
+	// buildSuffix is appended to the name of a target for the target of its
+	// build stage.
 	buildSuffix = "-build"
-	// rootContext is what the Dockerfile that packs a stage calls its files.
+	// rootContext is the named context with the files of a build stage.
 	rootContext = "root"
 )
 
-// staged reports whether the files of a target come from a build stage.
-func (t Target) staged() bool { return t.dockerfile() != "" }
+// usesStage reports whether the files of a target come from a build stage.
+func (t Target) usesStage() bool { return t.dockerfile() != "" }
 
-// dockerfile gives the Dockerfile of the target's stage; a target has one.
+// dockerfile returns the Dockerfile of the target's build stage.
 func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Dockerfile }
 
-// stageLines are the lines that copy a stage into the package. Entry points go
-// once more, to be executable whatever mode they have; the patterns are there
-// because a stage may have only one of them, or none, and no folder for them.
+// stageLines copy a build stage into the package. Entry points are copied again
+// to make them executable. They are patterns because a stage may lack one of
+// them, or both.
 var stageLines = "COPY " + copyFlags + excludes(content.Never()) + " --from=stage /stage ${DEST}/\n" +
 	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
 
-// stageLayers is how many layers they make.
+// stageLayers is the number of layers of stageLines.
 const stageLayers = 2
 
-// stageFolder writes the stage that makes a folder of what was built: COPY --exclude
-// minds symbolic links below a folder, not at a root (see content.Step.Links).
+// stageFolder is a stage that moves the built files into a folder, because COPY
+// --exclude preserves symbolic links below a folder but not at a root (see
+// content.Step.Links).
 func (d *dockerfile) stageFolder() {
 	d.WriteString("\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n" +
 		"FROM scratch AS stage\nCOPY --from=" + rootContext + " / /stage/\n")
@@ -55,7 +57,7 @@ func (w *fileWriter) writeStage(t Target) error {
 	if !content.CheckName(t.dockerfile()) {
 		return diag.WithHint(diag.Invalidf("the path %q cannot be written to a bake file unchanged", t.dockerfile()), "rename the file")
 	}
-	// Clean also spoils "cwd://…", which bake looks for outside the extension.
+	// Clean would break "cwd://…", which bake resolves outside the extension.
 	b.String("dockerfile", filepath.ToSlash(filepath.Clean(t.dockerfile())))
 	if e.Build.Stage != "" {
 		b.String("target", e.Build.Stage)
@@ -134,13 +136,13 @@ func (w *fileWriter) writeContexts(b hcl.Body, contexts map[string]string) error
 	return nil
 }
 
-// cacheName is the setting that tells caches of the same store apart, by type.
-// Its default is "buildkit" everywhere (BuildKit, cache/remotecache).
+// cacheName is the setting that distinguishes caches in one store, by type. The
+// default is always "buildkit" (BuildKit, cache/remotecache).
 var cacheName = map[string]string{"gha": "scope", "s3": "name", "azblob": "name"}
 
-// caches gives the cache settings of a target. One that is not the extension's
-// main target has places of its own: a cache is written whole, so the last of
-// several writers would leave only its own.
+// caches returns the cache settings of a target. Targets other than the main
+// one of an extension use separate caches, because the last of several writers
+// would overwrite the others.
 func (t Target) caches(specs []plan.Spec) []plan.Spec {
 	if t.shared() {
 		return specs
@@ -153,13 +155,13 @@ func (t Target) caches(specs []plan.Spec) []plan.Spec {
 			key, value, _ := strings.Cut(field, "=")
 			switch {
 			case key == "ref" && strings.Contains(value, "@"):
-				// One content has no second place.
+				// A cache by digest cannot have a suffix.
 			case key == "ref" && strings.Contains(value[strings.LastIndex(value, "/")+1:], ":"):
 				s.Fields[i] += own
 			case key == "ref":
 				s.Fields[i] += ":" + strings.TrimPrefix(own, "-")
 			case key == "scope", key == "name":
-				// s3 and azblob take several names.
+				// s3 and azblob support several names.
 				s.Fields[i] = strings.ReplaceAll(field, ";", own+";") + own
 			}
 		}
@@ -174,8 +176,8 @@ func (t Target) caches(specs []plan.Spec) []plan.Spec {
 	return out
 }
 
-// cachesFrom gives where a target looks for a cache: at the places as they are,
-// which may be published images with inline caches, and at its own.
+// cachesFrom returns the caches that a target reads: those that were specified,
+// which may be published images with inline caches, and its separate ones.
 func (t Target) cachesFrom() []plan.Spec {
 	if t.shared() {
 		return t.Extension.CacheFrom
@@ -183,8 +185,9 @@ func (t Target) cachesFrom() []plan.Spec {
 	return append(slices.Clone(t.Extension.CacheFrom), t.caches(t.Extension.CacheFrom)...)
 }
 
-// cacheArgs gives a target that stands for one platform of the main target, on
-// a node of its own, a cache of its own; in the file it has the main target's.
+// cacheArgs returns the flags that set a separate cache for a target that
+// builds one platform of the main target on a different node. In the file it
+// uses the cache of the main target.
 func cacheArgs(t Target) []string {
 	if t.shared() {
 		return nil
@@ -192,7 +195,7 @@ func cacheArgs(t Target) []string {
 	var args []string
 	for _, s := range t.cachesFrom() {
 		args = append(args, "--set", t.Name+".cache-from="+s.String())
-		if t.staged() {
+		if t.usesStage() {
 			args = append(args, "--set", t.Name+buildSuffix+".cache-from="+s.String())
 		}
 	}

@@ -16,17 +16,15 @@ import (
 type Target struct {
 	Name      string
 	Extension *plan.Extension
-	// Images are indices into Extension.Images. One bake target builds a
-	// platform once, so an image whose platform stands in the plan several
-	// times, for different distros, has a target of its own. So has one whose
-	// files come from elsewhere than those of most: a folder or a Dockerfile
-	// of its own.
+	// Images are indices into Extension.Images. A bake target builds a platform
+	// once, so images for several distros of a platform have separate targets.
+	// So do images with a different kind of source, a folder or a Dockerfile.
 	Images []int
 }
 
-// Targets gives the bake targets that together build the plan, extension by
-// extension. Two names that meet are a [*diag.InvalidError]: bake would merge
-// the targets without a word. So is a platform that a builder has no name for.
+// Targets returns the bake targets that build the plan, extension by extension.
+// It returns a [*diag.InvalidError] for targets with the same name, which bake
+// would merge silently, and for platforms that a builder does not support.
 func Targets(p *plan.Plan) ([]Target, error) {
 	var targets []Target
 	var list diag.List
@@ -37,14 +35,14 @@ func Targets(p *plan.Plan) ([]Target, error) {
 		own := extensionTargets(e)
 		targets = append(targets, own...)
 		for _, name := range names(e, own) {
-			// Each has an output folder, and not every file system tells
-			// upper case from lower.
+			// Each target has an output folder, and file systems may ignore
+			// case.
 			key := strings.ToLower(name)
 			switch other, taken := owners[key]; {
 			case key == "default":
 				list.Errorf(pos, "%s cannot have the bake target %q, which is the group of all", e.Descriptor.Info.ID, name)
 			case taken && other == e:
-				list.Errorf(pos, "the bake target %q would stand for two images of %s", name, e.Descriptor.Info.ID).Hint = "choose one with --target"
+				list.Errorf(pos, "the bake target %q is used for two images of %s", name, e.Descriptor.Info.ID).Hint = "choose one with --target"
 			case taken:
 				list.Errorf(pos, "the bake target %q of %s is also one of %s",
 					name, e.Descriptor.Info.ID, other.Descriptor.Info.ID).Hint = "build them in separate runs"
@@ -55,11 +53,11 @@ func Targets(p *plan.Plan) ([]Target, error) {
 	return targets, list.Err()
 }
 
-// escape begins the names of targets whose slug is not one by itself.
+// escape is the prefix of targets whose slug is not a valid name.
 const escape = "x--"
 
 // baseName returns the name of the extension's main target. It begins with a
-// letter, so that no program takes it for a flag; different slugs have
+// letter, so that it cannot be mistaken for a flag. Different slugs have
 // different names.
 func baseName(e *plan.Extension) string {
 	c := e.Slug[0] | 0x20 // lower case
@@ -69,19 +67,19 @@ func baseName(e *plan.Extension) string {
 	return e.Slug
 }
 
-// alike reports whether a target has several platforms, of the same files: copied
-// they make the same layer on each, and only configs differ.
-func (t Target) alike() bool {
-	return len(t.Images) > 1 && !t.staged() && sameSteps(t.Extension.Images, t.Images)
+// sameFiles reports whether a target has several platforms with the same files:
+// they have the same layer, and only configs differ.
+func (t Target) sameFiles() bool {
+	return len(t.Images) > 1 && !t.usesStage() && sameSteps(t.Extension.Images, t.Images)
 }
 
-// Asked gives the platforms that a builder is asked to build for an extension:
-// one may stand for all.
+// Asked returns the platforms that a builder has to build for an extension. If
+// all have the same layer, that is one of them.
 func Asked(e *plan.Extension) []v1.Platform {
 	var all []v1.Platform
 	for _, t := range extensionTargets(e) {
 		images := t.Images
-		if t.alike() {
+		if t.sameFiles() {
 			images = images[:1]
 		}
 		for _, i := range images {
@@ -91,12 +89,12 @@ func Asked(e *plan.Extension) []v1.Platform {
 	return all
 }
 
-// platformPart is what may stand in the Dockerfile's stage names. BuildKit's
-// own form of platforms (containerd/platforms, Parse) allows no more either.
+// platformPart matches the characters that are allowed in stage names of the
+// Dockerfile. containerd/platforms, Parse, allows the same.
 var platformPart = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 
-// checkPlatforms reports platforms whose names cannot be written to the
-// Dockerfile, or not so that they stay different there.
+// checkPlatforms reports platforms whose names are invalid in a Dockerfile, or
+// not unique there.
 func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 	stages := map[string]plan.Image{}
 	for _, image := range e.Images {
@@ -137,9 +135,9 @@ func extensionTargets(e *plan.Extension) []Target {
 	return append([]Target{shared}, own...)
 }
 
-// mainSource gives where most images come from that can share a target: a
-// Dockerfile, or none for folders. A linked target is built for all platforms
-// of the one that links it, so one target cannot have two kinds.
+// mainSource returns the source of most images that can share a target: a
+// Dockerfile, or "" for folders. A linked target is built for all platforms of
+// the target that links it, so a target cannot have both kinds.
 func mainSource(e *plan.Extension) string {
 	n := map[string]int{}
 	best := ""
@@ -155,11 +153,11 @@ func mainSource(e *plan.Extension) string {
 	return best
 }
 
-// names gives every name the extension takes in the file, once for each thing
-// that has it.
+// names returns the names that the extension uses in the file, once for each
+// use.
 func names(e *plan.Extension, targets []Target) []string {
 	all := []string{baseName(e), baseName(e) + platformSuffix}
-	staged := slices.ContainsFunc(targets, func(t Target) bool { return t.shared() && t.staged() })
+	staged := slices.ContainsFunc(targets, func(t Target) bool { return t.shared() && t.usesStage() })
 	if staged {
 		all = append(all, baseName(e)+buildSuffix, baseName(e)+buildSuffix+platformSuffix)
 	}
@@ -170,7 +168,7 @@ func names(e *plan.Extension, targets []Target) []string {
 		if t.Name != platformName(e, e.Images[t.Images[0]]) {
 			all = append(all, t.Name)
 		}
-		if t.staged() {
+		if t.usesStage() {
 			all = append(all, t.Name+buildSuffix)
 		}
 	}
@@ -199,7 +197,7 @@ func count(e *plan.Extension, image plan.Image) int {
 
 const platformSuffix = "-platform"
 
-// platformName is what the expression of matrixName gives in the matrix target.
+// platformName returns the value of matrixName for a platform.
 func platformName(e *plan.Extension, image plan.Image) string {
 	return baseName(e) + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
 }
@@ -214,7 +212,7 @@ func matrixName(t Target) string {
 	return t.Name + `-${` + name + `}`
 }
 
-// distroName tells the image for any distro from those for one.
+// distroName returns the part of a target's name for the distros of an image.
 func distroName(e *plan.Extension, image plan.Image) string {
 	distro := "any"
 	if len(image.Distros) > 0 {
@@ -223,7 +221,8 @@ func distroName(e *plan.Extension, image plan.Image) string {
 	return platformName(e, image) + "-" + distro
 }
 
-// identifier makes a name that bake and HCL accept of text that may hold more.
+// identifier replaces the characters of text that bake and HCL do not accept in
+// names.
 func identifier(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {

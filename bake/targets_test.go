@@ -89,12 +89,12 @@ func TestNamesThatMeet(t *testing.T) {
 		},
 		{
 			"distros of one extension", bare([]plan.Image{image("amd64", "", "u@1.2"), image("amd64", "", "u@1_2")}, "a"),
-			`FILE: the bake target "a-linux-amd64-u_1_2" would stand for two images of a
+			`FILE: the bake target "a-linux-amd64-u_1_2" is used for two images of a
   choose one with --target`,
 		},
 		{
 			"a distro called any", bare([]plan.Image{image("amd64", "", "any@"), image("amd64", "")}, "a"),
-			`FILE: the bake target "a-linux-amd64-any" would stand for two images of a
+			`FILE: the bake target "a-linux-amd64-any" is used for two images of a
   choose one with --target`,
 		},
 	}

@@ -14,18 +14,19 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// ours are the attributes that carry the plan, with the flag that sets each.
-var ours = map[string]string{
+// reservedAttributes are the attributes that the plan sets, each with the flag
+// to use instead.
+var reservedAttributes = map[string]string{
 	"output": "-o or --push", "outputs": "-o or --push", "platform": "--target", "platforms": "--target", "tags": "--tag",
 	"push": "--push", "load": "--load", "labels": "--label", "annotations": "--annotation", "call": "\"docker buildx bake --call\"",
 	"context": "a folder argument", "dockerfile": "platform folders", "dockerfile-inline": "platform folders", "target": "platform folders",
 }
 
-// planArg matches the build arguments that carry paths.
+// planArg matches the build arguments for paths.
 var planArg = regexp.MustCompile(`^(DEST|DESCRIPTOR|ROOT(_.*)?|FILE_[0-9]+)$`)
 
-// setKeys are the other attributes that buildx 0.37 lets --set override; true
-// for those that take a name.
+// setKeys are the other attributes that --set supports in buildx 0.37; the
+// value is true for those with a name.
 var setKeys = map[string]bool{
 	"args": true, "attest": false, "cache-from": false, "cache-to": false, "contexts": true, "entitlements": false,
 	"extra-hosts": true, "network": false, "no-cache": false, "no-cache-filter": false, "policy": false, "pull": false,
@@ -34,13 +35,12 @@ var setKeys = map[string]bool{
 
 const setForm = "write it as TARGET.KEY=VALUE"
 
-// CheckSet refuses overrides that would build something else than what is then
-// verified and published, and those that buildx does not know, as a
-// [*diag.InvalidError].
+// CheckSet returns a [*diag.InvalidError] for overrides that contradict the
+// plan, and for those that buildx does not support.
 func CheckSet(set []string) error {
 	for _, s := range set {
 		_, attribute, name, _ := splitSet(s)
-		if flag, ok := ours[attribute]; ok {
+		if flag, ok := reservedAttributes[attribute]; ok {
 			return diag.WithHint(diag.Invalidf("--set %s: %s is decided by docker extpack", s, attribute), "use "+flag+" instead")
 		}
 		if attribute == "args" && planArg.MatchString(name) {
@@ -50,12 +50,12 @@ func CheckSet(set []string) error {
 	return CheckSetForm(set)
 }
 
-// CheckSetForm refuses overrides that buildx does not know.
+// CheckSetForm returns an error for overrides that buildx does not support.
 func CheckSetForm(set []string) error {
 	for _, s := range set {
 		target, attribute, name, value := splitSet(s)
 		takesName, ok := setKeys[attribute]
-		if _, decided := ours[attribute]; decided {
+		if _, decided := reservedAttributes[attribute]; decided {
 			takesName, ok = attribute == "labels", true
 		}
 		switch {
@@ -84,8 +84,8 @@ func splitSet(s string) (target, key, name, value string) {
 	return target, key, name, value
 }
 
-// CheckSetTargets refuses overrides of targets that the plan's bake file does
-// not have.
+// CheckSetTargets returns an error for overrides of targets that the plan's
+// bake file does not have.
 func CheckSetTargets(p *plan.Plan, set []string) error {
 	if len(set) == 0 {
 		return nil
@@ -99,7 +99,7 @@ func CheckSetTargets(p *plan.Plan, set []string) error {
 		own := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return t.Extension != e })
 		known = append(known, names(e, own)...)
 	}
-	// The block of a matrix is no target, only what it makes is.
+	// The block of a matrix is not a target itself.
 	known = slices.DeleteFunc(known, func(name string) bool { return strings.HasSuffix(name, platformSuffix) })
 	for _, s := range set {
 		pattern, _, _ := strings.Cut(s, ".")
@@ -118,7 +118,8 @@ func CheckSetTargets(p *plan.Plan, set []string) error {
 // ProgressModes are the values of --progress.
 var ProgressModes = []string{"auto", "plain", "tty", "rawjson", "quiet"}
 
-// CheckProgress refuses a mode that buildx does not know; "" is its default.
+// CheckProgress returns an error for a mode that buildx does not support. "" is
+// the default.
 func CheckProgress(mode string) error {
 	if mode == "" || slices.Contains(ProgressModes, mode) {
 		return nil
@@ -126,7 +127,7 @@ func CheckProgress(mode string) error {
 	return unsupported("--progress", mode, ProgressModes)
 }
 
-// unsupported returns the error for a word that is none of known.
+// unsupported returns the error for a word that is not one of known.
 func unsupported(what, word string, known []string) error {
 	meant := ""
 	if match := text.Closest(word, known); match != "" {

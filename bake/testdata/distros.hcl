@@ -17,7 +17,7 @@ group "x-linux-amd64" {
   targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"]
 }
 
-# linux/amd64:ubuntu@22.04: has a target of its own, because bake builds a platform once per target.
+# linux/amd64:ubuntu@22.04: has a separate target, because bake builds a platform once per target.
 # "docker extpack build" joins the images in one index.
 target "x-linux-amd64-ubuntu_22_04" {
   description = "x@0.0.1"
@@ -48,7 +48,7 @@ EOT
   attest = ["type=provenance,disabled=true"]
 }
 
-# linux/amd64:ubuntu@24.04: has a target of its own, because bake builds a platform once per target.
+# linux/amd64:ubuntu@24.04: has a separate target, because bake builds a platform once per target.
 # "docker extpack build" joins the images in one index.
 target "x-linux-amd64-ubuntu_24_04" {
   description = "x@0.0.1"

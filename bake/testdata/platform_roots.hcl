@@ -76,7 +76,7 @@ target "samples_platform-roots-platform" {
   tags      = []
 }
 
-# linux/amd64:ubuntu@22.04: has a target of its own, because bake builds a platform once per target.
+# linux/amd64:ubuntu@22.04: has a separate target, because bake builds a platform once per target.
 # "docker extpack build" joins the images in one index.
 target "samples_platform-roots-linux-amd64-ubuntu_22_04" {
   description = "samples/platform-roots@0.0.1: Platform roots"
@@ -111,7 +111,7 @@ EOT
   attest = ["type=provenance,disabled=true"]
 }
 
-# linux/amd64:ubuntu@24.04: has a target of its own, because bake builds a platform once per target.
+# linux/amd64:ubuntu@24.04: has a separate target, because bake builds a platform once per target.
 # "docker extpack build" joins the images in one index.
 target "samples_platform-roots-linux-amd64-ubuntu_24_04" {
   description = "samples/platform-roots@0.0.1: Platform roots"

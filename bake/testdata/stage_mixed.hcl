@@ -123,7 +123,7 @@ target "acme_x-linux-arm64-build" {
   attest     = ["type=provenance,disabled=true"]
 }
 
-# linux/arm64: has a target of its own, because its files come from build/Dockerfile.linux-arm64.
+# linux/arm64: has a separate target, because its files come from build/Dockerfile.linux-arm64.
 # "docker extpack build" joins the images in one index.
 target "acme_x-linux-arm64" {
   description = "acme/x@0.0.1"
@@ -164,7 +164,7 @@ EOT
   attest = ["type=provenance,disabled=true"]
 }
 
-# linux/s390x: has a target of its own, because its files come from linux/s390x.
+# linux/s390x: has a separate target, because its files come from linux/s390x.
 # "docker extpack build" joins the images in one index.
 target "acme_x-linux-s390x" {
   description = "acme/x@0.0.1"

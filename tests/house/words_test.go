@@ -19,7 +19,6 @@ var banned = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoev
 // unclean are the packages whose comments or messages have such words still.
 // The list only gets shorter.
 var unclean = []string{
-	"bake",
 	"cli-plugin",
 	"internal/annotate",
 	"internal/builder",
