@@ -1,11 +1,11 @@
-// Package annotate turns what an engine built into a package: it gives every
-// image its canonical config with both labels, joins the images under one index
-// with its annotations, and keeps attestations true to the images they are
-// about. What is in a layer stays; how it is compressed may not, since engines
-// compress for speed and readers want gzip.
+// Package annotate writes a package from the output of an engine: it writes the
+// canonical config of every image with both labels, adds the images to one
+// index with annotations, and updates the subjects of attestations. The content
+// of layers does not change, but their compression may, because engines
+// compress for speed and readers expect gzip.
 //
-// It maps OCI layouts to an OCI layout. It does not judge the result (package
-// verify does) and publishes nothing.
+// It reads OCI layouts and writes an OCI layout. Package verify checks the
+// result.
 package annotate
 
 import (
@@ -30,50 +30,51 @@ import (
 // SOURCE_DATE_EPOCH: the earliest that zip files can hold, as pack uses.
 var DefaultCreated = time.Date(1980, time.January, 1, 0, 0, 1, 0, time.UTC)
 
-// Options say what the plan does not.
+// Options are options that are not part of the plan.
 type Options struct {
 	// Created is the time in configs and annotations; zero is [DefaultCreated].
 	Created time.Time
-	// Docker asks for Docker's media types instead of OCI's.
+	// Docker selects Docker's media types instead of OCI's.
 	Docker bool
-	// Single asks for the image manifest itself instead of an index of one.
+	// Single omits the index of a package with a single image.
 	Single bool
 	// LeftOut is told of annotations that Docker's format has no place for; may
 	// be nil.
 	LeftOut func(names []string)
 }
 
-// Source is a layout an engine filled, and the images of the plan that should
-// be in it.
+// Source is a layout that an engine wrote, and the images of the plan that it
+// should contain.
 type Source struct {
 	Layout *ocilayout.Layout
 	Images []int
-	// Shared says that the layout holds one image that stands for all Images,
-	// which differ in nothing but their platform.
+	// Shared reports whether the layout has a single image for all Images,
+	// which differ only in their platform.
 	Shared bool
 }
 
 // Package is an annotated package in a layout.
 type Package struct {
 	Layout *ocilayout.Layout
-	// Root is what a tag names: the index, or the image with Options.Single and
-	// for any platform.
+	// Root is the descriptor to tag: the index, or the image with
+	// Options.Single or for any platform.
 	Root v1.Descriptor
-	// Index lists the images flat, then their attestations, also when it is not
-	// what the tag names.
+	// Index lists the images, then their attestations, even if Root is not the
+	// index.
 	Index v1.Index
 	// Images are in plan order.
 	Images []Image
-	// Targets are those of the descriptor, of which Images may be a part.
+	// Targets are the targets of the descriptor. Images may be a subset.
 	Targets []extension.Target
 }
 
 // Image is an image of a package.
 type Image struct {
-	// Platform is the promised one, or what the builder chose when the plan
-	// left it to the builder.
+	// Platform is that of the plan, or the one that the builder chose if the
+	// plan has none.
 	Platform v1.Platform
-	// Any says that the image is for any platform, whatever Platform is.
+	// Any reports whether the image is for any platform, regardless of
+	// Platform.
 	Any        bool
 	Descriptor v1.Descriptor
 	DiffID     digest.Digest
@@ -98,7 +99,7 @@ type maker struct {
 	built map[int]*built // by index into extension.Images
 }
 
-// built is an image as the engine left it.
+// built is an image that the engine built.
 type built struct {
 	src          *ocilayout.Layout
 	descriptor   v1.Descriptor
@@ -106,12 +107,12 @@ type built struct {
 	manifest     v1.Manifest
 	attestations []v1.Descriptor
 	cache        json.RawMessage
-	// final says that the image is the one to publish, byte for byte.
+	// final reports whether the image is to be published unchanged.
 	final bool
 }
 
 // find matches the images in a layout with those of the plan by their configs,
-// which say what was built; descriptors may leave the platform out.
+// because descriptors may omit the platform.
 func (m *maker) find(ctx context.Context, s Source) error {
 	root, err := ocilayout.Root(ctx, s.Layout)
 	if err != nil {
@@ -154,7 +155,7 @@ func (m *maker) find(ctx context.Context, s Source) error {
 	return nil
 }
 
-// share gives the image of a source that holds one for all to each of them.
+// share assigns the image of a shared source to each of its Images.
 func (m *maker) share(b *built, images []int) error {
 	for _, i := range images {
 		one := *b
@@ -185,12 +186,12 @@ func (m *maker) assign(b *built, candidates []int) error {
 	return nil
 }
 
-// write puts everything into the layout, its root last.
+// write writes the package to the layout, the root last.
 func (m *maker) write(ctx context.Context) (*Package, error) {
 	if err := m.sort(); err != nil {
 		return nil, err
 	}
-	layers, err := m.takeLayers(ctx)
+	layers, err := m.copyLayers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -228,13 +229,13 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 	root := d.Root
 	root.Annotations = m.extension.Placed.At(annotation.IndexDescriptor, v1.Platform{})
 	if m.extension.AnyPlatform() {
-		// Its descriptor is the only one there is.
+		// There is no other descriptor that could have its annotations.
 		root.Annotations = merged(root.Annotations, m.extension.Placed.At(annotation.ManifestDescriptor, pkg.Images[0].Platform))
 	}
 	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{root}})
 }
 
-// sort looks whether every image was built, and which of them are final.
+// sort checks that every image was built, and determines which ones are final.
 func (m *maker) sort() (err error) {
 	for i, want := range m.extension.Images {
 		b := m.built[i]
@@ -248,7 +249,8 @@ func (m *maker) sort() (err error) {
 	return nil
 }
 
-// writeImage takes over an image that is final, and describes any other.
+// writeImage copies an image that is final, and writes the documents of any
+// other.
 func (m *maker) writeImage(ctx context.Context, want plan.Image, b *built, layers map[digest.Digest]v1.Descriptor) (Image, error) {
 	if b.final {
 		return m.keep(ctx, want, b)

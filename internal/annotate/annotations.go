@@ -11,9 +11,9 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 )
 
-// annotations gives those of the index: what the descriptor says, then the
-// user's. Nothing comes from the machine or the checkout, or digests would
-// differ.
+// annotations returns the annotations of the index: those from the descriptor,
+// then the user's. They must not depend on the machine or the checkout, or
+// digests would differ.
 func (d *describer) annotations() (map[string]string, error) {
 	all := known(d.extension.Descriptor)
 	all[v1.AnnotationCreated] = d.opts.Created.UTC().Format(time.RFC3339)
@@ -26,8 +26,8 @@ func (d *describer) annotations() (map[string]string, error) {
 	return all, err
 }
 
-// known gives what a descriptor says in the OCI image specification's names
-// ("Pre-Defined Annotation Keys").
+// known returns the fields of a descriptor under the names of the OCI image
+// specification ("Pre-Defined Annotation Keys").
 func known(d *extension.Descriptor) map[string]string {
 	all := map[string]string{
 		v1.AnnotationTitle:       cmp.Or(d.Info.Name, d.Info.ID),
@@ -40,7 +40,7 @@ func known(d *extension.Descriptor) map[string]string {
 	return all
 }
 
-// identify gives the annotations that say which extension it is.
+// identify returns the annotations that identify the extension.
 func identify(d *extension.Descriptor) (map[string]string, error) {
 	metadata, err := d.MetadataLabel()
 	return map[string]string{
@@ -51,7 +51,8 @@ func identify(d *extension.Descriptor) (map[string]string, error) {
 	}, err
 }
 
-// licenses gives an SPDX expression: all of the licenses apply to the package.
+// licenses returns an SPDX expression: all of the licenses apply to the
+// package.
 func licenses(list []extension.License) string {
 	var types []string
 	for _, l := range list {

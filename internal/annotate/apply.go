@@ -13,11 +13,12 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Apply writes annotations where they say: into the index, into the entries or
-// the manifests of its images. An image whose manifest changes keeps its place
-// and its attestations. An image for any platform, which has no index, has those
-// of one. A platform without an image is a [*diag.InvalidError], and so is an
-// annotation for the descriptor of the index, which no index holds.
+// Apply writes annotations to their places: the index, or the entries or
+// manifests of its images. An image whose manifest changes keeps its position
+// and its attestations. An image for any platform, which has no index, gets the
+// annotations of the index. Apply returns a [*diag.InvalidError] for a platform
+// without an image, and for an annotation of the index descriptor, which is not
+// part of the index.
 func Apply(ctx context.Context, s *index.Staging, x *index.Index, list annotation.List) error {
 	if len(list) == 0 {
 		return nil
@@ -72,7 +73,7 @@ func annotateManifest(ctx context.Context, s *index.Staging, x *index.Index, ima
 	return x.ReplaceImage(ctx, s, image, next)
 }
 
-// Explicit divides a list into the annotations whose place was named and the
+// Explicit splits a list into the annotations with an explicit place and the
 // others.
 func Explicit(list annotation.List) (named, others annotation.List) {
 	i := slices.IndexFunc(list, func(a annotation.Annotation) bool { return !a.Explicit })

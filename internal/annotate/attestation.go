@@ -8,8 +8,8 @@ import (
 	"github.com/extpack/extpack/internal/index"
 )
 
-// attestations takes over what was said about an image, rewritten when the
-// image has another digest now.
+// attestations copies the attestations of an image, and updates their subjects
+// if its digest has changed.
 func (m *maker) attestations(ctx context.Context, b *built, image v1.Descriptor) ([]v1.Descriptor, error) {
 	var out []v1.Descriptor
 	for _, old := range b.attestations {

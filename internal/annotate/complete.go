@@ -22,11 +22,11 @@ type Additions struct {
 	Labels map[string]string
 }
 
-// Complete makes the index x, which some other tool built, a complete package:
-// it looks into each image for its extension, writes both labels and the
-// annotations of the index, and takes attestations along. Everything else
-// stays, and what is complete already is not touched. An image without an
-// extension, or with another one than the rest, is a [*diag.InvalidError].
+// Complete turns the index x of another tool into a complete package: it finds
+// the extension in each image, writes both labels and the annotations of the
+// index, and keeps attestations. Everything else is preserved, and complete
+// images are unchanged. It returns a [*diag.InvalidError] for an image without
+// an extension, or with a different one.
 func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additions) error {
 	if err := x.Flatten(ctx, s); err != nil {
 		return err
@@ -45,7 +45,7 @@ func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additio
 	}
 	have := x.Annotations()
 	if c.single(x) && len(have) == 0 {
-		return nil // its image has them
+		return nil // the image has them
 	}
 	annotations, err := c.annotations(have)
 	if err != nil {
@@ -59,8 +59,8 @@ type completer struct {
 	add     Additions
 	first   *extension.Descriptor
 	created *time.Time
-	// seen are the results by the layers of an image: platforms often share
-	// theirs.
+	// seen caches results by the layers of an image, because platforms often
+	// share them.
 	seen map[string]*located
 }
 
@@ -71,7 +71,7 @@ func (c *completer) image(ctx context.Context, x *index.Index, child *index.Entr
 		return err
 	}
 	if !oci.IsConfig(manifest.Config.MediaType) {
-		return nil // an artifact for a platform, which stays as it is
+		return nil // an artifact for a platform, which does not change
 	}
 	config, _, err := oci.ReadConfig(ctx, c.staging, manifest.Config)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *completer) image(ctx context.Context, x *index.Index, child *index.Entr
 	if err != nil {
 		return err
 	}
-	// Readers take an image without a platform for linux/amd64.
+	// Readers treat an image without a platform as linux/amd64.
 	if p := child.Platform(); p.OS != "" && !c.single(x) {
 		next.Platform = &p
 	}
@@ -107,14 +107,14 @@ func (c *completer) image(ctx context.Context, x *index.Index, child *index.Entr
 	return x.ReplaceImage(ctx, c.staging, child, next)
 }
 
-// single reports whether x stands for one image, for any platform. Then the image
-// has the annotations that an index has otherwise.
+// single reports whether x is a single image for any platform. It has the
+// annotations of the package instead of an index.
 func (c *completer) single(x *index.Index) bool {
 	images := x.Images()
 	return len(images) == 1 && images[0].AnyPlatform()
 }
 
-// describe writes the annotations of the package into the manifest of its one
+// describe writes the annotations of the package to the manifest of its single
 // image.
 func (c *completer) describe(ctx context.Context, desc v1.Descriptor, have map[string]string) (v1.Descriptor, error) {
 	annotations, err := c.annotations(have)
@@ -127,9 +127,9 @@ func (c *completer) describe(ctx context.Context, desc v1.Descriptor, have map[s
 	})
 }
 
-// labels gives both labels of an image and its extension. Labels that are there
-// and agree with each other and the image are believed, so that a complete
-// package costs no download.
+// labels returns both labels of an image and its extension. Existing labels are
+// used if they are consistent with each other and the image, so that no layers
+// of a complete package are downloaded.
 func (c *completer) labels(ctx context.Context, manifest v1.Manifest, config v1.Image) (map[string]string, *extension.Descriptor, error) {
 	if d := Labelled(config); d != nil {
 		return map[string]string{}, d, nil
@@ -173,8 +173,8 @@ func Labelled(config v1.Image) *extension.Descriptor {
 	return &extension.Descriptor{API: layer.API, Info: info, Targets: layer.Targets}
 }
 
-// annotations gives what an index with these annotations lacks. Those of OCI
-// that somebody set stay; those that name the extension follow it.
+// annotations returns the annotations that an index lacks. Existing OCI
+// annotations are preserved; those that identify the extension are updated.
 func (c *completer) annotations(have map[string]string) (map[string]string, error) {
 	out := known(c.first)
 	if c.created != nil {

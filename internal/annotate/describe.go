@@ -18,7 +18,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// Layer is what the documents of an image depend on besides the plan.
+// Layer is the part of a layer that the documents of an image depend on.
 type Layer struct {
 	Platform v1.Platform
 	DiffID   digest.Digest
@@ -34,7 +34,7 @@ type Document struct {
 	Data       []byte
 }
 
-// Description is a package without its layers: every document there is in it.
+// Description is a package without its layers: all of its documents.
 type Description struct {
 	Root      v1.Descriptor
 	Index     v1.Index
@@ -45,9 +45,9 @@ type Description struct {
 	LeftOut []string
 }
 
-// Describe gives the documents that the package of e has when its images, in
-// plan order, have these layers. It is what Make writes when nothing is
-// attested, and so tells what a package will be before it is built.
+// Describe returns the documents of the package of e if its images, in plan
+// order, have these layers. They are those that Make writes if there are no
+// attestations, so the digests of a package are known before it is built.
 func Describe(ctx context.Context, e *plan.Extension, layers []Layer, opts Options) (*Description, error) {
 	d := newDescriber(e, opts)
 	var images []Image
@@ -131,7 +131,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 		return Image{}, err
 	}
 	if d.single() {
-		// There is no index to carry them.
+		// There is no index that could have them.
 		if manifest.Annotations, err = d.annotations(); err != nil {
 			return Image{}, err
 		}
@@ -153,8 +153,8 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 // single reports whether the package is an image without an index.
 func (d *describer) single() bool { return d.opts.Single || d.extension.AnyPlatform() }
 
-// config is the canonical one: only what says which platform, which layer and
-// which extension, so that every engine makes the same bytes.
+// config returns the canonical config: it has only the platform, the layer and
+// the labels, so that all engines produce the same bytes.
 func (d *describer) config(p v1.Platform, layer Layer) (any, error) {
 	labels, err := d.labels(layer.DiffID)
 	if err != nil {
@@ -176,7 +176,7 @@ func (d *describer) config(p v1.Platform, layer Layer) (any, error) {
 	}, nil
 }
 
-// labels gives the labels of the image with that layer.
+// labels returns the labels of the image with that layer.
 func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
 	if labels, ok := d.known[diffID]; ok {
 		return labels, nil
@@ -194,7 +194,8 @@ func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
 	return labels, err
 }
 
-// distroAnnotations tell apart images of the same platform.
+// distroAnnotations returns the annotations that distinguish images for the
+// same platform.
 func (d *describer) distroAnnotations(image plan.Image) map[string]string {
 	same := 0
 	for _, other := range d.extension.Images {
@@ -211,7 +212,7 @@ func (d *describer) distroAnnotations(image plan.Image) map[string]string {
 	}
 }
 
-// merged returns the annotations of both, nil when there are none.
+// merged returns the annotations of both, or nil if there are none.
 func merged(a, b map[string]string) map[string]string {
 	if len(a)+len(b) == 0 {
 		return nil

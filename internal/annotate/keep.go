@@ -12,13 +12,13 @@ import (
 )
 
 // inlineCache is BuildKit's name for the build cache in an image's config
-// (moby/buildkit, cache/remotecache/inline). It stays with the image: without
-// it a later build that imports the image finds nothing.
+// (moby/buildkit, cache/remotecache/inline). It must be preserved, because
+// later builds import it.
 type inlineCache struct {
 	Cache json.RawMessage `json:"moby.buildkit.cache.v0,omitempty"`
 }
 
-// cacheOf gives the build cache in a config, nil when there is none.
+// cacheOf returns the build cache in a config, or nil.
 func cacheOf(config []byte) json.RawMessage {
 	var c inlineCache
 	if json.Unmarshal(config, &c) != nil {
@@ -27,9 +27,9 @@ func cacheOf(config []byte) json.RawMessage {
 	return c.Cache
 }
 
-// Labels gives the labels of each image of e, by its place in the plan, for a
-// build that sets them itself because its attestations speak of the very image
-// that is published. They depend on the layers, which sources hold.
+// Labels returns the labels of each image of e, by its index in the plan, for a
+// build that sets them itself, so that it attests the published image. They
+// depend on the layers in sources.
 func Labels(ctx context.Context, e *plan.Extension, sources []Source) (map[int]map[string]string, error) {
 	m := &maker{describer: newDescriber(e, Options{}), built: map[int]*built{}}
 	for _, s := range sources {
@@ -47,8 +47,8 @@ func Labels(ctx context.Context, e *plan.Extension, sources []Source) (map[int]m
 	return all, nil
 }
 
-// keeps reports whether an image that the engine made is final: it is attested
-// and has every label. Then it stays byte for byte what its attestations say.
+// keeps reports whether an image of the engine is final: it is attested and has
+// every label. It must not change, because attestations have its digest.
 func (m *maker) keeps(want plan.Image, b *built) (bool, error) {
 	if len(b.attestations) == 0 || m.opts.Docker || m.single() || b.config.OSVersion != want.Platform.OSVersion {
 		return false, nil
@@ -62,7 +62,7 @@ func (m *maker) keeps(want plan.Image, b *built) (bool, error) {
 	return err == nil && maps.Equal(labels, b.config.Config.Labels), err
 }
 
-// keep takes over an image as it is.
+// keep copies an image unchanged.
 func (m *maker) keep(ctx context.Context, want plan.Image, b *built) (Image, error) {
 	if err := m.dst.ImportAll(ctx, b.src, b.descriptor); err != nil {
 		return Image{}, err

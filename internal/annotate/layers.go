@@ -16,10 +16,11 @@ import (
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
-// takeLayers takes over the layers of images that are not final, and gives by
-// its digest what each has become: gzip stays what it is, and zstd, which
-// engines use in between, becomes gzip. Platforms may share a layer.
-func (m *maker) takeLayers(ctx context.Context) (map[digest.Digest]v1.Descriptor, error) {
+// copyLayers copies the layers of images that are not final, and returns the
+// new descriptors by the old digest: gzip layers do not change, and zstd
+// layers, which engines use temporarily, are recompressed with gzip. Platforms
+// may share a layer.
+func (m *maker) copyLayers(ctx context.Context) (map[digest.Digest]v1.Descriptor, error) {
 	first := map[digest.Digest]*built{}
 	for _, b := range m.built {
 		if !b.final {
@@ -90,7 +91,7 @@ func compressTo(w io.Writer, plain io.Reader, stored *layer.Stored) error {
 	if _, err := io.Copy(zw, plain); err != nil {
 		return err
 	}
-	// To its end, where what is stored is compared with its digest.
+	// Read to the end, where the digest is verified.
 	if _, err := io.Copy(io.Discard, stored); err != nil {
 		return err
 	}

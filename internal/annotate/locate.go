@@ -21,12 +21,12 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// wholeLayer is the size up to which a layer is read to its end, to see
-// whether it holds a second extension. Of larger ones no more is downloaded
-// than it takes to find the first; verify reads all of them.
+// wholeLayer is the size up to which a layer is read completely, to detect a
+// second extension. Larger layers are downloaded only up to the first; package
+// verify reads them completely.
 const wholeLayer = 1 << 20
 
-// located is an extension found in an image.
+// located is an extension that was found in an image.
 type located struct {
 	descriptor *extension.Descriptor
 	diffID     digest.Digest
@@ -51,7 +51,7 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 			break
 		}
 		if seen[desc.Digest] || !oci.IsLayer(desc.MediaType) {
-			continue // what readers cannot look into is verify's to report
+			continue // package verify reports layers that cannot be read
 		}
 		seen[desc.Digest] = true
 		descriptors, err := search(ctx, src, desc)
@@ -78,8 +78,8 @@ func twoExtensions(a, b *extension.Descriptor) error {
 	return diag.WithHint(diag.Invalidf("the image holds two extensions, %s and %s", a.Info, b.Info), "package each of them by itself")
 }
 
-// search gives the descriptors in a layer, two at most; in a large one only the
-// first. What is read whole is verified.
+// search returns the descriptors in a layer, at most two; in a large layer only
+// the first. A layer that is read completely is verified.
 func search(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]*extension.Descriptor, error) {
 	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
@@ -93,7 +93,7 @@ func search(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]*ex
 	}
 	found, err := descriptorsIn(stored, limit)
 	if desc.Size <= wholeLayer {
-		// When the data made no sense, a wrong digest says why.
+		// A wrong digest explains invalid data.
 		_, _ = io.Copy(io.Discard, stored)
 	}
 	switch {
@@ -105,7 +105,7 @@ func search(ctx context.Context, src content.Fetcher, desc v1.Descriptor) ([]*ex
 	return found, err
 }
 
-// descriptorsIn looks for descriptors until there are limit.
+// descriptorsIn returns at most limit descriptors.
 func descriptorsIn(stored *layer.Stored, limit int) ([]*extension.Descriptor, error) {
 	plain, err := stored.Expand()
 	if err != nil {
@@ -131,7 +131,7 @@ func descriptorsIn(stored *layer.Stored, limit int) ([]*extension.Descriptor, er
 			continue
 		}
 		if i, again := places[name]; again {
-			found[i] = d // the last of a name is what unpacking leaves
+			found[i] = d // unpacking keeps the last one of a name
 			continue
 		}
 		places[name] = len(found)
@@ -140,7 +140,7 @@ func descriptorsIn(stored *layer.Stored, limit int) ([]*extension.Descriptor, er
 	return found, nil
 }
 
-// descriptorEntry reads the entry if it is an extension's descriptor.
+// descriptorEntry reads the entry if it is the descriptor of an extension.
 func descriptorEntry(name string, header *tar.Header, r io.Reader) (*extension.Descriptor, error) {
 	parts := strings.Split(name, "/")
 	if len(parts) != 5 || parts[0] != "cnb" || parts[1] != "extensions" || parts[4] != extension.DescriptorFile || header.Typeflag != tar.TypeReg {

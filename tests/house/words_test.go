@@ -20,7 +20,6 @@ var banned = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoev
 // The list only gets shorter.
 var unclean = []string{
 	"cli-plugin",
-	"internal/annotate",
 	"internal/builder",
 	"internal/buildx",
 	"internal/doctor",
