@@ -17,9 +17,9 @@ import (
 	"github.com/extpack/extpack/internal/verify"
 )
 
-// Append joins a package's images to the index that a tag names, replacing
-// those for the same platforms, so that machines that each build a part need
-// nobody to merge.
+// Append adds the images of a package to the index at a tag, and replaces those
+// for the same platforms, so that several machines can each build and publish a
+// part.
 type Append struct {
 	Client *registry.Client
 	Tags   []registry.Reference
@@ -27,7 +27,7 @@ type Append struct {
 	Warn func(message string)
 }
 
-// Put merges the package into every tag.
+// Put merges the package into the index at every tag.
 func (d Append) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	var refs []string
 	for _, tag := range d.Tags {
@@ -50,7 +50,7 @@ func (d Append) Put(ctx context.Context, pkg *annotate.Package) ([]string, error
 	return refs, nil
 }
 
-// merge adds the package to an index, which keeps its media types.
+// merge adds the package to an index and keeps its media types.
 func merge(ctx context.Context, s *index.Staging, x *index.Index, pkg *annotate.Package, tag registry.Reference) (*index.Index, error) {
 	s.AddStore(pkg.Layout)
 	if x == nil {
@@ -106,7 +106,7 @@ func labelled(ctx context.Context, s *index.Staging, x *index.Index) (extension.
 	return extension.Info{}, nil
 }
 
-// join puts the package's images into an index of the same extension.
+// join adds the package's images to an index of the same extension.
 func join(x *index.Index, pkg *annotate.Package) error {
 	var attestations []*index.Entry
 	var images []*index.Entry
@@ -130,15 +130,16 @@ func join(x *index.Index, pkg *annotate.Package) error {
 			return err
 		}
 		if added {
-			// Whoever comes first, the index is the one that a single build makes.
+			// The index must not depend on the order of appends and must equal
+			// that of a single build.
 			x.MoveBefore(image.Identity(), func(s platform.Identity) int { return rank(pkg.Targets, s) })
 		}
 	}
 	return x.Annotate(pkg.Index.Annotations)
 }
 
-// rank is the place of an image among those of all targets, behind them when it
-// is for none.
+// rank returns the position of an image among all targets. Images for no target
+// come last.
 func rank(targets []extension.Target, s platform.Identity) int {
 	n := 0
 	for _, t := range targets {
@@ -156,7 +157,7 @@ func rank(targets []extension.Target, s platform.Identity) int {
 	return n
 }
 
-// about gives the attestations of an image.
+// about returns the attestations of an image.
 func about(image v1.Descriptor, attestations []*index.Entry) []*index.Entry {
 	var out []*index.Entry
 	for _, a := range attestations {
@@ -167,8 +168,9 @@ func about(image v1.Descriptor, attestations []*index.Entry) []*index.Entry {
 	return out
 }
 
-// checkMerged refuses a merged index that is no package: what was there before may
-// be anything. Layers were checked by who published them.
+// checkMerged returns an error if the merged index is not a valid package,
+// because the existing index may be anything. The layers of its images have
+// been checked by their publisher.
 func checkMerged(ctx context.Context, s *index.Staging, root v1.Descriptor) error {
 	findings, err := verify.Check(ctx, s, root, verify.Options{NoLayers: true})
 	if err != nil {

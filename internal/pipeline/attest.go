@@ -11,7 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// Attester is an engine that can build again with labels and attestations.
+// Attester is an engine that can repeat a build with labels and attestations.
 type Attester interface {
 	Engine
 	// Attest builds the plan from the cache, with the labels of each image and
@@ -20,16 +20,16 @@ type Attester interface {
 }
 
 // Attested is an engine that builds twice: the labels depend on the layers of
-// the first build, and only the second, from the cache, attests the image that
-// is published.
+// the first build, so the second build, from the cache, attests the published
+// image.
 type Attested struct {
 	Attester
-	// Settings are what to attest, such as "type=provenance,mode=max". Without
-	// any there is one build.
+	// Settings are attestation settings, such as "type=provenance,mode=max". If
+	// there are none, Attested builds once.
 	Settings []string
 }
 
-// Build builds once, or twice when something is attested.
+// Build builds once, or twice if there are attestations.
 func (a Attested) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	if len(a.Settings) == 0 {
 		return a.Attester.Build(ctx, p, dir)

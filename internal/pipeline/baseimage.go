@@ -21,8 +21,8 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// BaseImages is an engine that adds to a failure for want of a platform which
-// platforms the base image has, as far as its registry tells.
+// BaseImages is an engine that, if a build fails because a base image lacks a
+// platform, adds the platforms of the image to the error.
 type BaseImages struct {
 	Engine
 	// Client returns a client for the registries of base images.
@@ -64,7 +64,7 @@ func (b BaseImages) explain(ctx context.Context, p *plan.Plan, err error) error 
 		}
 	}
 	if len(lacks) == 0 {
-		return diag.WithHint(err, hint) // another stage's, or a platform written in the Dockerfile
+		return diag.WithHint(err, hint) // of another stage, or with a fixed platform in the Dockerfile
 	}
 	for _, h := range have {
 		has = append(has, platform.Format(h))
@@ -73,8 +73,8 @@ func (b BaseImages) explain(ctx context.Context, p *plan.Plan, err error) error 
 	return diag.WithHint(err, hint)
 }
 
-// layoutOf returns the folder and the digest of an OCI layout that takes the place of the
-// image, which BuildKit names after the context.
+// layoutOf returns the folder and digest of an OCI layout that replaces the
+// image. BuildKit names it after the context.
 func layoutOf(p *plan.Plan, image string) (string, digest.Digest, bool) {
 	ref, err := imageref.ParseNormalizedNamed(image)
 	digested, ok := ref.(imageref.Digested)

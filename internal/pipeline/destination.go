@@ -12,7 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// Registry publishes a package under every one of its tags.
+// Registry publishes a package under all of its tags.
 type Registry struct {
 	Client *registry.Client
 	Tags   []registry.Reference
@@ -28,8 +28,8 @@ func (d Registry) Put(ctx context.Context, pkg *annotate.Package) ([]string, err
 	return refs, err
 }
 
-// File writes a package file (.cnb), or one for each platform where its name
-// has placeholders.
+// File writes a package file (.cnb), or one for each platform if its name has
+// placeholders.
 type File struct {
 	Name string
 	// Warn is as with [packagefile.Write].
@@ -59,14 +59,13 @@ func (d File) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) 
 // Dir writes an OCI layout directory.
 type Dir struct {
 	Name string
-	// Ref is the tag under which tools find the package in the layout; may be
-	// empty.
+	// Ref is the tag of the package in the layout. It is optional.
 	Ref string
 	// Warn is as with [ocilayout.CopyDir].
 	Warn func(message string)
 }
 
-// Put writes the directory; an OCI layout that is there already is replaced.
+// Put writes the directory. It replaces an existing OCI layout.
 func (d Dir) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	index, err := pkg.Layout.Index(ctx)
 	if err != nil {

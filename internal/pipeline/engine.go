@@ -6,8 +6,8 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// EngineFunc is an engine that is a function, for engines that are only looked
-// for when something has to be built.
+// EngineFunc is a function that implements [Engine], for engines that are only
+// located if a build is necessary.
 type EngineFunc func(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error)
 
 // Build calls f.
@@ -15,16 +15,17 @@ func (f EngineFunc) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan
 	return f(ctx, p, dir)
 }
 
-// Fallback is an engine that builds with another one where the first cannot be
-// reached.
+// Fallback is an engine that uses a second one if the first cannot be reached.
 type Fallback struct {
 	First, Second Engine
-	// Skip returns why not to try the first, or "". It may be nil.
+	// Skip returns the reason not to try the first engine, or "". It may be
+	// nil.
 	Skip func(ctx context.Context, p *plan.Plan) (why string)
-	// Unreachable returns why an error means that the first could not be
-	// reached, or "" where a build failed.
+	// Unreachable returns the reason why the first engine could not be reached,
+	// or "" if err is a failed build.
 	Unreachable func(ctx context.Context, p *plan.Plan, err error) (why string)
-	// Notify is told why the second one is used. It may be nil.
+	// Notify is called with the reason why the second engine is used. It may be
+	// nil.
 	Notify func(why string)
 }
 

@@ -14,15 +14,15 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// Output is what a flag --output names: a package file or the directory of an
-// OCI layout.
+// Output is the destination of a flag --output: a package file or the directory
+// of an OCI layout.
 type Output struct {
 	Name string
 	Dir  bool
 }
 
-// ParseOutput tells a package file by its ending, and a layout directory by its
-// slash or by being one already.
+// ParseOutput parses the value of --output. A package file has the extension
+// .cnb; a layout directory ends with a slash or exists.
 func ParseOutput(name string) (Output, error) {
 	info, err := os.Stat(name)
 	isDir := err == nil && info.IsDir()
@@ -35,7 +35,7 @@ func ParseOutput(name string) (Output, error) {
 	return Output{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name), `end its name with ".cnb" for a file or "/" for a directory`)
 }
 
-// Check finds, before anything is built, why the output could not be written.
+// Check returns an error before a build if the output could not be written.
 func (o Output) Check() error {
 	if !o.Dir {
 		return CheckFile("--output", o.Name)
@@ -46,7 +46,7 @@ func (o Output) Check() error {
 	return checkReplaceable(o.Name)
 }
 
-// ParseTags parses the references of flags --tag, each of which has a tag.
+// ParseTags parses the references of flags --tag, which must have tags.
 func ParseTags(names []string) ([]registry.Reference, error) {
 	var tags []registry.Reference
 	for _, name := range names {
@@ -59,8 +59,8 @@ func ParseTags(names []string) ([]registry.Reference, error) {
 	return tags, nil
 }
 
-// checkReplaceable finds, before a build, what writing the layout would refuse
-// at its end.
+// checkReplaceable returns an error before a build if the directory cannot be
+// replaced by a layout.
 func checkReplaceable(name string) error {
 	if err := ocilayout.CheckReplaceable(name); err != nil {
 		return fmt.Errorf("--output: %w", err)
@@ -71,7 +71,7 @@ func checkReplaceable(name string) error {
 	return nil
 }
 
-// CheckFile refuses a file that could not be written where a flag says.
+// CheckFile returns an error if the file of a flag cannot be written.
 func CheckFile(flag, name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return diag.WithHint(diag.Invalidf("%s %s is a directory", flag, name), "name a file in it")

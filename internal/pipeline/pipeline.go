@@ -1,10 +1,9 @@
-// Package pipeline runs the steps of a build in their one direction: a plan
-// goes to an engine, which fills OCI layouts; those are annotated, verified and
-// handed to destinations. Nothing of a run goes anywhere before all of it has
-// been verified.
+// Package pipeline runs the steps of a build: an engine builds a plan into OCI
+// layouts, which are annotated, verified and written to destinations. Nothing
+// is written to a destination before all packages have been verified.
 //
-// It knows the order and what happens on failure; the steps themselves live in
-// the packages it calls, and engines are given to it.
+// It defines the order and the handling of failures. Other packages implement
+// the steps, and the caller passes the engine.
 package pipeline
 
 import (
@@ -30,63 +29,65 @@ import (
 
 // Engine builds the images of a plan.
 type Engine interface {
-	// Build fills OCI layouts below dir, an empty folder of its own. Every
-	// image of the plan is in exactly one of them.
+	// Build writes OCI layouts below dir, an empty folder. Every image of the
+	// plan is in exactly one of them.
 	Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error)
 }
 
-// Destination is where a package goes. Put either leaves all of the package
-// there or changes nothing that anyone could see, and returns the references
-// under which it is now found.
+// Destination is a place to write a package to. Put writes either all of the
+// package or nothing visible, and returns the references of the written
+// package.
 type Destination interface {
 	Put(ctx context.Context, pkg *annotate.Package) ([]string, error)
 }
 
-// Options say how a run is done.
+// Options are the options of a run.
 type Options struct {
 	Annotate annotate.Options
-	// Force builds and puts packages even where they are already.
+	// Force builds and writes packages that destinations already have.
 	Force bool
-	// KeepGoing publishes the packages that pass although others fail.
+	// KeepGoing publishes the packages that pass even if others fail.
 	KeepGoing bool
-	// AllowPlatformMismatch lets binaries of another platform pass.
+	// AllowPlatformMismatch permits binaries for another platform.
 	AllowPlatformMismatch bool
-	// AllowSecrets leaves out warnings of what a build stage leaves that should
-	// not be in a package.
+	// AllowSecrets disables the warnings of secrets and large files in the
+	// output of build stages.
 	AllowSecrets bool
-	// Destinations gives where the package of an extension goes, at least one.
+	// Destinations returns the destinations of the package of an extension, at
+	// least one.
 	Destinations func(e *plan.Extension) []Destination
-	// Warn is told what the checks find that is no error. Like the following, it
-	// may be called from several goroutines at once.
+	// Warn is called with findings that are not errors. Like the following
+	// functions, it may be called concurrently.
 	Warn func(e *plan.Extension, f verify.Finding)
-	// Verified is told of each package that passed.
+	// Verified is called for each package that passed.
 	Verified func(e *plan.Extension, images []annotate.Image)
-	// Try is asked about each package that passed, before it goes anywhere; an
-	// error keeps it back. It may be nil.
+	// Try is called for each package that passed, before it is written. An
+	// error holds it back. It may be nil.
 	Try func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error
-	// Unchanged is told of each package that needs nothing.
+	// Unchanged is called for each package that all destinations already have.
 	Unchanged func(e *plan.Extension)
 }
 
-// Result is what became of an extension.
+// Result is the result for an extension.
 type Result struct {
 	Extension *plan.Extension
 	Root      v1.Descriptor
 	Images    []annotate.Image
-	// References are where the package is: "repo:tag@sha256:…", or a path.
+	// References are the locations of the package: "repo:tag@sha256:…", or a
+	// path.
 	References []string
-	// Unchanged says that it was there before, and nothing was built.
+	// Unchanged reports whether it already existed, so that nothing was built.
 	Unchanged bool
 }
 
-// atOnce is how many extensions are annotated, verified and published at once.
+// atOnce is the number of extensions that are annotated, verified and published
+// concurrently.
 const atOnce = 4
 
-// Run makes the packages of a plan, apart from those that are already where
-// they should go. When one of them fails, none is published, unless
-// Options.KeepGoing says otherwise; the error then is a [*HeldBackError] where
-// others had passed. On any error the results are those of the extensions that
-// are where they should be. Temporary files are gone when it returns.
+// Run builds the packages of a plan, except those that all destinations already
+// have. If one fails, none is published unless Options.KeepGoing is set; the
+// error is a [*HeldBackError] if others passed. On any error, the results are
+// those of the extensions that were written. Run removes its temporary files.
 func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
 	r := &run{ctx: ctx, plan: p, opts: opts, results: make([]Result, len(p.Extensions)), errs: make([]error, len(p.Extensions))}
 	todo, places := r.findChanged()
@@ -106,8 +107,8 @@ func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Resu
 	return slices.DeleteFunc(r.results, func(r Result) bool { return len(r.References) == 0 }), err
 }
 
-// run is one call of Run; results and errs are by the place of an extension in
-// the plan.
+// run is one call of Run. results and errs are indexed by the position of an
+// extension in the plan.
 type run struct {
 	ctx     context.Context
 	plan    *plan.Plan
@@ -116,17 +117,17 @@ type run struct {
 	errs    []error
 }
 
-// forEach calls f for numbers below n, several at once.
+// forEach calls f for the numbers below n concurrently.
 func forEach(n int, f func(i int)) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i := range n {
 		group.Go(func() error { f(i); return nil })
 	}
-	_ = group.Wait() // f returns no errors
+	_ = group.Wait() // the functions return no errors
 }
 
-// findChanged gives the extensions that have to be built, with their places.
+// findChanged returns the extensions to build, and their positions.
 func (r *run) findChanged() (*plan.Plan, []int) {
 	done := make([]bool, len(r.plan.Extensions))
 	if !r.opts.Force {
@@ -148,8 +149,9 @@ func (r *run) findChanged() (*plan.Plan, []int) {
 	return todo, places
 }
 
-// build has the engine build a plan in a temporary folder, and makes a package
-// of each extension. Its error is the engine's; those of packages are in errs.
+// build runs the engine in a temporary folder, and prepares a package of each
+// extension. It returns the error of the engine; errors of packages are in
+// errs.
 func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	temp, err := scratch.New()
 	if err != nil {
@@ -169,7 +171,7 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	forEach(len(packages), func(i int) {
 		e, place := todo.Extensions[i], places[i]
 		if r.errs[place] != nil {
-			return // was not built
+			return // not built
 		}
 		var err error
 		packages[i], err = r.prepare(e, built, filepath.Join(dir, "package-"+strconv.Itoa(i)))
@@ -190,8 +192,8 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	return nil
 }
 
-// runEngine builds the plan. When that fails and KeepGoing is set, the
-// extensions are built one by one, to learn which of them fail.
+// runEngine builds the plan. If that fails and KeepGoing is set, it builds the
+// extensions one by one to find those that fail.
 func (r *run) runEngine(todo *plan.Plan, places []int, engine Engine, dir string) ([]plan.Built, error) {
 	built, err := engine.Build(r.ctx, todo, dir)
 	if err == nil || !r.opts.KeepGoing || len(todo.Extensions) == 1 || context.Cause(r.ctx) != nil {
@@ -213,8 +215,8 @@ func (r *run) runEngine(todo *plan.Plan, places []int, engine Engine, dir string
 	return built, nil
 }
 
-// heldBack returns an error when some extension failed, with the names of those
-// that did not, nil when none did.
+// heldBack returns an error if an extension failed, with the names of those
+// that passed.
 func (r *run) heldBack(todo *plan.Plan, packages []*prepared) error {
 	failed := errors.Join(r.errs...)
 	if failed == nil {
@@ -232,12 +234,12 @@ func (r *run) heldBack(todo *plan.Plan, packages []*prepared) error {
 	return diag.WithHint(&HeldBackError{Err: failed, Passed: passed}, "publish what passes with --keep-going")
 }
 
-// HeldBackError is a run of which nothing was published because some of its
-// packages failed.
+// HeldBackError is returned if nothing was published because some packages
+// failed.
 type HeldBackError struct {
-	// Err is what failed.
+	// Err is the error of the packages that failed.
 	Err error
-	// Passed names the extensions whose packages are right.
+	// Passed are the names of the extensions that passed.
 	Passed []string
 }
 
@@ -248,8 +250,7 @@ func (e *HeldBackError) Error() string {
 // Unwrap returns what failed.
 func (e *HeldBackError) Unwrap() error { return e.Err }
 
-// named says of which extension an error is, on each line of those that have
-// several.
+// named adds the name of the extension to each line of an error.
 func named(e *plan.Extension, err error) error {
 	if err == nil {
 		return nil
@@ -262,8 +263,8 @@ func named(e *plan.Extension, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// publish hands a package over. The result has the references that were
-// reached before an error.
+// publish writes a package to its destinations. On an error, the result has the
+// references that were written before.
 func (r *run) publish(e *plan.Extension, pkg *annotate.Package) (Result, error) {
 	result := Result{Extension: e, Root: pkg.Root, Images: pkg.Images}
 	for _, d := range r.opts.Destinations(e) {

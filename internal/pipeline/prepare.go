@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/verify"
 )
 
-// prepared is a package that passed, in a layout of its own.
+// prepared is a package that passed, in a separate layout.
 type prepared struct {
 	pkg     *annotate.Package
 	layouts []*ocilayout.Layout
@@ -72,7 +72,7 @@ func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Bui
 	return check(ctx, e, p.pkg, opts)
 }
 
-// checkDrift compares the images with the plan that an engine did not compare.
+// checkDrift compares images with the plan if the engine did not.
 func checkDrift(ctx context.Context, e *plan.Extension, pkg *annotate.Package, built []plan.Built) error {
 	var packed []drift.Packed
 	for _, b := range built {
@@ -86,7 +86,7 @@ func checkDrift(ctx context.Context, e *plan.Extension, pkg *annotate.Package, b
 	return drift.Check(ctx, pkg.Layout, e, packed)
 }
 
-// check verifies a package and tries it.
+// check verifies a package and calls Options.Try.
 func check(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Options) error {
 	findings, err := verify.Check(ctx, pkg.Layout, pkg.Root, verify.Options{
 		Promise:               promise(e, pkg),
@@ -111,8 +111,8 @@ func check(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts O
 	return opts.Try(ctx, e, pkg)
 }
 
-// promise says what the package must hold. Where the plan left the platform to
-// the builder, what it made is the promise.
+// promise returns the expected content of the package. If the builder chose the
+// platform, that is the expected one.
 func promise(e *plan.Extension, pkg *annotate.Package) *verify.Promise {
 	info := e.Descriptor.Info
 	p := &verify.Promise{ID: info.ID, Version: info.Version}

@@ -17,28 +17,29 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// holder is a destination that can tell whether it has a package already,
-// without the package having been built.
+// holder is a destination that can report whether it already has a package,
+// without building the package.
 type holder interface {
-	// Holds gives the references under which the package is found, or none
-	// when it has to be put there. expect says what the package is, given the
-	// layers of its images in plan order.
+	// Holds returns the references of the package, or none if it has to be
+	// written. expect returns the description of the package with the given
+	// layers of its images, in plan order.
 	Holds(ctx context.Context, images int, expect func(layers []v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string)
 }
 
-// unchanged gives the result for an extension whose every destination has it
-// already. What cannot be found out means that it has to be built.
+// unchanged returns the result for an extension if all destinations already
+// have its package. If that cannot be determined, the extension has to be
+// built.
 func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bool) {
 	result := Result{Extension: e, Unchanged: true}
 	if e.NeedsBuild() {
-		return result, false // what a stage holds is not known before
+		return result, false // the output of a stage is not known
 	}
 	for _, image := range e.Images {
 		if platform.IsZero(image.Platform) {
-			return result, false // the builder's to choose
+			return result, false // the builder chooses it
 		}
 	}
-	var diffIDs []digest.Digest // read once, and only when something is there
+	var diffIDs []digest.Digest // computed once, and only if a package exists
 	expect := func(layers []v1.Descriptor) (*annotate.Description, error) {
 		if diffIDs == nil {
 			var err error
@@ -69,8 +70,9 @@ func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bo
 }
 
 // Holds reads each tag: an index and the manifests it lists, a few small
-// requests. They name the compressed layers; everything else follows from the
-// plan and the files, so equal digests mean an equal package.
+// requests. They contain the digests of the compressed layers. Everything else
+// is determined by the plan and the files, so equal digests mean an equal
+// package.
 func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string) {
 	var held *annotate.Description
 	var refs []string
@@ -93,8 +95,8 @@ func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descri
 	return held, refs
 }
 
-// layersOf gives the one layer of each image of a published package, if that
-// is what it looks like.
+// layersOf returns the layer of each image of a published package, if each has
+// exactly one.
 func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descriptor, bool) {
 	manifests := []v1.Descriptor{src.Root}
 	if oci.IsIndex(src.Root.MediaType) {
@@ -120,7 +122,7 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 				return errors.New("not one layer")
 			}
 			layers[i] = manifest.Layers[0]
-			// A manifest may outlive what it names.
+			// A manifest may exist without its blobs.
 			if ok, err := src.Exists(groupCtx, layers[i]); err != nil || !ok {
 				return errors.Join(err, errors.New("no layer"))
 			}
