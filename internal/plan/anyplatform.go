@@ -17,11 +17,11 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// assumed is the platform that readers of an image assume where nothing is said,
-// and so the one that the config of an image for any platform names.
+// assumed is the platform that readers assume for an image without one. The
+// config of an image for any platform names it.
 var assumed = v1.Platform{OS: "linux", Architecture: "amd64"}
 
-// NamePlatforms is the advice where the descriptor names none.
+// NamePlatforms is the hint for a descriptor without platforms.
 const NamePlatforms = "name the platforms with [[targets]] or --target"
 
 // AnyPlatform reports whether the package is one image, for any platform,
@@ -30,16 +30,17 @@ func (e *Extension) AnyPlatform() bool {
 	return slices.ContainsFunc(e.Images, func(i Image) bool { return i.Any })
 }
 
-// BuildersPlatform reports whether the package is for the platform of the builder
-// only: it has a build stage, and no source names a platform.
+// BuildersPlatform reports whether the package is only for the platform of the
+// builder: it has a build stage, and no platform was specified.
 func (e *Extension) BuildersPlatform() bool {
 	return slices.ContainsFunc(e.Images, func(i Image) bool { return platform.IsZero(i.Platform) })
 }
 
-// choosePlatform sets the platform of the one image of an extension for which
-// no source names any. Its content decides, never this machine: a program binds
-// the image to its platform, and without one it is for any platform. What a
-// build stage makes is not known before, so that it has the builder's platform.
+// choosePlatform sets the platform of the single image of an extension without
+// specified platforms. It depends on the content, never on this machine: an
+// image with a program has the platform of the program; other images are for
+// any platform. The output of a build stage is not known in advance, so such an
+// image has the platform of the builder.
 func (p *imagePlanner) choosePlatform(image *Image) error {
 	if image.NeedsBuild() {
 		return nil
@@ -113,7 +114,7 @@ func (p *imagePlanner) findPrograms(image *Image) ([]boundProgram, error) {
 	return found, nil
 }
 
-// readProgram returns the program in a file, nil when it holds none.
+// readProgram returns the program in a file, or nil if it is not a program.
 func readProgram(root *os.Root, name string, size int64) (*executable.Program, error) {
 	f, err := safefile.Open(root, name)
 	if err != nil {

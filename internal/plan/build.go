@@ -20,19 +20,19 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// Build says how the stages are built that are platform roots.
+// Build is the configuration of the build stages that are platform roots.
 type Build struct {
-	// Stage is the stage whose files are the root; empty for the last.
+	// Stage is the stage whose files are the root. Empty means the last one.
 	Stage string
 	Args  map[string]string
-	// Contexts are in buildx's form; the path of a folder is as Extension.Dir
-	// is, relative to this process's working directory.
+	// Contexts are in buildx's form. Like Extension.Dir, paths of folders are
+	// relative to the working directory.
 	Contexts map[string]string
 	Secrets  []Spec
 	SSH      []SSH
 	Network  string
 	AddHosts []Host
-	// Given are the contexts that a flag names.
+	// Given are the contexts that were specified with a flag.
 	Given map[string]bool
 }
 
@@ -42,14 +42,14 @@ type Host struct {
 	Position      diag.Position
 }
 
-// NeedsBuild reports whether the image's platform root is a build stage, whose
-// files are not known before a builder has made them.
+// NeedsBuild reports whether the platform root of the image is a build stage,
+// whose files are only known after a build.
 func (i Image) NeedsBuild() bool { return i.Dockerfile != "" }
 
 // NeedsBuild reports whether any image needs a builder.
 func (e *Extension) NeedsBuild() bool { return slices.ContainsFunc(e.Images, Image.NeedsBuild) }
 
-// ErrNeedsBuild is a package that cannot be made, or told, without a builder.
+// ErrNeedsBuild is returned for a package that requires a builder.
 var ErrNeedsBuild = errors.New("it has a build stage, which only a builder can run")
 
 // caches sets both kinds of caches.
@@ -62,7 +62,7 @@ func (e *Extension) caches(list *diag.List, opts Options) {
 	e.CacheTo = caches(e, list, table.CacheTo, "dest", "--cache-to", opts.CacheTo)
 }
 
-// checkUsed warns of flags for build stages when there are none.
+// checkUsed warns of flags for build stages if there are none.
 func (o Options) checkUsed(list *diag.List, extensions []*Extension) {
 	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH) > 0
 	if given && len(extensions) > 0 && !slices.ContainsFunc(extensions, (*Extension).NeedsBuild) {
@@ -70,15 +70,16 @@ func (o Options) checkUsed(list *diag.List, extensions []*Extension) {
 	}
 }
 
-// buildPlanner reads the [metadata.extpack.build] table with the flags over it.
+// buildPlanner reads the [metadata.extpack.build] table and the flags that
+// override it.
 type buildPlanner struct {
 	dir   string
 	table *extension.Build
 	list  *diag.List
 }
 
-// hasStage reports whether there is a stage to build. Caches alone may be those
-// of an extension that is copied, which has no Dockerfile.
+// hasStage reports whether there is a stage to build. An extension without a
+// Dockerfile may have caches too.
 func (p *buildPlanner) hasStage() bool {
 	if p.table.HasStage() {
 		return true
@@ -87,7 +88,8 @@ func (p *buildPlanner) hasStage() bool {
 	return err == nil || errors.Is(err, safefile.ErrOutside)
 }
 
-// build gives how stages are built, nil when the descriptor has none.
+// build returns the configuration of build stages, or nil if the descriptor has
+// none.
 func (p *buildPlanner) build(opts Options) *Build {
 	if !p.hasStage() {
 		return nil
@@ -133,8 +135,7 @@ func (p *buildPlanner) build(opts Options) *Build {
 	return b
 }
 
-// checkArgs refuses arguments that a bake file would change on their way to
-// buildx.
+// checkArgs reports build arguments that a bake file would change.
 func (p *buildPlanner) checkArgs() {
 	for _, name := range slices.Sorted(maps.Keys(p.table.Args)) {
 		if !content.CheckName(name) || !content.CheckName(p.table.Args[name]) {
@@ -169,10 +170,10 @@ func fromSpec(base, name string) string {
 	return from(base, name)
 }
 
-// caches reads cache settings: the flags when there are any, which are
-// relative to the working directory, else the descriptor's. Placeholders are
-// replaced before a setting is read, so that what is checked is what buildx
-// gets.
+// caches parses cache settings: those of flags, which are relative to the
+// working directory, or else those of the descriptor. Placeholders are expanded
+// before parsing, so that the validated setting is the one that buildx
+// receives.
 func caches(e *Extension, list *diag.List, declared []extension.Entry, key, flag string, flags []string) []Spec {
 	read := func(text, base string) (Spec, error) {
 		expanded, err := e.Descriptor.Info.Expand(text)
@@ -208,7 +209,8 @@ func caches(e *Extension, list *diag.List, declared []extension.Entry, key, flag
 
 const defaultDockerfile = "Dockerfile"
 
-// unreadable returns why a Dockerfile cannot be read: its own fault, or not.
+// unreadable returns the reason why a Dockerfile cannot be read, and whether
+// the input is at fault.
 func unreadable(file string, err error) error {
 	if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrOutside) || errors.Is(err, safefile.ErrTooLarge) {
 		return diag.Invalidf("%s: %v", file, err)
@@ -216,8 +218,9 @@ func unreadable(file string, err error) error {
 	return fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
 }
 
-// isInside reports whether a Dockerfile is below the extension root by its name.
-// One outside needs a grant (package bake), so nothing of it is quoted before.
+// isInside reports whether the name of a Dockerfile is below the extension
+// root. One outside requires a grant (package bake), so it must not be quoted
+// before.
 func isInside(name string) bool { return filepath.IsLocal(filepath.FromSlash(name)) }
 
 // readDockerfile returns the content of a Dockerfile, whose name is relative to
@@ -229,8 +232,9 @@ func readDockerfile(dir, name string) ([]byte, error) {
 	return safefile.ReadNamed(from(dir, name), dockerfile.MaxSize)
 }
 
-// dockerfile gives the Dockerfile whose stage is the root of a platform,
-// relative to the extension root: the one made for it, else the one for all.
+// dockerfile returns the Dockerfile whose stage is the root of a platform,
+// relative to the extension root: the one for the platform, or else the one for
+// all.
 func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string, error) {
 	base := p.table.Dockerfile.Value
 	if base == "" {
@@ -263,8 +267,8 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 	return "", list.Err()
 }
 
-// candidates gives the names a Dockerfile for a platform may have, the most
-// particular first: Dockerfile.linux-arm-v7, Dockerfile.linux-arm,
+// candidates returns the possible names of a Dockerfile for a platform, the
+// most specific first: Dockerfile.linux-arm-v7, Dockerfile.linux-arm,
 // Dockerfile.arm-v7, Dockerfile.arm, Dockerfile.
 func candidates(base string, p v1.Platform) []string {
 	var names []string
@@ -279,9 +283,9 @@ func candidates(base string, p v1.Platform) []string {
 	return append(names, base)
 }
 
-// checkStage reports a stage that a Dockerfile does not have. A Dockerfile that
-// cannot be read here, and a stage by its number, are left to the builder, whose
-// frontend may be another one.
+// checkStage reports a stage that a Dockerfile does not have. It ignores a
+// Dockerfile that cannot be parsed, because the builder may use another
+// frontend, and a stage number.
 func (p *buildPlanner) checkStage(name string) error {
 	stage, file := p.table.Stage.Value, from(p.dir, name)
 	data, err := readDockerfile(p.dir, name)
@@ -345,6 +349,6 @@ func (e *Extension) BuildNeeds(i Image) (dockerfile.Needs, error) {
 	return dockerfile.Needs{}, diag.List{{Position: at, Message: err.Error(), Hint: "correct the Dockerfile"}}.Err()
 }
 
-// DockerfilePath gives where the Dockerfile of an image is, from the working
-// directory.
+// DockerfilePath returns the path of the Dockerfile of an image, relative to
+// the working directory.
 func (e *Extension) DockerfilePath(i Image) string { return from(e.Dir, i.Dockerfile) }

@@ -20,7 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// below gives name relative to dir.
+// below returns name relative to dir.
 func below(dir, name string) (string, bool) {
 	if dir == platform.RootDir {
 		return name, true
@@ -35,7 +35,7 @@ func (p *imagePlanner) checkDescriptorFile() {
 	}
 }
 
-// checkEntries reports shared entries that are not there and names that cannot
+// checkEntries reports shared entries that do not exist and names that cannot
 // be written to a bake file.
 func (p *imagePlanner) checkEntries(images []Image) error {
 	settings := p.descriptor.Metadata.Extpack
@@ -65,8 +65,8 @@ const notNormal = "%q is not in Unicode normalisation form C, in which bake file
 
 const renameIt = "rename it"
 
-// neverEnters looks at an entry from the extension root and, as it may be meant
-// so, from each platform root.
+// neverEnters reports whether an entry, relative to the extension root or to a
+// platform root, is always excluded.
 func neverEnters(name string, images []Image) bool {
 	return content.IsNever(name) || slices.ContainsFunc(images, func(image Image) bool {
 		rel, ok := below(image.Root, name)
@@ -74,8 +74,8 @@ func neverEnters(name string, images []Image) bool {
 	})
 }
 
-// checkSteps reports names that COPY or a bake file would not take as they
-// are. Those of a descriptor have been checked, but links lead to any.
+// checkSteps reports names that COPY or a bake file would change. The names in
+// a descriptor have been validated, but targets of symbolic links have not.
 func (p *imagePlanner) checkSteps(steps []content.Step) {
 	for _, s := range steps {
 		d := diag.Diagnostic{Position: diag.Position{File: p.dir}, Hint: renameIt}
@@ -85,7 +85,7 @@ func (p *imagePlanner) checkSteps(steps []content.Step) {
 		case !content.CheckName(s.Source):
 			d.Message = fmt.Sprintf(notNormal, s.Source)
 		case strings.ContainsAny(s.Source, `*?[]\$"`) || strings.ContainsFunc(s.Source, unicode.IsControl):
-			d.Message = fmt.Sprintf("the name %q holds a character that COPY does not take as it stands", s.Source)
+			d.Message = fmt.Sprintf("the name %q contains a character that has a special meaning in COPY", s.Source)
 		}
 		if d.Message != "" && !slices.Contains(*p.list, d) {
 			*p.list = append(*p.list, d)
@@ -95,7 +95,7 @@ func (p *imagePlanner) checkSteps(steps []content.Step) {
 
 func (p *imagePlanner) checkIncluded(images []Image) {
 	if slices.ContainsFunc(images, Image.NeedsBuild) {
-		return // a stage says itself what it holds
+		return // the content of a stage is not known
 	}
 	for _, entry := range p.descriptor.Metadata.IncludeFiles {
 		if entry.Value != extension.DescriptorFile && !p.included[entry.Value] {
@@ -104,7 +104,8 @@ func (p *imagePlanner) checkIncluded(images []Image) {
 	}
 }
 
-// ignored adds to a message what else may be the reason for a missing file.
+// ignored adds to a message that .dockerignore may be the reason for a missing
+// file.
 func (p *imagePlanner) ignored() string {
 	if _, err := os.Lstat(filepath.Join(p.dir, content.IgnoreFile)); err == nil {
 		return " or is excluded by its " + content.IgnoreFile
@@ -112,7 +113,7 @@ func (p *imagePlanner) ignored() string {
 	return ""
 }
 
-// checkEntryPoints warns of an image whose extension does nothing.
+// checkEntryPoints warns of an image without entry points.
 func (p *imagePlanner) checkEntryPoints(image *Image, files map[string]content.File) {
 	for _, name := range []string{extension.DetectFile, extension.GenerateFile, extension.DetectDir, extension.GenerateDir} {
 		if _, ok := files[name]; ok {
@@ -123,9 +124,9 @@ func (p *imagePlanner) checkEntryPoints(image *Image, files map[string]content.F
 		"%s has no bin/detect, bin/generate, detect or generate, so it does nothing", image))
 }
 
-// checkFolders reports folders that were probably meant as platform folders. For
-// a platform that a target names, and that so would get the files of the
-// extension root, that is an error.
+// checkFolders reports folders that were probably meant as platform folders. It
+// is an error if a target names that platform, because its image would have the
+// files of the extension root instead.
 func (p *imagePlanner) checkFolders(images []Image) {
 	misnamed := platform.Misnamed(p.dir)
 	for _, folder := range slices.Sorted(maps.Keys(misnamed)) {
@@ -150,7 +151,7 @@ func (p *imagePlanner) checkFolders(images []Image) {
 	}
 }
 
-// isNamed reports whether the descriptor names the folder, or one it is in, as
+// isNamed reports whether the descriptor names the folder, or a parent, as
 // content.
 func (p *imagePlanner) isNamed(folder string) bool {
 	metadata := p.descriptor.Metadata
@@ -159,7 +160,7 @@ func (p *imagePlanner) isNamed(folder string) bool {
 	})
 }
 
-// checkAnnotations reports annotations for which there is no place.
+// checkAnnotations reports annotations whose place does not exist.
 func (e *Extension) checkAnnotations(list *diag.List, all annotation.List) {
 	if e.BuildersPlatform() {
 		return // which is not known here

@@ -16,10 +16,10 @@ import (
 // util/sshutil, "gitSSHRegex").
 var scp = regexp.MustCompile(`^git@[a-zA-Z0-9.-]+:[^\n?#]*(?:\?([^\n#]*))?(?:#[^\n]*)?$`)
 
-// isRemote reports whether a context is no folder (docker buildx build,
-// "--build-context"). It takes no more for one than buildx does (BuildKit,
-// util/gitutil, "ParseURL"), which reads anything else as a folder, anywhere on
-// this machine: "cwd:///etc", or "git@x/../.." where there is a folder "git@x".
+// isRemote reports whether a context is not a local folder (docker buildx
+// build, "--build-context"). It must not accept more than buildx (BuildKit,
+// util/gitutil, "ParseURL"), which treats anything else as a folder, anywhere
+// on this machine: "cwd:///etc", or "git@x/../.." if a folder "git@x" exists.
 func isRemote(context string) bool {
 	for _, prefix := range []string{imagePrefix, "http://", "https://"} {
 		if strings.HasPrefix(context, prefix) {
@@ -45,8 +45,8 @@ const (
 	imagePrefix  = "docker-image://"
 )
 
-// context gives a context with its path relative to the working directory; pos
-// and what tell where it comes from.
+// context returns a context with its path relative to the working directory.
+// pos and what are its origin in messages.
 func (p *buildPlanner) context(pos diag.Position, what, value, base string) string {
 	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
 		layout = from(base, layout)
@@ -67,7 +67,7 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 		p.list.Errorf(pos, "%s: there is no folder %s", what, folder).Hint = `write "docker-image://…" before the name of an image`
 	}
 	if isRemote(folder) {
-		return "./" + folder // it is only called like that
+		return "./" + folder // a folder with such a name
 	}
 	return folder
 }
@@ -77,8 +77,7 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// ContextPath gives the path of a context that is on this machine, and what
-// stands before it.
+// ContextPath returns the path of a local context, and its prefix.
 func ContextPath(context string) (prefix, path string, ok bool) {
 	if layout, ok := strings.CutPrefix(context, layoutPrefix); ok {
 		return layoutPrefix, layout, true
@@ -86,8 +85,8 @@ func ContextPath(context string) (prefix, path string, ok bool) {
 	return "", context, !isRemote(context)
 }
 
-// LayoutFolder gives the folder of an OCI layout whose path may end with a tag
-// and a digest, told from it as buildx does.
+// LayoutFolder returns the folder of an OCI layout without the tag and digest
+// that may follow it, split as in buildx.
 func LayoutFolder(path string) string {
 	if i := strings.LastIndex(path, "@"); i >= 0 && reference.DigestRegexp.MatchString(path[i+1:]) {
 		path = path[:i]
@@ -98,7 +97,8 @@ func LayoutFolder(path string) string {
 	return path
 }
 
-// from gives a path that is relative to base from the working directory.
+// from returns a path that is relative to base, relative to the working
+// directory.
 func from(base, name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)

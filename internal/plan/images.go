@@ -13,7 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// imagePlanner finds the images of one extension and the files of each.
+// imagePlanner plans the images of an extension and their files.
 type imagePlanner struct {
 	dir        string
 	descriptor *extension.Descriptor
@@ -26,7 +26,7 @@ type imagePlanner struct {
 	copied     map[int][]content.Step // of each image, without entry points and descriptor
 }
 
-// report adds what may be found in several images, once.
+// report adds a diagnostic once, although several images may have it.
 func (p *imagePlanner) report(d diag.Diagnostic) {
 	if p.reported == nil {
 		p.reported = map[diag.Diagnostic]bool{}
@@ -71,7 +71,7 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 	return images, nil
 }
 
-// images gives one image per target, or one per distro of a target whose
+// images returns one image per target, or one per distro of a target whose
 // distros have different platform roots.
 func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 	if len(targets) == 0 {
@@ -101,8 +101,8 @@ func (p *imagePlanner) images(targets []extension.Target) ([]Image, error) {
 	return separate(images), nil
 }
 
-// stage gives images without a folder of their own the build stage for a root,
-// if there is one.
+// stage sets the build stage as the root of images without a folder, if there
+// is one.
 func (p *imagePlanner) stage(images []Image) error {
 	if p.stages == nil || !p.stages.hasStage() {
 		return nil
@@ -139,8 +139,8 @@ func (p *imagePlanner) roots(t extension.Target, distros []extension.Distro) ([]
 	return roots, nil
 }
 
-// separate gives each distro an image of its own where a platform has several
-// images: what tells those apart names one distro.
+// separate returns one image per distro if a platform has several images,
+// because the annotations that distinguish them name a single distro.
 func separate(images []Image) []Image {
 	var out []Image
 	for _, image := range images {
@@ -186,8 +186,8 @@ func newImage(t extension.Target, distros []extension.Distro, root string) Image
 	return image
 }
 
-// fill works out the steps of an image and checks the files they give. Images
-// with the steps of an earlier one share its files.
+// fill computes the steps of an image and checks the resulting files. Images
+// with the same steps share their files.
 func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 	steps, err := p.steps(image)
 	if err != nil {
@@ -211,15 +211,14 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 		p.list.Errorf(diag.Position{File: p.dir}, "%s: %v", image, err)
 		return nil
 	}
-	// An entry point that cannot be executed is of no use to anyone. Where the
-	// mode is right already, a copy for it alone would only cost time.
+	// Entry points must be executable. Add a copy only if the mode is wrong,
+	// because each copy takes time.
 	for _, name := range extension.EntryPoints() {
 		if f, ok := files[name]; ok && f.Mode.IsRegular() && f.Mode&0o111 == 0 {
 			steps = append(steps, content.Step{Source: f.Source, Dest: name, Exec: true})
 		}
 	}
-	// The descriptor of the extension root is the one that counts, whatever a
-	// platform root holds.
+	// The descriptor of the extension root replaces one in a platform root.
 	if text := p.descriptor.Text; text != nil || image.NeedsBuild() || files[extension.DescriptorFile].Source != extension.DescriptorFile {
 		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile, Text: text})
 	}
@@ -238,7 +237,7 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 	return nil
 }
 
-// steps gives what an image copies from the extension directory, without entry
+// steps returns the steps that copy from the extension directory, without entry
 // points and descriptor.
 func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 	var steps []content.Step
@@ -266,10 +265,10 @@ func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 	return append(steps, whole), nil
 }
 
-// includeSteps gives a step per include-files entry that the platform root
-// has. An entry is relative to the platform root or, as in Paketo's
-// multi-platform packages, to the extension root. One that names the platform
-// root, or a folder it is in, stands for the whole of it.
+// includeSteps returns a step per include-files entry that exists in the
+// platform root. An entry is relative to the platform root or, as in Paketo's
+// multi-platform packages, to the extension root. An entry that names the
+// platform root, or a parent, includes all of it.
 func (p *imagePlanner) includeSteps(whole content.Step) []content.Step {
 	var steps []content.Step
 	root := whole.Source

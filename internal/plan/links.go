@@ -10,10 +10,10 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// keepLinks returns steps that copy what the given steps copy from below base,
-// so that links stay links. COPY follows a link that it is given by name, and
-// makes two files of two hard links; those that it finds in a folder stay what
-// they are. So where there are any, base is copied with all else excluded.
+// keepLinks returns steps equivalent to the given ones below base that preserve
+// links. COPY follows a symbolic link that is its argument, and copies two hard
+// links as two files, but it preserves links inside a folder. So if there are
+// links, base is copied with all other files excluded.
 func (p *imagePlanner) keepLinks(base string, steps []content.Step) []content.Step {
 	var sources []string
 	for _, s := range steps {
@@ -23,7 +23,7 @@ func (p *imagePlanner) keepLinks(base string, steps []content.Step) []content.St
 		return steps
 	}
 	if i := slices.Index(sources, base); i >= 0 {
-		return steps[i : i+1] // the whole of it, in which the others are
+		return steps[i : i+1] // copies all of base, including the others
 	}
 	all := content.Step{Source: base, Dest: ".", Exclude: []string{"**"}, Links: base == platform.RootDir && p.tree.LinksAtRoot()}
 	for _, source := range sources {
@@ -40,7 +40,7 @@ func (p *imagePlanner) keepLinks(base string, steps []content.Step) []content.St
 	return []content.Step{all}
 }
 
-// leaveOutSockets has the steps of an image leave out sockets, with a warning.
+// leaveOutSockets excludes sockets from the steps of an image, with a warning.
 func (p *imagePlanner) leaveOutSockets(image *Image) {
 	for i, s := range image.Steps {
 		for _, name := range p.tree.Sockets(s.Source) {

@@ -1,9 +1,10 @@
-// Package plan turns descriptors, flags and the layout of extension directories
-// into the one model that everything else is made from: what is printed,
-// generated, built, verified and published.
+// Package plan computes the plan of a run from descriptors, flags and extension
+// directories. The plan is the input for everything that is printed, generated,
+// built, verified and published.
 //
-// It reads extension directories, starts nothing (but git, to ask whose a
-// repository is), contacts nothing and writes nothing. A plan that exists is valid.
+// It reads extension directories, does not use the network, and writes nothing.
+// The only program that it runs is git, to read the safe.directory setting.
+// Every plan is valid.
 package plan
 
 import (
@@ -21,18 +22,18 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// Plan is what one run makes.
+// Plan is the plan of one run.
 type Plan struct {
 	// Extensions are in the order of the arguments.
 	Extensions []*Extension
 }
 
-// Extension is one package to make: the images of an extension under one index.
+// Extension is one package: the images of an extension under one index.
 type Extension struct {
-	// Dir is the extension root as the user named it.
+	// Dir is the extension root as specified by the user.
 	Dir        string
 	Descriptor *extension.Descriptor
-	// Slug names the extension's bake targets and default file.
+	// Slug is the base name of the extension's bake targets and default file.
 	Slug string
 	// Images are in target order, the order of the index. There is at least one.
 	Images []Image
@@ -42,17 +43,18 @@ type Extension struct {
 	Labels, Annotations map[string]string
 	// Placed are annotations of the user for other places than the index.
 	Placed annotation.List
-	// Build says how stages are built; nil when the descriptor has none.
+	// Build is the configuration of build stages, or nil if the descriptor has
+	// none.
 	Build *Build
-	// CacheFrom and CacheTo are for every build, with or without stages.
+	// CacheFrom and CacheTo apply to every build, with or without stages.
 	CacheFrom, CacheTo []Spec
-	// Requests are what a builder has to be allowed to use for it, with what
-	// grants each.
+	// Requests are the requests for access of the build, each with the origin
+	// of its grant.
 	Requests []grants.Request
 }
 
-// Missing returns an [*diag.InvalidError] with everything that extensions ask
-// for and that was not granted.
+// Missing returns an [*diag.InvalidError] with all requests of extensions that
+// were not granted.
 func (p *Plan) Missing() error {
 	var list diag.List
 	for _, e := range p.Extensions {
@@ -63,22 +65,23 @@ func (p *Plan) Missing() error {
 
 // Image is one image of an index.
 type Image struct {
-	// Platform is in normal form; OSVersion is the distro's version when the
-	// image is for exactly one. The zero platform is the builder's own.
+	// Platform is normalized. OSVersion is the version of the distro if the
+	// image is for exactly one. The zero platform is that of the builder.
 	Platform v1.Platform
-	// Any says that nothing in the image is bound to a platform and that none was
-	// named: it is for any, and Platform is the one that its config names.
+	// Any reports whether the image is for any platform, because it has no
+	// programs and no platform was specified. Platform is then that of the
+	// config.
 	Any bool
-	// Distros are those the image is for; none means any.
+	// Distros are the distros of the image; none means any.
 	Distros []extension.Distro
 	// Root is the platform root, relative to the extension root.
 	Root string
-	// Dockerfile has the stage whose files are the platform root instead of
-	// Root's, relative to the extension root; empty when there is none.
+	// Dockerfile, relative to the extension root, has the build stage that is
+	// the platform root instead of Root. It is empty if there is none.
 	Dockerfile string
-	// Steps copy the image's files, in order, and Files are what they give, by
-	// path in the extension's folder. Those of a stage are not among them: they
-	// come after what is shared and before the descriptor.
+	// Steps copy the image's files, in order, and Files are the result, by path
+	// in the extension's folder. They do not include the files of a build
+	// stage, which are copied after the shared files and before the descriptor.
 	Steps []content.Step
 	Files map[string]content.File
 }
@@ -90,7 +93,7 @@ func (e *Extension) Dest() string {
 	return "/cnb/extensions/" + info.EscapedID() + "/" + info.Version
 }
 
-// Identity returns what tells the image apart from others of its index.
+// Identity returns the identity of the image within its index.
 func (i Image) Identity() platform.Identity {
 	var distro extension.Distro
 	if len(i.Distros) == 1 {
@@ -100,7 +103,7 @@ func (i Image) Identity() platform.Identity {
 }
 
 // String returns the name of the image in messages: "linux/arm/v7", with the
-// distro when there is one.
+// distro if there is one.
 func (i Image) String() string {
 	switch {
 	case i.Any:
@@ -113,50 +116,51 @@ func (i Image) String() string {
 	return "builder's platform"
 }
 
-// Built is what an engine leaves for images of an extension: an OCI layout in
-// Dir that holds them and nothing else. An extension may come in several.
+// Built is the output of an engine for images of an extension: an OCI layout in
+// Dir that contains only those images. An extension may have several.
 type Built struct {
 	Extension *Extension
 	// Images are indices into Extension.Images.
 	Images []int
 	Dir    string
-	// Checked says that the engine compared every file with the plan.
+	// Checked reports whether the engine compared every file with the plan.
 	Checked bool
-	// Shared says that the layout holds one image, whose layer is that of all
-	// Images: it was built for one platform, and files know none.
+	// Shared reports whether the layout has a single image whose layer is
+	// shared by all Images.
 	Shared bool
 }
 
 // Options are the flags that shape a plan.
 type Options struct {
-	// Targets replace those of the descriptor when there are any.
+	// Targets override those of the descriptor if there are any.
 	Targets []extension.Target
-	// Unpack returns a new folder with the content of an archive that package.toml
-	// names. Without it archives are refused.
+	// Unpack extracts an archive that package.toml names and returns the
+	// folder. If it is nil, archives are not supported.
 	Unpack func(ctx context.Context, archive string) (string, error)
-	// Version replaces that of the descriptor unless it is empty.
+	// Version overrides that of the descriptor unless it is empty.
 	Version string
-	// Tags may hold placeholders, see [extension.Info.Expand]; they replace the
-	// descriptor's image.
+	// Tags may contain placeholders, see [extension.Info.Expand]. They override
+	// the descriptor's image.
 	Tags   []string
 	Labels map[string]string
 	// Annotations without a place are for the index.
 	Annotations annotation.List
-	// Args and Contexts go over those of the descriptor, Secrets over those of
-	// the same id; SSH, CacheFrom and CacheTo replace its own.
+	// Args and Contexts override those of the descriptor with the same name,
+	// Secrets those with the same id. SSH, CacheFrom and CacheTo replace those
+	// of the descriptor.
 	Args, Contexts     map[string]string
 	Secrets            []Spec
 	SSH                []string
 	CacheFrom, CacheTo []string
-	// Grants are what the person who builds gives to what descriptors ask for.
+	// Grants are the grants of the user.
 	Grants grants.Set
-	// Push says that the tags are pushed to.
+	// Push reports whether the tags will be pushed.
 	Push bool
 }
 
-// New makes the plan for the extensions in dirs. The list holds warnings; when
-// anything cannot be built as asked the error is a [*diag.InvalidError] with
-// every problem of every extension.
+// New returns the plan for the extensions in dirs, and warnings. If anything
+// cannot be built as requested, it returns a [*diag.InvalidError] with every
+// problem of every extension.
 func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, error) {
 	var list diag.List
 	p := &Plan{}
@@ -175,8 +179,8 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 	return p, list.Warnings(), list.Err()
 }
 
-// newExtension plans one extension. Problems go to the list, so that the other
-// extensions are still looked at; then the extension is nil.
+// newExtension plans one extension. It adds problems to the list and returns
+// nil, so that the other extensions are checked too.
 func newExtension(ctx context.Context, dir string, opts Options) (*Extension, diag.List, error) {
 	dir, pkg, list, err := findRoot(ctx, dir, opts)
 	if err != nil {
@@ -219,14 +223,14 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 	return e, list, e.decide(opts)
 }
 
-// withInvalid puts the diagnostics of an invalid-input error into the list,
-// unless they are there already.
+// withInvalid adds the diagnostics of an [*diag.InvalidError] to the list,
+// without duplicates.
 func withInvalid(list diag.List, err error) diag.List {
 	return appendNew(list, diag.Of(err))
 }
 
-// appendNew appends what the list does not hold. There may be one for each of
-// many files.
+// appendNew appends diagnostics without duplicates. There may be one for each
+// of many files.
 func appendNew(list, more diag.List) diag.List {
 	have := make(map[diag.Diagnostic]bool, len(list)+len(more))
 	for _, d := range list {
@@ -248,7 +252,7 @@ func ifNot(is func(error) bool, err error) error {
 	return err
 }
 
-// checkTogether reports extensions that cannot be made in one run.
+// checkTogether reports extensions that cannot be built in one run.
 func checkTogether(list *diag.List, extensions []*Extension) {
 	modules, tagged := map[string]string{}, map[string]string{}
 	for _, e := range extensions {

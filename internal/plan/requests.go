@@ -13,8 +13,8 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// decide collects what a builder would use for the extension, decides what it is
-// given, and leaves out what it can do without.
+// decide collects the requests of the extension, matches them with the grants,
+// and removes optional settings that were not granted.
 func (e *Extension) decide(opts Options) error {
 	dir, err := safefile.Real(e.Dir)
 	if err != nil {
@@ -53,7 +53,8 @@ func (c *collector) isGiven(secret string) bool {
 
 func (c *collector) add(r grants.Request) { c.requests = append(c.requests, r) }
 
-// stage collects what build stages use. Everything has been expanded and parsed.
+// stage collects the requests of build stages, whose settings have been
+// expanded and parsed.
 func (c *collector) stage() {
 	b := c.e.Build
 	if b == nil {
@@ -96,9 +97,9 @@ func (c *collector) stage() {
 	}
 }
 
-// file adds a request to read a file or folder. r has no kind when the
-// file is all it is about; then it is free inside the repository. Outside, the
-// path has to be granted whatever r is about.
+// file adds a request to read a file or folder. If r has no kind, it is only
+// about the file and needs no grant inside the repository. Outside the
+// repository, the path requires a grant for any kind.
 func (c *collector) file(path string, r grants.Request) {
 	resolved, err := safefile.Real(path)
 	inside := err == nil && safefile.Within(c.repository, resolved)
@@ -124,9 +125,9 @@ func (c *collector) file(path string, r grants.Request) {
 	c.add(r)
 }
 
-// context adds a named context: a folder, an OCI layout, or a URL. An image is
-// no request: a Dockerfile's FROM can name it too, and its registry is asked
-// with its own credentials only.
+// context adds a named context: a folder, an OCI layout, or a URL. An image
+// requires no grant, because a FROM instruction could name it as well, and its
+// registry receives only its own credentials.
 func (c *collector) context(name, value string, pos diag.Position) {
 	r := grants.Request{Subject: "context " + name, Position: pos, Hint: "--build-context " + name + "=FOLDER"}
 	if c.e.Build.Given[name] {
@@ -148,7 +149,7 @@ func (c *collector) context(name, value string, pos diag.Position) {
 	c.add(r)
 }
 
-// secret adds a secret and settles where it comes from.
+// secret adds a secret and sets its source.
 func (c *collector) secret(s *Spec) {
 	id := s.Get("id")
 	if c.secrets == nil {
@@ -160,8 +161,8 @@ func (c *collector) secret(s *Spec) {
 		Hint: "give it with --secret id=" + id + ",src=FILE",
 	}
 	if s.Flag == "" && s.Path == "" && s.Get("env") == "" {
-		// Without a source buildx would take a variable, or else a file, of the
-		// secret's name.
+		// Without a source, buildx would use a variable or else a file with the
+		// name of the secret.
 		s.Fields = append(s.Fields, "env="+id)
 		r.Subject += " from the environment variable " + id
 		r.Or = []grants.Grant{{Kind: grants.Env, Value: id}}
@@ -197,7 +198,8 @@ func (c *collector) ssh(s SSH) {
 	}
 }
 
-// cache adds a cache. One in the image itself goes where the image goes.
+// cache adds a cache. An inline cache requires no grant, because it is part of
+// the image.
 func (c *collector) cache(kind, access grants.Kind, s Spec, push bool) {
 	if s.Get("type") == "inline" {
 		return
@@ -218,12 +220,12 @@ func (c *collector) cache(kind, access grants.Kind, s Spec, push bool) {
 	c.add(r)
 }
 
-// plainFields are settings of a registry cache that say what is written, not
-// where to or how the registry is reached.
+// plainFields are settings of a registry cache that affect neither its location
+// nor the connection to the registry.
 var plainFields = []string{"type", "ref", "mode", "compression", "compression-level", "force-compression", "oci-mediatypes", "image-manifest", "ignore-error"}
 
-// besideTags reports whether a cache is kept in the registry and the namespace
-// (the first element of the path) of a tag that is pushed to.
+// besideTags reports whether a cache is in the registry and namespace (the
+// first element of the path) of a tag that will be pushed.
 func besideTags(s Spec, tags []string) bool {
 	for _, f := range s.Fields {
 		if name, _, _ := strings.Cut(f, "="); !slices.Contains(plainFields, name) {

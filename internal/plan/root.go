@@ -12,10 +12,10 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// findRoot returns the extension root that dir, a directory or the package.toml
-// in it, stands for, and the package.toml that applies: the one in dir, which
-// may name another directory or an archive, else one in the parent directory
-// that names dir.
+// findRoot returns the extension root for dir, a directory or the package.toml
+// in it, and the package.toml that applies: the one in dir, which may name
+// another directory or an archive, or else one in the parent directory that
+// names dir.
 func findRoot(ctx context.Context, dir string, opts Options) (string, *extension.Package, diag.List, error) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() && filepath.Base(dir) == extension.PackageFile {
 		dir = filepath.Dir(dir)
@@ -42,8 +42,8 @@ func findRoot(ctx context.Context, dir string, opts Options) (string, *extension
 	return root, pkg, list, err
 }
 
-// parentPackage returns the package.toml beside dir, if there is one and it names
-// dir. What is wrong with another one is no matter of this extension.
+// parentPackage returns the package.toml in the parent directory, if it exists
+// and names dir. Problems of one that does not name dir are not reported.
 func parentPackage(dir string) (*extension.Package, diag.List) {
 	pkg, list, err := extension.ReadPackage(filepath.Join(dir, ".."))
 	if err != nil || pkg == nil || !samePlace(pkg.Root, dir) {
@@ -53,8 +53,8 @@ func parentPackage(dir string) (*extension.Package, diag.List) {
 }
 
 // packagedRoot returns the extension root that package.toml in dir names: a
-// directory, or the content of an archive. It has to be in the repository of
-// dir, so that a file of a stranger leads to no other file of this machine.
+// directory, or the content of an archive. It must be in the repository of dir,
+// so that an untrusted file cannot refer to other files of this machine.
 func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts Options) (string, error) {
 	refuse := func(hint, format string, args ...any) error {
 		var list diag.List

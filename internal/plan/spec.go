@@ -16,23 +16,23 @@ import (
 )
 
 // Spec is a setting in the form of docker's flags: "type=registry,ref=…". A
-// path in it is kept apart, because it means another file in another folder.
+// path in it is separate, because it is relative to a folder.
 type Spec struct {
 	// Fields are NAME=VALUE, without the path.
 	Fields []string
-	// PathKey is the name of the field with the path, and Path the path from
-	// the working directory; both are empty when there is none.
+	// PathKey is the name of the field with the path, and Path the path
+	// relative to the working directory. Both are empty if there is none.
 	PathKey, Path string
-	// Flag names the flag that the user gave it with, such as "--secret"; empty
-	// when it is the descriptor's.
+	// Flag is the flag that the setting is from, such as "--secret". It is
+	// empty for a setting of the descriptor.
 	Flag string
-	// Position is where the descriptor has it.
+	// Position is the position in the descriptor.
 	Position diag.Position
-	// Optional is a secret that a stage can do without.
+	// Optional is set for a secret that a stage does not require.
 	Optional bool
 }
 
-// Get gives the value of a field, empty when there is none.
+// Get returns the value of a field, or "".
 func (s Spec) Get(name string) string {
 	for _, f := range s.Fields {
 		if value, ok := strings.CutPrefix(f, name+"="); ok {
@@ -42,9 +42,9 @@ func (s Spec) Get(name string) string {
 	return ""
 }
 
-// File gives the file that a secret is read from, empty when it is a variable.
-// Without a source buildx takes the variable, else the file, of the secret's
-// name (build secrets, "--secret").
+// File returns the file that a secret is read from, or "" for a variable.
+// Without a source, buildx uses the variable or else the file with the name of
+// the secret (build secrets, "--secret").
 func (s Spec) File() string {
 	if s.Path != "" || s.Get("env") != "" {
 		return s.Path
@@ -56,7 +56,7 @@ func (s Spec) File() string {
 	return id
 }
 
-// Text gives the setting with another path.
+// Text returns the setting with another path.
 func (s Spec) Text(path string) string {
 	fields := slices.Clone(s.Fields)
 	if s.PathKey != "" {
@@ -70,7 +70,7 @@ func join(fields []string) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	if err := w.Write(fields); err != nil {
-		return strings.Join(fields, ",") // the builder never fails
+		return strings.Join(fields, ",") // strings.Builder never fails
 	}
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
@@ -89,7 +89,8 @@ func fields(text string) ([]string, error) {
 	return list, nil
 }
 
-// forField names a field, unless it is the whole text.
+// forField returns the name of a field for messages, unless it is the whole
+// text.
 func forField(field string, all []string) string {
 	if len(all) == 1 {
 		return ""
@@ -97,8 +98,8 @@ func forField(field string, all []string) string {
 	return fmt.Sprintf(" for %q", field)
 }
 
-// checkOnce refuses a field that stands twice: buildx takes the last, and what
-// is checked here must be what buildx reads.
+// checkOnce returns an error for a repeated field: buildx uses the last one,
+// and the value that is checked must be the one that buildx uses.
 func checkOnce(list []string) error {
 	seen := map[string]bool{}
 	for _, f := range list {
@@ -111,8 +112,8 @@ func checkOnce(list []string) error {
 	return nil
 }
 
-// parseDeclared reads a secret of a descriptor, which may be an id alone and may
-// say that a stage can do without it: "required=false".
+// parseDeclared parses a secret of a descriptor, which may be only an id, and
+// may be optional: "required=false".
 func parseDeclared(text string) (Spec, error) {
 	list, err := fields(text)
 	if err != nil {
@@ -144,7 +145,7 @@ func parseDeclared(text string) (Spec, error) {
 
 const writeSecret = "write id=NAME,src=FILE or id=NAME,env=VARIABLE"
 
-// ParseSecret reads a secret: "id=ID[,src=FILE][,env=NAME]".
+// ParseSecret parses a secret: "id=ID[,src=FILE][,env=NAME]".
 func ParseSecret(text string) (Spec, error) {
 	list, err := fields(text)
 	if err != nil {
@@ -171,7 +172,7 @@ func ParseSecret(text string) (Spec, error) {
 		}
 	}
 	if kind == "env" && s.Path != "" && s.Get("env") == "" {
-		// buildx takes src for the variable's name then.
+		// buildx treats src as the name of the variable then.
 		s.Fields, s.PathKey, s.Path = append(s.Fields, "env="+s.Path), "", ""
 	}
 	if err := checkOnce(keys); err != nil {
@@ -186,9 +187,9 @@ func ParseSecret(text string) (Spec, error) {
 	return s, nil
 }
 
-// ParseCache reads a cache setting, which may be the bare reference of an image
-// as it may for docker buildx build. key is the field with the folder of a
-// local cache: "src" or "dest".
+// ParseCache parses a cache setting, which may be just the reference of an
+// image as for docker buildx build. key is the field with the folder of a local
+// cache: "src" or "dest".
 func ParseCache(text, key string) (Spec, error) {
 	list, err := fields(text)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// SSH is what a build stage may use of SSH, in the form of docker buildx
+// SSH is an SSH forwarding of a build stage, in the form of docker buildx
 // build's "--ssh": "default|ID[=SOCKET|KEY[,KEY]]".
 type SSH struct {
 	ID string
-	// Paths are those of a socket or of keys, from the working directory; none
-	// for the agent that SSH_AUTH_SOCK names.
+	// Paths are the paths of a socket or of keys, relative to the working
+	// directory. There are none for the agent at SSH_AUTH_SOCK.
 	Paths []string
-	// Flag and Position tell where it comes from, as in Spec.
+	// Flag and Position are as in Spec.
 	Flag     string
 	Position diag.Position
 }
@@ -27,8 +27,8 @@ func (s SSH) String() string {
 
 const writeSSH = "write default, ID=SOCKET or ID=KEY"
 
-// ssh reads what is forwarded. Whether keys are there is asked when they are
-// used, as with secrets.
+// ssh parses SSH forwardings. As with secrets, files are only checked when they
+// are used.
 func (p *buildPlanner) ssh(pos diag.Position, text, base string) SSH {
 	id, paths, given := strings.Cut(text, "=")
 	s := SSH{ID: id, Position: pos}

@@ -11,8 +11,8 @@ import (
 
 const tagHint = "write it as [registry/]repository[:tag], for example ghcr.io/acme/{{.Slug}}:{{.Version}}"
 
-// tags gives the complete references to publish: those given, else the
-// descriptor's image, with the extension's version for a tag it does not name.
+// tags returns the full references to publish: those of flags, or else the
+// descriptor's image, with the extension's version as the default tag.
 func tags(d *extension.Descriptor, given []string) ([]string, error) {
 	if image := d.Metadata.Extpack.Image; len(given) == 0 && image.Value != "" {
 		named, err := parseTag(d.Info, image.Value)

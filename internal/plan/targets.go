@@ -8,9 +8,9 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// selectTargets returns the targets to build, strongest source first: flags,
-// package.toml, the descriptor, platform folders. None means that the content
-// of the extension decides.
+// selectTargets returns the targets to build from the first source that has
+// any: flags, package.toml, the descriptor, platform folders. If there are
+// none, the content of the extension decides.
 func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, flags []extension.Target) ([]extension.Target, error) {
 	complete := slices.DeleteFunc(slices.Clone(d.Targets), func(t extension.Target) bool { return !t.Complete() })
 	switch {
@@ -25,8 +25,8 @@ func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, 
 	return inherit(found, d.Targets), err
 }
 
-// inherit fills in what a target chosen elsewhere leaves to the descriptor:
-// where its files are and, when it names no distro, for which distros it is.
+// inherit completes a target of another source from the descriptor: it sets the
+// path and, if the target has no distros, the distros.
 func inherit(chosen, declared []extension.Target) []extension.Target {
 	var out []extension.Target
 	for _, t := range chosen {
@@ -47,8 +47,8 @@ func inherit(chosen, declared []extension.Target) []extension.Target {
 	return out
 }
 
-// declaredAs returns the declared targets for the platform of t: those that name
-// it, else those that leave out what differs.
+// declaredAs returns the declared targets for the platform of t: those that
+// name it, or else less specific ones that match.
 func declaredAs(t extension.Target, declared []extension.Target) []extension.Target {
 	of := platform.Of(t)
 	var named, open []extension.Target
@@ -66,8 +66,8 @@ func declaredAs(t extension.Target, declared []extension.Target) []extension.Tar
 	return open
 }
 
-// withPaths gives a target that names its distros the paths the descriptor has
-// for them: a target for each run of distros that have one in common.
+// withPaths sets the paths of a target with distros from the descriptor. It
+// returns a target for each run of distros with the same path.
 func withPaths(t extension.Target, same []extension.Target) []extension.Target {
 	var out []extension.Target
 	for _, distro := range t.Distros {
@@ -85,8 +85,8 @@ func withPaths(t extension.Target, same []extension.Target) []extension.Target {
 	return out
 }
 
-// declaredFor gives the index of the target that names the distro, else of one
-// that is for any, else -1.
+// declaredFor returns the index of the target that names the distro, or else of
+// one for any distro, or else -1.
 func declaredFor(distro extension.Distro, same []extension.Target) int {
 	i := slices.IndexFunc(same, func(d extension.Target) bool { return slices.Contains(d.Distros, distro) })
 	if i >= 0 {
@@ -102,8 +102,9 @@ func withPath(t, declared extension.Target) extension.Target {
 	return t
 }
 
-// checkUnique reports targets that ask for the same image twice. A file's own
-// targets are checked when it is read; flags and what they inherit are not.
+// checkUnique reports targets that result in the same image. The targets of a
+// file are checked when it is read, but those of flags, and the inherited ones,
+// are not.
 func checkUnique(list *diag.List, targets []extension.Target) {
 	seen := map[platform.Identity]bool{}
 	for _, t := range targets {
@@ -121,7 +122,7 @@ func name(t extension.Target, d extension.Distro) string {
 	return platform.NewIdentity(platform.Of(t), d).String()
 }
 
-// distrosOf gives the distros of a target, the zero distro when it names none.
+// distrosOf returns the distros of a target, or the zero distro if it has none.
 func distrosOf(t extension.Target) []extension.Distro {
 	if len(t.Distros) == 0 {
 		return []extension.Distro{{}}

@@ -28,7 +28,6 @@ var unclean = []string{
 	"internal/lint",
 	"internal/oci",
 	"internal/ocilayout",
-	"internal/plan",
 	"internal/registry",
 	"internal/rules",
 	"internal/runimage",
