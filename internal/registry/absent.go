@@ -12,10 +12,10 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// maxTagList limits the answer to a request for the tags of a repository.
+// maxTagList limits the size of a list of tags.
 const maxTagList = 4 << 20
 
-// absentError is a tag that a registry refuses to show, and does not list.
+// absentError is a tag that a registry denies access to and does not list.
 type absentError struct{ refusal error }
 
 func (e *absentError) Error() string {
@@ -25,8 +25,8 @@ func (e *absentError) Error() string {
 // Unwrap returns [oci.ErrNotFound], and not the refusal.
 func (e *absentError) Unwrap() error { return oci.ErrNotFound }
 
-// absent turns the refusal to show a tag into [oci.ErrNotFound] when the tag is
-// not among those that the repository lists: Artifactory answers 403 for both.
+// absent converts a denial to [oci.ErrNotFound] if the repository does not list
+// the tag: Artifactory returns 403 for both.
 func (r *repository) absent(ctx context.Context, target string, err error) error {
 	if _, isDigest := digest.Parse(target); isDigest == nil || !IsForbidden(err) {
 		return err
@@ -49,7 +49,7 @@ func (r *repository) absent(ctx context.Context, target string, err error) error
 	data, readErr := readLimited(resp.Body, maxTagList)
 	if resp.StatusCode != http.StatusOK || readErr != nil || json.Unmarshal(data, &list) != nil ||
 		resp.Header.Get("Link") != "" || slices.Contains(list.Tags, target) {
-		return err // it is there, or may be
+		return err // it exists, or may exist
 	}
 	return &absentError{err}
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Access is how a registry was reached.
+// Access describes how a registry was reached.
 type Access struct {
-	// PlainHTTP is one that does not speak HTTPS, and Untrusted one whose
-	// certificate does not verify.
+	// PlainHTTP is set for a registry without HTTPS, and Untrusted for one
+	// whose certificate cannot be verified.
 	PlainHTTP, Untrusted bool
-	// Date is the time by the registry's clock, zero when it does not say, and
-	// Local the time by ours when the answer came; Took is how long that took.
+	// Date is the time of the registry's clock, or zero if unknown. Local is
+	// the time of this machine when the response arrived, and Took the duration
+	// of the request.
 	Date, Local time.Time
 	Took        time.Duration
 }
@@ -36,9 +37,9 @@ func (a *Access) classify(err error) {
 	a.PlainHTTP = a.PlainHTTP || isPlainHTTPServer(err)
 }
 
-// CheckPush finds out whether a reference could be published to, and writes
-// nothing: it begins an upload and cancels it. What is known of the registry
-// is given with an error too.
+// CheckPush returns an error if a reference cannot be published to. It writes
+// nothing: it begins an upload and cancels it. Access is valid even if there is
+// an error.
 func (c *Client) CheckPush(ctx context.Context, ref Reference) (Access, error) {
 	var access Access
 	err := c.checkPush(ctx, ref, &access)
@@ -73,9 +74,9 @@ func (c *Client) checkPush(ctx context.Context, ref Reference, access *Access) e
 	return nil
 }
 
-// Preflight returns what is certain to fail a publish: a registry that cannot be
-// reached or trusted, a refusal, or a repository that does not exist. A registry
-// that answers anything else may still accept a publish.
+// Preflight returns an error if a publish is certain to fail: the registry
+// cannot be reached or trusted, denies access, or has no such repository. With
+// any other response, a publish may still succeed.
 func (c *Client) Preflight(ctx context.Context, ref Reference) error {
 	_, err := c.CheckPush(ctx, ref)
 	switch {
@@ -86,9 +87,9 @@ func (c *Client) Preflight(ctx context.Context, ref Reference) error {
 	return context.Cause(ctx)
 }
 
-// Probe finds out how a registry host speaks, without credentials. The error
-// says why there is no answer; one from a registry with an untrusted
-// certificate or plain HTTP is an answer.
+// Probe detects the protocol of a registry host, without credentials. It
+// returns an error if there is no response. A response over plain HTTP, or with
+// an untrusted certificate, is not an error.
 func (c *Client) Probe(ctx context.Context, host string) (Access, error) {
 	var access Access
 	if host == dockerHub {

@@ -13,14 +13,13 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
 
-// authClient answers challenges. It stands in for oras-go's auth.Client, which
-// refuses every token server on a private address other than the registry's
-// own and with it most self-hosted registries (a GitLab and its registry, say;
-// docker/model-runner#1050 is the same complaint about the same rule).
+// authClient answers authentication challenges. It replaces oras-go's
+// auth.Client, which refuses token servers on private addresses other than the
+// registry's, and thus most self-hosted registries, such as GitLab's
+// (docker/model-runner#1050).
 //
-// A credential is looked up for the host of the request as it was made, and
-// goes to that host or the token server it names, never to where a redirect
-// leads.
+// A credential is looked up for the host of the original request. It is sent to
+// that host or its token server, never to the target of a redirect.
 type authClient struct {
 	http       *http.Client
 	agent      string
@@ -30,22 +29,22 @@ type authClient struct {
 	headers map[string]*authHeader // by host and scopes, by host for Basic
 }
 
-// authHeader is an Authorization header that worked. Its lock makes parallel
-// requests wait for one token instead of fetching one each.
+// authHeader is an Authorization header that worked. Its lock makes concurrent
+// requests wait for one token instead of fetching several.
 type authHeader struct {
 	mu    sync.Mutex
 	value string
-	// challenge is what value answered.
+	// challenge is the challenge that value answers.
 	challenge challenge
 }
 
-// Do sends req, and once more when a challenge can be answered.
+// Do sends req, and repeats it if it can answer a challenge.
 func (a *authClient) Do(orig *http.Request) (*http.Response, error) {
 	ctx := orig.Context()
 	req := orig.Clone(ctx)
 	if req.Header.Get("Authorization") != "" {
-		// The second half of an upload: oras-go repeats the header of the
-		// first, after checking that it goes to the same host.
+		// oras-go copies the header to the second request of an upload after
+		// checking that the host is the same.
 		return a.send(req)
 	}
 	host := orig.URL.Host
@@ -73,8 +72,7 @@ func (a *authClient) Do(orig *http.Request) (*http.Response, error) {
 	}
 	challenges := parseChallenges(resp.Header.Values("WWW-Authenticate"))
 	if len(challenges) == 0 && used != "" {
-		// The token ran out, and the registry does not say how to get another:
-		// as the first one was got.
+		// The token expired, and there is no challenge: repeat the first one.
 		challenges = a.challenged(host, scopes)
 	}
 	header, err := a.answer(ctx, orig.URL, challenges, scopes, used)
@@ -93,8 +91,8 @@ func (a *authClient) Do(orig *http.Request) (*http.Response, error) {
 	return a.send(again)
 }
 
-// send sends one request, and takes the query out of errors: it may hold the
-// signature of a storage URL.
+// send sends one request, and removes the query from errors, because it may
+// contain the signature of a storage URL.
 func (a *authClient) send(req *http.Request) (*http.Response, error) {
 	return sendWith(a.http, a.agent, req)
 }
@@ -153,10 +151,10 @@ func (a *authClient) challenged(host string, scopes []string) []challenge {
 
 func tokenKey(host string, scopes []string) string { return host + " " + strings.Join(scopes, " ") }
 
-// answer gives the Authorization header for a challenge, or "" when there is
-// no credential or no scheme we know. used is the header that was refused.
+// answer returns the Authorization header for a challenge, or "" if there is no
+// credential or no supported scheme. used is the header that was refused.
 func (a *authClient) answer(ctx context.Context, registry *url.URL, challenges []challenge, scopes []string, used string) (string, error) {
-	for _, scheme := range []string{"bearer", "basic"} { // a token is worth less when lost
+	for _, scheme := range []string{"bearer", "basic"} { // a leaked token does less harm
 		for _, c := range challenges {
 			if c.scheme != scheme {
 				continue
@@ -169,7 +167,7 @@ func (a *authClient) answer(ctx context.Context, registry *url.URL, challenges [
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			if e.value != "" && e.value != used {
-				return e.value, nil // fetched by another request meanwhile
+				return e.value, nil // fetched by another request
 			}
 			value, err := a.header(ctx, registry, c, scopes)
 			if err != nil {

@@ -16,8 +16,8 @@ import (
 const (
 	maxRetries = 5
 	firstDelay = 500 * time.Millisecond
-	// maxWait is the longest pause a registry may ask for; beyond it waiting
-	// looks like hanging.
+	// maxWait is the longest pause that a registry may request. A longer one
+	// would look like a hang.
 	maxWait = time.Minute
 )
 
@@ -35,15 +35,15 @@ func newBackoff(logf func(string, ...any)) *backoff {
 	return &backoff{sleep: wait.For, now: time.Now, logf: logf}
 }
 
-// wait pauses before attempt number n+1, counted from 0. after is what the
-// registry asked for, or 0.
+// wait pauses before attempt number n+1, counted from 0. after is the pause
+// that the registry requested, or 0.
 //
-// It fails with [ErrRetryLater] without waiting when that is more than a
-// minute, and with the context's cause when it ends meanwhile.
+// It returns [ErrRetryLater] immediately if that is more than a minute, and the
+// cause of ctx if it is done.
 func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what string, cause error) error {
 	if ctx.Err() != nil {
-		// net/http gives the context's cause as the request's error, which may
-		// be another request's dropped connection.
+		// net/http returns the context's cause as the error of the request,
+		// which may be the dropped connection of another request.
 		return context.Cause(ctx)
 	}
 	if after > maxWait {
@@ -52,15 +52,15 @@ func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what str
 	d := after
 	if d <= 0 {
 		d = firstDelay << n
-		d = d/2 + rand.N(d/2) // jitter, so that parallel uploads do not return as one
+		d = d/2 + rand.N(d/2) // jitter, so that concurrent uploads do not retry simultaneously
 	}
 	b.logf("%s: %s; trying again in %s", cleanText(what), cleanText(cause.Error()), d.Round(100*time.Millisecond))
 	return b.sleep(ctx, d)
 }
 
-// retryAfter reads Retry-After in both forms of RFC 9110 section 10.2.3. A
-// date counts from the response's own Date, so that a wrong clock on either
-// side does not matter. 0 means that nothing (sensible) was asked for.
+// retryAfter reads Retry-After in both forms of RFC 9110 section 10.2.3. A date
+// is relative to the Date of the response, so that clocks may differ. It
+// returns 0 for a missing or invalid value.
 func (b *backoff) retryAfter(h http.Header) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {

@@ -11,11 +11,11 @@ import (
 	"oras.land/oras-go/v2/content"
 )
 
-// copyBlob makes a blob available in r: it may be there, be mounted from
-// another repository of the registry (from, which may be empty), or be uploaded.
-// What cannot be asked for or mounted is uploaded.
+// copyBlob makes a blob available in r: it may exist, be mounted from another
+// repository of the registry (from, which may be empty), or be uploaded. It is
+// uploaded if checking or mounting fails.
 //
-// added tells that the repository did not have it.
+// added reports whether the repository did not have it.
 func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) (added bool, err error) {
 	ok, err := r.holds(ctx, "blobs", desc)
 	if err != nil {
@@ -46,7 +46,7 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 	return true, nil
 }
 
-// contentError says which content an error is about, behind the cause.
+// contentError adds the content to the end of an error.
 type contentError struct {
 	kind string
 	desc v1.Descriptor
@@ -58,7 +58,7 @@ func (e *contentError) Error() string {
 }
 func (e *contentError) Unwrap() error { return e.err }
 
-// short returns enough of a digest to tell it from others.
+// short returns a prefix of a digest.
 func short(d digest.Digest) string {
 	const length = len("sha256:") + 12
 	if s := d.String(); len(s) > length {

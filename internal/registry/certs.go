@@ -14,9 +14,9 @@ import (
 	"sync"
 )
 
-// DockerCertDirs returns where docker keeps the certificates of registries: for
-// the machine, for the user (rootless docker), and in docker's configuration
-// folder (Docker Desktop).
+// DockerCertDirs returns the folders with docker's certificates of registries:
+// for the machine, for the user (rootless docker), and in docker's
+// configuration folder (Docker Desktop).
 func DockerCertDirs(dockerConfig string) []string {
 	var dirs []string
 	if runtime.GOOS == "windows" {
@@ -39,8 +39,8 @@ func DockerCertDirs(dockerConfig string) []string {
 	return dirs
 }
 
-// hostTransport sends requests with the certificates that are set up for their
-// host.
+// hostTransport sends requests with the certificates that are configured for
+// their host.
 type hostTransport struct {
 	insecure bool
 	dirs     []string
@@ -88,7 +88,7 @@ func (t *hostTransport) of(host string) (*http.Transport, error) {
 	return transport, nil
 }
 
-// certFolder is how docker names the folder of a host.
+// certFolder returns docker's name for the folder of a host.
 func certFolder(host string) string {
 	switch {
 	case host == "registry-1.docker.io":
@@ -101,11 +101,11 @@ func certFolder(host string) string {
 
 // readCerts reads a folder as docker does: *.crt are certificate authorities,
 // NAME.cert and NAME.key a client's certificate. It returns base with them
-// added, or nil when there are none.
+// added, or nil if there are none.
 func readCerts(dir string, base *tls.Config) (*tls.Config, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil, nil // docker ignores folders of others too
+		return nil, nil // docker ignores unreadable folders too
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading certificates: %w", err)

@@ -2,16 +2,15 @@ package registry
 
 import "strings"
 
-// challenge is one way a server offers to authenticate (RFC 9110 section
-// 11.6.1).
+// challenge is an authentication challenge (RFC 9110 section 11.6.1).
 type challenge struct {
 	scheme string // lower case
 	params map[string]string
 }
 
-// parseChallenges reads WWW-Authenticate: each value may hold several
-// challenges, and only what follows a name tells whether it is a scheme or a
-// parameter. What cannot be read ends the value it stands in.
+// parseChallenges parses WWW-Authenticate headers. A value may contain several
+// challenges, and a name is a scheme or a parameter depending on what follows.
+// Anything invalid ends the value.
 func parseChallenges(values []string) []challenge {
 	var out []challenge
 	for _, rest := range values {
@@ -36,7 +35,7 @@ func parseChallenges(values []string) []challenge {
 	return out
 }
 
-// parseParam reads a token or a quoted string, and gives what follows it.
+// parseParam parses a token or a quoted string, and returns the rest.
 func parseParam(s string) (value, rest string) {
 	if !strings.HasPrefix(s, `"`) {
 		n := tokenLen(s)
@@ -57,8 +56,8 @@ func parseParam(s string) (value, rest string) {
 	return b.String(), ""
 }
 
-// tokenLen gives the length of the token (RFC 9110 section 5.6.2) s begins
-// with.
+// tokenLen returns the length of the token (RFC 9110 section 5.6.2) at the
+// beginning of s.
 func tokenLen(s string) int {
 	for i, r := range s {
 		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {

@@ -19,14 +19,15 @@ import (
 )
 
 const (
-	// chunkSize is the size above which a blob is sent in chunks, and theirs:
-	// the most that is sent again after a lost connection.
+	// chunkSize is the size of chunks, and that above which a blob is sent in
+	// chunks. It limits what is sent again after a lost connection.
 	chunkSize = 32 << 20
-	// minChunk is below what any proxy refuses; nginx takes 1 MiB by default.
+	// minChunk is below the limit of any proxy; that of nginx is 1 MiB by
+	// default.
 	minChunk = 512 << 10
 )
 
-// chunking is what is known of how a registry takes blobs.
+// chunking is how a registry accepts blobs, as far as it is known.
 type chunking struct {
 	mu      sync.Mutex
 	size    int64
@@ -45,8 +46,8 @@ func (c *chunking) refuse() {
 	c.refused = true
 }
 
-// shrink makes chunks smaller than what was too large. It reports whether that
-// can help.
+// shrink reduces the chunk size below one that was too large. It reports
+// whether that is possible.
 func (c *chunking) shrink(tooLarge int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +58,7 @@ func (c *chunking) shrink(tooLarge int64) bool {
 	return true
 }
 
-// sender sends one blob, over several connections and sessions if need be.
+// sender sends one blob, over several connections and sessions if necessary.
 type sender struct {
 	ctx     context.Context
 	repo    *repository
@@ -73,8 +74,8 @@ type sender struct {
 	resumed bool  // the session, after a lost connection
 }
 
-// run sends the blob. Between attempts the registry is asked whether it has the
-// blob, as only the answer may have been lost.
+// run sends the blob. Between attempts it checks whether the registry has the
+// blob, because only the response may have been lost.
 func (s *sender) run() error {
 	s.reader = &blobReader{ctx: s.ctx, src: s.src, desc: s.desc, hash: s.desc.Digest.Algorithm().Hash()}
 	s.reader.onRead = func(n int64) { s.repo.report(s.desc, Uploading, n) }
@@ -103,7 +104,7 @@ func (s *sender) run() error {
 	}
 }
 
-// attempt goes on where the session is, until something fails.
+// attempt continues at the offset of the session until a request fails.
 func (s *sender) attempt() error {
 	if s.session == nil {
 		session, err := s.repo.beginUpload(s.ctx, s.desc)
@@ -133,7 +134,7 @@ func (s *sender) attempt() error {
 	return s.session.put(s.ctx, nil, 0)
 }
 
-// chunkError is a failure of a chunk, as opposed to a whole blob.
+// chunkError is a failure to send a chunk, as opposed to a whole blob.
 type chunkError struct {
 	err  error
 	size int64
@@ -142,15 +143,15 @@ type chunkError struct {
 func (e *chunkError) Error() string { return e.err.Error() }
 func (e *chunkError) Unwrap() error { return e.err }
 
-// progress begins counting attempts again when the session has more than ever.
+// progress resets the number of attempts if the session has advanced.
 func (s *sender) progress() {
 	if s.offset > s.best {
 		s.best, s.tries, s.silent = s.offset, 0, 0
 	}
 }
 
-// part lets send send a part of the blob. The transport may read on after send
-// has returned, so the body is cut off from the reader then.
+// part calls send with a part of the blob. The transport may read the body
+// after send has returned, so the body is detached from the reader then.
 func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
 	if err := s.reader.seek(offset); err != nil {
 		return err
@@ -159,13 +160,13 @@ func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
 	err := send(body)
 	body.detach()
 	if s.reader.err != nil {
-		return s.reader.err // the cause, whatever the transport made of it
+		return s.reader.err // the cause, without the wrapping of the transport
 	}
 	return err
 }
 
-// retry decides whether another attempt is worth while, waits for it and finds
-// out where it begins.
+// retry decides whether to try again, waits, and determines the offset to
+// continue at.
 func (s *sender) retry(err error) (bool, error) {
 	if s.reader.err != nil || s.ctx.Err() != nil {
 		return false, context.Cause(s.ctx)
@@ -186,7 +187,7 @@ func (s *sender) retry(err error) (bool, error) {
 			s.again()
 			return true, nil
 		case refusal.StatusCode == http.StatusUnauthorized && !s.renewed:
-			// The token ran out while it was used; the next request, which has
+			// The token expired during the request. The next request, which has
 			// no body, gets a new one.
 			s.renewed = true
 			return true, s.resume()
@@ -194,7 +195,7 @@ func (s *sender) retry(err error) (bool, error) {
 			s.tries++
 			return true, s.resume()
 		case s.resumed && slices.Contains(refusal.Codes, "DIGEST_INVALID"):
-			// The registry has taken something twice; from the beginning, then.
+			// The registry has stored some bytes twice, so start over.
 			s.resumed = false
 			s.again()
 			return true, s.wait(0, err)
@@ -231,7 +232,7 @@ func (s *sender) wait(after time.Duration, cause error) error {
 	return s.repo.client.backoff.wait(s.ctx, s.tries-1, after, "pushing blob "+short(s.desc.Digest), cause)
 }
 
-// again begins a new session.
+// again starts over with a new session.
 func (s *sender) again() {
 	if s.session != nil {
 		s.session.cancel(s.ctx)
@@ -239,9 +240,9 @@ func (s *sender) again() {
 	s.session = nil
 }
 
-// resume asks where the session is. One that was not sent in chunks, or that
-// cannot be asked, cannot be trusted to be where we think it is and begins
-// again.
+// resume queries the offset of the session. The upload starts over if it was
+// not sent in chunks, or if the query fails, because the offset is then not
+// reliable.
 func (s *sender) resume() error {
 	size, refused := s.repo.chunks.get()
 	if s.session == nil || refused || s.desc.Size <= size {
@@ -261,9 +262,9 @@ func (s *sender) resume() error {
 	return nil
 }
 
-// blobReader reads a blob from any offset. Every byte is hashed once, in order,
-// and the last ones are held back until the digest is known to match, so a
-// registry never gets a blob that is complete and wrong.
+// blobReader reads a blob from any offset. Every byte is hashed once, in order.
+// The last ones are only returned once the digest matches, so that a registry
+// never receives a blob that is complete and corrupt.
 type blobReader struct {
 	ctx    context.Context
 	src    content.Fetcher
@@ -315,7 +316,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// digest returns the digest of what was read.
+// digest returns the digest of the bytes read so far.
 func (b *blobReader) digest() digest.Digest {
 	return digest.NewDigest(b.desc.Digest.Algorithm(), b.hash)
 }
@@ -355,9 +356,9 @@ func (b *blobReader) read(p []byte) (int, error) {
 	return n, err
 }
 
-// goesOn reports whether there is more behind the end that the descriptor says.
+// goesOn reports whether there is data beyond the size in the descriptor.
 func (b *blobReader) goesOn() bool {
-	n, _ := b.rc.Read(make([]byte, 1)) // an end, or something else than an end
+	n, _ := b.rc.Read(make([]byte, 1)) // EOF or more data
 	return n > 0
 }
 
@@ -370,7 +371,7 @@ func (b *blobReader) Close() error {
 	return err
 }
 
-// partBody is a request body of a part of a blob.
+// partBody is the request body for a part of a blob.
 type partBody struct {
 	mu   sync.Mutex
 	src  io.Reader // nil once it is detached
@@ -393,7 +394,7 @@ func (b *partBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close leaves the reader open: the next part goes on with it.
+// Close does not close the reader, because the next part uses it.
 func (b *partBody) Close() error { return nil }
 
 func (b *partBody) detach() {

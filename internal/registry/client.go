@@ -22,28 +22,28 @@ const (
 
 // Options configure a [Client]. The zero value is an anonymous client.
 type Options struct {
-	// Credentials gives the credential for a registry host; nil, or an empty
-	// credential, means anonymous. [DockerCredentials] makes one.
+	// Credentials returns the credential for a registry host. nil, or an empty
+	// credential, means anonymous access. See [DockerCredentials].
 	Credentials auth.CredentialFunc
-	// Insecure allows certificates that do not verify, and plain HTTP, for
-	// hosts other than this machine.
+	// Insecure permits certificates that cannot be verified, and plain HTTP,
+	// for hosts other than this machine.
 	Insecure bool
-	// CertDirs are folders that hold a folder per registry host with its
+	// CertDirs are folders with a subfolder per registry host for its
 	// certificate authorities and client certificates; see [DockerCertDirs].
 	CertDirs []string
 	// UserAgent is sent with every request.
 	UserAgent string
-	// Log is told of retries, without a line end. It is called from several
-	// goroutines.
+	// Log is called with messages about retries, without a newline. It is
+	// called from several goroutines.
 	Log func(format string, args ...any)
-	// Progress is told how each piece of content fares; see [Event]. It is
-	// called from several goroutines and must not block.
+	// Progress is called with the state of each blob and manifest; see [Event].
+	// It is called from several goroutines and must not block.
 	Progress func(Event)
-	// Concurrency is how many uploads run at once; 4 when not positive.
+	// Concurrency is the number of concurrent uploads; the default is 4.
 	Concurrency int
 }
 
-// Client talks to registries. It may be used by several goroutines.
+// Client is a client of registries. It is safe for concurrent use.
 type Client struct {
 	auth        *authClient
 	probe       *http.Client
@@ -59,13 +59,13 @@ type Client struct {
 	schemes map[string]*scheme
 }
 
-// scheme is whether a host is reached over plain HTTP, once that is known.
+// scheme caches whether a host is reached over plain HTTP.
 type scheme struct {
 	mu           sync.Mutex
 	known, plain bool
 }
 
-// New makes a client. It does not use the network.
+// New returns a client. It does not use the network.
 func New(o Options) *Client {
 	c := &Client{
 		backoff:     newBackoff(o.Log),
@@ -112,7 +112,7 @@ type repository struct {
 	ref    Reference
 	remote registry.Reference
 	plain  bool // HTTP
-	// actions are what tokens are asked for.
+	// actions are the actions that tokens are requested for.
 	actions []string
 	chunks  chunking
 }
@@ -126,11 +126,11 @@ func (c *Client) repository(ctx context.Context, ref Reference, actions ...strin
 	return r, err
 }
 
-// host returns where the registry is, which for Docker Hub is not what it is
-// called.
+// host returns the host of the registry, which differs from its name for Docker
+// Hub.
 func (r *repository) host() string { return r.remote.Host() }
 
-// url returns the address of something in the repository.
+// url returns a URL in the repository.
 func (r *repository) url(path string) *url.URL {
 	u := &url.URL{Scheme: "https", Host: r.host(), Path: "/v2/" + r.remote.Repository + "/" + path}
 	if r.plain {
@@ -139,21 +139,21 @@ func (r *repository) url(path string) *url.URL {
 	return u
 }
 
-// scoped returns a context in which tokens are for this repository alone: what
-// is read at the same time may be one that the token server does not grant
-// together with it.
+// scoped returns a context in which tokens are for this repository only: the
+// token server may not grant access to it together with another one that is
+// read concurrently.
 func (r *repository) scoped(ctx context.Context) context.Context {
 	return auth.WithScopesForHost(ctx, r.host(), auth.ScopeRepository(r.remote.Repository, r.actions...))
 }
 
-// alsoReading is scoped with the right to read another repository.
+// alsoReading is like scoped, with access to read another repository.
 func (r *repository) alsoReading(ctx context.Context, from string) context.Context {
 	return auth.WithScopesForHost(ctx, r.host(),
 		auth.ScopeRepository(r.remote.Repository, r.actions...), auth.ScopeRepository(from, auth.ActionPull))
 }
 
-// mayRetry reports whether what failed may succeed later, and the pause that
-// the registry asked for.
+// mayRetry reports whether a retry may succeed, and returns the pause that the
+// registry requested.
 func (c *Client) mayRetry(host string, err error) (time.Duration, bool) {
 	var (
 		cut     *interruptedError
@@ -170,9 +170,9 @@ func (c *Client) mayRetry(host string, err error) (time.Duration, bool) {
 	return 0, c.retries.isLost(host, err)
 }
 
-// plainHTTP decides how a host is reached. Only where plain HTTP is allowed at
-// all is there something to find out: HTTPS is tried first there, since a
-// registry on this machine or an insecure one may well have it.
+// plainHTTP reports whether a host is reached over plain HTTP. If plain HTTP is
+// permitted, HTTPS is tried first, because a registry on this machine or an
+// insecure one may support it.
 func (c *Client) plainHTTP(ctx context.Context, host string) (bool, error) {
 	if !c.insecure && !loopback.Is(host) {
 		return false, nil
@@ -197,10 +197,10 @@ func (c *Client) plainHTTP(ctx context.Context, host string) (bool, error) {
 	return s.plain, nil
 }
 
-// probeScheme reports whether a host speaks plain HTTP. Only an answer that is
-// HTTP counts: whoever can cut a connection must not turn a run, and the
-// credentials it sends, to plain HTTP. On this machine, where nobody can, a
-// server that drops the TLS handshake may still answer plain HTTP.
+// probeScheme reports whether a host speaks plain HTTP. Only an HTTP response
+// counts: an attacker who can cut connections must not be able to downgrade a
+// run, and its credentials, to plain HTTP. On this machine, where that is not
+// possible, a server that drops the TLS handshake may still support plain HTTP.
 func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
 	client := *c.probe
 	client.Transport = &retryTransport{base: c.probe.Transport, backoff: c.backoff}
@@ -218,7 +218,7 @@ func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
 	case loopback.Is(host) && (isDropped(err) || isDial(err) || isPlainHTTPServer(err)):
 		return true, c.probeWith(ctx, &client, "http", host)
 	case isUntrusted(err):
-		return false, nil // HTTPS too, and the request gets the error
+		return false, nil // assume HTTPS; the request will return the error
 	}
 	return false, err
 }

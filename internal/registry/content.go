@@ -10,8 +10,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// fault is content that a registry serves wrong. In a source it is invalid
-// input, in a destination it is a failure.
+// fault is invalid content of a registry. In a source it is invalid input, in a
+// destination it is a failure.
 type fault struct {
 	cause  error
 	detail string
@@ -24,7 +24,8 @@ func faultf(cause error, format string, args ...any) error {
 func (f *fault) Error() string { return "it " + f.detail }
 func (f *fault) Unwrap() error { return f.cause }
 
-// asInput turns a fault of the source ref into an error about its content desc.
+// asInput converts a fault of the source ref to an error about its content
+// desc.
 func asInput(ref Reference, desc v1.Descriptor, err error) error {
 	var f *fault
 	if !errors.As(err, &f) {
@@ -35,8 +36,8 @@ func asInput(ref Reference, desc v1.Descriptor, err error) error {
 	return content
 }
 
-// asDamage makes content that was read of an answer, and is not what its
-// descriptor says, a damaged answer.
+// asDamage marks an error about content that differs from its descriptor as
+// damage of the response.
 func asDamage(err error) error {
 	var content *oci.ContentError
 	if errors.As(err, &content) && errors.Is(content.Cause, oci.ErrCorrupt) {
@@ -45,7 +46,8 @@ func asDamage(err error) error {
 	return err
 }
 
-// damageReader is a body whose damage is the answer's.
+// damageReader is a body that reports damaged content as damage of the
+// response.
 type damageReader struct{ io.ReadCloser }
 
 func (r damageReader) Read(p []byte) (int, error) {
@@ -62,8 +64,8 @@ func (r Reference) SourceName(v1.Descriptor) string { return r.String() }
 // SourceName implements [oci.Namer].
 func (s *Source) SourceName(v1.Descriptor) string { return s.repo.ref.String() }
 
-// isUnusable reports whether err is about content that cannot be used, rather
-// than a failure to read it.
+// isUnusable reports whether err is about invalid content, rather than a
+// failure to read it.
 func isUnusable(err error) bool {
 	return errors.Is(err, oci.ErrCorrupt) || errors.Is(err, oci.ErrTooLarge) || errors.Is(err, oci.ErrMalformed)
 }

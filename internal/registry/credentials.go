@@ -12,12 +12,13 @@ import (
 // configuration and credential helpers, for historical reasons.
 const dockerHubKey = "https://index.docker.io/v1/"
 
-// DockerCredentials looks credentials up where the docker CLI keeps them: the
+// DockerCredentials returns the credentials of the docker CLI: those in the
 // configuration file, its credential helpers and DOCKER_AUTH_CONFIG. A host
-// without an entry is used anonymously; a helper that fails is an error, as
-// going on without the credential would end in a misleading "access refused".
+// without an entry is accessed anonymously. A helper that fails is an error,
+// because anonymous access would result in a misleading "access denied".
 //
-// Each host is looked up once: a helper is a process and may ask the user.
+// Each host is looked up once, because a helper is a process that may prompt
+// the user.
 func DockerCredentials(cfg *configfile.ConfigFile) auth.CredentialFunc {
 	var (
 		mu    sync.Mutex

@@ -15,37 +15,37 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// The kinds of failure a caller may want to tell apart with [errors.Is], next to
-// those about content in package oci.
+// Errors for [errors.Is], in addition to those about content in package oci.
 var (
-	// ErrUnauthorized is a registry or token server answering 401 or 403.
+	// ErrUnauthorized is returned if a registry or token server responds with
+	// 401 or 403.
 	ErrUnauthorized = errors.New("access refused")
-	// ErrRetryLater is a registry asking for a pause longer than a minute.
+	// ErrRetryLater is returned if a registry requests a pause of more than a
+	// minute.
 	ErrRetryLater = errors.New("the registry asks to come back later")
-	// ErrPlainHTTP is a refusal to talk plain HTTP to a host that is not this
+	// ErrPlainHTTP is returned for plain HTTP to a host other than this
 	// machine.
 	ErrPlainHTTP = errors.New("plain HTTP is only used for loopback addresses")
-	// ErrTagMoved is a tag that points at something else than it should: read
-	// back after it was written, or before, as a [*MovedError].
+	// ErrTagMoved is returned if a tag has moved: before it was written, as a
+	// [*MovedError], or when it is read back afterwards.
 	ErrTagMoved = errors.New("the tag points at something else")
 )
 
-// ResponseError is a registry's or token server's answer that is not a
-// success, in its own words.
+// ResponseError is an error response of a registry or token server.
 type ResponseError struct {
 	Method string
-	// Host and Path are where the request went; the query is left out as it
-	// may hold signatures.
+	// Host and Path are those of the request. The query is omitted, because it
+	// may contain signatures.
 	Host, Path string
 	StatusCode int
-	// Codes are the error codes of the OCI distribution specification found in
-	// the answer, such as MANIFEST_INVALID; may be empty.
+	// Codes are the error codes of the OCI distribution specification in the
+	// response, such as MANIFEST_INVALID, if any.
 	Codes []string
-	// Message is the answer's text without control characters; may be empty.
+	// Message is the text of the response without control characters, if any.
 	Message string
 
-	after     time.Duration // the pause that the registry asked for
-	mediaType string        // of what was sent
+	after     time.Duration // the pause that the registry requested
+	mediaType string        // of the content that was sent
 }
 
 func (e *ResponseError) Error() string {
@@ -56,7 +56,7 @@ func (e *ResponseError) Error() string {
 	return s
 }
 
-// Is makes 401 and 403 an [ErrUnauthorized] and 404 an [oci.ErrNotFound].
+// Is reports 401 and 403 as [ErrUnauthorized] and 404 as [oci.ErrNotFound].
 func (e *ResponseError) Is(target error) bool {
 	switch target {
 	case ErrUnauthorized:
@@ -67,21 +67,21 @@ func (e *ResponseError) Is(target error) bool {
 	return false
 }
 
-// IsForbidden reports a registry that knows who is asking, and refuses: it may
-// hide what exists, and what does not.
+// IsForbidden reports whether the registry denied access to an authenticated
+// user. It may respond like that for content that does not exist.
 func IsForbidden(err error) bool {
 	var e *ResponseError
 	return errors.As(err, &e) && e.StatusCode == http.StatusForbidden && !e.rateLimited()
 }
 
-// rateLimited reports a registry that asks to slow down, by whatever status.
+// rateLimited reports whether the response is a rate limit, with any status.
 func (e *ResponseError) rateLimited() bool {
 	return e.StatusCode == http.StatusTooManyRequests ||
 		e.StatusCode == http.StatusForbidden && speaksOfRateLimit(strings.Join(append(e.Codes, e.Message), " "))
 }
 
-// lacksContent reports a manifest that was refused because of what it points
-// at, which was uploaded before it.
+// lacksContent reports whether a manifest was rejected because content that it
+// refers to is missing, although it was uploaded before.
 func (e *ResponseError) lacksContent() bool {
 	return slices.ContainsFunc(e.Codes, func(code string) bool {
 		return code == "MANIFEST_BLOB_UNKNOWN" || code == "BLOB_UNKNOWN" || code == "MANIFEST_UNKNOWN"
@@ -96,7 +96,7 @@ func (e *ResponseError) setErrors(errs errcode.Errors) {
 		one.Detail = nil
 		text := one.Error()
 		if strings.EqualFold(strings.ReplaceAll(one.Code, "_", " "), one.Message) {
-			text = one.Message // it begins with the code, which says the same
+			text = one.Message // it begins with the code, which is redundant
 		}
 		if detail != "" && !strings.Contains(text, detail) {
 			text += ": " + detail
@@ -106,8 +106,8 @@ func (e *ResponseError) setErrors(errs errcode.Errors) {
 	e.Message = cleanText(strings.Join(texts, "; "))
 }
 
-// detailText returns the detail of an error where it is a sentence. For the
-// common codes it repeats the request as an object, which is left out.
+// detailText returns the detail of an error if it is a string. For common codes
+// it is an object that repeats the request.
 func detailText(detail any) string {
 	switch detail := detail.(type) {
 	case string:
@@ -128,13 +128,14 @@ type cleanError struct{ err error }
 func (e *cleanError) Error() string { return cleanText(e.err.Error()) }
 func (e *cleanError) Unwrap() error { return e.err }
 
-// isPlainHTTPServer reports a plain HTTP answer to a TLS handshake.
+// isPlainHTTPServer reports whether err is a plain HTTP response to a TLS
+// handshake.
 func isPlainHTTPServer(err error) bool {
 	var record tls.RecordHeaderError
 	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
 }
 
-// isUntrusted reports a certificate that did not verify.
+// isUntrusted reports whether err is a certificate that cannot be verified.
 func isUntrusted(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError

@@ -22,27 +22,28 @@ func newPublishOptions(opts []PublishOption) publishOptions {
 	return o
 }
 
-// Expect lets a publish fail with a [*MovedError] unless, right before it is
-// written, the tag points at what it pointed at when it was read; "" means that
-// there was no such tag. A tag that points at the new content by then is fine.
+// Expect makes a publish fail with a [*MovedError] if the tag, right before it
+// is written, does not point at the expected digest. "" means that the tag does
+// not exist. A tag that already points at the new content is accepted.
 //
-// The write is conditional (If-Match) where the registry returns entity tags
-// for manifests and honours the condition. The distribution specification asks
-// for neither, so elsewhere a moment remains between look and write, and who
-// writes looks again afterwards; see package edit.
+// The write is conditional (If-Match) if the registry returns entity tags for
+// manifests and supports the condition. The distribution specification requires
+// neither, so other registries have a race between check and write. Callers
+// check again afterwards; see package edit.
 func Expect(ref Reference, at digest.Digest) PublishOption {
 	return func(o *publishOptions) { o.expected[ref.String()] = at }
 }
 
-// Hidden is expected of a tag that may not be looked at: some credentials are for
-// writing only. A tag that can be looked at by then has moved.
+// Hidden is expected of a tag that cannot be read, because some credentials are
+// write-only. A tag that can be read has moved.
 const Hidden digest.Digest = "hidden"
 
-// MovedError is a tag that is not written because it moved since it was read.
-// It is an [ErrTagMoved].
+// MovedError is returned if a tag is not written because it moved since it was
+// read. It is an [ErrTagMoved].
 type MovedError struct {
 	Reference Reference
-	// Expected is where the tag was, Actual where it is now; "" is nowhere.
+	// Expected is the previous digest of the tag, Actual the current one. ""
+	// means that the tag does not exist.
 	Expected, Actual digest.Digest
 }
 
@@ -58,11 +59,11 @@ func (e *MovedError) Error() string {
 	return fmt.Sprintf("it moved since it was read: it was at %s, now it is at %s", e.Expected, e.Actual)
 }
 
-// Unwrap gives [ErrTagMoved].
+// Unwrap returns [ErrTagMoved].
 func (e *MovedError) Unwrap() error { return ErrTagMoved }
 
-// checkExpected compares where a tag is with where it should be. err is what
-// asking for it returned. When that cannot be found out the tag is not written.
+// checkExpected compares the digest of a tag with the expected one. err is the
+// error of resolving the tag. If it cannot be resolved, the tag is not written.
 func checkExpected(ref Reference, expected, now digest.Digest, err error) error {
 	switch {
 	case err == nil && now == expected || errors.Is(err, oci.ErrNotFound) && expected == "",

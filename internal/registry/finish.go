@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// finishTime is how long an interrupted run may take to finish what it began to
-// publish.
+// finishTime is how long an interrupted run may take to finish a publish.
 const finishTime = 5 * time.Second
 
-// Finishing returns a context for what is left to do once a first tag was
-// written: it outlives ctx by a few seconds, so that an interrupt does not
-// leave some tags moved and others not.
+// Finishing returns a context for the time after the first tag was written. It
+// outlives ctx by a few seconds, so that an interrupt does not leave only some
+// of the tags moved.
 func Finishing(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -16,8 +16,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// explain is the last step of every exported call: it makes the text safe for
-// a terminal and adds what to do next.
+// explain is the last step of every exported function: it makes the text of an
+// error safe for a terminal and adds a hint.
 func (c *Client) explain(ref Reference, err error) error {
 	if err == nil {
 		return nil
@@ -32,7 +32,7 @@ func (c *Client) explain(ref Reference, err error) error {
 	return clean
 }
 
-// hint returns what to do about err, "" when that is not known.
+// hint returns the hint for err, or "".
 func (c *Client) hint(ref Reference, err error) string {
 	host, repo := ref.Host(), ref.RepositoryName()
 	login := "docker login"
@@ -65,7 +65,7 @@ func (c *Client) hint(ref Reference, err error) string {
 	return ""
 }
 
-// hint returns what to do about an answer.
+// hint returns the hint for a response.
 func (e *ResponseError) hint(host, repo, login string) string {
 	writes := e.Method != http.MethodGet && e.Method != http.MethodHead
 	switch {
@@ -85,7 +85,8 @@ func (e *ResponseError) hint(host, repo, login string) string {
 	return ""
 }
 
-// refusesIndex reports a registry that does not know the kind of a manifest.
+// refusesIndex reports whether the registry does not support the kind of a
+// manifest.
 func (e *ResponseError) refusesIndex() bool {
 	if !strings.Contains(e.Path, "/manifests/") || e.mediaType != v1.MediaTypeImageIndex {
 		return false

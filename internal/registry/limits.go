@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// maxBufferedBlob is up to where a blob that is read is held in memory
-	// and checked before the caller sees its first byte.
+	// maxBufferedBlob is the size up to which a blob is read into memory and
+	// verified before its first byte is returned.
 	maxBufferedBlob = oci.MaxManifestSize
 	maxErrorBody    = 8 << 10
 	maxErrorText    = 2000
 	maxTokenBody    = 128 << 10
-	// maxDrain is how much of an unwanted body is read to keep its connection.
+	// maxDrain is how much of an unused body is read to keep its connection.
 	maxDrain          = 64 << 10
 	maxResponseHeader = 1 << 20
 )
 
-// bodyError is a failure while a response's body was read, as opposed to one
-// of the request, which the transport has retried already.
+// bodyError is a failure to read the body of a response, as opposed to one of
+// the request, which the transport has already retried.
 type bodyError struct{ err error }
 
 func (e *bodyError) Error() string { return e.err.Error() }
 func (e *bodyError) Unwrap() error { return e.err }
 
-// readLimited reads all of r and fails with [oci.ErrTooLarge] beyond limit bytes.
+// readLimited reads all of r. It returns [oci.ErrTooLarge] beyond limit bytes.
 func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
@@ -44,7 +44,8 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// newResponseError reads a failed answer. It leaves resp.Body open.
+// newResponseError returns the error of a response. It does not close
+// resp.Body.
 func newResponseError(resp *http.Response) *ResponseError {
 	e := &ResponseError{
 		Method: resp.Request.Method, Host: resp.Request.URL.Host, Path: resp.Request.URL.Path,
@@ -54,7 +55,7 @@ func newResponseError(resp *http.Response) *ResponseError {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came is enough
 	var doc struct {
 		Errors errcode.Errors `json:"errors"`
-		// Details is what token servers built on other frameworks use.
+		// Details is used by token servers of other frameworks.
 		Details string `json:"details"`
 	}
 	if json.Unmarshal(body, &doc) == nil {
@@ -68,16 +69,16 @@ func newResponseError(resp *http.Response) *ResponseError {
 	return e
 }
 
-// drain reads a little of an unwanted body so that its connection can be used
-// again, and closes it.
+// drain reads a part of an unused body, so that its connection can be reused,
+// and closes it.
 func drain(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, maxDrain) // best effort
 	_ = body.Close()                            // nothing is lost with it
 }
 
-// cleanText makes text that came from a registry safe for a terminal: control
-// and formatting characters (escape sequences, bidirectional overrides) go,
-// white space becomes single blanks, and it is cut at a sensible length.
+// cleanText makes text of a registry safe for a terminal: it removes control
+// and formatting characters (escape sequences, bidirectional overrides),
+// collapses white space, and limits the length.
 func cleanText(s string) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
 	s = strings.Map(func(r rune) rune {

@@ -15,12 +15,12 @@ import (
 
 const (
 	maxTagPage = 4 << 20
-	// maxTagPages bounds how many pages of tags are read.
+	// maxTagPages limits the number of pages of tags.
 	maxTagPages = 100
 )
 
-// Tags returns the tags of the repository of a reference, none when there is no
-// such repository (OCI distribution specification, "Listing Tags").
+// Tags returns the tags of the repository of a reference, or none if the
+// repository does not exist (OCI distribution specification, "Listing Tags").
 func (c *Client) Tags(ctx context.Context, ref Reference) ([]string, error) {
 	r, err := c.repository(ctx, ref, auth.ActionPull)
 	if err != nil {
@@ -41,8 +41,8 @@ func (c *Client) Tags(ctx context.Context, ref Reference) ([]string, error) {
 	return tags, nil
 }
 
-// tagPage returns a page of tags and the query of the next one, "" when there is
-// none.
+// tagPage returns a page of tags and the query of the next one, or "" if it is
+// the last.
 func (r *repository) tagPage(ctx context.Context, query string) (tags []string, next string, err error) {
 	at := r.url("tags/list")
 	at.RawQuery = query
@@ -75,8 +75,8 @@ func (r *repository) tagPage(ctx context.Context, query string) (tags []string, 
 	return list.Tags, nextPage(resp.Header.Get("Link"), query), nil
 }
 
-// nextPage returns the query of a link to the next page (RFC 8288). Where the
-// link leads is ignored: a registry serves its own pages.
+// nextPage returns the query of a link to the next page (RFC 8288). Its host
+// and path are ignored, because a registry serves its own pages.
 func nextPage(link, query string) string {
 	target, rel, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(link), "<"), ">")
 	u, err := url.Parse(target)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// isTemporary reports statuses after which the same request may succeed.
+// isTemporary reports whether the same request may succeed after a status.
 func isTemporary(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests,
@@ -24,8 +24,8 @@ func isTemporary(status int) bool {
 	return false
 }
 
-// isDropped reports a connection that was lost or timed out, as opposed to one
-// that was refused or never trusted.
+// isDropped reports whether a connection was lost or timed out, as opposed to
+// one that was refused or not trusted.
 func isDropped(err error) bool {
 	if stall := (*stallError)(nil); errors.As(err, &stall) {
 		return true
@@ -69,14 +69,14 @@ var droppedTexts = []string{
 	"connection error: ", // of http2.ConnectionError
 }
 
-// isDial reports a connection that was never made.
+// isDial reports whether err is a failure to connect.
 func isDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
-// isSilent reports a server that takes requests, or connections, and does not
-// answer. It is waited for twice, not as often as for one that answers.
+// isSilent reports whether a server accepts requests, or connections, but does
+// not respond. It is retried less often than one that responds.
 func isSilent(err error) bool {
 	if stall := (*stallError)(nil); errors.As(err, &stall) {
 		return true

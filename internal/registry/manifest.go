@@ -19,10 +19,11 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Resolve asks what a reference points at, without reading it where the
-// registry allows that. A reference with a digest and a tag means the digest.
+// Resolve returns the descriptor that a reference points at, without reading
+// the manifest if the registry supports that. If a reference has a tag and a
+// digest, the digest is used.
 //
-// It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge],
+// It may return [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge],
 // [oci.ErrCorrupt] or [oci.ErrMalformed].
 func (c *Client) Resolve(ctx context.Context, ref Reference) (v1.Descriptor, error) {
 	desc, err := c.resolve(ctx, ref)
@@ -40,17 +41,17 @@ func (c *Client) resolve(ctx context.Context, ref Reference) (v1.Descriptor, err
 	return r.resolve(ctx, ref.target())
 }
 
-// resolve asks what a tag or digest points at.
+// resolve returns the descriptor that a tag or digest points at.
 func (r *repository) resolve(ctx context.Context, target string) (v1.Descriptor, error) {
 	desc, _, err := r.look(ctx, target)
 	return desc, err
 }
 
-// look uses HEAD, which costs less and does not count as a pull, and falls
-// back to GET when the answer lacks what a descriptor needs: the digest and
-// length are optional in the OCI distribution specification ("Checking if
-// content exists in the registry"). It also returns the entity tag, with which
-// a write can be made conditional, if there is one.
+// look uses HEAD, which is cheaper and does not count as a pull. It falls back
+// to GET if the response lacks the digest or length, which are optional in the
+// OCI distribution specification ("Checking if content exists in the
+// registry"). It also returns the entity tag for conditional writes, if there
+// is one.
 func (r *repository) look(ctx context.Context, target string) (desc v1.Descriptor, etag string, err error) {
 	resp, err := r.do(ctx, http.MethodHead, "manifests", target)
 	if err != nil {
@@ -80,8 +81,8 @@ func (r *repository) look(ctx context.Context, target string) (desc v1.Descripto
 	return v1.Descriptor{MediaType: mediaType, Digest: d, Size: resp.ContentLength}, etag, nil
 }
 
-// strongETag returns the entity tag of an answer, unless it is weak: If-Match
-// compares strongly (RFC 9110 section 13.1.1).
+// strongETag returns the entity tag of a response unless it is weak, because
+// If-Match requires a strong one (RFC 9110 section 13.1.1).
 func strongETag(h http.Header) string {
 	if etag := h.Get("ETag"); strings.HasPrefix(etag, `"`) {
 		return etag
@@ -89,8 +90,8 @@ func strongETag(h http.Header) string {
 	return ""
 }
 
-// get reads a manifest whole and checks it: size, digest, and that the answer
-// and the document agree on what it is.
+// get reads a manifest and verifies its size and digest, and that the media
+// types of response and document agree.
 func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []byte, error) {
 	var (
 		desc v1.Descriptor
@@ -151,7 +152,7 @@ func (r *repository) reread(ctx context.Context, what string, f func() error) er
 	}
 }
 
-// do sends a request without a body to a manifest or blob.
+// do sends a request without a body for a manifest or blob.
 func (r *repository) do(ctx context.Context, method, kind, target string) (*http.Response, error) {
 	return r.doWith(ctx, method, kind, target, nil)
 }
@@ -168,8 +169,8 @@ func (r *repository) doWith(ctx context.Context, method, kind, target string, he
 	return r.client.auth.Do(req)
 }
 
-// describe reads the digest and the media type an answer claims. The digest is
-// "" when neither the request nor the answer names one.
+// describe returns the digest and media type in the header of a response. The
+// digest is "" if neither the request nor the response has one.
 func describe(resp *http.Response, target string) (digest.Digest, string, error) {
 	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // "" is handled later
 	wanted, err := digest.Parse(target)
@@ -190,9 +191,9 @@ func describe(resp *http.Response, target string) (digest.Digest, string, error)
 	return claimed, mediaType, nil
 }
 
-// checkMediaType returns the media type of a document, and refuses one that says
-// it is something other than what the registry says: it could pass one reader's
-// checks and run as something else in another (GHSA-mc8v-mgrf-8f4m).
+// checkMediaType returns the media type of a document, or an error if it
+// differs from that of the response: the document could pass the checks of one
+// reader and be interpreted differently by another (GHSA-mc8v-mgrf-8f4m).
 func checkMediaType(mediaType string, data []byte) (string, error) {
 	var doc struct {
 		MediaType string          `json:"mediaType"`
@@ -204,7 +205,7 @@ func checkMediaType(mediaType string, data []byte) (string, error) {
 	}
 	switch mediaType {
 	case "", "application/json", "application/octet-stream", "text/plain":
-		// What servers say that do not know.
+		// The generic types of servers.
 		switch {
 		case doc.MediaType != "":
 			return doc.MediaType, nil
@@ -225,11 +226,12 @@ func tooLarge(size int64) error {
 	return faultf(oci.ErrTooLarge, "is %d bytes long; the limit is %d", size, oci.MaxManifestSize)
 }
 
-// put writes a manifest by tag or digest, under conditions that header holds.
-// Any success counts, with a digest that is right or left out. A registry that
-// does not know yet what was uploaded to it a moment ago is asked again.
+// put writes a manifest by tag or digest, with the conditions in header. Any
+// successful status is accepted, with the correct digest or none. The request
+// is repeated if the registry has not yet processed the content that was just
+// uploaded.
 //
-// confirmed tells that the registry named the digest.
+// confirmed reports whether the response had the digest.
 func (r *repository) put(ctx context.Context, m oci.Document, target string, header http.Header) (confirmed bool, err error) {
 	for n := 0; ; n++ {
 		confirmed, err = r.putOnce(ctx, m, target, header)
@@ -261,8 +263,8 @@ func (r *repository) putOnce(ctx context.Context, m oci.Document, target string,
 	return resp.Header.Get("Docker-Content-Digest") != "", checkDigest(resp, m.Descriptor.Digest)
 }
 
-// holds is has for a look before a write: not being allowed to look, or a
-// registry that cannot tell, is no reason not to try.
+// holds is like has, for a check before a write: it ignores denied access and
+// registries that do not support the request.
 func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
 	ok, err := r.has(withRetries(ctx, 1), kind, desc)
 	var refusal *ResponseError
@@ -272,7 +274,7 @@ func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor)
 	return ok, err
 }
 
-// has asks whether content is there under its digest.
+// has reports whether content exists under its digest.
 func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
 	resp, err := r.do(ctx, http.MethodHead, kind, desc.Digest.String())
 	if err != nil {

@@ -2,19 +2,20 @@ package registry
 
 import v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-// State is how far a piece of content has come.
+// State is the state of a blob, manifest or tag.
 type State int
 
 const (
-	// Exists is content the repository already had, or a tag that already
-	// pointed there.
+	// Exists is content that the repository already has, or a tag that already
+	// points at it.
 	Exists State = iota
-	// Mounted is a blob taken over from another repository of the registry.
+	// Mounted is a blob that was mounted from another repository of the
+	// registry.
 	Mounted
-	// Uploading is a blob on its way, with [Event.Bytes] sent so far. After a
-	// lost connection the count begins anew.
+	// Uploading is a blob that is being sent, with [Event.Bytes] sent so far.
+	// The count may decrease after a lost connection.
 	Uploading
-	// Done is content uploaded, or a tag moved.
+	// Done is content that was uploaded, or a tag that was moved.
 	Done
 )
 
@@ -22,11 +23,11 @@ func (s State) String() string {
 	return [...]string{"exists", "mounted", "uploading", "done"}[s]
 }
 
-// Event reports on one piece of content in one repository.
+// Event is an event about a blob, manifest or tag in one repository.
 type Event struct {
-	// Repository is as [Reference.RepositoryName] gives it.
+	// Repository is the result of [Reference.RepositoryName].
 	Repository string
-	// Tag is set when the event is about a tag.
+	// Tag is set if the event is about a tag.
 	Tag        string
 	Descriptor v1.Descriptor
 	State      State

@@ -15,23 +15,22 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
 
-// Publish copies root, a manifest or an index, and all that is below it from
-// src, and then lets every reference point at it. References come from
-// [ParseTag] and may be in several repositories and registries.
+// Publish copies root, a manifest or an index, and everything below it from
+// src, and then writes every tag in refs. References are from [ParseTag] and
+// may be in several repositories and registries.
 //
-// No tag is touched before all that is below root is in every repository: blobs
-// first, then manifests by digest, each after those it points at. Only then the
-// tags are written, in the order given, and each is read back. Once the first
-// was written an interrupt leaves a few seconds for the others.
-// Content that is there already is not sent again, and a tag that already
-// points at root is not written again.
+// No tag is written before everything below root exists in every repository:
+// first blobs, then manifests by digest, each after those it refers to. The
+// tags are written in the given order, and each is read back. An interrupt
+// after the first tag leaves a few seconds for the others. Existing content is
+// not sent again, and a tag that already points at root is not written.
 //
-// It fails with [*diag.InvalidError] for references that cannot be published
-// to, [oci.ErrNotFound] when src lacks content (before anything is written),
-// [oci.ErrCorrupt] when content is not what its descriptor says,
-// [ErrUnauthorized], [ErrRetryLater], or, once tags have been begun with, with
-// a [*TagError] telling which of them moved. These are returned as well.
-// [Expect] adds the condition that a tag is where it was when it was read.
+// It returns a [*diag.InvalidError] for references that cannot be published to,
+// [oci.ErrNotFound] if src lacks content (before anything is written),
+// [oci.ErrCorrupt] if content differs from its descriptor, [ErrUnauthorized],
+// [ErrRetryLater], or, after the first tag, a [*TagError] with the tags that
+// moved. The published tags are returned too. [Expect] adds the condition that
+// a tag has not moved.
 func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root v1.Descriptor, refs []Reference, opts ...PublishOption) ([]Published, error) {
 	o := newPublishOptions(opts)
 	repos, refs, err := c.destinations(refs)
@@ -69,8 +68,8 @@ type destination struct {
 	*repository
 }
 
-// destinations gives the repositories references are in and the references,
-// each once and in the order they first came.
+// destinations returns the repositories of the references, and the references,
+// without duplicates, in order of first use.
 func (c *Client) destinations(refs []Reference) ([]destination, []Reference, error) {
 	var (
 		repos []destination
@@ -96,9 +95,9 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 	return repos, once, nil
 }
 
-// mountFrom tells from which repository of r's registry a blob can be mounted,
-// "" for none: an earlier one that was published to, which by then holds every
-// blob, or the one that src found it in.
+// mountFrom returns the repository of r's registry that a blob can be mounted
+// from, or "": an earlier destination, which has every blob, or the repository
+// that src read it from.
 func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository) func(v1.Descriptor) string {
 	for _, d := range earlier {
 		if d.ref.Host() == r.ref.Host() {
@@ -118,11 +117,11 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 	}
 }
 
-// copyContent brings all of g into r but for the root, which is written under
-// its tags: some registries do not take the same manifest twice, and others
-// take none by its digest.
+// copyContent copies g to r except for the root, which is written by tag: some
+// registries reject the same manifest twice, and others reject manifests by
+// digest.
 func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oci.Graph, from func(v1.Descriptor) string) error {
-	var fresh sync.Map // digests of what the repository did not have
+	var fresh sync.Map // digests that the repository did not have
 	err := each(ctx, r.client.concurrency, g.Blobs, func(ctx context.Context, blob v1.Descriptor) error {
 		added, err := r.copyBlob(ctx, src, blob, from(blob))
 		if added {
@@ -144,8 +143,8 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oc
 	return nil
 }
 
-// copyManifest puts a manifest into the repository unless it is there. One that
-// points at something new cannot be, and need not be asked for.
+// copyManifest writes a manifest to the repository unless it exists. If it
+// refers to new content, it cannot exist, and no check is necessary.
 func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sync.Map) error {
 	isNew := slices.ContainsFunc(m.Refs, func(d digest.Digest) bool { _, ok := fresh.Load(d); return ok })
 	if !isNew {
@@ -166,7 +165,7 @@ func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sy
 	return nil
 }
 
-// each runs f for all items, at most limit at once, until one fails.
+// each calls f for all items, at most limit concurrently, until one fails.
 func each[T any](ctx context.Context, limit int, items []T, f func(context.Context, T) error) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(limit)

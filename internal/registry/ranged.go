@@ -12,15 +12,14 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// firstPart is how much of a large blob is asked for at first. A caller that
-// needs only its beginning must not pay for what a registry would send until it
-// learns that the connection was closed: megabytes are in the buffers between
-// them.
+// firstPart is the size of the first request for a large blob. If the caller
+// only needs the beginning, the registry must not send megabytes before it
+// notices that the connection was closed.
 const firstPart = 256 << 10
 
 // openBlob returns a blob of more than firstPart bytes, unverified. A registry
-// that knows no ranges (RFC 9110, section 14) sends the whole at once. A
-// connection that is lost is made again, from the byte where it was lost.
+// without support for ranges (RFC 9110, section 14) sends all of it at once. A
+// lost connection is resumed at the same byte.
 func (r *repository) openBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	resp, err := r.part(ctx, desc, fmt.Sprintf("bytes=0-%d", firstPart-1))
 	if err != nil {
@@ -37,7 +36,7 @@ func (r *repository) openBlob(ctx context.Context, desc v1.Descriptor) (io.ReadC
 	return b, nil
 }
 
-// part asks for a range of a blob.
+// part requests a range of a blob.
 func (r *repository) part(ctx context.Context, desc v1.Descriptor, bytes string) (*http.Response, error) {
 	resp, err := r.doWith(ctx, http.MethodGet, "blobs", desc.Digest.String(), http.Header{"Range": {bytes}})
 	if err != nil {
@@ -56,14 +55,14 @@ func startsAt(resp *http.Response, offset int64) bool {
 	return resp.StatusCode == http.StatusPartialContent && err == nil && start == offset
 }
 
-// partsBody is a blob that is read over as many connections as it takes.
+// partsBody is a blob that is read over several connections.
 type partsBody struct {
 	body io.ReadCloser
 	ctx  context.Context
 	repo *repository
 	desc v1.Descriptor
 	read int64 // so far
-	end  int64 // of the part that body is
+	end  int64 // of the part in body
 	// tries counts lost connections since the last byte.
 	tries int
 }
@@ -79,7 +78,7 @@ func (b *partsBody) Read(p []byte) (int, error) {
 		return n, err
 	case errors.Is(err, io.EOF) && b.read == b.end:
 	case errors.Is(err, io.EOF):
-		return n, err // what ends early is for the reader that verifies it
+		return n, err // the verifying reader detects an early end
 	case !isDropped(err) || b.tries == maxRetries || b.ctx.Err() != nil:
 		return n, err
 	default:
@@ -91,10 +90,10 @@ func (b *partsBody) Read(p []byte) (int, error) {
 	return n, b.reopen()
 }
 
-// reopen asks for the rest. What a registry that knows no ranges sends of the
-// beginning is skipped.
+// reopen requests the rest. It skips the beginning if the registry does not
+// support ranges.
 func (b *partsBody) reopen() error {
-	_ = b.body.Close() // it was read to its end, or is lost
+	_ = b.body.Close() // it was read completely, or is lost
 	resp, err := b.repo.part(b.ctx, b.desc, fmt.Sprintf("bytes=%d-", b.read))
 	if err != nil {
 		return err

@@ -10,20 +10,20 @@ import (
 	"oras.land/oras-go/v2/registry"
 )
 
-// dockerHub is how references name Docker Hub; its registry is on another
-// host, which oras-go knows.
+// dockerHub is the host of Docker Hub in references. oras-go knows the host of
+// its registry.
 const dockerHub = "docker.io"
 
 const referenceHint = "write [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], such as ghcr.io/acme/curl:1.0"
 
-// Reference names an image in a registry by tag, digest or both. The zero
-// value names nothing; make one with [ParseReference] or [ParseTag].
+// Reference names an image in a registry by tag, digest or both. The zero value
+// is invalid; use [ParseReference] or [ParseTag].
 type Reference struct {
 	named reference.Named
 }
 
-// ParseReference reads a reference as docker does: without a host it is on
-// Docker Hub, without a tag or digest the tag is "latest".
+// ParseReference parses a reference as docker does: the default host is Docker
+// Hub, and the default tag is "latest" unless there is a digest.
 //
 // It fails with a [*diag.InvalidError].
 func ParseReference(s string) (Reference, error) {
@@ -36,16 +36,16 @@ func ParseReference(s string) (Reference, error) {
 		return Reference{}, diag.WithHint(diag.Invalidf("%q is not an image reference: %s", s, err), hint)
 	}
 	ref := Reference{named: reference.TagNameOnly(named)}
-	// Docker's grammar takes hosts, such as [0]:5000, that no URL can hold.
+	// Docker's grammar permits hosts that are invalid in a URL, such as
+	// [0]:5000.
 	if err := ref.remote().Validate(); err != nil {
 		return Reference{}, diag.WithHint(diag.Invalidf("%q is not an image reference: %s", s, err), referenceHint)
 	}
 	return ref, nil
 }
 
-// ParseTag reads a reference that something can be published under: as
-// [ParseReference], but with a digest it is refused, since content decides its
-// digest.
+// ParseTag parses a reference to publish to. It is like [ParseReference], but
+// references with a digest are invalid.
 //
 // It fails with a [*diag.InvalidError].
 func ParseTag(s string) (Reference, error) {
@@ -59,8 +59,8 @@ func ParseTag(s string) (Reference, error) {
 	return ref, nil
 }
 
-// String gives the form docker prints: without docker.io/library, with tag and
-// digest.
+// String returns the form that docker prints: without docker.io/library, with
+// tag and digest.
 func (r Reference) String() string {
 	if r.named == nil {
 		return ""
@@ -68,8 +68,8 @@ func (r Reference) String() string {
 	return reference.FamiliarString(r.named)
 }
 
-// Host gives the registry's host and port as written, docker.io for Docker
-// Hub.
+// Host returns the host and port of the registry as written, docker.io for
+// Docker Hub.
 func (r Reference) Host() string {
 	if r.named == nil {
 		return ""
@@ -77,7 +77,7 @@ func (r Reference) Host() string {
 	return reference.Domain(r.named)
 }
 
-// RepositoryName gives the form docker prints, without tag and digest.
+// RepositoryName returns the form that docker prints, without tag and digest.
 func (r Reference) RepositoryName() string {
 	if r.named == nil {
 		return ""
@@ -85,7 +85,7 @@ func (r Reference) RepositoryName() string {
 	return reference.FamiliarName(r.named)
 }
 
-// Tag gives the tag, or "".
+// Tag returns the tag, or "".
 func (r Reference) Tag() string {
 	if tagged, ok := r.named.(reference.Tagged); ok {
 		return tagged.Tag()
@@ -93,7 +93,7 @@ func (r Reference) Tag() string {
 	return ""
 }
 
-// Digest gives the digest, or "".
+// Digest returns the digest, or "".
 func (r Reference) Digest() digest.Digest {
 	if digested, ok := r.named.(reference.Digested); ok {
 		return digested.Digest()
@@ -101,8 +101,8 @@ func (r Reference) Digest() digest.Digest {
 	return ""
 }
 
-// target is what stands behind manifests/ in a request: the digest when there
-// is one, as docker reads "repo:tag@digest".
+// target returns the last part of a manifest URL: the digest if there is one,
+// as docker interprets "repo:tag@digest", or the tag.
 func (r Reference) target() string {
 	if d := r.Digest(); d != "" {
 		return d.String()
@@ -110,18 +110,18 @@ func (r Reference) target() string {
 	return r.Tag()
 }
 
-// remote gives the repository in oras-go's form.
+// remote returns the repository in oras-go's form.
 func (r Reference) remote() registry.Reference {
 	return registry.Reference{Registry: reference.Domain(r.named), Repository: reference.Path(r.named)}
 }
 
-// Published is a tag that points at what was published.
+// Published is a tag that points at the published content.
 type Published struct {
 	Reference  Reference
 	Descriptor v1.Descriptor
 }
 
-// String gives "repo:tag@sha256:…".
+// String returns "repo:tag@sha256:…".
 func (p Published) String() string {
 	return p.Reference.String() + "@" + p.Descriptor.Digest.String()
 }

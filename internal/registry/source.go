@@ -15,11 +15,11 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Source is a repository that is read from, and what the reference it was
-// opened with points at. It is a [content.ReadOnlyStorage].
+// Source is a repository that is read from, and the root that its reference
+// points at. It implements [content.ReadOnlyStorage].
 type Source struct {
-	// Root is the manifest or index behind the reference. Its media type is
-	// the registry's, checked against the document.
+	// Root is the manifest or index that the reference points at. Its media
+	// type is that of the response, verified against the document.
 	Root v1.Descriptor
 
 	repo *repository
@@ -31,20 +31,20 @@ var (
 	_ Locator                 = (*Source)(nil)
 )
 
-// Locator is what a storage implements that can tell which repository content
-// is in. [Client.Publish] mounts blobs from there instead of moving them, when
-// that is in the registry it publishes to.
+// Locator is implemented by storages that know the repository of their content.
+// [Client.Publish] mounts blobs from there instead of uploading them if it
+// publishes to the same registry.
 type Locator interface {
 	Locate(desc v1.Descriptor) (Reference, bool)
 }
 
-// Locate gives the reference the source was opened with.
+// Locate returns the reference that the source was opened with.
 func (s *Source) Locate(v1.Descriptor) (Reference, bool) { return s.repo.ref, true }
 
-// Open reads the manifest or index a reference points at, and gives access to
-// what is below it.
+// Open reads the manifest or index that a reference points at, and returns a
+// Source of the content below it.
 //
-// It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] or
+// It may return [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] or
 // [oci.ErrCorrupt].
 func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
 	r, err := c.repository(ctx, ref, auth.ActionPull)
@@ -54,19 +54,20 @@ func (c *Client) Open(ctx context.Context, ref Reference) (*Source, error) {
 			return s, nil
 		}
 		if !oci.IsDocument(s.Root.MediaType) {
-			s.Root.MediaType = v1.MediaTypeImageManifest // what the error calls it
+			s.Root.MediaType = v1.MediaTypeImageManifest // for the error
 		}
 		err = asInput(ref, s.Root, err)
 	}
 	return nil, c.explain(ref, fmt.Errorf("reading %s: %w", ref, err))
 }
 
-// Fetch reads content. Manifests, and blobs up to 4 MiB, are verified before
-// the reader is returned; what is larger is verified while it is read, and the
-// reader fails instead of giving its last bytes when the digest differs.
+// Fetch returns a reader of content. Manifests, and blobs up to 4 MiB, are
+// verified before the reader is returned. Larger blobs are verified while they
+// are read; the reader returns an error instead of the last bytes if the digest
+// differs.
 //
-// It fails with [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] for a manifest
-// above the limit, or [oci.ErrCorrupt].
+// It may return [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge] for a
+// manifest above the limit, or [oci.ErrCorrupt].
 func (s *Source) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	rc, err := s.fetch(ctx, desc)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *Source) fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 		if err == nil || !errors.Is(err, oci.ErrNotFound) || oci.IsBlob(desc.MediaType) {
 			return rc, err
 		}
-		// Of a type we do not know, it may as well be a manifest.
+		// Content of an unknown type may be a manifest.
 	}
 	if desc.Size > oci.MaxManifestSize {
 		return nil, tooLarge(desc.Size)
@@ -101,7 +102,7 @@ func (s *Source) fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	return s.exactly(data, desc)
 }
 
-// exactly returns a reader of data, whose digest is verified already.
+// exactly returns a reader of data that has been verified.
 func (s *Source) exactly(data []byte, desc v1.Descriptor) (io.ReadCloser, error) {
 	if int64(len(data)) != desc.Size {
 		return nil, oci.Errorf(s, desc, oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", len(data), desc.Size)
@@ -109,10 +110,10 @@ func (s *Source) exactly(data []byte, desc v1.Descriptor) (io.ReadCloser, error)
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
-// Exists asks the registry for content.
+// Exists reports whether the registry has the content.
 //
-// It fails with [ErrUnauthorized], or [oci.ErrCorrupt] when the registry describes
-// the content differently.
+// It may return [ErrUnauthorized], or [oci.ErrCorrupt] if the response does not
+// match the descriptor.
 func (s *Source) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	ok, err := s.exists(ctx, desc)
 	if err != nil {
@@ -136,7 +137,8 @@ func (s *Source) exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	return s.repo.has(ctx, "manifests", desc)
 }
 
-// getBlob reads a blob, a small one whole and again when its connection drops.
+// getBlob reads a blob. Small ones are read into memory, and again if the
+// connection drops.
 func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	open := func() (io.ReadCloser, error) {
 		resp, err := r.do(ctx, http.MethodGet, "blobs", desc.Digest.String())

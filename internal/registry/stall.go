@@ -9,28 +9,29 @@ import (
 	"time"
 )
 
-// Time limits; docs/reliability.md has them. None of them limits how long a
-// transfer may take as long as bytes keep moving.
+// Time limits, which docs/reliability.md lists. None limits the duration of a
+// transfer as long as bytes keep moving.
 const (
 	// connectTimeout covers the system's retransmissions of a lost packet at
 	// 1, 3, 7 and 15 seconds.
 	connectTimeout = 20 * time.Second
 	tlsTimeout     = 20 * time.Second
-	// responseTimeout is how long an answer may take after the request was
-	// sent, idleTimeout how long a transfer may stand still.
+	// responseTimeout limits the time between a request and its response,
+	// idleTimeout the time without progress of a transfer.
 	responseTimeout = 60 * time.Second
 	idleTimeout     = 60 * time.Second
-	// noticeAfter is after how much silence the user is told, and told again.
+	// noticeAfter is the time without progress after which a notice is printed,
+	// and printed again.
 	noticeAfter = 10 * time.Second
-	// slowLink is the speed, in bytes per second, at which what the system has
-	// buffered of a request (at most sendBuffer bytes) is assumed to be sent.
+	// slowLink is the assumed speed, in bytes per second, at which the buffered
+	// part of a request (at most sendBuffer bytes) is sent.
 	slowLink   = 32 << 10
 	sendBuffer = 4 << 20
-	// commitSpeed is how fast a registry is assumed to check a blob.
+	// commitSpeed is the assumed speed at which a registry verifies a blob.
 	commitSpeed = 16 << 20
 )
 
-// stallError is a request that was given up as nothing moved.
+// stallError is returned for a request that was aborted without progress.
 type stallError struct {
 	host string
 	what string
@@ -41,12 +42,12 @@ func (e *stallError) Error() string {
 	return fmt.Sprintf("timed out: %s %s for %s", e.host, e.what, e.d.Round(time.Second))
 }
 
-// Timeout makes it a timeout for [net.Error].
+// Timeout implements [net.Error].
 func (e *stallError) Timeout() bool   { return true }
 func (e *stallError) Temporary() bool { return true }
 
-// stallTransport gives requests up that do not move, and tells the user while
-// it waits.
+// stallTransport aborts requests without progress, and prints a notice while it
+// waits.
 type stallTransport struct {
 	base                   http.RoundTripper
 	response, idle, notice time.Duration
@@ -54,7 +55,7 @@ type stallTransport struct {
 	logf                   func(format string, args ...any)
 
 	mu   sync.Mutex
-	said map[string]time.Time // by host, when the user was told last
+	said map[string]time.Time // time of the last notice by host
 }
 
 func newStallTransport(base http.RoundTripper, logf func(string, ...any)) *stallTransport {
@@ -66,7 +67,8 @@ func newStallTransport(base http.RoundTripper, logf func(string, ...any)) *stall
 
 type workKey struct{}
 
-// withWork says that the registry has size bytes to process before it answers.
+// withWork returns a context for a request for which the registry must process
+// size bytes before it responds.
 func withWork(ctx context.Context, size int64) context.Context {
 	return context.WithValue(ctx, workKey{}, size)
 }
@@ -83,8 +85,8 @@ func (t *stallTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	out := req.WithContext(ctx)
 	if req.Body != nil && req.Body != http.NoBody {
-		// A slow link may hold what the last reads gave: not before the whole
-		// limit after the last of them is it known to stand still.
+		// The data of the last reads may still be in a buffer: allow the full
+		// limit after the last read.
 		out.Body = &watchedRequest{req.Body, w, limit}
 		if req.GetBody != nil {
 			out.GetBody = func() (io.ReadCloser, error) {
@@ -108,8 +110,7 @@ func (t *stallTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// tell says that a host is waited for, not more often than needed although
-// several requests may wait.
+// tell prints a notice about a host, at a limited rate for all of its requests.
 func (t *stallTransport) tell(host string, waited time.Duration) {
 	t.mu.Lock()
 	quiet := time.Since(t.said[host]) < t.notice/2
@@ -122,8 +123,8 @@ func (t *stallTransport) tell(host string, waited time.Duration) {
 	}
 }
 
-// watch is the clock of one request. It runs while the request waits for the
-// network, not while it waits for us.
+// watch is the timer of one request. It runs while the request waits for the
+// network, not for the caller.
 type watch struct {
 	transport *stallTransport
 	host      string
@@ -131,7 +132,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	timer   *time.Timer
-	armed   int // counts, so that an old timer finds that it is not meant
+	armed   int // generation, to detect stale timers
 	stalled *stallError
 }
 
@@ -173,7 +174,7 @@ func (w *watch) disarm() {
 	}
 }
 
-// explain names the stall as the cause of the error it led to.
+// explain returns the stall instead of the error that it caused.
 func (w *watch) explain(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -183,7 +184,7 @@ func (w *watch) explain(err error) error {
 	return err
 }
 
-// watchedRequest restarts the clock with every piece of a body that is sent.
+// watchedRequest resets the timer when a part of a body is sent.
 type watchedRequest struct {
 	io.ReadCloser
 	watch *watch
@@ -197,7 +198,7 @@ func (b *watchedRequest) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// watchedResponse watches each read of an answer.
+// watchedResponse runs the timer during each read of a response.
 type watchedResponse struct {
 	io.ReadCloser
 	watch *watch

@@ -13,16 +13,16 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// TagError is a publish that failed when its content was in place and its tags
-// were being written.
+// TagError is returned for a publish that failed while its tags were written.
+// All content has been uploaded.
 type TagError struct {
 	// Moved are the tags that point at the new content.
 	Moved []Published
-	// Failed is the tag that could not be written. With Uncertain the request
-	// was on its way, and it may point at the new content or not.
+	// Failed is the tag that could not be written. If Uncertain is set, the
+	// request was sent, and the tag may or may not point at the new content.
 	Failed    Reference
 	Uncertain bool
-	// Untouched are the tags that were not begun with.
+	// Untouched are the tags that were not written.
 	Untouched []Reference
 	Err       error
 }
@@ -62,9 +62,9 @@ func (e *TagError) Error() string {
 
 func (e *TagError) Unwrap() error { return e.Err }
 
-// tagAll moves the tags one after another, so that after a failure it is known
-// which ones did. Once the first is being written an interrupt ends the rest
-// only after a few seconds.
+// tagAll writes the tags one after another, so that after a failure it is known
+// which ones moved. After the first write, an interrupt takes effect only after
+// a few seconds.
 func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root oci.Document, refs []Reference, o publishOptions) ([]Published, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -84,11 +84,10 @@ func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root 
 	return moved, nil
 }
 
-// tag lets a tag point at root. sent tells, on failure, whether the tag may
-// have been written.
+// tag writes a tag. On failure, sent reports whether it may have been written.
 //
-// The write is not repeated by the transport: after a pause the tag is looked
-// at again, as another writer may have come first.
+// The transport does not repeat the write: the tag is checked again after a
+// pause, because another writer may have moved it.
 func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (sent bool, err error) {
 	var unconditional bool
 	for n := 0; ; n++ {
@@ -105,8 +104,8 @@ func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, 
 		}
 		var refusal *ResponseError
 		if errors.As(err, &refusal) && refusal.StatusCode == http.StatusPreconditionFailed && condition != nil {
-			// Another writer was faster, which the next look tells; or the
-			// registry means something else by its entity tags.
+			// Either another writer was faster, which the next check detects,
+			// or the registry uses entity tags differently.
 			unconditional = n > 0
 			if n < maxRetries {
 				continue
@@ -123,8 +122,8 @@ func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, 
 	}
 }
 
-// lookBefore looks at a tag before it is written. It reports that there is
-// nothing left to do, or returns the condition for the write.
+// lookBefore reads a tag before it is written. It reports whether it already
+// points at root, or returns the condition for the write.
 func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (done bool, condition http.Header, err error) {
 	expected, conditional := o.expected[ref.String()]
 	if !conditional {
@@ -138,8 +137,8 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 	if !conditional {
 		var refusal *ResponseError
 		if err == nil || errors.As(err, &refusal) || errors.Is(err, oci.ErrNotFound) || isUnusable(err) {
-			// There was no such tag, or it is moved, or it replaces nonsense, or
-			// we may not look: some registries answer 403 for what is not there.
+			// The tag does not exist, will be moved, has invalid content, or
+			// cannot be read: some registries return 403 for missing tags.
 			return false, nil, nil
 		}
 		return false, nil, err
@@ -156,9 +155,9 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 	return false, condition, nil
 }
 
-// written reads a tag back after the registry has taken it. Replicas may lag
-// behind; when they do for long, or when we may not read, the registry's word
-// counts that it has stored the right digest.
+// written reads a tag back after it was written. Replicas may lag. If they lag
+// for long, or if the tag cannot be read, a response with the correct digest
+// suffices.
 func (r *repository) written(ctx context.Context, desc v1.Descriptor, ref Reference, confirmed bool, o publishOptions) (sent bool, err error) {
 	event := Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: desc, State: Done}
 	expected, conditional := o.expected[ref.String()]
@@ -203,7 +202,7 @@ func (r *repository) readBack(ctx context.Context, tag string, want digest.Diges
 	}
 }
 
-// pointsElsewhereError is a tag that does not point at what was written.
+// pointsElsewhereError is a tag that does not point at the written content.
 type pointsElsewhereError struct{ now, want digest.Digest }
 
 func (e *pointsElsewhereError) Error() string {

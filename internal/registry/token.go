@@ -16,9 +16,9 @@ import (
 	"github.com/extpack/extpack/internal/loopback"
 )
 
-// fetchToken asks the token server a challenge names, with the credential when
-// there is one: an identity token by POST, name and password by GET
-// (distribution.github.io/distribution/spec/auth/token and …/oauth).
+// fetchToken requests a token from the token server of a challenge, with the
+// credential if there is one: an identity token by POST, name and password by
+// GET (distribution.github.io/distribution/spec/auth/token and …/oauth).
 func (a *authClient) fetchToken(ctx context.Context, registry *url.URL, c challenge, scopes []string, cred auth.Credential) (string, error) {
 	realm, err := parseRealm(ctx, c.params["realm"], registry)
 	if err != nil {
@@ -31,8 +31,8 @@ func (a *authClient) fetchToken(ctx context.Context, registry *url.URL, c challe
 	if err != nil {
 		return "", err
 	}
-	// Following a redirect elsewhere would hand the credential, which is the
-	// body of a POST, to a host nobody named.
+	// Do not follow redirects: the credential, in the body of a POST, would be
+	// sent to an unknown host.
 	client := *a.http
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if !sameOrigin(via[0].URL, req.URL) {
@@ -107,11 +107,11 @@ func (a *authClient) tokenRequest(ctx context.Context, realm *url.URL, service s
 	return req, nil
 }
 
-// parseRealm decides whether a registry may send us, with its credential, to a
-// token server. The server may be on any host, as Docker Hub's is, and on a
-// private network, but not over plain HTTP when the registry itself is reached
-// over HTTPS, and not where only this machine or its cloud's metadata service
-// answers, whose reply would then be handed to the registry as a token.
+// parseRealm returns the URL of a token server, or an error if it must not
+// receive the credential. The server may be on any host, as Docker Hub's is,
+// and on a private network. It must not use plain HTTP if the registry uses
+// HTTPS. It must not be on an address of this machine or of a cloud metadata
+// service, whose response would be sent to the registry as a token.
 func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL, error) {
 	u, err := url.Parse(realm)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
@@ -133,8 +133,8 @@ func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL,
 
 var errRealm = errors.New("tokens are not asked for there")
 
-// addresses gives none for a name that cannot be looked up: behind a proxy it
-// may well exist.
+// addresses returns none for a name that cannot be resolved, because a proxy
+// may resolve it.
 func addresses(ctx context.Context, host string) []netip.Addr {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr.Unmap()}

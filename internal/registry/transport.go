@@ -17,9 +17,9 @@ import (
 	"github.com/extpack/extpack/internal/loopback"
 )
 
-// interruptedError is a request that may be tried again, but not by sending
-// the same bytes: its body is a stream. Whoever made the body has to begin
-// anew; after is the pause the registry asked for.
+// interruptedError is a request that may be repeated, but not by the transport,
+// because its body is a stream. The caller has to create a new body. after is
+// the pause that the registry requested.
 type interruptedError struct {
 	err   error
 	after time.Duration
@@ -35,22 +35,22 @@ func withRetries(ctx context.Context, n int) context.Context {
 	return context.WithValue(ctx, triesKey{}, n)
 }
 
-// silentRetries is how often a request that got no answer is sent again.
+// silentRetries is how often a request without a response is repeated.
 const silentRetries = 1
 
-// retryTransport sends a request again after temporary answers and lost
-// connections. When the attempts are used up the last answer is passed on, so
-// that the registry's own words reach the user.
+// retryTransport repeats requests after temporary errors and lost connections.
+// After the last attempt it returns the last response, so that the user sees
+// the registry's message.
 //
-// It retries any method: of those used here only POST is not idempotent, and
-// repeating one opens an upload session that expires unused, or fetches one
-// more token. Requests whose repetition depends on what happened in between,
-// such as writing a tag, are sent with [withRetries] 0.
+// It retries any method: only POST is not idempotent here, and repeating it
+// opens an upload session that expires unused, or fetches another token.
+// Requests that must not be repeated blindly, such as writing a tag, are sent
+// with [withRetries] 0.
 type retryTransport struct {
 	base    http.RoundTripper
 	backoff *backoff
 
-	answered sync.Map // hosts that have answered: they exist, and may restart
+	answered sync.Map // hosts that have responded, which may be restarting
 }
 
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -106,8 +106,8 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// isLost reports whether a request that failed may be sent again. A host that
-// has not answered yet may not exist; one that has is restarting when it
+// isLost reports whether a failed request may be repeated. A host that has not
+// responded yet may not exist; one that has is probably restarting if it
 // refuses connections.
 func (t *retryTransport) isLost(host string, err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -120,8 +120,8 @@ func (t *retryTransport) isLost(host string, err error) bool {
 	return isDropped(err)
 }
 
-// isRateLimit reports a refusal that is a rate limit: some registries answer
-// 403 for both. The body stays readable.
+// isRateLimit reports whether a response is a rate limit: some registries
+// return 403 for it. The body can still be read.
 func isRateLimit(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusForbidden || resp.Body == nil {
 		return false
@@ -144,9 +144,8 @@ func speaksOfRateLimit(text string) bool {
 	return false
 }
 
-// guardTransport is the last gate before the network: nothing, be it a
-// request, a redirect or a token server, goes over plain HTTP to another
-// machine unless that was asked for.
+// guardTransport rejects plain HTTP to another machine unless it was requested,
+// for all requests, redirects and token servers.
 type guardTransport struct {
 	base     http.RoundTripper
 	insecure bool
@@ -162,17 +161,17 @@ func (t *guardTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// newHTTPTransport returns the transport below retries and guard.
+// newHTTPTransport returns the innermost transport.
 func newHTTPTransport(insecure bool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	// Digests are of the bytes as stored, and a compressed answer could grow
-	// beyond any limit set on it.
+	// Digests are of the stored bytes, and a compressed response could expand
+	// beyond any limit.
 	t.DisableCompression = true
 	t.MaxResponseHeaderBytes = maxResponseHeader
 	t.MaxIdleConnsPerHost = 16
 	t.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = tlsTimeout
-	// A lost HTTP/2 connection is noticed by pings that get no answer.
+	// Pings detect a lost HTTP/2 connection.
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
 	if insecure {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what --insecure asks for
@@ -182,12 +181,13 @@ func newHTTPTransport(insecure bool) *http.Transport {
 
 const maxRedirects = 10
 
-// redirectPolicy is the CheckRedirect of every request. Registries redirect
-// blobs to storage on other hosts; the Authorization header is not for them.
+// redirectPolicy is the CheckRedirect function of every request. Registries
+// redirect blobs to storage on other hosts, which must not receive the
+// Authorization header.
 //
-// net/http keeps it for subdomains and other ports, and builds the headers of
-// every hop from the first request, so once a chain has left its origin the
-// header is taken out on every later hop too.
+// net/http keeps it for subdomains and other ports, and copies the headers of
+// the first request for every hop. Once a chain has left its origin, the header
+// is therefore removed on every later hop too.
 func redirectPolicy(insecure bool) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if len(via) >= maxRedirects {

@@ -15,19 +15,18 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// upload is a session in which a registry takes one blob (distribution-spec,
-// "Pushing blobs").
+// upload is a session to upload one blob (distribution-spec, "Pushing blobs").
 type upload struct {
 	repo     *repository
 	desc     v1.Descriptor
 	location *url.URL
 }
 
-// errNotMounted is a registry that begins an upload instead of mounting.
+// errNotMounted is returned if the registry begins an upload instead of
+// mounting.
 var errNotMounted = errors.New("not mounted")
 
-// cancelTimeout is how long the registry is given to close a session that is
-// not used any more.
+// cancelTimeout limits the request to close an unused session.
 const cancelTimeout = 5 * time.Second
 
 // beginUpload opens a session.
@@ -44,9 +43,9 @@ func (r *repository) beginUpload(ctx context.Context, desc v1.Descriptor) (*uplo
 	return u, u.follow(resp)
 }
 
-// mount asks the registry to take a blob from another of its repositories. It
-// is worth one try: whatever goes wrong, an upload may still work. When the
-// registry begins an upload instead, that is returned with errNotMounted.
+// mount requests a blob from another repository of the registry. It is tried
+// once, because an upload may work if it fails. If the registry begins an
+// upload instead, mount returns it with errNotMounted.
 func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string) (*upload, error) {
 	ctx = withRetries(r.alsoReading(ctx, from), 0)
 	resp, err := r.post(ctx, url.Values{"mount": {desc.Digest.String()}, "from": {from}})
@@ -79,8 +78,8 @@ func (r *repository) post(ctx context.Context, query url.Values) (*http.Response
 
 func isSuccess(resp *http.Response) bool { return resp.StatusCode/100 == 2 }
 
-// checkDigest refuses an answer about other content; registries may leave the
-// digest out.
+// checkDigest returns an error for a response about other content. Registries
+// may omit the digest.
 func checkDigest(resp *http.Response, want digest.Digest) error {
 	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != want.String() {
 		return fmt.Errorf("the registry stored %q instead of %s", cleanText(got), want)
@@ -88,7 +87,7 @@ func checkDigest(resp *http.Response, want digest.Digest) error {
 	return nil
 }
 
-// follow reads where the session goes on. That may be another host, for
+// follow reads the next URL of the session. It may be on another host, for
 // instance storage behind the registry, but never plain HTTP after HTTPS.
 func (u *upload) follow(resp *http.Response) error {
 	location := resp.Header.Get("Location")
@@ -108,14 +107,14 @@ func (u *upload) follow(resp *http.Response) error {
 		return fmt.Errorf("the registry continues the upload at %s://%s: %w", next.Scheme, next.Host, ErrPlainHTTP)
 	}
 	if sameOrigin(next, own) {
-		next.Host = own.Host // with or without the port, as credentials are known for it
+		next.Host = own.Host // keep the port as written, because credentials are stored for it
 	}
 	u.location = next
 	return nil
 }
 
-// send sends a request to the session. Our credentials are for the registry,
-// not for another host it names.
+// send sends a request to the session. Credentials are only sent to the
+// registry, not to another host.
 func (u *upload) send(ctx context.Context, method string, query url.Values, body io.Reader, size int64, header http.Header) (*http.Response, error) {
 	target := *u.location
 	if len(query) > 0 {
@@ -145,7 +144,7 @@ func (u *upload) send(ctx context.Context, method string, query url.Values, body
 	return u.repo.client.auth.send(req)
 }
 
-// put sends body, the rest of the blob, and ends the session.
+// put sends body, the rest of the blob, and completes the session.
 func (u *upload) put(ctx context.Context, body io.Reader, size int64) error {
 	resp, err := u.send(withWork(ctx, u.desc.Size), http.MethodPut, url.Values{"digest": {u.desc.Digest.String()}}, body, size, nil)
 	if err != nil {
@@ -158,8 +157,8 @@ func (u *upload) put(ctx context.Context, body io.Reader, size int64) error {
 	return checkDigest(resp, u.desc.Digest)
 }
 
-// patch sends size bytes of the blob from offset on, and returns how many bytes
-// the registry has.
+// patch sends size bytes of the blob at offset, and returns the number of bytes
+// that the registry has.
 func (u *upload) patch(ctx context.Context, body io.Reader, offset, size int64) (int64, error) {
 	resp, err := u.send(ctx, http.MethodPatch, nil, body, size, http.Header{
 		"Content-Range": {fmt.Sprintf("%d-%d", offset, offset+size-1)},
@@ -175,12 +174,12 @@ func (u *upload) patch(ctx context.Context, body io.Reader, offset, size int64) 
 		return offset, err
 	}
 	if has, ok := receivedBytes(resp); ok && has > offset {
-		return has, nil // it may have taken a part
+		return has, nil // it may have accepted a part
 	}
 	return offset + size, nil
 }
 
-// offset asks how much of the blob the registry has.
+// offset returns how much of the blob the registry has.
 func (u *upload) offset(ctx context.Context) (int64, error) {
 	resp, err := u.send(ctx, http.MethodGet, nil, nil, 0, nil)
 	if err != nil {
@@ -200,8 +199,8 @@ func (u *upload) offset(ctx context.Context) (int64, error) {
 	return has, nil
 }
 
-// receivedBytes reads "Range: 0-<last byte>"; distribution writes 0-0 for
-// nothing and for one byte, which is less than any chunk.
+// receivedBytes parses "Range: 0-<last byte>". distribution sends 0-0 for zero
+// bytes and for one byte, which is less than any chunk.
 func receivedBytes(resp *http.Response) (int64, bool) {
 	_, last, ok := strings.Cut(strings.TrimPrefix(resp.Header.Get("Range"), "bytes="), "-")
 	n, err := strconv.ParseInt(last, 10, 64)
@@ -214,9 +213,8 @@ func receivedBytes(resp *http.Response) (int64, bool) {
 	return n + 1, true
 }
 
-// cancel closes a session that did not end, also after an interrupt. Best
-// effort: a session that is left open expires, and some registries know no
-// cancelling.
+// cancel closes an incomplete session, even after an interrupt. Errors are
+// ignored: open sessions expire, and some registries do not support canceling.
 func (u *upload) cancel(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
