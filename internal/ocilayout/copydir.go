@@ -16,11 +16,10 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// CopyDir writes a layout directory with this index and the blobs it leads to.
-// It takes the place of what name holds: nothing, an empty directory, or another
-// OCI layout. Anything else is a [diag.InvalidError] and stays untouched, as does
-// everything when writing fails. warn, which may be nil, is as with
-// [atomicfile.ReplaceDir].
+// CopyDir writes a layout directory with this index and the blobs that it
+// refers to. It replaces an empty directory or another OCI layout at name. It
+// returns a [diag.InvalidError] if name is anything else. If it fails, name is
+// unchanged. warn, which may be nil, is as with [atomicfile.ReplaceDir].
 func CopyDir(ctx context.Context, name string, src content.ReadOnlyStorage, index v1.Index, warn func(string)) error {
 	if err := CheckReplaceable(name); err != nil {
 		return err
@@ -48,8 +47,8 @@ func fill(ctx context.Context, dir string, src content.ReadOnlyStorage, index v1
 	return l.WriteIndex(index)
 }
 
-// CheckReplaceable refuses to replace what is more than a layout: that would
-// delete files that were not asked to be deleted.
+// CheckReplaceable returns an error if a directory has files that are not part
+// of a layout, which replacing it would delete.
 func CheckReplaceable(name string) error {
 	info, err := os.Stat(filepath.Clean(name)) // of "x/" where x is a file, too
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,10 +1,10 @@
-// Package ocilayout reads, writes and walks OCI image layouts, as directories
-// and as uncompressed tar files (.cnb), and limits what is read from input
-// nobody vouches for. It is the one format between the engines that build, the
-// code that annotates and verifies, and the destinations.
+// Package ocilayout reads and writes OCI image layouts, as directories and as
+// uncompressed tar files (.cnb), and limits what is read from untrusted input.
+// Layouts are the format between the engines that build, the packages that
+// annotate and verify, and the destinations.
 //
-// It knows nothing of extensions, labels or platforms worth having, and talks
-// to no registry; whatever serves content by descriptor can be its source.
+// It does not know extensions, labels or registries. Any storage of content by
+// descriptor can be a source.
 //
 // Formats: OCI image-spec v1.1 image-layout.md, image-index.md, manifest.md and
 // config.md; Docker "Image Manifest V 2, Schema 2" for the older media types.

@@ -16,12 +16,12 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// WriteTar writes a layout with this index, and the blobs it leads to, as an
-// uncompressed tar. Equal input gives equal bytes: oci-layout, index.json, then
-// the blobs by name, all times 0, owner 0:0, modes 0644 and 0755.
+// WriteTar writes a layout with this index, and the blobs that it refers to, as
+// an uncompressed tar. The output is reproducible: oci-layout, index.json, then
+// the blobs by name, with zero times, owner 0:0, and modes 0644 and 0755.
 //
-// Readers of package files take the first image manifest that index lists and
-// follow no nested index, so index should list images flat.
+// Readers of package files use the first image manifest that index lists and do
+// not follow nested indexes, so index should list images directly.
 func WriteTar(ctx context.Context, w io.Writer, src content.ReadOnlyStorage, index v1.Index) error {
 	raw, err := marshalIndex(index)
 	if err != nil {
@@ -90,7 +90,8 @@ func writeTarBlob(ctx context.Context, tw *tar.Writer, name string, src content.
 	return oci.Wrap(err, "writing "+name)
 }
 
-// reachableFrom returns the blobs an index leads to that is not a blob itself.
+// reachableFrom returns the blobs that an index, which is not a blob itself,
+// refers to.
 func reachableFrom(ctx context.Context, src content.ReadOnlyStorage, index v1.Index) ([]v1.Descriptor, error) {
 	graph, err := oci.ReadGraph(ctx, src, index.Manifests...)
 	if err != nil {

@@ -18,19 +18,20 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Layout is an OCI image layout in a directory, for reading and writing. Its
-// methods may be used from several goroutines at once.
+// Layout is an OCI image layout in a directory, for reading and writing. It is
+// safe for concurrent use.
 type Layout struct {
 	dir string
-	// name is the directory as the user would name it.
+	// name is the directory in messages.
 	name string
-	// root reads without following links out of the layout.
+	// root prevents symbolic links from leading out of the layout.
 	root *os.Root
 
 	hashed atomic.Pointer[hashedIndex]
 }
 
-// Create makes an empty layout in the directory name, which must be empty or not exist.
+// Create creates an empty layout in the directory name, which must be empty or
+// not exist.
 func Create(name string) (*Layout, error) {
 	dir, err := filepath.Abs(name)
 	if err != nil {
@@ -96,15 +97,15 @@ func (l *Layout) Dir() string { return l.dir }
 // SourceName implements [oci.Namer].
 func (l *Layout) SourceName(v1.Descriptor) string { return l.name }
 
-// Close releases the layout; the directory stays.
+// Close closes the layout. It does not remove the directory.
 func (l *Layout) Close() error { return l.root.Close() }
 
-// RawIndex gives the bytes of index.json.
+// RawIndex returns the bytes of index.json.
 func (l *Layout) RawIndex(context.Context) ([]byte, error) {
 	return l.readFile(v1.ImageIndexFile, oci.MaxManifestSize)
 }
 
-// Index gives the parsed index.json.
+// Index returns the parsed index.json.
 func (l *Layout) Index(ctx context.Context) (v1.Index, error) {
 	raw, err := l.RawIndex(ctx)
 	if err != nil {
@@ -113,8 +114,8 @@ func (l *Layout) Index(ctx context.Context) (v1.Index, error) {
 	return parseIndex(l.name, raw)
 }
 
-// Fetch opens a blob, or index.json when its digest is asked for. What is not
-// there is an error that wraps [oci.ErrNotFound].
+// Fetch opens a blob, or index.json by its digest. For missing content it
+// returns an error that wraps [oci.ErrNotFound].
 func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	name, err := blobPath(l, desc)
 	if err != nil {
@@ -124,7 +125,7 @@ func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	// A hostile index lists thousands of blobs that are missing: look before
+	// A hostile index may list thousands of missing blobs: check before
 	// reading, and hash once.
 	info, err := l.root.Stat(v1.ImageIndexFile)
 	if err != nil || info.Size() != desc.Size {
@@ -142,13 +143,14 @@ func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	return fetchIndexFile(raw, sum, desc)
 }
 
-// hashedIndex is the digest of an index.json as it was.
+// hashedIndex caches the digest of an index.json.
 type hashedIndex struct {
 	info fs.FileInfo
 	sum  digest.Digest
 }
 
-// Exists reports whether the layout has the blob, whatever its content.
+// Exists reports whether the layout has the blob, without verifying its
+// content.
 func (l *Layout) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
 	name, err := blobPath(l, desc)
 	if err != nil {
@@ -161,7 +163,8 @@ func (l *Layout) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
 	return err == nil && info.Mode().IsRegular(), err
 }
 
-// open opens a regular file. Asking first keeps a FIFO from blocking forever.
+// open opens a regular file. It checks the type first, because opening a FIFO
+// would block.
 func (l *Layout) open(name string) (io.ReadCloser, error) {
 	info, err := l.root.Stat(name)
 	if err != nil {
@@ -190,8 +193,8 @@ func layoutFile() []byte {
 	return []byte(`{"imageLayoutVersion":"` + v1.ImageLayoutVersion + `"}`)
 }
 
-// marshalIndex gives the bytes of an index.json. Its map keys are sorted, so
-// equal indexes give equal bytes.
+// marshalIndex returns the bytes of an index.json. Map keys are sorted, so
+// equal indexes have equal bytes.
 func marshalIndex(index v1.Index) ([]byte, error) {
 	index.SchemaVersion = 2
 	if index.MediaType == "" {

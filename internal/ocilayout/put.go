@@ -16,8 +16,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Put writes what r gives as a blob and describes it. A blob appears under its
-// name only when it is complete.
+// Put writes the content of r as a blob and returns its descriptor. A blob
+// appears under its name once it is complete.
 func (l *Layout) Put(ctx context.Context, mediaType string, r io.Reader) (v1.Descriptor, error) {
 	hash := digest.SHA256.Digester()
 	desc := v1.Descriptor{MediaType: mediaType}
@@ -32,13 +32,13 @@ func (l *Layout) Put(ctx context.Context, mediaType string, r io.Reader) (v1.Des
 	return desc, nil
 }
 
-// PutBytes writes data as a blob and describes it.
+// PutBytes writes data as a blob and returns its descriptor.
 func (l *Layout) PutBytes(ctx context.Context, mediaType string, data []byte) (v1.Descriptor, error) {
 	return l.Put(ctx, mediaType, bytes.NewReader(data))
 }
 
-// PutJSON writes v as a blob of compact JSON with sorted map keys, the bytes
-// encoding/json gives, and describes it.
+// PutJSON writes v as a blob of compact JSON with sorted map keys, as
+// encoding/json does, and returns its descriptor.
 func (l *Layout) PutJSON(ctx context.Context, mediaType string, v any) (v1.Descriptor, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -47,10 +47,9 @@ func (l *Layout) PutJSON(ctx context.Context, mediaType string, v any) (v1.Descr
 	return l.PutBytes(ctx, mediaType, data)
 }
 
-// Import brings the one blob that desc names from src into the layout, unless
-// it is there already. From another layout on the same file system it is hard
-// linked, blobs being never changed in place, and only its size is checked;
-// from anywhere else it is copied and verified.
+// Import copies the blob desc from src to the layout, unless it exists. A blob
+// of another layout on the same file system is hard linked after a check of its
+// size, because blobs are never modified. Other blobs are copied and verified.
 func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
 	name, err := blobPath(l, desc)
 	if err != nil {
@@ -73,8 +72,8 @@ func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descri
 	}, func() (string, error) { return name, nil })
 }
 
-// ImportAll brings desc and everything it leads to: for an index its manifests,
-// for a manifest its config and layers, attestations included.
+// ImportAll imports desc and everything that it refers to: the manifests of an
+// index, including attestations, and the config and layers of a manifest.
 func (l *Layout) ImportAll(ctx context.Context, src content.ReadOnlyStorage, desc v1.Descriptor) error {
 	graph, err := oci.ReadGraph(ctx, src, desc)
 	if err != nil {
@@ -88,9 +87,9 @@ func (l *Layout) ImportAll(ctx context.Context, src content.ReadOnlyStorage, des
 	return nil
 }
 
-// link hard links a blob of another layout and reports whether that worked;
-// what hinders it (another file system, a link, odd permissions) hinders a copy
-// less, or is reported by it.
+// link hard links a blob of another layout and reports whether that succeeded.
+// If not (another file system, a symbolic link, permissions), a copy works or
+// returns the error.
 func (l *Layout) link(from *Layout, name string, size int64) bool {
 	info, err := from.root.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm() != 0o644 || info.Size() != size {
@@ -124,8 +123,9 @@ func (l *Layout) writeFile(name string, data []byte) error {
 	return nil
 }
 
-// writeVia writes a temporary file and renames it to what name gives, a path
-// relative to the layout, once fill is done; so readers never see half a file.
+// writeVia writes a temporary file with fill and renames it to the result of
+// name, a path relative to the layout, so that readers never see a partial
+// file.
 func (l *Layout) writeVia(fill func(io.Writer) error, name func() (string, error)) (err error) {
 	f, err := os.CreateTemp(l.dir, ".ingest-*")
 	if err != nil {
@@ -133,7 +133,7 @@ func (l *Layout) writeVia(fill func(io.Writer) error, name func() (string, error
 	}
 	defer func() {
 		if err != nil {
-			f.Close() // may be closed already; the first error is the one that counts
+			f.Close() // may be closed already; the first error matters
 			os.Remove(f.Name())
 		}
 	}()
@@ -157,8 +157,8 @@ func (l *Layout) writeVia(fill func(io.Writer) error, name func() (string, error
 	return os.Rename(f.Name(), target)
 }
 
-// contextReader ends with the context, so that copying a large file can be
-// interrupted.
+// contextReader stops when the context is done, so that copying a large file
+// can be interrupted.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

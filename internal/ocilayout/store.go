@@ -18,23 +18,23 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Store is an OCI image layout that can be read, from several goroutines at
-// once. Besides its blobs it serves its own index.json when that is asked for
-// by digest, so a layout that lists its images flat has a root like any other.
+// Store is a readable OCI image layout. It is safe for concurrent use. Besides
+// its blobs it returns its index.json by digest, so that a layout that lists
+// images directly has a root too.
 //
-// Fetch does not verify what it gives; see [oci.FetchVerified].
+// Fetch does not verify content; see [oci.FetchVerified].
 type Store interface {
 	content.ReadOnlyStorage
-	// Index gives the parsed index.json.
+	// Index returns the parsed index.json.
 	Index(ctx context.Context) (v1.Index, error)
-	// RawIndex gives the bytes of index.json.
+	// RawIndex returns the bytes of index.json.
 	RawIndex(ctx context.Context) ([]byte, error)
-	// Close releases the store; readers it gave are not usable afterwards.
+	// Close closes the store. Its readers cannot be used afterwards.
 	Close() error
 }
 
-// Open opens a layout directory or a tar file of a layout for reading. Input
-// that is neither is a [diag.InvalidError]; blobs are not read.
+// Open opens a layout directory or a tar file of a layout for reading. It
+// returns a [diag.InvalidError] for anything else. It does not read blobs.
 func Open(path string) (Store, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -114,8 +114,7 @@ func parseIndex(name string, data []byte) (v1.Index, error) {
 	return index, nil
 }
 
-// readAtMost reads a file of the layout called name, which may be limit bytes
-// long.
+// readAtMost reads a file of at most limit bytes of the layout called name.
 func readAtMost(r io.Reader, name, file string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
@@ -135,7 +134,8 @@ func blobPath(src any, desc v1.Descriptor) (string, error) {
 	return path.Join(v1.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()), nil
 }
 
-// fetchIndexFile serves index.json, whose digest is sum, by digest; see [Store].
+// fetchIndexFile returns index.json, whose digest is sum, by digest; see
+// [Store].
 func fetchIndexFile(raw []byte, sum digest.Digest, desc v1.Descriptor) (io.ReadCloser, error) {
 	if sum != desc.Digest {
 		return nil, fmt.Errorf("%s: %w", desc.Digest, oci.ErrNotFound)
@@ -143,9 +143,9 @@ func fetchIndexFile(raw []byte, sum digest.Digest, desc v1.Descriptor) (io.ReadC
 	return io.NopCloser(bytes.NewReader(raw)), nil
 }
 
-// Named returns the entries of an index.json whose only one has the name ref
+// Named returns the entries of an index.json. A single entry gets the name ref
 // (annotations.md, "org.opencontainers.image.ref.name"), by which tools such as
-// skopeo find it. Several entries are parts of a package and have none.
+// skopeo find it. Several entries are parts of a package and get none.
 func Named(manifests []v1.Descriptor, ref string) []v1.Descriptor {
 	if ref == "" || len(manifests) != 1 {
 		return manifests

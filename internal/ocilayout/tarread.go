@@ -22,12 +22,13 @@ import (
 // tarBlock is the unit of the tar format, in bytes.
 const tarBlock = 512
 
-// tarStore serves a layout from an uncompressed tar file. It keeps where each
-// entry lies, not what is in it, and holds on to one open file: when the path is
-// replaced while it is read, what it gives still belongs together.
+// tarStore reads a layout from an uncompressed tar file. It keeps the offsets
+// of entries, not their content. It uses a single open file, so that the
+// content is consistent if the path is replaced.
 //
-// oras-go's own tar store opens the path anew for every blob, takes the last of
-// two entries of one name, and reads every manifest on opening; hence this one.
+// oras-go's tar store is not used because it opens the path again for every
+// blob, uses the last of two entries with the same name, and reads every
+// manifest on opening.
 type tarStore struct {
 	name  string
 	file  tarFile
@@ -37,13 +38,13 @@ type tarStore struct {
 	sum func() digest.Digest
 }
 
-// tarFile is what a layout is read from: a file, or memory in tests.
+// tarFile is the source of a layout: a file, or memory in tests.
 type tarFile interface {
 	io.ReadSeeker
 	io.ReaderAt
 }
 
-// span is where an entry's content lies in the file, in bytes.
+// span is the range of the content of an entry in the file, in bytes.
 type span struct{ offset, size int64 }
 
 // openTar opens a layout in the file called name.
@@ -68,8 +69,8 @@ func openTar(name string) (_ *tarStore, err error) {
 	return s, nil
 }
 
-// newTarStore reads a layout from f, which has size bytes. It closes f with the
-// store, not on failure.
+// newTarStore reads a layout from f, which has size bytes. Closing the store
+// closes f. On failure, f stays open.
 func newTarStore(name string, f tarFile, size int64) (*tarStore, error) {
 	if err := checkUncompressed(name, f); err != nil {
 		return nil, err
@@ -94,8 +95,8 @@ func newTarStore(name string, f tarFile, size int64) (*tarStore, error) {
 	return s, err
 }
 
-// checkUncompressed names the formats people mistake for a tar file, and
-// leaves the file at its start.
+// checkUncompressed returns an error for compressed formats, and rewinds the
+// file.
 func checkUncompressed(name string, f io.ReadSeeker) error {
 	head := make([]byte, 6)
 	n, err := io.ReadFull(f, head)
@@ -121,9 +122,9 @@ func checkUncompressed(name string, f io.ReadSeeker) error {
 	return nil
 }
 
-// scanTar gives the regular files of the tar that r, of size bytes, holds. It
-// reads headers only. Whatever would mean one thing to this reader and another
-// to the next one is refused.
+// scanTar returns the regular files of the tar in r, of size bytes. It reads
+// only headers. It returns an error for anything that readers interpret
+// differently.
 func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) {
 	files := map[string]span{}
 	tr := tar.NewReader(r)
@@ -131,8 +132,9 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 	for count := 0; ; count++ {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			// The reader takes the end of the file for the end-of-archive
-			// marker: a file cut between two entries would pass as whole.
+			// tar.Reader accepts the end of the file instead of the
+			// end-of-archive marker, so a truncated file could pass as
+			// complete.
 			if size < end+tarBlock {
 				return nil, tarError(name, count, io.ErrUnexpectedEOF)
 			}
@@ -147,7 +149,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 		if count == MaxTarEntries {
 			return nil, diag.Invalidf("%s cannot be read: it has more than %d entries", name, MaxTarEntries)
 		}
-		// tar.Reader reads no further ahead than the header.
+		// tar.Reader does not read beyond the header.
 		offset, err := r.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
@@ -171,7 +173,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 	}
 }
 
-// checkTarEntry gives the clean name of an entry of the layout called name.
+// checkTarEntry returns the clean name of an entry of the layout called name.
 func checkTarEntry(name string, header *tar.Header) (string, error) {
 	refuse := func(format string, args ...any) (string, error) {
 		return "", diag.Invalidf("%s is not a usable OCI layout: the entry %q %s", name, header.Name, fmt.Sprintf(format, args...))
@@ -188,7 +190,7 @@ func checkTarEntry(name string, header *tar.Header) (string, error) {
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return refuse("is a sparse file")
 		}
-		// Go ignores it, others rename the files that follow.
+		// Go ignores it, but other readers rename the following files.
 		if header.Typeflag == tar.TypeXGlobalHeader && key != "comment" {
 			return refuse("is a global header with the record %q, which readers treat differently", key)
 		}
@@ -199,7 +201,7 @@ func checkTarEntry(name string, header *tar.Header) (string, error) {
 		}
 	}
 	// Nothing is extracted by name, so the leading slashes that pack writes are
-	// a spelling.
+	// harmless.
 	return path.Clean(strings.TrimLeft(header.Name, "/")), nil
 }
 
@@ -207,8 +209,8 @@ func checkTarEntry(name string, header *tar.Header) (string, error) {
 // next multiple of a block that may be some megabytes long.
 const maxPadding = 16 << 20
 
-// checkEnd refuses what follows the end of the archive: some readers go on with
-// a second archive there.
+// checkEnd returns an error for data after the end of the archive, because some
+// readers would read a second archive there.
 func checkEnd(name string, r io.Reader) error {
 	block := make([]byte, 64*tarBlock)
 	for read := 0; ; {
@@ -226,8 +228,8 @@ func checkEnd(name string, r io.Reader) error {
 	}
 }
 
-// tarError says what an error of tar.Reader means for the file called name
-// after count good entries.
+// tarError returns the error for a failure of tar.Reader in the file called
+// name after count valid entries.
 func tarError(name string, count int, err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):

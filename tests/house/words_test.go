@@ -30,7 +30,6 @@ var unclean = []string{
 	"internal/extension",
 	"internal/lint",
 	"internal/oci",
-	"internal/ocilayout",
 	"internal/rules",
 	"internal/runimage",
 	"internal/verify",
