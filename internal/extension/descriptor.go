@@ -15,18 +15,18 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// Read reads extension.toml in dir. The list holds every warning and error;
-// the error is a [*diag.InvalidError] with the errors of the list, and the
-// descriptor is nil with it.
+// Read reads extension.toml in dir. The list has all warnings and errors. If
+// there are errors, it returns a nil descriptor and a [*diag.InvalidError].
 func Read(dir string) (*Descriptor, diag.List, error) { return ReadAs(dir, "") }
 
-// ReadAs is Read for an extension whose version comes from elsewhere, as release
-// scripts have it: version replaces that of the file, if there is one. It must
-// be one that [ParseVersion] returned; "" leaves the file's.
+// ReadAs is like Read for an extension whose version is specified elsewhere, as
+// in release scripts: version, a result of [ParseVersion], replaces that of the
+// file. "" keeps the version of the file.
 func ReadAs(dir, version string) (*Descriptor, diag.List, error) {
 	file := filepath.Join(dir, DescriptorFile)
 	data, err := safefile.Read(dir, DescriptorFile, MaxSize)
-	// BuildKit copies the link, and readers of a package do not follow it.
+	// BuildKit copies the link itself, and readers of a package do not follow
+	// it.
 	if info, statErr := os.Lstat(file); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
 		err = errLink
 	}
@@ -40,7 +40,7 @@ func ReadAs(dir, version string) (*Descriptor, diag.List, error) {
 	return parseAs(file, data, version)
 }
 
-// Parse is Read for content that is at hand; file is its name in messages.
+// Parse is like Read for content in memory; file is its name in messages.
 func Parse(file string, data []byte) (*Descriptor, diag.List, error) { return parseAs(file, data, "") }
 
 func parseAs(file string, data []byte, version string) (*Descriptor, diag.List, error) {
@@ -61,8 +61,8 @@ func parseAs(file string, data []byte, version string) (*Descriptor, diag.List, 
 	return d, list, nil
 }
 
-// descriptor reads the tables of extension.toml. Its result is used only when
-// it reports no error.
+// descriptor reads the tables of extension.toml. Its result is only used if it
+// reports no error.
 func (r *reader) descriptor(root *table) *Descriptor {
 	d := &Descriptor{File: r.file}
 	if e := root.required("api", rules.APIMissing); e != nil {
@@ -78,7 +78,7 @@ func (r *reader) descriptor(root *table) *Descriptor {
 	return d
 }
 
-// required is text for a key that must be there.
+// required is like text for a required key.
 func (t *table) required(name string, missing *rules.Rule) *Entry {
 	t.needs(name)
 	if !t.has(name) {
@@ -137,8 +137,8 @@ func (r *reader) licenses(extension *table) []License {
 	return out
 }
 
-// metadata reads the free-form table: keys of other tools are their business,
-// so the unknown ones are reported only below extpack, which is ours.
+// metadata reads the free-form table. Other tools may use it, so unknown keys
+// are only reported below extpack.
 func (r *reader) metadata(t *table, info Info) Metadata {
 	var m Metadata
 	m.IncludeFiles = r.checkPaths("include-files entry", t.texts("include-files"))
@@ -172,8 +172,8 @@ func (r *reader) settings(t *table, info Info) Settings {
 	return s
 }
 
-// ReservedPrefix belongs to the Cloud Native Buildpacks project; builders and
-// lifecycles read such labels, and docker extpack writes them.
+// ReservedPrefix is the prefix of labels of the Cloud Native Buildpacks
+// project, which builders and lifecycles read, and docker extpack writes.
 const ReservedPrefix = "io.buildpacks."
 
 func (r *reader) checkOwnKey(what string, key Entry) {
@@ -224,8 +224,8 @@ func (r *reader) build(t *table) *Build {
 	return b
 }
 
-// oneLine refuses settings with line breaks and the like, at which buildx would
-// cut them.
+// oneLine reports settings with line breaks and similar characters, at which
+// buildx would split them.
 func (r *reader) oneLine(what string, entries []Entry) []Entry {
 	for i := range entries {
 		if e := &entries[i]; r.checkControl(what, e) && strings.ContainsFunc(e.Value, isSeparator) {
@@ -235,11 +235,11 @@ func (r *reader) oneLine(what string, entries []Entry) []Entry {
 	return entries
 }
 
-// networks are the network modes BuildKit knows (Dockerfile reference,
-// "RUN --network").
+// networks are the network modes of BuildKit (Dockerfile reference, "RUN
+// --network").
 var networks = []string{"default", "host", "none"}
 
-// checkContextName makes sure that a name is one that FROM and COPY can use.
+// checkContextName reports names that FROM and COPY cannot use.
 func (r *reader) checkContextName(key Entry) {
 	if !contextName.MatchString(key.Value) {
 		r.report(rules.Setting, key.Position, "context %s is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -", quote(key.Value))

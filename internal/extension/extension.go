@@ -1,10 +1,10 @@
 // Package extension reads the two files that describe an image extension:
 // extension.toml (the descriptor) and package.toml (how to package it). It
-// turns bytes into checked values with their positions and reports everything
-// that is wrong with a file at once.
+// returns validated values with their positions, and reports all problems of a
+// file at once.
 //
-// It does not look at the files of an extension (package content does), does
-// not decide which platforms are built (package plan does), and writes nothing.
+// It does not read other files of an extension (package content does), and does
+// not decide which platforms are built (package plan does).
 package extension
 
 import (
@@ -15,26 +15,26 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// File names of an extension, fixed by the Image Extension Specification and,
-// for package.toml, by pack.
+// Names of the files, defined by the Image Extension Specification and, for
+// package.toml, by pack.
 const (
 	DescriptorFile = "extension.toml"
 	PackageFile    = "package.toml"
 )
 
-// Descriptor is a valid extension.toml.
-// Format: Buildpacks "Image Extension Specification", section "extension.toml
-// (TOML)", plus the keys pack and Paketo's tools read.
+// Descriptor is a valid extension.toml. Format: Buildpacks "Image Extension
+// Specification", section "extension.toml (TOML)", plus the keys of pack and
+// Paketo's tools.
 type Descriptor struct {
-	// File is the path the descriptor was read from, as the user would name it.
+	// File is the path of the descriptor in messages.
 	File string
-	// Text is the content to package where a version from elsewhere makes it
-	// another one than that of File; see [ReadAs].
+	// Text is the content to package if it differs from that of File because of
+	// another version; see [ReadAs].
 	Text []byte
 	// API is the Buildpack API version, "MAJOR.MINOR".
 	API  string
 	Info Info
-	// Targets are the [[targets]] in file order; empty when there are none.
+	// Targets are the [[targets]] in file order.
 	Targets  []Target
 	Metadata Metadata
 }
@@ -54,30 +54,31 @@ type Info struct {
 }
 
 // License is one [[extension.licenses]]; Type may be an SPDX identifier. The
-// JSON names are pack's, which has none of its own and so uses Go's.
+// JSON names are those of pack, which are the names of Go fields.
 type License struct {
 	Type string `json:"Type"`
 	URI  string `json:"URI"`
 }
 
-// Target is one [[targets]] of a descriptor or package.toml, spelled as in the
+// Target is one [[targets]] of a descriptor or package.toml, as written in the
 // file. The JSON form is the one in the io.buildpacks.extension.layers label.
 type Target struct {
 	OS      string   `json:"os"`
 	Arch    string   `json:"arch"`
 	Variant string   `json:"variant,omitempty"`
 	Distros []Distro `json:"distros,omitempty"`
-	// Path is the folder that holds this target's files, relative to the
-	// extension root and separated by "/" (RFC 0128); empty when not given.
+	// Path is the folder with the files of the target, relative to the
+	// extension root and separated by "/" (RFC 0128). It is optional.
 	Path string `json:"-"`
-	// Position is where the [[targets]] stands; PathPosition its path key.
+	// Position is the position of the [[targets]], PathPosition that of its
+	// path key.
 	Position     diag.Position `json:"-"`
 	PathPosition diag.Position `json:"-"`
 }
 
-// Complete reports whether the target names a platform. The specification lets
-// a descriptor leave os or arch out, which then match anything: such a target
-// says what the extension is for, not what to build.
+// Complete reports whether the target names a platform. A descriptor may omit
+// os or arch, which then match anything: such a target says what the extension
+// supports, not what to build.
 func (t Target) Complete() bool { return t.OS != "" && t.Arch != "" }
 
 // Distro is one [[targets.distros]].
@@ -86,7 +87,7 @@ type Distro struct {
 	Version string `json:"version,omitempty"`
 }
 
-// String gives "name@version", or the name alone.
+// String returns "name@version", or only the name.
 func (d Distro) String() string {
 	if d.Version == "" {
 		return d.Name
@@ -94,67 +95,69 @@ func (d Distro) String() string {
 	return d.Name + "@" + d.Version
 }
 
-// Metadata is what docker extpack reads from the free-form [metadata] table.
+// Metadata is the part of the free-form [metadata] table that docker extpack
+// reads.
 type Metadata struct {
-	// IncludeFiles is metadata.include-files, the allow-list that Paketo's
-	// tools honour; nil when the key is absent.
+	// IncludeFiles is metadata.include-files, the allow-list of Paketo's tools.
+	// It is nil if the key is absent.
 	IncludeFiles []Entry
 	Extpack      Settings
 }
 
 // Settings is the [metadata.extpack] table, docker extpack's own.
 type Settings struct {
-	// Image is the reference to publish to when no tag is given; the version
-	// is its tag when it has none.
+	// Image is the reference to publish to if no tag is specified. The version
+	// is the default tag.
 	Image Entry
-	// Shared names files and folders of the extension root that every platform
-	// gets when platform roots are in use.
+	// Shared are files and folders of the extension root that are copied for
+	// every platform if there are platform roots.
 	Shared      []Entry
 	Labels      map[string]string
 	Annotations map[string]string
-	// Build is the [metadata.extpack.build] table; nil when absent.
+	// Build is the [metadata.extpack.build] table, or nil.
 	Build *Build
 	// Lint are the rules that [[metadata.extpack.lint.ignore]] turns off.
 	Lint rules.Exceptions
 }
 
-// Entry is a string together with where it stands.
+// Entry is a string with its position.
 type Entry struct {
 	Value    string
 	Position diag.Position
 }
 
-// Build is the [metadata.extpack.build] table: platform roots that come from a
-// build stage instead of a folder, and the caches of every build.
+// Build is the [metadata.extpack.build] table: the build stage for platform
+// roots, and the caches of every build.
 type Build struct {
 	Position diag.Position
-	// Dockerfile is relative to the extension root; empty when not given.
+	// Dockerfile is relative to the extension root. It is optional.
 	Dockerfile Entry
-	// Stage is the stage whose files are the platform root; empty for the last.
+	// Stage is the stage whose files are the platform root. Empty means the
+	// last one.
 	Stage Entry
 	Args  map[string]string
 	// Contexts are named build contexts: folders relative to the extension
-	// root, or what buildx takes besides, such as "docker-image://…".
+	// root, or other contexts of buildx, such as "docker-image://…".
 	Contexts map[string]string
-	// ArgPositions and ContextPositions are where the names stand.
+	// ArgPositions and ContextPositions are the positions of the names.
 	ArgPositions, ContextPositions map[string]diag.Position
 	// Secrets are in the form of the flag of docker buildx build, with
-	// "required=false" for one that may be missing, or an id alone. SSH is in
-	// the form of the flag.
+	// "required=false" for an optional one, or only an id. SSH is in the form
+	// of the flag.
 	Secrets []Entry
 	SSH     []Entry
 	// AddHosts are entries of the hosts file of RUN: "HOST:IP" or "HOST=IP".
 	AddHosts []Entry
 	// Network is the network mode of RUN: "default", "host" or "none".
 	Network Entry
-	// CacheFrom and CacheTo are in the form of the flags; they may hold
+	// CacheFrom and CacheTo are in the form of the flags. They may contain
 	// {{.ID}}, {{.Slug}} and {{.Version}}.
 	CacheFrom []Entry
 	CacheTo   []Entry
 }
 
-// HasStage reports whether the table describes a build stage, rather than
-// caches alone, which say nothing about one.
+// HasStage reports whether the table configures a build stage, and not only
+// caches.
 func (b *Build) HasStage() bool {
 	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network.Value != "" ||
 		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH)+len(b.AddHosts) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0
@@ -163,24 +166,24 @@ func (b *Build) HasStage() bool {
 // Package is a valid package.toml of an extension.
 type Package struct {
 	File string
-	// URI is [extension] uri, "." when not given.
+	// URI is [extension] uri; the default is ".".
 	URI Entry
-	// Root is the directory or archive that URI names.
+	// Root is the directory or archive at URI.
 	Root    string
 	Targets []Target
-	// OS is os in [platform], which [[targets]] replaced; nil when not given.
+	// OS is os in [platform], which [[targets]] replaced. It is optional.
 	OS *Entry
 }
 
-// EscapedID is the id as it stands in paths: "/" becomes "_" as in pack and the
-// lifecycle. It is not injective; see Slug.
+// EscapedID returns the id for paths: "/" is replaced by "_" as in pack and the
+// lifecycle. Different ids may have the same result; see Slug.
 func (i Info) EscapedID() string { return EscapeID(i.ID) }
 
 // EscapeID returns the name of the folder of an extension in a layer.
 func EscapeID(id string) string { return strings.ReplaceAll(id, "/", "_") }
 
-// String gives "id@version".
+// String returns "id@version".
 func (i Info) String() string { return i.ID + "@" + i.Version }
 
-// Dir is the extension root the descriptor was read from.
+// Dir returns the extension root of the descriptor.
 func (d *Descriptor) Dir() string { return filepath.Dir(d.File) }

@@ -3,10 +3,10 @@ package extension
 // Head is the part of an extension.toml that readers of packages rely on.
 type Head struct{ API, ID, Version string }
 
-// ReadHead reads it from the content of a descriptor, with the parser that
-// [Parse] has, whatever the rules of the specification say about the rest. The
-// API is MAJOR.MINOR where the file has MAJOR alone. file is the name in
-// messages; the error is a [*diag.InvalidError].
+// ReadHead reads the head of a descriptor with the parser of [Parse], and
+// ignores violations of the specification in the rest. The API is MAJOR.MINOR
+// even if the file has only MAJOR. file is the name in messages. The error is a
+// [*diag.InvalidError].
 func ReadHead(file string, data []byte) (Head, error) {
 	r := newReader(file, data)
 	var h Head

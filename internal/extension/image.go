@@ -14,12 +14,12 @@ import (
 
 var placeholder = regexp.MustCompile(`\{\{.*?\}\}|\{\{|\}\}`)
 
-// Placeholders are what [Info.Expand] replaces.
+// Placeholders are the placeholders of [Info.Expand].
 var Placeholders = []string{"{{.ID}}", "{{.Slug}}", "{{.Version}}", "{{.Major}}", "{{.Minor}}", "{{.Patch}}"}
 
 // Expand replaces {{.ID}}, {{.Slug}}, {{.Version}} and the three numbers of the
-// version, {{.Major}}, {{.Minor}} and {{.Patch}}, in an image reference. The
-// error names anything else between double braces.
+// version, {{.Major}}, {{.Minor}} and {{.Patch}}, in an image reference. It
+// returns an error for anything else between double braces.
 func (i Info) Expand(text string) (string, error) {
 	major, rest, _ := strings.Cut(i.Version, ".")
 	minor, patch, _ := strings.Cut(rest, ".")
@@ -41,9 +41,10 @@ func (i Info) Expand(text string) (string, error) {
 	return expanded, nil
 }
 
-// checkImage makes sure that the image becomes a reference one can push to.
+// checkImage reports an image that does not expand to a reference that can be
+// pushed to.
 func (r *reader) checkImage(e *Entry, info Info) {
-	// An id or version that is wrong has its own error: stand in for it here.
+	// An invalid id or version has a separate error, so use a placeholder here.
 	info.ID, info.Version = cmp.Or(info.ID, "id"), cmp.Or(info.Version, "0.0.0")
 	what := "image " + quote(e.Value)
 	expanded, err := info.Expand(e.Value)

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// KnownOS gives the operating systems a target may name, sorted.
+// KnownOS returns the valid operating systems of a target, sorted.
 func KnownOS() []string { return slices.Clone(knownOS) }
 
-// KnownArch gives the architectures a target may name, sorted.
+// KnownArch returns the valid architectures of a target, sorted.
 func KnownArch() []string { return slices.Clone(knownArch) }
 
-// CheckPlatform tells what is wrong with the os, arch or variant of a target
-// that was not read from a file, with the closest valid spelling.
+// CheckPlatform returns an error for an invalid os, arch or variant of a target
+// that was not read from a file. It names the closest valid spelling.
 func CheckPlatform(t Target) error {
 	known := knownVariants[t.Arch]
 	switch {
@@ -30,8 +30,8 @@ func CheckPlatform(t Target) error {
 	return nil
 }
 
-// PlatformHint returns what to write in the place of a value that CheckPlatform
-// refuses without a suggestion, else "".
+// PlatformHint returns a hint if CheckPlatform returns an error without a
+// suggestion, or else "".
 func PlatformHint(t Target) string {
 	known := knownVariants[t.Arch]
 	switch {
@@ -47,7 +47,8 @@ func PlatformHint(t Target) string {
 	return ""
 }
 
-// CheckDistro tells what is wrong with a distro that was not read from a file.
+// CheckDistro returns an error for an invalid distro that was not read from a
+// file.
 func CheckDistro(d Distro) error {
 	switch {
 	case d.Name == "" || d.Version == "":

@@ -7,37 +7,37 @@ import (
 
 // Labels of an extension package's image config, as pack writes and reads them.
 const (
-	// LabelMetadata holds [Info] as JSON.
+	// LabelMetadata is [Info] as JSON.
 	LabelMetadata = "io.buildpacks.buildpackage.metadata"
-	// LabelLayers holds, by id and version, in which layer the extension is.
+	// LabelLayers is the layer of the extension, by id and version.
 	LabelLayers = "io.buildpacks.extension.layers"
 )
 
-// Annotations of a package's index that say which extension it is.
+// Annotations of a package's index that identify the extension.
 const (
 	AnnotationID      = "io.buildpacks.extension.id"
 	AnnotationVersion = "io.buildpacks.extension.version"
 	AnnotationAPI     = "io.buildpacks.extension.api"
 )
 
-// AnnotationPlatform marks the manifest of an image that has nothing in it that
-// is bound to a platform. Its value is [AnyPlatform]. The config of such an image
-// names linux/amd64, which readers assume where nothing is said.
+// AnnotationPlatform marks the manifest of an image that is for any platform.
+// Its value is [AnyPlatform]. The config of such an image has linux/amd64,
+// which is the default of readers.
 const (
 	AnnotationPlatform = "io.buildpacks.extension.platform"
 	AnyPlatform        = "any"
 )
 
-// Annotations of an image's descriptor in the index, for images that differ in
-// their distro only. The names are those of the run image labels (Platform
-// Interface Specification, "Run Image").
+// Annotations of the descriptor of an image in the index, for images that
+// differ only in their distro. The names are those of the run image labels
+// (Platform Interface Specification, "Run Image").
 const (
 	AnnotationDistroName    = "io.buildpacks.base.distro.name"
 	AnnotationDistroVersion = "io.buildpacks.base.distro.version"
 )
 
-// MetadataLabel gives the value of [LabelMetadata]. pack's package metadata has
-// a stacks field that is null for everything but old buildpacks.
+// MetadataLabel returns the value of [LabelMetadata]. pack's package metadata
+// has a stacks field that is null except for old buildpacks.
 func (d *Descriptor) MetadataLabel() (string, error) {
 	return marshalLabel(LabelMetadata, struct {
 		Info
@@ -54,8 +54,8 @@ type LayerInfo struct {
 	Name        string   `json:"name,omitempty"`
 }
 
-// LayersLabel gives the value of [LabelLayers] for an extension that is in the
-// layer with that diffID.
+// LayersLabel returns the value of [LabelLayers] for an extension in the layer
+// with that diffID.
 func (d *Descriptor) LayersLabel(diffID string) (string, error) {
 	return marshalLabel(LabelLayers, map[string]map[string]LayerInfo{
 		d.Info.ID: {d.Info.Version: {

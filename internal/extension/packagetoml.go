@@ -12,8 +12,8 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// ReadPackage reads package.toml in dir; without one it gives nil and no
-// error. List and error are as with [Read].
+// ReadPackage reads package.toml in dir. It returns nil without an error if the
+// file does not exist. List and error are as with [Read].
 func ReadPackage(dir string) (*Package, diag.List, error) {
 	file := filepath.Join(dir, PackageFile)
 	data, err := safefile.Read(dir, PackageFile, MaxSize)
@@ -30,8 +30,8 @@ func ReadPackage(dir string) (*Package, diag.List, error) {
 	return ParsePackage(file, data)
 }
 
-// ParsePackage is ReadPackage for content that is at hand; file is its name in
-// messages, and the uri in it is relative to the file's directory.
+// ParsePackage is like ReadPackage for content in memory. file is its name in
+// messages, and its uri is relative to the directory of file.
 func ParsePackage(file string, data []byte) (*Package, diag.List, error) {
 	r := newReader(file, data)
 	var p *Package
@@ -67,8 +67,8 @@ func (r *reader) packageTOML(root *table) *Package {
 	return p
 }
 
-// checkURI returns where the extension is that a uri names: a directory or
-// archive on this machine, relative to the working directory where the uri is.
+// checkURI returns the path of a uri: a directory or archive on this machine,
+// relative to the working directory if the uri is relative.
 func (r *reader) checkURI(e *Entry) string {
 	if !r.checkControl("uri", e) {
 		return ""
@@ -96,7 +96,8 @@ func absolute(dir string) string {
 	return dir
 }
 
-// platform reads what [[targets]] replaced (RFC 0128); it is not used.
+// platform reads [platform], which [[targets]] replaced (RFC 0128); it is not
+// used.
 func (r *reader) platform(t *table) *Entry {
 	os := t.text("os")
 	t.unknown()

@@ -12,19 +12,19 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// notLiteral are the characters that Dockerfile COPY, .dockerignore or HCL
-// read as more than themselves.
+// notLiteral are the characters with a special meaning in COPY, .dockerignore
+// or HCL.
 const notLiteral = "*?[]\\$\""
 
-// remote matches what BuildKit takes for an address rather than a path
+// remote matches what BuildKit interprets as a URL instead of a path
 // (frontend/dockerfile, "dispatchCopy").
 var remote = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*://|github\.com/|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:)`)
 
-// targetPath is what messages call the path of a target.
+// targetPath is the name of a target's path in messages.
 const targetPath = "path"
 
-// checkPath gives the clean form of a path below the extension root. what
-// names it in messages.
+// checkPath returns the clean form of a path below the extension root. what is
+// its name in messages.
 func (r *reader) checkPath(what string, e *Entry) string {
 	clean := path.Clean(e.Value)
 	d := func(format string, args ...any) string {
@@ -65,8 +65,8 @@ func (r *reader) checkPath(what string, e *Entry) string {
 	return clean
 }
 
-// checkPaths is checkPath for the entries of a list. "." is refused: a list
-// that names everything is none.
+// checkPaths is like checkPath for the entries of a list. "." is invalid,
+// because it would include everything.
 func (r *reader) checkPaths(what string, entries []Entry) []Entry {
 	for i := range entries {
 		e := &entries[i]

@@ -7,9 +7,9 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// ParsePlan returns what is wrong with a build plan that an extension provides;
-// file is its name in messages.
-// Format: Buildpack Interface Specification, "Build Plan (TOML)".
+// ParsePlan returns the problems of a build plan of an extension. file is its
+// name in messages. Format: Buildpack Interface Specification, "Build Plan
+// (TOML)".
 func ParsePlan(file string, data []byte) diag.List {
 	r := newReader(file, data)
 	r.syntax, r.types, r.unknown = rules.PlanTOML, rules.PlanTOML, rules.PlanKey
@@ -51,9 +51,9 @@ func (r *reader) planSections(t *table) {
 // reservedArgs are the build arguments that the lifecycle sets.
 var reservedArgs = []string{"build_id", "user_id", "group_id"}
 
-// ParseExtendConfig returns what is wrong with an extend-config.toml; file is its
-// name in messages.
-// Format: Image Extension Specification, "extend-config.toml (TOML)".
+// ParseExtendConfig returns the problems of an extend-config.toml. file is its
+// name in messages. Format: Image Extension Specification, "extend-config.toml
+// (TOML)".
 func ParseExtendConfig(file string, data []byte) diag.List {
 	r := newReader(file, data)
 	r.syntax, r.types, r.unknown = rules.ConfigTOML, rules.ConfigTOML, rules.ConfigKey
@@ -95,8 +95,8 @@ func (r *reader) extendArgs(t *table) {
 	}
 }
 
-// fold makes keys that differ from names in case count as these, as they do for
-// the lifecycle, whose TOML library ignores case.
+// fold renames keys that differ from names only in case, because the TOML
+// library of the lifecycle ignores case.
 func (t *table) fold(names ...string) {
 	for _, name := range names {
 		for _, k := range t.node.keys {

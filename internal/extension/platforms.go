@@ -8,7 +8,7 @@ import (
 )
 
 // goPlatforms are the platforms of Go 1.26. Source: "go tool dist list". The
-// OCI Image Specification takes its os and architecture values from Go.
+// values of os and architecture in the OCI Image Specification are those of Go.
 var goPlatforms = strings.Fields(`
 	aix/ppc64 android/386 android/amd64 android/arm android/arm64 darwin/amd64
 	darwin/arm64 dragonfly/amd64 freebsd/386 freebsd/amd64 freebsd/arm
@@ -40,13 +40,14 @@ func splitPlatforms() (oses, arches []string) {
 	return slices.Compact(oses), slices.Compact(arches)
 }
 
-// normalize spells a platform as builders compare it: "arm" is "arm/v7".
+// normalize returns the form of a platform that builders compare: "arm" is
+// "arm/v7".
 func normalize(os, arch, variant string) platforms.Platform {
 	return platforms.Normalize(platforms.Platform{OS: os, Architecture: arch, Variant: variant})
 }
 
-// suggestOS and suggestArch know other names of a platform, which may be far
-// from the right one letter by letter, before they look for slips.
+// suggestOS and suggestArch try aliases of a platform, which may be spelled
+// very differently, before they try typos.
 func suggestOS(os string) string {
 	if alias := osAlias(os); alias != "" {
 		return didYouMean(alias)
@@ -54,17 +55,17 @@ func suggestOS(os string) string {
 	return suggest(os, knownOS)
 }
 
-// osAlias returns the known operating system of which os is another name.
+// osAlias returns the known operating system that os is an alias of.
 func osAlias(os string) string {
-	// An empty os would normalise to that of this computer.
+	// An empty os would be normalized to that of this machine.
 	if alias := normalize(os, "", "").OS; os != "" && slices.Contains(knownOS, alias) {
 		return alias
 	}
 	return ""
 }
 
-// archAlias returns the known architecture of which arch is another name, unless
-// it stands for a variant too.
+// archAlias returns the known architecture that arch is an alias of, unless it
+// includes a variant.
 func archAlias(arch string) string {
 	if alias := normalize("linux", arch, ""); slices.Contains(knownArch, alias.Architecture) && alias.Architecture != "arm" {
 		return alias.Architecture

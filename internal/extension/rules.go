@@ -12,15 +12,16 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// The Buildpack APIs of lifecycles that run extensions.
+// Buildpack APIs of lifecycles that support extensions.
 const minAPIMinor, maxAPIMinor = 7, 12
 
-// maxID is what a file system takes as a file name: the id is one in the
-// package. maxVersion is what a registry takes as a tag.
+// maxID is the maximum length of a file name, because the id is one in the
+// package. maxVersion is the maximum length of a tag.
 const maxID, maxVersion = 255, 128
 
-// reservedIDs are folders the lifecycle makes beside those of buildpacks.
-// Source: Buildpack Interface Specification, "buildpack.toml (TOML)".
+// reservedIDs are folders that the lifecycle creates beside those of
+// buildpacks. Source: Buildpack Interface Specification, "buildpack.toml
+// (TOML)".
 var reservedIDs = []string{"app", "config", "generated", "sbom"}
 
 var (
@@ -30,8 +31,8 @@ var (
 	digits         = regexp.MustCompile(`^\d+$`)
 )
 
-// checkControl refuses control characters, which forge terminal output and
-// break the line-based formats the value travels in.
+// checkControl reports control characters, which can forge terminal output and
+// break line-based formats.
 func (r *reader) checkControl(what string, e *Entry) bool {
 	if !strings.ContainsFunc(e.Value, unicode.IsControl) {
 		return true
@@ -43,7 +44,7 @@ func (r *reader) checkControl(what string, e *Entry) bool {
 // isSeparator reports whether c ends a line without being a control character.
 func isSeparator(c rune) bool { return unicode.In(c, unicode.Zl, unicode.Zp) }
 
-// checkAPI gives the API as MAJOR.MINOR.
+// checkAPI returns the API as MAJOR.MINOR.
 func (r *reader) checkAPI(e *Entry) string {
 	m := apiPattern.FindStringSubmatch(e.Value)
 	if m == nil {
@@ -66,7 +67,7 @@ func (r *reader) checkAPI(e *Entry) string {
 	return fmt.Sprintf("%d.%d", major, minor)
 }
 
-// checkID gives the id, empty when it is not a valid one.
+// checkID returns the id, or "" if it is invalid.
 func (r *reader) checkID(e *Entry) string {
 	if slices.Contains(reservedIDs, e.Value) {
 		r.report(rules.IDReserved, e.Position, "id %s is reserved by the specification", quote(e.Value))
@@ -114,7 +115,7 @@ func isIDChar(c rune) bool {
 	return strings.ContainsRune("./-_", c)
 }
 
-// checkVersion gives the version, empty when it is not a valid one.
+// checkVersion returns the version, or "" if it is invalid.
 func (r *reader) checkVersion(e *Entry) string {
 	switch {
 	case !r.checkControl("version", e):
@@ -129,7 +130,7 @@ func (r *reader) checkVersion(e *Entry) string {
 	return e.Value
 }
 
-// closestVersion guesses the X.Y.Z that was meant, empty when it cannot.
+// closestVersion returns the X.Y.Z that was probably meant, or "".
 func closestVersion(v string) string {
 	v = strings.TrimLeft(strings.TrimSpace(v), "vV")
 	if i := strings.IndexAny(v, "-+"); i >= 0 {
@@ -151,7 +152,8 @@ func closestVersion(v string) string {
 	return strings.Join(parts, ".")
 }
 
-// checkHomepage warns of what registries and pack show as a link but is none.
+// checkHomepage warns of a homepage that is not a URL, which registries and
+// pack show as a link.
 func (r *reader) checkHomepage(e *Entry) {
 	if !r.checkControl("homepage", e) || e.Value == "" {
 		return

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// SchemaURL is where editors find the JSON schema of extension.toml; a comment
-// in the file, "#:schema URL", names it.
+// SchemaURL is the URL of the JSON schema of extension.toml. Editors read it
+// from a comment in the file, "#:schema URL".
 const SchemaURL = "https://raw.githubusercontent.com/extpack/extpack/main/docs/extension.schema.json"
 
-// schema is a JSON schema, as far as descriptors need one.
+// schema is the part of JSON schema that descriptors need.
 type schema struct {
 	Schema      string             `json:"$schema,omitempty"`
 	ID          string             `json:"$id,omitempty"`
@@ -23,14 +23,14 @@ type schema struct {
 	Required    []string           `json:"required,omitempty"`
 	Properties  map[string]*schema `json:"properties,omitempty"`
 	Items       *schema            `json:"items,omitempty"`
-	// Additional is false for tables whose other keys are mistakes, and a
-	// schema where the keys are the user's.
+	// Additional is false for tables without other keys, and a schema for
+	// tables with arbitrary keys.
 	Additional any `json:"additionalProperties,omitempty"`
 }
 
-// Schema returns the JSON schema of extension.toml. It is what the parser asks
-// for: the parser is run over an empty file, and every call that asks for a key
-// is noted.
+// Schema returns the JSON schema of extension.toml. It is recorded from the
+// parser: the parser runs on an empty file, and every key that it reads is
+// added.
 func Schema() ([]byte, error) {
 	r := newReader(DescriptorFile, nil)
 	root := &schema{
@@ -44,7 +44,7 @@ func Schema() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// note adds a key that the parser asks for, and returns its schema.
+// note adds a key that the parser reads, and returns its schema.
 func (s *schema) note(name string, k kind) *schema {
 	if s.Properties == nil {
 		s.Properties = map[string]*schema{}
@@ -54,12 +54,12 @@ func (s *schema) note(name string, k kind) *schema {
 	return p
 }
 
-// recorded returns the table of a schema, which has no keys.
+// recorded returns an empty table that records its keys in a schema.
 func (t *table) recorded(name string, s *schema, array bool) *table {
 	return &table{r: t.r, node: newTable(0), path: t.join(name), array: array, schema: s}
 }
 
-// describe adds what is known of each key beyond its type.
+// describe adds the documentation of each key.
 func (s *schema) describe(path string) error {
 	for name, p := range s.Properties {
 		at := strings.TrimPrefix(path+"."+name, ".")
@@ -80,7 +80,7 @@ func (s *schema) describe(path string) error {
 	return nil
 }
 
-// keyDoc is what the schema says of a key.
+// keyDoc is the documentation of a key.
 type keyDoc struct {
 	text, pattern string
 	enum          []string

@@ -2,13 +2,14 @@ package extension
 
 import "strings"
 
-// Slug maps a valid id to a name made of letters, digits, "_" and "-", which
-// is what a bake target may be called. Different ids have different slugs,
-// unlike with EscapedID, so that "a/b" and "a_b" can be built together.
+// Slug returns a name for a valid id that consists of letters, digits, "_" and
+// "-", which are valid in the name of a bake target. Different ids have
+// different slugs, unlike with EscapedID, so that "a/b" and "a_b" can be built
+// together.
 //
-// "/" becomes "_", and the other characters an id may hold beyond those become
-// "_" and their code in hexadecimal. A "/" that would read as such a code gets
-// its own. The id "default" would take the name of bake's default group.
+// "/" is replaced by "_", and other characters by "_" and their hexadecimal
+// code. A "/" is replaced by its code too if the result would be ambiguous. The
+// id "default" is escaped, because it is the name of bake's default group.
 func Slug(id string) string {
 	if id == "default" {
 		return "_64efault"

@@ -16,27 +16,27 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// MaxSize bounds the files this package reads. Real descriptors have a few
-// kilobytes; the bound keeps a hostile one from taking more than a second, for
-// the parser takes quadratic time for the keys of one inline table.
+// MaxSize is the size of the largest file that is read. Real descriptors have a
+// few kilobytes. The limit keeps a hostile one from taking more than a second,
+// because the parser takes quadratic time for the keys of an inline table.
 const MaxSize = 256 << 10
 
 const hintTooLarge = "keep other data in files of their own"
 
-// reader holds one file and what is wrong with it so far.
+// reader reads one file and collects its problems.
 type reader struct {
 	file string
 	data []byte
-	// syntax and types are the rules that a file breaks which is not TOML, and
-	// in which a key has a value of another type; unknown is for other keys.
+	// syntax, types and unknown are the rules for files that are not TOML, for
+	// values of the wrong type, and for unknown keys.
 	syntax, types, unknown *rules.Rule
-	// lines holds the offset of each line's first byte.
+	// lines are the offsets of the first byte of each line.
 	lines []int
 	list  diag.List
-	// version replaces that of a descriptor unless it is empty.
+	// version overrides that of the descriptor unless it is empty.
 	version string
-	// The last place asked for: places are mostly asked for in file order, and
-	// counting on from it keeps one very long line from costing quadratic time.
+	// The last position: positions are mostly requested in file order, and
+	// counting from the last one avoids quadratic time on a very long line.
 	lastOffset int
 	last       diag.Position
 }
@@ -53,7 +53,7 @@ func newReader(file string, data []byte) *reader {
 	return r
 }
 
-// position gives the place of the byte at offset.
+// position returns the position of the byte at offset.
 func (r *reader) position(offset int) diag.Position {
 	line := sort.SearchInts(r.lines, offset+1)
 	start, column := r.lines[line-1], 1
@@ -65,17 +65,17 @@ func (r *reader) position(offset int) diag.Position {
 	return r.last
 }
 
-// whole is the place of what is missing from the file.
+// whole returns the position of the file as a whole.
 func (r *reader) whole() diag.Position { return diag.Position{File: r.file} }
 
-// report adds a finding of a rule. The diagnostic it returns is for setting the
-// hint at once; it is stale after the next one.
+// report adds a finding of a rule. It returns the diagnostic to set the hint,
+// which is invalid after the next call.
 func (r *reader) report(rule *rules.Rule, pos diag.Position, format string, args ...any) *diag.Diagnostic {
 	r.list = append(r.list, rule.At(pos, format, args...))
 	return &r.list[len(r.list)-1]
 }
 
-// result gives all diagnostics in the order of the file, and their errors.
+// result returns all diagnostics in the order of the file, and their errors.
 func (r *reader) result() (diag.List, error) {
 	slices.SortStableFunc(r.list, func(a, b diag.Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -83,8 +83,8 @@ func (r *reader) result() (diag.List, error) {
 	return r.list, r.list.Err()
 }
 
-// root parses the file into its top-level table, or reports why it cannot and
-// gives nil.
+// root parses the file and returns its top-level table. It reports an error and
+// returns nil if the file cannot be parsed.
 func (r *reader) root() *table {
 	if len(r.data) > MaxSize {
 		r.report(r.syntax, r.whole(), "the file is larger than 256 KiB").Hint = hintTooLarge
@@ -94,8 +94,8 @@ func (r *reader) root() *table {
 		r.report(r.syntax, r.position(bad), "the file is not UTF-8 text, found byte 0x%02x", r.data[bad]).Hint = "save the file as UTF-8"
 		return nil
 	}
-	// The tree builder below checks only the grammar; decoding also finds what
-	// TOML forbids beyond it, such as keys given twice and impossible dates.
+	// The tree builder only checks the grammar. Decoding also finds semantic
+	// errors, such as duplicate keys and impossible dates.
 	var discard map[string]any
 	if err := toml.Unmarshal(r.data, &discard); err != nil {
 		r.syntaxError(err)
@@ -132,9 +132,8 @@ func (r *reader) syntaxError(err error) {
 	r.report(r.syntax, r.position(offset), "%s", printable(message)).Hint = hint
 }
 
-// syntaxMessage words the library's messages for who writes a descriptor: it
-// takes any value that begins with "f" for a misspelt false, and shows bytes
-// where it means characters.
+// syntaxMessage rewords messages of the library, which treats any value that
+// begins with "f" as a misspelt false, and prints bytes instead of characters.
 func (r *reader) syntaxMessage(message string, offset int) (clear, hint string) {
 	c, _ := utf8.DecodeRune(r.data[offset:])
 	const quoteIt = `text is quoted in TOML: key = "value"`

@@ -9,11 +9,10 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// quoteLimit bounds what a message repeats of the file.
+// quoteLimit is the length up to which a message repeats text of the file.
 const quoteLimit = 80
 
-// quote gives s as it stands in messages: quoted, and not at full length when
-// that would hide the message.
+// quote returns s for messages: quoted, and shortened if it is long.
 func quote(s string) string {
 	if runes := []rune(s); len(runes) > quoteLimit {
 		s = string(runes[:quoteLimit]) + "…"
@@ -21,7 +20,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// printable escapes what cannot stand in a line of output.
+// printable escapes characters that cannot be part of a line of output.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, unicode.IsControl) {
 		return s
@@ -29,7 +28,7 @@ func printable(s string) string {
 	return strings.Trim(strconv.Quote(s), `"`)
 }
 
-// didYouMean gives the remark that ends a message, none for no suggestion.
+// didYouMean returns the end of a message with a suggestion, or "".
 func didYouMean(suggestion string) string {
 	if suggestion == "" {
 		return ""
@@ -37,8 +36,8 @@ func didYouMean(suggestion string) string {
 	return fmt.Sprintf(" (did you mean %q?)", suggestion)
 }
 
-// suggest gives the remark for the known word closest to word, whose upper and
-// lower case do not count.
+// suggest returns the end of a message that suggests the known word closest to
+// word, ignoring case.
 func suggest(word string, known []string) string {
 	return didYouMean(text.Closest(word, known))
 }

@@ -9,22 +9,21 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// table reads one table of a file with the types its keys must have. The keys
-// asked for are the keys it may have: the calls are the schema, and unknown
-// reports every other key.
+// table reads the keys of a table with their types. The calls are the schema:
+// unknown reports every key that was not read.
 type table struct {
 	r    *reader
 	node *node
-	// path is the dotted name in the file, empty at the top level; array tells
-	// that the table is one of an array of tables.
+	// path is the dotted name in the file, "" at the top level. array reports
+	// whether the table is an element of an array of tables.
 	path  string
 	array bool
 	known []string
-	// schema notes the keys that are asked for; nil when a file is read.
+	// schema records the keys that are read. It is nil when a file is read.
 	schema *schema
 }
 
-// String gives the table as it is written in a file: "[extension]".
+// String returns the header of the table in a file: "[extension]".
 func (t *table) String() string {
 	if t.array {
 		return "[[" + t.path + "]]"
@@ -39,7 +38,8 @@ func (t *table) in() string {
 	return " in " + t.String()
 }
 
-// position is where the table stands; the whole file at the top level.
+// position returns the position of the table, or that of the whole file at the
+// top level.
 func (t *table) position() diag.Position {
 	if t.path == "" {
 		return t.r.whole()
@@ -49,30 +49,30 @@ func (t *table) position() diag.Position {
 
 func (t *table) has(name string) bool { return t.node.index[name] != nil }
 
-// lacks tells that a key is absent or an empty string.
+// lacks reports whether a key is absent or an empty string.
 func (t *table) lacks(name string) bool {
 	k := t.node.index[name]
 	return k == nil || k.value.kind == stringKind && k.value.text == ""
 }
 
-// keyPosition is where the name of a key stands that the table has.
+// keyPosition returns the position of a key of the table.
 func (t *table) keyPosition(name string) diag.Position {
 	k := t.node.index[name]
-	if k == nil { // the schema is being noted
+	if k == nil { // the schema is being recorded
 		return t.position()
 	}
 	return t.r.position(k.at)
 }
 
-// needs notes keys without which the table is reported.
+// needs reports missing keys.
 func (t *table) needs(names ...string) {
 	if t.schema != nil {
 		t.schema.Required = append(t.schema.Required, names...)
 	}
 }
 
-// typed gives the value of a key, or nil when it is absent or, which is
-// reported, of another type. want describes the type in full.
+// typed returns the value of a key, or nil if it is absent or has another type,
+// which it reports. want describes the type.
 func (t *table) typed(name string, k kind, want string) *node {
 	t.known = append(t.known, name)
 	if t.schema != nil {
@@ -99,7 +99,7 @@ func (t *table) wrongType(found *node, what, name, want string) {
 	}
 }
 
-// text gives a string, nil when there is none.
+// text returns a string, or nil.
 func (t *table) text(name string) *Entry {
 	n := t.typed(name, stringKind, stringKind.String())
 	if n == nil {
@@ -108,7 +108,7 @@ func (t *table) text(name string) *Entry {
 	return &Entry{Value: n.text, Position: t.r.position(n.at)}
 }
 
-// plain gives a string that needs no check; empty when there is none.
+// plain returns a string without validation, or "".
 func (t *table) plain(name string) string {
 	if e := t.text(name); e != nil {
 		return e.Value
@@ -116,8 +116,8 @@ func (t *table) plain(name string) string {
 	return ""
 }
 
-// texts gives an array of strings. It is nil only when there is none, so that
-// an empty one can be told from it.
+// texts returns an array of strings. It is nil if the key is absent, but not if
+// the array is empty.
 func (t *table) texts(name string) []Entry {
 	n := t.typed(name, arrayKind, "an array of strings")
 	if t.schema != nil {
@@ -137,7 +137,7 @@ func (t *table) texts(name string) []Entry {
 	return out
 }
 
-// plains gives an array of strings that need no check.
+// plains returns an array of strings without validation.
 func (t *table) plains(name string) []string {
 	return values(t.texts(name))
 }
@@ -155,7 +155,7 @@ func (t *table) flag(name string) bool {
 	return n != nil && n.text == "true"
 }
 
-// child gives a table, nil when there is none.
+// child returns a table, or nil.
 func (t *table) child(name string) *table {
 	n := t.typed(name, tableKind, tableKind.String())
 	if t.schema != nil {
@@ -167,7 +167,7 @@ func (t *table) child(name string) *table {
 	return &table{r: t.r, node: n, path: t.join(name)}
 }
 
-// children gives the tables of an array of tables.
+// children returns the tables of an array of tables.
 func (t *table) children(name string) []*table {
 	path := t.join(name)
 	n := t.typed(name, arrayKind, "an array of tables, [["+path+"]]")
@@ -197,8 +197,8 @@ func (t *table) join(name string) string {
 	return t.path + "." + name
 }
 
-// textMap gives a table whose keys are the user's and whose values are
-// strings. check sees every key with its place.
+// textMap returns a table with arbitrary keys and string values. It calls check
+// for every key with its position.
 func (t *table) textMap(name string, check func(Entry)) map[string]string {
 	c := t.child(name)
 	if c == nil {
@@ -221,8 +221,8 @@ func (t *table) textMap(name string, check func(Entry)) map[string]string {
 	return out
 }
 
-// hintDotted explains the usual cause of a table among labels: a key such as
-// org.example.name without quotes, which TOML takes for nested tables.
+// hintDotted sets the hint for a table among labels, which is usually an
+// unquoted key such as org.example.name that TOML parses as nested tables.
 func (t *table) hintDotted(k *key) {
 	name := k.name
 	for k.value.kind == tableKind && len(k.value.keys) > 0 {
@@ -234,7 +234,7 @@ func (t *table) hintDotted(k *key) {
 	}
 }
 
-// unknown warns of every key that was not asked for.
+// unknown warns of every key that was not read.
 func (t *table) unknown() {
 	if t.schema != nil {
 		t.schema.Additional = false
@@ -252,8 +252,8 @@ func (t *table) unknown() {
 	}
 }
 
-// otherCase refuses keys that differ from a known one by case only: pack's
-// parser takes either for the other, and a random one of two.
+// otherCase reports keys that differ from a known one only in case: pack's
+// parser treats them as equal, and uses a random one of two.
 func (t *table) otherCase() {
 	for _, k := range t.node.keys {
 		if known := t.inOtherCase(k.name); known != "" {
@@ -262,7 +262,7 @@ func (t *table) otherCase() {
 	}
 }
 
-// inOtherCase returns the known key that name is another spelling of, if any.
+// inOtherCase returns the known key that equals name except for case, if any.
 func (t *table) inOtherCase(name string) string {
 	if slices.Contains(t.known, name) {
 		return ""

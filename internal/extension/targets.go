@@ -10,13 +10,13 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// token is what a variant and the parts of a distribution may hold: they
-// become folder names and names in the generated build. os-release(5) allows
-// less for ID and VERSION_ID.
+// token matches variants and the parts of a distribution, which become folder
+// names and names in the generated build. os-release(5) is stricter for ID and
+// VERSION_ID.
 var token = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
 
-// targets reads [[targets]], which extension.toml and package.toml share. Those
-// of package.toml say what to build and so must be complete.
+// targets reads [[targets]] of extension.toml or package.toml. Those of
+// package.toml select what to build and must be complete.
 func (r *reader) targets(root *table, complete bool) []Target {
 	var out []Target
 	seen := map[string]diag.Position{}
@@ -34,7 +34,7 @@ func (r *reader) targets(root *table, complete bool) []Target {
 	return out
 }
 
-// target reads one [[targets]]. A part that is wrong is left empty.
+// target reads one [[targets]]. Invalid parts are left empty.
 func (r *reader) target(t *table) Target {
 	target := Target{Position: t.position()}
 	os, arch := t.text("os"), t.text("arch")
@@ -75,8 +75,7 @@ func (r *reader) checkArch(e *Entry) string {
 	return e.Value
 }
 
-// editAlias makes the last finding one that can be repaired, if name is another
-// name of the same thing.
+// editAlias makes the last finding fixable if name is an alias.
 func (r *reader) editAlias(e *Entry, name string) {
 	if name != "" {
 		r.list[len(r.list)-1].Edit = &diag.Edit{Old: `"` + e.Value + `"`, New: `"` + name + `"`}
@@ -92,7 +91,7 @@ func wildcardHint(value string) string {
 	return ""
 }
 
-// checkComplete refuses targets without os or arch.
+// checkComplete reports targets without os or arch.
 func (r *reader) checkComplete(t *table) {
 	var missing []string
 	for _, name := range []string{"os", "arch"} {
@@ -105,8 +104,8 @@ func (r *reader) checkComplete(t *table) {
 	}
 }
 
-// variant reads the key under both its names: the specification and pack say
-// variant, the lifecycle arch-variant, so a file may well have both.
+// variant reads the key under both names: variant in the specification and
+// pack, arch-variant in the lifecycle. A file may have both.
 func (r *reader) variant(t *table) *Entry {
 	pack, lifecycle := t.text("variant"), t.text("arch-variant")
 	if pack == nil && lifecycle != nil {
@@ -139,8 +138,8 @@ func (r *reader) checkVariant(e *Entry, arch string) string {
 	return e.Value
 }
 
-// distros reads [[targets.distros]] and what drafts and examples of RFC 0096
-// and RFC 0128 call [[targets.distributions]].
+// distros reads [[targets.distros]], which is called [[targets.distributions]]
+// in drafts and examples of RFC 0096 and RFC 0128.
 func (r *reader) distros(t *table, os string) []Distro {
 	tables := t.children("distros")
 	old := t.children("distributions")
@@ -155,7 +154,7 @@ func (r *reader) distros(t *table, os string) []Distro {
 	return out
 }
 
-// distro gives one Distro, or several for the old list of versions.
+// distro returns one Distro, or several for the old list of versions.
 func (r *reader) distro(t *table, os string) []Distro {
 	name, version, versions := t.text("name"), t.text("version"), t.texts("versions")
 	r.checkDistroKeys(t, os)
@@ -177,13 +176,13 @@ func (r *reader) checkDistroKeys(t *table, os string) {
 	case noName && !hasVersion:
 		r.report(rules.TargetDistro, t.position(), "missing name and version in %s", t)
 	case noName && os != "windows" && os != "":
-		// Only Windows is told apart by the version of the system alone.
+		// Only Windows may have a version without a name.
 		r.report(rules.TargetDistro, t.position(), "missing name in %s", t).Hint = "add the ID of the distribution's /etc/os-release, such as name = \"ubuntu\""
 	case !hasVersion:
-		r.report(rules.DistroSpelling, t.position(), "missing version in %s: it stands for every version", t)
+		r.report(rules.DistroSpelling, t.position(), "missing version in %s: it matches every version", t)
 	}
 	if t.has("versions") {
-		r.report(rules.OldSpelling, t.keyPosition("versions"), `versions in %s is an old spelling that other tools ignore: give each version a table of its own`, t)
+		r.report(rules.OldSpelling, t.keyPosition("versions"), `versions in %s is an old spelling that other tools ignore: write a separate table for each version`, t)
 	}
 }
 
@@ -198,8 +197,8 @@ func (r *reader) checkToken(what string, e *Entry) string {
 	return e.Value
 }
 
-// checkTwice refuses a target that is there already: both would be the same
-// image of the index.
+// checkTwice reports a duplicate target: both would be the same image of the
+// index.
 func (r *reader) checkTwice(t Target, seen map[string]diag.Position) {
 	p := normalize(t.OS, t.Arch, t.Variant)
 	distros := t.Distros

@@ -55,14 +55,14 @@ extension.toml:12:1: warning: unknown key "verison" in [[targets.distros]] (did 
 	{"twice with a distribution", target(linuxAMD64 + "distros = [{ name = \"ubuntu\", version = \"24.04\" }, { name = \"ubuntu\", version = \"22.04\" }]\n[[targets]]\n" + linuxAMD64 + "distros = [{ name = \"ubuntu\", version = \"22.04\" }]"), `extension.toml:9:1: target linux/amd64 ubuntu@22.04 is given twice, first at line 5`},
 	{"one with and one without distribution", target(linuxAMD64 + "distros = [{ name = \"ubuntu\", version = \"24.04\" }]\n[[targets]]\n" + linuxAMD64), ``},
 	{"distribution keys", target(linuxAMD64 + "[[targets.distros]]\n[[targets.distros]]\nname = \"ubuntu\"\n[[targets.distros]]\nversion = \"1\""), `extension.toml:8:1: missing name and version in [[targets.distros]]
-extension.toml:9:1: warning: missing version in [[targets.distros]]: it stands for every version
+extension.toml:9:1: warning: missing version in [[targets.distros]]: it matches every version
 extension.toml:11:1: missing name in [[targets.distros]]
   add the ID of the distribution's /etc/os-release, such as name = "ubuntu"`},
 	{"distribution keys empty", target(linuxAMD64 + "distros = [{ name = \"\", version = \"\" }]"), `extension.toml:8:12: missing name and version in [[targets.distros]]`},
 	{"distribution not a token", target(linuxAMD64 + "[[targets.distros]]\nname = \"../ubuntu\"\nversion = \"24 04\""), `extension.toml:9:8: distribution name "../ubuntu" may hold only letters, digits and . _ + ~ -
 extension.toml:10:11: distribution version "24 04" may hold only letters, digits and . _ + ~ -`},
 	{"old spellings", target(linuxAMD64 + "[[targets.distributions]]\nname = \"ubuntu\"\nversions = [\"18.04\", \"20/04\"]"), `extension.toml:8:11: warning: distributions in [[targets]] is an old spelling that other tools ignore (did you mean "distros"?)
-extension.toml:10:1: warning: versions in [[targets.distributions]] is an old spelling that other tools ignore: give each version a table of its own
+extension.toml:10:1: warning: versions in [[targets.distributions]] is an old spelling that other tools ignore: write a separate table for each version
 extension.toml:10:22: distribution versions "20/04" may hold only letters, digits and . _ + ~ -`},
 	{"path leaves", target(linuxAMD64 + `path = "../x"`), `extension.toml:8:8: path "../x" leaves the extension root`},
 	{"path up and down", target(linuxAMD64 + `path = "a/../b"`), `extension.toml:8:8: path "a/../b" holds ".." (did you mean "b"?)`},

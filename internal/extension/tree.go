@@ -7,7 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// kind is the TOML type of a value, as far as this package tells them apart.
+// kind is the TOML type of a value, as far as this package distinguishes them.
 type kind int
 
 const (
@@ -24,13 +24,13 @@ func (k kind) String() string {
 	return [...]string{"a table", "an array", "a string", "a boolean", "an integer", "a float", "a date or time"}[k]
 }
 
-// node is a TOML value and the offset where it begins.
+// node is a TOML value and its offset.
 type node struct {
 	kind kind
 	at   int
-	// end is the offset behind a scalar.
+	// end is the offset after a scalar.
 	end int
-	// text is the content of a string and the spelling of any other scalar.
+	// text is the content of a string, or the source text of another scalar.
 	text  string
 	items []*node
 	// keys are the keys of a table in file order, index the same by name.
@@ -38,7 +38,7 @@ type node struct {
 	index map[string]*key
 }
 
-// key is a key of a table and the offset where its name stands.
+// key is a key of a table and its offset.
 type key struct {
 	name  string
 	at    int
@@ -47,16 +47,16 @@ type key struct {
 
 func newTable(at int) *node { return &node{at: at, index: map[string]*key{}} }
 
-// tree builds nodes from the library's stream of expressions, which is flat:
-// a header, then its keys. go-toml decodes into values without places, and
-// its syntax tree is the one form that keeps them.
+// tree builds nodes from the library's stream of expressions, which is flat: a
+// header, then its keys. go-toml decodes to values without positions; only its
+// syntax tree has them.
 type tree struct {
 	data []byte
 	root *node
 	err  error
 }
 
-// buildTree turns a file that toml.Unmarshal accepts into its top-level table.
+// buildTree returns the top-level table of a file that toml.Unmarshal accepts.
 func buildTree(data []byte) (*node, error) {
 	t := &tree{data: data, root: newTable(0)}
 	var p unstable.Parser
@@ -75,13 +75,13 @@ func buildTree(data []byte) (*node, error) {
 	return t.root, t.err
 }
 
-// header gives the table that [a.b] or [[a.b]] opens.
+// header returns the table that [a.b] or [[a.b]] opens.
 func (t *tree) header(e *unstable.Node) *node {
 	parent, last := t.walk(t.root, e.Key())
 	at := t.headerStart(offset(last))
 	if e.Kind == unstable.Table {
 		opened := t.descend(parent, last)
-		// It may be known already, from [a.b.c].
+		// It may exist already because of [a.b.c].
 		opened.at = at
 		return opened
 	}
@@ -96,8 +96,8 @@ func (t *tree) header(e *unstable.Node) *node {
 	return opened
 }
 
-// headerStart gives the offset of the "[" a header begins with: the first
-// character of its line that is not blank.
+// headerStart returns the offset of the "[" at the beginning of a header: the
+// first non-blank character of its line.
 func (t *tree) headerStart(name int) int {
 	start := bytes.LastIndexByte(t.data[:name], '\n') + 1
 	return start + blanks(t.data[start:])
@@ -113,15 +113,15 @@ func (t *tree) keyValue(parent *node, e *unstable.Node) {
 	t.put(parent, last, value)
 }
 
-// valueStart gives the offset of the value that follows a key. Arrays have no
-// place of their own in the library's tree.
+// valueStart returns the offset of the value that follows a key. Arrays have no
+// offset in the library's tree.
 func (t *tree) valueStart(last *unstable.Node) int {
 	at := offset(last) + int(last.Raw.Length)
 	at += blanks(t.data[at:]) + len("=")
 	return at + blanks(t.data[at:])
 }
 
-// value converts a value that begins at the given offset.
+// value converts a value at the given offset.
 func (t *tree) value(v *unstable.Node, at int) *node {
 	n := &node{kind: kindOf(v.Kind), at: at}
 	switch n.kind {
@@ -134,7 +134,7 @@ func (t *tree) value(v *unstable.Node, at int) *node {
 		for it := v.Children(); it.Next(); {
 			item := it.Node()
 			start := at
-			// An array in an array has no place: it gets the outer one's.
+			// An array in an array has no offset: use that of the outer one.
 			if item.Raw.Length > 0 {
 				start = offset(item)
 			}
@@ -175,8 +175,8 @@ func (t *tree) walk(n *node, parts unstable.Iterator) (parent *node, last *unsta
 	return n, last
 }
 
-// descend gives the table that part names in n, made when it is not there.
-// For an array of tables that is its newest one.
+// descend returns the table at part in n, which it creates if necessary. For an
+// array of tables, that is the last one.
 func (t *tree) descend(n *node, part *unstable.Node) *node {
 	k := n.index[string(part.Data)]
 	if k == nil {
@@ -200,8 +200,8 @@ func (t *tree) put(n *node, part *unstable.Node, value *node) *key {
 	return k
 }
 
-// conflict records that a key has two meanings. toml.Unmarshal refuses such
-// files with a place; this only keeps the tree from losing what it let pass.
+// conflict records a conflicting key. toml.Unmarshal rejects such files; this
+// is a safeguard against keys that it accepts.
 func (t *tree) conflict(part *unstable.Node) {
 	t.err = fmt.Errorf("key %q is given twice", part.Data)
 }

@@ -15,13 +15,13 @@ import (
 
 var errLink = errors.New("is a symbolic link")
 
-// unreadable returns why there is no descriptor, and what to do about it.
+// unreadable returns the reason why a descriptor cannot be read, and a hint.
 func unreadable(dir, file string, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
 		Position: diag.Position{File: file}, Rule: rules.Descriptor.ID,
 		Hint: "name the directory that holds " + DescriptorFile,
 	}
-	clean := filepath.Clean(dir) // a file with a slash at its end is a file
+	clean := filepath.Clean(dir) // without a trailing slash
 	info, statErr := os.Stat(clean)
 	var pathErr *fs.PathError
 	switch {
@@ -48,7 +48,7 @@ func unreadable(dir, file string, err error) diag.Diagnostic {
 	return d
 }
 
-// notDirectory returns message and hint for a file in the place of a directory.
+// notDirectory returns message and hint for a file instead of a directory.
 func notDirectory(name, hint string) (string, string) {
 	if strings.HasSuffix(name, ".cnb") {
 		return "is a package file, not the directory of an extension", inspectHint(name)
@@ -59,8 +59,8 @@ func notDirectory(name, hint string) (string, string) {
 	return "is a file, not the directory of an extension", hint
 }
 
-// destinationHint is for a destination in the place of a directory, as the
-// argument of "pack extension package" is one.
+// destinationHint is the hint for a destination instead of a directory, because
+// "pack extension package" has a destination as its argument.
 func destinationHint(name string) string {
 	slashed := filepath.ToSlash(name)
 	host, _, hasHost := strings.Cut(slashed, "/")
@@ -101,7 +101,7 @@ func besides(dir, hint string) string {
 	return hint
 }
 
-// extensionsBelow returns some directories in dir that hold a descriptor.
+// extensionsBelow returns some directories in dir that have a descriptor.
 func extensionsBelow(dir string) []string {
 	const most = 3
 	root := os.DirFS(dir)

@@ -6,9 +6,9 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// unsupported reports keys that buildpacks have and extensions have not.
-// Source: Buildpack Interface Specification, "buildpack.toml (TOML)", and
-// RFC 0105, which leaves order out.
+// unsupported reports keys that are only valid for buildpacks. Source:
+// Buildpack Interface Specification, "buildpack.toml (TOML)", and RFC 0105,
+// which excludes order.
 func (r *reader) unsupported(root *table) {
 	if root.has("order") {
 		r.report(rules.Order, root.keyPosition("order"), "extensions have no order")
@@ -20,7 +20,7 @@ func (r *reader) unsupported(root *table) {
 	}
 }
 
-// unsupportedInfo is unsupported for [extension].
+// unsupportedInfo is like unsupported for [extension].
 func (r *reader) unsupportedInfo(t *table) {
 	if t.has("sbom-formats") {
 		r.report(rules.DeprecatedKey, t.keyPosition("sbom-formats"), "sbom-formats is for buildpacks: extensions write no SBOM")

@@ -10,9 +10,9 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// ParseVersion reads a version from elsewhere than a descriptor: X.Y.Z, also
-// with a "v" before it as in the names of tags. It is a [*diag.InvalidError] if
-// s is none.
+// ParseVersion parses a version that is not from a descriptor: X.Y.Z, with an
+// optional "v" prefix as in the names of tags. It returns a
+// [*diag.InvalidError] for an invalid version.
 func ParseVersion(s string) (string, error) {
 	version := strings.TrimPrefix(s, "v")
 	if !versionPattern.MatchString(version) || len(version) > maxVersion {
@@ -21,7 +21,7 @@ func ParseVersion(s string) (string, error) {
 	return version, nil
 }
 
-// versionHint is for a version that a release script replaces.
+// versionHint is the hint for a version that a release script replaces.
 func versionHint(version string) string {
 	if strings.Contains(version, "{{") {
 		return "give the version with --version X.Y.Z"
@@ -29,9 +29,9 @@ func versionHint(version string) string {
 	return ""
 }
 
-// withVersion returns the file with r.version as its version: in the place of
-// the one it has, else in a line below [extension]. Everything else stays byte
-// for byte. It is nil, and reported, where that cannot be done.
+// withVersion returns the file with the version r.version: it replaces the
+// existing one, or adds a line below [extension]. Nothing else changes. If that
+// is not possible, it reports an error and returns nil.
 func (r *reader) withVersion(root *table) []byte {
 	text := r.replaceVersion(root)
 	if h, err := ReadHead(r.file, text); err != nil || h.Version != r.version {
@@ -39,7 +39,7 @@ func (r *reader) withVersion(root *table) []byte {
 		return nil
 	}
 	if !norm.NFC.IsNormal(text) {
-		// A bake file carries it as a string, which HCL normalises.
+		// A bake file has it as a string, which HCL normalizes.
 		r.report(rules.Plan, r.whole(), "holds text that is not in Unicode normalisation form C, which cannot be packaged with another version")
 		return nil
 	}
