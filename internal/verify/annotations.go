@@ -9,17 +9,16 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// wantedAnnotations are those that every extension has something to say for;
-// description, licenses and the like depend on the descriptor.
+// wantedAnnotations are the annotations that every package must have. Others,
+// such as description and licenses, depend on the descriptor.
 var wantedAnnotations = []string{
 	extension.AnnotationID, extension.AnnotationVersion, extension.AnnotationAPI, extension.LabelMetadata,
 	v1.AnnotationTitle, v1.AnnotationVersion, v1.AnnotationCreated,
 }
 
-// checkAnnotations checks the annotations by which registries and their users
-// know a package without reading its images. Without an index, or when a
-// package file repeats the one image it was made from, the image carries them. A
-// Docker manifest list has none.
+// checkAnnotations checks the annotations that identify a package without
+// reading its images. Without an index, or if a package file contains a single
+// image, the image has them. A Docker manifest list has none.
 func (c *checker) checkAnnotations(p *pkg) {
 	var labelled *image
 	for _, i := range p.images {
@@ -29,7 +28,7 @@ func (c *checker) checkAnnotations(p *pkg) {
 		}
 	}
 	if labelled == nil {
-		return // no extension to speak of, as was reported
+		return // no extension, which was reported
 	}
 	get := func(name string) string { return p.annotations[name] }
 	where := "the index"

@@ -14,11 +14,11 @@ type attestation struct {
 	statements []statement
 }
 
-// statement is what an in-toto statement says it is about.
+// statement is the subject of an in-toto statement.
 type statement struct {
 	digest   digest.Digest
 	subjects []subject
-	// err is why it could not be parsed.
+	// err is the error of parsing it.
 	err error
 }
 
@@ -26,8 +26,8 @@ type subject struct {
 	Digest map[string]string `json:"digest"`
 }
 
-// loadAttestation reads an attestation's documents, and its statements unless
-// layers are to be left unread.
+// loadAttestation reads the documents of an attestation, and its statements
+// unless layers are not read.
 func (c *checker) loadAttestation(desc v1.Descriptor) (*attestation, error) {
 	a := &attestation{desc: desc}
 	manifest, _, err := oci.ReadManifest(c.ctx, c.src, desc)
@@ -69,9 +69,9 @@ func (c *checker) loadStatement(a *attestation, layer v1.Descriptor) error {
 	return nil
 }
 
-// checkAttestations checks that what attestations are about is there, and that
-// the four places that name it agree: tools that find an attestation by one of
-// them and judge it by another would show the wrong one or none.
+// checkAttestations checks that the subjects of attestations exist, and that
+// the four places that name a subject agree: tools that find an attestation by
+// one of them and verify another would show the wrong one or none.
 func (c *checker) checkAttestations(p *pkg) {
 	images := map[string]int64{}
 	for _, i := range p.images {
@@ -96,8 +96,8 @@ func (c *checker) checkAttestations(p *pkg) {
 	}
 }
 
-// checkStatement checks that one of the subjects is the image: BuildKit names
-// it once for each tag it was built with.
+// checkStatement checks that one of the subjects is the image: BuildKit adds a
+// subject for each tag of the build.
 func (c *checker) checkStatement(s statement, about digest.Digest) {
 	switch {
 	case s.err != nil:

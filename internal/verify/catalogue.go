@@ -15,27 +15,27 @@ type CheckInfo struct {
 	// ID is stable: scripts may rely on it.
 	ID       string   `json:"id"`
 	Severity Severity `json:"severity"`
-	// Summary is what holds when the check passes, in one sentence.
+	// Summary is what holds if the check passes, in one sentence.
 	Summary string `json:"summary"`
 
 	hint  string
 	needs need
 }
 
-// need is what a check cannot do without.
+// need is what a check requires.
 type need int
 
 const (
 	needsNothing need = iota
-	// needsLayers checks look at files or other blobs.
+	// needsLayers checks read files or other blobs.
 	needsLayers
-	// needsPromise and needsNoPromise checks compare the images with what was
-	// planned, or for want of that with what the labels say.
+	// needsPromise and needsNoPromise checks compare the images with the plan,
+	// or without one, with the labels.
 	needsPromise
 	needsNoPromise
 )
 
-// runs reports whether a check has been done under the options.
+// runs reports whether a check runs with the options.
 func (c CheckInfo) runs(opts Options) bool {
 	switch c.needs {
 	case needsLayers:
@@ -48,7 +48,7 @@ func (c CheckInfo) runs(opts Options) bool {
 	return true
 }
 
-// Hint is what to do about a finding of the check; may be empty.
+// Hint is the hint for findings of the check. It is optional.
 func (c CheckInfo) Hint() string { return c.hint }
 
 // Checks returns all checks, sorted by ID: those of packages, and the rules that
@@ -119,7 +119,7 @@ const (
 	hintRebuild  = "build the package again"
 	hintAnnotate = "run \"docker extpack annotate\" on the package, or build it again"
 	hintOther    = "name the package of an extension, or build one with \"docker extpack build\""
-	// hintUnlabelled is for images whose layers have not been read.
+	// hintUnlabelled is the hint for images whose layers have not been read.
 	hintUnlabelled = hintOther + "; if the image does hold an extension, \"docker extpack annotate\" adds the labels"
 )
 

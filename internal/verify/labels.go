@@ -23,7 +23,8 @@ const (
 
 var apiPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
 
-// labels is what both labels say, the layers label first where they differ.
+// labels is the content of both labels. If they differ, the layers label is
+// used.
 type labels struct {
 	id, version, api string
 	diffID           digest.Digest
@@ -32,9 +33,9 @@ type labels struct {
 
 func (l *labels) String() string { return l.id + "@" + l.version }
 
-// metadataLabel and layersLabel have every field of pack's types
-// (buildpack.Metadata and dist.ModuleLayers), for pack refuses a label in which
-// one of them has another type.
+// metadataLabel and layersLabel have all fields of pack's types
+// (buildpack.Metadata and dist.ModuleLayers), because pack rejects a label with
+// a field of another type.
 type metadataLabel struct {
 	moduleInfo
 	Stacks []stack `json:"stacks"`
@@ -58,7 +59,7 @@ type (
 		Mixins []string `json:"mixins"`
 	}
 	license struct {
-		Type, URI string // pack gives them no other names
+		Type, URI string // pack does not rename them
 	}
 	order struct {
 		Group []struct {
@@ -107,15 +108,15 @@ func (c *checker) checkLabels(p *pkg) {
 	}
 }
 
-// foreignLabels are of images that people take for extension packages.
+// foreignLabels are labels of images that are mistaken for extension packages.
 var foreignLabels = []struct{ name, kind string }{
 	{"io.buildpacks.builder.metadata", "a builder"},
 	{"io.buildpacks.buildpack.layers", "a buildpack"},
 	{"io.buildpacks.lifecycle.metadata", "an application"},
 }
 
-// isForeign reports an image that nobody made to be an extension package: one
-// finding says more than one for each label.
+// isForeign reports whether an image is not an extension package at all, which
+// is reported as one finding instead of one for each label.
 func (c *checker) isForeign(i *image) bool {
 	labels := i.config.Config.Labels
 	if _, ok := labels[extension.LabelLayers]; ok {
@@ -136,8 +137,8 @@ func (c *checker) isForeign(i *image) bool {
 	return true
 }
 
-// hintMissingLabels corrects the hint about images without labels once their
-// layers have been read: annotate can help only those that hold an extension.
+// hintMissingLabels corrects the hint for images without labels after their
+// layers have been read: annotate requires an extension in the image.
 func (c *checker) hintMissingLabels(p *pkg) {
 	for n := range c.findings {
 		f := &c.findings[n]
@@ -154,8 +155,8 @@ func (c *checker) hintMissingLabels(p *pkg) {
 	}
 }
 
-// holdsExtension reports whether a layer of the image has an extension.toml
-// where readers look for it.
+// holdsExtension reports whether a layer of the image has an extension.toml at
+// the expected path.
 func holdsExtension(i *image) bool {
 	for _, s := range i.scans {
 		if s == nil {
@@ -217,7 +218,7 @@ func (c *checker) readLayers(i *image) *labels {
 	return nil
 }
 
-// readLabel decodes a label that must be there.
+// readLabel decodes a required label.
 func (c *checker) readLabel(i *image, name string, into any) bool {
 	value, ok := i.config.Config.Labels[name]
 	if !ok {
@@ -231,8 +232,8 @@ func (c *checker) readLabel(i *image, name string, into any) bool {
 	return true
 }
 
-// checkPathParts checks that id and version name one directory each: they come
-// from the package, and files are looked up by them.
+// checkPathParts checks that id and version are each the name of a directory:
+// they are untrusted, and part of paths.
 func checkPathParts(id, version string) error {
 	for _, part := range []struct{ what, name string }{{"id", extension.EscapeID(id)}, {"version", version}} {
 		if part.name == "" || part.name == "." || part.name == ".." || strings.ContainsAny(part.name, "/\\\x00") {
@@ -254,8 +255,8 @@ func (c *checker) checkAPI(i *image) {
 	}
 }
 
-// checkDiffIDs checks that readers find the extension's layer: they look for
-// its diffID in the config and take the layer of the same place.
+// checkDiffIDs checks that readers find the extension's layer: they search its
+// diffID in the config and use the layer at the same index.
 func (c *checker) checkDiffIDs(p *pkg) {
 	for _, i := range p.images {
 		if i.config == nil {

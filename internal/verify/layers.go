@@ -15,12 +15,12 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// scanJobs bounds how many layers are read at once: decompressing keeps a
-// processor busy each, and a registry does not like more.
+// scanJobs is the number of layers that are read concurrently. Each uses a
+// processor to decompress and a connection to the registry.
 const scanJobs = 4
 
-// layerKey is a layer as one descriptor describes it; two that differ in size
-// or media type only cannot both be right.
+// layerKey is the key of a layer. Two descriptors that differ only in size or
+// media type cannot both be correct, so these are part of it.
 type layerKey struct {
 	digest, mediaType string
 	size              int64
@@ -90,8 +90,8 @@ func (c *checker) scanLayers(p *pkg) error {
 	return nil
 }
 
-// checkLayers reports layers that could not be read and layers that expand to
-// something else than the config says.
+// checkLayers reports layers that could not be read, and layers whose diffID
+// differs from the config.
 func (c *checker) checkLayers(i *image) {
 	for n, s := range i.scans {
 		subject := i.manifest.Layers[n].Digest.String()
@@ -105,8 +105,8 @@ func (c *checker) checkLayers(i *image) {
 	}
 }
 
-// checkOtherLayers checks that no other layer holds what readers would miss:
-// they copy the labelled layer and nothing else.
+// checkOtherLayers checks that no other layer has files of the extension:
+// readers only copy the labelled layer.
 func (c *checker) checkOtherLayers(i *image) {
 	if i.layer < 0 {
 		return
@@ -120,7 +120,7 @@ func (c *checker) checkOtherLayers(i *image) {
 		for _, e := range s.entries {
 			if e.kind != tar.TypeDir && strings.HasPrefix(e.name, extensions) {
 				c.report(idLayerOther, i, subject, "layer %s holds /%s, but the label names another layer", subject, e.name)
-				break // one says it
+				break // one finding suffices
 			}
 			if words := i.hides(e); words != "" {
 				c.report(idLayerOther, i, subject, "layer %s holds /%s, which %s", subject, e.name, words)
@@ -130,8 +130,8 @@ func (c *checker) checkOtherLayers(i *image) {
 	}
 }
 
-// hides returns what an entry of another layer does to the extension's
-// directory, if anything, as the rest of a sentence.
+// hides returns how an entry of another layer changes the extension's
+// directory, if it does, as the rest of a sentence.
 func (i *image) hides(e *entry) string {
 	dir, base := path.Split(e.name)
 	dir = strings.TrimSuffix(dir, "/")
@@ -152,10 +152,10 @@ func (i *image) hides(e *entry) string {
 	return ""
 }
 
-// above reports whether name is dir or leads to it.
+// above reports whether name is dir or a parent of it.
 func above(name, dir string) bool { return strings.HasPrefix(dir+"/", name+"/") }
 
-// findBlobs asks whether the layers and the rest that is left unread are there.
+// findBlobs checks whether the layers and other blobs that are not read exist.
 func (c *checker) findBlobs(p *pkg) error {
 	store, ok := c.src.(content.ReadOnlyStorage)
 	if !ok {
@@ -214,7 +214,7 @@ func (c *checker) findBlobs(p *pkg) error {
 	return nil
 }
 
-// drain reads a blob to its end, for its size and digest.
+// drain reads a blob completely to verify its size and digest.
 func (c *checker) drain(desc v1.Descriptor) error {
 	rc, err := oci.FetchVerified(c.ctx, c.src, desc)
 	if err == nil {

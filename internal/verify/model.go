@@ -11,47 +11,47 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// pkg is a package as far as it could be read.
+// pkg is the readable part of a package.
 type pkg struct {
 	images       []*image
 	attestations []*attestation
-	// annotations are those of the index, or of the one image that is there
-	// instead.
+	// annotations are those of the index, or of the image if there is no index.
 	annotations map[string]string
 	// dockerList says that the root is a Docker manifest list.
 	dockerList bool
 }
 
-// image is one image of a package. Later stages fill in the later fields; what
-// could not be read is nil and was reported.
+// image is one image of a package. Later stages set the later fields. Fields
+// that could not be read are nil, which was reported.
 type image struct {
 	desc v1.Descriptor
-	// name is the platform as findings show it.
+	// name is the platform in findings.
 	name string
-	// platform is the descriptor's, else the config's.
+	// platform is that of the descriptor, or else of the config.
 	platform v1.Platform
-	// any is whether the image is for any platform; platform is then what its
-	// config names.
+	// any reports whether the image is for any platform. platform is then that
+	// of its config.
 	any bool
-	// listed is whether an index lists the image.
+	// listed reports whether an index lists the image.
 	listed   bool
 	manifest *v1.Manifest
 	config   *v1.Image
 
 	labels *labels
-	// dir is the extension's directory in the layer, without a leading "/";
-	// layer is the layer's place in the manifest, -1 when it has none.
+	// dir is the extension's directory in the layer, without a leading "/".
+	// layer is the index of the layer in the manifest, or -1.
 	dir   string
 	layer int
 
-	// scans are the layers in manifest order, tree the files of the extension's.
+	// scans are the layers in manifest order. tree has the files of the
+	// extension.
 	scans []*scan
 	tree  *tree
-	// descriptor is nil when it cannot be used or was not looked at.
+	// descriptor is nil if it is invalid or was not read.
 	descriptor *extension.Descriptor
 }
 
-// load reads everything but layers, and reports what it cannot read.
+// load reads everything except layers, and reports what it cannot read.
 func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 	p := &pkg{}
 	err := oci.Walk(c.ctx, c.src, root, func(n oci.Node, err error) error {
@@ -83,7 +83,7 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 		return nil
 	})
 	if err != nil {
-		// An index below another one that its source calls broken.
+		// A nested index that its source reports as invalid.
 		err = c.unusable(err, nil, root)
 	}
 	return p, err
@@ -139,47 +139,47 @@ func (i *image) setPlatform(p *v1.Platform) {
 	i.name = i.identity().String()
 }
 
-// anyPlatform names an image that is for any.
+// anyPlatform is the name of an image for any platform.
 const anyPlatform = "any platform"
 
-// checkDocumentType compares the media type in a document with the one its
-// descriptor gives it: readers that trust one or the other would differ.
+// checkDocumentType compares the media type in a document with that of its
+// descriptor, because readers use either.
 func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
 	var doc struct {
 		MediaType string `json:"mediaType"`
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil || doc.MediaType == "" || doc.MediaType == desc.MediaType {
-		return // that it parses is known from reading it
+		return // it was parsed before
 	}
 	c.report(idMediaType, i, desc.Digest.String(), "the document says it is %q, its descriptor says %q", doc.MediaType, desc.MediaType)
 }
 
-// unusable reports err when the content is at fault, and gives it back when it
-// is anything else.
+// unusable reports err and returns nil if it is about invalid content. It
+// returns any other err.
 func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
 	if !isAtFault(err) {
 		return err
 	}
 	if limit := (*oci.LimitError)(nil); errors.As(err, &limit) {
-		if c.counts[countKey{idLimit, ""}] == 0 { // says it for all
+		if c.counts[countKey{idLimit, ""}] == 0 { // reported once for all
 			c.report(idLimit, nil, desc.Digest.String(), "the package %v", limit)
 		}
 		return nil
 	}
 	message := err.Error()
 	if broken := (*oci.ContentError)(nil); errors.As(err, &broken) {
-		message = broken.Clause() // the report names the package
+		message = broken.Clause() // the report has the name of the package
 	}
 	c.report(idContent, i, desc.Digest.String(), "%s", message)
 	return nil
 }
 
-// isAtFault reports whether err is about the package rather than a failure to
-// read it. What a registry serves wrong twice in a row is what it has.
+// isAtFault reports whether err is about the package, and not a failure to read
+// it. If a registry returns corrupt content twice, the content is at fault.
 func isAtFault(err error) bool { return diag.IsInvalid(err) || errors.Is(err, oci.ErrCorrupt) }
 
-// checkPresence checks that there is an image at all. A root that cannot be
-// read was reported.
+// checkPresence checks that there is an image. A root that cannot be read was
+// reported.
 func (c *checker) checkPresence(p *pkg) {
 	if len(p.images) == 0 && len(c.findings) == 0 {
 		c.report(idNoImage, nil, "", "the package holds no image")

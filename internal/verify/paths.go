@@ -22,7 +22,7 @@ const (
 	bitOthersExec  = 0o001
 )
 
-// whiteout begins the names that stand for deleted files (OCI image
+// whiteout is the prefix of names that mark deleted files (OCI image
 // specification, layer.md, "Whiteouts").
 const whiteout = ".wh."
 
@@ -47,7 +47,8 @@ func (c *checker) checkPaths(i *image) {
 			absolute++
 		}
 		subject := i.tree.rel(e.name)
-		// Directories may be repeated: unpacking them again changes no file.
+		// Directories may be repeated: unpacking them again does not change
+		// files.
 		if kind, ok := seen[e.name]; ok && (kind != tar.TypeDir || e.kind != tar.TypeDir) {
 			c.report(idPathDuplicate, i, subject, "%s is in the layer twice", subject)
 		}
@@ -65,8 +66,8 @@ func (c *checker) checkPaths(i *image) {
 	}
 }
 
-// checkPlace checks that an entry is of a usable type where it is, and reports
-// whether there is more to say about it.
+// checkPlace checks that an entry has a valid type for its path, and reports
+// whether to check it further.
 func (c *checker) checkPlace(i *image, e *entry) bool {
 	switch subject := i.tree.rel(e.name); {
 	case !i.tree.inside(e.name) && !i.tree.above(e.name):
@@ -90,7 +91,7 @@ func (c *checker) checkMode(i *image, e *entry, subject string) {
 		c.report(idFileAttribute, i, subject, "%s has the extended attribute %s", subject, text.Line(e.overlay))
 	}
 	if e.kind == tar.TypeSymlink {
-		return // has no mode of its own
+		return // has no mode
 	}
 	if e.mode&bitsSetID != 0 {
 		c.report(idFileSetID, i, subject, "%s has mode %04o, which is setuid or setgid", subject, e.mode)
@@ -103,14 +104,13 @@ func (c *checker) checkMode(i *image, e *entry, subject string) {
 	}
 }
 
-// Limits of Linux on names (limits.h, NAME_MAX and PATH_MAX), and so of what
-// every extractor can create.
+// Limits of Linux on names (limits.h, NAME_MAX and PATH_MAX).
 const (
 	maxNameBytes = 255
 	maxPathBytes = 4096
 )
 
-// nameFault returns what is wrong with the names of an entry, as the rest of a
+// nameFault returns a problem of the names of an entry, as the rest of a
 // sentence.
 func nameFault(e *entry) string {
 	for _, name := range []string{e.raw, e.link} {
@@ -131,8 +131,8 @@ func nameFault(e *entry) string {
 	return ""
 }
 
-// collision adds a name and the folders it is in to the folded names of others,
-// and returns the first of them that is one with another, and that.
+// collision adds a name and its parents to the folded names. It returns the
+// first one that collides with another name, and that name.
 func collision(folded map[string]string, name string) (other, own string) {
 	for name != "." {
 		key := foldName(name)
@@ -140,7 +140,7 @@ func collision(folded map[string]string, name string) (other, own string) {
 		case ok && other != name:
 			return other, name
 		case ok:
-			return "", "" // so are its folders
+			return "", "" // so were its parents
 		}
 		folded[key] = name
 		name = path.Dir(name)
@@ -148,8 +148,8 @@ func collision(folded map[string]string, name string) (other, own string) {
 	return "", ""
 }
 
-// foldName returns a form that is the same for names that some file systems
-// take for one.
+// foldName returns a form that is equal for names that some file systems treat
+// as equal.
 func foldName(name string) string {
 	plain := true
 	for n := range len(name) {
@@ -161,7 +161,7 @@ func foldName(name string) string {
 	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
 }
 
-// kindWords names a tar entry's type with its article.
+// kindWords returns the type of a tar entry with its article.
 func kindWords(kind byte) string {
 	switch kind {
 	case tar.TypeReg:
@@ -180,11 +180,11 @@ func kindWords(kind byte) string {
 	return "of an unusual type"
 }
 
-// linkName gives the clean name that a hard link names.
+// linkName returns the clean name of the target of a hard link.
 func linkName(e *entry) string { return strings.TrimPrefix(path.Clean("/"+e.link), "/") }
 
-// checkLinks checks where links lead. Readers copy the extension's directory
-// into other images, where what lies outside it is something else or missing.
+// checkLinks checks the targets of links. Readers copy the extension's
+// directory to other images, where files outside of it differ or are missing.
 func (c *checker) checkLinks(i *image) {
 	if i.tree == nil {
 		return
@@ -216,7 +216,7 @@ func (c *checker) checkLinks(i *image) {
 				c.report(idLinkOutside, i, subject, "%s is a hard link to %s, which comes after it", subject, e.link)
 			}
 		default:
-			// A file under a symlinked directory lands where that leads.
+			// A file below a symlinked directory is written to its target.
 			if _, inside := i.tree.resolve(e.name); !inside {
 				c.report(idLinkOutside, i, subject, "%s is below a symlink that leads outside the extension", subject)
 			}

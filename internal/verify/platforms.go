@@ -11,11 +11,11 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// keyOf returns the identity of a platform without a distro.
+// keyOf returns the identity for a platform without a distro.
 func keyOf(p v1.Platform) platform.Identity { return platform.NewIdentity(p, extension.Distro{}) }
 
-// normalize leaves a platform without an os alone, where containerd would fill
-// in this machine's.
+// normalize returns a platform without an os unchanged. containerd would use
+// the os of this machine.
 func normalize(p v1.Platform) v1.Platform {
 	if p.OS == "" {
 		return p
@@ -33,7 +33,7 @@ func (c *checker) checkPromise(p *pkg) {
 	seen := map[platform.Identity]bool{}
 	for _, i := range p.images {
 		if platform.IsZero(i.platform) {
-			continue // nothing names it; why was reported
+			continue // it has no platform, which was reported
 		}
 		id := i.identity()
 		if seen[id] {
@@ -83,10 +83,10 @@ func (c *checker) checkPromise(p *pkg) {
 	}
 }
 
-// expected are the platforms that builder images of the common publishers have.
+// expected are the platforms of common builder images.
 var expected = []string{"linux/amd64", "linux/arm64"}
 
-// checkBuilders warns of an image whose platform nothing but the builder named.
+// checkBuilders warns of an image whose platform was chosen by the builder.
 func (c *checker) checkBuilders(p *pkg) {
 	if len(p.images) != 1 || !slices.ContainsFunc(c.opts.Promise.Images, func(want PromisedImage) bool { return want.Builders }) {
 		return
@@ -95,9 +95,9 @@ func (c *checker) checkBuilders(p *pkg) {
 	c.report(idPlatformBuilder, p.images[0], "", "no target names a platform, so the build stage was built for that of the builder only; missing: %s", strings.Join(missing, ", "))
 }
 
-// matches reports whether i may be the promised image. alone is whether no
-// other promised image has the same platform, so that the distro need not tell
-// them apart; yet an image that names another distro is not the one.
+// matches reports whether i may be the promised image. If alone is set, no
+// other promised image has the same platform, so the image may lack the distro;
+// it does not match if it has another one.
 func (want PromisedImage) matches(i *image, alone bool) bool {
 	if want.Any != i.any {
 		return false
@@ -115,9 +115,9 @@ func (want PromisedImage) matches(i *image, alone bool) bool {
 	return distro.Name == want.DistroName && distro.Version == want.DistroVersion
 }
 
-// checkPlatforms checks that platforms are spelled as they should be and that
-// config and descriptor agree: registries and indexes go by the descriptor,
-// engines that load an image by the config.
+// checkPlatforms checks that platforms are normalized, and that config and
+// descriptor agree: registries and indexes use the descriptor, engines that
+// load an image use the config.
 func (c *checker) checkPlatforms(p *pkg) {
 	for _, i := range p.images {
 		c.checkSpelling(i)
@@ -129,17 +129,17 @@ func (c *checker) checkPlatforms(p *pkg) {
 	}
 }
 
-// madeForAny reports whether the image, which an index lists under a platform,
-// was made for any: then its config does not matter.
+// madeForAny reports whether the image, which an index lists for a platform,
+// was built for any platform, so that its config does not matter.
 func (i *image) madeForAny() bool {
 	return extension.ForAnyPlatform(v1.Descriptor{}, *i.manifest, *i.config)
 }
 
-// checkSpelling checks that a platform is one that readers may ask for; they
-// compare os and architecture letter by letter.
+// checkSpelling checks that a platform is one that readers may request, because
+// they compare os and architecture exactly.
 func (c *checker) checkSpelling(i *image) {
 	if i.config == nil && i.desc.Platform == nil {
-		return // nothing was read that would name it
+		return // no platform could be read
 	}
 	if i.any && extension.LacksArchitecture(*i.config) {
 		c.report(idPlatformAny, i, i.manifest.Config.Digest.String(), "the config names no architecture, as in the packages that pack makes by default; readers of extensions take the image for any platform")
@@ -151,9 +151,9 @@ func (c *checker) checkSpelling(i *image) {
 	}
 }
 
-// checkTargets checks that there is an image for every target that the labels
-// list. Where there is a promise, that says it better: building for some of the
-// targets only is allowed.
+// checkTargets checks that there is an image for every target in the labels. It
+// is skipped if there is a promise, because building a subset of the targets is
+// allowed.
 func (c *checker) checkTargets(p *pkg) {
 	if c.opts.Promise != nil {
 		return
@@ -188,7 +188,7 @@ func (c *checker) checkTargets(p *pkg) {
 }
 
 // serves reports whether the image is for a target and one of its distros. An
-// image that names no distro is for all of them.
+// image without a distro is for all of them.
 func (i *image) serves(t extension.Target, d extension.Distro) bool {
 	want := normalize(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant})
 	got := normalize(i.platform)

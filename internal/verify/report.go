@@ -10,27 +10,27 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 )
 
-// Report is what was checked and what was found. Its JSON is the output of
-// "docker extpack verify --format json".
+// Report is the result of the checks. Its JSON form is the output of "docker
+// extpack verify --format json".
 type Report struct {
 	Name      string        `json:"name"`
 	MediaType string        `json:"mediaType"`
 	Digest    digest.Digest `json:"digest"`
-	// Extension is null when no image has an extension's labels.
+	// Extension is null if no image has the labels of an extension.
 	Extension *Extension `json:"extension"`
 	Platforms []Platform `json:"platforms"`
-	// Attestations counts the attestation manifests.
+	// Attestations is the number of attestation manifests.
 	Attestations int `json:"attestations"`
-	// Layers is whether the layers were read.
+	// Layers reports whether the layers were read.
 	Layers bool `json:"layers"`
-	// Checks are the IDs of the checks that were done, sorted.
+	// Checks are the IDs of the checks that ran, sorted.
 	Checks   []string  `json:"checks"`
 	Findings []Finding `json:"findings"`
-	// Descriptor is that of the first image that has one which can be used.
+	// Descriptor is the first valid descriptor of an image.
 	Descriptor *extension.Descriptor `json:"-"`
 }
 
-// Extension is what the labels of the first labelled image name.
+// Extension is the extension in the labels of the first labelled image.
 type Extension struct {
 	ID      string `json:"id"`
 	Version string `json:"version"`
@@ -39,13 +39,13 @@ type Extension struct {
 
 // Platform is one image that was checked.
 type Platform struct {
-	// Platform is as findings name it.
+	// Platform is the name in findings.
 	Platform string        `json:"platform"`
 	Digest   digest.Digest `json:"digest"`
 }
 
-// Package is [Check] with an account of what was looked at. name is how the
-// user named the package.
+// Package is like [Check] and returns a report. name is the name of the package
+// in messages.
 func Package(ctx context.Context, src content.Fetcher, name string, root v1.Descriptor, opts Options) (*Report, error) {
 	p, findings, err := check(ctx, src, root, opts)
 	if err != nil {
@@ -56,7 +56,7 @@ func Package(ctx context.Context, src content.Fetcher, name string, root v1.Desc
 		Attestations: len(p.attestations), Layers: !opts.NoLayers, Findings: findings,
 	}
 	if findings == nil {
-		r.Findings = []Finding{} // JSON readers want a list
+		r.Findings = []Finding{} // an empty array in JSON, not null
 	}
 	for _, i := range p.images {
 		r.Platforms = append(r.Platforms, Platform{i.name, i.desc.Digest})
@@ -75,7 +75,7 @@ func Package(ctx context.Context, src content.Fetcher, name string, root v1.Desc
 	return r, nil
 }
 
-// Count gives how many findings are errors and how many are warnings.
+// Count returns the number of errors and of warnings.
 func (r *Report) Count() (errors, warnings int) {
 	for _, f := range r.Findings {
 		switch f.Severity {

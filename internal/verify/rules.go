@@ -15,15 +15,15 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// bitsExec of a mode make a file an executable for somebody.
+// bitsExec are the bits of a mode that make a file executable.
 const bitsExec = 0o111
 
 // isExecutable reports whether a file is meant to be run.
 func (e *entry) isExecutable() bool { return e.kind == tar.TypeReg && e.mode&bitsExec != 0 }
 
-// checkRules checks the extension in an image by the rules for its files. What a
-// build took from a directory was checked there, except that its programs are
-// for the platform.
+// checkRules checks the extension in an image by the rules for its files. The
+// files of a build from a directory have been checked there, except for the
+// platform of programs.
 func (c *checker) checkRules(i *image) {
 	if i.tree == nil {
 		return
@@ -32,7 +32,7 @@ func (c *checker) checkRules(i *image) {
 	var list diag.List
 	descriptor := i.tree.file(i.dir + "/" + extension.DescriptorFile)
 	if descriptor != nil && descriptor.data != nil && c.counts[countKey{idDescriptorInvalid, i.name}] == 0 {
-		i.descriptor, list, _ = extension.Parse(extension.DescriptorFile, descriptor.data) // the list has the errors
+		i.descriptor, list, _ = extension.Parse(extension.DescriptorFile, descriptor.data) // list has the errors
 	}
 	if known {
 		list = nil
@@ -75,7 +75,7 @@ func (c *checker) exceptAPI(i *image) {
 	c.findings = slices.DeleteFunc(c.findings, func(f Finding) bool { return f.ID == idAPIUnsupported && f.Platform == i.name })
 }
 
-// reportRule adds a finding of a rule, unless the label was blamed for the same.
+// reportRule adds a finding of a rule, unless it was reported for the label.
 func (c *checker) reportRule(i *image, d diag.Diagnostic) {
 	_, both := catalogue[d.Rule]
 	if both && c.counts[countKey{d.Rule, i.name}] > 0 || d.Severity == diag.Note && !c.opts.Advice {
@@ -88,7 +88,7 @@ func (c *checker) reportRule(i *image, d diag.Diagnostic) {
 	c.add(f)
 }
 
-// lintFiles are the files of a tree as package lint knows files.
+// lintFiles returns the files of a tree for package lint.
 type lintFiles struct {
 	byPath  map[string]content.File
 	entries map[string]*entry
@@ -121,7 +121,7 @@ func (t *tree) lintFiles() lintFiles {
 		out.byPath[name], out.entries[name] = f, e
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 			if _, ok := out.byPath[dir]; ok {
-				break // and so are those above it
+				break // so were its parents
 			}
 			out.byPath[dir] = content.File{Path: dir, Source: dir, Mode: fs.ModeDir | 0o755}
 		}
@@ -129,8 +129,8 @@ func (t *tree) lintFiles() lintFiles {
 	return out
 }
 
-// relativeLink returns the target of a symbolic link, relative to the link when
-// it is an absolute path in the extension's directory.
+// relativeLink returns the target of a symbolic link. It is relative to the
+// link if it is an absolute path in the extension's directory.
 func (t *tree) relativeLink(e *entry) string {
 	target, ok := strings.CutPrefix(e.link, "/"+t.dir+"/")
 	if !ok {

@@ -23,53 +23,54 @@ import (
 )
 
 const (
-	// maxKeptFile and maxKept bound what is kept of files of other names.
+	// maxKeptFile and maxKept limit what is kept of files that are not wanted.
 	maxKeptFile = 64 << 10
 	maxKept     = 16 << 20
 	// maxDescriptorBytes is the largest extension.toml that is read.
 	maxDescriptorBytes = extension.MaxSize
 )
 
-// scan is what one pass over a layer gives. It belongs to the layer, whatever
-// image it is in.
+// scan is the result of reading a layer. It is independent of the image.
 type scan struct {
-	// problem is the ID of the check that the layer as such fails, with its
-	// message; the other fields are empty then.
+	// problem is the ID of a check that the layer itself fails, with its
+	// message. The other fields are then empty.
 	problem, message string
 
 	diffID  digest.Digest
 	entries []*entry
-	// kept is the size of the contents that are kept although they are not
-	// wanted: a wanted name may turn out to be a link to one of them.
+	// kept is the size of files that are kept although they are not wanted,
+	// because a wanted name may be a link to one of them.
 	kept int64
 }
 
 // entry is one entry of a layer.
 type entry struct {
-	// raw is the name as it stands in the tar; name is it without "./", leading
-	// and trailing "/".
+	// raw is the name in the tar. name is without "./" and leading and trailing
+	// "/".
 	raw, name string
 	kind      byte
-	// mode holds the permission, setuid, setgid and sticky bits as in tar.
+	// mode is the permission, setuid, setgid and sticky bits as in tar.
 	mode int64
 	link string
 	size int64
-	// capabilities is whether the file has Linux file capabilities, overlay an
-	// extended attribute by which overlayfs hides or redirects files.
+	// capabilities reports whether the file has Linux file capabilities.
+	// overlay is an extended attribute by which overlayfs hides or redirects
+	// files.
 	capabilities bool
 	overlay      string
 	exe          *executable.Program
-	// fault is what is wrong with an executable that is no program.
+	// fault is the problem of an executable that is not a program.
 	fault *executable.Fault
-	// data is the content of a wanted file, nil when it is too large.
+	// data is the content of a wanted file, or nil if it is too large.
 	data []byte
-	// secret is what in a text file looks like one.
+	// secret is text that looks like a secret.
 	secret *lint.Hit
 }
 
-// scanLayer streams a layer once: it verifies what is stored, hashes what it
-// expands to and lists what is in it, keeping the content of the files in
-// wanted. ours is a layer that was built here. Only trouble with reading is an error.
+// scanLayer streams a layer once: it verifies the stored bytes, computes the
+// diffID, lists the entries, and keeps the content of the files in wanted. ours
+// is set for a layer that was built here. It only returns an error if the layer
+// cannot be read.
 func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wanted map[string]bool, ours bool) (*scan, error) {
 	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
@@ -84,8 +85,8 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 	s, err := expand(stored, desc, wanted, budget)
 	var limit *oci.LimitError
 	if err == nil || !errors.Is(err, layer.ErrBomb) && !errors.As(err, &limit) {
-		// Whatever follows the compressed data belongs to the digest. And when
-		// the data made no sense, a wrong digest says why.
+		// Data after the compressed data is part of the digest. Also, a wrong
+		// digest explains invalid data.
 		_, _ = io.Copy(io.Discard, stored)
 	}
 	switch {
@@ -110,8 +111,8 @@ func failedScan(id string, err error) (*scan, error) {
 	return &scan{problem: id, message: err.Error()}, nil
 }
 
-// expand reads the layer that stored gives. Readers differ in whether they go
-// by the media type or by the content, so both have to agree.
+// expand reads the layer in stored. The compression must match the media type,
+// because readers use either.
 func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool, budget *oci.Budget) (*scan, error) {
 	plain, err := stored.Expand()
 	if err != nil {
@@ -127,7 +128,7 @@ func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool, bu
 	if err := s.list(tar.NewReader(expanded), wanted, budget); err != nil {
 		return nil, err
 	}
-	// Padding after the last entry belongs to the diffID.
+	// Padding after the last entry is part of the diffID.
 	if err := readPadding(expanded); err != nil {
 		return nil, err
 	}
@@ -149,8 +150,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readPadding reads what follows the end of the archive: zeros, for some
-// extractors go on with a second archive there.
+// readPadding reads the data after the end of the archive, which must be zeros,
+// because some extractors read a second archive there.
 func readPadding(r io.Reader) error {
 	buf := make([]byte, 64<<10)
 	for {
@@ -205,8 +206,7 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) 
 	}
 }
 
-// checkHeader refuses what extractors treat differently: they would not agree
-// on what is in the layer.
+// checkHeader reports headers that extractors interpret differently.
 func checkHeader(h *tar.Header) error {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return fmt.Errorf("%q is a sparse file", h.Name)
@@ -235,7 +235,8 @@ func (e *entry) attributes(records map[string]string) {
 	}
 }
 
-// read takes from a file what the checks need; head is room for its beginning.
+// read reads the parts of a file that the checks require. head is a buffer for
+// its beginning.
 func (e *entry) read(r io.Reader, head []byte, keep bool) error {
 	head = head[:min(e.size, executable.HeadBytes)]
 	if _, err := io.ReadFull(r, head); err != nil {

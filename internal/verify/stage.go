@@ -7,12 +7,12 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// systemFile is a file that base images have and extensions have not
+// systemFile is a file that base images have and extensions do not have
 // (os-release(5)).
 const systemFile = "etc/os-release"
 
-// checkStage checks what a build stage left. What is in folders is known, and
-// warned of, before a build.
+// checkStage checks the output of a build stage. Files of folders have been
+// checked before the build.
 func (c *checker) checkStage(i *image) {
 	if i.tree == nil || !c.fromStage(i) {
 		return
@@ -31,7 +31,7 @@ func (c *checker) checkStage(i *image) {
 	c.report(idStageEmpty, i, extension.GenerateFile, "the build stage has no /bin/generate and no folder /generate")
 }
 
-// fromStage reports whether the image is promised to come from a build stage.
+// fromStage reports whether the promised image is from a build stage.
 func (c *checker) fromStage(i *image) bool {
 	if c.opts.Promise == nil {
 		return false

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// tree is the files of an extension's layer as they lie once unpacked.
+// tree is the file tree of an extension's layer after unpacking.
 type tree struct {
-	// entries are in the order of the layer, files by name; of two with one
-	// name the last counts, as it does when unpacking.
+	// entries are in the order of the layer, files by name. The last entry of a
+	// name is used, as when unpacking.
 	entries []*entry
 	files   map[string]*entry
 	// dir is the extension's directory, without a leading "/".
@@ -24,7 +24,8 @@ func newTree(entries []*entry, dir string) *tree {
 	return t
 }
 
-// rel gives a name relative to the extension's directory; one outside stays.
+// rel returns a name relative to the extension's directory. A name outside of
+// it does not change.
 func (t *tree) rel(name string) string {
 	if inside, ok := strings.CutPrefix(name, t.dir+"/"); ok {
 		return inside
@@ -32,22 +33,23 @@ func (t *tree) rel(name string) string {
 	return name
 }
 
-// inside reports whether name is the extension's directory or in it.
+// inside reports whether name is the extension's directory or below it.
 func (t *tree) inside(name string) bool {
 	return name == t.dir || strings.HasPrefix(name, t.dir+"/")
 }
 
-// above reports whether name is a directory that leads to the extension's.
+// above reports whether name is a parent of the extension's directory.
 func (t *tree) above(name string) bool {
 	return name == "" || strings.HasPrefix(t.dir, name+"/")
 }
 
-// maxHops is how many symlinks Linux follows before it gives up.
+// maxHops is the number of symlinks that Linux follows.
 const maxHops = 40
 
 // resolve follows the symlinks in name as the kernel would, and reports whether
-// the way stays in the extension's directory. It may lead to nothing. Comparing
-// cleaned names would not do: "a/.." is not "." when a is a symlink.
+// the path stays in the extension's directory. The result may not exist.
+// Comparing cleaned names is not sufficient: "a/.." is not "." if a is a
+// symlink.
 func (t *tree) resolve(name string) (target string, inside bool) {
 	var at []string
 	rest := strings.Split(name, "/")
@@ -65,7 +67,7 @@ func (t *tree) resolve(name string) (target string, inside bool) {
 		here := strings.Join(at, "/")
 		if e := t.files[here]; part != ".." && e != nil && e.kind == tar.TypeSymlink {
 			if hops++; hops > maxHops {
-				return here, true // a loop, which leads nowhere
+				return here, true // a loop
 			}
 			at = at[:len(at)-1]
 			if strings.HasPrefix(e.link, "/") {
@@ -82,8 +84,8 @@ func (t *tree) resolve(name string) (target string, inside bool) {
 	return target, t.inside(target)
 }
 
-// file gives what name is after following symlinks and hard links, nil when it
-// leads to nothing or outside.
+// file returns the file at name, following symlinks and hard links, or nil if
+// it does not exist or is outside.
 func (t *tree) file(name string) *entry {
 	target, inside := t.resolve(name)
 	if !inside {

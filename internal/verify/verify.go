@@ -1,11 +1,10 @@
-// Package verify holds the checks that a package must pass before it is
-// published: that its content is intact, that it holds the platforms it
-// promises, that its labels say what readers rely on, and that its files are
-// safe and made for their platform. Each check has a stable ID.
+// Package verify implements the checks that a package must pass before it is
+// published: its content is intact, it has the expected platforms, its labels
+// are correct, and its files are safe and built for their platform. Each check
+// has a stable ID.
 //
-// It reads, from anything that serves content by descriptor, and reports; it
-// changes nothing, and knows no registry, engine or command line. Extension
-// rules that can be judged from the source directory belong to the linter.
+// It reads from any storage of content by descriptor. Rules that can be checked
+// in a source directory are part of package lint.
 package verify
 
 import (
@@ -20,39 +19,42 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 )
 
-// Severity tells whether a finding makes a package unfit.
+// Severity determines whether a finding fails the check.
 type Severity string
 
 const (
-	// Error is a package that readers refuse or misread, or that is unsafe.
+	// Error is a problem that makes readers reject or misinterpret a package,
+	// or makes it unsafe.
 	Error Severity = "error"
-	// Warning is a package that works for some readers, or by luck.
+	// Warning is a problem that affects only some readers.
 	Warning Severity = "warning"
-	// Note is a package that is right, with something about it to know.
+	// Note is information about a correct package.
 	Note Severity = "note"
 )
 
-// Finding is one thing that is wrong with a package.
+// Finding is one problem of a package.
 type Finding struct {
-	// ID is that of the check; see [Checks].
+	// ID is the ID of the check; see [Checks].
 	ID       string   `json:"id"`
 	Severity Severity `json:"severity"`
-	// Platform names the image, "linux/arm64" or "linux/amd64:ubuntu@24.04";
-	// empty when the finding is about the whole package.
+	// Platform is the name of the image, "linux/arm64" or
+	// "linux/amd64:ubuntu@24.04". It is empty if the finding is about the whole
+	// package.
 	Platform string `json:"platform,omitempty"`
-	// Subject is the digest of the content at fault, or the path of a file,
-	// relative to the extension's directory when it is in there.
+	// Subject is the digest of the content, or the path of the file, relative
+	// to the extension's directory if it is below it.
 	Subject string `json:"subject,omitempty"`
-	// Message is one clause that says what is wrong.
+	// Message is one clause that describes the problem.
 	Message string `json:"message"`
-	// Line and Column are the place in the file, counted from 1; 0 is all of it.
+	// Line and Column are the position in the file, counted from 1; 0 means the
+	// whole file.
 	Line   int `json:"line,omitempty"`
 	Column int `json:"column,omitempty"`
-	// Hint is what to do next; may be empty.
+	// Hint is the next step. It is optional.
 	Hint string `json:"hint,omitempty"`
 }
 
-// String gives "linux/arm64: message [id]".
+// String returns "linux/arm64: message [id]".
 func (f Finding) String() string {
 	var b strings.Builder
 	if f.Platform != "" {
@@ -62,55 +64,55 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Promise is what a package was planned to hold.
+// Promise is the planned content of a package.
 type Promise struct {
 	ID, Version string
 	// Images are the images of the index, in any order.
 	Images []PromisedImage
 }
 
-// PromisedImage is one image of a [Promise]. Images are told apart by os,
-// architecture, variant and os.version, and by distro when those are equal.
+// PromisedImage is one image of a [Promise]. Images are identified by os,
+// architecture, variant and os.version, and by distro if those are equal.
 type PromisedImage struct {
-	// Platform includes OSVersion; the zero platform is any one platform.
+	// Platform includes OSVersion. The zero value means any one platform.
 	Platform v1.Platform
-	// Any says that the image is for any platform; Platform is what its config
-	// names.
+	// Any reports whether the image is for any platform. Platform is then that
+	// of its config.
 	Any bool
-	// Builders says that the builder chose the platform, since nothing named one.
+	// Builders reports whether the builder chose the platform.
 	Builders bool
-	// DistroName and DistroVersion are the image's one distro; empty when it is
-	// for several or any.
+	// DistroName and DistroVersion are the distro of the image. They are empty
+	// if it is for several or any.
 	DistroName, DistroVersion string
-	// Stage says that a build stage left the image's files, which nobody could
-	// look at before.
+	// Stage reports whether the image's files are from a build stage and have
+	// not been checked before.
 	Stage bool
 }
 
-// Options shape a check.
+// Options are the options of a check.
 type Options struct {
-	// Promise is what the package must hold; nil when nobody promised anything.
-	// Who promises has built it, so its layers may expand as far as they do.
+	// Promise is the expected content of the package, or nil if it is unknown.
+	// The caller has built a package with a promise, so the expansion of its
+	// layers is not limited.
 	Promise *Promise
-	// AllowPlatformMismatch makes binaries of a foreign platform warnings, for
-	// extensions that carry the binaries of several platforms on purpose.
+	// AllowPlatformMismatch reports binaries for another platform as warnings,
+	// for extensions that contain binaries for several platforms on purpose.
 	AllowPlatformMismatch bool
-	// NoLayers leaves the layers unread: no file is looked at, only whether
-	// they are there is asked where the source can tell.
+	// NoLayers skips reading layers and their files. Only their existence is
+	// checked if the source supports it.
 	NoLayers bool
-	// NestedFile is whether the package is a file whose index.json lists
-	// indexes and no image.
+	// NestedFile reports whether the package is a file whose index.json lists
+	// indexes but no image.
 	NestedFile bool
-	// AllowSecrets leaves the rules for secrets and large files out.
+	// AllowSecrets disables the rules for secrets and large files.
 	AllowSecrets bool
-	// Advice adds what could be better, what could not be decided and what is
-	// good to know.
+	// Advice adds recommendations, notes, and rules that could not be decided.
 	Advice bool
 }
 
-// Check looks at the package that root leads to, an index or the manifest of
-// one image. Whatever is wrong with the package is a finding, in a fixed order;
-// the error is trouble with reading it.
+// Check checks the package at root, an index or the manifest of an image. It
+// returns all problems as findings, in a fixed order. It returns an error if
+// the package cannot be read.
 func Check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Options) ([]Finding, error) {
 	_, findings, err := check(ctx, src, root, opts)
 	return findings, err
@@ -154,11 +156,11 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 	return p, c.findings, nil
 }
 
-// maxFindings limits how often one check reports on one image: a layer can
-// have half a million files that are all wrong in the same way.
+// maxFindings limits the findings of one check for one image: half a million
+// files of a layer can have the same problem.
 const maxFindings = 20
 
-// checker runs the checks on one package and collects what they find.
+// checker runs the checks on one package and collects the findings.
 type checker struct {
 	ctx      context.Context
 	src      content.Fetcher
@@ -173,7 +175,7 @@ type checker struct {
 
 type countKey struct{ id, platform string }
 
-// report adds a finding of the check id. i is nil for the whole package.
+// report adds a finding of the check id. i is nil for the package as a whole.
 func (c *checker) report(id string, i *image, subject, format string, args ...any) {
 	check := catalogue[id]
 	f := Finding{ID: id, Severity: check.Severity, Subject: subject, Message: fmt.Sprintf(format, args...), Hint: check.hint}
@@ -198,16 +200,16 @@ func (c *checker) add(f Finding) {
 	c.findings = append(c.findings, f)
 }
 
-// FailedError is a package with at least one finding of severity [Error]. It
-// is a [diag.InvalidError] too.
+// FailedError is returned for a package with at least one finding of severity
+// [Error]. It is also a [diag.InvalidError].
 type FailedError struct {
 	// Findings are all findings, warnings included.
 	Findings []Finding
-	// Package names the package before each finding; may be empty.
+	// Package is a prefix for each finding. It is optional.
 	Package string
 }
 
-// Err gives a [*FailedError] when one of the findings is an error, else nil.
+// Err returns a [*FailedError] if one of the findings is an error.
 func Err(findings []Finding) error {
 	for _, f := range findings {
 		if f.Severity == Error {
@@ -217,10 +219,10 @@ func Err(findings []Finding) error {
 	return nil
 }
 
-// Error lists the errors, one a line with its hint below it.
+// Error returns the errors, each on a line with its hint below it.
 func (e *FailedError) Error() string { return e.invalid().Error() }
 
-// Unwrap gives the errors as invalid input, so that the command exits with 2.
+// Unwrap returns the errors as invalid input, so that the command exits with 2.
 func (e *FailedError) Unwrap() error { return e.invalid() }
 
 func (e *FailedError) invalid() *diag.InvalidError {

@@ -32,7 +32,6 @@ var unclean = []string{
 	"internal/oci",
 	"internal/rules",
 	"internal/runimage",
-	"internal/verify",
 	"tests/bench",
 	"tests/sandbox",
 }
