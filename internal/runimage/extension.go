@@ -35,8 +35,8 @@ const (
 	noteNone      = "the extension has none; the run image stays the build's own"
 )
 
-// readExtension finds the run.Dockerfile that each image of a package holds:
-// the file of its platform root, as shared and ignored files have it.
+// readExtension finds the run.Dockerfile of each image of a package: the file
+// in its platform root, taking shared and ignored files into account.
 func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 	tree, err := content.Read(ctx, e.Dir)
 	if err != nil {
@@ -52,7 +52,7 @@ func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 		if image.NeedsBuild() {
 			d.Note = noteStage
 		} else if _, ok := files[generateFile]; ok {
-			// With an executable there is no static output.
+			// If there is an executable, there is no static output.
 			d.Note = noteGenerated
 		} else if source := staticFile(e.Dir, files); source != "" {
 			d.dir, d.source = e.Dir, source
@@ -79,8 +79,8 @@ func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 	return nil
 }
 
-// staticFile gives where the run.Dockerfile of an image is, relative to the
-// extension root, or "". The folder may be a link.
+// staticFile returns the path of the run.Dockerfile of an image, relative to
+// the extension root, or "". The folder may be a link.
 func staticFile(dir string, files map[string]content.File) string {
 	if f, ok := files[runFile]; ok {
 		return f.Source
@@ -94,7 +94,7 @@ func staticFile(dir string, files map[string]content.File) string {
 	return ""
 }
 
-// addFile adds a Dockerfile that was given by name.
+// addFile adds a Dockerfile that was specified by name.
 func (c *checker) addFile(name string, wanted []v1.Platform) {
 	d := Dockerfile{File: name, platforms: wanted}
 	for _, p := range wanted {
@@ -103,7 +103,7 @@ func (c *checker) addFile(name string, wanted []v1.Platform) {
 	c.report.Dockerfiles = append(c.report.Dockerfiles, d)
 }
 
-// resolveFrom reads a Dockerfile and resolves what it starts from.
+// resolveFrom reads a Dockerfile and resolves its base image.
 func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
 	if d.File == "" {
 		return
@@ -140,7 +140,7 @@ func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
 func (c *checker) resolveImage(ctx context.Context, d *Dockerfile, f *From) {
 	at := position(d.File, f.Line)
 	if f.Kind == FromScratch {
-		c.problems.Errorf(at, "FROM scratch gives no run image%s: it has no layers", d.forTargets())
+		c.problems.Errorf(at, "FROM scratch is not a run image%s: it has no layers", d.forTargets())
 	}
 	if f.Kind != FromImage {
 		return
@@ -161,7 +161,7 @@ func (c *checker) resolveImage(ctx context.Context, d *Dockerfile, f *From) {
 	}
 }
 
-// forTargets names the targets of a file as the end of a clause.
+// forTargets returns the targets of a file as the end of a clause.
 func (d *Dockerfile) forTargets() string {
 	if len(d.Targets) == 0 {
 		return ""
@@ -169,7 +169,7 @@ func (d *Dockerfile) forTargets() string {
 	return " for " + strings.Join(d.Targets, ", ")
 }
 
-// pull opens a reference, once however many files name it.
+// pull opens a reference, once for all files that name it.
 func (c *checker) pull(ctx context.Context, ref registry.Reference) (*RunImage, error) {
 	name := ref.String()
 	if known, ok := c.pulled[name]; ok {
@@ -191,8 +191,9 @@ func position(file string, line int) diag.Position {
 	return diag.Position{File: file, Line: line, Column: 1}
 }
 
-// readFile reads a Dockerfile. One that cannot be read is a [*diag.InvalidError]:
-// the user named it, or has it in the extension, below which it must be.
+// readFile reads a Dockerfile. It returns a [*diag.InvalidError] if the file
+// cannot be read, because the user named it, or if a file of the extension is
+// outside of it.
 func readFile(d *Dockerfile) ([]byte, error) {
 	var data []byte
 	var err error

@@ -131,7 +131,7 @@ func TestExtensions(t *testing.T) {
 			name: "scratch", targets: amd64Target + arm64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM scratch"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64 linux/arm64] scratch:"},
-			errors: []string{"generate/run.Dockerfile:1:1: FROM scratch gives no run image for linux/amd64, linux/arm64: it has no layers"},
+			errors: []string{"generate/run.Dockerfile:1:1: FROM scratch is not a run image for linux/amd64, linux/arm64: it has no layers"},
 		},
 		{
 			name: "not in the registry", targets: amd64Target + arm64Target,

@@ -7,42 +7,42 @@ import (
 	"github.com/extpack/extpack/internal/dockerfile"
 )
 
-// What a FROM stands for.
+// Kinds of FROM instructions.
 const (
 	// FromImage is a reference, which is resolved.
 	FromImage = "image"
-	// FromBase is ${base_image}: the run image the build has anyway.
+	// FromBase is ${base_image}, the run image of the build.
 	FromBase = "base-image"
 	// FromStage is an earlier stage of the same file.
 	FromStage = "stage"
-	// FromScratch is no image at all.
+	// FromScratch is scratch.
 	FromScratch = "scratch"
 	// FromUndecidable depends on a variable.
 	FromUndecidable = "undecidable"
 )
 
-// baseImage is the one spelling by which lifecycles know the run image that a
-// build has; with any other they take the text for the name of a new one.
+// baseImage is the only spelling by which lifecycles recognize the run image of
+// a build. They interpret any other text as the name of a new image.
 const baseImage = "${base_image}"
 
-// likeBaseImage finds other spellings of it: $base_image, ${base_image:-x}.
+// likeBaseImage matches other spellings of it: $base_image, ${base_image:-x}.
 var likeBaseImage = regexp.MustCompile(`\$\{?base_image\b`)
 
 // From is one FROM instruction.
 type From struct {
-	// Image is what FROM names, as written.
+	// Image is the argument of FROM, as written.
 	Image string `json:"image"`
 	Line  int    `json:"line"`
 	// Kind is one of the From constants.
 	Kind string `json:"kind"`
-	// Reason says why a FROM is undecidable.
+	// Reason is the reason why a FROM is undecidable.
 	Reason string  `json:"reason,omitempty"`
 	Images []Image `json:"images,omitempty"`
 }
 
-// classify tells what each FROM stands for, without guessing: build arguments
-// have their values in a build, whatever the file gives them by default. A
-// --platform is left out of account, as it is by lifecycles.
+// classify sets the kind of each FROM. It does not use the defaults of build
+// arguments, because a build may set other values. It ignores --platform, as
+// lifecycles do.
 func classify(stages []dockerfile.Stage) []From {
 	var out []From
 	names := map[string]bool{}

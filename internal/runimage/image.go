@@ -13,25 +13,27 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Image is the image that a platform gets.
+// Image is the image for a platform.
 type Image struct {
-	// Name is the floating name, which may point elsewhere tomorrow.
+	// Name is the mutable name.
 	Name string `json:"name"`
-	// Index is the digest behind the name; empty when that is a single image.
+	// Index is the digest of the index at the name. It is empty for a single
+	// image.
 	Index digest.Digest `json:"index,omitempty"`
-	// Target is the platform that was asked for; empty when every platform was.
+	// Target is the requested platform. It is empty if all platforms were
+	// requested.
 	Target string `json:"target,omitempty"`
-	// Platform is the one the image is listed for.
+	// Platform is the platform that the image is listed for.
 	Platform string `json:"platform"`
 	// Digest is that of the image manifest.
 	Digest digest.Digest `json:"digest"`
 	// TopLayer is the diffID of the last layer.
 	TopLayer digest.Digest `json:"topLayerDiffID"`
-	// Config is what the image says about itself.
+	// Config is the config of the image.
 	Config Config `json:"config"`
 }
 
-// Config is the part of an image config that a run image is chosen by.
+// Config is the part of an image config that matters for run images.
 type Config struct {
 	OS           string `json:"os"`
 	Architecture string `json:"architecture"`
@@ -41,18 +43,18 @@ type Config struct {
 	User string `json:"user"`
 }
 
-// Platform gives the config's platform as "os/arch[/variant]".
+// Platform returns the platform as "os/arch[/variant]".
 func (c Config) Platform() string {
 	return platforms.Format(v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant})
 }
 
-// parallel is how many images of an index are read at once.
+// parallel is the number of images of an index that are read concurrently.
 const parallel = 4
 
-// Resolve gives the image of each wanted platform, which are in normal form, or
-// of every platform there is when none is wanted. The problems say, one
-// sentence each, what is missing or wrong; an image with a problem is left out.
-// The error is a failure to read.
+// Resolve returns the image for each of the wanted platforms, which must be
+// normalized, or for all platforms if wanted is empty. Images with problems are
+// omitted; problems are one sentence each. It returns an error if the images
+// cannot be read.
 func (r *RunImage) Resolve(ctx context.Context, wanted []v1.Platform) (images []Image, problems []string, err error) {
 	problems = append(problems, r.problems...)
 	type choice struct {
@@ -90,7 +92,7 @@ func (r *RunImage) Resolve(ctx context.Context, wanted []v1.Platform) (images []
 	if err := group.Wait(); err != nil {
 		return nil, problems, oci.Wrap(err, "reading "+r.name)
 	}
-	said := map[string]bool{} // two targets may get the same broken image
+	said := map[string]bool{} // two targets may have the same broken image
 	for i, fault := range faults {
 		switch {
 		case fault == "":
@@ -103,7 +105,7 @@ func (r *RunImage) Resolve(ctx context.Context, wanted []v1.Platform) (images []
 	return images, problems, nil
 }
 
-// read reads one image and checks it against what it is listed for.
+// read reads one image and compares it with its entry.
 func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 	image := Image{Name: r.name, Index: r.index, Platform: platforms.Format(e.platform), Digest: e.descriptor.Digest}
 	fault := func(format string, args ...any) (Image, string, error) {
@@ -148,9 +150,9 @@ func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 	return image, "", nil
 }
 
-// contradiction says how a config contradicts the index, or "". The OCI
-// image-spec requires os and arch of a config; variant and os.version may be
-// left out, and what is left out contradicts nothing.
+// contradiction returns how a config contradicts the index, or "". The OCI
+// image-spec requires os and arch of a config. Missing variant and os.version
+// do not contradict the index.
 func contradiction(e entry, config v1.Platform) string {
 	switch {
 	case !e.listed && !isReal(&config):
@@ -167,7 +169,7 @@ func contradiction(e entry, config v1.Platform) string {
 		if e.platform.Variant != "" {
 			fits = index.Variant == own.Variant
 		} else {
-			// Without a variant the index promises what runs on the common one.
+			// An entry without a variant has the default variant.
 			fits = platforms.Only(bare(index)).Match(bare(own))
 		}
 	}
@@ -181,12 +183,13 @@ func contradiction(e entry, config v1.Platform) string {
 	return "has a config for " + show(config)
 }
 
-// best gives the image a platform gets, by containerd's order: its own variant,
-// else the nearest one that runs on it. The first of equals wins.
+// best returns the image for a platform in containerd's order: the same
+// variant, or else the nearest one that runs on it. The first of equal images
+// is used.
 //
-// containerd goes on to other architectures (386 for amd64, arm for arm64).
-// That may run, but a lifecycle asks for the target's architecture and is told
-// that there is no such image.
+// containerd also accepts other architectures (386 for amd64, arm for arm64).
+// They may run, but lifecycles request the architecture of the target, and
+// would not find an image.
 func (r *RunImage) best(want v1.Platform) (entry, bool) {
 	matcher := platforms.Only(want)
 	want = platforms.Normalize(want)
@@ -209,7 +212,7 @@ func (r *RunImage) best(want v1.Platform) (entry, bool) {
 	return r.entries[found], true
 }
 
-// bare leaves out what only Windows images have.
+// bare returns a platform without the fields of Windows images.
 func bare(p v1.Platform) v1.Platform {
 	return v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// RunImage is what a name stands for: an image, or an index of images.
+// RunImage is the content at a name: an image, or an index of images.
 type RunImage struct {
 	name string
 	src  content.Fetcher
@@ -27,19 +27,20 @@ type RunImage struct {
 	index digest.Digest
 	// entries are the images with a real platform, in the order of the index.
 	entries []entry
-	// others counts, by what it is, everything else that is listed.
+	// others counts all other entries by their kind.
 	others []counted
-	// problems are nested indexes that cannot be read and the like.
+	// problems are, for instance, nested indexes that cannot be read.
 	problems []string
 }
 
-// entry is one image and the platform it is listed for.
+// entry is one image and its platform.
 type entry struct {
 	descriptor v1.Descriptor
-	// platform is what the index says; the zero platform for a single image
-	// whose config names none.
+	// platform is that of the index. It is zero for a single image whose config
+	// has none.
 	platform v1.Platform
-	// listed is whether an index says so, and not the image's own config.
+	// listed reports whether the platform is from an index, and not from the
+	// config.
 	listed bool
 }
 
@@ -48,8 +49,8 @@ type counted struct {
 	n    int
 }
 
-// Read finds the images under root, which is an image, an index, or an index of
-// indexes. What is neither is a [*diag.InvalidError].
+// Read returns the images under root, which is an image, an index, or an index
+// of indexes. It returns a [*diag.InvalidError] for anything else.
 func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descriptor) (*RunImage, error) {
 	r := &RunImage{name: name, src: src}
 	switch {
@@ -62,7 +63,7 @@ func Read(ctx context.Context, name string, src content.Fetcher, root v1.Descrip
 	return nil, diag.Invalidf("%s is of type %q, which is neither an image nor an index", name, root.MediaType)
 }
 
-// readSingle takes the platform from the config, the only one to tell it.
+// readSingle reads a single image, whose platform is that of its config.
 func (r *RunImage) readSingle(ctx context.Context, root v1.Descriptor) error {
 	p, _, err := oci.ConfigPlatform(ctx, r.src, root)
 	r.entries = []entry{{descriptor: root, platform: p}}
@@ -90,13 +91,13 @@ func (r *RunImage) readIndex(ctx context.Context, root v1.Descriptor) error {
 	return nil
 }
 
-// isReal tells platforms from the absence of one, and from what build tools
-// write for manifests that are no images ("unknown/unknown").
+// isReal reports whether p is a platform, and neither missing nor the
+// "unknown/unknown" that build tools write for manifests that are not images.
 func isReal(p *v1.Platform) bool {
 	return p != nil && p.OS != "" && p.Architecture != "" && p.OS != "unknown" && p.Architecture != "unknown"
 }
 
-// add takes in an image, once: nested indexes often share them.
+// add adds an image once, because nested indexes often share images.
 func (r *RunImage) add(desc v1.Descriptor) {
 	name := platforms.FormatAll(*desc.Platform)
 	for _, e := range r.entries {
@@ -131,7 +132,7 @@ func kindOf(n oci.Node) string {
 	return "entry that is no image"
 }
 
-// has says what is there, as the rest of a sentence.
+// has returns the existing platforms, as the rest of a sentence.
 func (r *RunImage) has() string {
 	if r.index == "" {
 		if p := r.entries[0].platform; isReal(&p) {
@@ -160,7 +161,8 @@ func (r *RunImage) has() string {
 // show returns the name of a platform, with its os.version.
 func show(p v1.Platform) string { return platform.NewIdentity(p, extension.Distro{}).String() }
 
-// problem is a finding about content, or nothing when err is another failure.
+// problem returns the message of an error about content, or "" for another
+// failure.
 func problem(err error) (string, bool) {
 	var broken *oci.ContentError
 	if errors.As(err, &broken) {

@@ -1,12 +1,10 @@
-// Package runimage resolves run images the way a platform does, and checks the
-// images that the run.Dockerfiles of an extension switch to: that each of its
-// targets gets one, that it has layers, and that its config is what the index
-// says.
+// Package runimage resolves run images as buildpacks platforms do, and checks
+// the images that the run.Dockerfiles of an extension switch to: each target
+// has an image, it has layers, and its config matches the index.
 //
-// Tools that take the name of an index for the name of an image see one without
-// layers (pack: "image has no layers"); everything here goes through the index.
-// It reads manifests and configs, never layers, runs no executable of an
-// extension, and prints nothing.
+// Tools that treat an index as an image find no layers (pack: "image has no
+// layers"), so this package always resolves indexes. It reads manifests and
+// configs, never layers, and does not run executables of an extension.
 package runimage
 
 import (
@@ -30,29 +28,29 @@ import (
 
 // Images opens images; [Registry] does so.
 type Images interface {
-	// Open opens what a user names: a reference, a package file or a layout.
+	// Open opens a reference, a package file or a layout that the user named.
 	Open(ctx context.Context, name string) (*Opened, error)
-	// Pull opens what a Dockerfile names, which is a reference.
+	// Pull opens a reference in a Dockerfile.
 	Pull(ctx context.Context, ref registry.Reference) (*Opened, error)
 }
 
-// Opened is an image or index that can be read.
+// Opened is an open image or index.
 type Opened struct {
 	content.Fetcher
-	// Name is the name in full.
+	// Name is the full name.
 	Name string
 	Root v1.Descriptor
 	// Close may be nil.
 	Close func() error
 }
 
-// Registry opens images through a client.
+// Registry opens images with a client.
 func Registry(client *registry.Client) Images { return opener{client} }
 
 type opener struct{ client *registry.Client }
 
-// Open takes the index.json of a layout for a table of contents: one that lists
-// a single image, and no platform for it, stands for that image.
+// Open treats an index.json that lists a single image without a platform as
+// that image.
 func (o opener) Open(ctx context.Context, name string) (*Opened, error) {
 	src, err := source.Open(ctx, o.client, name)
 	if err != nil {
@@ -80,50 +78,50 @@ func (o opener) Pull(ctx context.Context, ref registry.Reference) (*Opened, erro
 	return &Opened{Fetcher: src, Name: ref.String(), Root: src.Root}, nil
 }
 
-// Request is what to resolve. Without a name there must be a Dockerfile or an
-// extension.
+// Request is what to resolve: a name, Dockerfiles or extensions.
 type Request struct {
 	// Name is a run image: a reference, a package file or a layout directory.
 	Name string
-	// Targets are the platforms to resolve for, instead of those of the
-	// extensions. With neither, every platform of an image is resolved.
+	// Targets are the platforms to resolve, instead of those of the extensions.
+	// If there are neither, all platforms of an image are resolved.
 	Targets []extension.Target
-	// Extensions are directories, whose static run.Dockerfiles are read.
+	// Extensions are directories whose static run.Dockerfiles are read.
 	Extensions []string
-	// Dockerfiles are further files, read for every target.
+	// Dockerfiles are additional files, read for every target.
 	Dockerfiles []string
 }
 
-// Report is what was found. Its JSON is the output of "docker extpack run-image
-// --format json".
+// Report is the result. Its JSON form is the output of "docker extpack
+// run-image --format json".
 type Report struct {
-	// Images are those of the name that was asked for.
+	// Images are the images of the requested name.
 	Images      []Image      `json:"images"`
 	Dockerfiles []Dockerfile `json:"dockerfiles,omitempty"`
-	// Problems are what the check found wrong, one sentence each.
+	// Problems are the problems that were found, one sentence each.
 	Problems []string `json:"problems,omitempty"`
-	// Warnings are about the extensions, and no part of the report.
+	// Warnings are about the extensions, and not part of the report.
 	Warnings diag.List `json:"-"`
 }
 
-// Dockerfile is a run.Dockerfile, or the lack of one.
+// Dockerfile is a run.Dockerfile, or the reason why there is none.
 type Dockerfile struct {
-	// File is empty when there is none to read; then Note says why.
+	// File is empty if there is none to read; Note is then the reason.
 	File string `json:"file,omitempty"`
-	// Extension is "id@version"; empty for a file given by name.
+	// Extension is "id@version". It is empty for a file that was specified by
+	// name.
 	Extension string `json:"extension,omitempty"`
-	// Targets are those the file is for; none stands for any platform.
+	// Targets are the targets of the file; none means any platform.
 	Targets []string `json:"targets,omitempty"`
 	From    []From   `json:"from,omitempty"`
 	Note    string   `json:"note,omitempty"`
 
 	platforms []v1.Platform
 	// dir is the extension root that the file must be below, and source its
-	// path there; both are empty for a file given by name.
+	// relative path. Both are empty for a file that was specified by name.
 	dir, source string
 }
 
-// checker carries out one request.
+// checker executes one request.
 type checker struct {
 	images   Images
 	report   *Report
@@ -132,16 +130,15 @@ type checker struct {
 	pulled   map[string]*pulled
 }
 
-// pulled is a reference that was opened, or why it cannot be.
+// pulled is a reference that was opened, or the error.
 type pulled struct {
 	image *RunImage
 	err   error
 }
 
-// Check resolves what the request names. The report holds what could be
-// resolved even when the error is not nil: a [*diag.InvalidError] with every
-// problem that was found, or else a failure to read, joined with the problems
-// found by then.
+// Check resolves the images of a request. The report is valid even if there is
+// an error: a [*diag.InvalidError] with every problem, or a failure to read,
+// joined with the problems that were found before.
 func Check(ctx context.Context, images Images, request Request) (*Report, error) {
 	c := &checker{images: images, report: &Report{Images: []Image{}}, pulled: map[string]*pulled{}}
 	var wanted []v1.Platform
@@ -172,7 +169,7 @@ func Check(ctx context.Context, images Images, request Request) (*Report, error)
 	return c.report, c.result()
 }
 
-// plan finds the targets of the extensions, unless the request has its own.
+// plan finds the targets of the extensions, unless the request has targets.
 func (c *checker) plan(ctx context.Context, request Request, wanted *[]v1.Platform) ([]*plan.Extension, error) {
 	if len(request.Extensions) == 0 {
 		return nil, nil
@@ -236,8 +233,8 @@ func (c *checker) resolve(ctx context.Context, at diag.Position, r *RunImage, wa
 	return images
 }
 
-// fail keeps an error: as a problem when the input is at fault, and else as a
-// failure, which says nothing about the images.
+// fail records an error: as a problem if the input is invalid, or else as a
+// failure.
 func (c *checker) fail(at diag.Position, err error) {
 	if !diag.IsInvalid(err) {
 		if at.File != "" {
@@ -263,7 +260,7 @@ func (c *checker) result() error {
 	}
 	errs := slices.Clone(c.failures)
 	if err := c.problems.Err(); err != nil {
-		// Whoever could not be asked decides: the check is not complete.
+		// A failure to read takes precedence, because the check is incomplete.
 		errs = append(errs, errors.New(diag.Text(err)))
 	}
 	return errors.Join(errs...)

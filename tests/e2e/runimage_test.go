@@ -204,7 +204,7 @@ func TestRunImagesOfAnExtension(t *testing.T) {
 	r := extpack(t, dir, "run-image", "--extension", ".")
 	want := "linux/amd64/generate/run.Dockerfile:1:1: " + tag(t, "gone") + " is not in the registry: there is no image for linux/amd64\n" +
 		"linux/amd64/generate/run.Dockerfile:2:1: a run.Dockerfile may have one FROM, this one has 2\n" +
-		"linux/amd64/generate/run.Dockerfile:2:1: FROM scratch gives no run image for linux/amd64: it has no layers\n" +
+		"linux/amd64/generate/run.Dockerfile:2:1: FROM scratch is not a run image for linux/amd64: it has no layers\n" +
 		"linux/arm64/generate/run.Dockerfile:2:1: " + amd64 + " has no image for linux/arm64; it has linux/amd64\n"
 	if r.code != 2 || r.stderr != want {
 		t.Errorf("exit code %d, stderr\n%s\nwant\n%s", r.code, r.stderr, want)

@@ -31,7 +31,6 @@ var unclean = []string{
 	"internal/lint",
 	"internal/oci",
 	"internal/rules",
-	"internal/runimage",
 	"tests/bench",
 	"tests/sandbox",
 }
