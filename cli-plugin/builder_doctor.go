@@ -92,11 +92,11 @@ func runBuilderDoctor(ctx context.Context, a *app, opts builderDoctorOptions) er
 		if err != nil {
 			return err
 		}
-		patient, err := opts.patient(ctx, a)
+		subject, err := opts.subject(ctx, a)
 		if err != nil {
 			return err
 		}
-		report, err := doctor.Examine(ctx, *patient)
+		report, err := doctor.Examine(ctx, *subject)
 		if err != nil {
 			return err
 		}
@@ -115,14 +115,14 @@ func runBuilderDoctor(ctx context.Context, a *app, opts builderDoctorOptions) er
 	})
 }
 
-func (o *builderDoctorOptions) patient(ctx context.Context, a *app) (*doctor.Patient, error) {
+func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Subject, error) {
 	if o.smoke != "" {
 		if _, err := registry.ParseReference(o.smoke); err != nil {
 			return nil, fmt.Errorf("--smoke: %w", err)
 		}
 	}
 	plugin, _ := version.Get()
-	p := &doctor.Patient{
+	p := &doctor.Subject{
 		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: freeSpace,
 		// Retries would only delay what is to be told.
 		Registry: a.registry(o.insecure, nil, nil),
@@ -152,7 +152,7 @@ func (o *builderDoctorOptions) patient(ctx context.Context, a *app) (*doctor.Pat
 		return p, context.Cause(ctx)
 	}
 	for _, e := range made.Extensions {
-		x, err := patientOf(e)
+		x, err := extensionOf(e)
 		if err != nil {
 			p.ExtensionErr = errors.Join(p.ExtensionErr, err)
 			continue
@@ -168,8 +168,8 @@ func (o *builderDoctorOptions) patient(ctx context.Context, a *app) (*doctor.Pat
 	return p, nil
 }
 
-// patientOf gives what of an extension matters to a builder.
-func patientOf(e *plan.Extension) (doctor.Extension, error) {
+// extensionOf gives what of an extension matters to a builder.
+func extensionOf(e *plan.Extension) (doctor.Extension, error) {
 	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Asked: bake.Asked(e)}
 	pulls := func(host string) {
 		if host != "" && !slices.Contains(x.Pulls, host) {

@@ -14,10 +14,10 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// Registry is what a BuildKit has to know of a registry to pull from it.
+// Registry is the configuration that BuildKit requires to pull from a registry.
 type Registry struct {
 	Host string
-	// Mode is "http", "insecure" (a certificate that does not verify), or ""
+	// Mode is "http", "insecure" (a certificate that cannot be verified), or ""
 	// for a registry that needs no configuration.
 	Mode string
 }
@@ -30,8 +30,8 @@ const (
 
 var hostPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$`)
 
-// ParseRegistry reads HOST[:PORT][=http|insecure]. Without a mode, asked finds
-// out how the registry speaks.
+// ParseRegistry parses HOST[:PORT][=http|insecure]. Without a mode, it calls
+// ask to detect the protocol of the registry.
 func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context, host string) (mode string, err error)) (Registry, error) {
 	const hint = "write it as HOST[:PORT], HOST[:PORT]=http or HOST[:PORT]=insecure"
 	host, mode, given := strings.Cut(s, "=")
@@ -67,8 +67,8 @@ func Knows(config []byte, r Registry) bool {
 	return on
 }
 
-// configure adds registries to a buildkitd.toml, and keeps what else it says.
-// changed tells whether anything had to be added.
+// configure adds registries to a buildkitd.toml, and preserves other settings.
+// changed reports whether anything was added.
 func configure(config []byte, registries []Registry) (out []byte, changed bool, err error) {
 	doc, err := parseConfig(config)
 	if err != nil {
@@ -89,7 +89,7 @@ func configure(config []byte, registries []Registry) (out []byte, changed bool, 
 			entry = map[string]any{}
 			all[r.Host] = entry
 		}
-		// One excludes the other: BuildKit takes "insecure" first.
+		// The modes are exclusive: BuildKit prefers "insecure".
 		delete(entry, ModeHTTP)
 		delete(entry, ModeInsecure)
 		entry[r.Mode] = true
@@ -112,7 +112,8 @@ func parseConfig(config []byte) (map[string]any, error) {
 	return doc, nil
 }
 
-// Snippet is what to add to the buildkitd.toml of a BuildKit of somebody else.
+// Snippet returns the lines to add to the buildkitd.toml of a BuildKit that
+// docker extpack does not manage.
 func Snippet(registries []Registry) string {
 	byHost := map[string]string{}
 	for _, r := range registries {

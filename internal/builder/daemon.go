@@ -12,9 +12,9 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// StateDir is where the daemons that this package starts keep their files:
-// XDG_STATE_HOME as the XDG Base Directory Specification has it, else the same
-// place below the home folder.
+// StateDir returns the folder of the daemons that this package starts: below
+// XDG_STATE_HOME (XDG Base Directory Specification), or its default in the home
+// folder.
 func StateDir() (string, error) {
 	base := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(base) { // the specification ignores relative ones
@@ -27,7 +27,7 @@ func StateDir() (string, error) {
 	return filepath.Join(base, "docker-extpack", "builders"), nil
 }
 
-// daemon is a BuildKit of this machine and its folder:
+// daemon is a BuildKit daemon on this machine, with its folder:
 //
 //	buildkitd.toml  its configuration
 //	buildkitd.sock  where it listens
@@ -48,8 +48,8 @@ func (d daemon) root() string     { return filepath.Join(d.dir, "root") }
 func (d daemon) runtime() string  { return filepath.Join(d.dir, "run") }
 func (d daemon) endpoint() string { return "unix://" + d.socket() }
 
-// makeFolder makes the folder. Only we may enter: whoever reaches the socket is
-// root on this machine.
+// makeFolder creates the folder. Only this user may have access: access to the
+// socket is equivalent to root.
 func (d daemon) makeFolder() error { return makePrivate(d.dir) }
 
 func makePrivate(dir string) error {
@@ -59,8 +59,8 @@ func makePrivate(dir string) error {
 	return nil
 }
 
-// LocalRoot returns the folder of the cache of the local daemon behind an
-// endpoint; ok is false for one that this package did not start.
+// LocalRoot returns the cache folder of the local daemon at an endpoint. ok is
+// false if this package did not start it.
 func LocalRoot(stateDir, endpoint string) (dir string, ok bool) {
 	d := daemon{dir: filepath.Dir(strings.TrimPrefix(endpoint, "unix://"))}
 	if filepath.Dir(d.dir) != filepath.Clean(stateDir) || d.endpoint() != endpoint {
@@ -69,8 +69,8 @@ func LocalRoot(stateDir, endpoint string) (dir string, ok bool) {
 	return d.root(), true
 }
 
-// LocalConfig returns the configuration of the local daemon behind an endpoint,
-// nil when this package did not start it.
+// LocalConfig returns the configuration of the local daemon at an endpoint, or
+// nil if this package did not start it.
 func LocalConfig(stateDir, endpoint string) []byte {
 	root, ok := LocalRoot(stateDir, endpoint)
 	if !ok {
@@ -83,17 +83,17 @@ func LocalConfig(stateDir, endpoint string) []byte {
 	return data
 }
 
-// errNoBuildKit tells that no local daemon can be started, as something is
-// missing.
+// errNoBuildKit is returned if a local daemon cannot be started because
+// something is missing.
 var errNoBuildKit = errors.New("a local BuildKit cannot be started")
 
-// maxSocket is what fits into the address of a Unix socket on every system.
+// maxSocket is the maximum length of the path of a Unix socket on all systems.
 const maxSocket = 103
 
 const rootlessHint = "run the command as root, or install rootlesskit and uidmap and give your user ranges in /etc/subuid and /etc/subgid: " +
 	"https://github.com/moby/buildkit/blob/master/docs/rootless.md"
 
-// command finds what the daemon is started with.
+// command returns the command that starts the daemon.
 func (d daemon) command() ([]string, error) {
 	if len(d.socket()) > maxSocket {
 		return nil, diag.WithHint(fmt.Errorf("%w: %s is too long for a socket", errNoBuildKit, d.socket()), "set XDG_STATE_HOME to a folder with a shorter name")
@@ -112,7 +112,7 @@ func (d daemon) command() ([]string, error) {
 	args := []string{
 		buildkitd, "--config", d.config(), "--root", d.root(), "--addr", d.endpoint(),
 		"--oci-worker=true", "--containerd-worker=false",
-		// The default is a path that every daemon of the machine shares.
+		// The default path is shared by all daemons of the machine.
 		"--otel-socket-path", filepath.Join(d.dir, "otel.sock"),
 	}
 	if os.Geteuid() == 0 {
@@ -126,25 +126,25 @@ func (d daemon) command() ([]string, error) {
 	return append([]string{rootlesskit, "--net=host"}, args...), nil
 }
 
-// environ is the environment that the daemon runs in.
+// environ returns the environment of the daemon.
 func (d daemon) environ() []string {
 	env := append(os.Environ(), "PATH="+d.emulators()+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if os.Geteuid() == 0 {
 		return env
 	}
-	// Without root rights /run/runc, the default of runc, is somebody else's.
-	// It takes XDG_RUNTIME_DIR instead, but not for a user called root, which
-	// is what su and sudo may leave in USER.
+	// Without root privileges, /run/runc, the default of runc, cannot be used.
+	// runc uses XDG_RUNTIME_DIR instead, but not if USER is root, as su and
+	// sudo may set it.
 	env = slices.DeleteFunc(env, func(s string) bool { return strings.HasPrefix(s, "USER=") })
 	return append(env, "XDG_RUNTIME_DIR="+d.runtime())
 }
 
-// emulators are the names of QEMU's user mode by Debian and by BuildKit, which
-// needs no binfmt_misc when it finds them.
+// emulators are the names of QEMU's user mode emulators in Debian and in
+// BuildKit, which does not need binfmt_misc if it finds them.
 var emulators = []string{"aarch64", "arm", "i386", "ppc64le", "riscv64", "s390x", "x86_64"}
 
-// emulatorLinks returns the links that the daemon needs to find the emulators
-// which the distribution has under other names.
+// emulatorLinks returns the links by which the daemon finds emulators that the
+// distribution installs under other names.
 func emulatorLinks() map[string]string {
 	links := map[string]string{}
 	for _, arch := range emulators {
@@ -161,8 +161,7 @@ func emulatorLinks() map[string]string {
 
 func (d daemon) emulators() string { return filepath.Join(d.dir, "emulators") }
 
-// emulatorsLinked reports whether no emulator was installed since the daemon
-// was started.
+// emulatorsLinked reports whether all installed emulators are linked.
 func (d daemon) emulatorsLinked() bool {
 	for name, path := range emulatorLinks() {
 		if old, err := os.Readlink(filepath.Join(d.emulators(), name)); err != nil || old != path {
@@ -172,7 +171,7 @@ func (d daemon) emulatorsLinked() bool {
 	return true
 }
 
-// linkEmulators makes the folder of links for the daemon's PATH.
+// linkEmulators creates the folder of links for the daemon's PATH.
 func (d daemon) linkEmulators() error {
 	if err := os.RemoveAll(d.emulators()); err != nil {
 		return err

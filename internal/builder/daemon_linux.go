@@ -26,8 +26,8 @@ const (
 	logLines     = 8
 )
 
-// pid is the running daemon, or 0. One whose number was lost, or never noted,
-// is found among all processes: it holds the cache, so no other could start.
+// pid returns the process ID of the running daemon, or 0. Without a pid file it
+// searches all processes, because a running daemon locks the cache.
 func (d daemon) pid() int {
 	data, err := os.ReadFile(d.pidFile())
 	if err == nil {
@@ -41,7 +41,8 @@ func (d daemon) pid() int {
 		if err != nil || !d.is(pid) {
 			continue
 		}
-		// Without root rights there are several; the first leads the group.
+		// Without root privileges there are several; the first is the group
+		// leader.
 		if group, err := syscall.Getpgid(pid); err == nil && group == pid {
 			return pid
 		}
@@ -49,9 +50,8 @@ func (d daemon) pid() int {
 	return 0
 }
 
-// is reports whether a process is the daemon. The configuration among its
-// arguments tells ours from a stranger with the number of a dead one, and from
-// an editor.
+// is reports whether a process is the daemon. It checks the configuration in
+// its arguments, because another process may have reused the ID.
 func (d daemon) is(pid int) bool {
 	if pid <= 1 {
 		return false
@@ -76,8 +76,8 @@ func (d daemon) answers(ctx context.Context) error {
 	return conn.Close()
 }
 
-// ensure leaves a daemon alone that runs with the configuration, else it
-// starts one. started tells which.
+// ensure starts a daemon unless one is running with the configuration. started
+// reports whether it did.
 func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err error) {
 	old, err := os.ReadFile(d.config())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -106,9 +106,9 @@ func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err er
 	if err == nil {
 		return true, nil
 	}
-	_ = d.stop(context.WithoutCancel(ctx)) // it may have started halfway
+	_ = d.stop(context.WithoutCancel(ctx)) // it may have partly started
 	if !same && old != nil {
-		// What ran before runs on as it was.
+		// The previous daemon continues to run.
 		if err := os.WriteFile(d.config(), old, 0o600); err == nil {
 			_ = d.start(context.WithoutCancel(ctx), args)
 		}
@@ -116,7 +116,8 @@ func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err er
 	return false, err
 }
 
-// start runs the daemon, which outlives us, and waits until it listens.
+// start starts the daemon, which outlives this process, and waits until it
+// listens.
 func (d daemon) start(ctx context.Context, args []string) error {
 	log, err := os.Create(d.log())
 	if err != nil {
@@ -164,8 +165,8 @@ func (d daemon) start(ctx context.Context, args []string) error {
 	return nil
 }
 
-// tail is the end of the log, or the line in which BuildKit says why it ends,
-// before a stack that says nothing to a user.
+// tail returns the end of the log, or the line with the reason why BuildKit
+// exited, without the stack trace.
 func (d daemon) tail() string {
 	data, err := os.ReadFile(d.log())
 	if err != nil {
@@ -180,14 +181,14 @@ func (d daemon) tail() string {
 	return "  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
 }
 
-// stop ends the daemon: politely, then not.
+// stop sends SIGTERM to the daemon, then SIGKILL.
 func (d daemon) stop(ctx context.Context) error {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		pid := d.pid()
 		if pid == 0 {
 			break
 		}
-		// Its group: rootlesskit and runc are in it.
+		// Signal the group, which includes rootlesskit and runc.
 		if err := syscall.Kill(-pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("stopping BuildKit (process %d): %w", pid, err)
 		}
@@ -208,13 +209,13 @@ func (d daemon) stop(ctx context.Context) error {
 	return nil
 }
 
-// remove stops the daemon and deletes its folder, cache and all.
+// remove stops the daemon and deletes its folder, including the cache.
 func (d daemon) remove(ctx context.Context) error {
 	if err := d.stop(ctx); err != nil {
 		return err
 	}
-	// One that was killed leaves mounts behind, through which nothing may be
-	// deleted.
+	// A killed daemon leaves mounts behind. Unmount them, so that their content
+	// is not deleted.
 	if data, err := os.ReadFile("/proc/self/mountinfo"); err == nil {
 		lines := strings.Split(string(data), "\n")
 		slices.Reverse(lines)
@@ -232,9 +233,9 @@ func (d daemon) remove(ctx context.Context) error {
 	return nil
 }
 
-// removeFolder deletes the folder. The cache of a daemon without root rights
-// holds files of the other users that it was given, which only a process that
-// is given the same may delete.
+// removeFolder deletes the folder. The cache of a rootless daemon has files of
+// its subordinate users, which only a process in such a user namespace can
+// delete.
 func (d daemon) removeFolder(ctx context.Context) error {
 	err := os.RemoveAll(d.dir)
 	if !errors.Is(err, fs.ErrPermission) || os.Geteuid() == 0 {

@@ -1,7 +1,7 @@
-// Package builder creates, repairs and removes a builder that is fit for
-// several platforms: a BuildKit container where there is a Docker engine, else
-// a BuildKit daemon of this machine.
+// Package builder creates, repairs and removes a builder for several platforms:
+// a BuildKit container if there is a Docker Engine, or else a BuildKit daemon
+// on this machine.
 //
-// Everything goes through the buildx program; its own files are never touched,
-// and builders that were not named stay as they are.
+// It only uses the buildx program, never its files, and does not change other
+// builders.
 package builder

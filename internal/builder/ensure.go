@@ -15,30 +15,31 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// DefaultName is the builder that is made when none is named.
+// DefaultName is the name of the builder if none is specified.
 const DefaultName = "extpack"
 
-// Options say what a builder has to be fit for.
+// Options are the requirements of a builder.
 type Options struct {
 	Name string
-	// Driver is [DriverContainer], [DriverRemote] for a BuildKit of this
-	// machine, or "" for the first of them that there are the means for.
+	// Driver is [DriverContainer], [DriverRemote] for a BuildKit daemon on this
+	// machine, or "" for the first one that is available.
 	Driver string
-	// Context is the docker context in use, whose engine a container runs in.
+	// Context is the current docker context, whose engine runs the container.
 	Context    string
 	Native     []Native
 	Registries []Registry
-	// Bootstrap starts every node and waits for it, Use selects the builder.
+	// Bootstrap starts all nodes and waits for them. Use selects the builder.
 	Bootstrap, Use bool
 	StateDir       string
-	// Log is told what is done.
+	// Log is called with messages about the steps.
 	Log func(format string, args ...any)
 }
 
-// buildx takes these names (and makes them lower case).
+// buildx accepts these names, and converts them to lower case.
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
-// Check refuses options that contradict each other or that buildx would refuse.
+// Check returns an error for options that contradict each other or that buildx
+// would reject.
 func (o *Options) Check() error {
 	if o.Name == "default" {
 		return diag.WithHint(diag.Invalidf("buildx reserves the name %q for the builder of the docker context", o.Name), "choose another name, or leave it out for "+DefaultName)
@@ -66,22 +67,23 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// ensurer makes one builder. What it did is undone in reverse when a later
-// step fails.
+// ensurer creates one builder. If a step fails, it undoes the previous ones in
+// reverse order.
 type ensurer struct {
 	Options
 	client  buildx.Runner
 	daemon  daemon
 	changed bool
-	// placed are the nodes that were appended or moved.
+	// placed are the nodes that were added or moved.
 	placed []string
-	// undo is noted before the step, which an interrupt may leave half done.
+	// undo is added before the step, because an interrupt may leave it
+	// incomplete.
 	undo []func(ctx context.Context) error
 }
 
-// Ensure makes the builder, or repairs it, or does nothing when it is as it
-// should be. On failure everything is as it was before. changed tells whether
-// there was anything to do.
+// Ensure creates or repairs the builder, or does nothing if it is already
+// correct. On failure, it rolls back. changed reports whether it changed
+// anything.
 func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool, err error) {
 	if err := o.Check(); err != nil {
 		return false, err
@@ -92,7 +94,8 @@ func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool,
 		return false, err
 	}
 	defer unlock()
-	// Not before: another command may just make the builder, or remove it.
+	// List under the lock: a concurrent ensure or remove would change the
+	// result.
 	list, err := buildx.List(ctx, client)
 	if err != nil {
 		return false, err
@@ -109,7 +112,7 @@ func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool,
 	if errors.Is(statErr, fs.ErrNotExist) && have == nil {
 		e.undo = append(e.undo, e.daemon.remove)
 	} else if errors.Is(statErr, fs.ErrNotExist) {
-		// Somebody else's builder: the folder stands for those made here.
+		// Without the folder, the builder was not created by this package.
 		defer os.Remove(e.daemon.dir)
 	}
 	if err := e.run(ctx, have, driver); err != nil {
@@ -143,7 +146,7 @@ func (e *ensurer) rollBack(ctx context.Context, err error) error {
 	defer cancel()
 	slices.Reverse(e.undo)
 	if e.changed {
-		e.Log("it failed: taking back what was done")
+		e.Log("failed; rolling back")
 	}
 	for _, undo := range e.undo {
 		if undoErr := undo(ctx); undoErr != nil {
@@ -153,7 +156,7 @@ func (e *ensurer) rollBack(ctx context.Context, err error) error {
 	return err
 }
 
-// driver decides how the builder is made; an existing one keeps its driver.
+// driver selects the driver of the builder. An existing one keeps its driver.
 func (e *ensurer) driver(have *buildx.Builder, list []buildx.Builder) (string, error) {
 	if have != nil {
 		switch {
@@ -197,8 +200,9 @@ func (e *ensurer) create(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// keepDaemon has buildx forget a builder without asking its nodes, for which it
-// waits 20 seconds each time; there is nothing to stop through a remote one.
+// keepDaemon returns the flags with which buildx removes a builder without
+// contacting its nodes, which would take 20 seconds each. Remote nodes need no
+// stopping.
 const keepDaemon = "--keep-daemon"
 
 func (e *ensurer) remove(ctx context.Context, args ...string) error {
@@ -206,9 +210,9 @@ func (e *ensurer) remove(ctx context.Context, args ...string) error {
 	return err
 }
 
-// takeBack undoes what created the builder, or one node of it: buildx that was
-// interrupted may have got there or not.
-func (e *ensurer) takeBack(node string, undo func(ctx context.Context) error) {
+// undoCreation adds undo for the creation of the builder, or of one node of it.
+// An interrupted buildx may or may not have created it.
+func (e *ensurer) undoCreation(node string, undo func(ctx context.Context) error) {
 	e.undo = append(e.undo, func(ctx context.Context) error {
 		err := undo(ctx)
 		if err == nil {
@@ -219,11 +223,11 @@ func (e *ensurer) takeBack(node string, undo func(ctx context.Context) error) {
 			return err
 		}
 		if b := buildx.Find(list, e.Name); b == nil || node != "" && b.Node(node) == nil {
-			return nil // it had not
+			return nil // it had not been created
 		}
 		return err
 	})
 }
 
-// firstNode is how buildx names the first node.
+// firstNode returns buildx's name of the first node.
 func (e *ensurer) firstNode() string { return e.Name + "0" }

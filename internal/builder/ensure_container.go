@@ -8,10 +8,10 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 )
 
-// container makes a builder of a BuildKit container in a Docker Engine.
+// container creates a builder with a BuildKit container in a Docker Engine.
 func (e *ensurer) container(ctx context.Context, have *buildx.Builder) error {
 	if have == nil {
-		n := recipe{name: e.firstNode()}
+		n := nodeSpec{name: e.firstNode()}
 		config, changed, err := configure(nil, e.Registries)
 		if err != nil {
 			return err
@@ -20,7 +20,7 @@ func (e *ensurer) container(ctx context.Context, have *buildx.Builder) error {
 			n.config = config
 		}
 		n.share(e.Registries)
-		e.takeBack("", func(ctx context.Context) error { return e.remove(ctx) })
+		e.undoCreation("", func(ctx context.Context) error { return e.remove(ctx) })
 		if err := e.createNode(ctx, buildx.DriverContainer, n, false); err != nil {
 			return err
 		}
@@ -30,10 +30,10 @@ func (e *ensurer) container(ctx context.Context, have *buildx.Builder) error {
 	return e.recreate(ctx, have)
 }
 
-// recreate makes the nodes of a container builder again with another configuration. A
-// container takes its configuration when it is made, and buildx 0.37 crashes
-// when a node that has none is given one, so the builder is made anew; its
-// cache stays.
+// recreate creates the nodes of a container builder again with another
+// configuration. A container reads its configuration when it is created, and
+// buildx 0.37 crashes when a configuration is added to a node without one. The
+// cache is kept.
 func (e *ensurer) recreate(ctx context.Context, have *buildx.Builder) error {
 	complete := func(n buildx.Node) bool {
 		return !slices.ContainsFunc(e.Registries, func(r Registry) bool { return !Knows(n.Files[configFile], r) })
@@ -41,7 +41,7 @@ func (e *ensurer) recreate(ctx context.Context, have *buildx.Builder) error {
 	if !slices.ContainsFunc(have.Nodes, func(n buildx.Node) bool { return !complete(n) }) {
 		return nil
 	}
-	before, err := e.recipes(ctx, have)
+	before, err := e.nodeSpecs(ctx, have)
 	if err != nil {
 		return err
 	}
@@ -57,15 +57,15 @@ func (e *ensurer) recreate(ctx context.Context, have *buildx.Builder) error {
 		}
 	}
 	e.undo = append(e.undo, func(ctx context.Context) error {
-		_ = e.remove(ctx, "--keep-state") // as far as it got
+		_ = e.remove(ctx, "--keep-state") // undo a partial creation
 		return e.createNodes(ctx, before)
 	})
 	if err := e.remove(ctx, "--keep-state"); err != nil {
-		return fmt.Errorf("making the builder %s anew: %w", e.Name, err)
+		return fmt.Errorf("recreating the builder %s: %w", e.Name, err)
 	}
 	if err := e.createNodes(ctx, after); err != nil {
 		return err
 	}
-	e.Log("made the builder %s anew with the configuration of the registries; its cache stays", e.Name)
+	e.Log("recreated the builder %s with the configuration of the registries; its cache is kept", e.Name)
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// local makes a builder of a BuildKit daemon on this machine.
+// local creates a builder with a BuildKit daemon on this machine.
 func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 	if have != nil && !e.isLocal(have) {
 		return e.foreign(have)
@@ -22,7 +22,7 @@ func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 		return fmt.Errorf("reading the configuration of BuildKit: %w", err)
 	}
 	if old == nil {
-		old = []byte{} // a file without anything in it
+		old = []byte{} // an empty file
 	}
 	config, _, err := configure(old, e.Registries)
 	if err != nil {
@@ -38,7 +38,7 @@ func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 	}
 	if have != nil {
 		e.undo = append(e.undo, func(ctx context.Context) error {
-			_, err := e.daemon.ensure(ctx, old) // does nothing where that is what runs
+			_, err := e.daemon.ensure(ctx, old) // does nothing if it is running with that configuration
 			return err
 		})
 		return nil
@@ -46,7 +46,7 @@ func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 	if started {
 		e.undo = append(e.undo, e.daemon.stop)
 	}
-	e.takeBack("", func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
+	e.undoCreation("", func(ctx context.Context) error { return e.remove(ctx, keepDaemon) })
 	if err := e.create(ctx, "--node", e.firstNode(), "--driver", buildx.DriverRemote, e.daemon.endpoint()); err != nil {
 		return err
 	}
@@ -58,11 +58,11 @@ func (e *ensurer) isLocal(b *buildx.Builder) bool {
 	return slices.ContainsFunc(b.Nodes, func(n buildx.Node) bool { return n.Endpoint == e.daemon.endpoint() })
 }
 
-// foreign looks at a builder of a BuildKit that somebody else runs: there is
-// nothing that could be repaired from here.
+// foreign checks a builder with a BuildKit that docker extpack does not manage
+// and cannot repair.
 func (e *ensurer) foreign(have *buildx.Builder) error {
 	for _, n := range have.Nodes {
-		if have.State(n) == buildx.Dead {
+		if have.State(n) == buildx.Unreachable {
 			return diag.WithHint(fmt.Errorf("the builder %s points to %s, which does not answer and was not started by docker extpack", e.Name, n.Endpoint),
 				fmt.Sprintf("start it, or remove the builder: docker buildx rm %s", e.Name))
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// natives appends the native nodes that the builder does not have.
+// natives adds the missing native nodes to the builder.
 func (e *ensurer) natives(ctx context.Context, have *buildx.Builder, driver string) error {
 	for _, native := range e.Native {
 		name := native.node(e.Name)
-		node := recipe{name: name, endpoint: native.Endpoint, platforms: []string{native.Platform}}
+		node := nodeSpec{name: name, endpoint: native.Endpoint, platforms: []string{native.Platform}}
 		if driver == buildx.DriverContainer {
 			var err error
 			if node.config, _, err = configure(nil, e.Registries); err != nil {
@@ -36,7 +36,7 @@ func (e *ensurer) natives(ctx context.Context, have *buildx.Builder, driver stri
 			}
 			e.Log("moved the node %s for %s from %s to %s", name, native.Platform, old.Endpoint, native.Endpoint)
 		default:
-			e.takeBack(name, func(ctx context.Context) error { return e.create(ctx, "--leave", "--node", name) })
+			e.undoCreation(name, func(ctx context.Context) error { return e.create(ctx, "--leave", "--node", name) })
 			if err := e.createNode(ctx, driver, node, true); err != nil {
 				return native.refused(driver, err)
 			}
@@ -47,7 +47,8 @@ func (e *ensurer) natives(ctx context.Context, have *buildx.Builder, driver stri
 	return nil
 }
 
-// refused says what an endpoint is, which depends on the driver.
+// refused adds a hint about the form of an endpoint, which depends on the
+// driver.
 func (n Native) refused(driver string, err error) error {
 	err = fmt.Errorf("adding %s for %s: %w", n.Endpoint, n.Platform, err)
 	if diag.Hint(err) != "" {
@@ -59,11 +60,11 @@ func (n Native) refused(driver string, err error) error {
 	return diag.WithHint(err, "correct --native: its endpoint is a Docker Engine, such as ssh://user@host, tcp://host:2376 or the name of a docker context")
 }
 
-// verify asks the finished builder whether it works.
+// verify checks that the finished builder works.
 func (e *ensurer) verify(ctx context.Context) error {
 	if e.Bootstrap {
-		// buildx gives up on a dead node after 20 seconds; pulling the image of
-		// BuildKit takes what it takes.
+		// buildx gives up on an unreachable node after 20 seconds. Pulling the
+		// image of BuildKit may take longer.
 		if _, err := e.client.Output(ctx, "inspect", "--bootstrap", e.Name); err != nil {
 			return buildx.WithSSHHint(fmt.Errorf("starting the builder %s: %w", e.Name, err))
 		}
@@ -74,13 +75,13 @@ func (e *ensurer) verify(ctx context.Context) error {
 	}
 	b := buildx.Find(list, e.Name)
 	if b == nil {
-		return fmt.Errorf("the builder %s is gone: somebody removed it meanwhile", e.Name)
+		return fmt.Errorf("builder %s not found: another command has removed it", e.Name)
 	}
 	for _, n := range b.Nodes {
-		if b.State(n) == buildx.Dead {
+		if b.State(n) == buildx.Unreachable {
 			hint := fmt.Sprintf("start what listens there, or take the node out: docker buildx create --leave --name %s --node %s", e.Name, n.Name)
 			if slices.Contains(e.placed, n.Name) {
-				hint = "start what listens there, or correct --native" // the node is about to be taken back
+				hint = "start what listens there, or correct --native" // the node will be removed
 			}
 			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not answer%s", n.Name, e.Name, n.Endpoint, suffix(n.Err+b.Err)), hint)
 		}

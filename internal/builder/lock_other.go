@@ -4,7 +4,7 @@ package builder
 
 import "context"
 
-// lock keeps no one from anything here.
+// lock does nothing on this system.
 func (d daemon) lock(context.Context) (unlock func(), err error) {
 	return func() {}, nil
 }

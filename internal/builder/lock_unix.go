@@ -16,12 +16,12 @@ import (
 
 const pollInterval = 50 * time.Millisecond
 
-// lock keeps others from making or removing the same builder meanwhile.
+// lock prevents concurrent commands from creating or removing the same builder.
 func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
 	if err := makePrivate(filepath.Dir(d.dir)); err != nil {
 		return nil, err
 	}
-	// Beside the folder, which goes when the builder is removed.
+	// The file is beside the folder, which is deleted with the builder.
 	f, err := os.OpenFile(d.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the builder: %w", err)

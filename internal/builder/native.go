@@ -10,18 +10,18 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// Native is a machine that builds a platform without emulation.
+// Native is a node that builds a platform without emulation.
 type Native struct {
-	// Platform is in normal form, such as "linux/arm64".
+	// Platform is normalized, such as "linux/arm64".
 	Platform string
-	// Endpoint is a Docker host or context, or for the remote driver the
-	// address of a BuildKit.
+	// Endpoint is a Docker host or context or, for the remote driver, the
+	// address of a BuildKit daemon.
 	Endpoint string
 }
 
 var architecturePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
 
-// ParseNative reads PLATFORM=ENDPOINT, where the platform may be a bare
+// ParseNative parses PLATFORM=ENDPOINT. The platform may be just an
 // architecture.
 func ParseNative(s string) (Native, error) {
 	const hint = "write it as PLATFORM=ENDPOINT, such as arm64=ssh://user@host"
@@ -30,11 +30,11 @@ func ParseNative(s string) (Native, error) {
 		return Native{}, diag.WithHint(diag.Invalidf("--native %q has no platform and endpoint", s), hint)
 	}
 	if architecturePattern.MatchString(name) {
-		name = "linux/" + name // alone it would be the system of this machine
+		name = "linux/" + name // an os alone would be ambiguous
 	}
 	p, err := platforms.Parse(name)
 	if err == nil {
-		_, err = platform.ParseTarget(platforms.Format(p)) // knows what there is
+		_, err = platform.ParseTarget(platforms.Format(p)) // validates the platform
 	}
 	if err != nil || strings.Count(name, "/") == 0 {
 		return Native{}, diag.WithHint(diag.Invalidf("--native %q: %q is no platform", s, name), hint)

@@ -13,8 +13,8 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// Remove takes away a builder that Ensure made, with its BuildKit and cache.
-// found is false when there is nothing to take away.
+// Remove removes a builder that Ensure created, with its BuildKit and cache.
+// found is false if it does not exist.
 func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, err error) {
 	if err := o.Check(); err != nil {
 		return false, err
@@ -32,14 +32,16 @@ func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, e
 		return false, err
 	}
 	defer unlock()
-	// Not before: another command may just make the builder, or remove it.
+	// List under the lock: a concurrent ensure or remove would change the
+	// result.
 	list, err := buildx.List(ctx, client)
 	if err != nil {
 		return false, err
 	}
 	have := buildx.Find(list, o.Name)
 	e := &ensurer{Options: o, client: client, daemon: d}
-	// One of the same name may have been made by somebody else after ours went.
+	// Another builder of the same name may have been created after ours was
+	// removed.
 	if have != nil && (have.Driver == buildx.DriverContainer || e.isLocal(have)) {
 		var args []string
 		if have.Driver == buildx.DriverRemote {
@@ -56,18 +58,18 @@ func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, e
 	return true, d.remove(ctx)
 }
 
-// forgotten reports whether buildx knows the builder no more. It forgets one
-// also when a node could not be asked to take its container away.
+// forgotten reports whether buildx no longer has the builder. It removes one
+// even if the container of an unreachable node could not be removed.
 func (e *ensurer) forgotten(ctx context.Context) bool {
 	list, err := buildx.List(ctx, e.client)
 	return err == nil && buildx.Find(list, e.Name) == nil
 }
 
-// leftBehind names the containers of nodes that did not answer.
+// leftBehind returns the containers of nodes that did not respond.
 func leftBehind(b *buildx.Builder, err error) error {
 	var places, commands []string
 	for _, n := range b.Nodes {
-		if b.State(n) == buildx.Dead {
+		if b.State(n) == buildx.Unreachable {
 			docker := "docker --context " + n.Endpoint
 			if strings.Contains(n.Endpoint, "://") {
 				docker = "docker --host " + n.Endpoint

@@ -11,14 +11,15 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// BuildError is a buildx run that failed. What buildx said about it has been
-// shown as it is.
+// BuildError is returned for a failed build. The output of buildx has already
+// been shown.
 type BuildError struct {
-	// Err is how the process ended, an [*exec.ExitError] as a rule.
+	// Err is the error of the process, usually an [*exec.ExitError].
 	Err error
-	// Cause says in a clause what went wrong, when it is known.
+	// Cause is a clause that explains the failure, or "".
 	Cause string
-	// NoBuilder tells that nothing was built because no node could be started.
+	// NoBuilder reports whether nothing was built because no node could be
+	// started.
 	NoBuilder bool
 }
 
@@ -31,15 +32,15 @@ func (e *BuildError) Error() string {
 
 func (e *BuildError) Unwrap() error { return e.Err }
 
-// causes are failures that a user can do something about but whose text, from
-// deep inside BuildKit, does not say what.
+// causes are failures that a user can fix although BuildKit's error does not
+// explain how.
 var causes = []struct {
 	text *regexp.Regexp
 	hint string
-	// cause is the clause of a [BuildError], in which $1 and so on stand for
-	// what text caught; may be empty.
+	// cause is the clause of a [BuildError]. $1 and so on refer to the groups
+	// of text. It is optional.
 	cause string
-	// noBuilder goes to the BuildError of that name.
+	// noBuilder is BuildError.NoBuilder.
 	noBuilder bool
 }{
 	{
@@ -84,7 +85,7 @@ var causes = []struct {
 		hint:  `start it, or ` + unreachableHint,
 	},
 	{
-		// It is also said of a builder that then answers.
+		// BuildKit also prints it for a builder that responds later.
 		text:  regexp.MustCompile(`(?s)waiting for connection.*deadline exceeded`),
 		cause: "the builder does not answer",
 		hint:  unreachableHint,
@@ -111,8 +112,7 @@ const (
 	unreachableHint  = `run ` + DoctorCommand + `, which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
 )
 
-// ForBuilder has the commands of an error's hint look at the builder that a flag
-// named.
+// ForBuilder adds the builder of a flag to the commands in the hint of err.
 func ForBuilder(err error, name string) error {
 	var hint *diag.HintError
 	if name != "" && errors.As(err, &hint) {
@@ -143,19 +143,19 @@ func explain(err error, output string) error {
 		}
 	}
 	if output == "" {
-		// Where buildx draws on the screen itself, its words are nowhere else.
+		// If buildx draws on the terminal itself, its output is not available.
 		return diag.WithHint(failed, "if it is about the builder, "+DoctorCommand+" says what to do")
 	}
 	return failed
 }
 
-// escapes are the sequences by which buildx draws on a terminal (ECMA-48,
-// section 5.4), and the carriage returns there.
+// escapes matches the sequences with which buildx draws on a terminal (ECMA-48,
+// section 5.4), and carriage returns.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[@-~]|\r")
 
 // TailBuffer keeps the last bytes written to it.
 type TailBuffer struct {
-	// Limit is the number of bytes that are kept.
+	// Limit is the number of bytes to keep.
 	Limit int
 
 	mu   sync.Mutex
@@ -172,7 +172,7 @@ func (t *TailBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Bytes returns a copy of what is kept.
+// Bytes returns a copy of the kept bytes.
 func (t *TailBuffer) Bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 )
 
 // imageCauses are failures to pull an image: $1 is its name, $2 its registry.
-// {correct} in a hint is where the name comes from.
+// {correct} in a hint is replaced by how to correct the name.
 var imageCauses = []struct {
 	text        *regexp.Regexp
 	cause, hint string
@@ -43,9 +43,9 @@ var imageCauses = []struct {
 	},
 }
 
-// ExplainImage returns what kept the builder from pulling an image, and what to
-// do about it; correct says how to correct the name. ok is false for output that
-// says nothing of the kind.
+// ExplainImage returns the reason why the builder could not pull an image, and
+// a hint. correct says how to correct the name. ok is false for output about
+// other failures.
 func ExplainImage(output, correct string) (cause, hint string, ok bool) {
 	for _, c := range imageCauses {
 		if m := c.text.FindStringSubmatchIndex(output); m != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// BaseImageError is a base image that lacks a platform which is built.
+// BaseImageError is returned if a base image lacks a platform of the build.
 type BaseImageError struct {
 	*BuildError
 	// Image is the reference in the Dockerfile.
@@ -16,16 +16,16 @@ type BaseImageError struct {
 
 func (e *BaseImageError) Unwrap() error { return e.BuildError }
 
-// noPlatform is what BuildKit says of such an image.
+// noPlatform matches BuildKit's error for such an image.
 var noPlatform = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform`)
 
-// LacksPlatform reports whether output says that an image has no image for the
-// platform that is built.
+// LacksPlatform reports whether output says that an index has no image for the
+// platform of the build.
 func LacksPlatform(output string) bool { return noPlatform.MatchString(output) }
 
-// stageCauses are failures of a user's own Dockerfile, whose text says where
-// but not what to do with docker extpack. $1 and so on stand for what text
-// caught, in both.
+// stageCauses are failures of the user's Dockerfile. BuildKit's error has the
+// position but not how to fix it with docker extpack. $1 and so on refer to the
+// groups of text.
 var stageCauses = []struct {
 	text        *regexp.Regexp
 	cause, hint string
@@ -67,8 +67,8 @@ var stageCauses = []struct {
 		correctName,
 	},
 	{
-		// Before causes that would take the cache's server for the builder. What
-		// is told quietly has no headings.
+		// These precede causes that would mistake the server of the cache for
+		// the builder. Quiet output has no headings.
 		regexp.MustCompile(`> \[[^\]\n]+\] exporting cache to [^\n]*:\n(?s:.*)failed to solve: ([^\n]*)` +
 			`|failed to solve: ((?:unknown cache exporter|failed to configure \S+ cache exporter|failed to check file presence in cache|error writing layer blob)[^\n]*)`),
 		"the cache cannot be written: $1$2",
@@ -90,7 +90,7 @@ var stageCauses = []struct {
 		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), or run ` + DoctorCommand + `, which says what platform that is and how this builder can get it`,
 	},
 	{
-		// The line is our own Dockerfile's (stageLines), not the user's.
+		// The line is one of the generated Dockerfile (stageLines).
 		regexp.MustCompile(`(?s)>>> COPY [^\n]* /bi\[n\]/detec\[t\] .*failed to calculate checksum of ref [^\n]*: "(/bin/[a-z]+)": not found`),
 		"$1 of the build stage is a link to what is not in the stage",
 		`copy the file it links to into the stage as well, or copy that file to $1`,
@@ -109,8 +109,8 @@ var stageCauses = []struct {
 
 const correctName = "correct the name in the Dockerfile, or where it comes from"
 
-// explainStage explains a failure of a build stage, nil when it is none that is
-// known.
+// explainStage explains a failure of a build stage. It returns nil for unknown
+// failures.
 func explainStage(failed *BuildError, output string) error {
 	if m := noPlatform.FindStringSubmatch(output); m != nil {
 		failed.Cause = fmt.Sprintf("the base image %s has no image for a platform that is built", m[1])

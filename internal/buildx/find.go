@@ -1,5 +1,5 @@
 // Package buildx finds the user's buildx, runs it, lists its builders and
-// explains its failures. It knows nothing of extensions and plans.
+// explains its failures. It does not know extensions and plans.
 package buildx
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// MinVersion is the oldest buildx that handles object-form attributes and
-// --allow as the generated file needs them.
+// MinVersion is the oldest buildx that supports the object-form attributes and
+// --allow settings of the generated file.
 const MinVersion = "v0.20.0"
 
 const installHint = "install or update buildx: https://github.com/docker/buildx#installing"
@@ -28,16 +28,16 @@ const installHint = "install or update buildx: https://github.com/docker/buildx#
 // Client is the user's buildx.
 type Client struct {
 	Path string
-	// Version is as buildx says, such as "v0.37.2", or "v0.0.0+unknown" for one
-	// built without a version.
+	// Version is the version that buildx reports, such as "v0.37.2", or
+	// "v0.0.0+unknown" for a build without a version.
 	Version string
-	// Env is the whole environment it is run with.
+	// Env is the environment that it runs with.
 	Env []string
 }
 
-// FindClient looks for buildx where the docker CLI would, and then on PATH, where
-// those who have no docker CLI put it. A missing or too old buildx is a
-// [*diag.HintError]. warn receives what is doubtful but not wrong.
+// FindClient searches buildx in the plugin folders of the docker CLI, and then
+// on PATH. It returns a [*diag.HintError] if buildx is missing or too old. It
+// calls warn with other problems.
 func FindClient(cli config.Provider, root *cobra.Command, warn func(string)) (*Client, error) {
 	b, err := findPlugin(cli, root)
 	if err != nil {
@@ -79,7 +79,8 @@ func findPlugin(cli config.Provider, root *cobra.Command) (*Client, error) {
 	return nil, diag.WithHint(errors.New("finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH"), installHint)
 }
 
-// versionOf asks a standalone binary, which prints "MODULE VERSION REVISION".
+// versionOf returns the version that a standalone binary prints: "MODULE
+// VERSION REVISION".
 func versionOf(path string) (string, error) {
 	out, err := exec.Command(path, "version").Output()
 	if err != nil {
@@ -92,23 +93,22 @@ func versionOf(path string) (string, error) {
 	return fields[1], nil
 }
 
-// wantsTraces reports whether a variable shows that the user set up tracing.
-// The docker CLI sets the resource attributes for every plugin it runs.
+// wantsTraces reports whether a variable configures tracing. The docker CLI
+// sets the resource attributes for every plugin.
 func wantsTraces(kv string) bool {
 	return strings.HasPrefix(kv, "OTEL_") && !strings.HasPrefix(kv, "OTEL_RESOURCE_ATTRIBUTES=")
 }
 
-// Environ makes the environment for buildx from this process's. docker holds
-// the variables that carry the docker CLI's global flags, as NAME=VALUE.
+// Environ returns the environment for buildx. docker are the variables for the
+// global flags of the docker CLI, as NAME=VALUE.
 func Environ(docker []string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		// With the first set, buildx expects docker's arguments before its own.
-		// The second names a variable of the generated file, whose value the
-		// plan has settled; other extensions have one each. The third would make
-		// paths relative to the bake file, which is in a temporary folder. The
-		// last adds labels that are not the plan's, without which an attested
-		// image would have to be made anew.
+		// With the first one, buildx expects docker's arguments before its own.
+		// The second one is a variable of the generated file, whose value the
+		// plan has set; other extensions have one each. The third one would
+		// make paths relative to the bake file, which is in a temporary folder.
+		// The last one adds labels that are not part of the plan.
 		return name == metadata.ReexecEnvvar || name == "PLATFORMS" || strings.HasPrefix(name, "PLATFORMS_") ||
 			name == "BUILDX_BAKE_FILE_RELATIVE_PATHS" || name == "BUILDX_GIT_LABELS"
 	})
@@ -116,12 +116,12 @@ func Environ(docker []string) []string {
 	// Nothing reads provenance from the metadata file.
 	env = append(env, "BUILDX_METADATA_PROVENANCE=disabled")
 	if !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "BUILDX_GIT_INFO=") }) {
-		// Nothing is attested, and buildx runs git six times per target for it.
+		// Nothing is attested, and buildx would run git six times per target.
 		env = append(env, "BUILDX_GIT_INFO=0")
 	}
 	if !slices.ContainsFunc(env, wantsTraces) {
-		// Without it BuildKit encodes the whole trace once per target, for
-		// seconds after the build, which the next command pays.
+		// Otherwise BuildKit encodes the whole trace once per target, which
+		// delays the next command by seconds.
 		env = append(env, "OTEL_TRACES_SAMPLER=always_off")
 	}
 	return env

@@ -15,30 +15,30 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// Runner runs buildx; [*Client] does.
+// Runner runs buildx. [*Client] implements it.
 type Runner interface {
-	// Output runs buildx and returns its standard output; a run that fails is a
-	// [*RunError].
+	// Output runs buildx and returns its standard output. It returns a
+	// [*RunError] if the run fails.
 	Output(ctx context.Context, args ...string) ([]byte, error)
 }
 
-// RunError is a buildx run that failed.
+// RunError is returned for a failed run of buildx.
 type RunError struct {
 	Args []string
-	// Stderr is what buildx wrote to standard error, as it is.
+	// Stderr is the standard error of buildx.
 	Stderr string
-	// Err is how the process ended.
+	// Err is the error of the process.
 	Err error
 }
 
-// Error returns buildx's own words, without the progress around them.
+// Error returns the error message of buildx, without progress.
 func (e *RunError) Error() string {
 	message := e.Err.Error()
 	_, stderr, _ := FindSSHFailure(e.Stderr)
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
 		if text, ok := strings.CutPrefix(line, "ERROR: "); ok {
-			message = text // the last one sums up
+			message = text // the last one is the summary
 		} else if strings.HasPrefix(line, "panic: ") {
 			message = line
 			break
@@ -49,45 +49,45 @@ func (e *RunError) Error() string {
 
 func (e *RunError) Unwrap() error { return e.Err }
 
-// The drivers that are treated apart.
+// Drivers with special cases.
 const (
 	DriverDocker    = "docker"
 	DriverContainer = "docker-container"
 	DriverRemote    = "remote"
 )
 
-// Builder is a builder as buildx lists it.
+// Builder is a builder in the list of buildx.
 type Builder struct {
 	Name    string
-	Driver  string // empty when buildx could not tell
+	Driver  string // empty if unknown
 	Current bool
 	Err     Fault
 	Nodes   []Node
 }
 
-// Node is one BuildKit of a builder.
+// Node is one BuildKit instance of a builder.
 type Node struct {
 	Name, Endpoint string
-	// Status is "running", "inactive", "stopped", …; empty when unknown.
+	// Status is "running", "inactive", "stopped", …; empty if unknown.
 	Status string
-	// Version is BuildKit's, such as "v0.33.1", of a running node.
+	// Version is that of BuildKit, such as "v0.33.1", if the node is running.
 	Version string
 	Err     Fault
-	// Platforms holds what was fixed when the node was made and, of a running
-	// node, what it can run, its own platform first.
+	// Platforms are those that were set when the node was created and, if it is
+	// running, those that it supports, the native one first.
 	Platforms []string
 	Labels    map[string]string
-	// Flags, DriverOpts and Files are what the node was made with.
+	// Flags, DriverOpts and Files are those that the node was created with.
 	Flags      []string
 	DriverOpts map[string]string
 	Files      map[string][]byte
 }
 
 // Fault is an error in JSON, which buildx writes as text, null, "" or, before
-// 0.13, as {}; of the last the text is lost.
+// 0.13, as {} without its text.
 type Fault string
 
-// UnmarshalJSON reads any of these.
+// UnmarshalJSON accepts all of these.
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	var v any
 	if err := json.Unmarshal(data, &v); err != nil {
@@ -104,23 +104,23 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// String returns the fault in as few words as there are for it.
+// String returns a short form of the fault.
 func (f Fault) String() string {
 	_, plain, _ := FindSSHFailure(string(f))
 	return plain
 }
 
-// StatusTimeout is how long builders that do not answer are waited for; buildx
-// by itself waits 20 seconds.
+// StatusTimeout is how long to wait for builders that do not respond. The
+// default of buildx is 20 seconds.
 const StatusTimeout = 5 * time.Second
 
-// noContext is what "buildx ls" says then: every docker context is a builder
-// too, and it was asked for no other.
+// noContext is an error of "buildx ls" without builders: every docker context
+// is a builder too.
 var noContext = regexp.MustCompile(`no builder "([^"]+)" found`)
 
-// List asks buildx for all builders. One that accepts connections but does not
-// answer costs [StatusTimeout], or 20 seconds where buildx is older than 0.32
-// and knows no other.
+// List returns all builders of buildx. A builder that accepts connections but
+// does not respond delays it by [StatusTimeout], or by 20 seconds with buildx
+// before 0.32.
 func List(ctx context.Context, client Runner) ([]Builder, error) {
 	args := []string{"ls", "--format", "json"}
 	out, err := client.Output(ctx, append(args, "--timeout", StatusTimeout.String())...)
@@ -145,8 +145,8 @@ func List(ctx context.Context, client Runner) ([]Builder, error) {
 	return list, nil
 }
 
-// decode reads what buildx lists; releases around 0.20 list the current builder
-// twice.
+// decode parses the list of buildx. Releases around 0.20 list the current
+// builder twice.
 func decode(out []byte) ([]Builder, error) {
 	var list []Builder
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
@@ -164,8 +164,8 @@ func decode(out []byte) ([]Builder, error) {
 
 var namePrinted = regexp.MustCompile(`(?m)^Name:\s+(\S+)`)
 
-// markCurrent asks which builder is current where the list does not say so, as
-// that of buildx 0.23 does not. When no one can tell, none is.
+// markCurrent determines the current builder if the list does not have it, as
+// with buildx 0.23. If that fails, none is marked.
 func markCurrent(ctx context.Context, client Runner, list []Builder) {
 	if len(list) == 0 || slices.ContainsFunc(list, func(b Builder) bool { return b.Current }) {
 		return
@@ -181,8 +181,8 @@ func markCurrent(ctx context.Context, client Runner, list []Builder) {
 	}
 }
 
-// Find returns the builder called name, or the current one when name is empty;
-// nil when there is none.
+// Find returns the builder called name, or the current one if name is empty, or
+// nil.
 func Find(list []Builder, name string) *Builder {
 	i := slices.IndexFunc(list, func(b Builder) bool {
 		return b.Name == name || name == "" && b.Current
@@ -202,42 +202,42 @@ func (b *Builder) Node(name string) *Node {
 	return &b.Nodes[i]
 }
 
-// State is whether a node can be built on.
+// State is the state of a node.
 type State int
 
 const (
-	// Dead is a node that does not answer.
-	Dead State = iota
-	// Asleep is one that does not run but that buildx starts when it is used.
-	Asleep
-	// Running is one that answers.
+	// Unreachable is a node that does not respond.
+	Unreachable State = iota
+	// Inactive is a node that is not running but that buildx starts when it is
+	// used.
+	Inactive
+	// Running is a node that responds.
 	Running
 )
 
-// State tells whether a node of the builder can be built on. buildx calls a
-// node that does not answer "inactive", with no error: for drivers that start
-// nothing by themselves that is a dead one.
+// State returns the state of a node of the builder. buildx reports a node that
+// does not respond as "inactive" without an error. Such a node is unreachable
+// if the driver does not start nodes.
 func (b *Builder) State(n Node) State {
 	switch {
 	case b.Err != "" || n.Err != "":
-		return Dead
+		return Unreachable
 	case n.Status == "running":
 		return Running
 	case b.Driver == DriverRemote, b.Driver == DriverDocker, b.Driver == "":
-		return Dead
+		return Unreachable
 	}
-	return Asleep
+	return Inactive
 }
 
-// Usable reports whether every build can begin: a node answers or can be
-// started, and none may keep it waiting. buildx passes over nodes with an error,
-// but for one that only does not answer a build that needs it waits 20 seconds
-// and then fails (measured with 0.37). Which one does depends on the platforms
-// that were fixed for each node.
+// Usable reports whether builds can start: a node is running or can be started,
+// and no node blocks the build. buildx skips nodes with an error, but waits 20
+// seconds for one that does not respond, and then fails (measured with 0.37).
+// Whether a build needs that node depends on the platforms of each node.
 func (b *Builder) Usable() bool {
-	alive := slices.ContainsFunc(b.Nodes, func(n Node) bool { return b.State(n) != Dead })
+	alive := slices.ContainsFunc(b.Nodes, func(n Node) bool { return b.State(n) != Unreachable })
 	return alive && !slices.ContainsFunc(b.Nodes, b.Blocks)
 }
 
-// Blocks reports whether a node makes a build that needs it fail.
-func (b *Builder) Blocks(n Node) bool { return b.State(n) == Dead && n.Err == "" }
+// Blocks reports whether builds that need a node fail.
+func (b *Builder) Blocks(n Node) bool { return b.State(n) == Unreachable && n.Err == "" }

@@ -42,8 +42,8 @@ func TestListWithAnOldBuildx(t *testing.T) {
 	if err != nil || len(calls) != 2 || calls[1] != "ls --format json" {
 		t.Fatalf("%v, %q", err, calls)
 	}
-	for name, want := range map[string]State{"a": Running, "b": Dead, "c": Asleep} {
-		if b := Find(list, name); b.State(b.Nodes[0]) != want || b.Usable() != (want != Dead) {
+	for name, want := range map[string]State{"a": Running, "b": Unreachable, "c": Inactive} {
+		if b := Find(list, name); b.State(b.Nodes[0]) != want || b.Usable() != (want != Unreachable) {
 			t.Errorf("%s is %d", name, b.State(b.Nodes[0]))
 		}
 	}

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// HasNodes reports whether the builder called name, or the current one, may have
-// several nodes. Asking buildx takes as long as a small build, and twenty seconds
-// when a node is dead, so its own notes are read. They do not say for sure which
-// builder is current; one with several nodes among those it may be is enough, as
-// building platform by platform is right everywhere, only slower.
+// HasNodes reports whether the builder called name, or the current one, may
+// have several nodes. It reads the state files of buildx, because running
+// buildx takes as long as a small build, and 20 seconds if a node is
+// unreachable. The files do not determine the current builder; HasNodes returns
+// true if any candidate has several nodes, because building platform by
+// platform always works, but more slowly.
 func (b *Client) HasNodes(name string) bool {
 	dir := b.configDir()
 	for _, candidate := range candidates(dir, name, envValue(b.Env, "BUILDX_BUILDER")) {
@@ -23,8 +24,8 @@ func (b *Client) HasNodes(name string) bool {
 	return false
 }
 
-// candidates returns the builders that a build may use: the one that is named, or
-// any that "buildx use" has selected for some docker endpoint.
+// candidates returns the builders that a build may use: the named one, or those
+// that "buildx use" has selected for a docker endpoint.
 func candidates(dir string, named ...string) []string {
 	for _, name := range named {
 		if name != "" {
@@ -50,8 +51,8 @@ func readJSON(file string, v any) bool {
 	return err == nil && json.Unmarshal(data, v) == nil
 }
 
-// envValue returns the value of an environment variable; of a name given twice
-// the last counts, as for exec.
+// envValue returns the value of an environment variable. As in exec, the last
+// value of a name is used.
 func envValue(env []string, name string) string {
 	value := ""
 	for _, kv := range env {
@@ -62,8 +63,8 @@ func envValue(env []string, name string) string {
 	return value
 }
 
-// Names returns the builders in buildx's notes, sorted; dir is the folder of the
-// notes. Those of docker contexts have none.
+// Names returns the builders in the state files of buildx in dir, sorted. It
+// does not include those of docker contexts.
 func Names(dir string) []string {
 	entries, err := os.ReadDir(filepath.Join(dir, "instances"))
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Output runs buildx and returns its standard output; a run that fails is a
-// [*RunError]. An interrupt reaches buildx as one.
+// Output runs buildx and returns its standard output. It returns a [*RunError]
+// if the run fails. An interrupt is forwarded to buildx.
 func (b *Client) Output(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := b.Command(ctx, args...)
 	var stdout bytes.Buffer
@@ -22,9 +22,9 @@ func (b *Client) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return stdout.Bytes(), nil
 }
 
-// Reachable reports whether the builder called name, or the current one when
-// name is empty, has a node that answers or that buildx can start. It waits
-// for one that does not answer as long as [List].
+// Reachable reports whether the builder called name, or the current one if name
+// is empty, has a node that is running or that buildx can start. It waits for
+// nodes that do not respond as long as [List].
 func (b *Client) Reachable(ctx context.Context, name string) (bool, error) {
 	list, err := List(ctx, b)
 	if err != nil {
@@ -37,8 +37,8 @@ func (b *Client) Reachable(ctx context.Context, name string) (bool, error) {
 	return found != nil && found.Usable(), nil
 }
 
-// Selected returns the builder that the environment selects, or ""; of a name
-// given twice the last counts, as for exec.
+// Selected returns the builder that the environment selects, or "". As in exec,
+// the last value of a name is used.
 func (b *Client) Selected() string {
 	name := ""
 	for _, kv := range b.Env {

@@ -27,7 +27,7 @@ func (b *Client) NoBuilder(ctx context.Context, name, dockerHost string) (string
 	}
 	found := Find(list, name)
 	if found == nil || found.Usable() {
-		return "", nil // of one that is not there, buildx tells more
+		return "", nil // buildx reports a missing builder
 	}
 	for _, n := range found.Nodes {
 		if why := (found.Err + n.Err).String(); why != "" {
@@ -36,18 +36,17 @@ func (b *Client) NoBuilder(ctx context.Context, name, dockerHost string) (string
 			}
 			return why, nil
 		}
-		if found.State(n) == Dead {
+		if found.State(n) == Unreachable {
 			return fmt.Sprintf("the builder %s does not answer at %s", found.Name, n.Endpoint), nil
 		}
 	}
 	return fmt.Sprintf("the builder %s does not answer", found.Name), nil
 }
 
-// engineDown is how the docker client says that no engine answers.
+// engineDown matches the error of the docker client for an unreachable engine.
 var engineDown = regexp.MustCompile(`(?:[Cc]annot connect to the Docker daemon|failed to connect to the docker API) at ([^\s;]*[^\s;.])`)
 
-// EngineDown returns the address of a Docker Engine of which a message says that
-// it does not answer.
+// EngineDown returns the address of the unreachable Docker Engine in a message.
 func EngineDown(message string) (address string, ok bool) {
 	m := engineDown.FindStringSubmatch(message)
 	if m == nil {
@@ -106,7 +105,7 @@ func (b *Client) unanswered(ctx context.Context, name, dockerHost string) (why s
 	return "", missing > 0
 }
 
-// configDir returns where buildx keeps its notes.
+// configDir returns the folder of the state files of buildx.
 func (b *Client) configDir() string {
 	if dir := envValue(b.Env, "BUILDX_CONFIG"); dir != "" {
 		return dir

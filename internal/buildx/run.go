@@ -14,22 +14,22 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// waitDelay is how long buildx may take to leave after an interrupt.
+// waitDelay is how long buildx may take to exit after an interrupt.
 const waitDelay = 10 * time.Second
 
-// Options are how a command of buildx is run.
+// Options are the options of running buildx.
 type Options struct {
-	// Builder is named in hints; it is not passed on.
+	// Builder is the builder in hints. It is not passed to buildx.
 	Builder string
-	// Quiet withholds buildx's progress unless the command fails.
+	// Quiet suppresses buildx's progress unless the command fails.
 	Quiet bool
 	// Stderr receives buildx's progress and messages. A terminal must be passed
-	// as it is, for buildx to draw.
+	// unwrapped, so that buildx can draw on it.
 	Stderr io.Writer
 }
 
-// Run runs a command of buildx. A failure is a [*BuildError] with a hint, and
-// an interruption is the cause of the end of ctx.
+// Run runs a command of buildx. It returns a [*BuildError] with a hint if the
+// command fails, or the cause of ctx if it is done.
 func (b *Client) Run(ctx context.Context, args []string, opts Options) error {
 	cmd := b.Command(ctx, args...)
 	tail := &TailBuffer{Limit: 64 << 10}
@@ -62,8 +62,8 @@ func terminal(w io.Writer) (*os.File, bool) {
 	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
-// WithTemp returns a client whose buildx makes its temporary files in dir, from
-// where they are removed even if it is killed.
+// WithTemp returns a client that creates its temporary files in dir, so that
+// they can be removed if buildx is killed.
 func (b *Client) WithTemp(dir string) *Client {
 	c := *b
 	c.Env = append(slices.Clone(b.Env), scratch.Environ(dir)...)

@@ -10,31 +10,31 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// sshFailure is how the docker CLI reports that the ssh which it started for a
-// host ended: a request, the command, advice, and what was written last.
+// sshFailure matches the error of the docker CLI for a failed ssh command: the
+// request, the command, advice, and the last output.
 var sshFailure = regexp.MustCompile(`(?:error during connect: [^\n]*?)?command \[ssh ([^\]\n]*)\] has exited with [^\n]*?stderr=([^\n]*(?:\n[^\n]+)*)`)
 
-// An SSHFailure is a Docker host behind SSH that could not be used.
+// An SSHFailure is a failed SSH connection to a Docker host.
 type SSHFailure struct {
-	// Host is the host's address, such as "ssh://user@host:22".
+	// Host is the address of the host, such as "ssh://user@host:22".
 	Host string
-	// Reason is the last line of what ssh, or the shell there, said.
+	// Reason is the last line of output of ssh or the remote shell.
 	Reason string
 }
 
-// Clause says it in a clause.
+// Clause returns the failure as a clause.
 func (f SSHFailure) Clause() string {
 	return fmt.Sprintf("%s cannot be used: %s", f.Host, f.Reason)
 }
 
-// Hint says what to try.
+// Hint returns the next step.
 func (f SSHFailure) Hint() string {
 	return fmt.Sprintf("see that this works without asking for anything: ssh %s docker version", f.Host)
 }
 
-// FindSSHFailure looks for one in what docker or buildx printed. plain is the
-// output with [SSHFailure.Clause] in its place; without one it is unchanged and
-// ok is false.
+// FindSSHFailure finds a failure in the output of docker or buildx. plain is
+// the output with [SSHFailure.Clause] instead of it. ok is false if there is
+// none.
 func FindSSHFailure(output string) (failure SSHFailure, plain string, ok bool) {
 	match := sshFailure.FindStringSubmatchIndex(output)
 	if match == nil {
@@ -50,7 +50,8 @@ func FindSSHFailure(output string) (failure SSHFailure, plain string, ok bool) {
 	return failure, output[:match[0]] + failure.Clause() + output[match[1]:], true
 }
 
-// sshHost makes an address of the arguments that the docker CLI gave to ssh.
+// sshHost returns the address for the arguments that the docker CLI passed to
+// ssh.
 func sshHost(args []string) string {
 	var user, port, host string
 	for i := 0; i+1 < len(args); i++ {
@@ -69,8 +70,8 @@ func sshHost(args []string) string {
 	return "ssh://" + user + host
 }
 
-// WithSSHHint adds what to try to the error of a buildx run that could not
-// reach a host.
+// WithSSHHint adds a hint to the error of a buildx run that could not reach a
+// host.
 func WithSSHHint(err error) error {
 	var failed *RunError
 	if errors.As(err, &failed) {

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 )
 
-// onTerminal has cmd draw on the screen; what it says is seen there only.
+// onTerminal lets cmd draw on the terminal. Its output cannot be read.
 func onTerminal(cmd *exec.Cmd, screen *os.File, _ io.Writer) (finish func()) {
 	cmd.Stderr = screen
 	return func() {}

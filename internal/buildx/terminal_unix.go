@@ -14,18 +14,17 @@ import (
 	"golang.org/x/term"
 )
 
-// onTerminal has cmd draw on a terminal of its own, whose output goes to the
-// screen as it is and to tail, so that a failure can be explained: buildx draws
-// only where stderr is a terminal, and then no one else sees what it says. The
-// function it returns is to be called when cmd has ended.
+// onTerminal runs cmd with a pseudo terminal, whose output is copied to screen
+// and to tail, so that a failure can be explained: buildx only draws if stderr
+// is a terminal. The returned function must be called after cmd has exited.
 func onTerminal(cmd *exec.Cmd, screen *os.File, tail io.Writer) (finish func()) {
 	master, slave, err := pty.Open()
 	if err != nil {
-		cmd.Stderr = screen // better unexplained than not shown
+		cmd.Stderr = screen // show the output even if it cannot be explained
 		return func() {}
 	}
-	_ = pty.InheritSize(screen, master)  // a size is nice to have
-	_, _ = term.MakeRaw(int(slave.Fd())) // the screen does what a terminal does to output
+	_ = pty.InheritSize(screen, master)  // the size is optional
+	_, _ = term.MakeRaw(int(slave.Fd())) // the real terminal processes the output
 	cmd.Stderr = slave
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
@@ -36,7 +35,7 @@ func onTerminal(cmd *exec.Cmd, screen *os.File, tail io.Writer) (finish func()) 
 	}()
 	copied := make(chan struct{})
 	go func() {
-		// Ends with an error on Linux, EIO, when no one has the slave any more.
+		// Returns EIO on Linux when the slave is closed.
 		_, _ = io.Copy(io.MultiWriter(screen, tail), master)
 		close(copied)
 	}()
@@ -46,7 +45,7 @@ func onTerminal(cmd *exec.Cmd, screen *os.File, tail io.Writer) (finish func()) 
 		slave.Close()
 		select {
 		case <-copied:
-		case <-time.After(time.Second): // something buildx started holds it
+		case <-time.After(time.Second): // a child process of buildx has it open
 		}
 		master.Close()
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/docker/cli/cli/config"
 )
 
-// known is what a run of buildx has told before: asking the binary anew takes
-// as long as everything else docker extpack does for a small extension.
+// known is the cached version of a buildx binary, because running buildx takes
+// as long as everything else for a small extension.
 type known struct {
 	Path    string    `json:"path"`
 	Size    int64     `json:"size"`
@@ -19,12 +19,12 @@ type known struct {
 	Version string    `json:"version"`
 }
 
-// cacheFile is where the answer is kept: in the docker configuration it is for,
-// beside what buildx keeps there.
+// cacheFile returns the path of the cache: in the docker configuration
+// directory, beside the files of buildx.
 func cacheFile() string { return filepath.Join(config.Dir(), "extpack", "buildx.json") }
 
-// recall returns the buildx that was found before, if it would be found again: it
-// is the same file, and none has appeared in a folder that goes before.
+// recall returns the cached buildx if it is still valid: the file has not
+// changed, and no folder with precedence has another one.
 func recall(cli config.Provider) *Client {
 	raw, err := os.ReadFile(cacheFile())
 	if err != nil {
@@ -51,8 +51,8 @@ func recall(cli config.Provider) *Client {
 	return &Client{Path: k.Path, Version: k.Version}
 }
 
-// remember keeps the answer for the next run. It is a cache: when it cannot be
-// written, the next run asks again.
+// remember writes the cache. Errors are ignored: the next run asks buildx
+// again.
 func remember(b *Client) {
 	file := cacheFile()
 	info, err := os.Stat(b.Path)

@@ -16,15 +16,15 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// MinBuildKit is the first whose Dockerfile frontend copies with --exclude.
+// MinBuildKit is the first version whose Dockerfile frontend supports COPY
+// --exclude.
 const MinBuildKit = "v0.25.0"
 
-// dialTimeout is how long an address that does not answer is tried, to tell
-// why.
+// dialTimeout limits a connection to an address that does not respond.
 const dialTimeout = 2 * time.Second
 
-// snapshotter is the label of nodes on the containerd image store; without it
-// the docker driver has no OCI export and no multi-platform builds.
+// snapshotter is a label of nodes with the containerd image store. Without it,
+// the docker driver supports neither OCI export nor multi-platform builds.
 const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
 
 func (e *examination) checkBuilder(ctx context.Context) []Check {
@@ -52,7 +52,7 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	}
 	e.builder = b
 	c.Subject = b.Name
-	if !slices.ContainsFunc(b.Nodes, func(n buildx.Node) bool { return b.State(n) != buildx.Dead }) {
+	if !slices.ContainsFunc(b.Nodes, func(n buildx.Node) bool { return b.State(n) != buildx.Unreachable }) {
 		c.State = e.noBuilder()
 		c.Message, c.Fix = e.unusable(ctx, b, from)
 		return []Check{c}
@@ -60,10 +60,10 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	c.State = OK
 	c.Message = fmt.Sprintf("the driver %s%s with %s", b.Driver, from, text.Count(len(b.Nodes), "node"))
 	checks := []Check{c}
-	var mute []int
+	var unresponsive []int
 	for _, n := range b.Nodes {
 		if b.Blocks(n) {
-			mute, e.mute = append(mute, len(checks)), true
+			unresponsive, e.unresponsive = append(unresponsive, len(checks)), true
 		}
 		checks = append(checks, e.checkNode(ctx, b, n))
 		if b.State(n) == buildx.Running {
@@ -74,7 +74,7 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 		checks = append(checks, e.checkStore(b.Nodes[0]))
 	}
 	platforms, waited := e.checkPlatforms(ctx)
-	for _, i := range mute {
+	for _, i := range unresponsive {
 		if waited {
 			checks[i].State = Error
 			checks[i].Message += "; the build waits for it and fails"
@@ -85,10 +85,10 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	return append(checks, platforms...)
 }
 
-// noBuilder returns how bad it is that no builder answers: a build packs without
-// one what is not compiled, unless one is named.
+// noBuilder returns the severity of not having a builder: static extensions can
+// be built without one, unless one was named.
 func (e *examination) noBuilder() State {
-	e.broken = true // no trial is possible
+	e.broken = true // a trial build is not possible
 	named := e.Builder != "" && e.BuilderFrom == ""
 	if named || len(e.Extensions) == 0 || e.ExtensionErr != nil {
 		return Error
@@ -101,7 +101,7 @@ func (e *examination) noBuilder() State {
 	return Warning
 }
 
-// unusable says why no node of a builder can be used.
+// unusable returns the reason why no node of a builder can be used.
 func (e *examination) unusable(ctx context.Context, b *buildx.Builder, from string) (message, fix string) {
 	for _, n := range b.Nodes {
 		if why := b.Err + n.Err; why != "" {
@@ -126,7 +126,7 @@ func (e *examination) unusable(ctx context.Context, b *buildx.Builder, from stri
 	return fmt.Sprintf("no build is possible on %s%s: no node of it answers", b.Name, from), ensureHint
 }
 
-// reason tells why a BuildKit at an address does not answer.
+// reason returns the reason why a BuildKit at an address does not respond.
 func reason(ctx context.Context, endpoint string) string {
 	network, address, _ := strings.Cut(endpoint, "://")
 	if network != "tcp" && network != "unix" {
@@ -151,12 +151,12 @@ func (e *examination) checkNode(ctx context.Context, b *buildx.Builder, n buildx
 	switch b.State(n) {
 	case buildx.Running:
 		c.Message = fmt.Sprintf("running at %s, for %s", n.Endpoint, strings.Join(n.Platforms, ", "))
-	case buildx.Asleep:
+	case buildx.Inactive:
 		c.State = Warning
 		c.Message = fmt.Sprintf("it is %s; the next build starts it, and until then its BuildKit and platforms are unknown", n.Status)
 		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and ask again`
 	default:
-		c.State = Warning // buildx may do without it
+		c.State = Warning // buildx may not need it
 		why := text.Line(n.Err.String())
 		if why == "" {
 			why = reason(ctx, n.Endpoint)
@@ -208,7 +208,7 @@ func (e *examination) checkStore(n buildx.Node) Check {
 	return c
 }
 
-// running returns the nodes that answer.
+// running returns the nodes that are running.
 func (e *examination) running() []buildx.Node {
 	return slices.DeleteFunc(slices.Clone(e.builder.Nodes), func(n buildx.Node) bool {
 		return e.builder.State(n) != buildx.Running

@@ -1,9 +1,9 @@
-// Package doctor finds out whether the next build would work, and says why
-// not: the docker CLI, buildx, the builder and its nodes, the platforms they
-// can run, the registries, and this machine. Where it can, it tries instead of
-// reading versions: it builds a tiny image and begins a push.
+// Package doctor checks whether the next build would work: the docker CLI,
+// buildx, the builder and its nodes, the platforms that they support, the
+// registries, and this machine. Where possible, it tests instead of reading
+// versions: it builds a tiny image and begins a push.
 //
-// It changes nothing anywhere but the build cache, and prints nothing.
+// It changes nothing except the build cache.
 package doctor
 
 import (
@@ -17,32 +17,33 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// State is what a check found.
+// State is the result of a check.
 type State string
 
-// An Error would make a build fail; a Warning might, or makes it slow.
+// An Error would make a build fail. A Warning might, or would make it slow.
 const (
 	OK      State = "ok"
 	Warning State = "warning"
 	Error   State = "error"
 )
 
-// Check is one thing that was looked at.
+// Check is the result of one check.
 type Check struct {
-	// Name tells what, the same in every run: "docker", "buildx", ….
+	// Name identifies the check: "docker", "buildx", ….
 	Name string `json:"name"`
-	// Subject is which one of several: a node, an extension, a registry.
+	// Subject is the node, extension or registry that was checked, if there are
+	// several.
 	Subject string `json:"subject,omitempty"`
 	State   State  `json:"state"`
 	// Message is one sentence.
 	Message string `json:"message"`
-	// Fix is what to do about it, a command where there is one.
+	// Fix is the next step, preferably a command.
 	Fix string `json:"fix,omitempty"`
 }
 
-// Report is what the doctor found.
+// Report is the results of all checks.
 type Report struct {
-	// State is the worst of the checks'.
+	// State is the worst state of the checks.
 	State   State   `json:"state"`
 	Builder string  `json:"builder,omitempty"`
 	Checks  []Check `json:"checks"`
@@ -59,82 +60,86 @@ func (r *Report) Count(s State) int {
 	return n
 }
 
-// Extension is what has to be built.
+// Extension describes an extension to build.
 type Extension struct {
 	Name string
-	// Platforms are its targets; one without a name is the builder's own.
+	// Platforms are its targets. The zero platform is that of the builder.
 	Platforms []v1.Platform
-	// Asked are those that the builder is asked for: of equal images only one.
+	// Asked are the platforms that the builder has to build: of equal images
+	// only one.
 	Asked []v1.Platform
-	// Compiles tells that it has a build stage, and Runs are the platforms that
-	// one runs something on; other stages only copy, or cross-compile.
+	// Compiles reports whether it has a build stage. Runs are the platforms
+	// that its commands run on; other stages only copy, or cross-compile.
 	Compiles bool
 	Runs     []v1.Platform
-	// Smoke tells that its programs are run too, once they are built.
+	// Smoke reports whether its programs are run after the build.
 	Smoke bool
-	// Size is that of its files in all images.
+	// Size is the size of its files in all images.
 	Size int64
-	// Tags are where it is published, Pulls the registry hosts that its base
-	// images and caches come from.
+	// Tags are the tags to publish. Pulls are the registry hosts of its base
+	// images and caches.
 	Tags  []registry.Reference
 	Pulls []string
 }
 
-// Docker is what is known of the docker CLI and the engine of its context.
+// Docker describes the docker CLI and the engine of its context.
 type Docker struct {
 	Version, Context string
-	// Server is the engine's version, empty when none answers, for the reason
-	// in Err.
+	// Server is the version of the engine. It is empty if the engine does not
+	// respond; Err is then the reason.
 	Server, Err string
-	// Time is the engine's clock when it was asked, zero when unknown.
+	// Time is the time of the engine's clock, or zero if unknown.
 	Time, Asked time.Time
 }
 
-// Registry is what is asked of registries.
+// Registry is a client of registries.
 type Registry interface {
 	CheckPush(ctx context.Context, ref registry.Reference) (registry.Access, error)
 	Probe(ctx context.Context, host string) (registry.Access, error)
 }
 
-// Patient is what is examined.
-type Patient struct {
-	// Plugin is our own version.
+// Subject is what Examine checks.
+type Subject struct {
+	// Plugin is the version of docker extpack.
 	Plugin string
-	// Docker asks the docker CLI; nil when there is none.
+	// Docker runs the docker CLI. It is nil if there is none.
 	Docker func(ctx context.Context) (Docker, error)
-	// Buildx is the user's, at Path in Version, or nil for the reason in
-	// BuildxErr; BuildxWarning is what is doubtful about it.
+	// Buildx is the user's buildx, at Path in Version. It is nil if there is
+	// none; BuildxErr is then the reason. BuildxWarning is a problem with it.
 	Buildx               buildx.Runner
 	Path, Version        string
 	BuildxErr            error
 	BuildxWarning        string
-	Builder, BuilderFrom string // empty for the current one; who names it
+	Builder, BuilderFrom string // empty for the current one; where it was specified
 	Extensions           []Extension
-	ExtensionErr         error // why they could not be read
-	// NoExtension tells that none was named, and none is in the working directory.
+	ExtensionErr         error // the error of reading them
+	// NoExtension reports whether no extension was named and none is in the
+	// working directory.
 	NoExtension    bool
 	Registry       Registry
 	Temp, StateDir string
-	StateErr       error // why StateDir is unknown
-	// Free returns how many bytes may still be written below a folder.
+	StateErr       error // the error of finding StateDir
+	// Free returns the number of bytes that can be written below a folder.
 	Free func(dir string) (uint64, error)
 }
 
 type examination struct {
-	Patient
+	Subject
 	docker  *Docker
 	builder *buildx.Builder
 	clocks  []clock
-	// mute tells that a node does not answer, without an error by which buildx
-	// would pass over it.
-	mute bool
-	// broken tells that a build would fail for a reason that was found already.
+	// unresponsive reports whether a node does not respond without an error, so
+	// that buildx does not skip it.
+	unresponsive bool
+	// broken reports whether a build would fail for a reason that has already
+	// been found.
 	broken bool
 }
 
-// Examine makes all checks that can be made. It fails only when ctx ends.
-func Examine(ctx context.Context, p Patient) (*Report, error) {
-	e := &examination{Patient: p}
+// Examine runs all checks that are possible. It only returns an error if ctx is
+// done.
+func Examine(ctx context.Context, p Subject) (*Report, error) {
+	e := &examination{Subject: p}
 	var (
 		wg         sync.WaitGroup
 		registries []Check

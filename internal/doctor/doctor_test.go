@@ -66,7 +66,7 @@ func TestTrialExplains(t *testing.T) {
 		"#1 [internal] waiting for connection\nERROR: failed to build: context deadline exceeded": "take dead ones out",
 	} {
 		e := &examination{
-			Patient: Patient{Buildx: failing(said), Free: func(string) (uint64, error) { return 1 << 40, nil }},
+			Subject: Subject{Buildx: failing(said), Free: func(string) (uint64, error) { return 1 << 40, nil }},
 			builder: &buildx.Builder{Name: "b", Nodes: []buildx.Node{{}}},
 		}
 		c, _ := e.trial(t.Context(), t.TempDir())
@@ -80,7 +80,7 @@ func TestTrialExplains(t *testing.T) {
 func TestRunOnANodeOfAnotherKind(t *testing.T) {
 	nodes := []buildx.Node{{Platforms: []string{"linux/amd64"}}, {Platforms: []string{"linux/s390x", "linux/amd64"}}}
 	e := &examination{
-		Patient: Patient{Buildx: failing("#5 0.1 exec /program: exec format error\nERROR: process \"/program\" did not complete successfully: exit code: 1")},
+		Subject: Subject{Buildx: failing("#5 0.1 exec /program: exec format error\nERROR: process \"/program\" did not complete successfully: exit code: 1")},
 		builder: &buildx.Builder{Name: "b", Driver: buildx.DriverRemote, Nodes: nodes},
 	}
 	c := e.checkRun(t.Context(), t.TempDir(), v1.Platform{OS: "linux", Architecture: "s390x"}, nodes)
@@ -113,7 +113,7 @@ func TestVersions(t *testing.T) {
 }
 
 func TestDiskOfAnUnknownSystem(t *testing.T) {
-	e := &examination{Patient: Patient{Free: func(string) (uint64, error) { return 0, errors.ErrUnsupported }}}
+	e := &examination{Subject: Subject{Free: func(string) (uint64, error) { return 0, errors.ErrUnsupported }}}
 	if c := e.checkDisk(); len(c) != 1 || c[0].State != OK {
 		t.Errorf("%+v", c)
 	}

@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// lowSpace is when a warning is due: BuildKit itself keeps more free.
+	// lowSpace is the free space below which a warning is reported. BuildKit
+	// itself keeps more free.
 	lowSpace = 1 << 30
-	// reserve is needed besides the packages: manifests, logs, rounding.
+	// reserve is the space for manifests, logs and rounding.
 	reserve = 32 << 20
-	// copies is how often the files of a package are on disk at once: the
-	// builder's layout, the annotated one and the package file.
+	// copies is the number of copies of a package's files on disk during a
+	// build: the builder's layout, the annotated one and the package file.
 	copies = 3
 )
 
-// checkDisk looks at the folders that a build writes to on this machine.
+// checkDisk checks the free space of the folders that a build writes to.
 func (e *examination) checkDisk() []Check {
 	need := uint64(reserve)
 	for _, x := range e.Extensions {
@@ -63,16 +64,16 @@ func (e *examination) checkFolder(dir, what string, need uint64, fix string) Che
 	return c
 }
 
-// clock is what another machine's clock showed.
+// clock is the time of another machine's clock.
 type clock struct {
 	who         string
 	time, local time.Time
-	// slack is how far the two may be apart because asking took time.
+	// slack is the uncertainty because of the duration of the request.
 	slack time.Duration
 }
 
-// skewLimit is what tokens and certificates put up with: registries allow a
-// minute, and a date in a header has whole seconds.
+// skewLimit is the clock skew that tokens and certificates tolerate: registries
+// allow a minute, and a date in a header has whole seconds.
 const skewLimit = time.Minute
 
 func (e *examination) checkClock() Check {

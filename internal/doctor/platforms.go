@@ -19,19 +19,19 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// trialTimeout bounds a build of nothing, and muteTimeout one on a builder with
-// a node that does not answer: buildx gives up after 20 seconds.
+// trialTimeout limits a trial build, and unresponsiveTimeout one on a builder
+// with a node that does not respond: buildx gives up after 20 seconds.
 const (
-	trialTimeout = time.Minute
-	muteTimeout  = 10 * time.Second
+	trialTimeout        = time.Minute
+	unresponsiveTimeout = 10 * time.Second
 )
 
-// waiting is what buildx says when it waits for a node in vain.
+// waiting matches the error of buildx for a node that does not respond.
 var waiting = regexp.MustCompile(`waiting for connection|listing workers|not done within`)
 
-// checkPlatforms compares the platforms of the extensions with what the nodes
-// do, by building. waited tells that the build needs a node which is mute:
-// which ones it needs depends on what platforms were fixed for which of them.
+// checkPlatforms checks by a build whether the nodes support the platforms of
+// the extensions. waited reports whether the build needs an unresponsive node,
+// which depends on the platforms of each node.
 func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waited bool) {
 	for _, x := range e.Extensions {
 		c := Check{Name: "platforms", Subject: x.Name, State: OK}
@@ -50,7 +50,7 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	}
 	nodes := e.running()
 	if e.broken || len(nodes) == 0 {
-		return checks, false // the reason why not stands above
+		return checks, false // the reason has been reported
 	}
 	temp, err := scratch.New()
 	if err != nil {
@@ -59,8 +59,8 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	defer temp.Remove()
 	dir := temp.Path
 	timeout := trialTimeout
-	if e.mute {
-		timeout = muteTimeout
+	if e.unresponsive {
+		timeout = unresponsiveTimeout
 	}
 	within := func(timeout time.Duration) (context.Context, context.CancelFunc) {
 		return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not done within %s", timeout))
@@ -68,7 +68,7 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	short, cancel := within(timeout)
 	defer cancel()
 	trial, err := e.trial(short, dir)
-	if e.mute && err != nil && waiting.MatchString(stderr(err)+err.Error()) {
+	if e.unresponsive && err != nil && waiting.MatchString(stderr(err)+err.Error()) {
 		return checks, true
 	}
 	checks = append(checks, trial)
@@ -86,8 +86,8 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	return checks, false
 }
 
-// own returns the platform of the node that an image without a platform is built
-// on; nil when it is not known.
+// own returns the platform of the node that builds an image without a platform,
+// or nil if it is unknown.
 func own(nodes []buildx.Node) *v1.Platform {
 	if len(nodes[0].Platforms) == 0 {
 		return nil
@@ -125,13 +125,13 @@ func (e *examination) union(of func(Extension) []v1.Platform) (all []v1.Platform
 	return all
 }
 
-// trial builds as a package is built: the same instruction, output and
-// platforms, of a single empty file.
+// trial builds a single empty file like a package: with the same instruction,
+// output and platforms.
 func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
 	c := Check{Name: "build", Subject: e.builder.Name, State: Error}
 	args := []string{"--output", "type=cacheonly"}
 	if len(e.builder.Nodes) == 1 {
-		// Several nodes export no layout together.
+		// A layout cannot be exported from several nodes.
 		args = []string{"--output", "type=oci,tar=false,rewrite-timestamp=true,dest=" + filepath.Join(dir, "out")}
 	}
 	if all := e.union(func(x Extension) []v1.Platform { return x.Asked }); len(all) > 0 {
@@ -149,7 +149,7 @@ func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
 	return c, err
 }
 
-// checkRun starts a program of a few bytes on a platform.
+// checkRun runs a tiny program on a platform.
 func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, nodes []buildx.Node) Check {
 	name := platform.Format(p)
 	c := Check{Name: "emulation", Subject: name, State: OK}
@@ -171,7 +171,8 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 	case err == nil:
 		c.Message = "programs run under emulation, many times slower than on a machine of that kind"
 	case strings.Contains(stderr(err), "exec format error"):
-		// Also where a node is said to be of that kind, by "create --platform".
+		// Run it even if a node has that platform, because "create --platform"
+		// may have set it.
 		c.State = Error
 		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
 		c.Fix = e.emulationFix(p)
@@ -188,9 +189,9 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 	return c
 }
 
-// isNative reports whether a node is a machine of that kind: its own platform
-// is the first that it lists, and 32-bit programs of the same family need no
-// emulation where it says so.
+// isNative reports whether a node runs a platform without emulation: the first
+// platform of a node is the native one, and it may support 32-bit programs of
+// the same family.
 func isNative(p v1.Platform, nodes []buildx.Node) bool {
 	family := map[string]string{"386": "amd64", "arm": "arm64"}
 	for _, n := range nodes {
@@ -205,8 +206,8 @@ func isNative(p v1.Platform, nodes []buildx.Node) bool {
 	return false
 }
 
-// nativeFix adds a node to the builder, or to one of its own where the builder
-// is an engine's or a cluster's.
+// nativeFix returns the command that adds a node to the builder, or to a new
+// one if nodes cannot be added to it.
 func (e *examination) nativeFix(p v1.Platform) string {
 	name := "--use"
 	if d := e.builder.Driver; d == buildx.DriverContainer || d == buildx.DriverRemote {

@@ -7,8 +7,8 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// machine is how a program that only exits with 0 is written down for an
-// architecture (System V ABI, "Object Files", and its processor supplements).
+// machine is the code of a program that exits with 0 for an architecture
+// (System V ABI, "Object Files", and its processor supplements).
 type machine struct {
 	number uint16 // e_machine
 	flags  uint32 // e_flags
@@ -43,8 +43,8 @@ var machines = map[string]machine{
 	"s390x": {22, 0, true, binary.BigEndian, []byte{0xa7, 0x29, 0, 0, 0x0a, 1}},
 }
 
-// program returns a Linux executable for a platform that does nothing, or nil
-// where none is known.
+// program returns a Linux executable for a platform that exits with 0, or nil
+// if none is known.
 func program(p v1.Platform) []byte {
 	m, ok := machines[p.Architecture]
 	if !ok || p.OS != "linux" {
@@ -59,7 +59,7 @@ func program(p v1.Platform) []byte {
 	var buf bytes.Buffer
 	put := func(values ...any) {
 		for _, v := range values {
-			_ = binary.Write(&buf, m.order, v) // into memory, of fixed sizes
+			_ = binary.Write(&buf, m.order, v) // writing to memory cannot fail
 		}
 	}
 	class, headers, segment := byte(1), uint16(52), uint16(32)

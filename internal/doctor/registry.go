@@ -17,10 +17,10 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// registryTimeout bounds a registry that does not answer, retries included.
+// registryTimeout limits the checks of a registry, including retries.
 const registryTimeout = 15 * time.Second
 
-// registries begins and cancels a push to every repository.
+// registries begins and cancels a push to each repository.
 func (e *examination) registries(ctx context.Context) (checks []Check, clocks []clock) {
 	seen := map[string]bool{}
 	for _, x := range e.Extensions {
@@ -67,7 +67,8 @@ func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference)
 		}
 		return c, clocks
 	}
-	// Whatever the builder knows of the registry: it only exports files.
+	// The builder's configuration does not matter, because it only exports
+	// files.
 	c.Message = "a push from this machine would be accepted"
 	if access.PlainHTTP {
 		c.Message += ", over plain HTTP"
@@ -75,9 +76,8 @@ func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference)
 	return c, clocks
 }
 
-// checkPulls looks at the registries that the builder itself talks to: those
-// of base images and caches. Packages are pushed from here; of static
-// extensions the builder only exports files and needs no registry.
+// checkPulls checks the registries that the builder itself accesses: those of
+// base images and caches. Packages are pushed from this machine.
 func (e *examination) checkPulls(ctx context.Context) []Check {
 	var hosts []string
 	for _, x := range e.Extensions {
@@ -131,13 +131,13 @@ func (e *examination) checkPull(ctx context.Context, host string) Check {
 		c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s --registry %s=%s"`, e.builder.Name, host, mode)
 	}
 	if e.builder != nil && e.builder.Driver == buildx.DriverDocker {
-		c.Fix = fmt.Sprintf(`add %q to "insecure-registries" in the engine's daemon.json, or use a builder of its own: "docker extpack builder ensure --use --registry %s=%s"`, host, host, mode)
+		c.Fix = fmt.Sprintf(`add %q to "insecure-registries" in the engine's daemon.json, or use a separate builder: "docker extpack builder ensure --use --registry %s=%s"`, host, host, mode)
 	}
 	return c
 }
 
-// known reports whether the builder's configuration has a registry; sure is
-// false when the configuration cannot be seen.
+// known reports whether the builder's configuration has a registry. sure is
+// false if the configuration cannot be read.
 func (e *examination) known(r builder.Registry) (known, sure bool) {
 	if e.builder == nil {
 		return false, false
@@ -154,7 +154,7 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 		default:
 			sure = false
 		}
-		// BuildKit itself speaks plain HTTP to its own machine.
+		// BuildKit uses plain HTTP for registries on its machine.
 		if !builder.Knows(config, r) && !(r.Mode == builder.ModeHTTP && e.builder.Driver == buildx.DriverRemote && loopback.Is(r.Host)) {
 			return false, sure
 		}
@@ -162,7 +162,7 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 	return true, sure
 }
 
-// ImageHost returns the host of the registry of an image, or "" for what is not
+// ImageHost returns the host of the registry of an image, or "" if image is not
 // a reference.
 func ImageHost(image string) string {
 	named, err := reference.ParseNormalizedNamed(image)

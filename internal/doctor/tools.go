@@ -12,10 +12,10 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// toolTimeout bounds what only has to read files and ask an engine.
+// toolTimeout limits commands that only read files and query an engine.
 const toolTimeout = 10 * time.Second
 
-// ensureHint is the way out wherever a builder is missing or unfit.
+// ensureHint is the hint for a missing or unsuitable builder.
 const ensureHint = `run "docker extpack builder ensure --use"`
 
 func (e *examination) checkDocker(ctx context.Context) Check {
@@ -28,7 +28,7 @@ func (e *examination) checkDocker(ctx context.Context) Check {
 	defer cancel()
 	d, err := e.Docker(ctx)
 	if err != nil {
-		// A context that does not exist stops buildx too, which says so itself.
+		// buildx fails too if the context does not exist, and reports it.
 		why, _ := withFix(err)
 		why = strings.TrimPrefix(why, "Failed to initialize: ")
 		c.State, c.Message = Warning, "the docker CLI does not work: "+why
@@ -69,8 +69,8 @@ func (e *examination) checkBuildx() Check {
 	return c
 }
 
-// checkState reports that there is no place for a local BuildKit, which a build
-// does not need.
+// checkState reports whether there is a folder for a local BuildKit. Builds do
+// not require one.
 func (e *examination) checkState() []Check {
 	if e.StateErr == nil {
 		return nil

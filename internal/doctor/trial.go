@@ -40,8 +40,7 @@ func stderr(err error) string {
 	return err.Error()
 }
 
-// causes are failures whose text, from deep inside BuildKit, does not say what
-// to do.
+// causes are failures whose error in BuildKit does not explain how to fix them.
 var causes = []struct {
 	text *regexp.Regexp
 	fix  string
@@ -52,16 +51,16 @@ var causes = []struct {
 	{regexp.MustCompile(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
 }
 
-// runcFailure is a program that was not even started, of which BuildKit's error
-// returns nothing but runc's exit code.
+// runcFailure matches the error for a program that did not start. BuildKit only
+// reports the exit code of runc.
 var runcFailure = regexp.MustCompile(`runc run failed: [^\n]+`)
 
 const temporaryFix = "make room in the folder for temporary files, or set TMPDIR to another"
 
-// logFix is for failures that no one has met here.
+// logFix is the fix for unknown failures.
 const logFix = `see the log of the engine or of BuildKit, or choose another builder: "docker buildx ls"`
 
-// noSpace is a full disk, that of this machine or of the builder's.
+// noSpace matches a full disk, of this machine or of the builder.
 var noSpace = regexp.MustCompile(`no space left on device`)
 
 // explain returns the message and the fix of a build that failed.

@@ -257,7 +257,7 @@ func TestEnsureNative(t *testing.T) {
 	if r.code != 1 || r.stdout != "" {
 		t.Errorf("%+v", r)
 	}
-	contains(t, r.stderr, "the node extpack-arm64 of the builder extpack at tcp://127.0.0.1:1 does not answer", "taking back what was done")
+	contains(t, r.stderr, "the node extpack-arm64 of the builder extpack at tcp://127.0.0.1:1 does not answer", "failed; rolling back")
 	if _, err := os.Stat(h.state); err == nil || strings.Contains(h.buildx("ls", "--format", "{{.Name}}"), "extpack") {
 		t.Error("half a builder is left")
 	}

@@ -101,7 +101,7 @@ func TestEnsureContainer(t *testing.T) {
 	// Another registry takes another container; the cache and the first
 	// registry stay.
 	id := container(t)
-	if r := ensure(0, "--bootstrap", "--registry", "registry.test:5000=insecure"); !strings.Contains(r.stderr, "anew") {
+	if r := ensure(0, "--bootstrap", "--registry", "registry.test:5000=insecure"); !strings.Contains(r.stderr, "recreated the builder") {
 		t.Error(r.stderr)
 	}
 	if now := container(t); now == id || now == "" {

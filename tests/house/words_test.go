@@ -23,8 +23,6 @@ var allowed = regexp.MustCompile(`gives up|server gave HTTP response`)
 // The list only gets shorter.
 var unclean = []string{
 	"cli-plugin",
-	"internal/builder",
-	"internal/buildx",
 	"internal/doctor",
 	"internal/index",
 	"internal/extension",

@@ -15,8 +15,8 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// recipe is what a node is made with.
-type recipe struct {
+// nodeSpec is the configuration that a node is created with.
+type nodeSpec struct {
 	name, endpoint string
 	platforms      []string
 	flags          []string
@@ -24,9 +24,9 @@ type recipe struct {
 	config         []byte
 }
 
-// share lets the container reach registries of the machine it is on: its own
-// loopback is another.
-func (r *recipe) share(registries []Registry) {
+// share uses the network of the host, so that the container reaches registries
+// on the host's loopback.
+func (r *nodeSpec) share(registries []Registry) {
 	if r.opts["network"] == "" && slices.ContainsFunc(registries, func(r Registry) bool { return loopback.Is(r.Host) }) {
 		opts := map[string]string{"network": "host"}
 		maps.Copy(opts, r.opts)
@@ -37,9 +37,10 @@ func (r *recipe) share(registries []Registry) {
 
 const configFile = "buildkitd.toml"
 
-// recipes returns what the nodes of a builder were made with. Which platforms
-// were fixed then shows in the list that is made for people only, as a star.
-func (e *ensurer) recipes(ctx context.Context, b *buildx.Builder) ([]recipe, error) {
+// nodeSpecs returns the configurations that the nodes of a builder were created
+// with. Platforms that were set then are only marked in the human-readable
+// list, with a star.
+func (e *ensurer) nodeSpecs(ctx context.Context, b *buildx.Builder) ([]nodeSpec, error) {
 	out, err := e.client.Output(ctx, "ls", "--no-trunc", "--format", "{{.Name}}\t{{.Platforms}}")
 	if err != nil {
 		return nil, fmt.Errorf("listing builders: %w", err)
@@ -53,24 +54,25 @@ func (e *ensurer) recipes(ctx context.Context, b *buildx.Builder) ([]recipe, err
 			}
 		}
 	}
-	var recipes []recipe
+	var specs []nodeSpec
 	for _, n := range b.Nodes {
 		for file := range n.Files {
 			if file != configFile {
-				// Its name is that inside the container; buildx wants the original.
+				// Its name is that inside the container; buildx requires the
+				// original one.
 				return nil, diag.WithHint(fmt.Errorf("the node %s has files besides its configuration (%s), which cannot be carried over", n.Name, file),
-					fmt.Sprintf("add to its configuration and make it anew yourself: docker buildx rm --keep-state %s, then docker buildx create --buildkitd-config", b.Name))
+					fmt.Sprintf("add to its configuration and recreate it: docker buildx rm --keep-state %s, then docker buildx create --buildkitd-config", b.Name))
 			}
 		}
-		recipes = append(recipes, recipe{
+		specs = append(specs, nodeSpec{
 			name: n.Name, endpoint: n.Endpoint, platforms: fixed[n.Name],
 			flags: n.Flags, opts: n.DriverOpts, config: n.Files[configFile],
 		})
 	}
-	return recipes, nil
+	return specs, nil
 }
 
-func (e *ensurer) createNodes(ctx context.Context, nodes []recipe) error {
+func (e *ensurer) createNodes(ctx context.Context, nodes []nodeSpec) error {
 	for i, n := range nodes {
 		if err := e.createNode(ctx, buildx.DriverContainer, n, i > 0); err != nil {
 			return err
@@ -79,7 +81,7 @@ func (e *ensurer) createNodes(ctx context.Context, nodes []recipe) error {
 	return nil
 }
 
-func (e *ensurer) createNode(ctx context.Context, driver string, n recipe, add bool) error {
+func (e *ensurer) createNode(ctx context.Context, driver string, n nodeSpec, add bool) error {
 	args := []string{"--node", n.name, "--driver", driver}
 	if add {
 		args = append([]string{"--append"}, args...)
@@ -91,7 +93,7 @@ func (e *ensurer) createNode(ctx context.Context, driver string, n recipe, add b
 		args = append(args, "--buildkitd-flags", strings.Join(n.flags, " "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(n.opts)) {
-		// buildx reads a line of CSV, in which quotes protect commas.
+		// buildx parses a line of CSV, in which commas must be quoted.
 		args = append(args, "--driver-opt", `"`+strings.ReplaceAll(key+"="+n.opts[key], `"`, `""`)+`"`)
 	}
 	if len(n.config) > 0 {
