@@ -11,9 +11,9 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// What one command reads of packages that it did not build, all together. Real
-// packages are far below: the limits keep a small file from causing endless
-// work. A command within them takes less than 10 seconds of CPU and 256 MiB.
+// Limits on the work of one command with packages that it did not build. They
+// are far above real packages, and keep a small file from causing endless work.
+// A command within the limits takes less than 10 seconds of CPU and 256 MiB.
 const (
 	budgetDocuments = 2_000
 	budgetBytes     = 48 << 20
@@ -57,10 +57,10 @@ func BudgetOf(ctx context.Context) *Budget {
 	return b
 }
 
-// LimitError is a budget that is used up. It is an [ErrTooLarge] and a
+// LimitError is returned if a budget is exhausted. It is an [ErrTooLarge] and a
 // [diag.InvalidError].
 type LimitError struct {
-	// What is counted, in the plural.
+	// What is the counted unit, in the plural.
 	What  string
 	Limit int64
 }
@@ -69,7 +69,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("exceeds the limit of %d %s for one command", e.Limit, e.What)
 }
 
-// LimitHint says how to raise the limits.
+// LimitHint is the hint to raise the limits.
 const LimitHint = "if you trust the package, multiply the limits: set " + EnvLimits + "=2"
 
 // Unwrap returns [ErrTooLarge], and the error as invalid input.
@@ -84,8 +84,8 @@ func (b *Budget) check(used, limit int64, what string) error {
 	return nil
 }
 
-// Document counts the reading of a document. One that is read again counts
-// once, its bytes each time.
+// Document counts a document. A document that is read again counts once, but
+// its bytes count each time.
 func (b *Budget) Document(d digest.Digest, size int64) error {
 	if b == nil {
 		return nil

@@ -10,27 +10,28 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// Why content cannot be used.
+// Causes of a [ContentError].
 var (
-	// ErrNotFound is content that its source does not have. It is oras-go's
-	// own value, so that errors of all stores compare equal.
+	// ErrNotFound is returned for content that the source does not have. It is
+	// oras-go's error, so that errors of all stores compare equal.
 	ErrNotFound = errdef.ErrNotFound
-	// ErrCorrupt is content that differs from its descriptor, or a descriptor
-	// that cannot be valid.
+	// ErrCorrupt is returned for content that differs from its descriptor, and
+	// for invalid descriptors.
 	ErrCorrupt = errors.New("content does not match its descriptor")
-	// ErrTooLarge is content beyond one of the limits.
+	// ErrTooLarge is returned for content beyond one of the limits.
 	ErrTooLarge = errors.New("content exceeds a limit")
-	// ErrMalformed is content that is not the document its media type says.
+	// ErrMalformed is returned for content that is not a document of its media
+	// type.
 	ErrMalformed = errors.New("content is malformed")
 )
 
-// ContentError is content that cannot be used, wherever it is stored. It is a
-// [diag.InvalidError] too, since the input is at fault and not the copying.
+// ContentError is returned for invalid content, wherever it is stored. It is
+// also a [diag.InvalidError], because the input is at fault.
 type ContentError struct {
-	// Source is the name of the package that the content is part of; may be
-	// empty.
+	// Source is the name of the package that the content is part of. It is
+	// optional.
 	Source string
-	// Descriptor is the content as it was asked for.
+	// Descriptor is the requested content.
 	Descriptor v1.Descriptor
 	// Cause is ErrNotFound, ErrCorrupt, ErrTooLarge, ErrMalformed or a
 	// [*LimitError].
@@ -39,16 +40,16 @@ type ContentError struct {
 	// bytes, not 4".
 	Detail string
 
-	// InTransit is whether the content is an answer of a registry that differs
-	// from its digest. What a registry stores is known by its digest, so that is
-	// a failure and not invalid input.
+	// InTransit reports whether the content is a response of a registry that
+	// differs from its digest. That is a failure and not invalid input, because
+	// registries store content by digest.
 	InTransit bool
 
 	hint string
 }
 
-// Namer is implemented by stores that know what users call the package that
-// content belongs to. Errors about the content begin with that name.
+// Namer is implemented by stores that know the user's name for their package.
+// Errors about the content begin with that name.
 type Namer interface {
 	SourceName(desc v1.Descriptor) string
 }
@@ -75,8 +76,8 @@ func (e *ContentError) Clause() string {
 	return Noun(e.Descriptor.MediaType) + e.name() + " " + e.Detail
 }
 
-// name returns the digest, quoted when it could be anything, or "" when the
-// content has none.
+// name returns the digest, quoted if it is invalid, or "" if the content has
+// none.
 func (e *ContentError) name() string {
 	switch d := e.Descriptor.Digest; {
 	case d == "":
@@ -96,7 +97,7 @@ func (e *ContentError) Unwrap() []error {
 	return []error{e.Cause, diag.WithHint(diag.Invalidf("%s", e.Error()), e.hint)}
 }
 
-// limited returns a [*LimitError] as one about content.
+// limited returns a [*LimitError] as a [*ContentError].
 func limited(src any, desc v1.Descriptor, err error) *ContentError {
 	e := Errorf(src, desc, err, "%v", err)
 	e.hint = LimitHint
@@ -114,8 +115,8 @@ func AsContent(err error) error {
 	return err
 }
 
-// Wrap returns err with a prefix that says what was done, except for an error
-// about content, which names its source and would be the same anywhere.
+// Wrap adds a prefix to err, except for a [*ContentError], which has the name
+// of its source.
 func Wrap(err error, doing string) error {
 	if err == nil {
 		return nil

@@ -16,20 +16,20 @@ import (
 type Document struct {
 	Descriptor v1.Descriptor
 	Raw        []byte
-	// Refs are the digests of what it refers to directly.
+	// Refs are the digests that it refers to directly.
 	Refs []digest.Digest
 }
 
-// Graph is everything below its roots, each piece once.
+// Graph is all content below its roots, without duplicates.
 type Graph struct {
 	// Levels are the documents, sorted so that each refers only to documents
 	// of earlier levels.
 	Levels [][]Document
-	// Blobs is everything else.
+	// Blobs is all other content.
 	Blobs []v1.Descriptor
 }
 
-// Descriptors returns all pieces, documents first.
+// Descriptors returns all content, documents first.
 func (g *Graph) Descriptors() []v1.Descriptor {
 	var all []v1.Descriptor
 	for _, level := range slices.Backward(g.Levels) {
@@ -40,9 +40,8 @@ func (g *Graph) Descriptors() []v1.Descriptor {
 	return append(all, g.Blobs...)
 }
 
-// ReadGraph reads the documents below the roots and fails when a piece is
-// missing, so that nothing is written of content that is incomplete. Blobs are
-// not read.
+// ReadGraph reads the documents below the roots. It returns an error if content
+// is missing, so that incomplete content is not copied. It does not read blobs.
 //
 // oras-go's content.Successors finds nothing below media types it does not
 // know, and does not distinguish a subject, which may be elsewhere (image-spec,
@@ -72,8 +71,8 @@ type graphReader struct {
 	ctx    context.Context
 	src    content.ReadOnlyStorage
 	graph  Graph
-	levels map[digest.Digest]int   // of documents
-	sizes  map[digest.Digest]int64 // of everything
+	levels map[digest.Digest]int   // level of documents
+	sizes  map[digest.Digest]int64 // size of all content
 }
 
 // child adds content of any kind, and returns its level, -1 for a blob.

@@ -7,15 +7,15 @@ import (
 	"oras.land/oras-go/v2/content"
 )
 
-// HasPlatform reports whether a descriptor says for which platform it is.
-// image-spec requires os and architecture of those that have one.
+// HasPlatform reports whether a descriptor has a platform, for which image-spec
+// requires os and architecture.
 func HasPlatform(desc v1.Descriptor) bool {
 	return desc.Platform != nil && desc.Platform.OS != "" && desc.Platform.Architecture != ""
 }
 
 // ConfigPlatform returns the platform in the config of an image, where
 // image-spec requires it ("config.md"). image is false for an artifact, whose
-// config is none of an image.
+// config is not that of an image.
 func ConfigPlatform(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (p v1.Platform, image bool, err error) {
 	manifest, _, err := ReadManifest(ctx, src, desc)
 	if err != nil || !IsConfig(manifest.Config.MediaType) {
@@ -26,8 +26,8 @@ func ConfigPlatform(ctx context.Context, src content.Fetcher, desc v1.Descriptor
 }
 
 // Platforms returns the platforms of the images under root, in the order of the
-// index. They are never assumed: an image whose descriptor has none is asked
-// for it, and one that does not know has the zero platform.
+// index. If the descriptor of an image has none, it is read from the config. An
+// image without a platform has the zero platform.
 func Platforms(ctx context.Context, src content.Fetcher, root v1.Descriptor) ([]v1.Platform, error) {
 	images, _, err := Images(ctx, src, root)
 	if err != nil {

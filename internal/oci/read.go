@@ -14,8 +14,8 @@ import (
 	"oras.land/oras-go/v2/content"
 )
 
-// CheckDescriptor returns an error for a descriptor whose content could not be
-// verified.
+// CheckDescriptor returns an error if content cannot be verified against a
+// descriptor.
 func CheckDescriptor(src any, desc v1.Descriptor) error {
 	if err := desc.Digest.Validate(); err != nil {
 		return Errorf(src, desc, ErrCorrupt, "has a descriptor with an unusable digest: %v", err)
@@ -26,8 +26,8 @@ func CheckDescriptor(src any, desc v1.Descriptor) error {
 	return nil
 }
 
-// FetchVerified opens the content of desc for reading once; see [Verify].
-// Content that is not there is a [*ContentError].
+// FetchVerified opens the content of desc for reading once; see [Verify]. For
+// missing content it returns a [*ContentError].
 func FetchVerified(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*Verifier, error) {
 	if err := CheckDescriptor(src, desc); err != nil {
 		return nil, err
@@ -46,10 +46,11 @@ func FetchVerified(ctx context.Context, src content.Fetcher, desc v1.Descriptor)
 	return Verify(ctx, src, desc, rc), nil
 }
 
-// Verify returns a reader of rc that fails with a [*ContentError] when size or
-// digest differ from desc, which [CheckDescriptor] must have passed. The last
-// bytes are only returned once all of them are known to match, so what was read
-// in full is correct. It stops when ctx ends. src names the source in errors.
+// Verify returns a reader of rc that returns a [*ContentError] if size or
+// digest differ from desc, which must have passed [CheckDescriptor]. The last
+// bytes are only returned after everything has been verified, so content that
+// was read completely is correct. It stops when ctx is done. src is the source
+// in errors.
 func Verify(ctx context.Context, src any, desc v1.Descriptor, rc io.ReadCloser) *Verifier {
 	return &Verifier{
 		ctx: ctx, src: src, rc: rc, desc: desc,
@@ -59,7 +60,7 @@ func Verify(ctx context.Context, src any, desc v1.Descriptor, rc io.ReadCloser) 
 
 // Verifier is the reader that [Verify] returns.
 type Verifier struct {
-	// OnRead is called with the number of bytes read so far; may be nil.
+	// OnRead, if not nil, is called with the number of bytes read so far.
 	OnRead func(n int64)
 
 	ctx   context.Context
@@ -107,10 +108,10 @@ func (v *Verifier) Read(p []byte) (int, error) {
 	return 0, v.err
 }
 
-// end reads what follows the last byte and returns io.EOF when that is nothing.
+// end returns io.EOF if there is no data after the last byte.
 func (v *Verifier) end() error {
 	var more [1]byte
-	for range 100 { // as bufio does with readers that return nothing
+	for range 100 { // as in bufio, for readers that return no data
 		n, err := v.rc.Read(more[:])
 		v.read += int64(n)
 		if n > 0 {
@@ -141,9 +142,8 @@ func (v *Verifier) fail(err error) error {
 // Close closes the content. It may be called more than once.
 func (v *Verifier) Close() error { return v.close() }
 
-// ReadBytes returns the content of desc, which may be limit bytes long, and
-// verifies its size and digest. Content that cannot be used is a
-// [*ContentError].
+// ReadBytes returns the content of desc, at most limit bytes, and verifies its
+// size and digest. It returns a [*ContentError] for invalid content.
 func ReadBytes(ctx context.Context, src content.Fetcher, desc v1.Descriptor, limit int64) ([]byte, error) {
 	if desc.Size > limit {
 		return nil, Errorf(src, desc, ErrTooLarge, "is %d bytes long; the limit is %d", desc.Size, limit)
@@ -159,7 +159,7 @@ func ReadBytes(ctx context.Context, src content.Fetcher, desc v1.Descriptor, lim
 		return nil, err
 	}
 	defer rc.Close()
-	// The size is the input's claim: grow with what is read.
+	// The size is untrusted, so do not allocate it in advance.
 	var buf bytes.Buffer
 	if _, err := buf.ReadFrom(rc); err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ const (
 // understand differently: field names that are repeated, or that differ only by
 // case from another one or from a field of v. Go's decoder matches names in any
 // case and uses the last one, most others use exact names. Unknown fields are
-// fine. The keys of a map may differ by case.
+// accepted. The keys of a map may differ only in case.
 func Decode(raw []byte, v any) error {
 	if err := CheckJSON(raw, v); err != nil {
 		return err

@@ -19,17 +19,17 @@ const (
 	ReferenceTypeAttestation = "attestation-manifest"
 )
 
-// Kind tells what a [Node] is, judged by its descriptor alone.
+// Kind is the kind of a [Node], determined by its descriptor.
 type Kind int
 
 const (
 	// KindIndex is an index or manifest list.
 	KindIndex Kind = iota
-	// KindImage is the manifest of an image that may run somewhere.
+	// KindImage is the manifest of an image.
 	KindImage
-	// KindAttestation is a manifest that says something about an image.
+	// KindAttestation is the manifest of an attestation of an image.
 	KindAttestation
-	// KindOther is what an index lists besides: artifacts, unknown types.
+	// KindOther is any other entry of an index: artifacts, unknown types.
 	KindOther
 )
 
@@ -37,20 +37,21 @@ const (
 type Node struct {
 	Kind       Kind
 	Descriptor v1.Descriptor
-	// Parents are the digests of the indexes above, the root first.
+	// Parents are the digests of the parent indexes, the root first.
 	Parents []digest.Digest
 	// Index and Raw are the document of a KindIndex that could be read.
 	Index *v1.Index
 	Raw   []byte
 }
 
-// WalkFunc is called for each node, an index before what it lists. As with
+// WalkFunc is called for each node, an index before its entries. As with
 // [io/fs.WalkDirFunc], err is why an index could not be read, and returning nil
 // continues with its siblings.
 type WalkFunc func(n Node, err error) error
 
-// Walk visits root and, when it is an index, everything listed under it, in
-// order. It reads indexes, no manifests. What is listed twice is visited twice.
+// Walk visits root and, if it is an index, everything listed under it, in
+// order. It reads indexes but no manifests. Entries that are listed twice are
+// visited twice.
 func Walk(ctx context.Context, src content.Fetcher, root v1.Descriptor, visit WalkFunc) error {
 	w := walker{ctx: ctx, src: src, visit: visit, read: map[digest.Digest]*readIndex{}}
 	return w.walk(root, nil)
@@ -117,7 +118,7 @@ func (w *walker) walk(desc v1.Descriptor, parents []digest.Digest) error {
 	return nil
 }
 
-// KindOf tells what a descriptor stands for.
+// KindOf returns the kind of a descriptor.
 func KindOf(desc v1.Descriptor) Kind {
 	switch {
 	case IsIndex(desc.MediaType):

@@ -27,7 +27,6 @@ var unclean = []string{
 	"internal/index",
 	"internal/extension",
 	"internal/lint",
-	"internal/oci",
 	"internal/rules",
 	"tests/bench",
 	"tests/sandbox",
