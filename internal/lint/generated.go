@@ -18,11 +18,11 @@ const (
 	runContext      = "context.run"
 )
 
-// maxDockerfile is the largest Dockerfile that is read: parsing takes longer than
-// it is long.
+// maxDockerfile is the size of the largest Dockerfile that is read, because
+// parsing takes superlinear time.
 const maxDockerfile = 256 << 10
 
-// checkPlan checks the static plan, which counts where there is no bin/detect.
+// checkPlan checks the static plan, which is used if there is no bin/detect.
 func (c *checker) checkPlan() error {
 	if c.has(detectFile) {
 		return nil
@@ -35,7 +35,7 @@ func (c *checker) checkPlan() error {
 }
 
 // checkGenerated checks what a lifecycle reads in the output folder of
-// bin/generate, or in generate, which stands for it.
+// bin/generate, or in the static folder generate.
 func (c *checker) checkGenerated(dir string) error {
 	f, data, ok, err := c.text(path.Join(dir, configFile), extension.MaxSize, rules.ConfigTOML)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *checker) checkGenerated(dir string) error {
 }
 
 // contextOf returns a function that reports whether a source is in the context
-// folder of a Dockerfile; nil when that is the application's folder.
+// folder of a Dockerfile, or nil if that is the application's folder.
 func (c *checker) contextOf(dir, name string) func(source string) bool {
 	own := buildContext
 	if name == runDockerfile {
