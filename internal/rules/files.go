@@ -136,7 +136,7 @@ var (
 	ConfigReserved = define(Rule{
 		ID: "config-reserved", Severity: diag.Error, Lifecycle: true,
 		Summary: "No argument of extend-config.toml is build_id, user_id or group_id.",
-		Source:  specExtension, Section: "extend-config.toml (TOML)", Fix: "rename it: the lifecycle gives these arguments itself",
+		Source:  specExtension, Section: "extend-config.toml (TOML)", Fix: "rename it: the lifecycle sets these arguments itself",
 	})
 	ConfigKey = define(Rule{
 		ID: "config-key", Severity: diag.Warning,
