@@ -123,8 +123,8 @@ func (r Request) registryPlace(e *plan.Extension) (Place, error) {
 	return Place{Registry{Client: r.Client, Tags: refs}, "push", names}, nil
 }
 
-// filePlace tells a package file by its ending and a layout directory by
-// its slash, or by being one already.
+// filePlace returns the place for a package file, which has the extension .cnb,
+// or a layout directory, which ends with a slash or exists.
 func filePlace(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (Place, error) {
 	name, err := packagefile.ExpandOthers(output, e.Descriptor.Info.Expand)
 	if err != nil {
@@ -152,8 +152,8 @@ func filePlace(p *plan.Plan, e *plan.Extension, output string, warn func(string)
 	return Place{File{Name: name, Warn: warn}, "write", strings.Join(files, ", ")}, nil
 }
 
-// filesOf returns the package files that a name stands for, as far as the
-// platforms are known before the build.
+// filesOf returns the package files for a name, as far as the platforms are
+// known before the build.
 func filesOf(e *plan.Extension, name string) ([]string, error) {
 	var images []platform.Identity
 	for _, image := range e.Images {
@@ -172,12 +172,13 @@ func refName(tags []string) string {
 	}
 	ref, err := registry.ParseTag(tags[0])
 	if err != nil {
-		return "" // pushing says what is wrong with it
+		return "" // pushing reports it
 	}
 	return ref.Tag()
 }
 
-// outside refuses a layout inside an extension: the next build would pack it.
+// outside returns an error for a layout inside an extension, which the next
+// build would pack.
 func outside(p *plan.Plan, name string) error {
 	for _, e := range p.Extensions {
 		if _, inside, err := safefile.Below(e.Dir, name); err != nil {
