@@ -23,11 +23,7 @@ var allowed = regexp.MustCompile(`gives up|server gave HTTP response`)
 // The list only gets shorter.
 var unclean = []string{
 	"cli-plugin",
-	"internal/doctor",
 	"internal/index",
-	"internal/extension",
-	"internal/lint",
-	"internal/rules",
 	"tests/bench",
 	"tests/sandbox",
 }
