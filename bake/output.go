@@ -31,7 +31,7 @@ func CheckInside(p *plan.Plan, output string) error {
 	return nil
 }
 
-// CheckOverwrite refuses to replace a file that somebody wrote: buildx reads
+// CheckOverwrite refuses to replace a file that another user wrote: buildx reads
 // docker-bake.hcl too, so a project may well have one.
 func CheckOverwrite(name string) error {
 	have, err := ReadFile(name)
