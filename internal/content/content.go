@@ -140,8 +140,29 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
 	}
+	if len(t.files) == 0 {
+		if err := checkEmpty(dir); err != nil {
+			return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
+		}
+	}
 	t.checkLinks()
 	return t, nil
+}
+
+// checkEmpty returns an error for a directory in which nothing was found although
+// there is something that nothing excludes: the walk leaves out a directory that
+// the system fails to open.
+func checkEmpty(dir string) error {
+	if _, err := os.Lstat(filepath.Join(dir, IgnoreFile)); err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Type().IsRegular() && !IsNever(e.Name()) {
+			return errors.New("it could not be opened for a moment")
+		}
+	}
+	return err
 }
 
 func ignorePatterns(dir string) ([]string, error) {

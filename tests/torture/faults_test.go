@@ -44,8 +44,10 @@ func faults() []fault {
 		all = append(all,
 			answer(fmt.Sprintf("%d, HTML", status), status, http.Header{"Content-Type": {"text/html"}}, "<html><h1>broken</h1></html>"),
 			answer(fmt.Sprintf("%d, empty", status), status, nil, ""),
-			afterwards(fmt.Sprintf("%d after it was done", status), func(w http.ResponseWriter, _ *httptest.ResponseRecorder) { w.WriteHeader(status) }),
 		)
+	}
+	for _, status := range []int{500, 502, 503, 504} { // 4xx would be a lie that no client can see through
+		all = append(all, afterwards(fmt.Sprintf("%d after it was done", status), func(w http.ResponseWriter, _ *httptest.ResponseRecorder) { w.WriteHeader(status) }))
 	}
 	for _, status := range []int{429, 503} {
 		for _, pause := range []string{"0", "1", "-1", "soon", "3600", "99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"} {
