@@ -76,7 +76,7 @@ func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
 // checkSelector refuses a selector of a platform that does not exist, which is
 // a mistake rather than one that was removed before.
 func checkSelector(s string) error {
-	if _, err := digest.Parse(s); err == nil {
+	if _, err := digest.Parse(s); err == nil || namesAnyPlatform(s) {
 		return nil
 	}
 	id, err := platform.ParseIdentity(s)
@@ -86,12 +86,16 @@ func checkSelector(s string) error {
 	return err
 }
 
+// namesAnyPlatform reports whether s is how labels or reports name the platform of
+// an image for any.
+func namesAnyPlatform(s string) bool { return s == extension.AnyPlatform || s == "any platform" }
+
 func (x *Index) matching(s string) ([]*Entry, error) {
 	images := x.Images()
 	if d, err := digest.Parse(s); err == nil {
 		return slices.DeleteFunc(images, func(c *Entry) bool { return c.desc.Digest != d }), nil
 	}
-	if s == extension.AnyPlatform || s == "any platform" {
+	if namesAnyPlatform(s) {
 		return slices.DeleteFunc(images, func(c *Entry) bool { return !c.any }), nil
 	}
 	want, err := platform.ParseIdentity(s)

@@ -206,6 +206,25 @@ func TestRemoveAll(t *testing.T) {
 	}
 }
 
+// TestSelectAnyPlatform: an image for any platform is selected by the name that
+// labels have and by the one that inspect and verify print.
+func TestSelectAnyPlatform(t *testing.T) {
+	s := NewStaging()
+	x := newIndex(t, putImage(s, "amd64"), putImage(s, "arm64"))
+	if _, err := x.Select("any platform"); !diag.IsInvalid(err) {
+		t.Errorf("error is %v", err)
+	}
+	x.Images()[1].any = true
+	for _, name := range []string{"any", "any platform"} {
+		if e, err := x.Select(name); err != nil || e != x.Images()[1] {
+			t.Errorf("%s: %v, %v", name, e, err)
+		}
+		if err := checkSelector(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestDescribeAgain: a change of platform that was made already is found under
 // the new platform.
 func TestDescribeAgain(t *testing.T) {

@@ -52,6 +52,39 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// What is printed for an image is a target that builds an image of its platform
+// and distro.
+func TestIdentityIsTarget(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"linux/amd64", "linux/arm/v7", "linux/arm64", "linux/amd64:ubuntu@22.04", "linux/arm/v6:ubuntu@22.04",
+		"windows/amd64 (os.version 10.0.17763)", "linux/arm/v6:ubuntu@22.04 (os.version 5)",
+	} {
+		id, err := ParseIdentity(name)
+		if err != nil || id.String() != name {
+			t.Errorf("%s is read as %s, %v", name, id, err)
+		}
+		target, err := ParseTarget(name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var distro extension.Distro
+		if len(target.Distros) > 0 {
+			distro = target.Distros[0]
+		}
+		id.OSVersion = ""
+		if got := NewIdentity(Of(target), distro); got != id {
+			t.Errorf("target %s is %s", name, got)
+		}
+	}
+	for _, name := range []string{"windows/amd64 (os.version )", "windows/amd64 (os.version 1) x", "windows/amd64(os.version 1)"} {
+		if target, err := ParseTarget(name); err == nil {
+			t.Errorf("%s is %+v", name, target)
+		}
+	}
+}
+
 func FuzzIdentity(f *testing.F) {
 	for _, s := range []string{"linux/amd64", "linux/arm/v7:ubuntu@22.04", "windows(1+x)/amd64", "a/b:c (os.version d)"} {
 		f.Add(s)

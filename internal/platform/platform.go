@@ -7,6 +7,7 @@ package platform
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -24,8 +25,11 @@ const targetHint = "write it as os/arch[/variant][:distro@version[,version...]],
 // (x86_64, aarch64, arm64/v8) are normalized as in containerd. ParseTarget
 // returns a [*diag.InvalidError], which names the closest spelling for an
 // unknown os or arch.
+//
+// An os.version as in [Identity.String], such as "windows/amd64 (os.version
+// 10.0.17763)", is accepted and left out: extensions do not depend on it.
 func ParseTarget(s string) (extension.Target, error) {
-	spec, distros, hasDistros := strings.Cut(s, ":")
+	spec, distros, hasDistros := strings.Cut(osVersion.ReplaceAllString(s, ""), ":")
 	fields := strings.Split(spec, "/")
 	if strings.Contains(spec, ",") {
 		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q names several platforms", s), "repeat --target for each")
@@ -100,3 +104,6 @@ func IsZero(p v1.Platform) bool { return p.OS == "" && p.Architecture == "" }
 func Equal(a, b v1.Platform) bool {
 	return a.OS == b.OS && a.Architecture == b.Architecture && a.Variant == b.Variant
 }
+
+// osVersion is the os.version in the output of [Identity.String].
+var osVersion = regexp.MustCompile(` \(os\.version [^)]+\)$`)
