@@ -43,7 +43,7 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	}
 	r, err = finish(ctx, e.Options, o, x)
 	if dropped := x.Dropped(); err == nil && len(dropped) > 0 && !e.told {
-		e.told = true // the change may be made again
+		e.told = true // the change may be repeated
 		e.warnf("%s", LeftOut(dropped))
 	}
 	if err == nil && src != nil && !oci.IsIndex(src.Root.MediaType) {
@@ -78,8 +78,8 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	return r, err == nil, err
 }
 
-// tagsNow returns where the tags are before anything is read. A tag that may
-// not be looked at is only one that is to be replaced as a whole.
+// tagsNow resolves the tags before anything is read. Tags that will be replaced
+// as a whole may be unreadable.
 func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Digest, error) {
 	now := map[registry.Reference]digest.Digest{}
 	if e.DryRun {
@@ -94,7 +94,7 @@ func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Dig
 		case errors.Is(err, oci.ErrNotFound):
 			now[tag] = ""
 		case e.Force, errors.Is(err, oci.ErrCorrupt), errors.Is(err, oci.ErrTooLarge), errors.Is(err, oci.ErrMalformed):
-			// Reading it says what is wrong, if it is read.
+			// If it is read, reading it reports the error.
 		case !e.merges && registry.IsForbidden(err):
 			now[tag] = registry.Hidden
 		default:
@@ -105,7 +105,7 @@ func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Dig
 	return now, nil
 }
 
-// isReplaced reports that all tags are where they were before we wrote them.
+// isReplaced reports whether all tags point at their previous digests.
 func (e *editor) isReplaced(now map[registry.Reference]digest.Digest) bool {
 	if e.before == nil {
 		return false
@@ -118,7 +118,7 @@ func (e *editor) isReplaced(now map[registry.Reference]digest.Digest) bool {
 	return true
 }
 
-// movedSince reports that the source is a tag that moved after tagsNow.
+// movedSince reports whether the source is a tag that has moved since tagsNow.
 func (e *editor) movedSince(before map[registry.Reference]digest.Digest, root digest.Digest) bool {
 	ref, err := registry.ParseReference(e.Source)
 	if err != nil || e.Force {
@@ -132,7 +132,7 @@ func (e *editor) movedSince(before map[registry.Reference]digest.Digest, root di
 	return false
 }
 
-// read returns the index to edit, nil for a new one.
+// read returns the index to edit, or nil for a new one.
 func (e *editor) read(ctx context.Context, s *Staging) (*Index, *source.Source, error) {
 	if e.Source == "" {
 		return nil, nil, nil
@@ -153,8 +153,8 @@ func (e *editor) read(ctx context.Context, s *Staging) (*Index, *source.Source, 
 	return x, sources[0], err
 }
 
-// index returns the index of the source or, for an image that stays one, an
-// index that lists it.
+// index returns the index of the source or, for a single image, an index that
+// lists it.
 func (e *editor) index(ctx context.Context, s *Staging, src *source.Source) (*Index, error) {
 	root := src.Root
 	if oci.IsIndex(root.MediaType) {
@@ -184,7 +184,7 @@ func (e *editor) index(ctx context.Context, s *Staging, src *source.Source) (*In
 	return x, nil
 }
 
-// unwrap makes the one image of x the result.
+// unwrap returns the single image of x as the result.
 func (r *Result) unwrap(ctx context.Context, s *Staging, x *Index) error {
 	desc := x.Images()[0].Descriptor()
 	r.Root = v1.Descriptor{MediaType: desc.MediaType, Digest: desc.Digest, Size: desc.Size}
@@ -193,7 +193,7 @@ func (r *Result) unwrap(ctx context.Context, s *Staging, x *Index) error {
 	return err
 }
 
-// finish gives an index its media types and stores it.
+// finish converts the media types of an index and stores it.
 func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, error) {
 	if err := x.Convert(ctx, s, opts.Types); err != nil {
 		return nil, err
@@ -202,8 +202,8 @@ func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, e
 		return nil, diag.Invalidf("the index would list nothing")
 	}
 	if x.isDocker() {
-		// An edit keeps what it does not name, also of those who wrote more than
-		// the format has.
+		// An edit preserves everything else, even if it is not part of the
+		// format.
 		if err := x.dropAnnotations(x.annotationsBefore()); err != nil {
 			return nil, err
 		}
@@ -222,7 +222,7 @@ func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, e
 	return r, err
 }
 
-// publish writes the tags, which must be where they were.
+// publish writes the tags, which must not have moved.
 func (e *editor) publish(ctx context.Context, r *Result, s *Staging, before map[registry.Reference]digest.Digest) error {
 	var conditions []registry.PublishOption
 	if !e.Force {

@@ -15,27 +15,26 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// ErrSealed is an attestation that is no plain in-toto statement, such as a
-// signed envelope: nobody but its signer can make it speak of another image.
+// ErrSealed is returned for an attestation that is not a plain in-toto
+// statement, such as a signed envelope: only its signer can change the subject.
 var ErrSealed = errors.New("the attestation cannot be changed by anybody but its maker")
 
-// sealedError is an ErrSealed that says what to do about it.
+// sealedError is an ErrSealed with a hint.
 type sealedError struct{ error }
 
 func sealed(mediaType string) error {
-	return &sealedError{diag.WithHint(diag.Invalidf("it is of type %q, which nobody but its maker can change", mediaType), "leave it out first with: docker extpack index create --no-attestations, and attest the result anew")}
+	return &sealedError{diag.WithHint(diag.Invalidf("it is of type %q, which only its creator can change", mediaType), "leave it out first with: docker extpack index create --no-attestations, and attest the result again")}
 }
 
 func (e *sealedError) Unwrap() []error { return []error{ErrSealed, e.error} }
 
-// MoveAttestation takes over what was said about the image from, now that it
-// has become the image to: the reference annotation, the manifest's subject and
-// the subjects of every statement must name the new digest, or tools show an
-// empty or a wrong attestation without a word. old is the attestation's entry
-// in an index, as is the result.
+// MoveAttestation changes an attestation of the image from to one of the image
+// to. It updates the reference annotation, the subject of the manifest and the
+// subjects of every statement, without which tools would silently show an empty
+// or a wrong attestation. old and the result are entries of an index.
 //
-// Everything new goes to sink; src is read, and its blobs that stay as they
-// are are imported. It fails with [ErrSealed].
+// It writes new content to sink, and imports unchanged blobs from src. It may
+// return [ErrSealed].
 func MoveAttestation(ctx context.Context, src content.Fetcher, sink Sink, old, from, to v1.Descriptor) (v1.Descriptor, error) {
 	for _, d := range []digest.Digest{from.Digest, to.Digest} {
 		if err := d.Validate(); err != nil {
@@ -97,8 +96,8 @@ func (m *mover) put(mediaType string, fields *oci.Object) (v1.Descriptor, error)
 	return m.sink.PutBytes(m.ctx, mediaType, raw)
 }
 
-// statements rewrites the layers of the manifest and gives their diffIDs, which
-// are their digests as they are not compressed.
+// statements rewrites the layers of the manifest and returns their diffIDs,
+// which equal their digests because they are not compressed.
 func (m *mover) statements(manifest *oci.Object) ([]digest.Digest, error) {
 	var layers []json.RawMessage
 	if err := manifest.Decode("layers", &layers); err != nil {
@@ -172,8 +171,8 @@ func (m *mover) subjects(statement *oci.Object) error {
 	return statement.Set("subject", subjects)
 }
 
-// config writes the config anew, whose diffIDs are the statements'. An
-// artifact's empty config has none and stays.
+// config updates the diffIDs of the config. The empty config of an artifact has
+// none and does not change.
 func (m *mover) config(manifest *oci.Object, diffIDs []digest.Digest) error {
 	var old v1.Descriptor
 	if err := manifest.Decode("config", &old); err != nil {

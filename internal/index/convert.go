@@ -12,11 +12,11 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Types is one of the two families of media types that readers know.
+// Types is one of the two families of media types.
 type Types int
 
 const (
-	// AsIs leaves media types as they are.
+	// AsIs does not change media types.
 	AsIs Types = iota
 	// OCI are those of the OCI image specification.
 	OCI
@@ -37,8 +37,8 @@ func ParseTypes(s string) (Types, error) {
 	return AsIs, diag.Invalidf(`media types are "oci" or "docker", not %q`, s)
 }
 
-// ociToDocker pairs the media types that both families have: what they stand
-// for has the same bytes in either, but for the manifest's own mediaType.
+// ociToDocker maps the media types that both families have. Their content is
+// the same except for the mediaType of manifests.
 var ociToDocker = map[string]string{
 	v1.MediaTypeImageIndex:        oci.MediaTypeDockerIndex,
 	v1.MediaTypeImageManifest:     oci.MediaTypeDockerManifest,
@@ -58,7 +58,7 @@ var dockerToOCI = func() map[string]string {
 	return m
 }()
 
-// typeMap translates media types to one family; its own stay.
+// typeMap maps media types to one family.
 type typeMap struct {
 	name string
 	from map[string]string
@@ -82,19 +82,20 @@ func (m typeMap) translate(mediaType string) (string, error) {
 	return "", &unsupportedError{fmt.Sprintf("%q has no counterpart among %s's media types", mediaType, m.name)}
 }
 
-// unsupportedError is what the other media types cannot express.
+// unsupportedError is returned for content that the other family does not
+// support.
 type unsupportedError struct{ text string }
 
 func (e *unsupportedError) Error() string { return e.text }
 
 // Convert changes the media types of the index, of its images and of their
-// configs and layers; configs and layers keep their bytes. Attestations move
-// with their images. A Docker manifest list loses its annotations; see
-// [Index.Dropped].
+// configs and layers; the content of configs and layers does not change.
+// Attestations are moved to the new images. A Docker manifest list loses its
+// annotations; see [Index.Dropped].
 //
-// What Docker's types cannot express is a [*diag.InvalidError]: attestations,
-// artifacts, subjects, nested indexes, layers of other types. The index is not
-// to be used after a failure.
+// It returns a [*diag.InvalidError] for content that Docker's types do not
+// support: attestations, artifacts, subjects, nested indexes, layers of other
+// types. The index must not be used after a failure.
 func (x *Index) Convert(ctx context.Context, s *Staging, to Types) error {
 	if to == AsIs {
 		return nil
@@ -133,7 +134,8 @@ func (x *Index) Convert(ctx context.Context, s *Staging, to Types) error {
 	return nil
 }
 
-// checkDocker refuses what a manifest list has no words for.
+// checkDocker returns an error for content that a manifest list does not
+// support.
 func (x *Index) checkDocker() error {
 	for _, name := range []string{"subject", "artifactType"} {
 		if x.fields.Has(name) {
@@ -193,7 +195,7 @@ func convertImage(ctx context.Context, s *Staging, desc v1.Descriptor, m typeMap
 			return err
 		}
 		if mediaType == desc.MediaType {
-			return nil // and a document that leaves it out goes on doing so
+			return nil // and a document without one stays without it
 		}
 		return manifest.Set("mediaType", mediaType)
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// Creation is a new index of images that exist.
+// Creation creates an index of existing images.
 type Creation struct {
 	Client *registry.Client
 	// Sources are named as for package source.
@@ -19,7 +19,7 @@ type Creation struct {
 	Annotations map[string]string
 }
 
-// Change makes the index.
+// Change returns the new index.
 func (c *Creation) Change(ctx context.Context, s *Staging, _ *Index) (*Index, error) {
 	sources, err := s.Open(ctx, c.Client, c.Sources)
 	if err != nil {
@@ -36,7 +36,8 @@ func (c *Creation) Change(ctx context.Context, s *Staging, _ *Index) (*Index, er
 	return x, x.Annotate(c.Annotations)
 }
 
-// ParsePlatforms reads SOURCE=os/arch[/variant] for sources, by name.
+// ParsePlatforms parses SOURCE=os/arch[/variant] and returns the platforms by
+// source.
 func ParsePlatforms(list, sources []string) (map[string]platform.Identity, error) {
 	platforms := map[string]platform.Identity{}
 	for _, s := range list {
@@ -62,11 +63,11 @@ func ParsePlatforms(list, sources []string) (map[string]platform.Identity, error
 	return platforms, nil
 }
 
-// parseGiven parses an identity whose os and architecture are known ones.
+// parseGiven parses an identity with a known os and architecture.
 func parseGiven(s string) (platform.Identity, error) {
 	id, err := platform.ParseIdentity(s)
 	if err != nil {
-		_, err = platform.ParseTarget(s) // says more
+		_, err = platform.ParseTarget(s) // has a better message
 		if err == nil {
 			err = diag.WithHint(diag.Invalidf("%q is not a platform", s), platform.IdentityHint)
 		}

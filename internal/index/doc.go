@@ -1,7 +1,6 @@
-// Package index changes indexes and images that somebody else made, without
-// losing anything: fields nobody here knows, subjects, annotations, entries
-// and their order stay, and an edit that changes nothing gives the bytes it
-// began with.
+// Package index edits indexes and images without losing anything: unknown
+// fields, subjects, annotations, entries and their order are preserved, and an
+// edit without changes returns the original bytes.
 //
 // How it is used:
 //
@@ -14,13 +13,13 @@
 //	x.Flatten(ctx, s), x.Convert(ctx, s, index.Docker)
 //	root, err := x.Put(s)                        // then registry.Publish(ctx, s, root, …)
 //
-// [Edit] does all of that for the index at a tag and makes the change again when the
-// tag was moved, [Creation] makes a new index of sources, [Addition] is the change
-// that adds them to one, and [Index.Select] finds an image by what people type.
+// [Edit] does all of that for the index at a tag, and repeats the change if the
+// tag has moved. [Creation] creates an index from sources, [Addition] adds them
+// to one, and [Index.Select] finds an image by platform or digest.
 //
-// [RewriteImage] and [RewriteManifest] clone images with another config or
-// manifest, [MoveAttestation] takes an attestation along to a rewritten image,
-// and [platform.Identity] tells which images hide one another.
+// [RewriteImage] and [RewriteManifest] return copies of images with another
+// config or manifest, [MoveAttestation] moves an attestation to a rewritten
+// image, and images with the same [platform.Identity] are duplicates.
 //
 // Documents are kept as [oci.Object]: JSON objects with their fields in order and
 // as they were written. Blobs are only read when a destination lacks them.

@@ -18,40 +18,42 @@ import (
 	"github.com/extpack/extpack/internal/wait"
 )
 
-// Options say how an edited index is written.
+// Options are the options of writing an edited index.
 type Options struct {
 	Client *registry.Client
-	// Types are the media types to give it.
+	// Types are the media types of the result.
 	Types Types
 	// Force writes tags even if they moved since they were read.
 	Force bool
 	// DryRun writes nothing.
 	DryRun bool
-	// Check may refuse the edited index before it is written; nil accepts any
-	// index.
+	// Check, if not nil, is called before the index is written, and may return
+	// an error.
 	Check func(ctx context.Context, o *Staging, root v1.Descriptor) error
-	// Warn is as with [ocilayout.CopyDir], and told of tags that cannot be read
-	// back; may be nil.
+	// Warn is as with [ocilayout.CopyDir], and also called for tags that cannot
+	// be read back. It may be nil.
 	Warn func(message string)
 }
 
-// Change edits x, or returns another index in its place. x is nil for an index
-// that does not exist yet. It may run several times, each time on the newest
-// state of the index.
+// Change edits x, or returns another index. x is nil for an index that does not
+// exist yet. It may be called several times, each time with the latest state of
+// the index.
 type Change func(ctx context.Context, o *Staging, x *Index) (*Index, error)
 
 // Request is an edit of one index.
 type Request struct {
 	Options
-	// Source is the index to edit, named as for package source; "" is a new one.
+	// Source is the index to edit, in the form of package source; "" is a new
+	// one.
 	Source string
-	// Single lets the source be an image for any platform, which stays one.
+	// Single permits the source to be an image for any platform. The result is
+	// then an image too.
 	Single bool
-	// MayBeMissing lets the source be a tag that does not exist yet.
+	// MayBeMissing permits the source to be a tag that does not exist yet.
 	MayBeMissing bool
 	// Reads are other packages that Change reads.
 	Reads []string
-	// Outputs are where the result goes; none means back to the source.
+	// Outputs are the destinations of the result; none means the source.
 	Outputs
 	Change Change
 }
@@ -64,7 +66,7 @@ type Result struct {
 	Files []string
 	// Published are the tags that point at the index.
 	Published []registry.Published
-	// Unchanged reports that everything was as requested already.
+	// Unchanged reports whether there was nothing to change.
 	Unchanged bool
 }
 
@@ -77,19 +79,18 @@ func (r *Result) partly(err error) error {
 }
 
 const (
-	// editTries is how often a change is made again on a state that another
-	// writer has brought about.
+	// editTries is how often a change is repeated because of another writer.
 	editTries = 30
-	// settleTime is how long after a write the tag is read once more: a writer
-	// that looked before our write may still write after it, within the time of
-	// its own request.
+	// settleTime is how long after a write the tag is read again: a writer that
+	// read the tag before our write may still write it afterwards, within the
+	// time of a request.
 	settleTime = time.Second
-	// lagTries is how often a tag that still is where it was before our write is
-	// read again, as replicas may lag.
+	// lagTries is how often a tag that has its previous digest after a write is
+	// read again, because replicas may lag.
 	lagTries = 5
 )
 
-// WrittenError is a failure after tags were written.
+// WrittenError is returned for a failure after tags were written.
 type WrittenError struct {
 	Published []registry.Published
 	Err       error
@@ -100,21 +101,21 @@ func (e *WrittenError) Error() string {
 }
 func (e *WrittenError) Unwrap() error { return e.Err }
 
-// errLag is a tag that is read as it was before it was written.
+// errLag is returned for a tag that has its previous digest after a write.
 var errLag = errors.New("the registry still returns the state before the write")
 
-// Edit reads an index, changes it and writes the result. It is the one way of
-// moving a tag on the basis of what was read.
+// Edit reads an index, changes it and writes the result. All read-modify-write
+// operations on tags use it.
 //
-// Registries have no transactions, so a tag is looked at before and after it is
-// written. When another writer moved it in between and the result depends on
-// where it was, the change is made again on the new state. A change that was
-// overwritten is repaired, or else an error. A tag that was replaced as a whole
-// is a [*registry.MovedError] if it moved since Edit began. Files are written
-// before tags; a change that changes nothing writes nothing.
+// Registries have no transactions, so a tag is checked before and after the
+// write. If another writer has moved it and the result depends on its state,
+// the change is repeated on the new state. A change that was overwritten is
+// repeated, or else it is an error. For a tag that is replaced as a whole, Edit
+// returns a [*registry.MovedError] if it has moved since Edit began. Files are
+// written before tags. Nothing is written if nothing changes.
 //
-// Once a tag was written an interrupt leaves a few seconds to finish; what
-// fails then is a [*WrittenError].
+// After the first write of a tag, an interrupt leaves a few seconds to finish.
+// Later failures are a [*WrittenError].
 func Edit(ctx context.Context, req Request) (*Result, error) {
 	e := &editor{Request: req}
 	if err := e.resolve(); err != nil {
@@ -134,20 +135,21 @@ func Edit(ctx context.Context, req Request) (*Result, error) {
 	return e.settle(ctx, r)
 }
 
-// editor runs one request.
+// editor executes one request.
 type editor struct {
 	Request
-	back   bool // to the file or directory that the source is
-	merges bool // the result depends on where a tag is that is written
-	// before is where the tags were that we have overwritten; nil before that.
+	back   bool // the result is written to the file or directory of the source
+	merges bool // the result depends on the state of a tag that is written
+	// before are the previous digests of the tags that were written, or nil.
 	before map[registry.Reference]digest.Digest
-	// took is how long reading the tags took, to estimate the requests of others.
+	// took is the duration of reading the tags, to estimate that of other
+	// writers' requests.
 	took time.Duration
-	// told says that the annotations that are left out were listed.
+	// told reports whether the note about dropped annotations was printed.
 	told bool
 }
 
-// resolve works out where the result goes.
+// resolve determines the destinations of the result.
 func (e *editor) resolve() error {
 	var err error
 	if e.back, err = e.resolveOutputs(); err != nil {
@@ -165,7 +167,7 @@ func (e *editor) resolve() error {
 	return nil
 }
 
-// paths returns the files and directories that are written.
+// paths returns the files and directories to write.
 func (e *editor) paths() []string {
 	paths := slices.Concat(e.Files, e.Dirs)
 	if e.back {
@@ -174,14 +176,14 @@ func (e *editor) paths() []string {
 	return paths
 }
 
-// repeat makes the change until it is written, or found to be there.
+// repeat repeats the change until it is written, or already exists.
 func (e *editor) repeat(ctx context.Context) (r *Result, wrote bool, err error) {
 	for n := range editTries {
 		r, wrote, err = e.attempt(ctx)
 		if !e.merges || !errors.Is(err, registry.ErrTagMoved) {
 			return r, wrote, err
 		}
-		// Two writers that wait equally long would meet again.
+		// A random delay keeps two writers from colliding again.
 		if err := wait.For(ctx, time.Duration(n+1)*50*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
 			return r, false, r.partly(err)
 		}
@@ -189,8 +191,8 @@ func (e *editor) repeat(ctx context.Context) (r *Result, wrote bool, err error) 
 	return r, false, fmt.Errorf("other writers moved the tag %d times in a row: %w", editTries, err)
 }
 
-// settle makes sure that what was written stays: it looks again after a while,
-// and makes the change again where another writer has overwritten it.
+// settle reads the tags again after a while, and repeats the change if another
+// writer has overwritten it.
 func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 	lag := 0
 	for range editTries {
@@ -212,7 +214,7 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 			e.warnf("%s was published, and %s", r.Published[0], err)
 			return r, nil
 		case err != nil && diag.IsInvalid(err):
-			// Not the input's fault: it was right when it was written first.
+			// Not invalid input: it was valid when it was first written.
 			return r, &WrittenError{r.Published, fmt.Errorf("another writer has overwritten it, and the change cannot be made again: %s", diag.Text(err))}
 		case err != nil:
 			return r, &WrittenError{r.Published, err}
@@ -225,8 +227,8 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 	return r, &WrittenError{r.Published, fmt.Errorf("other writers have overwritten it %d times in a row", editTries)}
 }
 
-// look compares the tags with what was written, for a while if they are where
-// they were before, as replicas may lag.
+// look compares the tags with what was written. It retries for a while if they
+// have their previous digests, because replicas may lag.
 func (e *editor) look(ctx context.Context, r *Result) error {
 	for lag := 0; ; lag++ {
 		lagging, err := e.lookOnce(ctx, r)
@@ -245,7 +247,7 @@ func (e *editor) look(ctx context.Context, r *Result) error {
 	}
 }
 
-// lookOnce reports whether a tag is where it was before it was written.
+// lookOnce reports whether a tag has its previous digest.
 func (e *editor) lookOnce(ctx context.Context, r *Result) (lagging bool, err error) {
 	for _, p := range r.Published {
 		now, err := e.Client.Resolve(ctx, p.Reference)

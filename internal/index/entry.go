@@ -12,19 +12,20 @@ import (
 )
 
 // Entry is an entry of an index: a descriptor with all its fields. An index may
-// list the same digest several times, so an entry is known by its pointer.
+// list the same digest several times, so entries are identified by their
+// pointer.
 type Entry struct {
 	fields *oci.Object
 	desc   v1.Descriptor
-	// found is the platform of an image whose descriptor has none, and artifact
-	// that it is no image after all; see [Index.Resolve].
+	// found is the platform of an image whose descriptor has none. artifact
+	// reports whether it is not an image; see [Index.Resolve].
 	found    *v1.Platform
 	artifact bool
-	// any says that the image is for any platform.
+	// any reports whether the image is for any platform.
 	any bool
 }
 
-// NewEntry makes an entry that is not in an index yet.
+// NewEntry returns an entry that is not in an index yet.
 func NewEntry(desc v1.Descriptor) (*Entry, error) {
 	raw, err := oci.EncodeJSON(desc)
 	if err != nil {
@@ -42,7 +43,7 @@ func parseEntry(raw []byte) (*Entry, error) {
 	return c, c.parse()
 }
 
-// parse brings the descriptor up to the fields.
+// parse updates the descriptor from the fields.
 func (e *Entry) parse() error {
 	raw, err := e.fields.Bytes()
 	if err != nil {
@@ -52,7 +53,7 @@ func (e *Entry) parse() error {
 	return json.Unmarshal(raw, &e.desc)
 }
 
-// edit changes fields, or on failure nothing.
+// edit changes fields. On failure it changes nothing.
 func (e *Entry) edit(f func(*oci.Object) error) error {
 	changed := e.Clone()
 	if err := f(changed.fields); err != nil {
@@ -65,14 +66,14 @@ func (e *Entry) edit(f func(*oci.Object) error) error {
 	return nil
 }
 
-// Clone gives a copy, for another index.
+// Clone returns a copy for another index.
 func (e *Entry) Clone() *Entry {
 	clone := *e
 	clone.fields = e.fields.Clone()
 	return &clone
 }
 
-// Descriptor gives what is known of the entry.
+// Descriptor returns the descriptor of the entry.
 func (e *Entry) Descriptor() v1.Descriptor {
 	desc := e.desc
 	desc.Annotations = maps.Clone(desc.Annotations)
@@ -84,7 +85,7 @@ func (e *Entry) Descriptor() v1.Descriptor {
 	return desc
 }
 
-// Kind tells what the entry stands for.
+// Kind returns the kind of the entry.
 func (e *Entry) Kind() oci.Kind {
 	if e.artifact {
 		return oci.KindOther
@@ -98,8 +99,8 @@ func (e *Entry) attests(image v1.Descriptor) bool {
 		e.desc.Annotations[oci.AnnotationReferenceDigest] == image.Digest.String()
 }
 
-// SetPlatform sets os, architecture, variant, os.version and os.features; what
-// is empty is taken out. Other fields of the platform stay.
+// SetPlatform sets os, architecture, variant, os.version and os.features, and
+// removes those that are empty. It preserves other fields of the platform.
 func (e *Entry) SetPlatform(p v1.Platform) error {
 	return e.edit(func(fields *oci.Object) error {
 		return fields.Edit("platform", func(o *oci.Object) error {
@@ -121,15 +122,15 @@ func (e *Entry) SetPlatform(p v1.Platform) error {
 	})
 }
 
-// Annotate adds annotations to the entry; the others stay.
+// Annotate adds annotations to the entry. It preserves the others.
 func (e *Entry) Annotate(annotations map[string]string) error {
 	return e.edit(func(fields *oci.Object) error {
 		return fields.Edit("annotations", func(o *oci.Object) error { return o.Merge(annotations) })
 	})
 }
 
-// pointTo lets the entry name other content. What describes the old content
-// (data, urls) goes, everything else stays.
+// pointTo changes the content of the entry. It removes fields about the old
+// content (data, urls), and preserves the others.
 func (e *Entry) pointTo(desc v1.Descriptor) error {
 	if desc.Digest == e.desc.Digest && desc.MediaType == e.desc.MediaType && desc.Size == e.desc.Size {
 		return nil
@@ -137,7 +138,7 @@ func (e *Entry) pointTo(desc v1.Descriptor) error {
 	return e.edit(func(fields *oci.Object) error { return pointTo(fields, desc) })
 }
 
-// pointTo sets what identifies content in a descriptor.
+// pointTo sets the fields that identify content.
 func pointTo(fields *oci.Object, desc v1.Descriptor) error {
 	fields.Delete("data")
 	fields.Delete("urls")

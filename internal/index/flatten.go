@@ -9,7 +9,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Flatten puts what nested indexes list in their place, each entry once.
+// Flatten replaces nested indexes by their entries, without duplicates.
 func (x *Index) Flatten(ctx context.Context, src content.Fetcher) error {
 	f := flattener{ctx: ctx, src: src}
 	if err := f.add(x.entries, 1); err != nil {
@@ -55,7 +55,7 @@ func (f *flattener) add(entries []*Entry, depth int) error {
 	return nil
 }
 
-// has reports whether an entry is there already, with the same platform.
+// has reports whether an entry with the same platform already exists.
 func (f *flattener) has(e *Entry) bool {
 	for _, other := range f.out {
 		if other.desc.Digest == e.desc.Digest && other.Identity() == e.Identity() {

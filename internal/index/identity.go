@@ -10,18 +10,18 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// Identity returns the identity of the entry, by the platform that
-// [Entry.Platform] returns.
+// Identity returns the identity of the entry, based on [Entry.Platform].
 func (e *Entry) Identity() platform.Identity {
 	return platform.IdentityOf(e.Platform(), e.desc.Annotations)
 }
 
-// Find returns the images of an identity, of which there should be one at most.
+// Find returns the images with an identity. There should be at most one.
 func (x *Index) Find(id platform.Identity) []*Entry {
 	return slices.DeleteFunc(x.Images(), func(c *Entry) bool { return c.Identity() != id })
 }
 
-// DuplicateError is an image whose identity an entry of the index already has.
+// DuplicateError is returned for an image whose identity already exists in the
+// index.
 type DuplicateError struct {
 	Identity platform.Identity
 	By       v1.Descriptor
@@ -31,9 +31,9 @@ func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("%s is in the index already, as %s", e.Identity, e.By.Digest)
 }
 
-// Add adds an image, which must have a platform, with its attestations. An
-// image of its identity is replaced, in its place, with replace, and else a
-// [*DuplicateError]; the very same image is left as it is.
+// Add adds an image, which must have a platform, with its attestations. If
+// replace is set, it replaces an image with the same identity in place.
+// Otherwise it returns a [*DuplicateError], unless the image is the same.
 func (x *Index) Add(image *Entry, attestations []*Entry, replace bool) error {
 	image = image.Clone()
 	if err := x.Fit(image); err != nil {
@@ -59,8 +59,8 @@ func (x *Index) Add(image *Entry, attestations []*Entry, replace bool) error {
 	return nil
 }
 
-// MoveBefore moves the image of an identity in front of the first image of a higher
-// rank; the others stay as they are.
+// MoveBefore moves the image with an identity before the first image of a
+// higher rank.
 func (x *Index) MoveBefore(s platform.Identity, rank func(platform.Identity) int) {
 	own := slices.IndexFunc(x.entries, func(c *Entry) bool { return c.Kind() == oci.KindImage && c.Identity() == s })
 	higher := slices.IndexFunc(x.entries, func(c *Entry) bool { return c.Kind() == oci.KindImage && rank(c.Identity()) > rank(s) })

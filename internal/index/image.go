@@ -9,15 +9,15 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// RewriteImage clones the image desc with a config that change made of its own;
-// fields nobody touched stay in config and manifest. Labels are in
+// RewriteImage returns a copy of the image desc whose config has been modified
+// by change. Fields that change does not set are preserved. Labels are in
 //
 //	config.Edit("config", func(c *oci.Object) error {
 //		return c.Edit("Labels", func(l *oci.Object) error { return l.Merge(labels) })
 //	})
 //
-// The result has the platform and annotations of desc, and is desc itself when
-// nothing changed. Attestations do not follow; see [Index.ReplaceImage].
+// The result has the platform and annotations of desc. It is desc itself if
+// nothing changed. Attestations are not moved; see [Index.ReplaceImage].
 func RewriteImage(ctx context.Context, s *Staging, desc v1.Descriptor, change func(config *oci.Object) error) (v1.Descriptor, error) {
 	return RewriteManifest(ctx, s, desc, func(manifest *oci.Object) error {
 		var old v1.Descriptor
@@ -36,8 +36,8 @@ func RewriteImage(ctx context.Context, s *Staging, desc v1.Descriptor, change fu
 	})
 }
 
-// RewriteManifest clones the image desc with a manifest that change made of its
-// own. A media type that change sets becomes the descriptor's.
+// RewriteManifest returns a copy of the image desc whose manifest has been
+// modified by change. The descriptor gets the media type of the manifest.
 func RewriteManifest(ctx context.Context, s *Staging, desc v1.Descriptor, change func(manifest *oci.Object) error) (v1.Descriptor, error) {
 	_, raw, err := oci.ReadManifest(ctx, s, desc)
 	if err != nil {
@@ -54,7 +54,7 @@ func RewriteManifest(ctx context.Context, s *Staging, desc v1.Descriptor, change
 	return next, nil
 }
 
-// rewrite changes a document, and gives old when it still says the same.
+// rewrite changes a document. It returns old if the content is equal.
 func rewrite(s *Staging, old v1.Descriptor, raw []byte, change func(*oci.Object) error) (v1.Descriptor, error) {
 	fields, err := oci.ParseObject(raw)
 	if err != nil {
@@ -76,9 +76,9 @@ func rewrite(s *Staging, old v1.Descriptor, raw []byte, change func(*oci.Object)
 	return s.Put(mediaType, changed), nil
 }
 
-// ReplaceImage lets an image's entry name the image it has become, and moves
-// its attestations there; see [MoveAttestation]. Where the old image is listed
-// once more, its attestations stay as well.
+// ReplaceImage replaces the image of an entry, and moves its attestations; see
+// [MoveAttestation]. If the old image is listed again, its attestations are
+// kept too.
 func (x *Index) ReplaceImage(ctx context.Context, s *Staging, image *Entry, to v1.Descriptor) error {
 	from, attestations := image.desc, x.Attestations(image)
 	if from.Digest == to.Digest {
@@ -99,7 +99,7 @@ func (x *Index) ReplaceImage(ctx context.Context, s *Staging, image *Entry, to v
 	for i, a := range attestations {
 		switch {
 		case x.lists(moved[i], a):
-			// Moved with the same image, listed once more.
+			// Already moved for another entry of the same image.
 			if !more {
 				x.entries = x.filter(func(c *Entry) bool { return c != a })
 			}

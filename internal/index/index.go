@@ -23,7 +23,7 @@ type Index struct {
 	dropped   []string // names of annotations; see Dropped
 }
 
-// NewIndex makes an empty OCI index.
+// NewIndex returns an empty OCI index.
 func NewIndex() *Index {
 	x, err := ParseIndex(v1.MediaTypeImageIndex,
 		[]byte(`{"schemaVersion":2,"mediaType":"`+v1.MediaTypeImageIndex+`","manifests":[]}`))
@@ -34,8 +34,8 @@ func NewIndex() *Index {
 	return x
 }
 
-// ReadIndex reads the index that desc names. What is no index is a
-// [*diag.InvalidError].
+// ReadIndex reads the index desc. It returns a [*diag.InvalidError] if desc is
+// not an index.
 func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*Index, error) {
 	if !oci.IsIndex(desc.MediaType) {
 		return nil, diag.Invalidf("%s is not an index but of type %q", desc.Digest, desc.MediaType)
@@ -51,8 +51,8 @@ func ReadIndex(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*I
 	return x, nil
 }
 
-// ParseIndex reads an index; the media type is the descriptor's, as the
-// document may leave it out.
+// ParseIndex parses an index. mediaType is that of the descriptor, because the
+// document may not have one.
 func ParseIndex(mediaType string, raw []byte) (*Index, error) {
 	fields, err := oci.ParseObject(raw)
 	if err != nil {
@@ -73,11 +73,11 @@ func ParseIndex(mediaType string, raw []byte) (*Index, error) {
 	return x, nil
 }
 
-// MediaType tells whether it is an OCI index or a Docker manifest list.
+// MediaType returns the media type, of an OCI index or a Docker manifest list.
 func (x *Index) MediaType() string { return x.mediaType }
 
-// Annotations gives a copy of the index's annotations; those that are not
-// text, as only a broken tool writes them, give none.
+// Annotations returns a copy of the index's annotations. It returns none if
+// they are not strings.
 func (x *Index) Annotations() map[string]string {
 	annotations := map[string]string{}
 	if x.fields.Decode("annotations", &annotations) != nil || len(annotations) == 0 {
@@ -86,30 +86,30 @@ func (x *Index) Annotations() map[string]string {
 	return annotations
 }
 
-// Annotate adds annotations to the index; the others stay.
+// Annotate adds annotations to the index. It preserves the others.
 func (x *Index) Annotate(annotations map[string]string) error {
 	return x.fields.Edit("annotations", func(o *oci.Object) error { return o.Merge(annotations) })
 }
 
-// Entries gives all entries in order.
+// Entries returns all entries in order.
 func (x *Index) Entries() []*Entry { return slices.Clone(x.entries) }
 
 func (x *Index) filter(keep func(*Entry) bool) []*Entry {
 	return slices.DeleteFunc(slices.Clone(x.entries), func(c *Entry) bool { return !keep(c) })
 }
 
-// Images gives the entries that are images.
+// Images returns the entries that are images.
 func (x *Index) Images() []*Entry {
 	return x.filter(func(c *Entry) bool { return c.Kind() == oci.KindImage })
 }
 
-// Attestations gives the entries that say something about an image.
+// Attestations returns the attestations of an image.
 func (x *Index) Attestations(image *Entry) []*Entry {
 	return x.filter(func(c *Entry) bool { return c.attests(image.desc) })
 }
 
-// Others gives the entries that are neither images nor the attestations of one
-// of them: nested indexes, artifacts, attestations of images elsewhere.
+// Others returns the entries that are neither images nor attestations of one:
+// nested indexes, artifacts, attestations of images elsewhere.
 func (x *Index) Others() []*Entry {
 	return x.filter(func(c *Entry) bool {
 		return c.Kind() != oci.KindImage &&
@@ -117,7 +117,7 @@ func (x *Index) Others() []*Entry {
 	})
 }
 
-// Append adds entries: an image behind the last image, others at the end.
+// Append adds entries: images after the last image, others at the end.
 func (x *Index) Append(entries ...*Entry) {
 	for _, c := range entries {
 		at := len(x.entries)
@@ -128,20 +128,20 @@ func (x *Index) Append(entries ...*Entry) {
 	}
 }
 
-// afterImages is where the next image goes.
+// afterImages returns the position of the next image.
 func (x *Index) afterImages() int {
 	for i := len(x.entries); i > 0; i-- {
 		if x.entries[i-1].Kind() == oci.KindImage {
 			return i
 		}
 	}
-	// Attestations stand behind what they are about.
+	// Attestations follow their images.
 	return max(0, slices.IndexFunc(x.entries, func(c *Entry) bool { return c.Kind() == oci.KindAttestation }))
 }
 
-// Replace lets an entry name other content, in its place and with its platform,
-// annotations and other fields; platform and annotations of desc are set on
-// top. Attestations stay; see [Index.ReplaceImage].
+// Replace changes the content of an entry to desc. It keeps the position and
+// other fields of the entry, and adds the platform and annotations of desc. It
+// does not move attestations; see [Index.ReplaceImage].
 func (x *Index) Replace(e *Entry, desc v1.Descriptor) error {
 	if err := e.pointTo(desc); err != nil {
 		return err
@@ -154,8 +154,8 @@ func (x *Index) Replace(e *Entry, desc v1.Descriptor) error {
 	return e.Annotate(desc.Annotations)
 }
 
-// Remove takes out an entry and its attestations, unless the same image is
-// listed once more.
+// Remove removes an entry. It also removes its attestations unless the same
+// image is listed again.
 func (x *Index) Remove(e *Entry) {
 	gone := map[*Entry]bool{e: true}
 	if !x.lists(e.desc, e) {
@@ -166,12 +166,12 @@ func (x *Index) Remove(e *Entry) {
 	x.entries = slices.DeleteFunc(x.entries, func(c *Entry) bool { return gone[c] })
 }
 
-// lists reports whether an entry other than except names the same content.
+// lists reports whether an entry other than except has the same content.
 func (x *Index) lists(desc v1.Descriptor, except *Entry) bool {
 	return slices.ContainsFunc(x.entries, func(c *Entry) bool { return c != except && c.desc.Digest == desc.Digest })
 }
 
-// Bytes gives the document: the original bytes when it still says the same.
+// Bytes returns the document: the original bytes if the content is equal.
 func (x *Index) Bytes() ([]byte, error) {
 	var list bytes.Buffer
 	list.WriteByte('[')
@@ -202,7 +202,7 @@ func (x *Index) Bytes() ([]byte, error) {
 	return raw, nil
 }
 
-// Put stores the document and describes it.
+// Put stores the document and returns its descriptor.
 func (x *Index) Put(s *Staging) (v1.Descriptor, error) {
 	raw, err := x.Bytes()
 	if err != nil {

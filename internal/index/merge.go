@@ -10,13 +10,13 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// Merge makes one index of all sources. Out of a single index comes
-// that index, whole; several give an OCI index with the annotations on which
-// all the indexes among them agree. Two images of one identity are a
-// [*diag.InvalidError].
+// Merge merges all sources into one index. A single index is returned
+// unchanged. Otherwise the result is an OCI index with the annotations that are
+// equal in all indexes. Merge returns a [*diag.InvalidError] for two images
+// with the same identity.
 func Merge(all []*SourceImages) (*Index, error) {
 	if len(all) == 1 && all[0].Index != nil {
-		return all[0].Index, nil // its maker's word, also where images hide one another
+		return all[0].Index, nil // unchanged, even if it has duplicates
 	}
 	x := NewIndex()
 	from := map[digest.Digest]string{}
@@ -37,8 +37,8 @@ func Merge(all []*SourceImages) (*Index, error) {
 	return x, x.Annotate(commonAnnotations(all))
 }
 
-// commonAnnotations gives what all indexes say alike: of the parts of a package
-// that were built one by one its id and version, say.
+// commonAnnotations returns the annotations that are equal in all indexes, such
+// as the id and version in separately built parts of a package.
 func commonAnnotations(all []*SourceImages) map[string]string {
 	var common map[string]string
 	for _, t := range all {
@@ -62,13 +62,13 @@ func commonAnnotations(all []*SourceImages) map[string]string {
 	return common
 }
 
-// Addition is what is to be added to an index that exists.
+// Addition adds images to an existing index.
 type Addition struct {
 	Client *registry.Client
 	// Sources are named as for package source.
 	Sources []string
 	Read    ReadOptions
-	// Replace puts images in the place of those in their slots.
+	// Replace replaces images with the same identity.
 	Replace bool
 }
 
@@ -108,7 +108,8 @@ func (a *Addition) add(ctx context.Context, s *Staging, x *Index, t *SourceImage
 	return nil
 }
 
-// isThere reports whether an image was added before, with other media types.
+// isThere reports whether an image has been added before, with other media
+// types.
 func (a *Addition) isThere(ctx context.Context, s *Staging, image *Entry, duplicate *DuplicateError) bool {
 	for _, types := range []Types{OCI, Docker} {
 		desc, err := convertImage(ctx, s, image.desc, types.typeMap())

@@ -16,18 +16,18 @@ import (
 	"github.com/extpack/extpack/internal/source"
 )
 
-// Outputs are the places an index is written to.
+// Outputs are the destinations of an index.
 type Outputs struct {
-	// Tags are references to publish under, Files package files and Dirs layout
-	// directories to write.
+	// Tags are references to publish. Files are package files and Dirs are
+	// layout directories to write.
 	Tags        []registry.Reference
 	Files, Dirs []string
 }
 
 func (o Outputs) empty() bool { return len(o.Tags)+len(o.Files)+len(o.Dirs) == 0 }
 
-// resolveOutputs has the result go back where the source is from, unless
-// outputs say otherwise. back is into a file or directory.
+// resolveOutputs returns the outputs; the default is the source. back reports
+// whether that is a file or directory.
 func (req *Request) resolveOutputs() (back bool, err error) {
 	if !req.empty() || req.Source == "" {
 		return false, nil
@@ -72,8 +72,8 @@ func (r *Result) writeFiles(ctx context.Context, req Request, s *Staging, x *Ind
 	return nil
 }
 
-// rewrite puts an edited index back into the file or directory that src was
-// read from, with everything there is in it and in the form that it had.
+// rewrite writes an edited index back to the file or directory of src. It
+// preserves its other content and form.
 func (r *Result) rewrite(ctx context.Context, opts Options, s *Staging, x *Index, name string, src *source.Source) error {
 	index, err := flat(ctx, s, x)
 	if err != nil {
@@ -85,14 +85,14 @@ func (r *Result) rewrite(ctx context.Context, opts Options, s *Staging, x *Index
 	}
 	if !isIndexFile(ctx, src) {
 		root := r.Root
-		root.Annotations = src.Root.Annotations // under which name tools look for it
+		root.Annotations = src.Root.Annotations // the name that tools search for
 		index = v1.Index{Manifests: []v1.Descriptor{root}}
 	}
 	return ocilayout.CopyDir(ctx, name, s, index, opts.Warn)
 }
 
-// writeBack writes an edited package file. What is in it besides images stays;
-// a file that had images only has nothing else added.
+// writeBack writes an edited package file. It preserves entries other than
+// images, but does not add them to a file that has only images.
 func writeBack(ctx context.Context, opts Options, s *Staging, name string, src *source.Source, index v1.Index) error {
 	images, attestations, err := oci.Images(ctx, src, src.Root)
 	if err != nil {
@@ -105,8 +105,8 @@ func writeBack(ctx context.Context, opts Options, s *Staging, name string, src *
 	return ocilayout.WriteTarFile(ctx, name, s, index)
 }
 
-// isIndexFile reports whether the package is index.json itself rather than what
-// it lists.
+// isIndexFile reports whether the root of the package is index.json itself, and
+// not its entry.
 func isIndexFile(ctx context.Context, src *source.Source) bool {
 	store, ok := src.ReadOnlyStorage.(ocilayout.Store)
 	if !ok {
@@ -116,8 +116,8 @@ func isIndexFile(ctx context.Context, src *source.Source) bool {
 	return err == nil && digest.FromBytes(raw) == src.Root.Digest
 }
 
-// flat gives what readers of an index.json need, who take the first image
-// manifest and follow no nested index: images, then what else there is.
+// flat returns the entries for index.json: images first, then others, because
+// readers use the first image manifest and do not follow nested indexes.
 func flat(ctx context.Context, s *Staging, x *Index) (v1.Index, error) {
 	all := &Index{entries: x.Entries()}
 	if err := all.Flatten(ctx, s); err != nil {

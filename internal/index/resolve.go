@@ -10,8 +10,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Platform gives the platform of an image: its descriptor's, else the one that
-// [Index.Resolve] found in its config.
+// Platform returns the platform of an image: that of its descriptor, or else
+// the one that [Index.Resolve] found in its config.
 func (e *Entry) Platform() v1.Platform {
 	switch {
 	case oci.HasPlatform(e.desc):
@@ -22,10 +22,10 @@ func (e *Entry) Platform() v1.Platform {
 	return v1.Platform{}
 }
 
-// Resolve looks up the platforms of images whose descriptors have none. They
-// are in their configs, where image-spec requires them ("config.md"), and are
-// never assumed: many readers take such an image for linux/amd64. The index
-// stays as it is.
+// Resolve reads the platforms of images whose descriptors have none from their
+// configs, where image-spec requires them ("config.md"). They are never
+// assumed, although many readers treat such an image as linux/amd64. Resolve
+// does not change the index.
 func (x *Index) Resolve(ctx context.Context, src content.Fetcher) error {
 	for _, c := range x.Images() {
 		if err := c.resolve(ctx, src); err != nil {
@@ -43,7 +43,7 @@ func (e *Entry) resolve(ctx context.Context, src content.Fetcher) error {
 	if err != nil {
 		return err
 	}
-	e.artifact = !image // a manifest that is no image, and does not say so to those who list it
+	e.artifact = !image // not an image, although its media type is that of an image manifest
 	if image {
 		if e.any, err = forAnyPlatform(ctx, src, e.desc); err != nil {
 			return err
@@ -55,7 +55,7 @@ func (e *Entry) resolve(ctx context.Context, src content.Fetcher) error {
 	return nil
 }
 
-// settle writes the platform that was found into the descriptor.
+// settle writes the found platform to the descriptor.
 func (e *Entry) applyPlatform() error {
 	if oci.HasPlatform(e.desc) || e.found == nil {
 		return nil
@@ -63,8 +63,8 @@ func (e *Entry) applyPlatform() error {
 	return e.SetPlatform(*e.found)
 }
 
-// AnyPlatform reports whether the image is for any platform, as
-// [Index.Resolve] found.
+// AnyPlatform reports whether [Index.Resolve] found that the image is for any
+// platform.
 func (e *Entry) AnyPlatform() bool { return e.any }
 
 // forAnyPlatform reports whether the content of desc is an image of an extension
@@ -81,6 +81,5 @@ func forAnyPlatform(ctx context.Context, src content.Fetcher, desc v1.Descriptor
 	return err == nil && extension.ForAnyPlatform(desc, manifest, config), err
 }
 
-// namePlatforms is what to do for an index where there is an image for any
-// platform.
+// namePlatforms is the hint for an index with an image for any platform.
 const namePlatforms = "to have an index, build it with \"docker extpack build --target os/arch\" for each platform"

@@ -14,9 +14,9 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Select gives the one image that s names, by its platform or its digest.
-// os.version and distro may be left out where they are not needed to tell
-// images apart. Anything but one image is a [*diag.InvalidError].
+// Select returns the image for s, a platform or a digest. os.version and distro
+// may be omitted if the result is unambiguous. It returns a
+// [*diag.InvalidError] unless exactly one image matches.
 func (x *Index) Select(s string) (*Entry, error) {
 	matches, err := x.matching(s)
 	switch {
@@ -25,7 +25,7 @@ func (x *Index) Select(s string) (*Entry, error) {
 	case len(matches) == 1:
 		return matches[0], nil
 	case len(matches) > 1:
-		return nil, diag.WithHint(diag.Invalidf("%s stands for %s of the index: %s",
+		return nil, diag.WithHint(diag.Invalidf("%s matches %s of the index: %s",
 			s, text.Count(len(matches), "image"), describe(matches)), platform.IdentityHint)
 	}
 	if images := x.Images(); len(images) > 0 {
@@ -37,15 +37,15 @@ func (x *Index) Select(s string) (*Entry, error) {
 	return nil, diag.Invalidf("%s is not in the index, which has no images", s)
 }
 
-// notListedError is a platform that no image of the index is for.
+// notListedError is returned for a platform without an image in the index.
 type notListedError struct{ error }
 
 func (e *notListedError) Unwrap() error { return e.error }
 
-// RemoveAll removes the images that selectors name, with their attestations.
-// What is not in the index needs no removing, and is returned as a note: an
-// earlier run may have removed it. The last image stays: readers misread an
-// index of nothing.
+// RemoveAll removes the selected images with their attestations. It returns a
+// note for images that are not in the index, because an earlier run may have
+// removed them. It returns an error for the last image, because readers
+// misinterpret an empty index.
 func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
 	var gone []*Entry
 	for _, s := range selectors {
@@ -73,8 +73,8 @@ func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
 	return notes, nil
 }
 
-// checkSelector refuses a selector of a platform that does not exist, which is
-// a mistake rather than one that was removed before.
+// checkSelector returns an error for an unknown platform, which is a typo
+// rather than an image that was removed before.
 func checkSelector(s string) error {
 	if _, err := digest.Parse(s); err == nil || namesAnyPlatform(s) {
 		return nil
@@ -108,7 +108,7 @@ func (x *Index) matching(s string) ([]*Entry, error) {
 	return slices.DeleteFunc(images, func(c *Entry) bool { return !c.Identity().Matches(want) }), nil
 }
 
-// describe lists images by platform, and by digest where that does not do.
+// describe lists images by platform, or by digest if that is ambiguous.
 func describe(images []*Entry) string {
 	names := make([]string, 0, len(images))
 	for _, c := range images {

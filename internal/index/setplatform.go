@@ -11,17 +11,17 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// PlatformChange is what is to change about a platform; nil leaves a part as it
-// is, and "" takes it out.
+// PlatformChange is a change of a platform: nil keeps a part, and "" removes
+// it.
 type PlatformChange struct {
 	OS, Architecture, Variant, OSVersion *string
 	OSFeatures                           []string
 }
 
-// SetPlatform changes the platform an image is listed under; the image stays. A new
-// architecture without a variant drops the old one's. It is a
-// [*diag.InvalidError] when another image has that identity, or when os or
-// architecture are none that anybody knows.
+// SetPlatform changes the platform of an entry, but not the image. A new
+// architecture without a variant removes the old variant. It returns a
+// [*diag.InvalidError] if another image has that identity, or if os or
+// architecture are unknown.
 func (x *Index) SetPlatform(e *Entry, change PlatformChange) error {
 	p := e.Platform()
 	if change.OS != nil {
@@ -55,8 +55,8 @@ func (x *Index) SetPlatform(e *Entry, change PlatformChange) error {
 	return x.checkUnique(e)
 }
 
-// AnnotateEntry changes the platform and the annotations of the image that selector
-// names, and returns it.
+// AnnotateEntry changes the platform and annotations of the selected image, and
+// returns it.
 func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotations map[string]string) (*Entry, error) {
 	c, err := x.Select(selector)
 	if absent := (*notListedError)(nil); errors.As(err, &absent) {
@@ -76,8 +76,8 @@ func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotation
 	return c, x.SetPlatform(c, change)
 }
 
-// relabeled returns the image that selector named before the change was made,
-// nil if there is none: the change may have been made by an earlier attempt.
+// relabeled returns the image that selector matched before the change, or nil,
+// because an earlier attempt may have made the change.
 func (x *Index) relabeled(selector string, change PlatformChange) *Entry {
 	named, err := platform.ParseIdentity(selector)
 	if err != nil || change.isZero() {
@@ -101,8 +101,8 @@ func (c PlatformChange) isZero() bool {
 	return c.OS == nil && c.Architecture == nil && c.Variant == nil && c.OSVersion == nil && c.OSFeatures == nil
 }
 
-// parsePlatform returns a platform of known parts in containerd's normal form.
-// What is not one is a [*diag.InvalidError] with the closest spelling.
+// parsePlatform returns a normalized platform. It returns a
+// [*diag.InvalidError] with the closest spelling for unknown parts.
 func parsePlatform(p v1.Platform) (v1.Platform, error) {
 	name := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
@@ -119,7 +119,7 @@ func parsePlatform(p v1.Platform) (v1.Platform, error) {
 	return platform.Of(t), nil
 }
 
-// checkUnique refuses an index in which an image hides another one.
+// checkUnique returns an error for two images with the same identity.
 func (x *Index) checkUnique(e *Entry) error {
 	for _, other := range x.Find(e.Identity()) {
 		if other != e {

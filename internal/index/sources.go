@@ -12,28 +12,29 @@ import (
 	"github.com/extpack/extpack/internal/source"
 )
 
-// ReadOptions say what is read of sources.
+// ReadOptions are the options of [ReadSources].
 type ReadOptions struct {
-	// Platforms are what the user says that the only image of a source is for,
-	// by name of the source.
+	// Platforms are the user's platforms for sources with a single image, by
+	// name of the source.
 	Platforms map[string]platform.Identity
-	// Nested keeps indexes as one entry each instead of what they list.
+	// Nested keeps each index as one entry instead of its entries.
 	Nested bool
-	// NoAttestations leaves attestations behind.
+	// NoAttestations omits attestations.
 	NoAttestations bool
 }
 
-// SourceImages is what a source has to give. Every image has a platform.
+// SourceImages are the images of a source. Every image has a platform.
 type SourceImages struct {
-	// Index is the source's own index, flat; nil for an image, or with Nested.
+	// Index is the flattened index of the source. It is nil for an image, or
+	// with Nested.
 	Index *Index
-	// Name is the source's.
+	// Name is the name of the source.
 	Name   string
 	parts  []imageWithAttestations
 	others []*Entry
 }
 
-// imageWithAttestations is an image and what is said about it.
+// imageWithAttestations is an image and its attestations.
 type imageWithAttestations struct {
 	image        *Entry
 	attestations []*Entry
@@ -102,8 +103,8 @@ func (t *SourceImages) addImages(ctx context.Context, s *Staging, p *platform.Id
 	return nil
 }
 
-// prepare makes sure that an image has a platform; given is the user's word,
-// which may add to the source's but not contradict it.
+// prepare ensures that an image has a platform. given is that of the user,
+// which must not contradict that of the source.
 func (e *Entry) prepare(ctx context.Context, s *Staging, given *platform.Identity) error {
 	if e.Kind() == oci.KindImage {
 		if err := e.resolve(ctx, s); err != nil {

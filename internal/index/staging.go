@@ -19,14 +19,13 @@ import (
 	"github.com/extpack/extpack/internal/source"
 )
 
-// Staging is a storage of new documents, held in memory, in front of storages
-// that exist: registries, layouts, package files. An edited graph can be
-// published or written from it, and of what did not change nothing is read
-// that the destination does not ask for.
+// Staging is an in-memory storage of new documents in front of read-only
+// stores: registries, layouts, package files. An edited graph can be published
+// or written from it. Unchanged content is only read if the destination
+// requests it.
 //
-// It remembers the manifests it has read and where what they list is, so each
-// is read once and no storage is asked for another's content. It may be used
-// by several goroutines.
+// It caches manifests and the stores of their content, so that each is read
+// once from the right store. It is safe for concurrent use.
 type Staging struct {
 	mu     sync.Mutex
 	bases  []content.ReadOnlyStorage
@@ -44,13 +43,13 @@ var (
 
 // Sink takes new content: a [*Staging] or an [*ocilayout.Layout].
 type Sink interface {
-	// PutBytes stores data and describes it.
+	// PutBytes stores data and returns its descriptor.
 	PutBytes(ctx context.Context, mediaType string, data []byte) (v1.Descriptor, error)
-	// Import makes one blob of src available as it is.
+	// Import makes a blob of src available.
 	Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error
 }
 
-// NewStaging returns a staging over any number of storages; more can be added.
+// NewStaging returns a staging with any number of stores; more can be added.
 func NewStaging(bases ...content.ReadOnlyStorage) *Staging {
 	s := &Staging{docs: map[digest.Digest][]byte{}, owner: map[digest.Digest]content.ReadOnlyStorage{}}
 	for _, base := range bases {
@@ -59,10 +58,10 @@ func NewStaging(bases ...content.ReadOnlyStorage) *Staging {
 	return s
 }
 
-// AddStore adds a storage behind those there are.
+// AddStore adds a store after the existing ones.
 func (s *Staging) AddStore(base content.ReadOnlyStorage) {
 	if src, ok := base.(*source.Source); ok {
-		base = src.ReadOnlyStorage // which may know where its content is
+		base = src.ReadOnlyStorage // which may implement registry.Locator
 		s.setOwner(base, src.Root.Digest)
 	}
 	s.mu.Lock()
@@ -70,7 +69,7 @@ func (s *Staging) AddStore(base content.ReadOnlyStorage) {
 	s.bases = append(s.bases, base)
 }
 
-// Open opens packages and makes them bases; Close closes them.
+// Open opens packages and adds them as stores. Close closes them.
 func (s *Staging) Open(ctx context.Context, client *registry.Client, names []string) ([]*source.Source, error) {
 	var sources []*source.Source
 	for _, name := range names {
@@ -85,14 +84,15 @@ func (s *Staging) Open(ctx context.Context, client *registry.Client, names []str
 	return sources, nil
 }
 
-// Close closes what Open opened; nothing can be read from the staging then.
+// Close closes the packages that Open opened. The staging cannot be read
+// afterwards.
 func (s *Staging) Close() {
 	for _, src := range s.opened {
 		_ = src.Close() // read only
 	}
 }
 
-// Put stores a new document and describes it.
+// Put stores a new document and returns its descriptor.
 func (s *Staging) Put(mediaType string, data []byte) v1.Descriptor {
 	desc := content.NewDescriptorFromBytes(mediaType, data)
 	s.mu.Lock()
@@ -101,13 +101,13 @@ func (s *Staging) Put(mediaType string, data []byte) v1.Descriptor {
 	return desc
 }
 
-// PutBytes is Put for a [Sink].
+// PutBytes implements [Sink].
 func (s *Staging) PutBytes(_ context.Context, mediaType string, data []byte) (v1.Descriptor, error) {
 	return s.Put(mediaType, data), nil
 }
 
-// PutJSON stores v as compact JSON with sorted map keys and describes it; an
-// [*oci.Object] keeps its order.
+// PutJSON stores v as compact JSON with sorted map keys and returns its
+// descriptor. An [*oci.Object] keeps its order.
 func (s *Staging) PutJSON(mediaType string, v any) (v1.Descriptor, error) {
 	data, err := oci.EncodeJSON(v)
 	if err != nil {
@@ -116,8 +116,8 @@ func (s *Staging) PutJSON(mediaType string, v any) (v1.Descriptor, error) {
 	return s.Put(mediaType, data), nil
 }
 
-// Import copies a blob of src into memory unless a storage below has it, for
-// blobs that are small by their nature.
+// Import copies a blob of src to memory unless a store has it. It is meant for
+// small blobs.
 func (s *Staging) Import(ctx context.Context, src content.Fetcher, desc v1.Descriptor) error {
 	if ok, err := s.Exists(ctx, desc); err != nil || ok {
 		return err
@@ -130,8 +130,7 @@ func (s *Staging) Import(ctx context.Context, src content.Fetcher, desc v1.Descr
 	return nil
 }
 
-// Fetch opens content. Manifests are verified; blobs are as their storage
-// gives them.
+// Fetch opens content. Manifests are verified; blobs are not.
 func (s *Staging) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	if data, ok := s.doc(desc); ok {
 		return io.NopCloser(bytes.NewReader(data)), nil
@@ -153,7 +152,7 @@ func (s *Staging) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser,
 	return rc, err
 }
 
-// Exists asks for content.
+// Exists reports whether a store has the content.
 func (s *Staging) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	if _, ok := s.doc(desc); ok {
 		return true, nil
@@ -185,7 +184,8 @@ func (s *Staging) SourceName(desc v1.Descriptor) string {
 	return ""
 }
 
-// Locate tells which repository content was found in; see [registry.Locator].
+// Locate returns the repository that content was found in; see
+// [registry.Locator].
 func (s *Staging) Locate(desc v1.Descriptor) (registry.Reference, bool) {
 	s.mu.Lock()
 	base := s.owner[desc.Digest]
@@ -203,8 +203,8 @@ func (s *Staging) doc(desc v1.Descriptor) ([]byte, bool) {
 	return data, ok && int64(len(data)) == desc.Size
 }
 
-// each tries the storages, the one that is known to have desc first, until one
-// has it.
+// each tries the stores until one has desc, starting with the one that is known
+// to have it.
 func (s *Staging) each(desc v1.Descriptor, f func(content.ReadOnlyStorage) error) error {
 	s.mu.Lock()
 	owner := s.owner[desc.Digest]
@@ -245,14 +245,14 @@ func (s *Staging) setOwner(base content.ReadOnlyStorage, digests ...digest.Diges
 	}
 }
 
-// remember remembers a manifest, and that what it lists is where it is.
+// remember caches a manifest, and that its content is in the same store.
 func (s *Staging) remember(base content.ReadOnlyStorage, desc v1.Descriptor, data []byte) {
 	var doc struct {
 		Manifests []v1.Descriptor `json:"manifests"`
 		Config    *v1.Descriptor  `json:"config"`
 		Layers    []v1.Descriptor `json:"layers"`
 	}
-	_ = json.Unmarshal(data, &doc) // whoever reads it says what is wrong
+	_ = json.Unmarshal(data, &doc) // its reader reports errors
 	below := append(doc.Manifests, doc.Layers...)
 	if doc.Config != nil {
 		below = append(below, *doc.Config)
