@@ -9,7 +9,7 @@ import (
 	"github.com/extpack/extpack/internal/unpack"
 )
 
-// archives are the temporary folders of archives that are built from.
+// archives are the temporary folders of extracted archives.
 type archives []*scratch.Dir
 
 func (a *archives) unpack(ctx context.Context, name string) (string, error) {

@@ -85,7 +85,7 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 
 func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
-		opts.allowMismatch = true // the file does not depend on what programs are for
+		opts.allowMismatch = true // the file does not depend on the platform of programs
 		p, err := opts.plan(ctx, a, nil, opts.annotations)
 		if err != nil {
 			return err
@@ -123,7 +123,7 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		if err := bake.CheckOverwrite(opts.output); err != nil {
 			return err
 		}
-		// Only a pipe that was named is written to: nothing may read the other.
+		// Write only to the named pipe: the other one may have no reader.
 		if !opts.named && atomicfile.IsStream(opts.output) {
 			return diag.WithHint(diag.Invalidf("%s exists and is not a regular file", opts.output), "remove it, or name it with --output to write to it")
 		}
@@ -135,8 +135,8 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 	})
 }
 
-// checkAnnotations refuses those of the index: BuildKit writes none of an index
-// when a target builds a single platform, as half of the targets in the file do.
+// checkAnnotations returns an error for annotations of the index: BuildKit does
+// not write them for targets with a single platform.
 func (o *bakeOptions) checkAnnotations() error {
 	list, err := annotation.Parse("--annotation", o.annotations)
 	if err != nil {
@@ -165,7 +165,7 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan) 
 		return err
 	}
 	defer temp.Remove()
-	var evaluated bytes.Buffer // so that a failure prints no half of it
+	var evaluated bytes.Buffer // so that a failure prints no partial output
 	if err := engine.Print(ctx, p, temp.Path, engine.Options, &evaluated); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan) 
 	return err
 }
 
-// checkFile compares what is on disk with what should be.
+// checkFile compares the file on disk with the expected one.
 func (o *bakeOptions) checkFile(a *app, want []byte) error {
 	name := o.output
 	have, err := bake.ReadFile(name)
@@ -199,7 +199,7 @@ func (o *bakeOptions) checkFile(a *app, want []byte) error {
 	return diag.WithHint(fmt.Errorf("%s is %w", name, errOutdated), "run "+o.commandLine()+" and commit the result")
 }
 
-// commandLine gives the command that writes the file that is checked.
+// commandLine returns the command that writes the file.
 func (o *bakeOptions) commandLine() string {
 	words := []string{"docker extpack bake"}
 	if o.output != bake.FileName {

@@ -114,7 +114,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		if err := run.plan.SettleSources(); err != nil {
 			return err
 		}
-		// Before a build that would have nowhere to go.
+		// Fail before a build without a destination.
 		if opts.load {
 			if err := run.daemon.Connect(ctx); err != nil {
 				return err
@@ -138,8 +138,8 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 	})
 }
 
-// record writes the metadata file, for what was published whatever came after;
-// a run that failed before that leaves none.
+// record writes the metadata file for everything that was published, even if
+// the run failed later.
 func (o *buildOptions) record(ctx context.Context, results []pipeline.Result, err error) error {
 	if o.metadataFile == "" || err != nil && len(results) == 0 {
 		return nil
@@ -166,7 +166,7 @@ func printReferences(w io.Writer, results []pipeline.Result) error {
 	return nil
 }
 
-// interrupted says what an interrupted build had done by then.
+// interrupted returns what an interrupted build has done.
 func interrupted(err error, results []pipeline.Result) error {
 	told := interruption(err)
 	switch {
@@ -178,7 +178,7 @@ func interrupted(err error, results []pipeline.Result) error {
 	return fmt.Errorf("%w: no tag was moved", errInterrupted)
 }
 
-// buildRun is everything a build needs, checked before anything is started.
+// buildRun is the validated input of a build.
 type buildRun struct {
 	plan    *plan.Plan
 	daemon  *pipeline.Daemon
@@ -212,7 +212,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if err := o.checkStages(p); err != nil {
 		return nil, err
 	}
-	// A directory is given the tag as its name.
+	// The tag becomes the name in a layout directory.
 	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
 	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
@@ -252,8 +252,8 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		AllowPlatformMismatch: o.allowMismatch,
 		AllowSecrets:          o.allowSecrets,
 		KeepGoing:             o.keepGoing,
-		// What a bake override changes cannot be told before it is built, and
-		// what is published already may lack the attestations or the cache.
+		// The result of a bake override is not known before the build, and a
+		// published package may lack the attestations or the cache.
 		Force:        o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested() || o.smoke != "",
 		Destinations: run.places.Of,
 		Warn: func(e *plan.Extension, f verify.Finding) {

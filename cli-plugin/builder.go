@@ -2,7 +2,7 @@ package cliplugin
 
 import "github.com/spf13/cobra"
 
-// newBuilderCmd is the group of commands about the builder itself.
+// newBuilderCmd returns the group of commands for builders.
 func newBuilderCmd(a *app) *cobra.Command {
 	return newGroup("builder", "Check and set up the builder",
 		"Find out whether the next build will work, and make a buildx builder that is fit\n"+

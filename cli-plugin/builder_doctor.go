@@ -79,8 +79,8 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 	return cmd
 }
 
-// hasDescriptor reports whether there is an extension to look at; without one
-// only the machine is examined.
+// hasDescriptor reports whether there is an extension. Without one, only the
+// machine is checked.
 func hasDescriptor(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, extension.DescriptorFile))
 	return !errors.Is(err, fs.ErrNotExist)
@@ -124,7 +124,7 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 	plugin, _ := version.Get()
 	p := &doctor.Subject{
 		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: freeSpace,
-		// Retries would only delay what is to be told.
+		// Retries would only delay the report.
 		Registry: a.registry(o.insecure, nil, nil),
 	}
 	p.StateDir, p.StateErr = builder.StateDir()
@@ -168,7 +168,7 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 	return p, nil
 }
 
-// extensionOf gives what of an extension matters to a builder.
+// extensionOf returns the requirements of an extension.
 func extensionOf(e *plan.Extension) (doctor.Extension, error) {
 	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Asked: bake.Asked(e)}
 	pulls := func(host string) {
@@ -213,8 +213,8 @@ func extensionOf(e *plan.Extension) (doctor.Extension, error) {
 	return x, nil
 }
 
-// askDocker gives a question to the docker CLI, the one that runs this plugin
-// when there is one; nil when there is none on PATH.
+// askDocker returns a function that runs the docker CLI, the one that runs this
+// plugin if there is one, or nil if it is not on PATH.
 func askDocker(env []string) func(ctx context.Context) (doctor.Docker, error) {
 	name := os.Getenv(metadata.ReexecEnvvar)
 	if name == "" {
@@ -228,7 +228,7 @@ func askDocker(env []string) func(ctx context.Context) (doctor.Docker, error) {
 		cmd := exec.CommandContext(ctx, path, "info", "--format", "{{json .}}") //nolint:gosec // docker itself names it, or PATH
 		cmd.Env = env
 		cmd.WaitDelay = time.Second
-		out, err := cmd.Output() // fails also for an engine that does not answer
+		out, err := cmd.Output() // also fails if the engine does not respond
 		asked := time.Now()
 		var info struct {
 			ServerVersion string
@@ -252,7 +252,7 @@ func askDocker(env []string) func(ctx context.Context) (doctor.Docker, error) {
 	}
 }
 
-// printDiagnosis prints a line for each check, and below what to do.
+// printDiagnosis prints a line for each check, with its fix below.
 func printDiagnosis(out io.Writer, r *doctor.Report, quiet bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	var fixes []string

@@ -65,7 +65,7 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.driver, "driver", "", `How BuildKit is run: "docker-container", or "remote" for a daemon of this user (default whichever is possible)`)
-	f.StringArrayVar(&opts.native, "native", nil, `Build a platform on a machine of its own ("PLATFORM=ENDPOINT", such as "arm64=ssh://user@host")`)
+	f.StringArrayVar(&opts.native, "native", nil, `Build a platform on a separate machine ("PLATFORM=ENDPOINT", such as "arm64=ssh://user@host")`)
 	f.StringArrayVar(&opts.registries, "registry", nil, `Let the builder pull from a registry without a trusted certificate ("HOST[:PORT]", to find out how it speaks, or "HOST[:PORT]=http|insecure")`)
 	f.BoolVar(&opts.bootstrap, "bootstrap", false, "Start the builder now, and wait for it")
 	f.BoolVar(&opts.use, "use", false, "Select the builder for this and other commands")

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// freeSpace gives how many bytes may still be written below a folder by
-// everybody.
+// freeSpace returns the number of bytes that unprivileged users can write below
+// a folder.
 func freeSpace(dir string) (uint64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

@@ -13,17 +13,17 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// commonPlatforms are offered after those of the extension at hand.
+// commonPlatforms are completed after those of the extension.
 var commonPlatforms = []string{
 	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x", "windows/amd64",
 }
 
-// completePlatforms has the shell offer the platforms of the extension that the
-// arguments name, or that is in the working directory, and then common ones.
+// completePlatforms completes the platforms of the extension in the arguments,
+// or in the working directory, followed by common ones.
 func completePlatforms(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	dirs := args
 	if extensions, err := cmd.Flags().GetStringArray("extension"); err == nil {
-		dirs = extensions // of run-image, whose argument is an image
+		dirs = extensions // for run-image, whose argument is an image
 	}
 	if len(dirs) == 0 {
 		dirs = []string{"."}
@@ -49,8 +49,8 @@ func completePlatforms(cmd *cobra.Command, args []string, _ string) ([]string, c
 	return offered, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-// completeBuilders has the shell offer the builders that buildx has made. It
-// reads buildx's notes: buildx itself would ask each whether it answers.
+// completeBuilders completes the builders of buildx. It reads buildx's state
+// files, because buildx would contact each builder.
 func completeBuilders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	dir := os.Getenv("BUILDX_CONFIG")
 	if dir == "" {

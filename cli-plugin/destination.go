@@ -13,7 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// destinationOptions are the flags that say where packages go.
+// destinationOptions are the flags for the destinations of packages.
 type destinationOptions struct {
 	push, append bool
 	load         bool
@@ -44,7 +44,7 @@ func (o *destinationOptions) request(a *app, log func(string, ...any), bars *pro
 	}
 }
 
-// printPlan is the result of a dry run.
+// printPlan prints the result of a dry run.
 func printPlan(w io.Writer, p *plan.Plan, places pipeline.Places, smoke string) {
 	for _, e := range p.Extensions {
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))

@@ -28,13 +28,13 @@ func (a *app) environ() ([]string, error) {
 	case hostGiven:
 		env = append(env, "DOCKER_HOST="+host, "DOCKER_CONTEXT=")
 	case contextGiven && contextName == command.DefaultContextName:
-		// The default context is wherever DOCKER_HOST points.
+		// The default context uses DOCKER_HOST.
 		env = append(env, "DOCKER_CONTEXT="+contextName)
 	case current != command.DefaultContextName:
 		env = append(env, "DOCKER_CONTEXT="+current, "DOCKER_HOST=")
 	}
-	// --tlsverify=false means TLS without verification; any value but the empty
-	// one turns a variable on.
+	// --tlsverify=false means TLS without verification. Any non-empty value
+	// enables the variable.
 	if verify, ok := changed("tlsverify"); ok && verify == "false" {
 		env = append(env, "DOCKER_TLS=1", "DOCKER_TLS_VERIFY=")
 	} else if ok {
@@ -51,8 +51,8 @@ func (a *app) environ() ([]string, error) {
 	return env, err
 }
 
-// certPath gives the folder of the certificates that flags name: the
-// environment knows one folder with fixed names, the flags any file.
+// certPath returns the folder of the certificates of flags: the variable names
+// a folder with fixed file names, flags name any files.
 func certPath(changed func(string) (string, bool)) (string, error) {
 	const hint = "put ca.pem, cert.pem and key.pem into one folder and set DOCKER_CERT_PATH to it"
 	dir, by := "", ""

@@ -24,7 +24,7 @@ const (
 	engineEmbedded = "embedded"
 )
 
-// checkEngine finds wrong engine flags, also for a dry run.
+// checkEngine validates engine flags, even for a dry run.
 func (o *buildOptions) checkEngine() error {
 	switch o.engineName {
 	case engineBuildx, engineAuto:
@@ -35,8 +35,8 @@ func (o *buildOptions) checkEngine() error {
 	return diag.WithHint(diag.Invalidf("--engine %q does not exist", o.engineName), "the choices are auto, buildx, embedded")
 }
 
-// chooseEngine returns the engine that --engine names, which checkEngine has
-// accepted. buildx is only looked for when something has to be built.
+// chooseEngine returns the engine of --engine, which checkEngine has validated.
+// buildx is only located if a build is necessary.
 func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 	packer := &embedded.Engine{Progress: o.bars.Packed}
 	if o.engineName == engineEmbedded {
@@ -72,13 +72,13 @@ func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 	}
 }
 
-// lazyBuildx is the engine that looks for buildx when something is built.
+// lazyBuildx is an engine that locates buildx when it builds.
 type lazyBuildx struct {
 	find   func() (*bake.Engine, error)
 	attest func() ([]string, error)
 }
 
-// Build builds with buildx, twice where attestations are asked for.
+// Build builds with buildx, twice if attestations are requested.
 func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	engine, err := b.find()
 	if err != nil {
@@ -92,7 +92,7 @@ func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]pla
 	return pipeline.Attested{Attester: engine, Settings: settings}.Build(ctx, p, dir)
 }
 
-// missing returns why buildx has no builder to ask, or "".
+// missing returns the reason why buildx has no builder, or "".
 func (b *lazyBuildx) missing(ctx context.Context, host string) string {
 	engine, err := b.find()
 	if err != nil {
@@ -105,8 +105,8 @@ func (b *lazyBuildx) missing(ctx context.Context, host string) string {
 	return why
 }
 
-// unreachable reports whether a build failed because buildx was not found or
-// no builder answers.
+// unreachable returns the reason if a build failed because buildx was not found
+// or no builder responds, or "".
 func (b *lazyBuildx) unreachable(ctx context.Context, buildErr error) bool {
 	engine, err := b.find()
 	if err != nil {
@@ -120,7 +120,7 @@ func (b *lazyBuildx) unreachable(ctx context.Context, buildErr error) bool {
 	return err == nil && !ok
 }
 
-// checkEmbedded refuses flags that only a builder can honour.
+// checkEmbedded returns an error for flags that require a builder.
 func (o *buildOptions) checkEmbedded() error {
 	for _, f := range []struct {
 		flag  string
@@ -142,7 +142,7 @@ func (o *buildOptions) checkEmbedded() error {
 	return nil
 }
 
-// withoutBuildx adds to the hint of a missing buildx that there is a way without.
+// withoutBuildx adds the embedded engine to the hint of a missing buildx.
 func withoutBuildx(err error, p *plan.Plan) error {
 	var hint *diag.HintError
 	if errors.As(err, &hint) && !needsBuild(p) {
@@ -151,7 +151,7 @@ func withoutBuildx(err error, p *plan.Plan) error {
 	return err
 }
 
-// clause returns what an error says went wrong, without the next step.
+// clause returns the message of an error without its hint.
 func clause(err error) string {
 	var build *buildx.BuildError
 	if errors.As(err, &build) && build.Cause != "" {
@@ -160,7 +160,7 @@ func clause(err error) string {
 	return err.Error()
 }
 
-// checkStages refuses build stages for the engine that cannot run them.
+// checkStages returns an error for build stages with the embedded engine.
 func (o *buildOptions) checkStages(p *plan.Plan) error {
 	for _, e := range p.Extensions {
 		if o.engineName == engineEmbedded && e.NeedsBuild() {
@@ -170,8 +170,8 @@ func (o *buildOptions) checkStages(p *plan.Plan) error {
 	return nil
 }
 
-// missing returns what the extensions ask for and were not granted. Without a
-// builder nothing of it is used.
+// missing returns an error for requests of extensions that were not granted.
+// Only a builder uses them.
 func (o *buildOptions) missing(p *plan.Plan) error {
 	if o.engineName == engineEmbedded {
 		return nil

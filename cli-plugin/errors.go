@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// Exit codes are part of the contract of the command line.
+// Exit codes, which scripts rely on.
 const (
 	exitFailed      = 1
 	exitInvalid     = 2   // the input is invalid, or a check found something
@@ -22,20 +22,20 @@ const (
 	exitInterrupted = 130 // 128 + SIGINT, as shells have it
 )
 
-// errInterrupted ends a command that was told to stop.
+// errInterrupted is returned by an interrupted command.
 var errInterrupted = errors.New("interrupted")
 
-// errOutdated is "bake --check" finding something.
+// errOutdated is returned by "bake --check" for an outdated file.
 var errOutdated = errors.New("out of date")
 
-// report prints err, once, and gives the exit code it stands for.
+// report prints err, once, and returns its exit code.
 func report(w io.Writer, err error) int {
 	var status cli.StatusError
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
-		// Whoever was interrupted may have said what had been done by then.
+		// The command may have added what has been done.
 		if !errors.Is(err, errInterrupted) {
 			err = errInterrupted
 		}
@@ -56,7 +56,8 @@ func report(w io.Writer, err error) int {
 	}
 }
 
-// interruption says what an interrupted command had written by then.
+// interruption is the error of an interrupted command, with what it has
+// written.
 func interruption(err error) error {
 	var (
 		tagging *registry.TagError

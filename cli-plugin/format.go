@@ -17,9 +17,9 @@ import (
 
 const formatUsage = `Format output: "json" or a Go template`
 
-// formatter returns the printer of a --format, nil without one: JSON, which stays
-// exact, or a Go template with the functions that docker's own --format has. A
-// template that cannot be parsed is found before there is anything to print.
+// formatter returns the printer for --format, or nil if it is empty: JSON, or a
+// Go template with the functions of docker's --format. It returns an error if
+// the template cannot be parsed.
 func formatter(format string) (func(w io.Writer, v any) error, error) {
 	switch format {
 	case "":
@@ -44,8 +44,8 @@ func formatter(format string) (func(w io.Writer, v any) error, error) {
 	}, nil
 }
 
-// execute runs a template that may name fields as in Go or as in the JSON.
-// Nothing of one that fails is printed.
+// execute runs a template, which may use the Go or JSON names of fields. It
+// prints nothing if the template fails.
 func execute(tmpl *template.Template, v any) (string, error) {
 	var buf bytes.Buffer
 	err := tmpl.Execute(&buf, v)
@@ -68,7 +68,7 @@ func execute(tmpl *template.Template, v any) (string, error) {
 	return "", diag.WithHint(diag.Invalidf("%s", message), "use --format json to see the fields")
 }
 
-// unknownField is how text/template says that a map has no such key.
+// unknownField matches text/template's error for a missing key of a map.
 var unknownField = regexp.MustCompile(`map has no entry for key "([^"]*)"`)
 
 func printJSON(w io.Writer, v any) error {

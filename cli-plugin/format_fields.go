@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// object is a struct as templates see it: every field under its name in Go and
-// under its name in JSON. It marshals as the struct does.
+// object is a struct for templates: it has every field under its Go and its
+// JSON name. It marshals like the struct.
 type object map[string]any
 
 // original is the key of the struct itself.
@@ -65,8 +65,8 @@ func named(v reflect.Value) any {
 	return v.Interface()
 }
 
-// set adds a value under its JSON name. One with dots can also be reached as a
-// template writes it, part by part.
+// set adds a value under its JSON name. A name with dots is also added as
+// nested maps, for templates.
 func (o object) set(name string, value any) {
 	if name == "" {
 		return

@@ -13,7 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// grantOptions are what the person who builds gives to extensions.
+// grantOptions are the flags that grant access to extensions.
 type grantOptions struct{ allow []string }
 
 func (o *grantOptions) bind(f *pflag.FlagSet) {
@@ -36,7 +36,7 @@ func (o *grantOptions) set(a *app) (grants.Set, error) {
 	return set, err
 }
 
-// forBuildx returns the flags that buildx knows too.
+// forBuildx returns the grants that buildx supports too.
 func (o *grantOptions) forBuildx() []string {
 	var out []string
 	for _, allowed := range o.allow {
@@ -47,7 +47,8 @@ func (o *grantOptions) forBuildx() []string {
 	return out
 }
 
-// printRequests lists what an extension asks for and what it would be given.
+// printRequests prints the requests of an extension and whether they are
+// granted.
 func printRequests(w io.Writer, e *plan.Extension) {
 	for _, r := range e.Requests {
 		how := "given by " + r.By

@@ -17,7 +17,7 @@ import (
 )
 
 // commandHabits are commands of pack, docker and buildx, with what to use
-// instead. An entry whose command is added here goes; TestHabits says so.
+// instead. TestHabits fails if an entry exists as a command.
 var commandHabits = map[string]string{
 	"check":      `use "docker extpack verify"`,
 	"copy":       `use "docker extpack index create -t NEW OLD"`,
@@ -61,8 +61,8 @@ const (
 
 // flagHabit names flags of other tools and what to use instead.
 type flagHabit struct {
-	commands string // as their names follow "docker extpack", between commas; empty for all
-	flags    string // names and letters, between spaces
+	commands string // names after "docker extpack", separated by commas; empty for all
+	flags    string // names and letters, separated by spaces
 	hint     string
 }
 
@@ -198,7 +198,7 @@ func similar(word string, known []string) string {
 	return longer[0]
 }
 
-// usageHint is usageError with the next step below the message.
+// usageHint is like usageError with a hint.
 func usageHint(cmd *cobra.Command, message, hint string) error {
 	if hint != "" {
 		message += "\n  " + hint
@@ -206,7 +206,7 @@ func usageHint(cmd *cobra.Command, message, hint string) error {
 	return usageError(cmd, message)
 }
 
-// checkTags finds platforms given to -t, which is --target in pack.
+// checkTags returns an error for platforms with -t, which is --target in pack.
 func checkTags(tags []string) error {
 	for _, tag := range tags {
 		os, _, _ := strings.Cut(tag, "/")

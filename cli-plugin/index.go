@@ -13,7 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// newIndexCmd is the group of commands that make and edit indexes.
+// newIndexCmd returns the group of commands that create and edit indexes.
 func newIndexCmd(a *app) *cobra.Command {
 	return newGroup("index", "Make and edit indexes of several platforms",
 		"Join images of several platforms under one tag, and edit such indexes in the\n"+
@@ -56,7 +56,7 @@ func (o *indexOptions) options(a *app) (index.Options, error) {
 	}, nil
 }
 
-// edit runs an edit and prints the result. files are those that it writes.
+// edit runs an edit and prints the result. files are the files that it writes.
 func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request, files ...string) error {
 	if req.Source != "" && len(req.Tags)+len(req.Files)+len(req.Dirs) == 0 && source.IsPath(req.Source) {
 		files = []string{req.Source}
@@ -72,7 +72,7 @@ func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request, file
 	return o.print(a, r, files, err)
 }
 
-// print gives what was written, also by a command that failed later.
+// print prints what was written, even if the command failed later.
 func (o *indexOptions) print(a *app, r *index.Result, files []string, err error) error {
 	if r == nil {
 		return err
@@ -84,7 +84,7 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 		return err
 	}
 	if len(r.Files) > len(files) {
-		files = r.Files // a name with placeholders is several
+		files = r.Files // a name with placeholders expands to several
 	}
 	if err == nil {
 		for _, name := range files {
@@ -97,8 +97,8 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 	return err
 }
 
-// annotationValues reads KEY=VALUE, where any key is good: what an index of
-// somebody else's needs is the user's to know.
+// annotationValues parses KEY=VALUE with any key, because the index may belong
+// to another tool.
 func annotationValues(flag string, list []string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, kv := range list {
@@ -111,7 +111,7 @@ func annotationValues(flag string, list []string) (map[string]string, error) {
 	return values, nil
 }
 
-// minArgs asks for a number of arguments, none of them empty.
+// minArgs requires a number of arguments, none of them empty.
 func minArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < n {

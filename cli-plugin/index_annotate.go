@@ -65,8 +65,8 @@ func newIndexAnnotateCmd(a *app, run func(context.Context, *app, indexAnnotateOp
 	return cmd
 }
 
-// check finds which parts of the platform are to change, where an empty value
-// takes a part out, and what makes no sense.
+// check determines which parts of the platform to change, where an empty value
+// removes a part, and validates the flags.
 func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 	flags := cmd.Flags()
 	list, err := annotation.Parse("--annotation", o.annotations)
@@ -104,7 +104,7 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 			return err
 		}
 		named, others := annotate.Explicit(list)
-		ofImage := others.At(annotation.Index, v1.Platform{}) // without a place, for the entry
+		ofImage := others.At(annotation.Index, v1.Platform{}) // without a place, they are for the entry
 		ofIndex, err := annotationValues("--index-annotation", opts.indexAnnotations)
 		if err != nil {
 			return err
@@ -130,15 +130,15 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 	})
 }
 
-// describe changes the entry of the platform, and says when a variant that was
-// asked for is left out because it is the default.
+// describe changes the entry of the platform. It prints a note if the requested
+// variant is omitted because it is the default.
 func (o *indexAnnotateOptions) describe(a *app, x *index.Index, annotations map[string]string) error {
 	image, err := x.AnnotateEntry(o.platform, o.change, annotations)
 	if err != nil {
 		return err
 	}
 	if p := image.Platform(); o.change.Variant != nil && p.Variant == "" && o.variant != "" && !o.told {
-		o.told = true // the change may be made again
+		o.told = true // the change may be repeated
 		fmt.Fprintln(a.cli.Err(), text.Clean(fmt.Sprintf("%s is the default variant of %s and is left out", o.variant, p.Architecture)))
 	}
 	return nil

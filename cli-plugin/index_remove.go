@@ -50,7 +50,7 @@ func runIndexRemove(ctx context.Context, a *app, opts indexRemoveOptions) error 
 			Change: func(_ context.Context, _ *index.Staging, x *index.Index) (*index.Index, error) {
 				notes, err := x.RemoveAll(opts.platforms)
 				for _, note := range notes {
-					if !told { // not what this run has removed
+					if !told { // not what an earlier attempt of this run has removed
 						fmt.Fprintln(a.cli.Err(), text.Clean(note))
 					}
 				}

@@ -88,7 +88,8 @@ func runInit(ctx context.Context, a *app, opts initOptions) error {
 		if err != nil {
 			return err
 		}
-		// The bake file is made of the others, and refused before they are written.
+		// The bake file depends on the others, and is checked before they are
+		// written.
 		if err := scaffold.CheckWrite(opts.dir, append(files, scaffold.File{Path: bake.FileName}), opts.force); err != nil {
 			return err
 		}
@@ -106,10 +107,10 @@ func runInit(ctx context.Context, a *app, opts initOptions) error {
 	})
 }
 
-// answers are what an extension is made from, as text.
+// answers are the values for a new extension, as text.
 type answers struct{ id, name, version, targets, lang string }
 
-// defaults returns the flags, with a default for each that was not given.
+// defaults returns the values of flags, with defaults for the others.
 func (o *initOptions) defaults() answers {
 	a := answers{id: o.id, name: o.name, version: o.version, targets: strings.Join(o.targets, " "), lang: o.lang}
 	if a.id == "" {
@@ -130,7 +131,7 @@ func (o *initOptions) defaults() answers {
 	return a
 }
 
-// dirWord returns a name for an extension in dir.
+// dirWord returns the default name of an extension in dir.
 func dirWord(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -142,7 +143,7 @@ func dirWord(dir string) string {
 	return word
 }
 
-// scaffold turns the answers into a request.
+// scaffold returns the request for the answers.
 func (a answers) scaffold() (scaffold.Request, error) {
 	r := scaffold.Request{ID: a.id, Name: a.name, Version: a.version, Lang: a.lang}
 	for _, s := range strings.Fields(a.targets) {
@@ -155,7 +156,8 @@ func (a answers) scaffold() (scaffold.Request, error) {
 	return r, nil
 }
 
-// ask asks for what no flag names. An answer that is wrong is asked for again.
+// ask prompts for values without a flag. It repeats the prompt after an invalid
+// answer.
 func (o *initOptions) ask(ctx context.Context, a *app, to *answers) error {
 	p := newPrompter(a.cli.In(), a.cli.Err())
 	questions := []struct {
@@ -216,7 +218,8 @@ func (o *initOptions) writeBakeFile(ctx context.Context, a *app) error {
 	return scaffold.Write(o.dir, []scaffold.File{{Path: bake.FileName, Data: file, Mode: 0o644}}, o.force)
 }
 
-// adopt adds to an extension that is there what it lacks, and says why.
+// adopt adds missing files to an existing extension, and prints the reason for
+// each.
 func (o *initOptions) adopt(ctx context.Context, a *app) error {
 	if given := []string{o.id, o.name, o.version, o.lang, strings.Join(o.targets, "")}; slices.ContainsFunc(given, func(s string) bool { return s != "" }) {
 		file := filepath.Join(o.dir, extension.DescriptorFile)

@@ -10,12 +10,12 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// interruptible runs f with a context that ends on Ctrl-C, SIGTERM or SIGHUP,
-// when the docker CLI passes one on, or when nothing reads the output any more.
+// interruptible runs f with a context that is canceled on Ctrl-C, SIGTERM or
+// SIGHUP, when the docker CLI forwards one, or when the output has no reader.
 // It then returns errInterrupted, unless f returns no error.
 //
-// A second Ctrl-C ends the process at once. Other signals do not: a terminal
-// that closes sends SIGHUP twice, and temporary files have to be removed.
+// A second Ctrl-C exits immediately. Other signals do not: a closing terminal
+// sends SIGHUP twice, and temporary files must be removed.
 func interruptible(ctx context.Context, f func(ctx context.Context) error) error {
 	limits, err := limitFactor()
 	if err != nil {
@@ -29,7 +29,7 @@ func interruptible(ctx context.Context, f func(ctx context.Context) error) error
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	defer signal.Stop(signals)
-	// Never stopped: a write during the cleanup must not end the process either.
+	// Never reset: a write during the cleanup must not end the process either.
 	unread := make(chan os.Signal, 1)
 	signal.Notify(unread, syscall.SIGPIPE)
 	finished := make(chan struct{})

@@ -12,21 +12,21 @@ import (
 	"github.com/docker/cli/cli/command"
 )
 
-// progressJSON is the value of --progress for programs: every line of standard
+// progressJSON is the value of --progress with which every line of standard
 // error is a JSON object.
 const progressJSON = "rawjson"
 
-// message is a line of ours among BuildKit's. Readers of those, which have other
-// fields, take it for one without news.
+// message is a line of docker extpack among those of BuildKit. Readers of
+// BuildKit's progress ignore it, because its fields are different.
 type message struct {
 	Level   string `json:"level"`
 	Message string `json:"message"`
-	// Hint is the next step, of an error.
+	// Hint is the hint of an error.
 	Hint string `json:"hint,omitempty"`
 }
 
-// jsonLines is a writer that passes JSON on and makes a [message] of each line
-// that is none.
+// jsonLines is a writer that passes JSON lines through and converts other lines
+// to a [message].
 type jsonLines struct {
 	out io.Writer
 
@@ -34,7 +34,7 @@ type jsonLines struct {
 	part []byte // the beginning of a line
 }
 
-// progressMode returns the mode that buildx will take for a --progress.
+// progressMode returns the mode of buildx for --progress.
 func progressMode(flag string) string {
 	if env := os.Getenv("BUILDKIT_PROGRESS"); env != "" && (flag == "" || flag == "auto") {
 		return env
@@ -42,15 +42,15 @@ func progressMode(flag string) string {
 	return flag
 }
 
-// withProgress runs f. With the progress rawjson, everything written to standard
-// error, the error of f too, is JSON.
+// withProgress runs f. With --progress rawjson, everything written to standard
+// error, including the error of f, is JSON.
 func withProgress(dockerCLI command.Cli, flag string, f func() error) error {
 	if progressMode(flag) != progressJSON {
 		return f()
 	}
 	concrete, ok := dockerCLI.(*command.DockerCli)
 	if !ok {
-		return f() // not docker's own
+		return f() // not a status of docker
 	}
 	w := &jsonLines{out: concrete.Err()}
 	if err := command.WithErrorStream(w)(concrete); err != nil {
@@ -68,7 +68,7 @@ func withProgress(dockerCLI command.Cli, flag string, f func() error) error {
 	if _, err := w.out.Write(marshalLine(m)); err != nil {
 		return err
 	}
-	return cli.StatusError{StatusCode: code} // which prints an empty line, and so nothing
+	return cli.StatusError{StatusCode: code} // prints an empty line, which is dropped
 }
 
 func (w *jsonLines) Write(p []byte) (int, error) {
@@ -91,7 +91,7 @@ func (w *jsonLines) Write(p []byte) (int, error) {
 func (w *jsonLines) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, _ = w.out.Write(jsonLine(w.part)) // what is printed last is nobody's error
+	_, _ = w.out.Write(jsonLine(w.part)) // errors of the last write are ignored
 	w.part = nil
 }
 
@@ -107,7 +107,7 @@ func jsonLine(line []byte) []byte {
 	return marshalLine(textMessage(string(line)))
 }
 
-// textMessage tells the level by the words that lines begin with here and in
+// textMessage determines the level by the prefix of a line of docker extpack or
 // buildx.
 func textMessage(line string) message {
 	for _, l := range []struct{ prefix, level string }{

@@ -10,8 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// limitFactor returns by how much the user multiplies the limits on what one
-// command reads of packages.
+// limitFactor returns the user's factor for the limits on reading packages.
 func limitFactor() (int, error) {
 	value := os.Getenv(oci.EnvLimits)
 	if value == "" {
@@ -24,13 +23,13 @@ func limitFactor() (int, error) {
 	return n, nil
 }
 
-// minMemory is the heap up to which packing is collected rarely.
+// minMemory is the heap size up to which garbage collection is rare.
 const minMemory = 40 << 20
 
-// tuneGC collects less often than Go does for servers: a run is over before
-// its garbage matters, and collecting is a tenth of a small build. The memory
-// limit brings it back where there is much to hold; it grows with what is in
-// use, or the collector would run without end on a layer of many files.
+// tuneGC reduces garbage collection, which takes a tenth of the time of a small
+// build. The memory limit restores it for large heaps. The limit grows with the
+// live heap, or the collector would run continuously on a layer with many
+// files.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
@@ -42,8 +41,7 @@ func tuneGC() {
 	afterGC(func() {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		// Of the last collection, before anything was allocated again: what is
-		// in use fills half of the limit at most.
+		// The live heap after the last collection is at most half of the limit.
 		debug.SetMemoryLimit(max(minMemory, 2*int64(m.HeapAlloc)+minMemory/4))
 	})
 }

@@ -108,13 +108,13 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 	})
 }
 
-// linter checks what the arguments name.
+// linter checks the arguments.
 type linter struct {
 	opts   lintOptions
 	client *registry.Client
 }
 
-// checkAll checks every argument, several at once.
+// checkAll checks all arguments concurrently.
 func (l *linter) checkAll(ctx context.Context) ([]*lint.Report, error) {
 	reports := make([]*lint.Report, len(l.opts.names))
 	group, ctx := errgroup.WithContext(ctx)
@@ -139,9 +139,9 @@ func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
 	return lintPackage(ctx, l.client, name)
 }
 
-// isExtensionDir reports whether name is a directory of files, not an OCI layout.
-// What does not exist and has no part of a reference but a name is a directory
-// that is missing.
+// isExtensionDir reports whether name is a directory of files, not an OCI
+// layout. A name that does not exist and is not clearly a reference is a
+// missing directory.
 func isExtensionDir(name string) bool {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -156,7 +156,7 @@ func isExtensionDir(name string) bool {
 	return err != nil || descriptorErr == nil
 }
 
-// fix repairs directories and checks them once more.
+// fix repairs directories and checks them again.
 func (l *linter) fix(ctx context.Context, a *app, reports []*lint.Report) ([]*lint.Report, error) {
 	for i, r := range reports {
 		if !isExtensionDir(r.Name) {
@@ -177,7 +177,7 @@ func (l *linter) fix(ctx context.Context, a *app, reports []*lint.Report) ([]*li
 	return reports, nil
 }
 
-// lintVerdict is an error when a finding is one.
+// lintVerdict returns an error if a finding is one.
 func lintVerdict(reports []*lint.Report, log func(string, ...any)) error {
 	counts := map[diag.Severity]int{}
 	for _, r := range reports {

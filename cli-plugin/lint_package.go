@@ -12,8 +12,8 @@ import (
 	"github.com/extpack/extpack/internal/verify"
 )
 
-// lintPackage checks the extension in each image of a package: the findings of
-// verify that are about its files, and its errors.
+// lintPackage checks the extension in each image of a package. It returns the
+// findings of verify about its files, and all errors.
 func lintPackage(ctx context.Context, client *registry.Client, name string) (*lint.Report, error) {
 	src, err := source.Open(ctx, client, name)
 	if err != nil {

@@ -31,8 +31,8 @@ func lintPrinter(format string) (func(io.Writer, []*lint.Report) error, error) {
 	return nil, diag.Invalidf(`--format %q is none of "text", "json", "sarif" and "github"`, format)
 }
 
-// printLintText prints a line for each finding, and below them what to do, once
-// for each rule.
+// printLintText prints a line for each finding, followed by the hint of each
+// rule.
 func printLintText(w io.Writer, reports []*lint.Report) error {
 	var b strings.Builder
 	fixes := map[string]bool{}
@@ -61,7 +61,7 @@ func printLintText(w io.Writer, reports []*lint.Report) error {
 	return err
 }
 
-// severe returns the line of a finding, with the severity of errors too.
+// severe returns the line of a finding, including the severity of errors.
 func severe(d diag.Diagnostic) string {
 	if d.Severity == diag.Error {
 		d.Message = "error: " + d.Message
@@ -137,8 +137,8 @@ func printLintSARIF(w io.Writer, reports []*lint.Report) error {
 	return sarif.Write(w, run)
 }
 
-// packageURI returns the URI of a package: of a file, or as Helm writes those of
-// references.
+// packageURI returns the URI of a package: that of a file, or oci://, as in
+// Helm, for a reference.
 func packageURI(name string) string {
 	if _, err := os.Stat(name); err == nil {
 		return sarif.FileURI(name)

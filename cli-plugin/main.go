@@ -1,6 +1,7 @@
-// Package cliplugin has the commands of the docker CLI plugin "docker extpack",
-// one file each: flags become a request, and a result becomes text. Binary
-// docker-extpack, which runs by itself too, is in folder docker-extpack.
+// Package cliplugin implements the commands of the docker CLI plugin "docker
+// extpack", one file each: they convert flags to a request, and print the
+// result. The binary, which can also run standalone, is in folder
+// docker-extpack.
 package cliplugin
 
 import (
@@ -25,13 +26,13 @@ import (
 // Main runs the plugin with the arguments of the process, and returns its exit
 // code.
 func Main() int {
-	// Where PWD leads through a symbolic link, ".." means one folder to Go and
-	// buildx and another to the system. Without it all agree with the system.
+	// If PWD contains a symbolic link, Go and buildx resolve ".." differently
+	// from the operating system. Without PWD, they agree.
 	_ = os.Unsetenv("PWD")
 	tuneGC()
-	// The docker CLI's library would print there that it has no telemetry.
+	// The docker CLI's library would print a message about missing telemetry.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	// net/http logs by itself what it also returns, or has recovered from.
+	// net/http logs errors that it also returns, or has recovered from.
 	log.SetOutput(io.Discard)
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
@@ -69,7 +70,7 @@ func runStandalone(dockerCLI *command.DockerCli) error {
 	return root.ExecuteContext(context.Background())
 }
 
-// likePlugin has root print and complete as it does below docker.
+// likePlugin makes root print and complete like a plugin of docker.
 func likePlugin(root *cobra.Command) {
 	docker := &cobra.Command{}
 	cli.SetupPluginRootCommand(docker)

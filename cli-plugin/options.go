@@ -26,7 +26,7 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// planOptions are the flags that shape a plan, of every command that makes one.
+// planOptions are the flags of all commands that make a plan.
 type planOptions struct {
 	dirs    []string
 	targets []string
@@ -34,12 +34,13 @@ type planOptions struct {
 	version string
 	stage   stageOptions
 	grants  grantOptions
-	// unpack extracts archives that package.toml names; nil refuses them.
+	// unpack extracts archives that package.toml names. If it is nil, they are
+	// not supported.
 	unpack func(ctx context.Context, archive string) (string, error)
-	// pushes says that the command pushes to the tags.
+	// pushes reports whether the command pushes to the tags.
 	pushes bool
-	// allowSecrets leaves the warnings about secrets out, allowMismatch takes
-	// programs that are made for another platform.
+	// allowSecrets disables the warnings about secrets. allowMismatch permits
+	// programs for another platform.
 	allowSecrets, allowMismatch bool
 }
 
@@ -50,7 +51,7 @@ func (o *planOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "Do not warn of keys, tokens and large files that enter a package")
 }
 
-// plan makes the plan and prints the warnings about it.
+// plan returns the plan and prints its warnings.
 func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []string) (*plan.Plan, error) {
 	if err := checkTags(o.tags); err != nil {
 		return nil, err
@@ -94,9 +95,8 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	return p, o.lint(ctx, a.cli.Err(), p)
 }
 
-// lint checks the files of a plan before anything is started. Errors end it;
-// of the warnings those about secrets are printed, which nobody wants to
-// publish.
+// lint checks the files of a plan before the build. It returns an error for
+// findings that are errors, and prints the warnings about secrets.
 func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) error {
 	var errs diag.List
 	var before []*extension.Descriptor
@@ -127,8 +127,8 @@ func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) error
 	return errs.Err()
 }
 
-// printUnnamed says of packages for which nothing names a platform what they
-// become, and how to get an index.
+// printUnnamed prints which platform packages without specified platforms get,
+// and how to build an index.
 func printUnnamed(w io.Writer, p *plan.Plan) {
 	for _, e := range p.Extensions {
 		switch {
@@ -159,7 +159,7 @@ func keyValues(flag string, list []string) (map[string]string, error) {
 	return values, err
 }
 
-// buildxOptions are buildx's own flags, passed on as they are.
+// buildxOptions are flags that are passed to buildx.
 type buildxOptions struct{ bake.RunOptions }
 
 func (o *buildxOptions) bind(f *pflag.FlagSet) {
@@ -169,7 +169,7 @@ func (o *buildxOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.Progress, "progress", "", `Type of progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
 }
 
-// check finds values that buildx would refuse.
+// check returns an error for values that buildx would reject.
 func (o *buildxOptions) check() error {
 	if err := errors.Join(bake.CheckProgress(o.Progress), bake.CheckSet(o.Set)); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (o *buildxOptions) engine(a *app, quiet bool) (*bake.Engine, error) {
 	}
 	run := o.RunOptions
 	run.Quiet = quiet
-	run.Stderr = os.Stderr // buildx draws on the terminal itself
+	run.Stderr = os.Stderr // buildx draws on the terminal
 	if progressMode(o.Progress) == progressJSON {
 		run.Stderr = a.cli.Err()
 	}
@@ -217,19 +217,19 @@ func sourceDate() (time.Time, error) {
 		return time.Time{}, nil
 	}
 	seconds, err := strconv.ParseInt(value, 10, 64)
-	// Later years cannot be written in the form images use (RFC 3339).
+	// Later years cannot be represented in RFC 3339.
 	if err != nil || seconds < 0 || seconds > time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix() {
 		return time.Time{}, diag.WithHint(diag.Invalidf("%s %q is not a time between 1970 and 9999", name, value), "set it to seconds since 1970, or unset it")
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// complete has the shell offer the values of a flag.
+// complete registers completions for a flag.
 func complete(cmd *cobra.Command, flag string, values ...string) {
 	register(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// completeFiles has the shell offer files and folders.
+// completeFiles completes files and folders.
 func completeFiles(cmd *cobra.Command, flag string) {
 	register(cmd, flag, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault))
 }

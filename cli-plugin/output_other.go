@@ -2,5 +2,5 @@
 
 package cliplugin
 
-// outputGone is asked where there is SIGPIPE only.
+// outputGone is only used on systems with SIGPIPE.
 func outputGone() bool { return false }

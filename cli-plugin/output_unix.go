@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outputGone reports whether nobody can read standard output or error any more.
+// outputGone reports whether standard output or standard error has no reader.
 func outputGone() bool {
 	fds := []unix.PollFd{{Fd: 1, Events: unix.POLLOUT}, {Fd: 2, Events: unix.POLLOUT}}
 	_, err := unix.Poll(fds, 0)

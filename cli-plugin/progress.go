@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	// longWork is the size in bytes from which packing or pushing a layer is
-	// worth telling about.
+	// longWork is the size in bytes from which progress of packing or pushing a
+	// layer is shown.
 	longWork = 4 << 20
-	// minWidth is the narrowest terminal that has room for bars.
+	// minWidth is the minimum width of a terminal for bars.
 	minWidth = 50
-	// lineEvery is how often unfinished work gets a line where there are no bars.
+	// lineEvery is the interval of progress lines if there are no bars.
 	lineEvery = 10 * time.Second
 )
 
-// progress tells how long work comes along: bars on a terminal, lines elsewhere,
-// nothing when quiet.
+// progress shows the progress of work: bars on a terminal, otherwise lines,
+// nothing if quiet.
 type progress struct {
 	out   io.Writer
 	quiet bool
@@ -39,12 +39,12 @@ type progress struct {
 	mu      sync.Mutex
 	group   *mpb.Progress // of the bars that are drawn
 	drawn   map[string]*mpb.Bar
-	told    map[string]time.Time // when a piece of work had a line; zero when it is done
+	told    map[string]time.Time // time of the last line of a piece of work; zero if it is done
 	several bool                 // extensions, which names have to tell apart then
 	layers  map[digest.Digest]layerUsers
 }
 
-// layerUsers are the images that a layer is for.
+// layerUsers are the images that use a layer.
 type layerUsers struct {
 	extension string
 	first     string
@@ -56,7 +56,7 @@ func newProgress(out io.Writer, mode string, quiet bool) *progress {
 		out: out, quiet: quiet || mode == "quiet",
 		drawn: map[string]*mpb.Bar{}, told: map[string]time.Time{}, layers: map[digest.Digest]layerUsers{},
 	}
-	// Bars need the terminal itself, not a writer that leads to it.
+	// Bars require the terminal itself, not a writer to it.
 	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) && mode != "plain" && mode != progressJSON {
 		width, _, err := term.GetSize(fd)
 		p.bars = err == nil && width >= minWidth
@@ -64,10 +64,10 @@ func newProgress(out io.Writer, mode string, quiet bool) *progress {
 	return p
 }
 
-// Begin tells what the work is for.
+// Begin sets the plan that the work is for.
 func (p *progress) Begin(made *plan.Plan) { p.several = len(made.Extensions) > 1 }
 
-// Verified tells which images the layers of a package are for.
+// Verified records the images of the layers of a package.
 func (p *progress) Verified(e *plan.Extension, images []annotate.Image) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,13 +84,13 @@ func (p *progress) Verified(e *plan.Extension, images []annotate.Image) {
 	}
 }
 
-// work is a piece of work as people know it.
+// work is a piece of work with its names in messages.
 type work struct {
 	key string
-	// verbs are "push", "pushing" and "pushed", or such.
+	// verbs are, for instance, "push", "pushing" and "pushed".
 	verbs [3]string
 	name  string
-	// to is the repository that receives it; may be empty.
+	// to is the repository that it is pushed to, if any.
 	to string
 }
 
@@ -108,7 +108,7 @@ func (p *progress) Pushed(e registry.Event) {
 	bytes := e.Bytes
 	switch e.State {
 	case registry.Uploading:
-		bytes = min(bytes, e.Descriptor.Size-1) // it is done when the registry says so
+		bytes = min(bytes, e.Descriptor.Size-1) // it is done when the registry confirms it
 	case registry.Done:
 		bytes = e.Descriptor.Size
 	default:
@@ -120,7 +120,7 @@ func (p *progress) Pushed(e registry.Event) {
 	p.show(work{"push " + e.Descriptor.Digest.String() + " " + e.Repository, [3]string{"push", "pushing", "pushed"}, name, e.Repository}, bytes, e.Descriptor.Size)
 }
 
-// nameOf returns the platform that a layer is for.
+// nameOf returns the name of the platform of a layer.
 func (p *progress) nameOf(layer digest.Digest) string {
 	users, ok := p.layers[layer]
 	switch {
@@ -135,7 +135,7 @@ func (p *progress) nameOf(layer digest.Digest) string {
 	return users.first
 }
 
-// show brings a piece of work to now of total.
+// show sets the progress of a piece of work to now of total.
 func (p *progress) show(w work, now, total int64) {
 	if p.quiet || total < longWork {
 		return
@@ -151,7 +151,7 @@ func (p *progress) show(w work, now, total int64) {
 		p.endDrawn()
 		if w.to != "" && p.told[w.to].IsZero() {
 			p.told[w.to] = time.Now()
-			_, _ = p.write([]byte("pushing to " + w.to + "\n")) // what is told on the way is nobody's error
+			_, _ = p.write([]byte("pushing to " + w.to + "\n")) // errors of progress output are ignored
 		}
 		bar = p.draw(w.verbs[0]+" "+w.name, total)
 		p.drawn[w.key] = bar
@@ -159,7 +159,7 @@ func (p *progress) show(w work, now, total int64) {
 	bar.SetCurrent(now)
 }
 
-// line tells in a line that work is done, or now and then how far it is.
+// line prints a line when work is done, and at intervals its progress.
 func (p *progress) line(w work, now, total int64) {
 	last, begun := p.told[w.key]
 	if w.to != "" {
@@ -178,8 +178,7 @@ func (p *progress) line(w work, now, total int64) {
 	}
 }
 
-// Write prints lines: below the bars when they are complete, above them when
-// there is more to come.
+// Write prints lines: below the bars if they are complete, or else above them.
 func (p *progress) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,13 +193,13 @@ func (p *progress) write(line []byte) (int, error) {
 	return p.out.Write(line)
 }
 
-// Close leaves the bars as they are and gives the terminal back.
+// Close stops drawing and leaves the bars on the terminal.
 func (p *progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, bar := range p.drawn {
 		if !bar.Completed() {
-			bar.Abort(false) // what did not end stays where it was
+			bar.Abort(false) // unfinished bars keep their state
 		}
 	}
 	p.end()

@@ -14,7 +14,7 @@ import (
 const (
 	// barWidth is the longest bar.
 	barWidth = 40
-	// speedWidth is the narrowest terminal that has room for the speed.
+	// speedWidth is the minimum width of a terminal for the speed.
 	speedWidth = 90
 )
 
@@ -22,13 +22,13 @@ const (
 // on the line: 20 of 60 columns, 40 of 120.
 func nameWidth(columns int) int { return max(16, min(columns/3, 40)) }
 
-// draw adds a bar: name, bar, bytes, speed and what is left of the time. Names
-// and speed give way on a narrow terminal.
+// draw adds a bar: name, bar, bytes, speed and remaining time. On a narrow
+// terminal, names are shortened and the speed is omitted.
 func (p *progress) draw(name string, total int64) *mpb.Bar {
 	if p.group == nil {
 		p.group = mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(barWidth))
 	}
-	columns := 0 // of the terminal when the line was drawn last
+	columns := 0 // width of the terminal when the line was last drawn
 	pace := pace{begun: time.Now()}
 	return p.group.AddBar(total,
 		mpb.PrependDecorators(decor.Any(func(s decor.Statistics) string {
@@ -54,8 +54,8 @@ func (p *progress) draw(name string, total int64) *mpb.Bar {
 		))
 }
 
-// endDrawn leaves the bars on the screen when all are complete, so that what
-// comes next is below them.
+// endDrawn leaves the bars on the screen when all are complete, so that further
+// output is below them.
 func (p *progress) endDrawn() {
 	for _, bar := range p.drawn {
 		if !bar.Completed() {
@@ -91,7 +91,7 @@ func (p *pace) perSecond(s decor.Statistics) float64 {
 	return float64(s.Current) / max(took.Seconds(), 0.001)
 }
 
-// left returns the minutes and seconds that are left.
+// left returns the remaining minutes and seconds.
 func (p *pace) left(s decor.Statistics) string {
 	speed := p.perSecond(s)
 	if speed < 1 {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// errNoAnswer is the end of standard input in the place of an answer.
+// errNoAnswer is returned if standard input ends before an answer.
 var errNoAnswer = errors.New("standard input ended before everything was answered")
 
 // prompter asks for lines of text.
@@ -18,8 +18,8 @@ type prompter struct {
 	lines <-chan string
 }
 
-// newPrompter reads lines from in until it ends; the reader stays when the
-// process goes on, since a terminal cannot be told to stop.
+// newPrompter reads lines from in until it ends. The goroutine is never
+// stopped, because a read from a terminal cannot be interrupted.
 func newPrompter(in io.Reader, out io.Writer) *prompter {
 	lines := make(chan string)
 	go func() {
@@ -31,8 +31,7 @@ func newPrompter(in io.Reader, out io.Writer) *prompter {
 	return &prompter{out, lines}
 }
 
-// ask prints a question and returns the line that answers it, without blanks
-// around it.
+// ask prints a question and returns the answer, without surrounding blanks.
 func (p *prompter) ask(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(p.out, question)
 	select {

@@ -39,7 +39,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 	cmd.Version = versionLine()
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.Flags().BoolP("version", "v", false, "Show the version")
-	cmd.Flags().Lookup("version").Hidden = true // there is a command; the flag is a habit
+	cmd.Flags().Lookup("version").Hidden = true // there is a command; the flag is for convenience
 	return cmd
 }
 
@@ -56,7 +56,7 @@ func newGroup(name, short, long string, commands ...*cobra.Command) *cobra.Comma
 			}
 			return unknownCommand(cmd, args[0])
 		},
-		SuggestionsMinimumDistance: 2, // cobra's own default, which it sets too late for us
+		SuggestionsMinimumDistance: 2, // cobra's default, which it sets too late
 	}
 	cmd.AddCommand(commands...)
 	help := newHelpCmd()
@@ -65,13 +65,13 @@ func newGroup(name, short, long string, commands ...*cobra.Command) *cobra.Comma
 	return cmd
 }
 
-// newHelpCmd returns the help command of a group: cobra adds one to the root
-// only, which for a plugin is docker's.
+// newHelpCmd returns the help command of a group: cobra only adds one to the
+// root command, which is docker's for a plugin.
 func newHelpCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "Show the help of a command",
-		// Help needs no docker configuration, which may be broken.
+		// Help does not need the docker configuration, which may be invalid.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			group := cmd.Parent()
@@ -100,14 +100,14 @@ func newHelpCmd() *cobra.Command {
 	}
 }
 
-// usageError returns an error that ends with the usage of cmd; its exit code is
-// 125, as in every docker command.
+// usageError returns an error that ends with the usage of cmd. Its exit code is
+// 125, as in docker commands.
 func usageError(cmd *cobra.Command, message string) error {
 	return cli.FlagErrorFunc(cmd, errors.New(message))
 }
 
-// exclusive refuses flags that contradict each other. cobra does so by itself,
-// but with an error that carries no exit code.
+// exclusive returns an error for mutually exclusive flags. cobra's own check
+// has no exit code.
 func exclusive(cmd *cobra.Command, names ...string) error {
 	var set []string
 	for _, name := range names {
@@ -141,8 +141,9 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// dirs gives the extension directories named by the arguments, and refuses what
-// a shell makes of an empty variable or of overlapping patterns.
+// dirs returns the extension directories in the arguments. It returns an error
+// for an empty argument or duplicates, which result from empty variables or
+// overlapping patterns.
 func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 {
 		return []string{"."}, nil
@@ -154,7 +155,7 @@ func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 		}
 		info, err := os.Stat(dir)
 		if err != nil {
-			seen = append(seen, nil) // reading it says what is wrong
+			seen = append(seen, nil) // reading it reports the error
 			continue
 		}
 		for j, other := range seen {
@@ -167,7 +168,7 @@ func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 	return args, nil
 }
 
-// completeDirs has the shell complete folder names.
+// completeDirs completes folder names.
 func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }

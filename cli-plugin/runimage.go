@@ -93,7 +93,7 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 			return checkErr
 		}
 		printDiagnostics(a.cli.Err(), report.Warnings)
-		// What was found is worth reading beside what is wrong.
+		// Print the report even if there are problems.
 		if print == nil {
 			print = printRunImages
 		}
@@ -104,7 +104,7 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 	})
 }
 
-// parsePlatforms reads --platform. The error names everything that is wrong.
+// parsePlatforms parses --platform. The error has all problems.
 func parsePlatforms(list []string) ([]extension.Target, error) {
 	var targets []extension.Target
 	var problems diag.List
@@ -122,7 +122,7 @@ func parsePlatforms(list []string) ([]extension.Target, error) {
 	return targets, problems.Err()
 }
 
-// printRunImages takes any for the sake of [formatter]'s signature.
+// printRunImages has a parameter of type any for [formatter].
 func printRunImages(out io.Writer, v any) error {
 	r := v.(*runimage.Report)
 	gap := ""
@@ -155,7 +155,7 @@ func printRunImages(out io.Writer, v any) error {
 
 type field struct{ name, value string }
 
-// printFields leaves out what has no value.
+// printFields omits empty fields.
 func printFields(out io.Writer, fields []field) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range fields {

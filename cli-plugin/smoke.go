@@ -17,7 +17,8 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-// checkSmoke finds out before a build what cannot be run after it.
+// checkSmoke returns an error before a build if programs cannot be run after
+// it.
 func (o *buildOptions) checkSmoke(p *plan.Plan) error {
 	if o.smoke == "" {
 		return nil
@@ -37,13 +38,14 @@ func (o *buildOptions) checkSmoke(p *plan.Plan) error {
 	return nil
 }
 
-// try gives what runs the programs of a package, nil when nobody asked for it.
+// try returns the function that runs the programs of a package, or nil if it
+// was not requested.
 func (o *buildOptions) try(a *app) func(context.Context, *plan.Extension, *annotate.Package) error {
 	if o.smoke == "" {
 		return nil
 	}
 	find := sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) })
-	var one sync.Mutex // what one extension says stays together
+	var one sync.Mutex // keeps the output of one extension together
 	return func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
 		one.Lock()
 		defer one.Unlock()

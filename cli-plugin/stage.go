@@ -10,7 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// stageOptions are docker buildx build's own flags about stages and caches.
+// stageOptions are flags of docker buildx build for stages and caches.
 type stageOptions struct {
 	buildArgs, buildContexts []string
 	secrets, ssh             []string
@@ -26,7 +26,7 @@ func (o *stageOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Put the build cache there instead of where the descriptor says ("type=registry,ref=…", "type=inline")`)
 }
 
-// apply reads the flags into the options of a plan.
+// apply sets the options of a plan.
 func (o *stageOptions) apply(opts *plan.Options) error {
 	opts.Args, opts.Contexts = map[string]string{}, map[string]string{}
 	for _, kv := range o.buildArgs {
@@ -35,7 +35,8 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 			return diag.WithHint(diag.Invalidf("--build-arg %q has no name", kv), "write it as NAME=VALUE")
 		}
 		if !ok {
-			// As docker buildx build: a name alone takes what is set, if anything.
+			// As in docker buildx build, a name alone uses the value of the
+			// variable, if it is set.
 			if value, ok = os.LookupEnv(name); !ok {
 				continue
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/pipeline"
 )
 
-// attestOptions are docker buildx build's own flags about attestations.
+// attestOptions are flags of docker buildx build for attestations.
 type attestOptions struct{ provenance, sbom string }
 
 func (o *attestOptions) bind(f *pflag.FlagSet) {
@@ -24,7 +24,7 @@ func (o *attestOptions) bind(f *pflag.FlagSet) {
 	f.Lookup("sbom").NoOptDefVal = "true"
 }
 
-// settings gives what to attest in bake's form, none when nothing is.
+// settings returns the attestation settings in bake's form.
 func (o *attestOptions) settings() ([]string, error) {
 	var all []string
 	for _, f := range []struct{ kind, value string }{{"provenance", o.provenance}, {"sbom", o.sbom}} {
@@ -41,14 +41,14 @@ func (o *attestOptions) settings() ([]string, error) {
 	return all, nil
 }
 
-// asked reads a flag as buildx does: any way to write a boolean, or settings.
+// asked parses a flag as buildx does: a boolean, or settings.
 func asked(value string) bool {
 	on, err := strconv.ParseBool(value)
 	return value != "" && (err != nil || on)
 }
 
-// checkAttest finds, before anything is built, what only the second pass would
-// refuse, and what has no place for attestations.
+// checkAttest returns an error before a build for settings that the second pass
+// would reject, and for destinations without attestations.
 func (o *buildOptions) checkAttest() error {
 	settings, err := o.settings()
 	if err != nil {
@@ -72,7 +72,7 @@ func (o *buildOptions) checkAttest() error {
 	return nil
 }
 
-// warnAttest tells that attestations were asked for that nobody will get.
+// warnAttest warns if requested attestations are not part of the result.
 func (o *buildOptions) warnAttest(w io.Writer, places pipeline.Places) {
 	if !o.attested() || !places.OnlyFiles() {
 		return
@@ -80,7 +80,7 @@ func (o *buildOptions) warnAttest(w io.Writer, places pipeline.Places) {
 	fmt.Fprintln(w, "warning: a package file holds no attestations, because its readers would take them for images; --push and -o DIR/ keep them")
 }
 
-// attested reports whether anything is to be attested.
+// attested reports whether attestations are requested.
 func (o *attestOptions) attested() bool {
 	all, err := o.settings()
 	return err == nil && len(all) > 0

@@ -8,7 +8,7 @@ import (
 	"github.com/extpack/extpack/internal/pipeline"
 )
 
-// parseOutputs returns where the flags --tag and --output send an index.
+// parseOutputs returns the outputs of the flags --tag and --output.
 func parseOutputs(tags, outputs []string) (index.Outputs, error) {
 	var outs index.Outputs
 	var err error

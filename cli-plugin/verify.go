@@ -104,7 +104,7 @@ func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error)
 	case "json":
 		return func(w io.Writer, r *verify.Report) error { return printJSON(w, r) }, nil
 	case "sarif":
-		uri := "oci://" // nothing else has a URI for an image; Helm writes it so
+		uri := "oci://" // as in Helm; there is no standard URI for images
 		if _, err := os.Stat(o.name); err == nil {
 			uri = ""
 		}
@@ -129,8 +129,8 @@ func printChecks(out io.Writer, format string) error {
 	return w.Flush()
 }
 
-// printFindings prints what was found, what to do about it, and, when there is
-// no error, what passed; errors are counted on standard error.
+// printFindings prints findings with their hints and, if there are no errors, a
+// summary. The number of errors is printed to standard error.
 func printFindings(out io.Writer, r *verify.Report, quiet bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	hints := map[string]string{}
@@ -166,7 +166,7 @@ func printFindings(out io.Writer, r *verify.Report, quiet bool) error {
 	return w.Flush()
 }
 
-// passed says in a line what was found right.
+// passed returns a line that summarizes the checks.
 func passed(r *verify.Report) string {
 	what := "package"
 	if r.Extension != nil {
@@ -186,7 +186,7 @@ func passed(r *verify.Report) string {
 	return text.Line(line)
 }
 
-// countFindings gives "2 errors, 1 warning".
+// countFindings returns "2 errors, 1 warning".
 func countFindings(r *verify.Report) string {
 	errs, warnings := r.Count()
 	var parts []string
