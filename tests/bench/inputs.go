@@ -9,9 +9,9 @@ import (
 
 func nothing(string, int) error { return nil }
 
-// makeExtension gives a function that makes an extension in a folder: scripts,
-// the same for all platforms or in a platform root each, and in each root a
-// file of large bytes of program when large is not 0.
+// makeExtension returns a function that creates an extension in a folder:
+// scripts, the same for all platforms or one in each platform root, and in each
+// root a program of large bytes if large is not 0.
 func makeExtension(arches []string, roots bool, large int, program string) func(dir string) error {
 	return func(dir string) error {
 		var toml strings.Builder

@@ -152,8 +152,8 @@ func (s *Sandbox) useBuilder(ctx context.Context) error {
 	return nil
 }
 
-// AddBuilder starts one more BuildKit daemon, with an empty cache of its own,
-// and registers it under name.
+// AddBuilder starts another BuildKit daemon, with an empty cache, and registers
+// it under name.
 func (s *Sandbox) AddBuilder(ctx context.Context, name string) error {
 	if _, err := s.findBuilder(name); err == nil {
 		return fmt.Errorf("adding the builder %s: there is one already", name)

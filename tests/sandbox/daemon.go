@@ -21,7 +21,7 @@ const (
 	logTailLines = 10
 )
 
-// errExited tells that a daemon ended instead of getting ready.
+// errExited is returned for a daemon that exited before it was ready.
 var errExited = errors.New("it exited")
 
 // A daemon is one background process with a folder for its files.
@@ -56,8 +56,8 @@ func (d *daemon) pid() int {
 	return findProcess(d.bin, d.marker)
 }
 
-// ensure leaves a daemon alone that runs and answers; anything else it ends
-// and starts anew. The result tells whether it had to start one.
+// ensure starts the daemon unless it is running and ready. It stops one that is
+// not ready. The result reports whether it started one.
 func (d *daemon) ensure(ctx context.Context) (started bool, err error) {
 	if d.pid() != 0 {
 		probe, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -130,7 +130,7 @@ func (d *daemon) waitReady(ctx context.Context) error {
 	}
 }
 
-// stop ends the daemon and everything it started: politely, then not.
+// stop sends SIGTERM to the process group of the daemon, then SIGKILL.
 func (d *daemon) stop() error {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		gone, err := d.signal(sig)

@@ -11,8 +11,8 @@ import (
 )
 
 // engineTools are the commands pinned in the go.mod of tests/engine/tools, a
-// module of its own, by the name of their binary. dockerd starts containerd,
-// and that the shim.
+// separate module, by the name of their binary. dockerd starts containerd, and
+// that the shim.
 var engineTools = map[string]string{
 	"dockerd":                 "github.com/moby/moby/v2/cmd/dockerd",
 	"containerd":              "github.com/containerd/containerd/v2/cmd/containerd",
@@ -20,7 +20,7 @@ var engineTools = map[string]string{
 	"docker-init":             "./docker-init",
 }
 
-// An Engine is a Docker Engine with storage and a socket of its own, and no
+// An Engine is a Docker Engine with separate storage and socket, and no
 // network.
 type Engine struct {
 	sandbox *Sandbox
@@ -109,7 +109,7 @@ func (e *Engine) ping(ctx context.Context) error {
 }
 
 // ensureEngineBinaries compiles the engine unless that was done before, and
-// gives the folder of the binaries.
+// returns the folder of the binaries.
 func (s *Sandbox) ensureEngineBinaries(ctx context.Context) (dir string, err error) {
 	return s.ensureModule(ctx, "engine", "the Docker Engine", engineTools)
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// peerTools are programs pinned in the go.mod of tests/peers/tools, a module of
-// its own, by the name of their binary: pack, a program around pack's code for
+// peerTools are programs pinned in the go.mod of tests/peers/tools, a separate
+// module, by the name of their binary: pack, a program around pack's code for
 // reading packages, and tools that copy images between registries and files.
 var peerTools = map[string]string{
 	"crane":      "github.com/google/go-containerregistry/cmd/crane",

@@ -35,8 +35,8 @@ func (l pluginLink) note() string {
 	return filepath.Join(l.notes(), hex.EncodeToString(sum[:8]))
 }
 
-// take makes the link, or joins those who use it. It leaves alone what stands
-// there and leads to no sandbox.
+// take creates the link, or adds a user to it. It does not change a link to
+// anything but a sandbox.
 func (l pluginLink) take(ctx context.Context) error {
 	if err := errors.Join(os.MkdirAll(l.notes(), 0o755), os.MkdirAll(filepath.Dir(l.path()), 0o755)); err != nil {
 		return fmt.Errorf("linking the buildx plugin: %w", err)
@@ -59,7 +59,7 @@ func (l pluginLink) take(ctx context.Context) error {
 	return l.pointTo(l.own)
 }
 
-// leave gives the link up: the next who needs it gets it, or it goes.
+// leave releases the link: it is passed to the next user, or removed.
 func (l pluginLink) leave(ctx context.Context) error {
 	if err := os.MkdirAll(l.notes(), 0o755); err != nil {
 		return fmt.Errorf("leaving the buildx plugin: %w", err)

@@ -28,8 +28,8 @@ http:
   secret: sandbox
 `
 
-// portAttempts is how often another port is tried when somebody else takes the
-// chosen one between our look and the registry's start.
+// portAttempts is how often another port is tried if another process takes the
+// chosen one before the registry starts.
 const portAttempts = 5
 
 func (s *Sandbox) newRegistry() *daemon {
@@ -51,7 +51,7 @@ func (s *Sandbox) newRegistry() *daemon {
 func (s *Sandbox) ensureRegistry(ctx context.Context) error {
 	s.registry = s.newRegistry()
 	if s.state.Port == 0 {
-		// Nobody knows the port of one that runs after the state was lost.
+		// The port of a running registry is unknown if the state was lost.
 		if err := s.registry.stop(); err != nil {
 			return err
 		}

@@ -103,8 +103,8 @@ func newSandbox(opts Options) (*Sandbox, error) {
 	return &Sandbox{opts: opts}, nil
 }
 
-// bringUpIsolated gives the sandbox a docker configuration of its own, with
-// the pinned buildx as its plugin, before the daemons start.
+// bringUpIsolated creates a docker configuration for the sandbox, with the
+// pinned buildx as its plugin, before the daemons start.
 func (s *Sandbox) bringUpIsolated(ctx context.Context) error {
 	if s.opts.DockerConfig == "" {
 		s.opts.DockerConfig = filepath.Join(s.opts.Dir, "docker")

@@ -29,8 +29,8 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// startProcess starts cmd in a process group of its own. A detached process
-// gets its own session and outlives us; any other dies with us.
+// startProcess starts cmd in a new process group. A detached process gets a new
+// session and outlives us; any other dies with us.
 func startProcess(cmd *exec.Cmd, detach bool) error {
 	if detach {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -78,8 +78,8 @@ func findProcess(bin, marker string) int {
 }
 
 // processGone tells whether all threads of a process have ended. A process that
-// nobody has reaped yet has no arguments any more, but keeps its sockets until
-// the last thread is through.
+// has not been reaped yet has no arguments any more, but keeps its sockets
+// until the last thread has ended.
 func processGone(pid int) bool {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	stat, err := os.ReadFile(filepath.Join(proc, "stat"))
