@@ -42,7 +42,7 @@ func tuneGC() {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		// The live heap after the last collection is at most half of the limit.
-		debug.SetMemoryLimit(max(minMemory, 2*int64(m.HeapAlloc)+minMemory/4))
+		debug.SetMemoryLimit(max(minMemory, 2*int64(m.HeapAlloc)+minMemory/4)) //nolint:gosec // no heap is that large
 	})
 }
 

@@ -225,7 +225,7 @@ func TestNoBuilder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	go http.Serve(listener, http.NotFoundHandler()) //nolint:errcheck,gosec // it ends with the listener
+	go http.Serve(listener, http.NotFoundHandler()) //nolint:errcheck // it ends with the listener
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -50,11 +50,11 @@ func (e *examination) checkFolder(dir, what string, need uint64, fix string) Che
 		c.State, c.Message, c.Fix = Warning, fmt.Sprintf("the room for %s is unknown: %v", what, err), "see that the folder exists and can be written to"
 		return c
 	}
-	size := text.Size(int64(free))
+	size := text.Size(int64(free)) //nolint:gosec // no disk is that large
 	switch {
 	case free < need:
 		c.State, c.Fix = Error, fix
-		c.Message = fmt.Sprintf("%s is left for %s, and a build needs about %s", size, what, text.Size(int64(need)))
+		c.Message = fmt.Sprintf("%s is left for %s, and a build needs about %s", size, what, text.Size(int64(need))) //nolint:gosec // a constant
 	case free < lowSpace:
 		c.State, c.Fix = Warning, fix
 		c.Message = fmt.Sprintf("only %s is left for %s", size, what)

@@ -143,7 +143,7 @@ func parseDeclared(text string) (Spec, error) {
 	return s, err
 }
 
-const writeSecret = "write id=NAME,src=FILE or id=NAME,env=VARIABLE"
+const writeSecret = "write id=NAME,src=FILE or id=NAME,env=VARIABLE" //nolint:gosec // a hint, not a secret
 
 // ParseSecret parses a secret: "id=ID[,src=FILE][,env=NAME]".
 func ParseSecret(text string) (Spec, error) {

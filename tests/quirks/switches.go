@@ -197,7 +197,7 @@ func UploadsElsewhere(t testing.TB, redirect bool, leaked func(*http.Request)) S
 			case r.Method != http.MethodPost:
 				next.ServeHTTP(w, r)
 			case redirect:
-				http.Redirect(w, r, storage.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+				http.Redirect(w, r, storage.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect) //nolint:gosec // to a server of the test
 			default:
 				r.Host = strings.TrimPrefix(storage.URL, "http://") // of which the registry makes the location
 				next.ServeHTTP(w, r)

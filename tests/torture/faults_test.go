@@ -1,10 +1,13 @@
 package torture_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,10 +116,10 @@ func faults() []fault {
 		}),
 		afterwards("slow body", func(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
 			copyAnswer(w, rec, nil)
-			for _, b := range []byte(rec.Body.String()) {
-				_, _ = w.Write([]byte{b})
+			for part := range slices.Chunk(rec.Body.Bytes(), max(rec.Body.Len()/10, 1)) {
+				_, _ = w.Write(part)
 				_ = http.NewResponseController(w).Flush()
-				time.Sleep(time.Millisecond)
+				time.Sleep(50 * time.Millisecond)
 			}
 		}),
 		afterwards("a header of 2 MiB", header("X-Large", strings.Repeat("x", 2<<20))),
@@ -131,8 +134,14 @@ func faults() []fault {
 			copyAnswer(w, rec, rec.Body.Bytes())
 		}),
 		fault{name: "done twice", forwarded: true, strike: func(s *station, w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			again := r.Clone(r.Context())
+			r.Body, again.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
 			s.record(r)
-			s.backend.ServeHTTP(w, r.Clone(r.Context())) // its body was read
+			s.backend.ServeHTTP(w, again)
 		}},
 		fault{name: "dropped before", ending: hangUp},
 		fault{name: "dropped after", ending: hangUp, forwarded: true},

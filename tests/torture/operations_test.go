@@ -33,8 +33,10 @@ func operations() []operation {
 		{"build", func(ref string) [][]string {
 			return [][]string{append(pushed(older, "", ref+":1"), "-t", ref+":2")}
 		}, func(ref string) []string { return append(pushed(extension, "", ref+":1"), "-t", ref+":2") }},
-		{"append", func(ref string) [][]string { return [][]string{pushed(extension, "linux/amd64", ref+":1")} },
-			func(ref string) []string { return append(pushed(extension, "linux/arm64", ref+":1"), "--append") }},
+		{
+			"append", func(ref string) [][]string { return [][]string{pushed(extension, "linux/amd64", ref+":1")} },
+			func(ref string) []string { return append(pushed(extension, "linux/arm64", ref+":1"), "--append") },
+		},
 		{"annotate", both, func(ref string) []string { return []string{"annotate", ref + ":1", "--annotation", "key=value"} }},
 		{"index create", func(ref string) [][]string {
 			return [][]string{pushed(extension, "linux/amd64", ref+":amd64"), pushed(extension, "linux/arm64", ref+":arm64")}
@@ -188,7 +190,7 @@ func (d disturbance) agree(ref string, tags map[string]string, r result) (proble
 	if r.code == 0 && !maps.Equal(tags, d.after) {
 		wrong("exit code 0, and tags are %v instead of %v", tags, d.after)
 	}
-	if moved > 0 && (strings.Contains(r.stderr, "no tag was moved")) {
+	if moved > 0 && strings.Contains(r.stderr, "no tag was moved") {
 		wrong("%d tags were moved, and the message says that none was", moved)
 	}
 	if r.code > 0 && r.stderr == "" {

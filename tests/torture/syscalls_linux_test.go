@@ -16,8 +16,18 @@ var systemCalls = []struct {
 	names string
 	times int
 }{
-	{"openat", 60}, {"read", 60}, {"write", 30}, {"?rename,?renameat,?renameat2", 10}, {"?link,?linkat", 2}, {"fsync", 10},
-	{"?unlink,?unlinkat,?rmdir", 20}, {"?mkdir,?mkdirat", 12}, {"?fchmod,?fchmodat,?chmod", 6}, {"getdents64", 16}, {"flock", 8}, {"ftruncate", 2},
+	{"openat", 60},
+	{"read", 60},
+	{"write", 30},
+	{"?rename,?renameat,?renameat2", 10},
+	{"?link,?linkat", 2},
+	{"fsync", 10},
+	{"?unlink,?unlinkat,?rmdir", 20},
+	{"?mkdir,?mkdirat", 12},
+	{"?fchmod,?fchmodat,?chmod", 6},
+	{"getdents64", 16},
+	{"flock", 8},
+	{"ftruncate", 2},
 }
 
 var injections = []string{"error=EIO", "error=ENOSPC", "error=EMFILE", "error=EACCES", "signal=KILL"}
@@ -87,17 +97,20 @@ func TestSystemCalls(t *testing.T) {
 			edits = append(edits, struct {
 				disturbance
 				injectionCase
-			}{disturbance{rehearsal: done, codes: []int{0, 1, 2, -1}, killed: true, limit: 40 * time.Second,
+			}{disturbance{
+				rehearsal: done, codes: []int{0, 1, 2, -1}, killed: true, limit: 40 * time.Second,
 				run: func(ctx context.Context, _ *station, r *room, args []string) (result, error) {
 					return finish(r.command(ctx, strace(c.calls, c.injection, c.n), args...), nil)
-				}}, c})
+				},
+			}, c})
 		}
 	}
 	var number atomic.Int64
 	each(fileWorkers, sample(edits, amount(30, 70, 500)), func(worker int, c struct {
 		disturbance
 		injectionCase
-	}) {
+	},
+	) {
 		problems, r := c.check(t.Context(), stations[worker], dir, fmt.Sprintf("case/%d", number.Add(1)))
 		counts.add(t, "system calls: tags", c.name+", "+c.String(), problems, &r)
 	})
