@@ -2,8 +2,8 @@ package dockerfile
 
 import "github.com/moby/buildkit/frontend/dockerfile/instructions"
 
+// Command and the others are the commands of a stage, as BuildKit parses them.
 type (
-	// Command is any of them.
 	Command = instructions.Command
 	Add     = instructions.AddCommand
 	Arg     = instructions.ArgCommand
