@@ -12,7 +12,7 @@ import (
 var specSeeds = []string{
 	"type=registry,ref=r.test/a", "r.test/a", "inline", "type=inline", "TYPE=s3,Bucket=b", `"type=s3","region=a,b"`, `type=s3,"name=""q"""`, "type=local,src=a,dest=b",
 	" type=registry,ref=x", "type =registry,ref=x", "type=registry, ref=x", "type=registry,ref= x ", "type=registry,ref=x\n", "type=registry,ref=x\ntype=s3", "type=registry\r\n,ref=x",
-	"type=a,type=b,ref=x", "type=registry,ref=x,REF=y", "type=gha,ſcope=x", "\u212aind=x,type=gha", "type=registry,ref=x,,", ",", "", "=", "type==x", "type=registry,ref==x", `type="registry",ref=x`,
+	"type=a,type=b,ref=x", "type=registry,ref=x,REF=y", "type=gha,ſcope=x", "\u212aind=x,type=gha", "type=registry,ref=x,,", ",", "", "=", "type==x", `type=0,"=0"`, "type=registry,ref==x", `type="registry",ref=x`,
 	"type=registry,ref=x\u2028type=s3", "id=a,src=b", "id=a,env=B", "type=env,id=a,src=B", "type=env,id=a,env=A,src=B", "type=file,id=a,source=b", "ID=a,Src=b,sRC=c", "id=a,src=b,source=c", "id=a", "a", "id=a,required", "id=a\n,env=AWS",
 	"default", "default=a", "a=b,c", "=a", "default=", "a=b=c",
 }

@@ -207,6 +207,9 @@ func ParseCache(text, key string) (Spec, error) {
 		if !ok || value == "" {
 			return Spec{}, diag.WithHint(fmt.Errorf("has no value%s", forField(f, list)), "write type=TYPE,NAME=VALUE")
 		}
+		if name == "" {
+			return Spec{}, diag.WithHint(fmt.Errorf("has the value %q without a name", value), "write type=TYPE,NAME=VALUE")
+		}
 		s.Fields = append(s.Fields, strings.ToLower(name)+"="+value)
 	}
 	if err := checkOnce(s.Fields); err != nil {
