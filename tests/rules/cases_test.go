@@ -103,7 +103,7 @@ var pairs = []pair{
 	{rule: "sbom", name: "launch", bad: static(files{"generate/launch.sbom.cdx.json": "{}"}), good: static(files{"generate/context/launch.sbom.cdx.json": "{}"})},
 	{rule: "secret", name: ".env", bad: static(files{".env": "A=1\n"}), good: static(files{".env.example": "A=1\n"})},
 	{rule: "secret", name: "private key", bad: static(files{"key.txt": privateKey}), good: static(files{"key.txt": strings.Replace(privateKey, "PRIVATE", "PUBLIC", 2)})},
-	{rule: "secret", name: "npm token", bad: static(files{".npmrc": "//registry.npmjs.org/:_authToken=" + token}), good: static(files{".npmrc": "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"})},
+	{rule: "secret", name: "npm token", bad: static(files{".npmrc": "//npm.example/:_authToken=" + token}), good: static(files{".npmrc": "//npm.example/:_authToken=${NPM_TOKEN}\n"})},
 	{rule: "secret", name: "GitHub token", bad: static(files{"a": "ghp_" + token}), good: static(files{"a": "ghp_" + token[:35]})},
 	{rule: "version-control", name: ".hg", bad: static(files{".hg/store": "x"}), good: static(files{".git/HEAD": "x"})},
 	{rule: "large-file", name: "10 MB", bad: static(files{"data": strings.Repeat("x", 10_000_001)}), good: static(files{"data": strings.Repeat("x", 10_000_000)})},
