@@ -16,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/smoke"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
 )
@@ -199,15 +200,17 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pipeline.CheckIndex(p, o.append, o.attested()); err != nil {
+	if err := pipeline.CheckIndex(p, o.append, o.Any()); err != nil {
 		return nil, err
 	}
 	if err := checkSizes(ctx, a.cli.Err(), p, annotateOptions); err != nil {
 		return nil, err
 	}
 	o.bars.Begin(p)
-	if err := o.checkSmoke(p); err != nil {
-		return nil, err
+	if o.smoke != "" {
+		if o.smoke, err = smoke.Check(p, o.smoke); err != nil {
+			return nil, err
+		}
 	}
 	if err := o.checkStages(p); err != nil {
 		return nil, err
@@ -243,7 +246,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if run.places, err = pipeline.Resolve(p, request); err != nil {
 		return nil, err
 	}
-	if err := checkPlaces(o.annotations, o.single, run.places); err != nil {
+	if err := run.places.CheckAnnotations(o.annotations, o.single); err != nil {
 		return nil, err
 	}
 	o.warnAttest(a.cli.Err(), run.places)
@@ -254,7 +257,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		KeepGoing:             o.keepGoing,
 		// The result of a bake override is not known before the build, and a
 		// published package may lack the attestations or the cache.
-		Force:        o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.attested() || o.smoke != "",
+		Force:        o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "",
 		Destinations: run.places.Of,
 		Warn: func(e *plan.Extension, f verify.Finding) {
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))

@@ -2,20 +2,16 @@ package cliplugin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
-	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
@@ -24,7 +20,6 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/doctor"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/version"
@@ -133,7 +128,7 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 	if err != nil {
 		return nil, err
 	}
-	p.Docker = askDocker(buildx.Environ(env))
+	p.Docker = doctor.FindDocker(buildx.Environ(env))
 	buildx, err := a.buildx(func(message string) { p.BuildxWarning = message })
 	if err != nil {
 		p.BuildxErr = err
@@ -152,7 +147,7 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 		return p, context.Cause(ctx)
 	}
 	for _, e := range made.Extensions {
-		x, err := extensionOf(e)
+		x, err := doctor.Require(e, bake.Asked(e))
 		if err != nil {
 			p.ExtensionErr = errors.Join(p.ExtensionErr, err)
 			continue
@@ -166,90 +161,6 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 		p.Extensions = append(p.Extensions, x)
 	}
 	return p, nil
-}
-
-// extensionOf returns the requirements of an extension.
-func extensionOf(e *plan.Extension) (doctor.Extension, error) {
-	x := doctor.Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Asked: bake.Asked(e)}
-	pulls := func(host string) {
-		if host != "" && !slices.Contains(x.Pulls, host) {
-			x.Pulls = append(x.Pulls, host)
-		}
-	}
-	for _, image := range e.Images {
-		x.Platforms = append(x.Platforms, image.Platform)
-		for _, f := range image.Files {
-			x.Size += f.Size
-		}
-		if !image.NeedsBuild() {
-			continue
-		}
-		needs, err := e.BuildNeeds(image)
-		if err != nil {
-			return x, err
-		}
-		x.Runs = append(x.Runs, needs.Platforms...)
-		for _, ref := range needs.Images {
-			pulls(doctor.ImageHost(ref))
-		}
-		for _, name := range needs.Contexts {
-			if ref, ok := strings.CutPrefix(e.Build.Contexts[name], "docker-image://"); ok {
-				pulls(doctor.ImageHost(ref))
-			}
-		}
-	}
-	for _, cache := range slices.Concat(e.CacheFrom, e.CacheTo) {
-		if cache.Get("type") == "registry" {
-			pulls(doctor.ImageHost(cache.Get("ref")))
-		}
-	}
-	for _, tag := range e.Tags {
-		ref, err := registry.ParseTag(tag)
-		if err != nil {
-			return x, err
-		}
-		x.Tags = append(x.Tags, ref)
-	}
-	return x, nil
-}
-
-// askDocker returns a function that runs the docker CLI, the one that runs this
-// plugin if there is one, or nil if it is not on PATH.
-func askDocker(env []string) func(ctx context.Context) (doctor.Docker, error) {
-	name := os.Getenv(metadata.ReexecEnvvar)
-	if name == "" {
-		name = "docker"
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return nil
-	}
-	return func(ctx context.Context) (doctor.Docker, error) {
-		cmd := exec.CommandContext(ctx, path, "info", "--format", "{{json .}}") //nolint:gosec // docker itself names it, or PATH
-		cmd.Env = env
-		cmd.WaitDelay = time.Second
-		out, err := cmd.Output() // also fails if the engine does not respond
-		asked := time.Now()
-		var info struct {
-			ServerVersion string
-			SystemTime    string
-			ClientInfo    struct{ Version, Context string }
-		}
-		if jsonErr := json.Unmarshal(out, &info); jsonErr != nil || info.ClientInfo.Context == "" {
-			if err == nil {
-				err = errors.New("its answer is not understood")
-			}
-			return doctor.Docker{}, err
-		}
-		d := doctor.Docker{Version: info.ClientInfo.Version, Context: info.ClientInfo.Context, Server: info.ServerVersion, Asked: asked}
-		if d.Version == "" {
-			d.Version = "(older than 24)"
-		}
-		if t, err := time.Parse(time.RFC3339Nano, info.SystemTime); err == nil {
-			d.Time = t
-		}
-		return d, nil
-	}
 }
 
 // printDiagnosis prints a line for each check, with its fix below.

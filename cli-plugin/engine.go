@@ -42,7 +42,7 @@ func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 	if o.engineName == engineEmbedded {
 		return packer
 	}
-	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) }), attest: o.settings}
+	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) }), attest: o.Settings}
 	withBuildx := pipeline.BaseImages{Engine: b, Client: func() *registry.Client {
 		return a.registry(o.insecure, func(string, ...any) {}, nil)
 	}}
@@ -129,8 +129,8 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--builder", o.Builder != ""},
 		{"--set", len(o.Set) > 0},
 		{"--allow", len(o.grants.allow) > 0},
-		{"--provenance", asked(o.provenance)},
-		{"--sbom", asked(o.sbom)},
+		{"--provenance", buildx.Requested(o.Provenance)},
+		{"--sbom", buildx.Requested(o.SBOM)},
 		{"--cache-from", len(o.stage.cacheFrom) > 0},
 		{"--cache-to", len(o.stage.cacheTo) > 0},
 		{"--smoke", o.smoke != ""},

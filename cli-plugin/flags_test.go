@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -66,8 +67,10 @@ func TestBuildFlags(t *testing.T) {
 		{"--build-arg A=1,2 --build-context a=b --secret id=x --ssh default --cache-from x --cache-to type=inline", with(func(o *buildOptions) {
 			o.stage = stageOptions{[]string{"A=1,2"}, []string{"a=b"}, []string{"id=x"}, []string{"default"}, []string{"x"}, []string{"type=inline"}}
 		})},
-		{"--provenance --sbom a", with(func(o *buildOptions) { o.dirs, o.attestOptions = []string{"a"}, attestOptions{"true", "true"} })},
-		{"--provenance=mode=max --sbom=generator=x", with(func(o *buildOptions) { o.attestOptions = attestOptions{"mode=max", "generator=x"} })},
+		{"--provenance --sbom a", with(func(o *buildOptions) {
+			o.dirs, o.Attest = []string{"a"}, buildx.Attest{Provenance: "true", SBOM: "true"}
+		})},
+		{"--provenance=mode=max --sbom=generator=x", with(func(o *buildOptions) { o.Attest = buildx.Attest{Provenance: "mode=max", SBOM: "generator=x"} })},
 		{"--smoke acme/builder:1", with(func(o *buildOptions) { o.smoke = "acme/builder:1" })},
 		{"--engine embedded --force", with(func(o *buildOptions) { o.engineName, o.force = engineEmbedded, true })},
 		{"-- -dir", with(func(o *buildOptions) { o.dirs = []string{"-dir"} })},

@@ -8,35 +8,12 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/smoke"
 	"github.com/extpack/extpack/internal/text"
 )
-
-// checkSmoke returns an error before a build if programs cannot be run after
-// it.
-func (o *buildOptions) checkSmoke(p *plan.Plan) error {
-	if o.smoke == "" {
-		return nil
-	}
-	image, err := registry.ParseReference(o.smoke)
-	if err != nil {
-		return fmt.Errorf("--smoke: %w", err)
-	}
-	o.smoke = image.String()
-	for _, e := range p.Extensions {
-		for _, image := range e.Images {
-			if os := image.Platform.OS; !platform.IsZero(image.Platform) && os != "linux" {
-				return diag.WithHint(diag.Invalidf("--smoke: %s: builders run no programs for %s", e.Descriptor.Info, image), "choose targets for linux with --target")
-			}
-		}
-	}
-	return nil
-}
 
 // try returns the function that runs the programs of a package, or nil if it
 // was not requested.

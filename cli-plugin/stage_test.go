@@ -48,31 +48,3 @@ func TestStageFlags(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
-
-func TestAttestSettings(t *testing.T) {
-	for _, tt := range []struct {
-		o    attestOptions
-		want []string
-	}{
-		{attestOptions{}, nil},
-		{attestOptions{"false", "false"}, nil},
-		{attestOptions{"0", "F"}, nil},
-		{attestOptions{"true", ""}, []string{"type=provenance"}},
-		{attestOptions{"1", "TRUE"}, []string{"type=provenance", "type=sbom"}},
-		{attestOptions{"mode=max,version=v1", "generator=x"}, []string{"type=provenance,mode=max,version=v1", "type=sbom,generator=x"}},
-	} {
-		if got, err := tt.o.settings(); err != nil || !slices.Equal(got, tt.want) {
-			t.Errorf("%+v: got %q, %v", tt.o, got, err)
-		}
-	}
-	for value, want := range map[string]string{
-		"max":                  "--provenance=max is neither",
-		"version=v1,mode=maxi": `--provenance=version=v1,mode=maxi: there is no mode "maxi"`,
-		`version="v1`:          `--provenance=version="v1 is wrongly quoted`,
-	} {
-		o := &buildOptions{attestOptions: attestOptions{provenance: value}}
-		if err := o.checkAttest(); err == nil || !strings.Contains(diag.Text(err), want) {
-			t.Errorf("%s: got %v", value, err)
-		}
-	}
-}
