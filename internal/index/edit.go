@@ -85,6 +85,9 @@ const (
 	// read the tag before our write may still write it afterwards, within the
 	// time of a request.
 	settleTime = time.Second
+	// maxSettleTime limits it where a look was slow, as one that is retried
+	// after a silence of a minute is.
+	maxSettleTime = 10 * time.Second
 	// lagTries is how often a tag that has its previous digest after a write is
 	// read again, because replicas may lag.
 	lagTries = 5
@@ -196,7 +199,7 @@ func (e *editor) repeat(ctx context.Context) (r *Result, wrote bool, err error) 
 func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 	lag := 0
 	for range editTries {
-		if err := wait.For(ctx, max(settleTime, 3*e.took)); err != nil {
+		if err := wait.For(ctx, settleFor(e.took)); err != nil {
 			return r, &WrittenError{r.Published, err}
 		}
 		if !e.merges {
@@ -225,6 +228,12 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 		r = now
 	}
 	return r, &WrittenError{r.Published, fmt.Errorf("other writers have overwritten it %d times in a row", editTries)}
+}
+
+// settleFor returns how long after a write the tag is read again, if reading it
+// took that long before.
+func settleFor(look time.Duration) time.Duration {
+	return min(max(settleTime, 3*look), maxSettleTime)
 }
 
 // look compares the tags with what was written. It retries for a while if they

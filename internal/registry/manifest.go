@@ -274,8 +274,17 @@ func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor)
 	return ok, err
 }
 
-// has reports whether content exists under its digest.
-func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
+// has reports whether content exists under its digest. A response that
+// contradicts the digest is asked for once more.
+func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (ok bool, err error) {
+	err = r.reread(ctx, "HEAD "+r.ref.RepositoryName(), func() error {
+		ok, err = r.hasOnce(ctx, kind, desc)
+		return err
+	})
+	return ok, err
+}
+
+func (r *repository) hasOnce(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
 	resp, err := r.do(ctx, http.MethodHead, kind, desc.Digest.String())
 	if err != nil {
 		return false, err

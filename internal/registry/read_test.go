@@ -175,6 +175,34 @@ func TestReadByDigestIsVerified(t *testing.T) {
 	}
 }
 
+// TestExistsAsksTwice: one damaged answer says nothing about content, the second
+// does.
+func TestExistsAsksTwice(t *testing.T) {
+	blob := content.NewDescriptorFromBytes(v1.MediaTypeImageConfig, []byte(`{"os":"linux"}`))
+	for damaged := range 3 {
+		var asked atomic.Int32
+		s := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/manifests/") {
+				w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
+				_, _ = io.WriteString(w, emptyIndex)
+				return
+			}
+			if int(asked.Add(1)) <= damaged {
+				w.Header().Set("Docker-Content-Digest", digest.FromString("other").String())
+			}
+		})
+		client, _ := newTestClient(Options{})
+		src, err := client.Open(t.Context(), s.ref(t, "acme/curl:1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok, err := src.Exists(t.Context(), blob)
+		if ok != (damaged < 2) || errors.Is(err, oci.ErrCorrupt) == ok {
+			t.Errorf("%d damaged answers: %v, %v", damaged, ok, err)
+		}
+	}
+}
+
 func TestFetchBlob(t *testing.T) {
 	small := content.NewDescriptorFromBytes(v1.MediaTypeImageConfig, []byte(`{"os":"linux"}`))
 	large := content.NewDescriptorFromBytes(v1.MediaTypeImageLayer, make([]byte, maxBufferedBlob+10))
