@@ -29,6 +29,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newInitCmd(a, runInit),
 		newInspectCmd(a, runInspect),
 		newLintCmd(a, runLint),
+		newPackageCmd(a, runPackage),
 		newRunImageCmd(a, runRunImage),
 		newVerifyCmd(a, runVerify),
 		newVersionCmd(a),

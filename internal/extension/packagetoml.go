@@ -15,8 +15,13 @@ import (
 // ReadPackage reads package.toml in dir. It returns nil without an error if the
 // file does not exist. List and error are as with [Read].
 func ReadPackage(dir string) (*Package, diag.List, error) {
-	file := filepath.Join(dir, PackageFile)
-	data, err := safefile.Read(dir, PackageFile, MaxSize)
+	return ReadPackageFile(filepath.Join(dir, PackageFile))
+}
+
+// ReadPackageFile is like ReadPackage for a file of any name.
+func ReadPackageFile(file string) (*Package, diag.List, error) {
+	dir := filepath.Dir(file)
+	data, err := safefile.Read(dir, filepath.Base(file), MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}

@@ -12,15 +12,22 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// findRoot returns the extension root for dir, a directory or the package.toml
-// in it, and the package.toml that applies: the one in dir, which may name
-// another directory or an archive, or else one in the parent directory that
-// names dir.
-func findRoot(ctx context.Context, dir string, opts Options) (string, *extension.Package, diag.List, error) {
-	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() && filepath.Base(dir) == extension.PackageFile {
-		dir = filepath.Dir(dir)
+// findRoot returns the extension root for name, and the package.toml that
+// applies. name is a directory, a package.toml of any name, or an archive. In a
+// directory, its package.toml applies, which may name another directory or an
+// archive, or else one in the parent directory that names it.
+func findRoot(ctx context.Context, name string, opts Options) (string, *extension.Package, diag.List, error) {
+	dir, file := name, filepath.Join(name, extension.PackageFile)
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		switch {
+		case isArchive(name):
+			root, err := unpacked(ctx, name, opts)
+			return root, nil, nil, err
+		case filepath.Ext(name) == ".toml" && filepath.Base(name) != extension.DescriptorFile:
+			dir, file = filepath.Dir(name), name
+		}
 	}
-	pkg, list, err := extension.ReadPackage(dir)
+	pkg, list, err := extension.ReadPackageFile(file)
 	if err != nil {
 		return dir, nil, list, err
 	}
@@ -88,6 +95,19 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 	root, err := opts.Unpack(ctx, pkg.Root)
 	if diag.IsInvalid(err) {
 		return "", refuse("", "uri %q: %v", pkg.URI.Value, err)
+	}
+	return root, err
+}
+
+// unpacked returns the folder with the content of the archive that an argument
+// names.
+func unpacked(ctx context.Context, name string, opts Options) (string, error) {
+	if opts.Unpack == nil {
+		return name, diag.WithHint(diag.Invalidf("%s is an archive, and a bake file needs a directory", name), "extract it, and name the directory")
+	}
+	root, err := opts.Unpack(ctx, name)
+	if diag.IsInvalid(err) {
+		return name, diag.Invalidf("%s: %v", name, err)
 	}
 	return root, err
 }

@@ -69,10 +69,16 @@ type result struct {
 
 func runIn(t *testing.T, dir, program string, args ...string) result {
 	t.Helper()
+	return runWith(t, nil, dir, program, args...)
+}
+
+// runWith is runIn with more environment variables.
+func runWith(t *testing.T, env []string, dir, program string, args ...string) result {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), world.Env()...)
-	cmd.Env = append(cmd.Env, "PACK_HOME="+filepath.Join(world.Dir(), "pack"))
+	cmd.Env = append(append(cmd.Env, "PACK_HOME="+filepath.Join(world.Dir(), "pack")), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
