@@ -13,6 +13,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -39,7 +40,7 @@ func TestCompleteFindsTheLayer(t *testing.T) {
 		dotted[i].name = "./" + dotted[i].name
 		rooted[i].name = "/" + rooted[i].name
 	}
-	plain := func(_ *testing.T, data []byte) []byte { return data }
+	plain := func(_ testing.TB, data []byte) []byte { return data }
 	big := make([]byte, 2<<20)
 	if _, err := rand.NewChaCha8([32]byte{}).Read(big); err != nil {
 		t.Fatal(err)
@@ -53,9 +54,9 @@ func TestCompleteFindsTheLayer(t *testing.T) {
 		"empty layers":    {image{layers: [][]file{{}, holding("a/b"), {}, {}}}, 1},
 		"same twice":      {image{layers: [][]file{holding("a/b"), holding("a/b")}}, 0},
 		"docker":          {image{layers: [][]file{other("1"), holding("a/b")}, docker: true}, 1},
-		"zstd":            {image{layers: [][]file{other("1"), holding("a/b")}, pack: zstdOf, layerType: v1.MediaTypeImageLayerZstd}, 1},
+		"zstd":            {image{layers: [][]file{other("1"), holding("a/b")}, pack: layertest.Zstd, layerType: v1.MediaTypeImageLayerZstd}, 1},
 		"plain":           {image{layers: [][]file{other("1"), holding("a/b")}, pack: plain, layerType: v1.MediaTypeImageLayer}, 1},
-		"lying type":      {image{layers: [][]file{other("1"), holding("a/b")}, pack: zstdOf}, 1},
+		"lying type":      {image{layers: [][]file{other("1"), holding("a/b")}, pack: layertest.Zstd}, 1},
 		"./cnb":           {image{layers: [][]file{dotted, other("2")}}, 0},
 		"/cnb":            {image{layers: [][]file{rooted, other("2")}}, 0},
 		"named again":     {image{layers: [][]file{append([]file{{"cnb/extensions/a_b/1.2.3/extension.toml", toml("a/b", "name = \"old\"\n")}}, holding("a/b")...)}}, 0},
@@ -108,8 +109,8 @@ func TestCompleteRefuses(t *testing.T) {
 		"over the limit":  {image{layers: [][]file{huge}}, fmt.Sprintf("extension.toml has %d bytes, more than the limit of %d", len(huge[1].content), extension.MaxSize)},
 		"elsewhere":       {image{layers: [][]file{moved}}, "cnb/extensions/c/1.2.3/extension.toml describes a/b@1.2.3, which does not belong there"},
 		"broken":          {image{layers: [][]file{broken}}, "cnb/extensions/a_b/1.2.3/extension.toml:1:"},
-		"no tar":          {image{layers: [][]file{holding("a/b")}, pack: func(*testing.T, []byte) []byte { return bytes.Repeat([]byte("no"), 999) }}, "invalid tar header"},
-		"cut":             {image{layers: [][]file{holding("a/b")}, pack: func(t *testing.T, d []byte) []byte { return gzipOf(t, d)[:60] }}, "unexpected EOF"},
+		"no tar":          {image{layers: [][]file{holding("a/b")}, pack: func(testing.TB, []byte) []byte { return bytes.Repeat([]byte("no"), 999) }}, "invalid tar header"},
+		"cut":             {image{layers: [][]file{holding("a/b")}, pack: func(t testing.TB, d []byte) []byte { return layertest.Gzip(t, d)[:60] }}, "unexpected EOF"},
 		"diffIDs":         {image{layers: [][]file{holding("a/b")}, config: `,"rootfs":{"type":"layers","diff_ids":[]}`}, "the image has 1 layers and 0 diffIDs"},
 		"unreadable type": {image{layers: [][]file{holding("a/b")}, layerType: "application/vnd.oci.image.layer.v1.tar+encrypted"}, "the image holds no extension"},
 	} {
@@ -129,7 +130,7 @@ func TestCompleteRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := swapped{s, m.Layers[0], gzipOf(t, tarOf(t, holding("evil")))}
+		o := swapped{s, m.Layers[0], layertest.Gzip(t, tarOf(t, holding("evil")))}
 		if _, err = search(t.Context(), o, m.Layers[0]); !diag.IsInvalid(err) {
 			t.Errorf("a layer of other content is taken: %v", err)
 		}

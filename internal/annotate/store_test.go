@@ -1,9 +1,7 @@
 package annotate
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/index"
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -63,42 +61,11 @@ func holding(id string) []file {
 
 func tarOf(t *testing.T, files []file) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, f := range files {
-		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.content))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(f.content)); err != nil {
-			t.Fatal(err)
-		}
+	entries := make([]layertest.Entry, len(files))
+	for i, f := range files {
+		entries[i] = layertest.File(f.name, f.content, 0o644)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func gzipOf(t *testing.T, data []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func zstdOf(t *testing.T, data []byte) []byte {
-	t.Helper()
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.EncodeAll(data, nil)
+	return layertest.Tar(t, entries...)
 }
 
 // image is an image to be stored; the zero value is a linux/amd64 one of
@@ -108,7 +75,7 @@ type image struct {
 	layers [][]file
 	docker bool
 	// pack compresses layers of the type given; nil is gzip.
-	pack      func(*testing.T, []byte) []byte
+	pack      func(testing.TB, []byte) []byte
 	layerType string
 	labels    map[string]string
 	// config and manifest are more fields of the documents: `,"x":1`.
@@ -126,7 +93,7 @@ func (s *store) image(t *testing.T, i image) v1.Descriptor {
 		types = [3]string{oci.MediaTypeDockerManifest, oci.MediaTypeDockerConfig, oci.MediaTypeDockerLayerGzip}
 	}
 	if i.pack == nil {
-		i.pack = gzipOf
+		i.pack = layertest.Gzip
 	}
 	if i.layerType != "" {
 		types[2] = i.layerType

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/extpack/extpack/internal/layertest"
 )
 
 func compress(t *testing.T, plain []byte, chunk int) []byte {
@@ -39,7 +41,7 @@ func TestCompressor(t *testing.T) {
 				t.Errorf("%d bytes in pieces of %d are compressed to others", size, chunk)
 			}
 		}
-		if std := bytes.Equal(whole, gzipped(t, plain)); std != (size <= plainGzip) {
+		if std := bytes.Equal(whole, layertest.Gzip(t, plain)); std != (size <= plainGzip) {
 			t.Errorf("%d bytes: the standard library's gzip is %v", size, std)
 		}
 		r, err := From(bytes.NewReader(whole)).Expand()

@@ -10,20 +10,9 @@ import (
 	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
-)
 
-func gzipped(t *testing.T, data []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+	"github.com/extpack/extpack/internal/layertest"
+)
 
 func TestExpand(t *testing.T) {
 	enc, err := zstd.NewWriter(nil)
@@ -33,7 +22,7 @@ func TestExpand(t *testing.T) {
 	plain := []byte(strings.Repeat("a layer ", 1000))
 	for name, c := range map[string]struct{ stored, want []byte }{
 		None:       {plain, plain},
-		Gzip:       {gzipped(t, plain), plain},
+		Gzip:       {layertest.Gzip(t, plain), plain},
 		Zstd:       {enc.EncodeAll(plain, nil), plain},
 		"no empty": {nil, nil},
 		"no short": {[]byte("a"), []byte("a")},
@@ -56,7 +45,7 @@ func TestExpand(t *testing.T) {
 
 // What cannot be read is told from what makes no sense.
 func TestWhoIsToBlame(t *testing.T) {
-	whole := gzipped(t, bytes.Repeat([]byte("x"), 1000))
+	whole := layertest.Gzip(t, bytes.Repeat([]byte("x"), 1000))
 	lost := errors.New("connection lost")
 	for name, c := range map[string]struct {
 		r    io.Reader
@@ -81,7 +70,7 @@ func TestWhoIsToBlame(t *testing.T) {
 // A gzip file may consist of many; these return nothing but zeros.
 func TestBomb(t *testing.T) {
 	const member = 1 << 20
-	bomb := bytes.Repeat(gzipped(t, make([]byte, member)), bombGrace/member+1)
+	bomb := bytes.Repeat(layertest.Gzip(t, make([]byte, member)), bombGrace/member+1)
 	r, err := From(bytes.NewReader(bomb)).Expand()
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package ocilayout
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -17,6 +16,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -107,44 +107,8 @@ func TestOpenTarSurvivesReplacement(t *testing.T) {
 	}
 }
 
-// tarOf writes a tar of headers; a header without a type is a file of its
-// Linkname's content.
-func tarOf(t *testing.T, headers ...tar.Header) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	tw := tar.NewWriter(&buf)
-	for _, h := range headers {
-		content := ""
-		if h.Typeflag == 0 {
-			h.Typeflag, content, h.Linkname = tar.TypeReg, h.Linkname, ""
-			h.Size = int64(len(content))
-		}
-		if h.Typeflag != tar.TypeXGlobalHeader {
-			h.Mode = 0o644
-		}
-		if err := tw.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(tw, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := tw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
 func TestOpenTarRefuses(t *testing.T) {
 	good := layoutTar(t)
-	var zipped bytes.Buffer
-	zw := gzip.NewWriter(&zipped)
-	if _, err := zw.Write(good); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
 	layout := tar.Header{Name: "oci-layout", Linkname: `{"imageLayoutVersion":"1.0.0"}`}
 	index := tar.Header{Name: "index.json", Linkname: `{"manifests":[]}`}
 
@@ -156,7 +120,7 @@ func TestOpenTarRefuses(t *testing.T) {
 		want string
 	}{
 		"empty":               {nil, "is empty; expected"},
-		"gzip":                {zipped.Bytes(), "is gzip compressed; expected an uncompressed tar"},
+		"gzip":                {layertest.Gzip(t, good), "is gzip compressed; expected an uncompressed tar"},
 		"zstd":                {[]byte("\x28\xb5\x2f\xfd rest"), "is zstd compressed; expected an uncompressed tar"},
 		"xz":                  {[]byte("\xfd7zXZ\x00rest"), "is xz compressed"},
 		"bzip2":               {[]byte("BZh91AY"), "is bzip2 compressed"},
@@ -168,22 +132,22 @@ func TestOpenTarRefuses(t *testing.T) {
 		"cut between":         {good[:lastEntry], "is truncated"},
 		"no end marker":       {good[:len(good)-1024], "is truncated"},
 		"damaged header":      {slices.Concat(good[:1024], bytes.Repeat([]byte("x"), 512), good[1536:]), "is damaged"},
-		"no layout":           {tarOf(t, tar.Header{Name: "a", Linkname: "b"}), "it holds no oci-layout file"},
-		"docker save":         {tarOf(t, tar.Header{Name: "manifest.json", Linkname: "[]"}), "is a Docker archive without an OCI layout"},
-		"no index":            {tarOf(t, layout), "it holds no index.json file"},
-		"bad layout":          {tarOf(t, tar.Header{Name: "oci-layout", Linkname: "x"}, index), "its oci-layout file is not valid"},
-		"dots":                {tarOf(t, layout, index, tar.Header{Name: "blobs/../../x", Linkname: "x"}), `has ".." in its path`},
-		"same after cleaning": {tarOf(t, tar.Header{Name: "/x", Linkname: "x"}, tar.Header{Name: "./x", Linkname: "x"}), `holds the entry "x" twice`},
-		"global header":       {tarOf(t, tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"path": "index.json"}}), `is a global header with the record "path"`},
-		"second archive":      {append(tarOf(t, tar.Header{Name: "x", Linkname: "x"}), tarOf(t, tar.Header{Name: "y", Linkname: "x"})...), "more data follows the end of the tar"},
-		"symlink":             {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}), `the entry "index.json" is a link`},
-		"hard link":           {tarOf(t, layout, index, tar.Header{Name: "x", Linkname: "index.json", Typeflag: tar.TypeLink}), `the entry "x" is a link`},
-		"device":              {tarOf(t, layout, index, tar.Header{Name: "x", Typeflag: tar.TypeChar}), "is neither a file nor a directory"},
-		"duplicate":           {tarOf(t, layout, index, index), `holds the entry "index.json" twice`},
-		"hidden duplicate":    {tarOf(t, layout, index, tar.Header{Name: "./index.json", Linkname: "x"}), `holds the entry "index.json" twice`},
-		"oversized index":     {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: strings.Repeat(" ", oci.MaxManifestSize+1)}), "its index.json is larger than"},
-		"oversized layout":    {tarOf(t, tar.Header{Name: "oci-layout", Linkname: strings.Repeat(" ", 5000)}, index), "its oci-layout is larger than"},
-		"index is not JSON":   {tarOf(t, layout, tar.Header{Name: "index.json", Linkname: "["}), "its index.json is not valid"},
+		"no layout":           {layertest.Headers(t, tar.Header{Name: "a", Linkname: "b"}), "it holds no oci-layout file"},
+		"docker save":         {layertest.Headers(t, tar.Header{Name: "manifest.json", Linkname: "[]"}), "is a Docker archive without an OCI layout"},
+		"no index":            {layertest.Headers(t, layout), "it holds no index.json file"},
+		"bad layout":          {layertest.Headers(t, tar.Header{Name: "oci-layout", Linkname: "x"}, index), "its oci-layout file is not valid"},
+		"dots":                {layertest.Headers(t, layout, index, tar.Header{Name: "blobs/../../x", Linkname: "x"}), `has ".." in its path`},
+		"same after cleaning": {layertest.Headers(t, tar.Header{Name: "/x", Linkname: "x"}, tar.Header{Name: "./x", Linkname: "x"}), `holds the entry "x" twice`},
+		"global header":       {layertest.Headers(t, tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"path": "index.json"}}), `is a global header with the record "path"`},
+		"second archive":      {append(layertest.Headers(t, tar.Header{Name: "x", Linkname: "x"}), layertest.Headers(t, tar.Header{Name: "y", Linkname: "x"})...), "more data follows the end of the tar"},
+		"symlink":             {layertest.Headers(t, layout, tar.Header{Name: "index.json", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}), `the entry "index.json" is a link`},
+		"hard link":           {layertest.Headers(t, layout, index, tar.Header{Name: "x", Linkname: "index.json", Typeflag: tar.TypeLink}), `the entry "x" is a link`},
+		"device":              {layertest.Headers(t, layout, index, tar.Header{Name: "x", Typeflag: tar.TypeChar}), "is neither a file nor a directory"},
+		"duplicate":           {layertest.Headers(t, layout, index, index), `holds the entry "index.json" twice`},
+		"hidden duplicate":    {layertest.Headers(t, layout, index, tar.Header{Name: "./index.json", Linkname: "x"}), `holds the entry "index.json" twice`},
+		"oversized index":     {layertest.Headers(t, layout, tar.Header{Name: "index.json", Linkname: strings.Repeat(" ", oci.MaxManifestSize+1)}), "its index.json is larger than"},
+		"oversized layout":    {layertest.Headers(t, tar.Header{Name: "oci-layout", Linkname: strings.Repeat(" ", 5000)}, index), "its oci-layout is larger than"},
+		"index is not JSON":   {layertest.Headers(t, layout, tar.Header{Name: "index.json", Linkname: "["}), "its index.json is not valid"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +164,7 @@ func TestOpenTarRefuses(t *testing.T) {
 
 func TestOpenTarTakesWhatTarWrites(t *testing.T) {
 	// "tar -C layout -cf p.cnb ." gives names that begin with "./".
-	data := tarOf(t, tar.Header{Name: "./", Typeflag: tar.TypeDir},
+	data := layertest.Headers(t, tar.Header{Name: "./", Typeflag: tar.TypeDir},
 		tar.Header{Name: "./index.json", Linkname: `{"manifests":[]}`},
 		tar.Header{Name: "./oci-layout", Linkname: `{"imageLayoutVersion":"1.0.0"}`})
 	s, err := Open(writeTemp(t, data))
@@ -282,7 +246,7 @@ const v1DigestOfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 // TestOpenTarReadsAbsoluteNames: pack writes "/blobs" and "/index.json".
 func TestOpenTarReadsAbsoluteNames(t *testing.T) {
-	data := tarOf(t,
+	data := layertest.Headers(t,
 		tar.Header{Name: "/blobs", Typeflag: tar.TypeDir}, tar.Header{Name: "/blobs/sha256", Typeflag: tar.TypeDir},
 		tar.Header{Name: "/blobs/sha256/" + v1DigestOfNothing}, tar.Header{Name: "/index.json", Linkname: `{"manifests":[]}`},
 		tar.Header{Name: "//oci-layout", Linkname: `{"imageLayoutVersion":"1.0.0"}`},

@@ -2,7 +2,6 @@ package smoke
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -31,25 +31,16 @@ func packageOf(t *testing.T, files ...[2]string) (*plan.Extension, *annotate.Pac
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	var data bytes.Buffer
-	w := tar.NewWriter(&data)
+	var entries []layertest.Entry
 	for _, f := range files {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: e.Dest()[1:] + "/" + f[0], Mode: 0o755, Size: int64(len(f[1]))}
+		name := e.Dest()[1:] + "/" + f[0]
 		if target, isLink := strings.CutPrefix(f[1], "-> "); isLink {
-			h.Typeflag, h.Linkname, h.Size = tar.TypeSymlink, target, 0
-			f[1] = ""
+			entries = append(entries, layertest.Link(tar.TypeSymlink, name, target))
+			continue
 		}
-		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(f[1])); err != nil {
-			t.Fatal(err)
-		}
+		entries = append(entries, layertest.File(name, f[1], 0o755))
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	layer, err := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, data.Bytes())
+	layer, err := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, layertest.Tar(t, entries...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package unpack_test
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,39 +10,23 @@ import (
 	"testing"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/unpack"
 )
 
 func archive(t *testing.T, compress bool, headers ...tar.Header) string {
 	t.Helper()
-	var b bytes.Buffer
-	tw := tar.NewWriter(&b)
-	for _, h := range headers {
-		if h.Typeflag == tar.TypeReg {
-			h.Size = int64(len("content"))
-		}
-		if err := tw.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			if _, err := tw.Write([]byte("content")); err != nil {
-				t.Fatal(err)
-			}
+	for i := range headers {
+		if headers[i].Typeflag == tar.TypeReg {
+			headers[i].Typeflag, headers[i].Linkname = 0, "content"
 		}
 	}
-	if err := tw.Close(); err != nil {
-		t.Fatal(err)
-	}
+	data := layertest.Headers(t, headers...)
 	if compress {
-		var z bytes.Buffer
-		zw := gzip.NewWriter(&z)
-		if _, err := zw.Write(b.Bytes()); err != nil || zw.Close() != nil {
-			t.Fatal(err)
-		}
-		b = z
+		data = layertest.Gzip(t, data)
 	}
 	name := filepath.Join(t.TempDir(), "x.tgz")
-	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name

@@ -136,7 +136,7 @@ func TestBinaries(t *testing.T) {
 				p := validPackage()
 				p.promise, p.platforms = nil, []v1.Platform{{OS: "linux", Architecture: other}}
 				p.files = func(_ int, files []file) []file {
-					files[6].content = elfHeader(arch)
+					files[6].Content = elfHeader(arch)
 					return files
 				}
 				found := p.check(t)

@@ -36,7 +36,7 @@ func TestLabels(t *testing.T) {
 		return func(p *testPackage) {
 			p.layers = func(_ int, _, version map[string]any) { version["api"] = api }
 			p.files = func(_ int, files []file) []file {
-				files[len(files)-1].content = strings.Replace(testTOML, "0.10", s, 1)
+				files[len(files)-1].Content = strings.Replace(testTOML, "0.10", s, 1)
 				return files
 			}
 			p.index = func(index *v1.Index) { index.Annotations[extension.AnnotationAPI] = cmp.Or(s, "none") }

@@ -2,13 +2,10 @@ package verify
 
 import (
 	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
 
@@ -33,14 +31,9 @@ var (
 )
 
 // file is one entry of a test layer; a zero Typeflag is a regular file.
-type file struct {
-	tar.Header
-	content string
-}
+type file = layertest.Entry
 
-func reg(name, content string, mode int64) file {
-	return file{tar.Header{Name: name, Mode: mode}, content}
-}
+func reg(name, content string, mode int64) file { return layertest.File(name, content, mode) }
 
 // testPackage is a package under construction. It begins valid; the hooks
 // break it, each at its stage, n being the image's place.
@@ -116,7 +109,7 @@ func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platf
 	if p.files != nil {
 		files = p.files(n, files)
 	}
-	raw := tarOf(t, files)
+	raw := layertest.Tar(t, files...)
 	diffID := digest.FromBytes(raw)
 	if p.layer != nil {
 		raw = p.layer(n, raw)
@@ -138,7 +131,7 @@ func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platf
 	if p.config != nil {
 		p.config(n, &config)
 	}
-	stored := gzipped(raw)
+	stored := layertest.Gzip(t, raw)
 	if p.stored != nil {
 		stored = p.stored(n, stored)
 	}
@@ -177,35 +170,6 @@ func put(t *testing.T, l *ocilayout.Layout, mediaType string, data []byte) v1.De
 func putJSON(t *testing.T, l *ocilayout.Layout, mediaType string, v any) v1.Descriptor {
 	t.Helper()
 	return put(t, l, mediaType, []byte(marshal(t, v)))
-}
-
-func tarOf(t *testing.T, files []file) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	tw := tar.NewWriter(&buf)
-	for _, f := range files {
-		if f.Typeflag == 0 {
-			f.Typeflag, f.Size = tar.TypeReg, int64(len(f.content))
-		}
-		if err := tw.WriteHeader(&f.Header); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(tw, f.content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := tw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-func gzipped(data []byte) []byte {
-	var buf bytes.Buffer
-	zw := gzip.NewWriter(&buf)
-	_, _ = zw.Write(data) // a buffer takes everything
-	_ = zw.Close()
-	return buf.Bytes()
 }
 
 // elfHeader returns the head of an executable.

@@ -15,6 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -220,7 +221,7 @@ func TestLayerFormat(t *testing.T) {
 			p.stored = func(_ int, zipped []byte) []byte {
 				// A gzip file may consist of many; these give nothing but zeros.
 				const member = 1 << 20
-				return append(zipped, bytes.Repeat(gzipped(make([]byte, member)), (256<<20)/member+1)...)
+				return append(zipped, bytes.Repeat(layertest.Gzip(t, make([]byte, member)), (256<<20)/member+1)...)
 			}
 		}, idLayerBomb, "times as many"},
 		"trailing rubbish": {func(p *testPackage) {

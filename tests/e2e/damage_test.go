@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/layertest"
 )
 
 // damaged is a layout whose documents are written by hand, so that they can be
@@ -116,7 +118,7 @@ func (d *damaged) sources(t *testing.T, dir, index string) []string {
 		entries = append(entries, tar.Header{Name: name, Mode: 0o644, Linkname: string(data)})
 	}
 	file := filepath.Join(dir, "file.cnb")
-	if err := os.WriteFile(file, tarball(t, entries), 0o644); err != nil {
+	if err := os.WriteFile(file, layertest.Headers(t, entries...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/layertest"
 )
 
 // TestAnnotatePlainBake: what plain "docker buildx bake --push" left becomes
@@ -182,11 +184,11 @@ func TestAnnotateMovesLittle(t *testing.T) {
 	layer, diffID := pushLarge(t, ref, func(w io.Writer) {
 		tw := tar.NewWriter(w)
 		put := func(name, content string) {
-			writeEntry(t, tw, tar.Header{Name: "cnb/extensions/e2e_large/1.2.3/" + name, Mode: 0o755, Size: int64(len(content))}, strings.NewReader(content))
+			layertest.Write(t, tw, tar.Header{Name: "cnb/extensions/e2e_large/1.2.3/" + name, Mode: 0o755}, strings.NewReader(content), int64(len(content)))
 		}
 		put("bin/generate", script)
 		put("extension.toml", descriptor("e2e/large", ""))
-		writeEntry(t, tw, tar.Header{Name: "cnb/extensions/e2e_large/1.2.3/tool", Mode: 0o644, Size: largeSize}, noise(largeSize))
+		layertest.Write(t, tw, tar.Header{Name: "cnb/extensions/e2e_large/1.2.3/tool", Mode: 0o644}, noise(largeSize), largeSize)
 		if err := tw.Close(); err != nil {
 			t.Error(err)
 		}

@@ -20,6 +20,8 @@ import (
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/layertest"
 )
 
 // registries are implementations of the distribution specification that do not
@@ -198,7 +200,7 @@ func (c *contents) write(t *testing.T, name string) {
 	for file, raw := range files {
 		entries = append(entries, tar.Header{Name: file, Mode: 0o644, Linkname: string(raw)})
 	}
-	if err := os.WriteFile(name, tarball(t, entries), 0o644); err != nil {
+	if err := os.WriteFile(name, layertest.Headers(t, entries...), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

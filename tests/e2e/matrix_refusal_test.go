@@ -15,6 +15,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/layertest"
 )
 
 // badSource is input that no command can use.
@@ -33,7 +35,7 @@ func badFiles(t *testing.T, dir string) []badSource {
 		{Name: "oci-layout", Mode: 0o644, Linkname: `{"imageLayoutVersion":"1.0.0"}`},
 		{Name: "index.json", Mode: 0o644, Linkname: `{"schemaVersion":2,"manifests":[]}`},
 	}
-	and := func(h tar.Header) []byte { return tarball(t, append(slices.Clone(layout), h)) }
+	and := func(h tar.Header) []byte { return layertest.Headers(t, append(slices.Clone(layout), h)...) }
 	large := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"x":%q}}`, strings.Repeat("x", 5<<20))
 	var all []badSource
 	for name, f := range map[string]struct {
@@ -41,7 +43,7 @@ func badFiles(t *testing.T, dir string) []badSource {
 		says string
 	}{
 		"truncated": {good[:len(good)/2], "is truncated: it ends in the middle of the tar"},
-		"gzip":      {gzipped(t, good), "is gzip compressed; expected an uncompressed tar of an OCI layout"},
+		"gzip":      {layertest.Gzip(t, good), "is gzip compressed; expected an uncompressed tar of an OCI layout"},
 		"zstd":      {[]byte("\x28\xb5\x2f\xfdrest"), "is zstd compressed"},
 		"zip":       {[]byte("PK\x03\x04rest"), "is a zip archive; expected an uncompressed tar of an OCI layout"},
 		"empty":     {nil, "is empty"},
@@ -49,7 +51,7 @@ func badFiles(t *testing.T, dir string) []badSource {
 		"dots":      {and(tar.Header{Name: "blobs/../../x", Mode: 0o644}), `the entry "blobs/../../x" has ".." in its path`},
 		"symlink":   {and(tar.Header{Name: "blobs/x", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}), `the entry "blobs/x" is a link`},
 		"hardlink":  {and(tar.Header{Name: "blobs/x", Typeflag: tar.TypeLink, Linkname: "index.json"}), `the entry "blobs/x" is a link`},
-		"large":     {tarball(t, []tar.Header{layout[0], {Name: "index.json", Mode: 0o644, Linkname: large}}), "its index.json is larger than 4194304 bytes"},
+		"large":     {layertest.Headers(t, layout[0], tar.Header{Name: "index.json", Mode: 0o644, Linkname: large}), "its index.json is larger than 4194304 bytes"},
 	} {
 		file := "bad-" + name + ".cnb"
 		if err := os.WriteFile(filepath.Join(dir, file), f.data, 0o644); err != nil {
@@ -192,9 +194,9 @@ func putExtensions(t *testing.T, ref, arch string, layers ...[]string) v1.Descri
 		for _, id := range ids {
 			files = append(files, tar.Header{Name: "cnb/extensions/" + id + "/1.2.3/extension.toml", Mode: 0o644, Linkname: descriptor(id, "")})
 		}
-		plain := tarball(t, files)
+		plain := layertest.Headers(t, files...)
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, digest.FromBytes(plain))
-		m.Layers = append(m.Layers, pushBlob(t, ref, v1.MediaTypeImageLayerGzip, gzipped(t, plain)))
+		m.Layers = append(m.Layers, pushBlob(t, ref, v1.MediaTypeImageLayerGzip, layertest.Gzip(t, plain)))
 	}
 	m.Config = pushBlob(t, ref, v1.MediaTypeImageConfig, marshal(t, config))
 	desc := pushManifest(t, ref, "", m.MediaType, m)

@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +17,8 @@ import (
 	"testing"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/layertest"
 )
 
 // verified is the JSON of verify as far as tests look at it.
@@ -104,18 +104,18 @@ func TestVerifyWhatPackMakes(t *testing.T) {
 	ref := tag(t, "1")
 	for i := range facts.Index.Manifests {
 		child := &facts.Index.Manifests[i]
-		layer := tarball(t, []tar.Header{
+		layer := layertest.Headers(t, []tar.Header{
 			{Name: "/cnb/extensions/samples_curl", Typeflag: tar.TypeDir, Mode: 0o755},
 			{Name: "/cnb/extensions/samples_curl/0.0.1", Typeflag: tar.TypeDir, Mode: 0o755},
 			{Name: "/cnb/extensions/samples_curl/0.0.1/bin", Typeflag: tar.TypeDir, Mode: 0o755},
 			{Name: "/cnb/extensions/samples_curl/0.0.1/bin/detect", Mode: 0o755, Linkname: script},
 			{Name: "/cnb/extensions/samples_curl/0.0.1/bin/generate", Mode: 0o755, Linkname: script},
 			{Name: "/cnb/extensions/samples_curl/0.0.1/extension.toml", Mode: 0o644, Linkname: string(toml)},
-		})
+		}...)
 		config := strings.ReplaceAll(string(facts.Config), packDiffID, "sha256:"+sha(layer))
 		config = strings.Replace(config, `"architecture": "amd64"`, `"architecture": "`+child.Platform.Architecture+`"`, 1)
 		m := facts.Manifest
-		m.Layers = []v1.Descriptor{pushBlob(t, ref, m.Layers[0].MediaType, gzipped(t, layer))}
+		m.Layers = []v1.Descriptor{pushBlob(t, ref, m.Layers[0].MediaType, layertest.Gzip(t, layer))}
 		m.Config = pushBlob(t, ref, m.Config.MediaType, []byte(config))
 		platform := child.Platform
 		*child = pushManifest(t, ref, "", m.MediaType, m)
@@ -198,10 +198,10 @@ func TestVerifyNoLayersMovesLittle(t *testing.T) {
 	layer, diffID := pushLarge(t, ref, func(w io.Writer) {
 		tw := tar.NewWriter(w)
 		put := func(name, content string) {
-			writeEntry(t, tw, tar.Header{Name: dir + name, Mode: 0o755, Size: int64(len(content))}, strings.NewReader(content))
+			layertest.Write(t, tw, tar.Header{Name: dir + name, Mode: 0o755}, strings.NewReader(content), int64(len(content)))
 		}
 		put("bin/generate", script)
-		writeEntry(t, tw, tar.Header{Name: dir + "data", Mode: 0o644, Size: largeSize}, noise(largeSize))
+		layertest.Write(t, tw, tar.Header{Name: dir + "data", Mode: 0o644}, noise(largeSize), largeSize)
 		put("extension.toml", descriptor("e2e/large", ""))
 		if err := tw.Close(); err != nil {
 			t.Error(err)
@@ -248,7 +248,7 @@ func TestVerifyBadInput(t *testing.T) {
 		{Name: "oci-layout", Mode: 0o644, Linkname: `{"imageLayoutVersion":"1.0.0"}`},
 		{Name: "index.json", Mode: 0o644, Linkname: `{"schemaVersion":2,"manifests":[]}`},
 	}
-	with := func(h tar.Header) []byte { return tarball(t, append(slices.Clone(layout), h)) }
+	with := func(h tar.Header) []byte { return layertest.Headers(t, append(slices.Clone(layout), h)...) }
 	huge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 		if strings.Contains(r.URL.Path, "/manifests/") {
@@ -268,7 +268,7 @@ func TestVerifyBadInput(t *testing.T) {
 		want string
 	}{
 		"truncated":        {good[:len(good)/2], "", 2, "is truncated"},
-		"gzip":             {gzipped(t, good), "", 2, "is gzip compressed"},
+		"gzip":             {layertest.Gzip(t, good), "", 2, "is gzip compressed"},
 		"zip":              {[]byte("PK\x03\x04rest"), "", 2, "is a zip archive"},
 		"empty":            {[]byte{}, "", 2, "is empty"},
 		"dots":             {with(tar.Header{Name: "blobs/../../x", Mode: 0o644}), "", 2, `has ".." in its path`},
@@ -337,47 +337,4 @@ func TestVerifyDamagedRegistry(t *testing.T) {
 			}
 		})
 	}
-}
-
-// tarball makes a tar of entries; the content of a file is in its Linkname.
-func tarball(t *testing.T, entries []tar.Header) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	tw := tar.NewWriter(&buf)
-	for _, h := range entries {
-		content := ""
-		if h.Typeflag == 0 {
-			content, h.Linkname = h.Linkname, ""
-			h.Size = int64(len(content))
-		}
-		writeEntry(t, tw, h, strings.NewReader(content))
-	}
-	if err := tw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-func writeEntry(t *testing.T, tw *tar.Writer, h tar.Header, content io.Reader) {
-	t.Helper()
-	if err := tw.WriteHeader(&h); err != nil {
-		t.Error(err)
-		return
-	}
-	if _, err := io.Copy(tw, content); err != nil {
-		t.Error(err)
-	}
-}
-
-func gzipped(t *testing.T, data []byte) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	zw := gzip.NewWriter(&buf)
-	if _, err := zw.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
 }

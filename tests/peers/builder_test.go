@@ -2,7 +2,6 @@ package peers_test
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
@@ -43,22 +43,15 @@ func base(t *testing.T) string {
 	}
 	var index v1.Index
 	for i, p := range platforms {
-		var plain bytes.Buffer
-		tw := tar.NewWriter(&plain)
-		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "etc/", Mode: 0o755}); err != nil {
-			t.Fatal(err)
-		}
-		if err := tw.Close(); err != nil {
-			t.Fatal(err)
-		}
-		layer := put(l.PutBytes(t.Context(), v1.MediaTypeImageLayerGzip, gzipped(t, plain.Bytes())))
+		plain := layertest.Headers(t, tar.Header{Typeflag: tar.TypeDir, Name: "etc/", Mode: 0o755})
+		layer := put(l.PutBytes(t.Context(), v1.MediaTypeImageLayerGzip, layertest.Gzip(t, plain)))
 		config := put(l.PutJSON(t.Context(), v1.MediaTypeImageConfig, v1.Image{
 			Platform: p,
 			Config: v1.ImageConfig{
 				Env: []string{"CNB_USER_ID=1000", "CNB_GROUP_ID=1000", "PATH=/usr/bin:/bin"}, User: "1000:1000",
 				Labels: map[string]string{"io.buildpacks.base.distro.name": "ubuntu", "io.buildpacks.base.distro.version": "24.04"},
 			},
-			RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(plain.Bytes())}},
+			RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(plain)}},
 		}))
 		m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: config, Layers: []v1.Descriptor{layer}}
 		m.SchemaVersion = 2
@@ -74,34 +67,11 @@ func base(t *testing.T) string {
 	return ref
 }
 
-func gzipped(t *testing.T, data []byte) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	zw := gzip.NewWriter(&buf)
-	if _, err := zw.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
 // lifecycle writes an archive that pack takes for a lifecycle: it only copies
 // the programs, and nothing here runs them.
 func lifecycle(t *testing.T) string {
 	t.Helper()
-	var buf bytes.Buffer
-	tw := tar.NewWriter(&buf)
-	add := func(name, content string, mode int64) {
-		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(tw, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	add("lifecycle.toml", `[lifecycle]
+	entries := []layertest.Entry{layertest.File("lifecycle.toml", `[lifecycle]
 version = "0.21.0"
 [apis.buildpack]
 deprecated = []
@@ -109,15 +79,12 @@ supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12"]
 [apis.platform]
 deprecated = []
 supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12", "0.13", "0.14"]
-`, 0o644)
+`, 0o644)}
 	for _, name := range []string{"detector", "restorer", "analyzer", "builder", "exporter", "launcher", "creator", "extender"} {
-		add("lifecycle/"+name, "#!/bin/sh\nexit 1\n", 0o755)
-	}
-	if err := tw.Close(); err != nil {
-		t.Fatal(err)
+		entries = append(entries, layertest.File("lifecycle/"+name, "#!/bin/sh\nexit 1\n", 0o755))
 	}
 	name := filepath.Join(t.TempDir(), "lifecycle.tgz")
-	if err := os.WriteFile(name, gzipped(t, buf.Bytes()), 0o644); err != nil {
+	if err := os.WriteFile(name, layertest.Gzip(t, layertest.Tar(t, entries...)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return name
