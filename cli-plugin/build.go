@@ -240,7 +240,6 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		return nil, err
 	}
 	log := logTo(o.bars, o.quiet)
-	annotateOptions.LeftOut = func(names []string) { log("note: %s", index.LeftOut(names)) }
 	request := o.request(a, log, o.bars)
 	run := &buildRun{plan: p, daemon: request.Daemon}
 	if run.places, err = pipeline.Resolve(p, request); err != nil {
@@ -248,6 +247,9 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	}
 	if err := run.places.CheckAnnotations(o.annotations, o.single); err != nil {
 		return nil, err
+	}
+	if !run.places.OnlyFiles() { // whose index.json has annotations
+		annotateOptions.LeftOut = func(names []string) { log("note: %s", index.LeftOut(names)) }
 	}
 	o.warnAttest(a.cli.Err(), run.places)
 	run.options = pipeline.Options{

@@ -38,13 +38,18 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	if e.merges && e.movedSince(before, at) {
 		return nil, false, registry.ErrTagMoved
 	}
+	inFile := e.inFile(ctx, src)
+	if x != nil {
+		x.inFile = inFile
+	}
 	if x, err = e.Change(ctx, o, x); err != nil {
 		return nil, false, err
 	}
+	x.inFile = inFile
 	r, err = finish(ctx, e.Options, o, x)
-	if dropped := x.Dropped(); err == nil && len(dropped) > 0 && !e.told {
+	if err == nil && len(r.dropped) > 0 && !e.told {
 		e.told = true // the change may be repeated
-		e.warnf("%s", LeftOut(dropped))
+		e.warnf("%s", LeftOut(r.dropped))
 	}
 	if err == nil && src != nil && !oci.IsIndex(src.Root.MediaType) {
 		err = r.unwrap(ctx, o, x)
@@ -201,21 +206,18 @@ func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, e
 	if len(x.Entries()) == 0 {
 		return nil, diag.Invalidf("the index would list nothing")
 	}
-	if x.isDocker() {
-		// An edit preserves everything else, even if it is not part of the
-		// format.
-		if err := x.dropAnnotations(x.annotationsBefore()); err != nil {
-			return nil, err
-		}
+	doc, err := x.asDocument()
+	if err != nil {
+		return nil, err
 	}
-	raw, err := x.Bytes()
+	raw, err := doc.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	if n := len(raw); n > oci.MaxManifestSize {
 		return nil, diag.Invalidf("the index would be %d bytes long; registries take 4 MiB", n)
 	}
-	r := &Result{Raw: raw, Root: s.Put(x.MediaType(), raw)}
+	r := &Result{Raw: raw, Root: s.Put(doc.MediaType(), raw), dropped: doc.Dropped()}
 	if opts.Check != nil {
 		err = opts.Check(ctx, s, r.Root)
 	}

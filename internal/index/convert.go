@@ -91,7 +91,7 @@ func (e *unsupportedError) Error() string { return e.text }
 // Convert changes the media types of the index, of its images and of their
 // configs and layers; the content of configs and layers does not change.
 // Attestations are moved to the new images. A Docker manifest list loses its
-// annotations; see [Index.Dropped].
+// annotations when it is written; see [Index.asDocument].
 //
 // It returns a [*diag.InvalidError] for content that Docker's types do not
 // support: attestations, artifacts, subjects, nested indexes, layers of other
@@ -127,9 +127,6 @@ func (x *Index) Convert(ctx context.Context, s *Staging, to Types) error {
 		if err := x.fields.Set("mediaType", mediaType); err != nil {
 			return err
 		}
-	}
-	if to == Docker {
-		return x.dropAnnotations(nil)
 	}
 	return nil
 }

@@ -20,10 +20,6 @@ func TestConvertThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, _ := x.Bytes()
-	bare, err := newIndex(t, x.Images()[0].desc, x.Images()[1].desc).Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := x.Convert(t.Context(), o, OCI); err != nil {
 		t.Fatal(err)
 	}
@@ -33,8 +29,9 @@ func TestConvertThereAndBack(t *testing.T) {
 	if err := x.Convert(t.Context(), o, Docker); err != nil {
 		t.Fatal(err)
 	}
-	if x.MediaType() != oci.MediaTypeDockerIndex || len(x.Annotations()) > 0 || !slices.Equal(x.Dropped(), []string{"a"}) {
-		t.Errorf("list is a %s with %v, without %v", x.MediaType(), x.Annotations(), x.Dropped())
+	list, err := x.asDocument()
+	if err != nil || list.MediaType() != oci.MediaTypeDockerIndex || len(list.Annotations()) > 0 || !slices.Equal(list.Dropped(), []string{"a"}) {
+		t.Errorf("list is a %s with %v, without %v, %v", list.MediaType(), list.Annotations(), list.Dropped(), err)
 	}
 	for _, c := range x.Images() {
 		raw := read(t, o, c.desc)
@@ -51,8 +48,8 @@ func TestConvertThereAndBack(t *testing.T) {
 	if err := x.Convert(t.Context(), o, OCI); err != nil {
 		t.Fatal(err)
 	}
-	if after, _ := x.Bytes(); string(after) != string(bare) {
-		t.Errorf("there and back gives\n%s\nwant\n%s", after, bare)
+	if after, _ := x.Bytes(); string(after) != string(before) {
+		t.Errorf("there and back gives\n%s\nwant\n%s", after, before)
 	}
 }
 
@@ -173,8 +170,11 @@ func TestDockerListAnnotations(t *testing.T) {
 	x := newIndex(t, ubuntu, alma)
 	distro(x.Images()[0], "ubuntu")
 	distro(x.Images()[1], "alma")
-	if err := x.Convert(t.Context(), o, Docker); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "cannot tell linux/amd64:alma@9 from linux/amd64:ubuntu@9") {
-		t.Errorf("Convert returns %v", err)
+	if err := x.Convert(t.Context(), o, Docker); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.asDocument(); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "cannot tell linux/amd64:alma@9 from linux/amd64:ubuntu@9") {
+		t.Errorf("asDocument returns %v", err)
 	}
 
 	raw := `{"schemaVersion":2,"annotations":{"old":"1"},"manifests":[{"mediaType":"` + oci.MediaTypeDockerManifest + `","digest":"` + ubuntu.Digest.String() + `","size":1,"platform":{"os":"linux","architecture":"arm64"},"annotations":{"x":"y"}}]}`
@@ -185,10 +185,21 @@ func TestDockerListAnnotations(t *testing.T) {
 	if err := list.Annotate(map[string]string{"new": "1"}); err != nil {
 		t.Fatal(err)
 	}
-	added := entry(t, alma)
-	distro(added, "alma")
-	if err := list.Add(added, nil, false); err != nil {
-		t.Fatal(err)
+	inFile := list.Clone()
+	inFile.inFile = true
+	for _, x := range []*Index{list, inFile} {
+		added := entry(t, alma)
+		distro(added, "alma")
+		if err := x.Add(added, nil, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := finish(t.Context(), Options{}, o, inFile)
+	if err != nil || len(file.dropped) > 0 || file.Root.MediaType != v1.MediaTypeImageIndex {
+		t.Fatalf("a file has a %s without %v, %v", file.Root.MediaType, file.dropped, err)
+	}
+	if got := string(file.Raw); !strings.Contains(got, `"new"`) || !strings.Contains(got, "alma") || !strings.Contains(got, v1.MediaTypeImageIndex) {
+		t.Errorf("the index of a file is %s", got)
 	}
 	r, err := finish(t.Context(), Options{}, o, list)
 	if err != nil {
@@ -197,7 +208,7 @@ func TestDockerListAnnotations(t *testing.T) {
 	if got := string(r.Raw); !strings.Contains(got, `"old"`) || !strings.Contains(got, `"x"`) || strings.Contains(got, `"new"`) || strings.Contains(got, "alma") {
 		t.Errorf("list is %s", got)
 	}
-	if want := []string{extension.AnnotationDistroName, extension.AnnotationDistroVersion, "new"}; !slices.Equal(list.Dropped(), want) {
-		t.Errorf("left out: %v, want %v", list.Dropped(), want)
+	if want := []string{extension.AnnotationDistroName, extension.AnnotationDistroVersion, "new"}; !slices.Equal(r.dropped, want) {
+		t.Errorf("left out: %v, want %v", r.dropped, want)
 	}
 }

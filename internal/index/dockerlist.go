@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
@@ -13,19 +15,19 @@ import (
 // annotations: neither on the list nor on the entries of images. What tells
 // images apart there is os.version, and which extension they hold is in the
 // labels of their configs.
-func (x *Index) isDocker() bool { return x.mediaType == oci.MediaTypeDockerIndex }
+func (x *Index) isDocker() bool { return x.mediaType == oci.MediaTypeDockerIndex && !x.inFile }
 
 // dropAnnotations removes the annotations that a manifest list cannot carry,
-// except for those that keep lists: they were there before. Images that only
-// their distro annotations told apart are a [*diag.InvalidError].
-func (x *Index) dropAnnotations(keep map[string]map[string]string) error {
-	if err := x.drop(x.fields, keep[""]); err != nil {
+// except for those that it had when it was read. Images that only their distro
+// annotations told apart are a [*diag.InvalidError].
+func (x *Index) dropAnnotations() error {
+	if err := x.drop(x.fields, x.had); err != nil {
 		return err
 	}
 	seen := map[platform.Identity]platform.Identity{}
 	for _, c := range x.Images() {
 		was := c.Identity()
-		if err := x.dropFrom(c, keep[c.desc.Digest.String()]); err != nil {
+		if err := x.dropFrom(c); err != nil {
 			return err
 		}
 		if other, ok := seen[c.Identity()]; ok && other != was {
@@ -37,11 +39,11 @@ func (x *Index) dropAnnotations(keep map[string]map[string]string) error {
 }
 
 // dropFrom removes the annotations of an image's entry.
-func (x *Index) dropFrom(e *Entry, keep map[string]string) error {
+func (x *Index) dropFrom(e *Entry) error {
 	if len(e.desc.Annotations) == 0 {
 		return nil
 	}
-	return e.edit(func(fields *oci.Object) error { return x.drop(fields, keep) })
+	return e.edit(func(fields *oci.Object) error { return x.drop(fields, e.had) })
 }
 
 // Fit removes from an entry what x cannot carry.
@@ -49,7 +51,7 @@ func (x *Index) Fit(e *Entry) error {
 	if !x.isDocker() || e.Kind() != oci.KindImage {
 		return nil
 	}
-	return x.dropFrom(e, nil)
+	return x.dropFrom(e)
 }
 
 // drop removes annotations from an object, and notes their names.
@@ -78,22 +80,21 @@ func (x *Index) drop(fields *oci.Object, keep map[string]string) error {
 	return err
 }
 
-// annotationsBefore returns the annotations that x had when it was read: those
-// of the index under "", those of images by digest.
-func (x *Index) annotationsBefore() map[string]map[string]string {
-	before := map[string]map[string]string{}
-	if x.original == nil {
-		return before
+// asDocument returns x as it is written: in a file an OCI index, else also a
+// Docker manifest list, without the annotations that it did not have when it was
+// read.
+func (x *Index) asDocument() (*Index, error) {
+	out := x.Clone()
+	switch {
+	case x.isDocker():
+		return out, out.dropAnnotations()
+	case x.inFile && x.changed():
+		out.mediaType = v1.MediaTypeImageIndex
+		if x.mediaType != out.mediaType {
+			return out, out.fields.Set("mediaType", out.mediaType)
+		}
 	}
-	was, err := ParseIndex(x.mediaType, x.original)
-	if err != nil {
-		return before
-	}
-	before[""] = was.Annotations()
-	for _, c := range was.Images() {
-		before[c.desc.Digest.String()] = c.desc.Annotations
-	}
-	return before
+	return out, nil
 }
 
 // Dropped returns the names of annotations that x lost because a Docker

@@ -68,6 +68,9 @@ type Result struct {
 	Published []registry.Published
 	// Unchanged reports whether there was nothing to change.
 	Unchanged bool
+	// dropped are the annotations that the written index lost; see
+	// [Index.Dropped].
+	dropped []string
 }
 
 // partly returns err, with the tags that were written although others were not.

@@ -23,6 +23,8 @@ type Entry struct {
 	artifact bool
 	// any reports whether the image is for any platform.
 	any bool
+	// had are the annotations that the entry had in a Docker manifest list.
+	had map[string]string
 }
 
 // NewEntry returns an entry that is not in an index yet.

@@ -20,7 +20,12 @@ type Index struct {
 	original  []byte // nil for a new one
 	fields    *oci.Object
 	entries   []*Entry
-	dropped   []string // names of annotations; see Dropped
+	// had are the annotations of a Docker manifest list when it was read.
+	had map[string]string
+	// inFile reports whether it is written as the index.json of a file, which is
+	// an OCI index regardless of mediaType.
+	inFile  bool
+	dropped []string // names of annotations; see Dropped
 }
 
 // NewIndex returns an empty OCI index.
@@ -70,7 +75,24 @@ func ParseIndex(mediaType string, raw []byte) (*Index, error) {
 		}
 		x.entries = append(x.entries, c)
 	}
+	if x.isDocker() {
+		x.had = x.Annotations()
+		for _, c := range x.entries {
+			c.had = c.desc.Annotations
+		}
+	}
 	return x, nil
+}
+
+// Clone returns a copy of the index.
+func (x *Index) Clone() *Index {
+	clone := *x
+	clone.fields, clone.dropped = x.fields.Clone(), slices.Clone(x.dropped)
+	clone.entries = make([]*Entry, len(x.entries))
+	for i, e := range x.entries {
+		clone.entries[i] = e.Clone()
+	}
+	return &clone
 }
 
 // MediaType returns the media type, of an OCI index or a Docker manifest list.
@@ -200,6 +222,12 @@ func (x *Index) Bytes() ([]byte, error) {
 		return x.original, nil
 	}
 	return raw, nil
+}
+
+// changed reports whether the index differs from what was read.
+func (x *Index) changed() bool {
+	raw, err := x.Bytes()
+	return err == nil && !bytes.Equal(raw, x.original)
 }
 
 // Put stores the document and returns its descriptor.

@@ -105,6 +105,15 @@ func writeBack(ctx context.Context, opts Options, s *Staging, name string, src *
 	return ocilayout.WriteTarFile(ctx, name, s, index)
 }
 
+// inFile reports whether the result is only written as the index.json of files.
+func (e *editor) inFile(ctx context.Context, src *source.Source) bool {
+	if !e.back {
+		return len(e.Files) > 0 && len(e.Tags)+len(e.Dirs) == 0
+	}
+	info, err := os.Stat(e.Source)
+	return err == nil && !info.IsDir() || isIndexFile(ctx, src)
+}
+
 // isIndexFile reports whether the root of the package is index.json itself, and
 // not its entry.
 func isIndexFile(ctx context.Context, src *source.Source) bool {

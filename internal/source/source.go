@@ -84,7 +84,7 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 		store.Close()
 		return nil, err
 	}
-	s := &Source{ReadOnlyStorage: store, Name: name, Root: root, close: store.Close}
+	s := &Source{ReadOnlyStorage: newSparse(ctx, store, name, root), Name: name, Root: root, close: store.Close}
 	if _, isDir := store.(*ocilayout.Layout); !isDir {
 		index, err := store.Index(ctx)
 		s.NestedFile = err == nil && len(index.Manifests) > 0 &&

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -92,6 +94,40 @@ func TestOpenRefuses(t *testing.T) {
 		if !diag.IsInvalid(err) || !strings.HasPrefix(diag.Text(err), words) {
 			t.Errorf("%q: %v", name, err)
 		}
+	}
+}
+
+// A layout that lacks some of the images it lists says which it holds.
+func TestOpenSparse(t *testing.T) {
+	t.Chdir(t.TempDir())
+	image := layout(t)
+	image.Platform = &v1.Platform{OS: "linux", Architecture: "amd64"}
+	gone := v1.Descriptor{MediaType: image.MediaType, Digest: "sha256:" + digest.Digest(strings.Repeat("0", 64)), Size: 1, Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}
+	l, err := ocilayout.OpenDir("layout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	index := v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{image, gone}}
+	index.SchemaVersion = 2
+	root, err := l.PutJSON(t.Context(), index.MediaType, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.WriteIndex(v1.Index{Manifests: []v1.Descriptor{root}}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), nil, "layout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := oci.ReadBytes(t.Context(), s, image, 1<<20); err != nil {
+		t.Error(err)
+	}
+	_, err = oci.ReadBytes(t.Context(), s, gone, 1<<20)
+	if !errors.Is(err, oci.ErrNotFound) || !strings.Contains(diag.Text(err), "saved with linux/amd64 only, and its index lists linux/arm64 too") || !strings.Contains(diag.Text(err), "docker save --platform linux/amd64 -o layout IMAGE") {
+		t.Errorf("reading what is missing: %v", diag.Text(err))
 	}
 }
 

@@ -21,8 +21,13 @@ func TestDockerSave(t *testing.T) {
 			t.Fatalf("docker %q: exit code %d\n%s", args, r.code, r.stderr)
 		}
 	}
-	if r := on(t, world.modern, dir, world.plugin, "inspect", sparse); r.code != 2 || !strings.Contains(r.stderr, " is missing") {
-		t.Errorf("inspect of platforms that were not pulled: exit code %d\n%s", r.code, r.stderr)
+	for _, args := range [][]string{
+		{"inspect", sparse}, {"verify", sparse}, {"run-image", sparse}, {"annotate", sparse}, {"lint", sparse},
+		{"index", "create", "-o", filepath.Join(dir, "all.cnb"), sparse}, {"index", "annotate", sparse, "linux/amd64", "--annotation", "a=b"},
+	} {
+		if r := on(t, world.modern, dir, world.plugin, args...); r.code != 2 || !strings.Contains(r.stderr, "saved with linux/amd64 only") || !strings.Contains(r.stderr, "docker save --platform linux/amd64") {
+			t.Errorf("%q of platforms that were not pulled: exit code %d\n%s", args, r.code, r.stderr)
+		}
 	}
 	for name, tc := range map[string]struct {
 		engine *sandbox.Engine
