@@ -45,7 +45,8 @@ type ContentError struct {
 	// registries store content by digest.
 	InTransit bool
 
-	hint string
+	// Hint is the next step. It is optional.
+	Hint string
 }
 
 // Namer is implemented by stores that know the user's name for their package.
@@ -94,13 +95,13 @@ func (e *ContentError) Unwrap() []error {
 	if e.InTransit {
 		return []error{e.Cause}
 	}
-	return []error{e.Cause, diag.WithHint(diag.Invalidf("%s", e.Error()), e.hint)}
+	return []error{e.Cause, diag.WithHint(diag.Invalidf("%s", e.Error()), e.Hint)}
 }
 
 // limited returns a [*LimitError] as a [*ContentError].
 func limited(src any, desc v1.Descriptor, err error) *ContentError {
 	e := Errorf(src, desc, err, "%v", err)
-	e.hint = LimitHint
+	e.Hint = LimitHint
 	return e
 }
 

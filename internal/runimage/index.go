@@ -166,6 +166,9 @@ func show(p v1.Platform) string { return platform.NewIdentity(p, extension.Distr
 func problem(err error) (string, bool) {
 	var broken *oci.ContentError
 	if errors.As(err, &broken) {
+		if broken.Hint != "" {
+			return broken.Error() + "; " + broken.Hint, true
+		}
 		return broken.Error(), true
 	}
 	return "", false

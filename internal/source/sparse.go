@@ -11,7 +11,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/platform"
@@ -67,9 +66,9 @@ func (s *sparse) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	if len(lacks) == 0 {
 		what = "lists more"
 	}
-	err = oci.Errorf(s, desc, oci.ErrNotFound, "is missing: it was saved with %s only, and its index %s", strings.Join(held, ", "), what)
-	save := "docker save --platform " + held[0]
-	return rc, diag.WithHint(err, fmt.Sprintf("save one platform with: %s -o %s IMAGE; or pull the others first, with: docker pull --platform PLATFORM IMAGE", save, s.name))
+	missing := oci.Errorf(s, desc, oci.ErrNotFound, "is missing: it was saved with %s only, and its index %s", strings.Join(held, ", "), what)
+	missing.Hint = fmt.Sprintf("save one platform with: docker save --platform %s -o %s IMAGE; or pull the others before, with: docker pull --platform PLATFORM IMAGE", held[0], s.name)
+	return rc, missing
 }
 
 // SourceName implements [oci.Namer].

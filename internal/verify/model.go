@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 
@@ -166,11 +167,13 @@ func (c *checker) unusable(err error, i *image, desc v1.Descriptor) error {
 		}
 		return nil
 	}
-	message := err.Error()
+	message, hint := err.Error(), ""
 	if broken := (*oci.ContentError)(nil); errors.As(err, &broken) {
-		message = broken.Clause() // the report has the name of the package
+		message, hint = broken.Clause(), broken.Hint // the report has the name of the package
 	}
-	c.report(idContent, i, desc.Digest.String(), "%s", message)
+	f := c.finding(idContent, i, desc.Digest.String(), "%s", message)
+	f.Hint = cmp.Or(hint, f.Hint)
+	c.add(f)
 	return nil
 }
 

@@ -177,12 +177,16 @@ type countKey struct{ id, platform string }
 
 // report adds a finding of the check id. i is nil for the package as a whole.
 func (c *checker) report(id string, i *image, subject, format string, args ...any) {
+	c.add(c.finding(id, i, subject, format, args...))
+}
+
+func (c *checker) finding(id string, i *image, subject, format string, args ...any) Finding {
 	check := catalogue[id]
 	f := Finding{ID: id, Severity: check.Severity, Subject: subject, Message: fmt.Sprintf(format, args...), Hint: check.hint}
 	if i != nil {
 		f.Platform = i.name
 	}
-	c.add(f)
+	return f
 }
 
 func (c *checker) add(f Finding) {
