@@ -31,6 +31,7 @@ func (a *app) buildx(warn func(string)) (*buildx.Client, error) {
 		return nil, err
 	}
 	client.Env = buildx.Environ(env)
+	client.Contexts = a.contexts()
 	return client, nil
 }
 

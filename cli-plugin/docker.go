@@ -5,8 +5,10 @@ import (
 
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/flags"
 
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -49,6 +51,22 @@ func (a *app) environ() ([]string, error) {
 		env = append(env, "DOCKER_CERT_PATH="+certs)
 	}
 	return env, err
+}
+
+// contexts returns the docker contexts and the addresses of their engines. It
+// leaves out contexts that cannot be read, which buildx reports.
+func (a *app) contexts() buildx.Contexts {
+	all := buildx.Contexts{Current: a.cli.CurrentContext(), Hosts: map[string]string{}}
+	list, err := a.cli.ContextStore().List()
+	if err != nil {
+		return all
+	}
+	for _, c := range list {
+		if endpoint, err := docker.EndpointFromContext(c); err == nil {
+			all.Hosts[c.Name] = endpoint.Host
+		}
+	}
+	return all
 }
 
 // certPath returns the folder of the certificates of flags: the variable names

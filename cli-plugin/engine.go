@@ -56,7 +56,7 @@ func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 			if needed(p) {
 				return ""
 			}
-			return b.missing(ctx, a.cli.DockerEndpoint().Host)
+			return b.missing(ctx)
 		},
 		Unreachable: func(ctx context.Context, p *plan.Plan, err error) string {
 			if needed(p) || !b.unreachable(ctx, err) {
@@ -84,6 +84,9 @@ func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]pla
 	if err != nil {
 		return nil, withoutBuildx(err, p)
 	}
+	if err := engine.CheckAnswers(ctx, engine.Options.Builder); err != nil {
+		return nil, err
+	}
 	settings, err := b.attest()
 	if err != nil {
 		return nil, err
@@ -93,12 +96,12 @@ func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]pla
 }
 
 // missing returns the reason why buildx has no builder, or "".
-func (b *lazyBuildx) missing(ctx context.Context, host string) string {
+func (b *lazyBuildx) missing(ctx context.Context) string {
 	engine, err := b.find()
 	if err != nil {
 		return ""
 	}
-	why, err := engine.NoBuilder(ctx, "", host)
+	why, err := engine.NoBuilder(ctx, "")
 	if err != nil {
 		return ""
 	}

@@ -14,7 +14,8 @@ import (
 // BuildError is returned for a failed build. The output of buildx has already
 // been shown.
 type BuildError struct {
-	// Err is the error of the process, usually an [*exec.ExitError].
+	// Err is the error of the process, usually an [*exec.ExitError]. It is nil
+	// if buildx was not run.
 	Err error
 	// Cause is a clause that explains the failure, or "".
 	Cause string
@@ -24,6 +25,9 @@ type BuildError struct {
 }
 
 func (e *BuildError) Error() string {
+	if e.Err == nil {
+		return "building: " + e.Cause
+	}
 	if e.Cause != "" {
 		return fmt.Sprintf("building: %s; buildx's own message is above", e.Cause)
 	}

@@ -256,17 +256,28 @@ func TestNoBuilder(t *testing.T) {
 		"a silent builder":      {map[string]string{"instances/a": node(quiet)}, "a", live, never, "the builder a accepts connections at " + quiet + " and does not answer"},
 		"one of two nodes":      {map[string]string{"instances/a": nodes(gone, live)}, "a", live, ls("a", "remote", live, "running", ""), ""},
 		"none of two nodes":     {map[string]string{"instances/a": nodes(gone, gone)}, "a", live, never, "the builder a does not answer at " + gone},
-		"not the one":           {map[string]string{"instances/a": node(gone), "current": `{"Name":"a"}`}, "", live, ls("b", "docker", live, "running", ""), ""},
+		"not the one":           {map[string]string{"instances/a": node(gone), "current": `{"Name":"a"}`}, "", live, never, ""},
+		"the selected one":      {map[string]string{"instances/a": node(gone), "current": `{"Name":"a","Global":true}`}, "", live, never, "the builder a does not answer at " + gone},
+		"a context":             {map[string]string{"instances/a": node("far")}, "a", live, never, "the builder a does not answer at " + gone},
+		"a context by its name": {nil, "far", live, never, "no Docker Engine answers at " + gone},
+		"an unknown context":    {map[string]string{"instances/a": node("lost")}, "a", live, ls("a", "docker-container", "lost", "running", ""), ""},
 		"a dead engine":         {nil, "", gone, never, "no Docker Engine answers at " + gone},
-		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, ls("a", "docker-container", "default", "", "no route"), "no route"},
+		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, never, "the builder a does not answer at " + gone},
 		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := notes(t, tc.notes)
 			b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", tc.script), Env: []string{"BUILDX_CONFIG=" + dir, "BUILDX_BUILDER=" + tc.selected, "PATH=" + os.Getenv("PATH")}}
-			got, err := b.NoBuilder(t.Context(), "", tc.host)
+			b.Contexts = Contexts{Hosts: map[string]string{"default": tc.host, "far": gone}}
+			got, err := b.NoBuilder(t.Context(), "")
 			if err != nil || got != tc.want {
 				t.Errorf("got %q, %v, want %q", got, err, tc.want)
+			}
+			// A silent builder may be busy.
+			refuses := tc.script == never && strings.Contains(tc.want, gone)
+			var failed *BuildError
+			if err := b.CheckAnswers(t.Context(), ""); errors.As(err, &failed) != refuses || refuses && (!failed.NoBuilder || err.Error() != "building: "+tc.want) {
+				t.Errorf("CheckAnswers returns %v", err)
 			}
 		})
 	}

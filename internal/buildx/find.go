@@ -33,6 +33,8 @@ type Client struct {
 	Version string
 	// Env is the environment that it runs with.
 	Env []string
+	// Contexts are the docker contexts.
+	Contexts Contexts
 }
 
 // FindClient searches buildx in the plugin folders of the docker CLI, and then

@@ -29,6 +29,7 @@ func TestHasNodes(t *testing.T) {
 		files   map[string]string
 		builder string
 		env     []string
+		context string
 		want    bool
 	}{
 		{name: "nothing known"},
@@ -36,9 +37,14 @@ func TestHasNodes(t *testing.T) {
 		{name: "named, one node", builder: "one", files: map[string]string{"current": `{"Name":"two"}`}},
 		{name: "named by the environment", env: []string{"BUILDX_BUILDER=one", "BUILDX_BUILDER=two"}, want: true},
 		{name: "the flag counts before it", builder: "one", env: []string{"BUILDX_BUILDER=two"}},
-		{name: "current", files: map[string]string{"current": `{"Key":"unix:///x","Name":"two","Global":false}`}, want: true},
-		{name: "default of an endpoint", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "two"}, want: true},
-		{name: "none selected", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "one"}},
+		{name: "selected", files: map[string]string{"current": `{"Key":"unix:///x","Name":"two","Global":false}`}, want: true},
+		{name: "selected for another engine", files: map[string]string{"current": `{"Key":"unix:///y","Name":"two","Global":false}`}},
+		{name: "selected for all engines", files: map[string]string{"current": `{"Key":"unix:///y","Name":"two","Global":true}`}, want: true},
+		{name: "selected for a context", context: "far", files: map[string]string{"current": `{"Key":"far","Name":"two"}`}, want: true},
+		{name: "selected and removed", files: map[string]string{"current": `{"Key":"unix:///x","Name":"gone"}`, "defaults/5a04125634ae5589117c": "two"}},
+		{name: "default of the engine", files: map[string]string{"current": `{"Name":""}`, "defaults/5a04125634ae5589117c": "two"}, want: true},
+		{name: "default of another engine", files: map[string]string{"current": `{"Name":""}`, "defaults/abc": "two"}},
+		{name: "none selected", files: map[string]string{"current": `{"Name":""}`}},
 		{name: "a context or a path", builder: "../instances/default"},
 		{name: "unreadable", builder: "two", files: map[string]string{"instances/two": "{"}},
 	}
@@ -49,7 +55,7 @@ func TestHasNodes(t *testing.T) {
 				files[name] = content
 			}
 			dir := notes(t, files)
-			b := &Client{Env: append(tt.env, "BUILDX_CONFIG="+dir)}
+			b := &Client{Env: append(tt.env, "BUILDX_CONFIG="+dir), Contexts: Contexts{Current: tt.context, Hosts: map[string]string{"default": "unix:///x"}}}
 			if got := b.HasNodes(tt.builder); got != tt.want {
 				t.Errorf("got %v", got)
 			}

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// dialTimeout bounds the look at an address on this machine or nearby; one
-	// that takes longer is asked about by buildx.
+	// dialTimeout is how long to try an address if there is another engine.
 	dialTimeout = 300 * time.Millisecond
 	// answerTimeout is how long a builder may take for its first byte. buildx
 	// waits 20 seconds.
@@ -33,15 +32,15 @@ const (
 const hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 // probe returns what an address does with a connection.
-func probe(ctx context.Context, endpoint string) reply {
+func probe(ctx context.Context, endpoint string, timeout time.Duration) reply {
 	network, address, _ := strings.Cut(endpoint, "://")
 	if network != "tcp" && network != "unix" {
 		return speaks
 	}
-	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
+	dialing, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(dialing, network, address)
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, os.ErrPermission) {
 		return speaks
 	}
 	if err != nil {

@@ -1,20 +1,22 @@
 package buildx
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
 )
 
 // NoBuilder returns in a clause why the builder called name, or the current one,
-// cannot build, and "" when it can or nothing is known against it. dockerHost is
-// the engine of the docker context. buildx is asked only where neither the
-// builder's address nor its silence decides: that takes as long as a small
+// cannot build, and "" when it can or nothing is known against it. buildx is
+// asked only where its addresses do not decide: that takes as long as a small
 // build, and longer where any other builder does not answer.
-func (b *Client) NoBuilder(ctx context.Context, name, dockerHost string) (string, error) {
-	why, unsure := b.unanswered(ctx, name, dockerHost)
+func (b *Client) NoBuilder(ctx context.Context, name string) (string, error) {
+	why, unsure := b.unanswered(ctx, name, func(ctx context.Context, endpoint string) reply { return probe(ctx, endpoint, dialTimeout) })
 	if !unsure {
 		return why, nil
 	}
@@ -55,54 +57,72 @@ func EngineDown(message string) (address string, ok bool) {
 	return m[1], true
 }
 
+// CheckAnswers returns a [*BuildError] if every address of the builder called
+// name, or of the current one, refuses connections. buildx tries such an address
+// for 20 seconds and more. A builder that accepts connections and is silent may
+// be busy: that is left to buildx.
+func (b *Client) CheckAnswers(ctx context.Context, name string) error {
+	why, unsure := b.unanswered(ctx, name, func(ctx context.Context, endpoint string) reply {
+		if reply := probe(ctx, endpoint, answerTimeout); reply == refused {
+			return refused
+		}
+		return speaks
+	})
+	if why == "" || unsure {
+		return nil
+	}
+	return ForBuilder(diag.WithHint(&BuildError{Cause: why, NoBuilder: true}, unreachableHint), name)
+}
+
 // unanswered returns in a clause why no address of the builder that a build uses
 // answers, "" if one does, and whether buildx has to be asked. Which builder that
-// is, and where, is read from buildx's notes.
-func (b *Client) unanswered(ctx context.Context, name, dockerHost string) (why string, unsure bool) {
-	dir := b.configDir()
-	selected := envValue(b.Env, "BUILDX_BUILDER")
-	names := candidates(dir, name, selected)
-	if len(names) == 0 { // the builder of the current docker context
-		switch probe(ctx, dockerHost) {
-		case refused:
-			return "no Docker Engine answers at " + dockerHost, false
-		case silent:
-			return "the Docker Engine accepts connections at " + dockerHost + " and does not answer", false
-		case speaks:
-		}
-		return "", false
+// is, and where, is read from buildx's state files.
+func (b *Client) unanswered(ctx context.Context, name string, ask func(ctx context.Context, endpoint string) reply) (why string, unsure bool) {
+	name = b.builderName(name)
+	endpoints, who, ok := b.endpoints(name)
+	if !ok {
+		return "", true
 	}
-	missing, sure := 0, name+selected != "" // else it may be that of another engine
-	var all []string                        // the addresses
-	for _, name := range names {
-		var group struct {
-			Nodes []struct{ Endpoint string }
-		}
-		if !readJSON(filepath.Join(dir, "instances", name), &group) {
-			all, sure = append(all, dockerHost), false // the builder of a docker context
-		}
-		for _, n := range group.Nodes {
-			if !strings.Contains(n.Endpoint, "://") {
-				n.Endpoint, sure = dockerHost, false // the name of a docker context
+	missing := 0
+	for _, endpoint := range endpoints {
+		switch ask(ctx, endpoint) {
+		case refused:
+			missing++
+			why = "no Docker Engine answers at " + endpoint
+			if who != "the Docker Engine" {
+				why = fmt.Sprintf("%s does not answer at %s", who, endpoint)
 			}
-			all = append(all, n.Endpoint)
-		}
-	}
-	for _, endpoint := range all {
-		switch probe(ctx, endpoint) {
-		case refused:
-			missing++
-			why = fmt.Sprintf("the builder %s does not answer at %s", names[0], endpoint)
 		case silent:
 			missing++
-			why = fmt.Sprintf("the builder %s accepts connections at %s and does not answer", names[0], endpoint)
+			why = fmt.Sprintf("%s accepts connections at %s and does not answer", who, endpoint)
 		case speaks:
 		}
 	}
-	if missing == len(all) && sure {
+	if missing == len(endpoints) {
 		return why, false
 	}
 	return "", missing > 0
+}
+
+// endpoints returns the addresses of the builder called name, "" for that of the
+// current docker context, what it is called in messages, and whether all
+// addresses are known.
+func (b *Client) endpoints(name string) (all []string, who string, ok bool) {
+	var g group
+	if name == "" || !readJSON(b.stateFile("instances", name), &g) {
+		host := b.Contexts.Hosts[cmp.Or(name, b.Contexts.Current, defaultContext)]
+		return []string{host}, "the Docker Engine", host != ""
+	}
+	for _, n := range g.Nodes {
+		if !strings.Contains(n.Endpoint, "://") { // the name of a context
+			n.Endpoint = b.Contexts.Hosts[n.Endpoint]
+		}
+		if n.Endpoint == "" {
+			return nil, "", false
+		}
+		all = append(all, n.Endpoint)
+	}
+	return all, "the builder " + name, len(all) > 0
 }
 
 // configDir returns the folder of the state files of buildx.
