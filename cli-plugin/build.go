@@ -16,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/smoke"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
@@ -134,6 +135,8 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 			return errors.Join(interrupted(err, results), recordErr)
 		case err != nil && len(results) > 0 && opts.keepGoing:
 			fmt.Fprintf(a.cli.Err(), "published what passed (--keep-going): %s\n", names(results))
+		case err == nil && recordErr == nil:
+			opts.summary(screen.Stderr(a.cli.Err()), results)
 		}
 		return errors.Join(err, recordErr)
 	})
@@ -263,6 +266,12 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		Destinations: run.places.Of,
 		Warn: func(e *plan.Extension, f verify.Finding) {
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
+		},
+		Annotated: func(e *plan.Extension, pkg *annotate.Package) {
+			if o.bars.terminal {
+				log("annotated %s: labels of %s, %s", e.Descriptor.Info,
+					text.Count(len(pkg.Images), "image"), text.Count(len(pkg.Index.Annotations), "annotation"))
+			}
 		},
 		Verified: func(e *plan.Extension, images []annotate.Image) {
 			o.bars.Verified(e, images)

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/doctor"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/version"
 )
@@ -98,7 +97,7 @@ func runBuilderDoctor(ctx context.Context, a *app, opts builderDoctorOptions) er
 		if print != nil {
 			err = print(a.cli.Out(), report)
 		} else {
-			err = printDiagnosis(a.cli.Out(), report, opts.quiet)
+			err = printDiagnosis(screen.Of(a.cli.Out()), report, opts.quiet)
 		}
 		if err != nil {
 			return fmt.Errorf("printing the result: %w", err)
@@ -164,29 +163,29 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 }
 
 // printDiagnosis prints a line for each check, with its fix below.
-func printDiagnosis(out io.Writer, r *doctor.Report, quiet bool) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+func printDiagnosis(s *screen.Screen, r *doctor.Report, quiet bool) error {
+	table := screen.Table{Headers: []string{"STATE", "CHECK", "FINDING"}, Fold: true}
 	var fixes []string
-	shown := 0
 	for _, c := range r.Checks {
 		if quiet && c.State != doctor.Error {
 			continue
 		}
-		if shown == 0 {
-			fmt.Fprintf(w, "STATE\tCHECK\tFINDING\n")
-		}
-		shown++
-		name := strings.TrimSpace(c.Name + " " + c.Subject)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.State, text.Line(name), text.Line(c.Message))
+		name, state := strings.TrimSpace(c.Name+" "+c.Subject), string(c.State)
+		table.Add(screen.Cell{Text: state, Style: severityStyles[state]}, screen.Cell{Text: name}, screen.Cell{Text: c.Message})
 		if c.Fix != "" {
-			fixes = append(fixes, text.Line(fmt.Sprintf("%s: %s", name, c.Fix)))
+			fixes = append(fixes, name+": "+c.Fix)
+		}
+	}
+	if table.Len() > 0 {
+		if err := table.Print(s); err != nil {
+			return err
 		}
 	}
 	if len(fixes) > 0 {
-		fmt.Fprintln(w)
+		fmt.Fprintln(s)
 	}
 	for _, fix := range fixes {
-		fmt.Fprintln(w, fix)
+		fmt.Fprintln(s, text.Line(fix)) // not folded: it may be a command to copy
 	}
 	if errs, warnings := r.Count(doctor.Error), r.Count(doctor.Warning); !quiet && errs == 0 {
 		summary := "a build will work"
@@ -196,7 +195,8 @@ func printDiagnosis(out io.Writer, r *doctor.Report, quiet bool) error {
 		if warnings > 0 {
 			summary += ", with " + text.Count(warnings, "warning")
 		}
-		fmt.Fprintf(w, "\n%s\n", summary)
+		fmt.Fprintln(s)
+		return s.Paragraph(screen.Green, summary)
 	}
-	return w.Flush()
+	return nil
 }

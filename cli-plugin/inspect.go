@@ -2,25 +2,23 @@ package cliplugin
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
-	"maps"
-	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/inspect"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/source"
-	"github.com/extpack/extpack/internal/text"
 )
 
 type inspectOptions struct {
 	name          string
 	format        string
 	raw, insecure bool
+	files, whole  bool
 }
 
 func newInspectCmd(a *app, run func(context.Context, *app, inspectOptions) error) *cobra.Command {
@@ -28,15 +26,18 @@ func newInspectCmd(a *app, run func(context.Context, *app, inspectOptions) error
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] REFERENCE|FILE.cnb|DIR",
 		Short: "Show what is in a package",
-		Long: "Show what a package says about itself: its extension, platforms and annotations.\n" +
+		Long: "Show what a package says about itself: its extension, platforms and annotations,\n" +
+			"and with --files the files of each platform. \"--format mermaid\" draws the index,\n" +
+			"its images and layers as a flowchart, which code hosts show in Markdown files.\n" +
 			"The package is a .cnb file or an OCI layout directory when there is one of that\n" +
 			"name, and else a reference into a registry.",
 		Example: `  docker extpack inspect samples_curl-0.0.1.cnb
   docker extpack inspect --format '{{.Digest}}' registry.example.com/acme/my-extension:1.2.3
+  docker extpack inspect --files ./layout
   docker extpack inspect --raw ./layout`,
 		Args: exactArgs(1, "one reference, package file or OCI layout directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := exclusive(cmd, "format", "raw"); err != nil {
+			if err := errors.Join(exclusive(cmd, "format", "raw"), exclusive(cmd, "files", "raw")); err != nil {
 				return err
 			}
 			opts.name = args[0]
@@ -47,16 +48,18 @@ func newInspectCmd(a *app, run func(context.Context, *app, inspectOptions) error
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.format, "format", "", formatUsage)
+	f.BoolVar(&opts.files, "files", false, "List the files of each platform, which reads the layers")
+	f.StringVar(&opts.format, "format", "", `Format output: "json", "mermaid" or a Go template`)
+	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests")
 	f.BoolVar(&opts.raw, "raw", false, "Print the index or manifest as it is stored")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
-	complete(cmd, "format", "json")
+	complete(cmd, "format", "json", formatMermaid)
 	return cmd
 }
 
 func runInspect(ctx context.Context, a *app, opts inspectOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
-		print, err := formatter(opts.format)
+		print, err := opts.printer()
 		if err != nil {
 			return err
 		}
@@ -77,61 +80,31 @@ func runInspect(ctx context.Context, a *app, opts inspectOptions) error {
 		if err != nil {
 			return err
 		}
-		if print != nil {
-			return print(a.cli.Out(), report)
+		if opts.files {
+			if err := report.ReadFiles(ctx, src); err != nil {
+				return err
+			}
 		}
-		return printReport(a.cli.Out(), report)
+		return print(a.cli.Out(), report)
 	})
 }
 
-func printReport(out io.Writer, r *inspect.Report) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	field := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%s:\t%s\n", name, text.Line(value))
-		}
-	}
-	field("Name", r.Name)
-	field("MediaType", r.MediaType)
-	field("Digest", r.Digest.String())
-	if e := r.Extension; e != nil {
-		field("Extension", e.ID)
-		field("Version", e.Version)
-		field("API", e.API)
-		field("Title", e.Name)
-		field("Homepage", e.Homepage)
-		field("Description", e.Description)
-	} else {
-		field("Extension", "none: no image has the labels of an extension package")
-	}
-	if len(r.Annotations) > 0 {
-		fmt.Fprintf(w, "\nAnnotations:\n")
-		for _, key := range slices.Sorted(maps.Keys(r.Annotations)) {
-			fmt.Fprintf(w, "  %s:\t%s\n", text.Line(key), text.Line(r.Annotations[key]))
-		}
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return printPlatforms(out, r)
-}
+// formatMermaid is the value of --format for a flowchart.
+const formatMermaid = "mermaid"
 
-func printPlatforms(out io.Writer, r *inspect.Report) error {
-	if len(r.Platforms) == 0 {
-		_, err := fmt.Fprintln(out, "\nno images")
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "\nPLATFORM\tDIGEST\tSIZE\tLAYERS\n")
-	for _, p := range r.Platforms {
-		name := p.Identity().String()
-		if p.Platform == extension.AnyPlatform {
-			name = "any platform"
+func (o *inspectOptions) printer() (func(io.Writer, *inspect.Report) error, error) {
+	if o.format == formatMermaid {
+		if o.files {
+			return nil, diag.WithHint(diag.Invalidf("--format mermaid draws no files"), "leave out --files")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", text.Line(name), p.Digest, text.Size(p.Size), p.Layers)
+		return func(w io.Writer, r *inspect.Report) error { return r.Mermaid(w) }, nil
 	}
-	if r.Attestations > 0 {
-		fmt.Fprintf(w, "\n%s\n", text.Count(r.Attestations, "attestation manifest"))
+	print, err := formatter(o.format)
+	switch {
+	case err != nil:
+		return nil, err
+	case print != nil:
+		return func(w io.Writer, r *inspect.Report) error { return print(w, r) }, nil
 	}
-	return w.Flush()
+	return func(w io.Writer, r *inspect.Report) error { return printReport(screen.Of(w), r, o) }, nil
 }

@@ -6,12 +6,12 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/sarif"
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
 	"github.com/extpack/extpack/internal/version"
@@ -207,10 +207,9 @@ func printRules(out io.Writer, format string) error {
 	default:
 		return diag.Invalidf(`--list-rules: --format %q is neither "text" nor "json"`, format)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "RULE\tSEVERITY\tWHAT HOLDS\n")
+	table := screen.Table{Headers: []string{"RULE", "SEVERITY", "WHAT HOLDS"}, Fold: true}
 	for _, r := range rules.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Summary)
+		table.Add(screen.Cells(r.ID, r.Severity.String(), r.Summary)...)
 	}
-	return w.Flush()
+	return table.Print(screen.Of(out))
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
 
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/version"
 )
 
@@ -38,6 +39,12 @@ func Main() int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
+	}
+	if story := screen.Stderr(dockerCLI.Err()); story.Width > 0 {
+		if err := command.WithErrorStream(story.Story())(dockerCLI); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return exitFailed
+		}
 	}
 	if plugin.RunningStandalone() {
 		err = runStandalone(dockerCLI)

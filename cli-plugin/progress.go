@@ -35,6 +35,9 @@ type progress struct {
 	out   io.Writer
 	quiet bool
 	bars  bool
+	// terminal reports whether standard error is a terminal with a person
+	// before it, who gets a line for each step.
+	terminal bool
 
 	mu      sync.Mutex
 	group   *mpb.Progress // of the bars that are drawn
@@ -60,6 +63,7 @@ func newProgress(out io.Writer, mode string, quiet bool) *progress {
 	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) && mode != "plain" && mode != progressJSON {
 		width, _, err := term.GetSize(fd)
 		p.bars = err == nil && width >= minWidth
+		p.terminal = !p.quiet
 	}
 	return p
 }
@@ -105,6 +109,7 @@ func (p *progress) Packed(layer embedded.Layer, total int64) {
 
 // Pushed is for [registry.Options.Progress].
 func (p *progress) Pushed(e registry.Event) {
+	p.pushesTo(e.Repository)
 	bytes := e.Bytes
 	switch e.State {
 	case registry.Uploading:
@@ -118,6 +123,18 @@ func (p *progress) Pushed(e registry.Event) {
 	name := p.nameOf(e.Descriptor.Digest)
 	p.mu.Unlock()
 	p.show(work{"push " + e.Descriptor.Digest.String() + " " + e.Repository, [3]string{"push", "pushing", "pushed"}, name, e.Repository}, bytes, e.Descriptor.Size)
+}
+
+// pushesTo prints the repository before the bars of its layers.
+func (p *progress) pushesTo(repository string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.terminal || !p.told[repository].IsZero() {
+		return
+	}
+	p.endDrawn()
+	p.told[repository] = time.Now()
+	_, _ = p.write([]byte("pushing to " + repository + "\n")) // errors of progress output are ignored
 }
 
 // nameOf returns the name of the platform of a layer.
@@ -149,10 +166,6 @@ func (p *progress) show(w work, now, total int64) {
 	bar := p.drawn[w.key]
 	if bar == nil {
 		p.endDrawn()
-		if w.to != "" && p.told[w.to].IsZero() {
-			p.told[w.to] = time.Now()
-			_, _ = p.write([]byte("pushing to " + w.to + "\n")) // errors of progress output are ignored
-		}
 		bar = p.draw(w.verbs[0]+" "+w.name, total)
 		p.drawn[w.key] = bar
 	}

@@ -2,10 +2,7 @@ package cliplugin
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/runimage"
-	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/screen"
 )
 
 type runImageOptions struct {
@@ -23,6 +20,7 @@ type runImageOptions struct {
 	dockerfiles []string
 	format      string
 	insecure    bool
+	whole       bool
 }
 
 func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) error) *cobra.Command {
@@ -66,6 +64,7 @@ func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) err
 	f.StringArrayVar(&opts.extensions, "extension", nil, "Check the static run.Dockerfiles of the extension in this directory")
 	f.StringArrayVar(&opts.dockerfiles, "dockerfile", nil, "Check this run.Dockerfile too, for every target")
 	f.StringVar(&opts.format, "format", "", formatUsage)
+	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
 	complete(cmd, "format", "json")
 	completeFiles(cmd, "dockerfile")
@@ -95,7 +94,10 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 		printDiagnostics(a.cli.Err(), report.Warnings)
 		// Print the report even if there are problems.
 		if print == nil {
-			print = printRunImages
+			print = func(w io.Writer, _ any) error {
+				p := runImagePrinter{screen.Of(w), opts.whole}
+				return p.report(report)
+			}
 		}
 		if err := print(a.cli.Out(), report); err != nil {
 			return err
@@ -120,105 +122,4 @@ func parsePlatforms(list []string) ([]extension.Target, error) {
 		}
 	}
 	return targets, problems.Err()
-}
-
-// printRunImages has a parameter of type any for [formatter].
-func printRunImages(out io.Writer, v any) error {
-	r := v.(*runimage.Report)
-	gap := ""
-	block := func(write func() error) error {
-		_, err := io.WriteString(out, gap)
-		gap = "\n"
-		if err != nil {
-			return err
-		}
-		return write()
-	}
-	if len(r.Images) > 0 {
-		err := block(func() error {
-			return printFields(out, []field{{"Name", r.Images[0].Name}, {"Index", r.Images[0].Index.String()}})
-		})
-		if err == nil {
-			err = printImages(out, r.Images)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, d := range r.Dockerfiles {
-		if err := block(func() error { return printDockerfile(out, d) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type field struct{ name, value string }
-
-// printFields omits empty fields.
-func printFields(out io.Writer, fields []field) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, f := range fields {
-		if f.value != "" {
-			fmt.Fprintf(w, "%s:\t%s\n", f.name, text.Line(f.value))
-		}
-	}
-	return w.Flush()
-}
-
-func printDockerfile(out io.Writer, d runimage.Dockerfile) error {
-	file := d.File
-	if file == "" {
-		file = "none: " + d.Note
-	}
-	fields := []field{{"Dockerfile", file}, {"Extension", d.Extension}, {"Targets", strings.Join(d.Targets, ", ")}}
-	for _, from := range d.From {
-		name := from.Image
-		switch from.Kind {
-		case runimage.FromBase:
-			name += ": the build's own run image"
-		case runimage.FromStage:
-			name += ": an earlier stage"
-		case runimage.FromScratch:
-			name += ": no image"
-		case runimage.FromUndecidable:
-			name += ": not decidable: " + from.Reason
-		}
-		fields = append(fields, field{"FROM", name})
-		if len(from.Images) > 0 {
-			fields = append(fields, field{"Index", from.Images[0].Index.String()})
-		}
-	}
-	if err := printFields(out, fields); err != nil {
-		return err
-	}
-	for _, from := range d.From {
-		if len(from.Images) > 0 {
-			if err := printImages(out, from.Images); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func printImages(out io.Writer, images []runimage.Image) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	targets := images[0].Target != ""
-	fmt.Fprintln(w)
-	if targets {
-		fmt.Fprintf(w, "TARGET\t")
-	}
-	fmt.Fprintf(w, "PLATFORM\tDIGEST\tTOP LAYER\tCONFIG\tUSER\n")
-	for _, i := range images {
-		if targets {
-			fmt.Fprintf(w, "%s\t", text.Line(i.Target))
-		}
-		user := i.Config.User
-		if user == "" {
-			user = "root"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", text.Line(i.Platform), i.Digest, i.TopLayer, text.Line(i.Config.Platform()), text.Line(user))
-	}
-	return w.Flush()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/runimage"
+	"github.com/extpack/extpack/internal/screen"
 )
 
 // parseRunImage gives the options that arguments stand for.
@@ -82,7 +83,7 @@ func TestPrintRunImages(t *testing.T) {
 		}},
 	}}
 	var out bytes.Buffer
-	if err := printRunImages(&out, report); err != nil {
+	if err := (runImagePrinter{screen.Of(&out), true}).report(report); err != nil {
 		t.Fatal(err)
 	}
 	want := `Name:   run:1
@@ -115,7 +116,7 @@ FROM:        gone
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 	out.Reset()
-	if err := printRunImages(&out, &runimage.Report{}); err != nil || out.Len() != 0 {
+	if err := (runImagePrinter{screen.Of(&out), true}).report(&runimage.Report{}); err != nil || out.Len() != 0 {
 		t.Errorf("nothing found prints %q, %v", out.String(), err)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/sarif"
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
@@ -22,7 +22,7 @@ type verifyOptions struct {
 	name                              string
 	format                            string
 	noLayers, allowMismatch, insecure bool
-	listChecks, quiet                 bool
+	listChecks, quiet, whole          bool
 }
 
 func newVerifyCmd(a *app, run func(context.Context, *app, verifyOptions) error) *cobra.Command {
@@ -57,6 +57,7 @@ func newVerifyCmd(a *app, run func(context.Context, *app, verifyOptions) error) 
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.format, "format", "table", `Format output ("table", "json", "sarif")`)
+	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests in the table on a terminal")
 	f.BoolVar(&opts.noLayers, "no-layers", false, "Read indexes, manifests and configs only, and no files")
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
@@ -100,7 +101,7 @@ func runVerify(ctx context.Context, a *app, opts verifyOptions) error {
 func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error) {
 	switch o.format {
 	case "table":
-		return func(w io.Writer, r *verify.Report) error { return printFindings(w, r, o.quiet) }, nil
+		return func(w io.Writer, r *verify.Report) error { return printFindings(screen.Of(w), r, o) }, nil
 	case "json":
 		return func(w io.Writer, r *verify.Report) error { return printJSON(w, r) }, nil
 	case "sarif":
@@ -121,26 +122,26 @@ func printChecks(out io.Writer, format string) error {
 	default:
 		return diag.Invalidf(`--list-checks: --format %q is neither "table" nor "json"`, format)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "CHECK\tSEVERITY\tWHAT HOLDS\n")
+	s := screen.Of(out)
+	table := screen.Table{Headers: []string{"CHECK", "SEVERITY", "WHAT HOLDS"}, Fold: true}
 	for _, c := range verify.Checks() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.ID, c.Severity, c.Summary)
+		table.Add(screen.Cells(c.ID, string(c.Severity), c.Summary)...)
 	}
-	return w.Flush()
+	return table.Print(s)
 }
+
+// severityStyles are the styles of severities and of the states of checks.
+var severityStyles = map[string]screen.Style{"error": screen.Red, "warning": screen.Yellow, "ok": screen.Green}
 
 // printFindings prints findings with their hints and, if there are no errors, a
 // summary. The number of errors is printed to standard error.
-func printFindings(out io.Writer, r *verify.Report, quiet bool) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+func printFindings(s *screen.Screen, r *verify.Report, opts *verifyOptions) error {
+	table := screen.Table{Headers: []string{"SEVERITY", "CHECK", "PLATFORM", "FINDING"}, Fold: true}
 	hints := map[string]string{}
 	var hinted []string
 	for _, f := range r.Findings {
-		if quiet && f.Severity != verify.Error {
+		if opts.quiet && f.Severity != verify.Error {
 			continue
-		}
-		if len(hints) == 0 {
-			fmt.Fprintf(w, "SEVERITY\tCHECK\tPLATFORM\tFINDING\n")
 		}
 		if _, ok := hints[f.ID]; !ok {
 			hints[f.ID] = f.Hint
@@ -150,20 +151,25 @@ func printFindings(out io.Writer, r *verify.Report, quiet bool) error {
 		if name == "" {
 			name = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Severity, f.ID, text.Line(name), text.Line(f.Message))
+		severity := string(f.Severity)
+		table.Add(screen.Cell{Text: severity, Style: severityStyles[severity]},
+			screen.Cell{Text: f.ID}, screen.Cell{Text: name}, screen.Cell{Text: screen.Digests(f.Message, opts.whole || s.Width == 0)})
 	}
-	if len(hinted) > 0 {
-		fmt.Fprintln(w)
+	if table.Len() > 0 {
+		if err := table.Print(s); err != nil {
+			return err
+		}
+		fmt.Fprintln(s)
 	}
 	for _, id := range hinted {
 		if hint := hints[id]; hint != "" {
-			fmt.Fprintf(w, "%s: %s\n", id, hint)
+			fmt.Fprintln(s, text.Line(id+": "+hint))
 		}
 	}
-	if n, _ := r.Count(); n == 0 && !quiet {
-		fmt.Fprintln(w, passed(r))
+	if n, _ := r.Count(); n == 0 && !opts.quiet {
+		return s.Paragraph(screen.Green, passed(r))
 	}
-	return w.Flush()
+	return nil
 }
 
 // passed returns a line that summarizes the checks.

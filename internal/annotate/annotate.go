@@ -80,6 +80,8 @@ type Image struct {
 	DiffID     digest.Digest
 	// Layer is the compressed layer.
 	Layer digest.Digest
+	// Size is the download size in bytes: manifest, config and layer.
+	Size int64
 }
 
 // Make writes the package of e into dst, which must be an empty layout.

@@ -147,7 +147,10 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 		desc.Platform = &p
 	}
 	desc.Annotations = merged(d.distroAnnotations(want), d.extension.Placed.At(annotation.ManifestDescriptor, p))
-	return Image{Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest}, nil
+	return Image{
+		Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest,
+		Size: desc.Size + manifest.Config.Size + layer.Descriptor.Size,
+	}, nil
 }
 
 // single reports whether the package is an image without an index.

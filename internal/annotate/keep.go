@@ -71,5 +71,8 @@ func (m *maker) keep(ctx context.Context, want plan.Image, b *built) (Image, err
 	p := v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant, OSVersion: c.OSVersion}
 	desc := v1.Descriptor{MediaType: b.descriptor.MediaType, Digest: b.descriptor.Digest, Size: b.descriptor.Size, Platform: &p}
 	desc.Annotations = merged(m.distroAnnotations(want), m.extension.Placed.At(annotation.ManifestDescriptor, p))
-	return Image{Platform: p, Descriptor: desc, DiffID: c.RootFS.DiffIDs[0], Layer: b.manifest.Layers[0].Digest}, nil
+	return Image{
+		Platform: p, Descriptor: desc, DiffID: c.RootFS.DiffIDs[0], Layer: b.manifest.Layers[0].Digest,
+		Size: desc.Size + b.manifest.Config.Size + b.manifest.Layers[0].Size,
+	}, nil
 }

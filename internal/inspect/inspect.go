@@ -1,5 +1,5 @@
 // Package inspect collects the metadata of a package. It reads manifests and
-// configs, never layers, and validates nothing.
+// configs, layers only in [Report.ReadFiles], and validates nothing.
 package inspect
 
 import (
@@ -28,6 +28,9 @@ type Report struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Attestations is the number of attestation manifests.
 	Attestations int `json:"attestations,omitempty"`
+
+	// layers are those of each platform.
+	layers [][]v1.Descriptor
 }
 
 // Extension is the metadata in the labels of the first labelled image.
@@ -54,6 +57,8 @@ type Platform struct {
 	Layers      int               `json:"layers"`
 	DiffID      string            `json:"layerDiffID,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Files are in the order of the layers, after [Report.ReadFiles].
+	Files []File `json:"files,omitempty"`
 }
 
 // Identity returns the identity of the image within its index.
@@ -129,7 +134,7 @@ func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Desc
 	if r.Extension == nil {
 		r.Extension = e
 	}
-	r.Platforms = append(r.Platforms, image)
+	r.Platforms, r.layers = append(r.Platforms, image), append(r.layers, manifest.Layers)
 	return nil
 }
 

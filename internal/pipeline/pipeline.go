@@ -59,6 +59,9 @@ type Options struct {
 	// Warn is called with findings that are not errors. Like the following
 	// functions, it may be called concurrently.
 	Warn func(e *plan.Extension, f verify.Finding)
+	// Annotated is called for each package when it has its labels and
+	// annotations. It may be nil.
+	Annotated func(e *plan.Extension, pkg *annotate.Package)
 	// Verified is called for each package that passed.
 	Verified func(e *plan.Extension, images []annotate.Image)
 	// Try is called for each package that passed, before it is written. An

@@ -66,6 +66,9 @@ func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Bui
 	if p.pkg, err = annotate.Make(ctx, dst, e, sources, opts.Annotate); err != nil {
 		return err
 	}
+	if opts.Annotated != nil {
+		opts.Annotated(e, p.pkg)
+	}
 	if err := checkDrift(ctx, e, p.pkg, built); err != nil {
 		return err
 	}

@@ -1,0 +1,101 @@
+package screen
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestTableFits(t *testing.T) {
+	for columns, want := range map[int]string{
+		0: "NAME                    STATE   WHAT HOLDS\na-name-of-some-length   ok      the quick brown fox jumps over the lazy dog\n",
+		60: "NAME                   STATE  WHAT HOLDS\na-name-of-some-length  ok     the quick brown fox jumps over\n" +
+			"                              the lazy dog\n",
+		40: "NAME                   STATE\na-name-of-some-length  ok\n  the quick brown fox jumps over the\n  lazy dog\n",
+	} {
+		var out bytes.Buffer
+		table := Table{Headers: []string{"NAME", "STATE", "WHAT HOLDS"}, Fold: true}
+		table.Add(Cells("a-name-of-some-length", "ok", "the quick brown fox jumps over the lazy dog")...)
+		if err := table.Print(&Screen{Writer: &out, Width: columns}); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("%d columns: got\n%s\nwant\n%s", columns, out.String(), want)
+		}
+	}
+}
+
+// Wide characters take two columns, and a long name is shortened in the middle.
+func TestNamesAreShortened(t *testing.T) {
+	var out bytes.Buffer
+	table := Table{Headers: []string{"NAME", "DIGEST"}}
+	table.Add(Cells("一二三四五", "0123")...)
+	table.Add(Cells("linux/amd64:a-very-long-distribution@24.04", "4567")...)
+	if err := table.Print(&Screen{Writer: &out, Width: 24}); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME              DIGEST\n一二三四五        0123\nlinux/a…on@24.04  4567\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// What comes from outside cannot move the cursor.
+func TestTextFromOutside(t *testing.T) {
+	const hostile = "\x1b[2J\r\nx"
+	var out bytes.Buffer
+	s := &Screen{Writer: &out, Width: 80}
+	table := Table{Headers: []string{"A", "B"}, Fold: true}
+	table.Add(Cells(hostile, hostile)...)
+	err := table.Print(s)
+	if err == nil {
+		err = s.Fields("", []Field{{hostile, hostile}, {"empty", ""}})
+	}
+	if err == nil {
+		err = s.Tree(hostile, []Leaf{{Path: "a/" + hostile, Note: hostile}, {Path: "../b"}})
+	}
+	if err == nil {
+		err = s.Paragraph(Red, hostile)
+	}
+	if err != nil || strings.ContainsAny(out.String(), "\x1b\r") || strings.Contains(out.String(), "empty") {
+		t.Errorf("%v: %q", err, out.String())
+	}
+}
+
+func TestStory(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{Writer: &out, Width: 40, Color: true}
+	w := s.Story()
+	for _, line := range []string{
+		"x@1: warning: one two three four five six seven\n", "ERROR: failed\n", "  a command to copy that is longer than a line\n",
+		`{"message":"a line of JSON that is longer than a line: ERROR: x"}` + "\n", "no break",
+	} {
+		if n, err := w.Write([]byte(line)); n != len(line) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	want := "x@1: \x1b[33mwarning:\x1b[0m one two three four five\n  six seven\n\x1b[31mERROR:\x1b[0m failed\n" +
+		"  a command to copy that is longer than a line\n" +
+		`{"message":"a line of JSON that is longer than a line: ERROR: x"}` + "\nno break"
+	if out.String() != want {
+		t.Errorf("got\n%q\nwant\n%q", out.String(), want)
+	}
+	if plain := (&Screen{Writer: &out}).Story(); plain != &out {
+		t.Error("without a terminal, lines are not changed")
+	}
+}
+
+func TestDigests(t *testing.T) {
+	whole := "sha256:" + strings.Repeat("0123456789abcdef", 4)
+	for _, tc := range [][2]string{
+		{Digest(whole, false), "0123456789ab"},
+		{Digest(whole, true), whole},
+		{Digest("", false), ""},
+		{Digests("layer "+whole+": broken", false), "layer sha256:0123456789ab: broken"},
+		{Digests(whole, true), whole},
+	} {
+		if tc[0] != tc[1] {
+			t.Errorf("got %q, want %q", tc[0], tc[1])
+		}
+	}
+}
