@@ -86,7 +86,11 @@ type Image struct {
 
 // Make writes the package of e into dst, which must be an empty layout.
 func Make(ctx context.Context, dst *ocilayout.Layout, e *plan.Extension, sources []Source, opts Options) (*Package, error) {
-	m := &maker{describer: newDescriber(e, opts), dst: dst, built: map[int]*built{}}
+	put := func(mediaType string, data []byte) error {
+		_, err := dst.PutBytes(ctx, mediaType, data)
+		return err
+	}
+	m := &maker{describer: newDescriber(e, opts, put), dst: dst, built: map[int]*built{}}
 	for _, s := range sources {
 		if err := m.find(ctx, s); err != nil {
 			return nil, err
@@ -218,11 +222,6 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 	d, err := m.join(images, attestations)
 	if err != nil {
 		return nil, err
-	}
-	for _, doc := range d.Documents {
-		if _, err := m.dst.PutBytes(ctx, doc.Descriptor.MediaType, doc.Data); err != nil {
-			return nil, err
-		}
 	}
 	if len(d.LeftOut) > 0 && m.opts.LeftOut != nil {
 		m.opts.LeftOut(d.LeftOut)

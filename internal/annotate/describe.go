@@ -15,7 +15,6 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 )
 
 // Layer is the part of a layer that the documents of an image depend on.
@@ -28,28 +27,21 @@ type Layer struct {
 	cache json.RawMessage
 }
 
-// Document is a config, manifest or index.
-type Document struct {
-	Descriptor v1.Descriptor
-	Data       []byte
-}
-
-// Description is a package without its layers: all of its documents.
+// Description is what the documents of a package say.
 type Description struct {
-	Root      v1.Descriptor
-	Index     v1.Index
-	Images    []Image
-	Documents []Document
+	Root   v1.Descriptor
+	Index  v1.Index
+	Images []Image
 	// LeftOut are the names of annotations in Index that its document lacks: a
 	// Docker manifest list has none.
 	LeftOut []string
 }
 
-// Describe returns the documents of the package of e if its images, in plan
-// order, have these layers. They are those that Make writes if there are no
-// attestations, so the digests of a package are known before it is built.
+// Describe describes the package of e if its images, in plan order, have these
+// layers. It is the one that Make writes if there are no attestations, so the
+// digests of a package are known before it is built.
 func Describe(ctx context.Context, e *plan.Extension, layers []Layer, opts Options) (*Description, error) {
-	d := newDescriber(e, opts)
+	d := newDescriber(e, opts, func(string, []byte) error { return nil })
 	var images []Image
 	for i, layer := range layers {
 		if err := context.Cause(ctx); err != nil {
@@ -88,15 +80,20 @@ type describer struct {
 	extension *plan.Extension
 	opts      Options
 	types     mediaTypes
-	documents []Document
-	known     map[digest.Digest]map[string]string // labels by layer
+	// put writes a document. A package of many targets has too many to keep.
+	put   func(mediaType string, data []byte) error
+	known map[digest.Digest]map[string]string // labels by layer
+	same  map[[3]string]int                   // number of images by platform
 }
 
-func newDescriber(e *plan.Extension, opts Options) *describer {
+func newDescriber(e *plan.Extension, opts Options, put func(mediaType string, data []byte) error) *describer {
 	if opts.Created.IsZero() {
 		opts.Created = DefaultCreated
 	}
-	d := &describer{extension: e, opts: opts, types: ociTypes, known: map[digest.Digest]map[string]string{}}
+	d := &describer{extension: e, opts: opts, types: ociTypes, put: put, known: map[digest.Digest]map[string]string{}, same: map[[3]string]int{}}
+	for _, image := range e.Images {
+		d.same[bare(image.Platform)]++
+	}
 	if opts.Docker {
 		d.types = dockerTypes
 	}
@@ -109,9 +106,11 @@ func (d *describer) add(mediaType string, v any) (v1.Descriptor, error) {
 		return v1.Descriptor{}, fmt.Errorf("encoding %s: %w", mediaType, err)
 	}
 	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
-	d.documents = append(d.documents, Document{desc, data})
-	return desc, nil
+	return desc, d.put(mediaType, data)
 }
+
+// bare returns a platform without its os.version.
+func bare(p v1.Platform) [3]string { return [3]string{p.OS, p.Architecture, p.Variant} }
 
 // image writes config and manifest of an image.
 func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
@@ -200,13 +199,7 @@ func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
 // distroAnnotations returns the annotations that distinguish images for the
 // same platform.
 func (d *describer) distroAnnotations(image plan.Image) map[string]string {
-	same := 0
-	for _, other := range d.extension.Images {
-		if platform.Equal(other.Platform, image.Platform) {
-			same++
-		}
-	}
-	if len(image.Distros) != 1 || same == 1 {
+	if len(image.Distros) != 1 || d.same[bare(image.Platform)] == 1 {
 		return nil
 	}
 	return map[string]string{
@@ -254,6 +247,5 @@ func (d *describer) join(images []Image, attestations []v1.Descriptor) (*Descrip
 	} else {
 		err = errors.New("a package of several platforms needs an index")
 	}
-	description.Documents = d.documents
 	return description, err
 }

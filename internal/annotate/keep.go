@@ -31,7 +31,7 @@ func cacheOf(config []byte) json.RawMessage {
 // build that sets them itself, so that it attests the published image. They
 // depend on the layers in sources.
 func Labels(ctx context.Context, e *plan.Extension, sources []Source) (map[int]map[string]string, error) {
-	m := &maker{describer: newDescriber(e, Options{}), built: map[int]*built{}}
+	m := &maker{describer: newDescriber(e, Options{}, nil), built: map[int]*built{}}
 	for _, s := range sources {
 		if err := m.find(ctx, s); err != nil {
 			return nil, err

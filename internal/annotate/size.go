@@ -23,7 +23,7 @@ const noteworthy = 32 << 20
 // note says so where they are large together.
 func CheckSize(ctx context.Context, e *plan.Extension, opts Options) (note string, err error) {
 	const some = digest.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
-	d := newDescriber(e, opts)
+	d := newDescriber(e, opts, nil)
 	layer := Layer{Platform: e.Images[0].Platform, DiffID: some, Descriptor: v1.Descriptor{Digest: some}}
 	config, err := d.config(layer.Platform, layer)
 	if err != nil {

@@ -22,7 +22,7 @@ const whiteout = ".wh."
 // Check returns diagnostics for files that readers of a package cannot use:
 // links that leave the package, special files, and names that are not portable.
 // dir is the extension root in messages.
-func Check(dir string, files map[string]File) diag.List {
+func Check(dir string, files Files) diag.List {
 	var list diag.List
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		checkFile(&list, dir, files, files[name])
@@ -32,7 +32,7 @@ func Check(dir string, files map[string]File) diag.List {
 
 const renameIt = "rename it"
 
-func checkFile(list *diag.List, dir string, files map[string]File, f File) {
+func checkFile(list *diag.List, dir string, files Files, f *File) {
 	pos := diag.Position{File: path.Join(dir, f.Source)}
 	switch {
 	case !utf8.ValidString(f.Path):
@@ -48,8 +48,8 @@ func checkFile(list *diag.List, dir string, files map[string]File, f File) {
 	}
 }
 
-func checkLink(list *diag.List, pos diag.Position, files map[string]File, f File) {
-	lookup := func(name string) (File, bool) { found, ok := files[name]; return found, ok }
+func checkLink(list *diag.List, pos diag.Position, files Files, f *File) {
+	lookup := func(name string) (*File, bool) { found, ok := files[name]; return found, ok }
 	_, err := resolve(lookup, path.Dir(f.Path), f.Target)
 	switch to := path.Join(path.Dir(f.Path), f.Target); {
 	case path.IsAbs(f.Target):

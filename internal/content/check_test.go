@@ -14,16 +14,16 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	link := func(path, target string) File {
-		return File{Path: path, Source: "src/" + path, Mode: fs.ModeSymlink | 0o777, Target: target}
+	link := func(path, target string) *File {
+		return &File{Path: path, Source: "src/" + path, Mode: fs.ModeSymlink | 0o777, Target: target}
 	}
-	special := func(mode fs.FileMode) File { return File{Path: "x", Source: "x", Mode: mode} }
+	special := func(mode fs.FileMode) *File { return &File{Path: "x", Source: "x", Mode: mode} }
 	tests := []struct {
 		name string
-		file File
+		file *File
 		want string
 	}{
-		{"file", File{Path: "ünï/日本 x", Source: "x", Mode: 0o644}, ""},
+		{"file", &File{Path: "ünï/日本 x", Source: "x", Mode: 0o644}, ""},
 		{"folder", special(fs.ModeDir | 0o755), ""},
 		{"link to a file", link("bin/l", "../lib/a"), ""},
 		{"link to a folder", link("l", "lib"), ""},
@@ -44,18 +44,18 @@ func TestCheck(t *testing.T) {
 		{"socket", special(fs.ModeSocket | 0o644), "dir/x: is a socket, which cannot be packed\n  remove it, or add it to .dockerignore"},
 		{"device", special(fs.ModeDevice | fs.ModeCharDevice | 0o644), "dir/x: is a device, which cannot be packed\n  remove it, or add it to .dockerignore"},
 		{"irregular", special(fs.ModeIrregular), "dir/x: is a special file, which cannot be packed\n  remove it, or add it to .dockerignore"},
-		{"control character", File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character
+		{"control character", &File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character
   rename it`},
-		{"delete character", File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character
+		{"delete character", &File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character
   rename it`},
-		{"whiteout", File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion
+		{"whiteout", &File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion
   rename it`},
-		{"not UTF-8", File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8
+		{"not UTF-8", &File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8
   rename it`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			files := map[string]File{
+			files := Files{
 				"lib": {Path: "lib", Source: "lib", Mode: fs.ModeDir}, "lib/a": {Path: "lib/a", Source: "lib/a"}, tt.file.Path: tt.file,
 			}
 			var got []string
@@ -104,7 +104,7 @@ func TestCheckLinksOfATree(t *testing.T) {
 }
 
 func TestCheckReportsAllInOrder(t *testing.T) {
-	list := Check("d", map[string]File{
+	list := Check("d", Files{
 		"b": {Path: "b", Source: "b", Mode: fs.ModeSocket}, "a": {Path: "a", Source: "a", Mode: fs.ModeNamedPipe},
 	})
 	if len(list) != 2 || list[0].File != "d/a" || list[1].File != "d/b" {

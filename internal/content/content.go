@@ -84,6 +84,10 @@ type Step struct {
 	Text []byte
 }
 
+// Files are entries by path. They are shared between images: to change one,
+// replace it by a copy.
+type Files map[string]*File
+
 // File is one entry of a package.
 type File struct {
 	// Path is relative to the extension's folder in the package.
@@ -110,7 +114,7 @@ type File struct {
 // excludes.
 type Tree struct {
 	dir   string
-	files map[string]File // by source
+	files Files // by source
 	order []string
 	// sockets are excluded: they have no content.
 	sockets []string
@@ -123,7 +127,7 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{dir: dir, files: map[string]File{}}
+	t := &Tree{dir: dir, files: Files{}}
 	err = walk(ctx, dir, patterns, maxMatching, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -193,7 +197,7 @@ func ignorePatterns(dir string) ([]string, error) {
 }
 
 func (t *Tree) add(name string, info fs.FileInfo) error {
-	f := File{Source: name, Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime()}
+	f := &File{Path: name, Source: name, Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime()}
 	if f.Mode&fs.ModeSymlink != 0 {
 		target, err := os.Readlink(filepath.Join(t.dir, filepath.FromSlash(name)))
 		if err != nil {
@@ -209,7 +213,6 @@ func (t *Tree) add(name string, info fs.FileInfo) error {
 		f.Group = filepath.ToSlash(stat.Linkname)
 		if first, ok := t.files[f.Group]; ok {
 			first.Group = f.Group
-			t.files[f.Group] = first
 		}
 	}
 	t.files[name] = f
@@ -254,15 +257,15 @@ func (t *Tree) LinksAtRoot() bool {
 }
 
 // Lookup returns the entry at name, relative to the extension root.
-func (t *Tree) Lookup(name string) (File, bool) {
+func (t *Tree) Lookup(name string) (*File, bool) {
 	f, ok := t.files[name]
 	return f, ok
 }
 
 // Apply returns the entries that the steps copy into the package, by path. As
 // in a build, it is an error if a file replaces a folder or the reverse.
-func (t *Tree) Apply(steps []Step) (map[string]File, error) {
-	out := map[string]File{}
+func (t *Tree) Apply(steps []Step) (Files, error) {
+	out := Files{}
 	for i, s := range steps {
 		if err := t.apply(out, s, strconv.Itoa(i)); err != nil {
 			return nil, fmt.Errorf("copying %s: %w", s.Source, err)
@@ -273,7 +276,7 @@ func (t *Tree) Apply(steps []Step) (map[string]File, error) {
 
 // apply adds the entries that a step copies. id distinguishes its groups of
 // hard links from those of other steps.
-func (t *Tree) apply(out map[string]File, s Step, id string) error {
+func (t *Tree) apply(out Files, s Step, id string) error {
 	source, err := t.follow(s.Source)
 	if err != nil {
 		return err
@@ -282,17 +285,18 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 		return err
 	}
 	if f, ok := t.files[source]; ok && !f.Mode.IsDir() {
-		f.Path, f.Group = s.Dest, ""
+		one := *f
+		one.Path, one.Group = s.Dest, ""
 		if s.Text != nil {
-			f.Mode, f.Size, f.Text = 0o644, int64(len(s.Text)), s.Text
+			one.Mode, one.Size, one.Text = 0o644, int64(len(s.Text)), s.Text
 		}
 		if s.Exec {
-			f.Mode |= 0o111
+			one.Mode |= 0o111
 		}
-		return put(out, f)
+		return put(out, &one)
 	}
 	if s.Dest != "." {
-		if err := put(out, File{Path: s.Dest, Source: source, Mode: fs.ModeDir | 0o755}); err != nil {
+		if err := put(out, &File{Path: s.Dest, Source: source, Mode: fs.ModeDir | 0o755}); err != nil {
 			return err
 		}
 	}
@@ -316,21 +320,36 @@ func (t *Tree) apply(out map[string]File, s Step, id string) error {
 		if excluded {
 			continue
 		}
-		f := t.files[name]
-		f.Path = path.Join(s.Dest, rel)
-		if parent := path.Dir(f.Path); parent != "." && !out[parent].Mode.IsDir() { // it is excluded itself
+		f := t.files[name].at(path.Join(s.Dest, rel), id)
+		if parent := path.Dir(f.Path); parent != "." && !out.isDir(parent) { // it is excluded itself
 			if err := putParents(out, source, f.Path); err != nil {
 				return err
 			}
-		}
-		if f.Group != "" {
-			f.Group = id + ":" + f.Group
 		}
 		if err := put(out, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// at returns the file at another path, where id distinguishes its hard links
+// from those of other steps. Most files of large packages do not change.
+func (f *File) at(name, id string) *File {
+	if f.Path == name && f.Group == "" {
+		return f
+	}
+	moved := *f
+	moved.Path = name
+	if f.Group != "" {
+		moved.Group = id + ":" + f.Group
+	}
+	return &moved
+}
+
+func (f Files) isDir(name string) bool {
+	dir, ok := f[name]
+	return ok && dir.Mode.IsDir()
 }
 
 // follow resolves a source that is a symbolic link, as COPY does for its
@@ -346,19 +365,19 @@ func within(dir, name string) (string, bool) {
 }
 
 // putParents adds the parent folders that a step creates.
-func putParents(out map[string]File, source, dest string) error {
+func putParents(out Files, source, dest string) error {
 	for dir := path.Dir(dest); dir != "."; dir = path.Dir(dir) {
-		if old, ok := out[dir]; ok && old.Mode.IsDir() {
+		if out.isDir(dir) {
 			continue
 		}
-		if err := put(out, File{Path: dir, Source: source, Mode: fs.ModeDir | 0o755}); err != nil {
+		if err := put(out, &File{Path: dir, Source: source, Mode: fs.ModeDir | 0o755}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func put(out map[string]File, f File) error {
+func put(out Files, f *File) error {
 	if old, ok := out[f.Path]; ok && old.Mode.IsDir() != f.Mode.IsDir() {
 		return fmt.Errorf("%s is a folder in one place and a file in another (%s, %s)", f.Path, old.Source, f.Source)
 	}

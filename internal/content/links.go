@@ -15,7 +15,7 @@ var (
 
 // resolve follows target from folder dir, one name at a time as an operating
 // system does, and returns the resulting entry, which is not a link.
-func resolve(lookup func(name string) (File, bool), dir, target string) (string, error) {
+func resolve(lookup func(name string) (*File, bool), dir, target string) (string, error) {
 	const maxLinks = 40 // as Linux's ELOOP limit, path_resolution(7)
 	links := 0
 	for rest := []string{target}; len(rest) > 0; {
@@ -57,7 +57,6 @@ func (t *Tree) checkLinks() {
 	for name, f := range t.files {
 		if f.Mode&fs.ModeSymlink != 0 {
 			_, f.LinkErr = resolve(t.Lookup, path.Dir(name), f.Target)
-			t.files[name] = f
 		}
 	}
 }
@@ -67,7 +66,7 @@ func (t *Tree) checkLinks() {
 // two are hard links to one file.
 func (t *Tree) LosesLinks(sources []string) bool {
 	for _, s := range sources {
-		if t.files[s].Mode&fs.ModeSymlink != 0 {
+		if f, ok := t.files[s]; ok && f.Mode&fs.ModeSymlink != 0 {
 			return true
 		}
 	}

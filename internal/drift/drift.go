@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,13 +137,13 @@ func list(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (map[str
 
 // compare returns an error for the first entry that differs. If others is set,
 // further entries of the layer are ignored.
-func compare(ctx context.Context, e *plan.Extension, planned []embedded.Entry, packed map[string]file, others bool) error {
+func compare(ctx context.Context, e *plan.Extension, planned iter.Seq[embedded.Entry], packed map[string]file, others bool) error {
 	root, err := os.OpenRoot(e.Dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	for _, want := range planned {
+	for want := range planned {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}

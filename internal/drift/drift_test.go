@@ -71,7 +71,7 @@ func pack(t *testing.T, e *plan.Extension, change func(h *tar.Header, data []byt
 			t.Fatal(err)
 		}
 	}
-	for _, entry := range embedded.NewLayer(e, 0).Entries() {
+	for entry := range embedded.NewLayer(e, 0).Entries() {
 		h := &tar.Header{Name: entry.Name, Typeflag: tar.TypeReg, Linkname: entry.Target, ModTime: time.Unix(1, 0)}
 		var data bytes.Buffer
 		switch {

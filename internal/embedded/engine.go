@@ -7,11 +7,9 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 
 	"github.com/containerd/platforms"
@@ -33,23 +31,20 @@ type Engine struct {
 	Progress func(layer Layer, total int64)
 }
 
-// Build writes one layout for each set of images with distinct platforms.
-// Images with the same files share one layer, which is read and compressed
-// once.
+// Build reads and compresses each layer once. Images with the same files share
+// one layout with a single image; the others share one per set of images for
+// distinct platforms.
 func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	for _, extension := range p.Extensions {
 		if extension.NeedsBuild() {
 			return nil, diag.WithHint(fmt.Errorf("packing %s: %w", extension.Descriptor.Info, plan.ErrNeedsBuild), "leave out --engine, or use --engine buildx")
 		}
 	}
-	b := &builder{engine: e, jobs: map[string]*job{}}
+	b := &builder{engine: e}
 	defer b.close()
 	for i, extension := range p.Extensions {
-		for n, images := range sets(extension) {
-			name := filepath.Join(dir, "out", strconv.Itoa(i)+"-"+strconv.Itoa(n))
-			if err := b.add(ctx, plan.Built{Extension: extension, Images: images, Dir: name, Checked: true}); err != nil {
-				return nil, err
-			}
+		if err := b.add(ctx, extension, filepath.Join(dir, "out", strconv.Itoa(i))); err != nil {
+			return nil, err
 		}
 	}
 	if err := b.writeLayers(ctx); err != nil {
@@ -68,7 +63,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 // builder is one run of the engine.
 type builder struct {
 	engine  *Engine
-	jobs    map[string]*job // by key
+	jobs    []*job
 	outputs []*output
 }
 
@@ -85,30 +80,47 @@ func (b *builder) close() {
 	}
 }
 
-// add creates the layout of an output and adds the layers that it needs. A
-// layer is written to the first layout that needs it.
-func (b *builder) add(ctx context.Context, built plan.Built) error {
-	layout, err := ocilayout.Create(built.Dir)
+// add creates the layouts of an extension, below the prefix dir, and adds the
+// layers that they need.
+func (b *builder) add(ctx context.Context, e *plan.Extension, dir string) error {
+	layers, err := layersOf(ctx, e)
 	if err != nil {
 		return err
 	}
-	o := &output{Built: built, layout: layout}
-	b.outputs = append(b.outputs, o)
-	for _, i := range built.Images {
-		if err := context.Cause(ctx); err != nil {
+	var alone []shared
+	for _, l := range layers {
+		if len(l.images) == 1 {
+			alone = append(alone, l)
+			continue
+		}
+		if err := b.addOutput(e, dir, l); err != nil {
 			return err
 		}
-		layer := NewLayer(built.Extension, i)
-		key, err := layer.key()
-		if err != nil {
-			return err
-		}
-		if b.jobs[key] == nil {
-			b.jobs[key] = &job{Layer: layer, home: layout}
-		}
-		o.jobs = append(o.jobs, b.jobs[key])
 	}
-	o.Shared = len(o.jobs) > 1 && len(slices.Compact(slices.Clone(o.jobs))) == 1
+	for _, set := range sets(e, alone) {
+		if err := b.addOutput(e, dir, set...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addOutput creates a layout for the images of some layers.
+func (b *builder) addOutput(e *plan.Extension, dir string, layers ...shared) error {
+	o := &output{Built: plan.Built{Extension: e, Dir: dir + "-" + strconv.Itoa(len(b.outputs)), Checked: true}}
+	var err error
+	if o.layout, err = ocilayout.Create(o.Dir); err != nil {
+		return err
+	}
+	b.outputs = append(b.outputs, o)
+	for _, l := range layers {
+		j := &job{Layer: l.Layer, home: o.layout}
+		b.jobs = append(b.jobs, j)
+		for _, i := range l.images {
+			o.Images, o.jobs = append(o.Images, i), append(o.jobs, j)
+		}
+	}
+	o.Shared = len(layers) == 1 && len(o.Images) > 1
 	return nil
 }
 
@@ -149,21 +161,20 @@ type job struct {
 	diffID     digest.Digest
 }
 
-// sets divides the images of an extension so that no set has two images for one
+// sets divides layers of one image each so that no set has two images for one
 // platform, because images are found in a layout by platform.
-func sets(e *plan.Extension) [][]int {
-	var sets [][]int
-	for i, image := range e.Images {
-		n := 0
-		for _, earlier := range e.Images[:i] {
-			if platform.Equal(earlier.Platform, image.Platform) {
-				n++
-			}
-		}
+func sets(e *plan.Extension, layers []shared) [][]shared {
+	var sets [][]shared
+	count := map[[3]string]int{}
+	for _, l := range layers {
+		p := e.Images[l.images[0]].Platform
+		key := [3]string{p.OS, p.Architecture, p.Variant}
+		n := count[key]
+		count[key]++
 		if n == len(sets) {
 			sets = append(sets, nil)
 		}
-		sets[n] = append(sets[n], i)
+		sets[n] = append(sets[n], l)
 	}
 	return sets
 }
@@ -188,25 +199,10 @@ func writeImage(ctx context.Context, layout *ocilayout.Layout, j *job, p v1.Plat
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	if layout != j.home {
-		if err := layout.Import(ctx, j.home, j.descriptor); err != nil {
-			return v1.Descriptor{}, err
-		}
-	}
 	desc, err := layout.PutJSON(ctx, v1.MediaTypeImageManifest, v1.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
 		Config: configDesc, Layers: []v1.Descriptor{j.descriptor},
 	})
 	desc.Platform = &p
 	return desc, err
-}
-
-// key identifies the content of a layer before it is read: two images with the
-// same key have the same files.
-func (l Layer) key() (string, error) {
-	raw, err := json.Marshal(struct {
-		Dir, Dest string
-		Entries   []Entry
-	}{l.dir, l.dest, l.entries})
-	return string(digest.FromBytes(raw)), err
 }

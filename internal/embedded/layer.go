@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,14 +26,14 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// Layer is a layer that has not been written yet: its entries in order.
+// Layer is a layer that has not been written yet.
 type Layer struct {
 	// Extension and Image are the first that the layer is written for.
 	Extension *plan.Extension
 	Image     plan.Image
 
 	dir, dest string
-	entries   []Entry
+	names     []string // of Image.Files, in the order of a walk
 	size      int64
 }
 
@@ -47,7 +47,7 @@ type Entry struct {
 	Mode   fs.FileMode
 	Size   int64
 	// ModTime is the modification time of the file when the build was planned.
-	ModTime time.Time `json:"-"`
+	ModTime time.Time
 	// Target is the target of a symbolic link, or the Name that a hard link
 	// refers to.
 	Target string
@@ -56,30 +56,49 @@ type Entry struct {
 	Text []byte
 }
 
-// NewLayer lists the entries of an image's layer: the folders above, then every
-// file in the order of a walk.
+// NewLayer returns the layer of an image.
 func NewLayer(e *plan.Extension, image int) Layer {
 	l := Layer{Extension: e, Image: e.Images[image], dir: e.Dir, dest: strings.Trim(e.Dest(), "/")}
-	for parent := l.dest; parent != "."; parent = path.Dir(parent) {
-		l.entries = append(l.entries, Entry{Name: parent, Mode: fs.ModeDir})
+	l.names = make([]string, 0, len(l.Image.Files))
+	for name := range l.Image.Files {
+		l.names = append(l.names, name)
 	}
-	slices.Reverse(l.entries)
-	files := l.Image.Files
-	first := map[string]string{} // link group → name of its first entry
-	for _, name := range slices.SortedFunc(maps.Keys(files), compareWalk) {
-		f := files[name]
-		e := Entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target, Text: f.Text}
-		if f.Mode.IsRegular() && f.Group != "" {
-			if target, ok := first[f.Group]; ok {
-				e.Target, e.Hard, e.Size = target, true, 0
-			} else {
-				first[f.Group] = e.Name
-			}
-		}
-		l.entries = append(l.entries, e)
+	slices.SortFunc(l.names, compareWalk)
+	for e := range l.Entries() {
 		l.size += e.Size
 	}
 	return l
+}
+
+// Entries returns the entries of the layer: the folders above the extension's,
+// then every file in the order of a walk.
+func (l Layer) Entries() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		var parents []string
+		for parent := l.dest; parent != "."; parent = path.Dir(parent) {
+			parents = append(parents, parent)
+		}
+		for _, parent := range slices.Backward(parents) {
+			if !yield(Entry{Name: parent, Mode: fs.ModeDir}) {
+				return
+			}
+		}
+		first := map[string]string{} // link group → name of its first entry
+		for _, name := range l.names {
+			f := l.Image.Files[name]
+			e := Entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target, Text: f.Text}
+			if f.Mode.IsRegular() && f.Group != "" {
+				if target, ok := first[f.Group]; ok {
+					e.Target, e.Hard, e.Size = target, true, 0
+				} else {
+					first[f.Group] = e.Name
+				}
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // compareWalk orders names as a walk finds them: what is in "a/" before "a.b".
@@ -124,9 +143,6 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 // therefore computed once.
 func (l Layer) Size() int64 { return l.size }
 
-// Entries are the entries of the layer, in order.
-func (l Layer) Entries() []Entry { return l.entries }
-
 // Copy writes the content of the file e below root, the extension root. It
 // returns [ErrChanged] if the file has changed since it was planned.
 func (e Entry) Copy(w io.Writer, root *os.Root) error { return copyFile(w, root, e) }
@@ -148,7 +164,7 @@ func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, i
 		return err
 	}
 	defer root.Close()
-	for _, e := range l.entries {
+	for e := range l.Entries() {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}

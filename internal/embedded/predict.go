@@ -15,36 +15,26 @@ import (
 // DiffIDs returns the diffIDs that the images of e will have, in plan order,
 // with either engine. It reads the files and writes nothing.
 func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
+	layers, err := layersOf(ctx, e)
+	if err != nil {
+		return nil, err
+	}
 	ids := make([]digest.Digest, len(e.Images))
-	first := map[string]int{}
-	same := make([]int, len(e.Images))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range e.Images {
-		layer := NewLayer(e, i)
-		key, err := layer.key()
-		if err != nil {
-			return nil, err
-		}
-		if n, ok := first[key]; ok {
-			same[i] = n
-			continue
-		}
-		first[key], same[i] = i, i
-		group.Go(func() (err error) {
-			if ids[i], err = layer.DiffID(groupCtx); err != nil {
-				return fmt.Errorf("reading %s of %s: %w", layer.Image, e.Descriptor.Info, err)
+	for _, l := range layers {
+		group.Go(func() error {
+			id, err := l.DiffID(groupCtx)
+			if err != nil {
+				return fmt.Errorf("reading %s of %s: %w", l.Image, e.Descriptor.Info, err)
+			}
+			for _, i := range l.images {
+				ids[i] = id
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	for i, n := range same {
-		ids[i] = ids[n]
-	}
-	return ids, nil
+	return ids, group.Wait()
 }
 
 // DiffID reads the files of the layer and returns its diffID.

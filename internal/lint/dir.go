@@ -155,12 +155,13 @@ func planned(e *plan.Extension) []Image {
 
 // packedModes returns files with the modes that they have in a package: what
 // anyone may execute, everyone may.
-func packedModes(files map[string]content.File) map[string]content.File {
+func packedModes(files content.Files) content.Files {
 	packed := maps.Clone(files)
 	for name, f := range packed {
-		if f.Mode.IsRegular() && f.Mode&0o111 != 0 {
-			f.Mode |= 0o111
-			packed[name] = f
+		if f.Mode.IsRegular() && f.Mode&0o111 != 0 && f.Mode&0o111 != 0o111 {
+			one := *f
+			one.Mode |= 0o111
+			packed[name] = &one
 		}
 	}
 	return packed
@@ -185,8 +186,9 @@ func unplanned(ctx context.Context, dir string, d *extension.Descriptor, list *d
 	}
 	for _, name := range []string{detectFile, generateBin} {
 		if f, ok := files[name]; ok && f.Mode.IsRegular() {
-			f.Mode |= 0o111
-			files[name] = f
+			one := *f
+			one.Mode |= 0o111
+			files[name] = &one
 		}
 	}
 	image := Image{Dir: filepath.Clean(dir), Files: packedModes(files), Incomplete: len(platform.Folders(dir)) > 0}
@@ -209,7 +211,7 @@ func checkImages(ctx context.Context, root *os.Root, images []Image) (diag.List,
 		}
 		checked[same] = true
 		image.Read, image.Inspect = reader(ctx, root), inspector(ctx, root)
-		image.Search = func(f content.File) (*Hit, error) {
+		image.Search = func(f *content.File) (*Hit, error) {
 			data, err := image.Read(f, MaxSecretFile)
 			return FindSecret(data), err
 		}
@@ -240,8 +242,8 @@ func (i Image) sameFiles() sameFiles {
 	}
 }
 
-func reader(ctx context.Context, root *os.Root) func(content.File, int64) ([]byte, error) {
-	return func(f content.File, limit int64) ([]byte, error) {
+func reader(ctx context.Context, root *os.Root) func(*content.File, int64) ([]byte, error) {
+	return func(f *content.File, limit int64) ([]byte, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -254,8 +256,8 @@ func reader(ctx context.Context, root *os.Root) func(content.File, int64) ([]byt
 	}
 }
 
-func inspector(ctx context.Context, root *os.Root) func(content.File) (*executable.Program, *executable.Fault, error) {
-	return func(f content.File) (*executable.Program, *executable.Fault, error) {
+func inspector(ctx context.Context, root *os.Root) func(*content.File) (*executable.Program, *executable.Fault, error) {
+	return func(f *content.File) (*executable.Program, *executable.Fault, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, nil, err
 		}

@@ -49,7 +49,7 @@ func (c *checker) checkExecutables() error {
 	return nil
 }
 
-func (c *checker) checkExecutable(f content.File, entryPoint bool) error {
+func (c *checker) checkExecutable(f *content.File, entryPoint bool) error {
 	program, fault, err := c.Inspect(f)
 	switch {
 	case err != nil:

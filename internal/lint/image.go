@@ -48,15 +48,15 @@ type Image struct {
 	// Incomplete says that a build stage adds files to those that are known.
 	Incomplete bool
 	// Files are the files by path in the extension's folder.
-	Files map[string]content.File
+	Files content.Files
 	// Read returns the first bytes of a file, at most limit.
-	Read func(f content.File, limit int64) ([]byte, error)
+	Read func(f *content.File, limit int64) ([]byte, error)
 	// Inspect returns what program a file is, or, of an executable file that is
 	// none, what is wrong with it.
-	Inspect func(f content.File) (*executable.Program, *executable.Fault, error)
+	Inspect func(f *content.File) (*executable.Program, *executable.Fault, error)
 	// Search returns what in a file of at most [MaxSecretFile] bytes looks like a
 	// secret; see [FindSecret].
-	Search func(f content.File) (*Hit, error)
+	Search func(f *content.File) (*Hit, error)
 	// AllowSecrets leaves the rules for secrets and large files out.
 	AllowSecrets bool
 	// OnlyExecutables leaves all rules out but those for programs and scripts.
@@ -107,12 +107,12 @@ func (c *checker) report(rule *rules.Rule, pos diag.Position, format string, arg
 }
 
 // at returns the position of a file.
-func (c *checker) at(f content.File) diag.Position {
+func (c *checker) at(f *content.File) diag.Position {
 	return diag.Position{File: filepath.Join(c.Dir, filepath.FromSlash(f.Source))}
 }
 
 // find returns the file that name leads to.
-func (c *checker) find(name string) (content.File, bool) { return content.Find(c.Files, name) }
+func (c *checker) find(name string) (*content.File, bool) { return content.Find(c.Files, name) }
 
 func (c *checker) has(name string) bool {
 	_, ok := c.find(name)
@@ -126,7 +126,7 @@ func (c *checker) isDir(name string) bool {
 
 // text returns the content of the file of that name; ok is false when it is not
 // a file, or one of more than limit bytes, which breaks tooLarge.
-func (c *checker) text(name string, limit int64, tooLarge *rules.Rule) (f content.File, data []byte, ok bool, err error) {
+func (c *checker) text(name string, limit int64, tooLarge *rules.Rule) (f *content.File, data []byte, ok bool, err error) {
 	f, ok = c.find(name)
 	if !ok || !f.Mode.IsRegular() {
 		return f, nil, false, nil
@@ -167,9 +167,9 @@ func (c *checker) checkLayout() {
 	}
 }
 
-func isRegular(f content.File) bool { return f.Mode.IsRegular() }
+func isRegular(f *content.File) bool { return f.Mode.IsRegular() }
 
 // base returns the last part of a file's path.
-func base(f content.File) string { return path.Base(f.Path) }
+func base(f *content.File) string { return path.Base(f.Path) }
 
 const othersExec fs.FileMode = 0o001

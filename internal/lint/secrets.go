@@ -76,7 +76,7 @@ func (c *checker) checkSecrets() error {
 	return nil
 }
 
-func (c *checker) checkSecret(f content.File) error {
+func (c *checker) checkSecret(f *content.File) error {
 	if f.Size > largeFile {
 		c.report(rules.LargeFile, c.at(f), "%s has %.1f MB", f.Path, float64(f.Size)/1e6)
 	}

@@ -114,7 +114,7 @@ func (p *imagePlanner) ignored() string {
 }
 
 // checkEntryPoints warns of an image without entry points.
-func (p *imagePlanner) checkEntryPoints(image *Image, files map[string]content.File) {
+func (p *imagePlanner) checkEntryPoints(image *Image, files content.Files) {
 	for _, name := range []string{extension.DetectFile, extension.GenerateFile, extension.DetectDir, extension.GenerateDir} {
 		if _, ok := files[name]; ok {
 			return

@@ -206,6 +206,7 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 		}
 	}
 	p.copied[len(earlier)] = slices.Clone(steps)
+	copied := len(steps)
 	files, err := p.tree.Apply(steps)
 	if err != nil {
 		p.list.Errorf(diag.Position{File: p.dir}, "%s: %v", image, err)
@@ -219,12 +220,15 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 		}
 	}
 	// The descriptor of the extension root replaces one in a platform root.
-	if text := p.descriptor.Text; text != nil || image.NeedsBuild() || files[extension.DescriptorFile].Source != extension.DescriptorFile {
+	descriptor, ok := files[extension.DescriptorFile]
+	if text := p.descriptor.Text; text != nil || image.NeedsBuild() || !ok || descriptor.Source != extension.DescriptorFile {
 		steps = append(steps, content.Step{Source: extension.DescriptorFile, Dest: extension.DescriptorFile, Text: text})
 	}
-	image.Steps = steps
-	if image.Files, err = p.tree.Apply(steps); err != nil {
-		return err
+	image.Steps, image.Files = steps, files
+	if len(steps) > copied {
+		if image.Files, err = p.tree.Apply(steps); err != nil {
+			return err
+		}
 	}
 	p.checkSteps(steps)
 	p.leaveOutSockets(image)

@@ -83,7 +83,7 @@ type Image struct {
 	// in the extension's folder. They do not include the files of a build
 	// stage, which are copied after the shared files and before the descriptor.
 	Steps []content.Step
-	Files map[string]content.File
+	Files content.Files
 }
 
 // Dest is the extension's folder in its images (Buildpack Interface

@@ -81,7 +81,7 @@ func (c *checker) readExtension(ctx context.Context, e *plan.Extension) error {
 
 // staticFile returns the path of the run.Dockerfile of an image, relative to
 // the extension root, or "". The folder may be a link.
-func staticFile(dir string, files map[string]content.File) string {
+func staticFile(dir string, files content.Files) string {
 	if f, ok := files[runFile]; ok {
 		return f.Source
 	}

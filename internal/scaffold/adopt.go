@@ -129,7 +129,7 @@ func notesOf(dir, text string) []string {
 
 // packed returns the files of each image of the package. A version that is
 // missing or a placeholder has no part in it.
-func packed(ctx context.Context, dir string) ([]map[string]content.File, error) {
+func packed(ctx context.Context, dir string) ([]content.Files, error) {
 	p, _, err := plan.New(ctx, []string{dir}, plan.Options{Version: "0.0.1"})
 	if err != nil {
 		if diag.IsInvalid(err) {
@@ -137,7 +137,7 @@ func packed(ctx context.Context, dir string) ([]map[string]content.File, error) 
 		}
 		return nil, err
 	}
-	var out []map[string]content.File
+	var out []content.Files
 	for _, image := range p.Extensions[0].Images {
 		out = append(out, image.Files)
 	}
@@ -146,16 +146,16 @@ func packed(ctx context.Context, dir string) ([]map[string]content.File, error) 
 
 // unplanned is packed for an extension that cannot be built yet, whose programs
 // another tool compiles: everything that may enter counts.
-func unplanned(ctx context.Context, dir string) ([]map[string]content.File, error) {
+func unplanned(ctx context.Context, dir string) ([]content.Files, error) {
 	tree, err := content.Read(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	files, err := tree.Apply([]content.Step{{Source: ".", Dest: ".", Exclude: content.Never()}})
-	return []map[string]content.File{files}, err
+	return []content.Files{files}, err
 }
 
-func equal(a, b []map[string]content.File) bool {
+func equal(a, b []content.Files) bool {
 	if len(a) != len(b) {
 		return false
 	}

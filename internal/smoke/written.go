@@ -64,7 +64,7 @@ func written(e *plan.Extension, p Program) (diag.List, error) {
 	}
 	found, err := lint.Output(lint.Image{
 		API: e.Descriptor.API, Files: files,
-		Read: func(f content.File, limit int64) ([]byte, error) {
+		Read: func(f *content.File, limit int64) ([]byte, error) {
 			file, err := safefile.Open(root, f.Source)
 			if err != nil {
 				return nil, err
@@ -104,8 +104,8 @@ func firstFile(dir string) string {
 }
 
 // filesIn lists the files below dir by their slash-separated names.
-func filesIn(dir string) (map[string]content.File, error) {
-	files := map[string]content.File{}
+func filesIn(dir string) (content.Files, error) {
+	files := content.Files{}
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || name == dir {
 			return err
@@ -119,7 +119,7 @@ func filesIn(dir string) (map[string]content.File, error) {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		f := content.File{Path: rel, Source: rel, Mode: info.Mode(), Size: info.Size()}
+		f := &content.File{Path: rel, Source: rel, Mode: info.Mode(), Size: info.Size()}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			if f.Target, err = os.Readlink(name); err != nil {
 				return err

@@ -72,6 +72,11 @@ func (c *checker) scanLayers(p *pkg) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	type place struct {
+		scan *scan
+		dir  string
+	}
+	trees := map[place]*tree{}
 	for _, i := range p.images {
 		if i.manifest == nil {
 			continue
@@ -83,7 +88,11 @@ func (c *checker) scanLayers(p *pkg) error {
 			}
 			i.scans = append(i.scans, s)
 			if n == i.layer && s != nil && s.problem == "" {
-				i.tree = newTree(s.entries, i.dir)
+				at := place{s, i.dir}
+				if trees[at] == nil {
+					trees[at] = newTree(s.entries, i.dir)
+				}
+				i.tree = trees[at]
 			}
 		}
 	}

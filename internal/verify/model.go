@@ -10,6 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
 )
 
 // pkg is the readable part of a package.
@@ -30,6 +31,7 @@ type image struct {
 	name string
 	// platform is that of the descriptor, or else of the config.
 	platform v1.Platform
+	id       platform.Identity // of platform and distro
 	// any reports whether the image is for any platform. platform is then that
 	// of its config.
 	any bool
@@ -136,8 +138,8 @@ func (i *image) setPlatform(p *v1.Platform) {
 	if p == nil {
 		return
 	}
-	i.platform = *p
-	i.name = i.identity().String()
+	i.platform, i.id = *p, platform.IdentityOf(*p, i.desc.Annotations)
+	i.name = i.id.String()
 }
 
 // anyPlatform is the name of an image for any platform.

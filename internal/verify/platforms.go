@@ -23,10 +23,6 @@ func normalize(p v1.Platform) v1.Platform {
 	return platforms.Normalize(p)
 }
 
-func (i *image) identity() platform.Identity {
-	return platform.IdentityOf(i.platform, i.desc.Annotations)
-}
-
 // checkPromise checks that the images are for different platforms and, when
 // there is a promise, exactly for the promised ones.
 func (c *checker) checkPromise(p *pkg) {
@@ -35,11 +31,10 @@ func (c *checker) checkPromise(p *pkg) {
 		if platform.IsZero(i.platform) {
 			continue // it has no platform, which was reported
 		}
-		id := i.identity()
-		if seen[id] {
+		if seen[i.id] {
 			c.report(idPlatformDuplicate, i, i.desc.Digest.String(), "more than one image is for %s", i.name)
 		}
-		seen[id] = true
+		seen[i.id] = true
 		if i.listed && i.desc.Platform == nil && (!i.any || len(p.images) > 1) {
 			c.report(idPlatformUnnamed, i, i.desc.Digest.String(), "the index lists the image without a platform; readers take it for linux/amd64")
 		}
@@ -61,7 +56,7 @@ func (c *checker) checkPromise(p *pkg) {
 	for _, want := range c.opts.Promise.Images {
 		found, key := false, keyOf(want.Platform)
 		for n, i := range p.images {
-			if (has[n] == key || platform.IsZero(want.Platform)) && want.matches(i, keys[key] == 1) {
+			if want.matches(i, key, has[n], keys[key] == 1) {
 				found, matched[i] = true, true
 			}
 			if found && platform.IsZero(want.Platform) {
@@ -95,20 +90,20 @@ func (c *checker) checkBuilders(p *pkg) {
 	c.report(idPlatformBuilder, p.images[0], "", "no target names a platform, so the build stage was built for that of the builder only; missing: %s", strings.Join(missing, ", "))
 }
 
-// matches reports whether i may be the promised image. If alone is set, no
-// other promised image has the same platform, so the image may lack the distro;
-// it does not match if it has another one.
-func (want PromisedImage) matches(i *image, alone bool) bool {
+// matches reports whether i may be the promised image; key and has are their
+// platforms. If alone is set, no other promised image has the same platform, so
+// the image may lack the distro; it does not match if it has another one.
+func (want PromisedImage) matches(i *image, key, has platform.Identity, alone bool) bool {
 	if want.Any != i.any {
 		return false
 	}
 	if platform.IsZero(want.Platform) {
 		return true
 	}
-	if keyOf(i.platform) != keyOf(want.Platform) {
+	if has != key {
 		return false
 	}
-	distro := i.identity().Distro
+	distro := i.id.Distro
 	if want.DistroName == "" || alone && distro.Name == "" {
 		return true
 	}
@@ -179,7 +174,8 @@ func (c *checker) checkTargets(p *pkg) {
 					continue
 				}
 				seen[name] = true
-				if !slices.ContainsFunc(p.images, func(i *image) bool { return i.serves(t, d) }) {
+				want := normalize(platform.Of(t))
+				if !slices.ContainsFunc(p.images, func(i *image) bool { return i.serves(want, t.Variant != "", d) }) {
 					c.report(idTargetMissing, nil, "", "%s is a target of the extension, but no image is for it", name)
 				}
 			}
@@ -187,12 +183,11 @@ func (c *checker) checkTargets(p *pkg) {
 	}
 }
 
-// serves reports whether the image is for a target and one of its distros. An
-// image without a distro is for all of them.
-func (i *image) serves(t extension.Target, d extension.Distro) bool {
-	want := normalize(v1.Platform{OS: t.OS, Architecture: t.Arch, Variant: t.Variant})
-	got := normalize(i.platform)
-	if got.OS != want.OS || got.Architecture != want.Architecture || t.Variant != "" && got.Variant != want.Variant {
+// serves reports whether the image is for the platform of a target, which may
+// name a variant, and one of its distros. An image without a distro is for all of
+// them.
+func (i *image) serves(want v1.Platform, variant bool, d extension.Distro) bool {
+	if i.id.OS != want.OS || i.id.Architecture != want.Architecture || variant && i.id.Variant != want.Variant {
 		return false
 	}
 	distro, version := i.desc.Annotations[extension.AnnotationDistroName], i.desc.Annotations[extension.AnnotationDistroVersion]

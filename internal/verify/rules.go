@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -28,33 +29,23 @@ func (c *checker) checkRules(i *image) {
 	if i.tree == nil {
 		return
 	}
-	known := c.opts.Promise != nil && !c.fromStage(i)
-	var list diag.List
-	descriptor := i.tree.file(i.dir + "/" + extension.DescriptorFile)
-	if descriptor != nil && descriptor.data != nil && c.counts[countKey{idDescriptorInvalid, i.name}] == 0 {
-		i.descriptor, list, _ = extension.Parse(extension.DescriptorFile, descriptor.data) // list has the errors
+	stage := c.fromStage(i)
+	known := c.opts.Promise != nil && !stage
+	var list, advice diag.List
+	e := i.tree.file(i.dir + "/" + extension.DescriptorFile)
+	if e != nil && e.data != nil && c.counts[countKey{idDescriptorInvalid, i.name}] == 0 {
+		d := c.parse(e)
+		i.descriptor, advice = d.parsed, d.advice
+		if !known {
+			list = d.problems
+		}
 	}
-	if known {
-		list = nil
-	}
-	files := i.tree.lintFiles()
-	found, err := lint.Check(lint.Image{
-		API: i.labels.api, Platform: i.platform, AnyPlatform: i.any, Files: files.byPath, OnlyExecutables: known, Incomplete: c.fromStage(i), AllowSecrets: c.opts.AllowSecrets,
-		Read: files.read,
-		Inspect: func(f content.File) (*executable.Program, *executable.Fault, error) {
-			e := files.entries[f.Path]
-			return e.exe, e.fault, nil
-		},
-		Search: func(f content.File) (*lint.Hit, error) { return files.entries[f.Path].secret, nil },
-	})
-	if err != nil {
-		c.report(idDescriptorInvalid, i, "", "%v", err)
+	found := c.lint(lintKey{i.tree, i.labels.api, platform.Identity{OS: i.platform.OS, Architecture: i.platform.Architecture, Variant: i.platform.Variant}, i.any, known, stage}, i)
+	if found.err != nil {
+		c.report(idDescriptorInvalid, i, "", "%v", found.err)
 		return
 	}
-	list = append(list, found...)
-	if i.descriptor != nil && c.opts.Advice {
-		list = append(list, lint.Descriptor(i.descriptor)...)
-	}
+	list = slices.Concat(list, found.list, advice)
 	if i.descriptor != nil {
 		list = i.descriptor.Metadata.Extpack.Lint.Filter("", list, nil)
 		c.exceptAPI(i)
@@ -62,6 +53,42 @@ func (c *checker) checkRules(i *image) {
 	for _, d := range list {
 		c.reportRule(i, d)
 	}
+}
+
+// lintKey are the properties of an image by which the rules judge its files.
+type lintKey struct {
+	tree              *tree
+	api               string
+	platform          platform.Identity
+	any, known, stage bool
+}
+
+type lintResult struct {
+	list diag.List
+	err  error
+}
+
+// lint checks the files of an image by the rules for them, once for all images
+// of the same properties.
+func (c *checker) lint(key lintKey, i *image) lintResult {
+	if r, ok := c.linted[key]; ok {
+		return r
+	}
+	if i.tree.lint == nil {
+		i.tree.lint = i.tree.lintFiles()
+	}
+	files := i.tree.lint
+	list, err := lint.Check(lint.Image{
+		API: i.labels.api, Platform: i.platform, AnyPlatform: i.any, Files: files.byPath, OnlyExecutables: key.known, Incomplete: key.stage, AllowSecrets: c.opts.AllowSecrets,
+		Read: files.read,
+		Inspect: func(f *content.File) (*executable.Program, *executable.Fault, error) {
+			e := files.entries[f.Path]
+			return e.exe, e.fault, nil
+		},
+		Search: func(f *content.File) (*lint.Hit, error) { return files.entries[f.Path].secret, nil },
+	})
+	c.linted[key] = lintResult{list, err}
+	return c.linted[key]
 }
 
 // exceptAPI removes the finding of an unsupported api in the label of an image
@@ -90,18 +117,18 @@ func (c *checker) reportRule(i *image, d diag.Diagnostic) {
 
 // lintFiles returns the files of a tree for package lint.
 type lintFiles struct {
-	byPath  map[string]content.File
+	byPath  content.Files
 	entries map[string]*entry
 }
 
-func (t *tree) lintFiles() lintFiles {
-	out := lintFiles{map[string]content.File{}, map[string]*entry{}}
+func (t *tree) lintFiles() *lintFiles {
+	out := &lintFiles{content.Files{}, map[string]*entry{}}
 	for _, e := range t.entries {
 		name := t.rel(e.name)
 		if !t.inside(e.name) || e.name == t.dir || t.files[e.name] != e {
 			continue
 		}
-		f := content.File{Path: name, Source: name, Mode: fs.FileMode(e.mode & 0o777), Size: e.size}
+		f := &content.File{Path: name, Source: name, Mode: fs.FileMode(e.mode & 0o777), Size: e.size}
 		switch e.kind {
 		case tar.TypeReg:
 		case tar.TypeDir:
@@ -123,7 +150,7 @@ func (t *tree) lintFiles() lintFiles {
 			if _, ok := out.byPath[dir]; ok {
 				break // so were its parents
 			}
-			out.byPath[dir] = content.File{Path: dir, Source: dir, Mode: fs.ModeDir | 0o755}
+			out.byPath[dir] = &content.File{Path: dir, Source: dir, Mode: fs.ModeDir | 0o755}
 		}
 	}
 	return out
@@ -139,7 +166,7 @@ func (t *tree) relativeLink(e *entry) string {
 	return strings.Repeat("../", strings.Count(t.rel(e.name), "/")) + target
 }
 
-func (l lintFiles) read(f content.File, limit int64) ([]byte, error) {
+func (l *lintFiles) read(f *content.File, limit int64) ([]byte, error) {
 	e := l.entries[f.Path]
 	if e == nil || e.data == nil && e.size > 0 {
 		return nil, lint.ErrNotKept

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/extension"
@@ -36,12 +37,17 @@ func (c *checker) fromStage(i *image) bool {
 	if c.opts.Promise == nil {
 		return false
 	}
+	if !slices.ContainsFunc(c.opts.Promise.Images, func(want PromisedImage) bool { return want.Stage }) {
+		return false
+	}
 	keys := map[platform.Identity]int{}
 	for _, want := range c.opts.Promise.Images {
 		keys[keyOf(want.Platform)]++
 	}
+	has := keyOf(i.platform)
 	for _, want := range c.opts.Promise.Images {
-		if want.Stage && want.matches(i, keys[keyOf(want.Platform)] == 1) {
+		key := keyOf(want.Platform)
+		if want.Stage && want.matches(i, key, has, keys[key] == 1) {
 			return true
 		}
 	}

@@ -14,6 +14,8 @@ type tree struct {
 	files   map[string]*entry
 	// dir is the extension's directory, without a leading "/".
 	dir string
+	// lint is set when it is first needed.
+	lint *lintFiles
 }
 
 func newTree(entries []*entry, dir string) *tree {

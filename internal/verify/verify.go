@@ -119,7 +119,10 @@ func Check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 }
 
 func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Options) (*pkg, []Finding, error) {
-	c := &checker{ctx: ctx, src: src, opts: opts, counts: map[countKey]int{}, texts: map[string]string{}, parsed: map[string]layersLabel{}}
+	c := &checker{
+		ctx: ctx, src: src, opts: opts, counts: map[countKey]int{}, texts: map[string]string{}, parsed: map[string]layersLabel{},
+		descriptors: map[*entry]*descriptor{}, linted: map[lintKey]lintResult{},
+	}
 	p, err := c.load(root)
 	if err != nil {
 		return nil, nil, err
@@ -143,13 +146,14 @@ func check(ctx context.Context, src content.Fetcher, root v1.Descriptor, opts Op
 		return nil, nil, err
 	}
 	c.hintMissingLabels(p)
+	checks := []func(*image){
+		c.checkLayers, c.checkOtherLayers, c.ofTree(c.checkPaths), c.ofTree(c.checkLinks), c.checkDescriptor, c.checkRules, c.checkStage,
+	}
 	for _, i := range p.images {
 		if err := context.Cause(ctx); err != nil {
 			return nil, nil, err
 		}
-		for _, check := range []func(*image){
-			c.checkLayers, c.checkOtherLayers, c.checkPaths, c.checkLinks, c.checkDescriptor, c.checkRules, c.checkStage,
-		} {
+		for _, check := range checks {
 			check(i)
 		}
 	}
@@ -171,6 +175,24 @@ type checker struct {
 	// as read: the images of a package have the same.
 	texts  map[string]string
 	parsed map[string]layersLabel
+	// descriptors and linted are what was found in files that images share.
+	descriptors map[*entry]*descriptor
+	linted      map[lintKey]lintResult
+}
+
+// ofTree returns a check that depends on the files of an image alone. Of images
+// that share their files, it checks the first, and the others if something was
+// found, which is reported for each.
+func (c *checker) ofTree(check func(*image)) func(*image) {
+	clean := map[*tree]bool{}
+	return func(i *image) {
+		if clean[i.tree] {
+			return
+		}
+		before := len(c.findings)
+		check(i)
+		clean[i.tree] = len(c.findings) == before
+	}
 }
 
 type countKey struct{ id, platform string }

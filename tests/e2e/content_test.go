@@ -109,7 +109,7 @@ func TestPackageHoldsWhatThePlanSays(t *testing.T) {
 
 // predicted gives what a layer lists for files: folded modes, and the folders
 // above them.
-func predicted(files map[string]content.File, dest string) map[string]string {
+func predicted(files content.Files, dest string) map[string]string {
 	out := map[string]string{}
 	add := func(name string, mode fs.FileMode) {
 		out[name] = mode.String()
