@@ -15,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 )
 
 // Layer is the part of a layer that the documents of an image depend on.
@@ -83,17 +84,15 @@ type describer struct {
 	// put writes a document. A package of many targets has too many to keep.
 	put   func(mediaType string, data []byte) error
 	known map[digest.Digest]map[string]string // labels by layer
-	same  map[[3]string]int                   // number of images by platform
+	// images is the number of images for each platform.
+	images map[platform.Key]int
 }
 
 func newDescriber(e *plan.Extension, opts Options, put func(mediaType string, data []byte) error) *describer {
 	if opts.Created.IsZero() {
 		opts.Created = DefaultCreated
 	}
-	d := &describer{extension: e, opts: opts, types: ociTypes, put: put, known: map[digest.Digest]map[string]string{}, same: map[[3]string]int{}}
-	for _, image := range e.Images {
-		d.same[bare(image.Platform)]++
-	}
+	d := &describer{extension: e, opts: opts, types: ociTypes, put: put, known: map[digest.Digest]map[string]string{}, images: plan.CountPlatforms(e.Images)}
 	if opts.Docker {
 		d.types = dockerTypes
 	}
@@ -108,9 +107,6 @@ func (d *describer) add(mediaType string, v any) (v1.Descriptor, error) {
 	desc := v1.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
 	return desc, d.put(mediaType, data)
 }
-
-// bare returns a platform without its os.version.
-func bare(p v1.Platform) [3]string { return [3]string{p.OS, p.Architecture, p.Variant} }
 
 // image writes config and manifest of an image.
 func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
@@ -199,7 +195,7 @@ func (d *describer) labels(diffID digest.Digest) (map[string]string, error) {
 // distroAnnotations returns the annotations that distinguish images for the
 // same platform.
 func (d *describer) distroAnnotations(image plan.Image) map[string]string {
-	if len(image.Distros) != 1 || d.same[bare(image.Platform)] == 1 {
+	if len(image.Distros) != 1 || d.images[platform.KeyOf(image.Platform)] == 1 {
 		return nil
 	}
 	return map[string]string{

@@ -143,8 +143,9 @@ func (p *imagePlanner) roots(t extension.Target, distros []extension.Distro) ([]
 // because the annotations that distinguish them name a single distro.
 func separate(images []Image) []Image {
 	var out []Image
+	count := CountPlatforms(images)
 	for _, image := range images {
-		if len(image.Distros) < 2 || !hasOther(images, image) {
+		if len(image.Distros) < 2 || count[platform.KeyOf(image.Platform)] == 1 {
 			out = append(out, image)
 			continue
 		}
@@ -157,14 +158,14 @@ func separate(images []Image) []Image {
 	return out
 }
 
-func hasOther(images []Image, image Image) bool {
-	same := 0
-	for _, other := range images {
-		if platform.Equal(other.Platform, image.Platform) {
-			same++
-		}
+// CountPlatforms returns the number of images for each platform. Annotations
+// distinguish images for the same one.
+func CountPlatforms(images []Image) map[platform.Key]int {
+	count := map[platform.Key]int{}
+	for _, image := range images {
+		count[platform.KeyOf(image.Platform)]++
 	}
-	return same > 1
+	return count
 }
 
 func split(t extension.Target, distros []extension.Distro, roots []string) []Image {

@@ -101,9 +101,14 @@ func IsZero(p v1.Platform) bool { return p.OS == "" && p.Architecture == "" }
 
 // Equal reports whether two normalized platforms are equal except for
 // os.version.
-func Equal(a, b v1.Platform) bool {
-	return a.OS == b.OS && a.Architecture == b.Architecture && a.Variant == b.Variant
-}
+func Equal(a, b v1.Platform) bool { return KeyOf(a) == KeyOf(b) }
+
+// Key identifies a platform in maps. Platforms that are [Equal] have the same
+// key.
+type Key struct{ OS, Architecture, Variant string }
+
+// KeyOf returns the key of a normalized platform.
+func KeyOf(p v1.Platform) Key { return Key{p.OS, p.Architecture, p.Variant} }
 
 // osVersion is the os.version in the output of [Identity.String].
 var osVersion = regexp.MustCompile(` \(os\.version [^)]+\)$`)
