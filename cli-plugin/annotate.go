@@ -14,6 +14,7 @@ import (
 
 type annotateOptions struct {
 	indexOptions
+	release             releaseOptions
 	name                string
 	tags, outputs       []string
 	labels, annotations []string
@@ -39,6 +40,7 @@ func newAnnotateCmd(a *app, run func(context.Context, *app, annotateOptions) err
 	}
 	opts.bind(cmd)
 	f := cmd.Flags()
+	opts.release.bind(f)
 	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Reference to publish to instead of where it came from")
 	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/") instead`)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
@@ -77,6 +79,9 @@ func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
 		}
 		if req.Options, err = opts.options(a); err != nil {
 			return err
+		}
+		if len(opts.tags) > 0 { // else the edit of a release is the purpose
+			req.Release = opts.release.guard(req.Client, a.log(false))
 		}
 		if req.Outputs, err = parseOutputs(opts.tags, opts.outputs); err != nil {
 			return err

@@ -107,8 +107,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 			printUnnamed(a.cli.Err(), run.plan)
 		}
 		if opts.dryRun {
-			printPlan(a.cli.Out(), run.plan, run.places, opts.smoke)
-			return opts.missing(run.plan)
+			return errors.Join(printPlan(ctx, a, run, opts.smoke), opts.missing(run.plan))
 		}
 		if err := opts.missing(run.plan); err != nil {
 			return err
@@ -262,8 +261,9 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		KeepGoing:             o.keepGoing,
 		// The result of a bake override is not known before the build, and a
 		// published package may lack the attestations or the cache.
-		Force:        o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "",
-		Destinations: run.places.Of,
+		Force:         o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "",
+		Unpredictable: len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any(),
+		Destinations:  run.places.Of,
 		Warn: func(e *plan.Extension, f verify.Finding) {
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},

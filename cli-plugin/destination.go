@@ -1,15 +1,19 @@
 package cliplugin
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/pflag"
 
 	"github.com/extpack/extpack/internal/daemon"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -19,6 +23,22 @@ type destinationOptions struct {
 	load         bool
 	outputs      []string
 	insecure     bool
+	release      releaseOptions
+}
+
+// releaseOptions are the flags that permit to move tags which usually stay.
+type releaseOptions struct{ overwrite, downgrade bool }
+
+func (o *releaseOptions) bind(f *pflag.FlagSet) {
+	f.BoolVar(&o.overwrite, release.AllowOverwrite, false, "Replace other content under a tag that is the version of the extension, which is refused otherwise because users rely on it")
+	f.BoolVar(&o.downgrade, release.AllowDowngrade, false, `Move "latest", "MAJOR" and "MAJOR.MINOR" to a lower version, which stay where they are otherwise`)
+}
+
+func (o *releaseOptions) guard(client *registry.Client, log func(string, ...any)) *release.Guard {
+	return &release.Guard{
+		Client: client, AllowOverwrite: o.overwrite, AllowDowngrade: o.downgrade,
+		Note: func(message string) { log("%s", message) },
+	}
 }
 
 func (o *destinationOptions) bind(f *pflag.FlagSet) {
@@ -27,13 +47,15 @@ func (o *destinationOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.load, "load", false, "Load into the Docker Engine under every tag, or as ID:VERSION")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/")`)
 	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	o.release.bind(f)
 }
 
 // request returns the places that the flags name.
 func (o *destinationOptions) request(a *app, log func(string, ...any), bars *progress) pipeline.Request {
+	client := a.registry(o.insecure, log, bars.Pushed)
 	return pipeline.Request{
 		Push: o.push, Append: o.append, Load: o.load, Outputs: o.outputs,
-		Client: a.registry(o.insecure, log, bars.Pushed),
+		Client: client, Release: o.release.guard(client, log),
 		Daemon: &pipeline.Daemon{
 			API: func() daemon.API { return a.cli.Client() }, Host: func() string { return a.cli.DockerEndpoint().Host },
 			Note: func(e *plan.Extension, note string) {
@@ -44,9 +66,12 @@ func (o *destinationOptions) request(a *app, log func(string, ...any), bars *pro
 	}
 }
 
-// printPlan prints the result of a dry run.
-func printPlan(w io.Writer, p *plan.Plan, places pipeline.Places, smoke string) {
-	for _, e := range p.Extensions {
+// printPlan prints the result of a dry run. It returns the errors of tags that
+// the run would not move.
+func printPlan(ctx context.Context, a *app, run *buildRun, smoke string) error {
+	w := a.cli.Out()
+	var refused []error
+	for _, e := range run.plan.Extensions {
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
 		for _, image := range e.Images {
 			root := image.Root
@@ -64,8 +89,41 @@ func printPlan(w io.Writer, p *plan.Plan, places pipeline.Places, smoke string) 
 			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", smoke)
 		}
 		printRequests(w, e)
-		for _, d := range places[e] {
+		for _, d := range run.places[e] {
 			fmt.Fprintf(w, "  %s %s\n", d.Verb, text.Line(d.Name))
 		}
+		changes, err := pipeline.TagChanges(ctx, e, run.places, run.options)
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			fmt.Fprintf(w, "  tag %s: %s\n", c.Tag, describeChange(c))
+			if c.Err != nil && !diag.IsInvalid(c.Err) && !errors.Is(c.Err, registry.ErrKept) {
+				fmt.Fprintf(a.cli.Err(), "warning: %s\n", text.Line(c.Err.Error()))
+			}
+			if diag.IsInvalid(c.Err) {
+				refused = append(refused, c.Err)
+			}
+		}
 	}
+	return errors.Join(refused...)
+}
+
+// describeChange returns what a run would do to a tag.
+func describeChange(c pipeline.TagChange) string {
+	switch {
+	case errors.Is(c.Err, registry.ErrKept):
+		return fmt.Sprintf("would stay at %s, which is newer", c.From)
+	case diag.IsInvalid(c.Err):
+		return fmt.Sprintf("refused; it is at %s", c.From)
+	case c.Err != nil:
+		return "unknown, it could not be looked at"
+	case c.From == "":
+		return "new"
+	case c.To == "":
+		return fmt.Sprintf("is at %s; the new digest is known after the build", c.From)
+	case c.From == c.To:
+		return fmt.Sprintf("unchanged, at %s", c.From)
+	}
+	return fmt.Sprintf("would move from %s to %s", c.From, c.To)
 }

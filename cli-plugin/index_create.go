@@ -12,6 +12,7 @@ import (
 
 type indexCreateOptions struct {
 	indexOptions
+	release                releaseOptions
 	sources, tags, outputs []string
 	platforms, annotations []string
 	placed                 []string
@@ -47,6 +48,7 @@ func newIndexCreateCmd(a *app, run func(context.Context, *app, indexCreateOption
 	}
 	opts.bind(cmd)
 	f := cmd.Flags()
+	opts.release.bind(f)
 	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Publish under this tag")
 	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/")`)
 	f.StringArrayVar(&opts.platforms, "platform", nil, `Say which platform a source is for that does not ("SOURCE=os/arch[/variant]")`)
@@ -73,6 +75,7 @@ func (o *indexCreateOptions) request(a *app) (index.Request, error) {
 	if err != nil {
 		return index.Request{}, err
 	}
+	options.Release = o.release.guard(options.Client, a.log(false))
 	c := &index.Creation{
 		Client: options.Client, Sources: o.sources,
 		Read: index.ReadOptions{Nested: !o.flatten, NoAttestations: o.noAttestations},

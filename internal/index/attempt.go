@@ -13,6 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/source"
 )
 
@@ -54,6 +55,10 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	if err == nil && src != nil && !oci.IsIndex(src.Root.MediaType) {
 		err = r.unwrap(ctx, o, x)
 	}
+	if err != nil {
+		return r, false, err
+	}
+	tags, guards, err := e.permitted(ctx, o, r, before)
 	if err != nil || e.DryRun {
 		return r, false, err
 	}
@@ -63,31 +68,65 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 		}
 		return r, false, r.rewrite(ctx, e.Options, o, x, e.Source, src)
 	}
-	if err := r.writeFiles(ctx, e.Request, o, x); err != nil || len(e.Tags) == 0 {
+	if err := r.writeFiles(ctx, e.Request, o, x); err != nil || len(tags) == 0 {
 		return r, false, err
 	}
 	r.Unchanged = true
-	for _, tag := range e.Tags {
+	for _, tag := range tags {
 		r.Unchanged = r.Unchanged && before[tag] == r.Root.Digest
 	}
 	if r.Unchanged {
-		for _, tag := range e.Tags {
+		for _, tag := range tags {
 			r.Published = append(r.Published, registry.Published{Reference: tag, Descriptor: r.Root})
 		}
 		return r, false, nil
 	}
-	err = e.publish(ctx, r, o, before)
-	if err == nil {
+	err = e.publish(ctx, r, o, tags, before, guards)
+	wrote = err == nil && len(r.Published) > 0
+	if wrote {
 		e.before = before
 	}
-	return r, err == nil, err
+	return r, wrote, err
+}
+
+// permitted returns the tags to write, and a guard for each. It leaves out those
+// that stay as they are.
+func (e *editor) permitted(ctx context.Context, s *Staging, r *Result, before map[registry.Reference]digest.Digest) ([]registry.Reference, []registry.PublishOption, error) {
+	if e.Release == nil || len(e.Tags) == 0 {
+		return e.Tags, nil, nil
+	}
+	next, err := release.Read(ctx, s, r.Root)
+	if err != nil {
+		return nil, nil, err
+	}
+	var tags []registry.Reference
+	var guards []registry.PublishOption
+	for _, tag := range release.Order(e.Tags, next.Info.Version) {
+		if now := before[tag]; now != registry.Hidden {
+			err := e.Release.Check(ctx, tag, now, next)
+			if errors.Is(err, registry.ErrKept) {
+				continue
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		tags = append(tags, tag)
+		if release.Guards(tag, next.Info.Version) {
+			guards = append(guards, e.Release.Option(tag, next))
+		}
+	}
+	if len(tags) == 0 && len(e.Files)+len(e.Dirs) == 0 {
+		return nil, nil, release.ErrNothing
+	}
+	return tags, guards, nil
 }
 
 // tagsNow resolves the tags before anything is read. Tags that will be replaced
 // as a whole may be unreadable.
 func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Digest, error) {
 	now := map[registry.Reference]digest.Digest{}
-	if e.DryRun {
+	if e.DryRun && e.Release == nil {
 		return now, nil
 	}
 	begin := time.Now()
@@ -98,7 +137,7 @@ func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Dig
 			now[tag] = desc.Digest
 		case errors.Is(err, oci.ErrNotFound):
 			now[tag] = ""
-		case e.Force, errors.Is(err, oci.ErrCorrupt), errors.Is(err, oci.ErrTooLarge), errors.Is(err, oci.ErrMalformed):
+		case e.Force, e.DryRun, errors.Is(err, oci.ErrCorrupt), errors.Is(err, oci.ErrTooLarge), errors.Is(err, oci.ErrMalformed):
 			// If it is read, reading it reports the error.
 		case !e.merges && registry.IsForbidden(err):
 			now[tag] = registry.Hidden
@@ -225,14 +264,13 @@ func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, e
 }
 
 // publish writes the tags, which must not have moved.
-func (e *editor) publish(ctx context.Context, r *Result, s *Staging, before map[registry.Reference]digest.Digest) error {
-	var conditions []registry.PublishOption
+func (e *editor) publish(ctx context.Context, r *Result, s *Staging, tags []registry.Reference, before map[registry.Reference]digest.Digest, conditions []registry.PublishOption) error {
 	if !e.Force {
 		for tag, at := range before {
 			conditions = append(conditions, registry.Expect(tag, at))
 		}
 	}
 	var err error
-	r.Published, err = e.Client.Publish(ctx, s, r.Root, e.Tags, conditions...)
+	r.Published, err = e.Client.Publish(ctx, s, r.Root, tags, conditions...)
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/wait"
 )
 
@@ -30,6 +31,9 @@ type Options struct {
 	// Check, if not nil, is called before the index is written, and may return
 	// an error.
 	Check func(ctx context.Context, o *Staging, root v1.Descriptor) error
+	// Release, if not nil, decides which tags may be moved. It is nil for an edit
+	// that changes a release on purpose.
+	Release *release.Guard
 	// Warn is as with [ocilayout.CopyDir], and also called for tags that cannot
 	// be read back. It may be nil.
 	Warn func(message string)

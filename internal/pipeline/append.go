@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/verify"
 )
 
@@ -23,6 +25,9 @@ import (
 type Append struct {
 	Client *registry.Client
 	Tags   []registry.Reference
+	// Release decides which tags may be moved, and which platforms of a release
+	// may be replaced; nil permits all.
+	Release *release.Guard
 	// Warn is as with index.Options; may be nil.
 	Warn func(message string)
 }
@@ -30,24 +35,30 @@ type Append struct {
 // Put merges the package into the index at every tag.
 func (d Append) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
 	var refs []string
-	for _, tag := range d.Tags {
-		r, err := index.Edit(ctx, index.Request{
-			Options: index.Options{Client: d.Client, Check: checkMerged, Warn: d.Warn},
-			Source:  tag.String(), MayBeMissing: true,
-			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
-				return merge(ctx, o, x, pkg, tag)
-			},
-		})
+	for _, tag := range release.Order(d.Tags, pkg.Index.Annotations[extension.AnnotationVersion]) {
+		r, err := d.edit(ctx, pkg, tag, false)
 		if r != nil {
 			for _, p := range r.Published {
 				refs = append(refs, p.String())
 			}
 		}
-		if err != nil {
-			return refs, oci.Wrap(err, "appending to "+tag.String())
+		if err != nil && !errors.Is(err, registry.ErrKept) {
+			return refs, err
 		}
 	}
 	return refs, nil
+}
+
+// edit merges the package into the index at a tag.
+func (d Append) edit(ctx context.Context, pkg *annotate.Package, tag registry.Reference, dryRun bool) (*index.Result, error) {
+	r, err := index.Edit(ctx, index.Request{
+		Options: index.Options{Client: d.Client, Check: checkMerged, Warn: d.Warn, Release: d.Release, DryRun: dryRun},
+		Source:  tag.String(), MayBeMissing: true,
+		Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
+			return merge(ctx, o, x, pkg, tag)
+		},
+	})
+	return r, oci.Wrap(err, "appending to "+tag.String())
 }
 
 // merge adds the package to an index and keeps its media types.

@@ -10,17 +10,34 @@ import (
 	"github.com/extpack/extpack/internal/packagefile"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 )
 
 // Registry publishes a package under all of its tags.
 type Registry struct {
 	Client *registry.Client
 	Tags   []registry.Reference
+	// Release decides which tags may be moved; nil permits all.
+	Release *release.Guard
 }
 
 // Put publishes; see [registry.Client.Publish].
 func (d Registry) Put(ctx context.Context, pkg *annotate.Package) ([]string, error) {
-	published, err := d.Client.Publish(ctx, pkg.Layout, pkg.Root, d.Tags)
+	next, err := release.Read(ctx, pkg.Layout, pkg.Root)
+	if err != nil {
+		return nil, err
+	}
+	tags := d.Tags
+	var guards []registry.PublishOption
+	if d.Release != nil {
+		tags = release.Order(tags, next.Info.Version)
+		for _, tag := range tags {
+			if release.Guards(tag, next.Info.Version) {
+				guards = append(guards, d.Release.Option(tag, next))
+			}
+		}
+	}
+	published, err := d.Client.Publish(ctx, pkg.Layout, pkg.Root, tags, guards...)
 	var refs []string
 	for _, p := range published {
 		refs = append(refs, p.String())

@@ -46,6 +46,9 @@ type Options struct {
 	Annotate annotate.Options
 	// Force builds and writes packages that destinations already have.
 	Force bool
+	// Unpredictable reports whether the engine adds content that the plan does
+	// not determine: overrides, attestations, or a cache.
+	Unpredictable bool
 	// KeepGoing publishes the packages that pass even if others fail.
 	KeepGoing bool
 	// AllowPlatformMismatch permits binaries for another platform.
@@ -181,6 +184,17 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 		r.errs[place] = named(e, err)
 	})
 	defer closeAll(packages)
+	forEach(len(packages), func(i int) {
+		if packages[i] == nil {
+			return
+		}
+		e, place := todo.Extensions[i], places[i]
+		if err := checkTags(r.ctx, r.opts.Destinations(e), packages[i].pkg); err != nil {
+			r.errs[place] = named(e, err)
+			packages[i].close()
+			packages[i] = nil
+		}
+	})
 	if held := r.heldBack(todo, packages); held != nil && !r.opts.KeepGoing {
 		return held
 	}

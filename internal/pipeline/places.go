@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/safefile"
 )
 
@@ -23,6 +24,8 @@ type Request struct {
 	Outputs []string
 	// Client is the client of Push.
 	Client *registry.Client
+	// Release decides which tags Push may move.
+	Release *release.Guard
 	// Daemon is the engine of Load.
 	Daemon *Daemon
 	// Warn receives warnings of writing a package.
@@ -118,9 +121,9 @@ func (r Request) registryPlace(e *plan.Extension) (Place, error) {
 	}
 	names := strings.Join(e.Tags, ", ")
 	if r.Append {
-		return Place{Append{Client: r.Client, Tags: refs, Warn: r.Warn}, "append to", names}, nil
+		return Place{Append{Client: r.Client, Tags: refs, Release: r.Release, Warn: r.Warn}, "append to", names}, nil
 	}
-	return Place{Registry{Client: r.Client, Tags: refs}, "push", names}, nil
+	return Place{Registry{Client: r.Client, Tags: refs, Release: r.Release}, "push", names}, nil
 }
 
 // filePlace returns the place for a package file, which has the extension .cnb,

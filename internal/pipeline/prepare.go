@@ -46,6 +46,20 @@ func (r *run) prepare(e *plan.Extension, built []plan.Built, dir string) (*prepa
 }
 
 func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Built, dir string, opts Options) error {
+	if err := p.make(ctx, e, built, dir, opts); err != nil {
+		return err
+	}
+	if opts.Annotated != nil {
+		opts.Annotated(e, p.pkg)
+	}
+	if err := checkDrift(ctx, e, p.pkg, built); err != nil {
+		return err
+	}
+	return check(ctx, e, p.pkg, opts)
+}
+
+// make writes the package.
+func (p *prepared) make(ctx context.Context, e *plan.Extension, built []plan.Built, dir string, opts Options) error {
 	var sources []annotate.Source
 	for _, b := range built {
 		if b.Extension != e {
@@ -63,16 +77,8 @@ func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Bui
 		return err
 	}
 	p.layouts = append(p.layouts, dst)
-	if p.pkg, err = annotate.Make(ctx, dst, e, sources, opts.Annotate); err != nil {
-		return err
-	}
-	if opts.Annotated != nil {
-		opts.Annotated(e, p.pkg)
-	}
-	if err := checkDrift(ctx, e, p.pkg, built); err != nil {
-		return err
-	}
-	return check(ctx, e, p.pkg, opts)
+	p.pkg, err = annotate.Make(ctx, dst, e, sources, opts.Annotate)
+	return err
 }
 
 // checkDrift compares images with the plan if the engine did not.

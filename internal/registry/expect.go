@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,10 +13,13 @@ import (
 // PublishOption changes how [Client.Publish] works.
 type PublishOption func(*publishOptions)
 
-type publishOptions struct{ expected map[string]digest.Digest }
+type publishOptions struct {
+	expected map[string]digest.Digest
+	guards   map[string]TagGuard
+}
 
 func newPublishOptions(opts []PublishOption) publishOptions {
-	o := publishOptions{expected: map[string]digest.Digest{}}
+	o := publishOptions{expected: map[string]digest.Digest{}, guards: map[string]TagGuard{}}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -32,6 +36,21 @@ func newPublishOptions(opts []PublishOption) publishOptions {
 // check again afterwards; see package edit.
 func Expect(ref Reference, at digest.Digest) PublishOption {
 	return func(o *publishOptions) { o.expected[ref.String()] = at }
+}
+
+// TagGuard decides whether a tag that is at the digest now, "" if it does not
+// exist, may be written. An error fails the publish; [ErrKept] leaves the tag as
+// it is.
+type TagGuard func(ctx context.Context, now digest.Digest) error
+
+// ErrKept is returned by a [TagGuard] for a tag that should not be written.
+var ErrKept = errors.New("the tag stays as it is")
+
+// Guard makes a publish ask guard right before it writes the tag. The write is
+// conditional as with [Expect]. A guard is not asked about a tag that points at
+// the new content already, or that cannot be read.
+func Guard(ref Reference, guard TagGuard) PublishOption {
+	return func(o *publishOptions) { o.guards[ref.String()] = guard }
 }
 
 // Hidden is expected of a tag that cannot be read, because some credentials are

@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +59,63 @@ func TestPublishExpects(t *testing.T) {
 				t.Errorf("the tag moved to %q", got)
 			}
 		})
+	}
+}
+
+// TestPublishGuards: the guard sees where the tag is right before it is written.
+func TestPublishGuards(t *testing.T) {
+	s, old, refs := published(t)
+	c := newTree(t, "new")
+	fresh, kept := s.ref(t, "acme/curl:fresh"), s.ref(t, "acme/curl:1.0")
+	client, _ := newTestClient(Options{})
+	var seen []digest.Digest
+	guard := func(err error) TagGuard {
+		return func(_ context.Context, now digest.Digest) error { seen = append(seen, now); return err }
+	}
+	done, err := client.Publish(t.Context(), c, c.root, []Reference{kept, fresh}, Guard(kept, guard(ErrKept)), Guard(fresh, guard(nil)))
+	if err != nil || len(done) != 1 || done[0].Reference.String() != fresh.String() || !slices.Equal(seen, []digest.Digest{old.root.Digest, ""}) {
+		t.Errorf("published %v, guards saw %v, %v", done, seen, err)
+	}
+	refused := errors.New("refused")
+	if _, err := client.Publish(t.Context(), c, c.root, refs[:1], Guard(refs[0], guard(refused))); !errors.Is(err, refused) {
+		t.Errorf("error is %v", err)
+	}
+	if got := s.digestOf(t, "acme/curl", "1.0"); got != old.root.Digest {
+		t.Errorf("1.0 is at %s", got)
+	}
+	// Another writer is faster: the guard is asked again.
+	other := newTree(t, "other")
+	raced := false
+	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/raced") && !raced {
+			raced = true
+			rival, _ := newTestClient(Options{})
+			if _, err := rival.Publish(t.Context(), other, other.root, []Reference{s.ref(t, "acme/curl:raced")}); err != nil {
+				t.Error(err)
+			}
+			return r.Header.Get("If-None-Match") != "" && jsonError(w, http.StatusPreconditionFailed, "X", "x")
+		}
+		return false
+	})
+	ref := s.ref(t, "acme/curl:raced")
+	_, err = client.Publish(t.Context(), c, c.root, []Reference{ref}, Guard(ref, func(_ context.Context, now digest.Digest) error {
+		if now != "" {
+			return refused
+		}
+		return nil
+	}))
+	if got := s.digestOf(t, "acme/curl", "raced"); !errors.Is(err, refused) || got != other.root.Digest {
+		t.Errorf("the tag is at %s, error %v", got, err)
+	}
+	// A registry that hides its tags is written to; one that fails is not.
+	for status, want := range map[int]bool{http.StatusForbidden: true, http.StatusInternalServerError: false} {
+		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+			return r.Method != http.MethodPut && (strings.HasSuffix(r.URL.Path, "/manifests/hidden") || strings.HasSuffix(r.URL.Path, "/tags/list")) && jsonError(w, status, "X", "x")
+		})
+		ref := s.ref(t, "acme/curl:hidden")
+		if _, err := client.Publish(t.Context(), c, c.root, []Reference{ref}, Guard(ref, guard(refused))); (err == nil) != want {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }
 

@@ -74,6 +74,9 @@ func (c *Client) tagAll(ctx context.Context, repos map[string]*repository, root 
 	var moved []Published
 	for i, ref := range refs {
 		sent, err := repos[ref.RepositoryName()].tag(ctx, root, ref, o)
+		if errors.Is(err, ErrKept) {
+			continue
+		}
 		if err != nil {
 			return moved, c.explain(ref, &TagError{
 				Moved: moved, Failed: ref, Uncertain: sent, Untouched: refs[i+1:], Err: err,
@@ -126,16 +129,27 @@ func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, 
 // points at root, or returns the condition for the write.
 func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (done bool, condition http.Header, err error) {
 	expected, conditional := o.expected[ref.String()]
-	if !conditional {
-		ctx = withRetries(ctx, 1)
+	guard := o.guards[ref.String()]
+	looking := ctx
+	if !conditional && guard == nil {
+		looking = withRetries(ctx, 1)
 	}
-	before, etag, err := r.look(ctx, ref.Tag())
+	before, etag, err := r.look(looking, ref.Tag())
 	if err == nil && before.Digest == root.Descriptor.Digest {
 		r.client.progress(Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Exists})
 		return true, nil, nil
 	}
-	if !conditional {
-		var refusal *ResponseError
+	known := err == nil || errors.Is(err, oci.ErrNotFound)
+	if guard != nil && known {
+		if err := guard(ctx, before.Digest); err != nil {
+			return false, nil, err
+		}
+	}
+	var refusal *ResponseError
+	if guard != nil && errors.As(err, &refusal) && (refusal.StatusCode >= http.StatusInternalServerError || refusal.rateLimited()) {
+		return false, nil, err // the registry does not refuse, it fails
+	}
+	if !conditional && (guard == nil || !known) {
 		if err == nil || errors.As(err, &refusal) || errors.Is(err, oci.ErrNotFound) || isUnusable(err) {
 			// The tag does not exist, will be moved, has invalid content, or
 			// cannot be read: some registries return 403 for missing tags.
@@ -143,11 +157,13 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 		}
 		return false, nil, err
 	}
-	if err := checkExpected(ref, expected, before.Digest, err); err != nil {
-		return false, nil, err
+	if conditional {
+		if err := checkExpected(ref, expected, before.Digest, err); err != nil {
+			return false, nil, err
+		}
 	}
 	switch {
-	case expected == "":
+	case conditional && expected == "", !conditional && before.Digest == "":
 		condition = http.Header{"If-None-Match": {"*"}}
 	case etag != "":
 		condition = http.Header{"If-Match": {etag}}
