@@ -169,12 +169,13 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	cmd := e.WithTemp(temp.Path).Command(ctx, append(args, smokeTarget)...)
 	cmd.Dir = dir
 	said := &smokeLog{plain: buildx.TailBuffer{Limit: 64 << 10}}
-	cmd.Stderr = said
+	lines := &lineWriter{line: said.line}
+	cmd.Stderr = lines
 	err = cmd.Run()
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
-	said.end()
+	lines.end()
 	outcome, err := said.outcome(p, err)
 	return outcome, buildx.ForBuilder(err, e.Options.Builder)
 }

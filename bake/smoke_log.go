@@ -42,7 +42,6 @@ func (e *SmokeImageError) Error() string {
 // smokeLog reads buildx's progress (--progress rawjson): one JSON object per
 // line, mixed with lines of text. It collects the output of the program's step.
 type smokeLog struct {
-	rest   []byte
 	step   string // digest of the program's step
 	output bytes.Buffer
 	failed string // why the program's step failed
@@ -54,40 +53,8 @@ type smokeLog struct {
 // smokeStep matches BuildKit's name of the step.
 var smokeStep = regexp.MustCompile(`^\[(?:\S+ )*smoke [0-9]+/[0-9]+\] RUN `)
 
-// maxSmokeLine limits the length of a line.
-const maxSmokeLine = 16 << 20
-
-func (l *smokeLog) Write(p []byte) (int, error) {
-	l.rest = append(l.rest, p...)
-	for {
-		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
-		if !found {
-			break
-		}
-		l.line(line)
-		l.rest = rest
-	}
-	if len(l.rest) > maxSmokeLine {
-		l.end()
-	}
-	return len(p), nil
-}
-
-// end processes the last, unterminated line.
-func (l *smokeLog) end() {
-	l.line(l.rest)
-	l.rest = nil
-}
-
 func (l *smokeLog) line(line []byte) {
-	var status struct {
-		Vertexes []struct{ Digest, Name, Error string }
-		Warnings []struct{ Short []byte }
-		Logs     []struct {
-			Vertex string
-			Data   []byte
-		}
-	}
+	var status progressStatus
 	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &status) != nil {
 		_, _ = l.plain.Write(append(line, '\n'))
 		return

@@ -145,9 +145,10 @@ func TestSmokeOutcome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var l smokeLog
+			w := &lineWriter{line: l.line}
 			text := smokeLines(t, tt.output, tt.failed)
 			for _, half := range []string{text[:len(text)/2], text[len(text)/2:]} { // lines come in pieces
-				if _, err := l.Write([]byte(half)); err != nil {
+				if _, err := w.Write([]byte(half)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -175,10 +176,11 @@ func TestSmokeNotTried(t *testing.T) {
 		"the image r.example/builder:1 is for linux/amd64, and nothing":                                          `{"warnings":[{"short":"SW52YWxpZEJhc2VJbWFnZVBsYXRmb3JtOiBCYXNlIGltYWdlIHIgd2FzIHB1bGxlZCB3aXRoIHBsYXRmb3JtICJsaW51eC9hbWQ2NCIsIGV4cGVjdGVk"}]}`,
 	} {
 		l := smokeLog{plain: buildx.TailBuffer{Limit: 1 << 10}}
-		if _, err := l.Write([]byte(text)); err != nil {
+		w := &lineWriter{line: l.line}
+		if _, err := w.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		l.end()
+		w.end()
 		if o, err := l.outcome(p, errors.New("exit status 1")); err == nil || !strings.HasPrefix(diag.Text(err), want) {
 			t.Errorf("got %v, %+v, want %s", err, o, want)
 		}

@@ -31,6 +31,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newLintCmd(a, runLint),
 		newPackageCmd(a, runPackage),
 		newRunImageCmd(a, runRunImage),
+		newTestCmd(a, runTest),
 		newVerifyCmd(a, runVerify),
 		newVersionCmd(a),
 	)

@@ -25,7 +25,7 @@ target "samples_hello" {
   dockerfile-inline = <<EOT
 FROM scratch AS tree
 ARG DEST
-COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl . $${DEST}/
+COPY --chown=0:0 --chmod=u=rwX,go=rX,a-st --exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl --exclude=tests . $${DEST}/
 EOT
   labels = {
     "io.buildpacks.buildpackage.metadata" = "{\"id\":\"samples/hello\",\"name\":\"Hello\",\"version\":\"0.0.1\",\"description\":\"Leaves a greeting in the build image\",\"homepage\":\"https://github.com/extpack/extpack/tree/main/examples/hello\",\"licenses\":[{\"Type\":\"Apache-2.0\",\"URI\":\"\"}],\"stacks\":null}"

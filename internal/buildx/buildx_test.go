@@ -61,7 +61,7 @@ func TestExplain(t *testing.T) {
 		"#1 [internal] waiting for connection\n#1 DONE 3.2s\nERROR: failed to solve: something else": "",
 	}
 	for text, want := range tests {
-		err := explain(errTest, text)
+		err := Explain(errTest, text)
 		first, hint, hinted := strings.Cut(diag.Text(err), "\n  ")
 		if first != "building: buildx bake failed (test); its own message is above" || hinted != (want != "") || !strings.HasPrefix(hint, want) {
 			t.Errorf("%s: got %q", text, err)
@@ -94,7 +94,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 		tests[text] = want
 	}
 	for text, want := range tests {
-		if err := explain(errTest, text); diag.Text(err) != "building: "+want {
+		if err := Explain(errTest, text); diag.Text(err) != "building: "+want {
 			t.Errorf("%s: got\n%v", text, err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestExplainNamesTheBuilder(t *testing.T) {
 		"ERROR: error for bootstrap \"b0\": x\n": "docker buildx inspect --bootstrap --builder b",
 		"exec format error":                      "docker extpack builder doctor --builder b",
 	} {
-		if err := ForBuilder(explain(errTest, text), "b"); !strings.Contains(diag.Text(err), `"`+want+`"`) {
+		if err := ForBuilder(Explain(errTest, text), "b"); !strings.Contains(diag.Text(err), `"`+want+`"`) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -129,7 +129,9 @@ func ForBuilder(err error, name string) error {
 	return err
 }
 
-func explain(err error, output string) error {
+// Explain returns the error of a failed buildx with what output, its messages,
+// says about the cause, and a hint where there is one.
+func Explain(err error, output string) error {
 	output = escapes.ReplaceAllString(output, "")
 	failed := &BuildError{Err: err}
 	if explained := explainStage(failed, output); explained != nil {

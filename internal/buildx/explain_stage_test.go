@@ -60,7 +60,7 @@ func TestExplainStage(t *testing.T) {
 			"\n  compile on the builder's own platform (FROM --platform=$BUILDPLATFORM), or run \"docker extpack builder doctor\", which says what platform that is and how this builder can get it",
 	}
 	for text, want := range tests {
-		err := explain(errTest, text)
+		err := Explain(errTest, text)
 		if diag.Text(err) != "building: "+want {
 			t.Errorf("%s: got\n%v\nwant\n%s", text, err, want)
 		}

@@ -54,7 +54,7 @@ func (b *Client) Run(ctx context.Context, args []string, opts Options) error {
 	if opts.Quiet {
 		_, _ = opts.Stderr.Write(tail.Bytes())
 	}
-	return ForBuilder(explain(err, tail.String()), opts.Builder)
+	return ForBuilder(Explain(err, tail.String()), opts.Builder)
 }
 
 func terminal(w io.Writer) (*os.File, bool) {

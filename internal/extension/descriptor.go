@@ -168,6 +168,28 @@ func (r *reader) settings(t *table, info Info) Settings {
 	if l := t.child("lint"); l != nil {
 		s.Lint = r.exceptions(l)
 	}
+	if c := t.child("test"); c != nil {
+		s.Test = r.test(c)
+	}
+	t.unknown()
+	return s
+}
+
+func (r *reader) test(t *table) Test {
+	var s Test
+	for _, e := range []struct {
+		name string
+		to   *Entry
+	}{{"builder-image", &s.BuilderImage}, {"build-image", &s.BuildImage}, {"run-image", &s.RunImage}, {"lifecycle", &s.Lifecycle}} {
+		if found := t.text(e.name); found != nil && r.checkControl(e.name, found) {
+			*e.to = *found
+		}
+	}
+	if e := t.text("cases"); e != nil {
+		if checked := r.checkPaths("cases folder", []Entry{*e}); len(checked) == 1 {
+			s.Cases = checked[0]
+		}
+	}
 	t.unknown()
 	return s
 }

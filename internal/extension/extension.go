@@ -118,6 +118,17 @@ type Settings struct {
 	Build *Build
 	// Lint are the rules that [[metadata.extpack.lint.ignore]] turns off.
 	Lint rules.Exceptions
+	Test Test
+}
+
+// Test is the [metadata.extpack.test] table: what "docker extpack test" tests
+// with.
+type Test struct {
+	// BuilderImage has the build image, the lifecycle and the name of the run
+	// image. The others replace these.
+	BuilderImage, BuildImage, RunImage, Lifecycle Entry
+	// Cases is the folder with the test cases. The default is "tests".
+	Cases Entry
 }
 
 // Entry is a string with its position.

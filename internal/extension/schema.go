@@ -141,6 +141,12 @@ var keyDocs = map[string]keyDoc{
 	"metadata.extpack.lint.ignore.rule":   {text: "ID of the rule; see docker extpack lint --list-rules."},
 	"metadata.extpack.lint.ignore.reason": {text: "Why the rule does not apply."},
 	"metadata.extpack.lint.ignore.path":   {text: "File or folder for which the rule is off; all when not given."},
+	"metadata.extpack.test":               {text: "What docker extpack test tests with."},
+	"metadata.extpack.test.builder-image": {text: "Builder image with the build image, the lifecycle and the name of the run image."},
+	"metadata.extpack.test.build-image":   {text: "Build image, instead of the builder image."},
+	"metadata.extpack.test.run-image":     {text: "Run image, instead of the one that the builder image names."},
+	"metadata.extpack.test.lifecycle":     {text: "Image with the lifecycle, instead of that of the builder image."},
+	"metadata.extpack.test.cases":         {text: "Folder with the test cases; tests when not given. It never enters a package."},
 }
 
 func supportedMinors() string {

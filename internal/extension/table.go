@@ -137,6 +137,14 @@ func (t *table) texts(name string) []Entry {
 	return out
 }
 
+// textOrTexts returns a string as an array of one, or an array of strings.
+func (t *table) textOrTexts(name string) []Entry {
+	if k := t.node.index[name]; k != nil && k.value.kind == stringKind {
+		return []Entry{*t.text(name)}
+	}
+	return t.texts(name)
+}
+
 // plains returns an array of strings without validation.
 func (t *table) plains(name string) []string {
 	return values(t.texts(name))

@@ -54,6 +54,8 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 		switch {
 		case !content.CheckName(n.Value):
 			p.list.Errorf(n.Position, notNormal, n.Value).Hint = renameIt
+		case p.cases != "" && (n.Value == p.cases || strings.HasPrefix(n.Value, p.cases+"/")):
+			p.list.Errorf(n.Position, "%q never enters a package: test cases are left out", n.Value)
 		case neverEnters(n.Value, images):
 			p.list.Errorf(n.Position, "%q never enters a package: version control, packages and generated bake files are left out", n.Value)
 		}

@@ -24,6 +24,7 @@ type imagePlanner struct {
 	used       map[string]bool // Dockerfiles some image has
 	reported   map[diag.Diagnostic]bool
 	copied     map[int][]content.Step // of each image, without entry points and descriptor
+	cases      string                 // folder with test cases, relative to the extension root, or ""
 }
 
 // report adds a diagnostic once, although several images may have it.
@@ -43,6 +44,9 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 		return nil, err
 	}
 	p.tree, p.included, p.used = tree, map[string]bool{}, map[string]bool{}
+	if p.cases, err = extension.TestsFolder(p.descriptor); err != nil {
+		return nil, err
+	}
 	targets, err := selectTargets(p.dir, p.descriptor, pkg, flags)
 	if err != nil {
 		return nil, err
@@ -249,7 +253,7 @@ func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 	root := image.Root
 	if root != platform.RootDir || image.NeedsBuild() {
 		for _, s := range p.descriptor.Metadata.Extpack.Shared {
-			steps = append(steps, content.Step{Source: s.Value, Dest: s.Value, Exclude: content.Never()})
+			steps = append(steps, content.Step{Source: s.Value, Dest: s.Value, Exclude: p.never(s.Value)})
 		}
 		steps = p.keepLinks(platform.RootDir, steps)
 	}
@@ -261,13 +265,22 @@ func (p *imagePlanner) steps(image *Image) ([]content.Step, error) {
 		return nil, err
 	}
 	whole := content.Step{
-		Source: root, Dest: ".", Exclude: append(content.Never(), nested...),
+		Source: root, Dest: ".", Exclude: append(p.never(root), nested...),
 		Links: root == platform.RootDir && p.tree.LinksAtRoot(),
 	}
 	if p.descriptor.Metadata.IncludeFiles != nil {
 		return append(steps, p.keepLinks(root, p.includeSteps(whole))...), nil
 	}
 	return append(steps, whole), nil
+}
+
+// never returns the patterns of files below source that never enter a package.
+func (p *imagePlanner) never(source string) []string {
+	patterns := content.Never()
+	if rel, ok := below(source, p.cases); ok && p.cases != "" {
+		patterns = append(patterns, content.Pattern(rel))
+	}
+	return patterns
 }
 
 // includeSteps returns a step per include-files entry that exists in the
@@ -292,7 +305,7 @@ func (p *imagePlanner) includeSteps(whole content.Step) []content.Step {
 		}
 		dest, _ := below(root, source)
 		p.included[entry.Value] = true
-		steps = append(steps, content.Step{Source: source, Dest: dest, Exclude: content.Never()})
+		steps = append(steps, content.Step{Source: source, Dest: dest, Exclude: p.never(source)})
 	}
 	return steps
 }

@@ -36,7 +36,7 @@ func (p *imagePlanner) keepLinks(base string, steps []content.Step) []content.St
 		}
 		all.Exclude = append(all.Exclude, "!"+pattern)
 	}
-	all.Exclude = append(all.Exclude, content.Never()...)
+	all.Exclude = append(all.Exclude, p.never(base)...)
 	return []content.Step{all}
 }
 

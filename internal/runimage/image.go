@@ -41,6 +41,9 @@ type Config struct {
 	OSVersion    string `json:"os.version,omitempty"`
 	// User is empty for root.
 	User string `json:"user"`
+	// Env and Labels are not part of the report.
+	Env    []string          `json:"-"`
+	Labels map[string]string `json:"-"`
 }
 
 // Platform returns the platform as "os/arch[/variant]".
@@ -146,6 +149,7 @@ func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 	}
 	image.Config = Config{
 		OS: config.OS, Architecture: config.Architecture, Variant: config.Variant, OSVersion: config.OSVersion, User: config.Config.User,
+		Env: config.Config.Env, Labels: config.Config.Labels,
 	}
 	return image, "", nil
 }

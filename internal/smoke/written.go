@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
@@ -49,31 +47,11 @@ func written(e *plan.Extension, p Program) (diag.List, error) {
 	if name := firstFile(filepath.Join(p.Dir, "app")); name != "" {
 		list = append(list, rules.AppChanged.At(diag.Position{}, "%s writes %s to the application", p.File, name))
 	}
-	out := filepath.Join(p.Dir, "output")
-	root, err := os.OpenRoot(out)
-	if errors.Is(err, fs.ErrNotExist) {
-		return list, nil
-	}
+	found, err := lint.OutputDir(e.Descriptor.API, filepath.Join(p.Dir, "output"))
 	if err != nil {
 		return nil, fmt.Errorf("reading what %s wrote: %w", p.File, err)
 	}
-	defer root.Close()
-	files, err := filesIn(out)
-	if err != nil {
-		return nil, fmt.Errorf("reading what %s wrote: %w", p.File, err)
-	}
-	found, err := lint.Output(lint.Image{
-		API: e.Descriptor.API, Files: files,
-		Read: func(f *content.File, limit int64) ([]byte, error) {
-			file, err := safefile.Open(root, f.Source)
-			if err != nil {
-				return nil, err
-			}
-			defer file.Close()
-			return io.ReadAll(io.LimitReader(file, limit))
-		},
-	})
-	return append(list, found...), err
+	return append(list, found...), nil
 }
 
 func writtenPlan(dir string) (diag.List, error) {
@@ -101,34 +79,6 @@ func firstFile(dir string) string {
 		return nil // a folder that is not there is one without files
 	})
 	return filepath.ToSlash(found)
-}
-
-// filesIn lists the files below dir by their slash-separated names.
-func filesIn(dir string) (content.Files, error) {
-	files := content.Files{}
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || name == dir {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		f := &content.File{Path: rel, Source: rel, Mode: info.Mode(), Size: info.Size()}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			if f.Target, err = os.Readlink(name); err != nil {
-				return err
-			}
-		}
-		files[rel] = f
-		return nil
-	})
-	return files, err
 }
 
 // minor returns the minor version of an api.

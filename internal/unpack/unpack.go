@@ -42,13 +42,33 @@ func Archive(ctx context.Context, name, dir string) error {
 	if err != nil {
 		return diag.Invalidf("the archive is damaged: %v", err)
 	}
+	return extract(ctx, r, dir, false)
+}
+
+// Output extracts the tar file name, which a builder wrote, into dir, an empty
+// folder. Unlike [Archive], it keeps permission bits and links that lead out of
+// the folder, which are never followed; the owner of files is lost. Read the
+// files through an [os.Root].
+func Output(ctx context.Context, name, dir string) error {
+	f, err := safefile.OpenNamed(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return extract(ctx, f, dir, true)
+}
+
+func extract(ctx context.Context, r io.Reader, dir string, verbatim bool) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := (&extractor{root: root, left: maxBytes}).extract(ctx, tar.NewReader(r)); err != nil {
+	if err := (&extractor{root: root, left: maxBytes, verbatim: verbatim}).extract(ctx, tar.NewReader(r)); err != nil {
 		return err
+	}
+	if verbatim {
+		return nil
 	}
 	return checkLinks(root)
 }
@@ -79,6 +99,8 @@ func plain(r io.Reader) (io.Reader, error) {
 type extractor struct {
 	root *os.Root
 	left int64 // bytes that may still be written
+	// verbatim keeps modes and links as they are.
+	verbatim bool
 }
 
 func (x *extractor) extract(ctx context.Context, tr *tar.Reader) error {
@@ -117,11 +139,15 @@ func (x *extractor) entry(header *tar.Header, r io.Reader) error {
 	}
 	switch header.Typeflag {
 	case tar.TypeDir:
-		return written(name, x.root.MkdirAll(local, 0o755))
+		if err := x.root.MkdirAll(local, 0o755); err != nil || !x.verbatim {
+			return written(name, err)
+		}
+		// Its files are still to be written.
+		return x.root.Chmod(local, header.FileInfo().Mode().Perm()|0o700)
 	case tar.TypeReg:
 		return x.file(local, header, r)
 	case tar.TypeSymlink:
-		if path.IsAbs(header.Linkname) || !filepath.IsLocal(filepath.FromSlash(path.Join(path.Dir(name), header.Linkname))) { //nolint:gosec // this is the check
+		if !x.verbatim && (path.IsAbs(header.Linkname) || !filepath.IsLocal(filepath.FromSlash(path.Join(path.Dir(name), header.Linkname)))) { //nolint:gosec // this is the check
 			return diag.Invalidf("the archive holds the link %s to %q, which leaves it", name, header.Linkname)
 		}
 		return written(name, x.root.Symlink(filepath.FromSlash(header.Linkname), local))
@@ -142,6 +168,9 @@ func (x *extractor) file(name string, header *tar.Header, r io.Reader) error {
 	mode := fs.FileMode(0o644)
 	if header.FileInfo().Mode()&0o111 != 0 {
 		mode = 0o755
+	}
+	if x.verbatim {
+		mode = header.FileInfo().Mode().Perm()
 	}
 	f, err := x.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {

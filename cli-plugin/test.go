@@ -1,0 +1,354 @@
+package cliplugin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/exttest"
+	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/runimage"
+	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/scratch"
+	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/text"
+)
+
+type testOptions struct {
+	names   []string
+	targets []string
+	images  testImages
+	cases   string
+	only    string
+	format  string
+	builder string
+	stage   stageOptions
+	grants  grantOptions
+
+	update, allPlatforms, noCache, insecure, quiet bool
+}
+
+// testImages are the images to test with; the descriptor names those that are
+// not given.
+type testImages struct{ builder, build, run, lifecycle string }
+
+func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cobra.Command {
+	var opts testOptions
+	cmd := &cobra.Command{
+		Use:   "test [OPTIONS] [DIR|REFERENCE|FILE.cnb...]",
+		Short: "Run the test cases of extensions",
+		Long: "Run the test cases of extensions (default \".\"), on every platform that they have:\n" +
+			"an application goes in, the lifecycle of a builder image runs detect and generate,\n" +
+			"the Dockerfiles that generate wrote are applied to the build and the run image, and\n" +
+			"the result is compared with what the case says. Everything runs in the builder, and\n" +
+			"nothing is published. The exit code is 2 when a case fails.\n\n" +
+			"Cases are in the folder tests of an extension, in files such as tests/curl.toml.\n" +
+			"They never enter a package.",
+		Example: `  docker extpack test --builder-image paketobuildpacks/builder-jammy-base
+  docker extpack test ./extensions/* --target linux/amd64
+  docker extpack test --update --case curl
+  docker extpack test --format junit > report.xml`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opts.names, err = dirs(cmd, args); err != nil {
+				return err
+			}
+			return run(cmd.Context(), a, opts)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.images.builder, "builder-image", "", "Builder image: build image, lifecycle, and name of the run image (default: that of the descriptor)")
+	f.StringVar(&opts.images.build, "build-image", "", "Build image, instead of the builder image")
+	f.StringVar(&opts.images.run, "run-image", "", "Run image, instead of the one that the builder image names")
+	f.StringVar(&opts.images.lifecycle, "lifecycle", "", "Image with the lifecycle, instead of the builder image's")
+	f.StringArrayVar(&opts.targets, "target", nil, `Test on these platforms only ("os/arch[/variant]")`)
+	f.BoolVar(&opts.allPlatforms, "all-platforms", false, "Fail if a platform cannot be tested")
+	f.StringVar(&opts.cases, "cases", "", "Folder with the test cases, relative to the extension, or to the working directory for packages")
+	f.StringVar(&opts.only, "case", "", "Run the cases whose names match this regular expression")
+	f.BoolVar(&opts.update, "update", false, "Write golden files instead of comparing them")
+	f.StringVar(&opts.format, "format", "text", `Format output ("text", "json", "junit", "github")`)
+	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
+	f.BoolVar(&opts.noCache, "no-cache", false, "Do not use cache")
+	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print failures only")
+	opts.stage.bind(f)
+	opts.grants.bind(f)
+	complete(cmd, "format", "text", "json", "junit", "github")
+	completeFiles(cmd, "cases")
+	register(cmd, "builder", completeBuilders)
+	register(cmd, "target", completePlatforms)
+	return cmd
+}
+
+func runTest(ctx context.Context, a *app, opts testOptions) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		print, err := testPrinter(opts.format, opts.quiet)
+		if err != nil {
+			return err
+		}
+		temp, err := scratch.New()
+		if err != nil {
+			return err
+		}
+		defer temp.Remove()
+		t, err := newTester(a, &opts, temp.Path)
+		if err != nil {
+			return err
+		}
+		results, err := t.run(ctx)
+		if err != nil {
+			return err
+		}
+		if err := print(a.cli.Out(), results); err != nil {
+			return fmt.Errorf("printing the result: %w", err)
+		}
+		return testVerdict(results, opts.allPlatforms)
+	})
+}
+
+// testVerdict returns an error if a case failed, or could not be run although it
+// has to.
+func testVerdict(results []exttest.Result, all bool) error {
+	counts := map[exttest.Status]int{}
+	for _, r := range results {
+		counts[r.Status]++
+	}
+	switch {
+	case counts[exttest.Failed] > 0:
+		return diag.Invalidf("%s of %d failed", text.Count(counts[exttest.Failed], "case"), len(results))
+	case all && counts[exttest.NotRun] > 0:
+		return fmt.Errorf("%s of %d could not be run (--all-platforms)", text.Count(counts[exttest.NotRun], "case"), len(results))
+	case counts[exttest.Passed] == 0:
+		return errors.New("no case could be run")
+	}
+	return nil
+}
+
+// tester packages extensions and runs their cases.
+type tester struct {
+	app    *app
+	opts   *testOptions
+	dir    string // for packages
+	client *registry.Client
+	only   *regexp.Regexp
+	engine *bake.Engine
+	made   map[string]*exttest.Subject // of directories that cases name
+	dirs   int
+}
+
+func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
+	t := &tester{app: a, opts: opts, dir: dir, client: a.registry(opts.insecure, a.log(opts.quiet), nil), made: map[string]*exttest.Subject{}}
+	var err error
+	if t.only, err = regexp.Compile(opts.only); err != nil {
+		return nil, diag.Invalidf("--case: %v", err)
+	}
+	run := buildxOptions{}
+	run.Builder, run.NoCache, run.Allow = opts.builder, opts.noCache, opts.grants.forBuildx()
+	t.engine, err = run.engine(a, opts.quiet)
+	return t, err
+}
+
+func (t *tester) run(ctx context.Context) ([]exttest.Result, error) {
+	platforms, err := testPlatforms(t.opts.targets)
+	if err != nil {
+		return nil, err
+	}
+	// Descriptors may name different images.
+	byImages := map[testImages][]*exttest.Subject{}
+	var order []testImages
+	found := 0
+	for _, name := range t.opts.names {
+		s, images, err := t.subject(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		found += len(s.Cases)
+		if byImages[images] == nil {
+			order = append(order, images)
+		}
+		byImages[images] = append(byImages[images], s)
+	}
+	if found == 0 {
+		return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/test.md`)
+	}
+	var results []exttest.Result
+	for _, images := range order {
+		own, err := exttest.Run(ctx, exttest.Request{
+			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
+			Platforms: platforms, Update: t.opts.update, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
+			Extension: func(ctx context.Context, dir string) (*exttest.Subject, error) { return t.beside(ctx, dir) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, own...)
+	}
+	return results, nil
+}
+
+func testPlatforms(targets []string) ([]v1.Platform, error) {
+	var all []v1.Platform
+	for _, s := range targets {
+		t, err := platform.ParseTarget(s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, platform.Of(t))
+	}
+	return all, nil
+}
+
+// subject returns the package of a directory, or a published one, with its
+// cases.
+func (t *tester) subject(ctx context.Context, name string) (*exttest.Subject, testImages, error) {
+	images := t.opts.images
+	if !isExtensionDir(name) {
+		s, err := t.open(ctx, name)
+		if err != nil {
+			return nil, images, err
+		}
+		s.Dir = "."
+		s.Cases, err = extension.ReadTests(s.Dir, t.opts.cases, nil)
+		t.choose(s)
+		return s, images, err
+	}
+	s, e, err := t.build(ctx, name)
+	if err != nil {
+		return nil, images, err
+	}
+	own := e.Descriptor.Metadata.Extpack.Test
+	if images == (testImages{}) {
+		images = testImages{builder: own.BuilderImage.Value, build: own.BuildImage.Value, run: own.RunImage.Value, lifecycle: own.Lifecycle.Value}
+	} else {
+		images.run, images.lifecycle = cmp.Or(images.run, own.RunImage.Value), cmp.Or(images.lifecycle, own.Lifecycle.Value)
+		if images.build == "" {
+			images.builder = cmp.Or(images.builder, own.BuilderImage.Value)
+		}
+	}
+	s.Cases, err = extension.ReadTests(e.Dir, t.opts.cases, e.Descriptor)
+	t.choose(s)
+	return s, images, err
+}
+
+// choose keeps the cases of --case.
+func (t *tester) choose(s *exttest.Subject) {
+	s.Cases = slices.DeleteFunc(s.Cases, func(c extension.TestCase) bool { return !t.only.MatchString(c.Name) })
+}
+
+// open copies a published package.
+func (t *tester) open(ctx context.Context, name string) (*exttest.Subject, error) {
+	src, err := source.Open(ctx, t.client, name)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return exttest.Open(ctx, src, t.newDir())
+}
+
+func (t *tester) newDir() string {
+	t.dirs++
+	return filepath.Join(t.dir, strconv.Itoa(t.dirs))
+}
+
+// build packages the extension in a directory.
+func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan.Extension, error) {
+	o := planOptions{dirs: []string{dir}, stage: t.opts.stage, grants: t.opts.grants}
+	p, err := o.plan(ctx, t.app, nil, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.Missing(); err != nil {
+		return nil, nil, err
+	}
+	var engine pipeline.Engine = &embedded.Engine{}
+	if needsBuild(p) {
+		engine = t.engine
+	}
+	made, err := exttest.Package(ctx, p, engine, t.newDir(), pipeline.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return made[0], p.Extensions[0], nil
+}
+
+// beside returns the extension in a directory that a case names. It has to be in
+// the repository of the working directory or of the extension.
+func (t *tester) beside(ctx context.Context, dir string) (*exttest.Subject, error) {
+	real, err := safefile.Real(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s := t.made[real]; s != nil {
+		return s, nil
+	}
+	allowed := false
+	for _, name := range t.opts.names {
+		own, err := safefile.Real(name)
+		if err != nil {
+			return nil, err
+		}
+		root, _ := grants.RepositoryOf(own)
+		_, inside, err := safefile.Below(root, real)
+		if err != nil {
+			return nil, err
+		}
+		allowed = allowed || inside
+	}
+	if !allowed {
+		return nil, diag.WithHint(diag.Invalidf("the extension %s is outside the repository of the one under test", dir), "name both as arguments, or copy it")
+	}
+	s, _, err := t.build(ctx, real)
+	if err == nil {
+		t.made[real] = s
+	}
+	return s, err
+}
+
+// testBuilder builds jobs with buildx.
+type testBuilder struct{ engine *bake.Engine }
+
+func (b testBuilder) Build(ctx context.Context, jobs []exttest.Job, dir string) (map[string]error, error) {
+	all := make([]bake.Job, len(jobs))
+	for i, j := range jobs {
+		all[i] = bake.Job(j)
+	}
+	failed, err := b.engine.Jobs(ctx, all, dir)
+	for name, err := range failed {
+		var step *bake.JobError
+		if errors.As(err, &step) {
+			failed[name] = &exttest.StepError{Step: step.Step, ExitCode: step.ExitCode, Message: step.Message, Output: step.Output}
+		}
+	}
+	return failed, err
+}
+
+func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) error, error) {
+	switch format {
+	case "text":
+		return func(w io.Writer, r []exttest.Result) error { return printTestText(w, r, quiet) }, nil
+	case "json":
+		return printTestJSON, nil
+	}
+	return nil, diag.Invalidf(`--format %q is none of "text", "json", "junit" and "github"`, format)
+}

@@ -1,0 +1,109 @@
+package cliplugin
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/extpack/extpack/internal/exttest"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// testMarks are the words at the beginning of a line, of equal width.
+var testMarks = map[exttest.Status]string{exttest.Passed: "PASS", exttest.Failed: "FAIL", exttest.NotRun: "SKIP"}
+
+// maxTestDetail is the number of lines of a detail that are printed.
+const maxTestDetail = 40
+
+// printTestText prints a line for each case and platform, with what differs
+// below it, and a summary.
+func printTestText(w io.Writer, results []exttest.Result, quiet bool) error {
+	var b strings.Builder
+	counts := map[exttest.Status]int{}
+	width := 0
+	for _, r := range results {
+		width = max(width, len(r.Platform))
+	}
+	for _, r := range results {
+		counts[r.Status]++
+		if quiet && r.Status == exttest.Passed {
+			continue
+		}
+		fmt.Fprintf(&b, "%s  %-*s  %6s  %s: %s\n", testMarks[r.Status], width, r.Platform, seconds(r.Time), text.Line(r.Extension), text.Line(r.Case))
+		if r.Reason != "" {
+			fmt.Fprintf(&b, "      %s\n", text.Line(r.Reason))
+		}
+		for _, f := range r.Failures {
+			fmt.Fprintf(&b, "      %s: %s\n", f.Position, text.Line(f.Message))
+			for _, line := range lastLines(f.Detail, maxTestDetail) {
+				fmt.Fprintf(&b, "        | %s\n", text.Line(line))
+			}
+		}
+		for _, name := range r.Updated {
+			fmt.Fprintf(&b, "      wrote %s\n", text.Line(name))
+		}
+	}
+	if !quiet {
+		fmt.Fprintf(&b, "%d passed, %d failed, %d not run\n", counts[exttest.Passed], counts[exttest.Failed], counts[exttest.NotRun])
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func seconds(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
+}
+
+// lastLines returns the lines of a text, of a long one the last.
+func lastLines(s string, n int) []string {
+	if s = strings.TrimRight(s, "\n"); s == "" {
+		return nil
+	}
+	lines := strings.Split(s, "\n")
+	if len(lines) > n {
+		lines = append([]string{fmt.Sprintf("… %d lines", len(lines)-n)}, lines[len(lines)-n:]...)
+	}
+	return lines
+}
+
+// testResult is the JSON of a case on a platform.
+type testResult struct {
+	Extension string        `json:"extension"`
+	Case      string        `json:"case"`
+	Platform  string        `json:"platform"`
+	File      string        `json:"file"`
+	Line      int           `json:"line"`
+	Status    string        `json:"status"`
+	Reason    string        `json:"reason,omitempty"`
+	Seconds   float64       `json:"seconds"`
+	Failures  []testFailure `json:"failures,omitempty"`
+	Output    string        `json:"output,omitempty"`
+	Updated   []string      `json:"updated,omitempty"`
+}
+
+type testFailure struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+func printTestJSON(w io.Writer, results []exttest.Result) error {
+	out := []testResult{}
+	for _, r := range results {
+		one := testResult{
+			Extension: r.Extension, Case: r.Case, Platform: r.Platform, File: r.Position.File, Line: r.Position.Line,
+			Status: string(r.Status), Reason: r.Reason, Seconds: r.Time.Seconds(), Output: r.Output, Updated: r.Updated,
+		}
+		for _, f := range r.Failures {
+			one.Failures = append(one.Failures, testFailure{f.Position.File, f.Position.Line, f.Position.Column, f.Message, f.Detail})
+		}
+		out = append(out, one)
+	}
+	return printJSON(w, out)
+}

@@ -1,0 +1,216 @@
+package exttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/runimage"
+)
+
+// base is the image of a name for one platform.
+type base struct {
+	// name is the full name, ref the same with the digest of the image.
+	name, ref string
+	platform  v1.Platform
+	config    runimage.Config
+}
+
+// bases resolves images, each name once.
+type bases struct {
+	images runimage.Images
+	mu     sync.Mutex
+	opened map[string]*runimage.RunImage
+}
+
+// errNoPlatform is returned if an image has none for a platform.
+type errNoPlatform struct{ problem string }
+
+func (e *errNoPlatform) Error() string { return e.problem }
+
+// open returns the image or index at a name.
+func (b *bases) open(ctx context.Context, name string) (*runimage.RunImage, registry.Reference, error) {
+	ref, err := registry.ParseReference(name)
+	if err != nil {
+		return nil, ref, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if found := b.opened[ref.String()]; found != nil {
+		return found, ref, nil
+	}
+	opened, err := b.images.Pull(ctx, ref)
+	if err != nil {
+		return nil, ref, err
+	}
+	image, err := runimage.Read(ctx, ref.String(), opened, opened.Root)
+	if err != nil {
+		return nil, ref, err
+	}
+	if b.opened == nil {
+		b.opened = map[string]*runimage.RunImage{}
+	}
+	b.opened[ref.String()] = image
+	return image, ref, nil
+}
+
+// resolve returns the image of a name for a platform, or an [*errNoPlatform].
+func (b *bases) resolve(ctx context.Context, name string, p v1.Platform) (*base, error) {
+	image, ref, err := b.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	found, problems, err := image.Resolve(ctx, []v1.Platform{p})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, &errNoPlatform{strings.Join(problems, "; ")}
+	}
+	return &base{name: name, ref: ref.RepositoryName() + "@" + found[0].Digest.String(), platform: p, config: found[0].Config}, nil
+}
+
+// platforms returns the platforms of the image at a name.
+func (b *bases) platforms(ctx context.Context, name string) ([]v1.Platform, error) {
+	image, _, err := b.open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	found, _, err := image.Resolve(ctx, nil)
+	var all []v1.Platform
+	for _, f := range found {
+		p := v1.Platform{OS: f.Config.OS, Architecture: f.Config.Architecture, Variant: f.Config.Variant}
+		if !slices.ContainsFunc(all, func(o v1.Platform) bool { return platform.Equal(o, p) }) {
+			all = append(all, p)
+		}
+	}
+	return all, err
+}
+
+// env returns a variable of the config.
+func (b *base) env(name string) string {
+	value := ""
+	for _, kv := range b.config.Env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// builderMetadata is the label of a builder image that pack writes.
+type builderMetadata struct {
+	Stack struct {
+		RunImage struct {
+			Image string `json:"image"`
+		} `json:"runImage"`
+	} `json:"stack"`
+	Images []struct {
+		Image string `json:"image"`
+	} `json:"images"`
+	Lifecycle struct {
+		APIs struct {
+			Platform struct {
+				Supported []string `json:"supported"`
+			} `json:"platform"`
+		} `json:"apis"`
+	} `json:"lifecycle"`
+}
+
+// Labels of builder and lifecycle images.
+const (
+	labelBuilder       = "io.buildpacks.builder.metadata"
+	labelLifecycleAPIs = "io.buildpacks.lifecycle.apis"
+	labelDistroName    = "io.buildpacks.base.distro.name"
+	labelDistroVersion = "io.buildpacks.base.distro.version"
+	labelTargetID      = "io.buildpacks.base.id"
+	labelRebasable     = "io.buildpacks.rebasable"
+)
+
+func (b *base) metadata() (builderMetadata, error) {
+	var m builderMetadata
+	label, ok := b.config.Labels[labelBuilder]
+	if !ok {
+		return m, nil
+	}
+	if err := json.Unmarshal([]byte(label), &m); err != nil {
+		return m, diag.Invalidf("%s: the label %s is not the metadata of a builder: %v", b.name, labelBuilder, err)
+	}
+	return m, nil
+}
+
+// runImageName returns the run image that a builder image names, or "".
+func (m builderMetadata) runImageName() string {
+	for _, image := range m.Images {
+		if image.Image != "" {
+			return image.Image
+		}
+	}
+	return m.Stack.RunImage.Image
+}
+
+// Versions of the Platform API that run extensions and that this package knows
+// (Platform Interface Specification, "Platform API Version").
+const (
+	minPlatformAPI = 10
+	maxPlatformAPI = 15
+	// defaultPlatformAPI is used for a lifecycle that does not say what it
+	// supports.
+	defaultPlatformAPI = "0.12"
+)
+
+// newestAPI returns the newest Platform API that this package and the lifecycle
+// of an image support.
+func newestAPI(supported []string, lifecycle *base) string {
+	if lifecycle != nil {
+		var apis struct {
+			Platform struct {
+				Supported []string `json:"supported"`
+			} `json:"platform"`
+		}
+		if json.Unmarshal([]byte(lifecycle.config.Labels[labelLifecycleAPIs]), &apis) == nil {
+			supported = apis.Platform.Supported
+		}
+	}
+	newest := 0
+	for _, api := range supported {
+		text, ok := strings.CutPrefix(api, "0.")
+		if minor, err := strconv.Atoi(text); ok && err == nil && minor >= minPlatformAPI && minor <= maxPlatformAPI {
+			newest = max(newest, minor)
+		}
+	}
+	if newest == 0 {
+		return defaultPlatformAPI
+	}
+	return fmt.Sprintf("0.%d", newest)
+}
+
+// user returns the user and the group that the lifecycle runs as in a build
+// image (Platform Interface Specification, "Build Image").
+func (b *base) user() (uid, gid string, err error) {
+	uid, gid = b.env("CNB_USER_ID"), b.env("CNB_GROUP_ID")
+	for name, value := range map[string]string{"CNB_USER_ID": uid, "CNB_GROUP_ID": gid} {
+		if n, err := strconv.Atoi(value); err != nil || n < 0 {
+			return "", "", diag.WithHint(diag.Invalidf("%s has no %s in its environment, so it is not a build image", b.name, name),
+				"name a builder image of Cloud Native Buildpacks with --builder-image")
+		}
+	}
+	if uid == "0" {
+		return "", "", diag.Invalidf("%s has CNB_USER_ID=0, and the lifecycle refuses to detect as root", b.name)
+	}
+	return uid, gid, nil
+}
+
+// sameImage reports whether an image has a name, with or without the digest.
+func sameImage(b *base, name string) bool {
+	return b.name == name || b.ref == name || strings.HasPrefix(b.name, name+"@")
+}

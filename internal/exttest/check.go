@@ -1,0 +1,414 @@
+package exttest
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
+)
+
+// Exit codes of the detector (Platform Interface Specification, "detector").
+const (
+	codeNotDetected    = 20
+	codeDetectErrors   = 21
+	codeNotDetectedOld = 100
+)
+
+// checkDetected judges what the detector left. It reports whether there is
+// something to extend.
+func (r *run) checkDetected(update bool) (bool, error) {
+	d := r.detected
+	for _, m := range r.test.Messages {
+		if !m.MatchString(r.Output) {
+			r.fail(m.Position, r.Output, "nothing in the output of detect and generate matches %q", pattern(m))
+		}
+	}
+	passed := r.inGroup(r.subject.ID)
+	failedLater := d.code != 0 && passed && r.generateFailed()
+	switch {
+	case r.test.Fails != nil && failedLater:
+		if !r.test.Fails.MatchString(r.Output) {
+			r.fail(r.test.Fails.Position, r.Output, "generate failed, and its output does not match %q", pattern(*r.test.Fails))
+		}
+		return false, nil
+	case failedLater:
+		r.fail(r.Position, r.said(), "%s", r.whyGenerate())
+		return false, nil
+	case r.test.DetectFails && passed:
+		r.fail(r.Position, r.said(), "detection of %s passed, and the case says that it fails", r.subject)
+		return false, nil
+	case r.test.DetectFails:
+		return false, nil
+	case !passed:
+		r.fail(r.Position, r.said(), "detection of %s failed%s", r.subject, r.whyNotDetected())
+		return false, nil
+	case d.code != 0:
+		r.fail(r.Position, r.said(), "the lifecycle failed with exit code %d", d.code)
+		return false, nil
+	}
+	for _, o := range r.order {
+		if !r.inGroup(o.ID) {
+			r.fail(r.Position, r.said(), "detection of %s failed, which is in the order", o.Subject)
+		}
+	}
+	r.checkPlan()
+	if err := r.checkApp(); err != nil {
+		return false, err
+	}
+	for _, o := range r.order {
+		if err := r.checkWritten(o.Subject); err != nil {
+			return false, err
+		}
+	}
+	r.checkStatic()
+	if err := r.checkGolden(update); err != nil {
+		return false, err
+	}
+	return len(r.Failures) == 0, nil
+}
+
+// generateFailed reports whether the lifecycle got as far as generate.
+func (r *run) generateFailed() bool {
+	return r.detected.code != codeNotDetected && r.detected.code != codeDetectErrors && r.detected.code != codeNotDetectedOld
+}
+
+// whyGenerate explains the failure of generate in one sentence.
+func (r *run) whyGenerate() string {
+	last := lifecycleError(r.Output)
+	switch code, ok := exitStatus(last); {
+	case ok && code != "":
+		return fmt.Sprintf("bin/generate ended with exit code %s, and the lifecycle stopped the build", code)
+	case strings.Contains(last, "signal: "):
+		return "bin/generate was killed (" + last[strings.Index(last, "signal: "):] + "), and the lifecycle stopped the build"
+	case last != "":
+		return "the lifecycle refuses what generate wrote: " + last
+	}
+	return fmt.Sprintf("the lifecycle failed in generate with exit code %d", r.detected.code)
+}
+
+// exitStatus returns the exit code in an error of Go's package exec.
+func exitStatus(message string) (string, bool) {
+	_, code, ok := strings.Cut(message, "exit status ")
+	return code, ok
+}
+
+// lifecycleError returns the message of the last error of the lifecycle, which
+// begins with "ERROR: ".
+func lifecycleError(output string) string {
+	last := ""
+	for line := range strings.SplitSeq(output, "\n") {
+		if text, ok := strings.CutPrefix(line, "ERROR: "); ok {
+			last = text
+		}
+	}
+	for _, prefix := range []string{"failed to build: ", "failed to detect: "} {
+		last = strings.TrimPrefix(last, prefix)
+	}
+	return last
+}
+
+// whyNotDetected returns the cause as the end of a sentence, from what the
+// lifecycle prints about each member of the group.
+func (r *run) whyNotDetected() string {
+	name := r.subject.String()
+	for line := range strings.SplitSeq(r.Output, "\n") {
+		switch text := strings.TrimSpace(line); {
+		case strings.HasPrefix(text, "err:") && strings.Contains(text, name):
+			if _, code, ok := strings.Cut(text, name+" ("); ok {
+				return ": bin/detect ended with exit code " + strings.TrimSuffix(code, ")") + ", and lifecycles take 0 and 100 only"
+			}
+			return ": its plan or bin/detect is wrong"
+		case text == "skip: "+name || text == "fail: "+name:
+			return ": bin/detect ended with exit code 100, which means that it does not apply"
+		case strings.HasPrefix(text, "skip: "+name+" provides unused "):
+			unused := strings.TrimPrefix(text, "skip: "+name+" provides unused ")
+			return fmt.Sprintf(": it provides %s, which nothing requires; add requires = [%q] to the case", unused, unused)
+		case strings.HasPrefix(text, "fail: "+testBuildpackID+"@1.0.0 requires "):
+			required := strings.TrimPrefix(text, "fail: "+testBuildpackID+"@1.0.0 requires ")
+			return fmt.Sprintf(": the case requires %s, which no extension provides", required)
+		}
+	}
+	return ""
+}
+
+// said returns the output without what belongs to the test.
+func (r *run) said() string {
+	var lines []string
+	for line := range strings.SplitSeq(strings.TrimRight(r.Output, "\n"), "\n") {
+		if strings.Contains(line, recorderID) || strings.HasPrefix(line, "Timer: ") || strings.HasPrefix(line, "target distro") {
+			continue
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// checkPlan compares the names that the extension provides in the plan.
+func (r *run) checkPlan() {
+	if r.test.Plan == nil {
+		return
+	}
+	var want, have []string
+	for _, e := range r.test.Plan {
+		want = append(want, e.Value)
+	}
+	for _, entry := range r.detected.plan {
+		for _, p := range entry.Providers {
+			for _, required := range entry.Requires {
+				if p.Extension && p.ID == r.subject.ID && !slices.Contains(have, required.Name) {
+					have = append(have, required.Name)
+				}
+			}
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(have)
+	if !slices.Equal(want, have) {
+		pos := r.Position
+		if len(r.test.Plan) > 0 {
+			pos = r.test.Plan[0].Position
+		}
+		r.fail(pos, "", "the plan of generate has %s, want %s", list(have), list(want))
+	}
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkApp compares the application with what it was before.
+func (r *run) checkApp() error {
+	if r.test.ChangesApp {
+		return nil
+	}
+	diff, err := diffTrees(filepath.Join(r.dir, "context", "app"), filepath.Join(r.detected.dir, "app"))
+	if err != nil {
+		return err
+	}
+	if len(diff) > 0 {
+		r.fail(r.Position, strings.Join(diff, "\n"), "detect or generate changed the application [%s]: %s", rules.AppChanged.ID, rules.AppChanged.Fix)
+	}
+	return nil
+}
+
+// checkStatic finds a folder generate that the lifecycle ignores.
+func (r *run) checkStatic() {
+	if r.apiMinor() < 13 {
+		return
+	}
+	for _, o := range r.order {
+		_, err := os.Lstat(filepath.Join(r.detected.dir, "layers", "generated", extension.EscapeID(o.ID), "build.Dockerfile"))
+		_, runErr := os.Lstat(filepath.Join(r.detected.dir, "layers", "generated", extension.EscapeID(o.ID), "run.Dockerfile"))
+		if slices.Contains(r.detected.static, extension.EscapeID(o.ID)) && err != nil && runErr != nil {
+			r.fail(r.Position, "", "the lifecycle extends nothing: with Platform API %s it ignores the folder generate of %s; write the files in bin/generate, or set platform-api = \"0.12\" in the case", r.api, o.Subject)
+		}
+	}
+}
+
+// checkConfigs checks the configs of both images.
+func (r *run) checkConfigs() {
+	for _, k := range []kind{buildKind, runKind} {
+		target, checks := r.imageOf(k)
+		c := target.config
+		if k == runKind && target.job != "" && c.isRoot() {
+			r.fail(r.Position, "", "the final user of the run image is root, and lifecycles refuse to extend it [%s]", rules.RunUser.ID)
+		}
+		if want := checks.Base; want.Value != "" && !sameImage(target.base, want.Value) {
+			r.fail(want.Position, "", "the base of the run image is %s, want %s", target.base.name, want.Value)
+		}
+		if want := checks.User; want.Value != "" && c.user != want.Value {
+			r.fail(want.Position, "", "the user of the %s image is %q, want %q", k, c.user, want.Value)
+		}
+		r.compare(string(k)+" image: variable", c.env, checks.Env, checks.EnvPositions)
+		r.compare(string(k)+" image: label", c.labels, checks.Labels, checks.LabelPositions)
+		if want := checks.Rebasable; want != nil {
+			have, _ := strconv.ParseBool(c.labels[labelRebasable])
+			if have != *want {
+				r.fail(checks.RebasablePosition, "", "the label %s of the %s image is %q, want %t", labelRebasable, k, c.labels[labelRebasable], *want)
+			}
+		}
+	}
+}
+
+func (r *run) compare(what string, have, want map[string]string, at map[string]diag.Position) {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		value, ok := have[name]
+		switch {
+		case !ok:
+			r.fail(at[name], "", "%s %s is not set, want %q", what, name, want[name])
+		case value != want[name]:
+			r.fail(at[name], "", "%s %s is %q, want %q", what, name, value, want[name])
+		}
+	}
+}
+
+// exported is a file of the export job.
+type exported struct {
+	mode fs.FileMode
+	data []byte
+	dir  bool
+}
+
+// maxExported limits how much of a file is read.
+const maxExported = 1 << 20
+
+// checkExtended checks the files and commands of a run.
+func (r *run) checkExtended(ctx context.Context, job Job, failed error) error {
+	if failed != nil {
+		return r.extendFailed(failed)
+	}
+	if r.test.Fails != nil {
+		r.fail(r.test.Fails.Position, "", "nothing failed, and the case says that something does")
+		return nil
+	}
+	files, err := readExport(ctx, job.Output)
+	if err != nil {
+		return fmt.Errorf("reading what was exported: %w", err)
+	}
+	for _, k := range []kind{buildKind, runKind} {
+		_, checks := r.imageOf(k)
+		for i, f := range checks.Files {
+			r.checkFile(k, f, files, fmt.Sprintf("%s/file-%d", k, i))
+		}
+		for i, c := range checks.Commands {
+			r.checkCommand(k, c, files, fmt.Sprintf("%s/command-%d", k, i))
+		}
+	}
+	return nil
+}
+
+// extendFailed explains why a Dockerfile could not be built.
+func (r *run) extendFailed(err error) error {
+	var step *StepError
+	if !errors.As(err, &step) {
+		return err
+	}
+	text := strings.TrimSpace(step.Output + "\n" + step.Message)
+	if r.test.Fails != nil {
+		if !r.test.Fails.MatchString(text) {
+			r.fail(r.test.Fails.Position, text, "the build failed, and its output does not match %q", pattern(*r.test.Fails))
+		}
+		return nil
+	}
+	r.fail(r.Position, text, "%s", whyStep(step))
+	return nil
+}
+
+// whyStep returns what failed: the instruction, without the name of the job.
+func whyStep(step *StepError) string {
+	name := step.Step
+	if _, rest, ok := strings.Cut(name, "] "); ok {
+		name = rest
+	}
+	job, _, _ := strings.Cut(strings.TrimPrefix(step.Step, "["), " ")
+	file := "the Dockerfile"
+	for _, k := range []kind{buildKind, runKind} {
+		if strings.HasPrefix(job, string(k)+"-") {
+			file = string(k) + ".Dockerfile"
+		}
+	}
+	switch {
+	case step.ExitCode != 0:
+		return fmt.Sprintf("%s: %s ended with exit code %d", file, name, step.ExitCode)
+	case name != "":
+		return fmt.Sprintf("%s: %s failed", file, name)
+	}
+	return "the images cannot be extended: " + step.Message
+}
+
+// readExport reads the files of a tar that a builder wrote.
+func readExport(ctx context.Context, name string) (map[string]exported, error) {
+	f, err := safefile.OpenNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	files := map[string]exported{}
+	for tr := tar.NewReader(f); ; {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		entry := exported{mode: header.FileInfo().Mode(), dir: header.Typeflag == tar.TypeDir}
+		if header.Typeflag == tar.TypeReg {
+			if entry.data, err = io.ReadAll(io.LimitReader(tr, maxExported)); err != nil {
+				return nil, err
+			}
+		}
+		files[path.Clean(header.Name)] = entry
+	}
+}
+
+func (r *run) checkFile(k kind, want extension.FileCheck, files map[string]exported, dir string) {
+	have, ok := files[path.Join(dir, path.Base(want.Path))]
+	switch {
+	case !ok && want.Absent:
+		return
+	case !ok:
+		r.fail(want.Position, "", "the %s image has no file %s", k, want.Path)
+		return
+	case want.Absent:
+		r.fail(want.Position, "", "the %s image has the file %s", k, want.Path)
+		return
+	}
+	if want.Mode != nil && unixMode(have.mode) != uint32(*want.Mode) {
+		r.fail(want.Position, "", "%s of the %s image has mode %04o, want %04o", want.Path, k, unixMode(have.mode), uint32(*want.Mode))
+	}
+	if want.Content != nil && !want.Content.Match(have.data) {
+		r.fail(want.Content.Position, string(have.data), "the content of %s in the %s image does not match %q", want.Path, k, pattern(*want.Content))
+	}
+}
+
+// unixMode returns the permission bits as chmod takes them.
+func unixMode(m fs.FileMode) uint32 {
+	bits := uint32(m.Perm())
+	for _, b := range []struct {
+		mode fs.FileMode
+		bit  uint32
+	}{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}} {
+		if m&b.mode != 0 {
+			bits |= b.bit
+		}
+	}
+	return bits
+}
+
+func (r *run) checkCommand(k kind, want extension.CommandCheck, files map[string]exported, dir string) {
+	output := string(files[path.Join(dir, "output")].data)
+	name := strings.Join(want.Run, " ")
+	code, err := strconv.Atoi(strings.TrimSpace(string(files[path.Join(dir, "code")].data)))
+	switch {
+	case err != nil:
+		r.fail(want.Position, output, "%s did not run in the %s image", name, k)
+	case code != want.Exit:
+		r.fail(want.Position, output, "%s ended with exit code %d in the %s image, want %d", name, code, k, want.Exit)
+	case want.Output != nil && !want.Output.MatchString(output):
+		r.fail(want.Output.Position, output, "the output of %s in the %s image does not match %q", name, k, pattern(*want.Output))
+	}
+}
+
+// pattern returns a pattern as it was written.
+func pattern(p extension.Pattern) string { return strings.TrimPrefix(p.String(), "(?m)") }

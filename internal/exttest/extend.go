@@ -1,0 +1,371 @@
+package exttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/dockerfile"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
+)
+
+// kind is which image a Dockerfile extends.
+type kind string
+
+const (
+	buildKind kind = "build"
+	runKind   kind = "run"
+)
+
+// generated is a Dockerfile that an extension wrote.
+type generated struct {
+	extension, name string
+	data            []byte
+	file            *dockerfile.File
+	// context is the absolute path of its build context.
+	context string
+	args    map[string]string
+}
+
+// buildID is the argument build_id. The lifecycle makes a new one for each
+// build; a test uses the same, so that it is cached.
+const buildID = "00000000-0000-4000-8000-000000000000"
+
+// generatedFiles returns the folder with the files of an extension, relative to
+// the layers directory, and the names of the Dockerfiles in it. Before Platform
+// API 0.13 there is a folder for each kind.
+func (r *run) generatedFiles(id string, k kind) (dir, name string) {
+	escaped := extension.EscapeID(id)
+	if r.apiMinor() < 13 {
+		return path.Join("generated", string(k), escaped), "Dockerfile"
+	}
+	return path.Join("generated", escaped), string(k) + ".Dockerfile"
+}
+
+func (r *run) apiMinor() int {
+	n, err := strconv.Atoi(strings.TrimPrefix(r.api, "0."))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// dockerfiles returns what extensions wrote for a kind, in order, as the
+// lifecycle's extender finds it.
+func (r *run) dockerfiles(k kind) ([]generated, error) {
+	layers := filepath.Join(r.detected.dir, "layers")
+	root, err := os.OpenRoot(layers)
+	if err != nil {
+		return nil, fmt.Errorf("reading what generate wrote: %w", err)
+	}
+	defer root.Close()
+	var all []generated
+	for _, id := range r.detected.extensions {
+		dir, name := r.generatedFiles(id, k)
+		data, err := safefile.Read(layers, path.Join(dir, name), dockerfile.MaxSize)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			r.fail(r.Position, "", "%s: %s of generate: %v", id, name, safefile.Cause(err))
+			continue
+		}
+		g := generated{extension: id, name: string(k) + ".Dockerfile", data: data, context: filepath.Join(r.detected.dir, "app")}
+		if g.file, err = dockerfile.Parse(data); err != nil {
+			r.fail(r.Position, "", "%s: %s: %v", id, g.name, err)
+			continue
+		}
+		if g.args, err = r.extendArgs(layers, dir, k); err != nil {
+			r.fail(r.Position, "", "%s: %v", id, err)
+			continue
+		}
+		for _, folder := range []string{"context." + string(k), "context"} {
+			info, err := root.Stat(path.Join(dir, folder))
+			if r.apiMinor() >= 13 && err == nil && info.IsDir() {
+				g.context = filepath.Join(layers, filepath.FromSlash(dir), folder)
+				break
+			}
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
+// extendArgs reads extend-config.toml.
+func (r *run) extendArgs(layers, dir string, k kind) (map[string]string, error) {
+	data, err := safefile.Read(layers, path.Join(dir, "extend-config.toml"), extension.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("extend-config.toml: %w", safefile.Cause(err))
+	}
+	type section struct {
+		Args []struct {
+			Name  string `toml:"name"`
+			Value string `toml:"value"`
+		} `toml:"args"`
+	}
+	var config struct {
+		Build section `toml:"build"`
+		Run   section `toml:"run"`
+	}
+	if err := toml.Unmarshal(data, &config); err != nil {
+		return nil, fmt.Errorf("extend-config.toml: %w", err)
+	}
+	own := config.Build
+	if k == runKind {
+		own = config.Run
+	}
+	args := map[string]string{}
+	for _, a := range own.Args {
+		args[a.Name] = a.Value
+	}
+	return args, nil
+}
+
+// checkWritten checks what generate wrote by the rules that a lifecycle applies.
+func (r *run) checkWritten(s *Subject) error {
+	if r.apiMinor() < 13 {
+		return nil // the lifecycle's own checks have passed, and the files have other names
+	}
+	found, err := lint.OutputDir(s.API, filepath.Join(r.detected.dir, "layers", "generated", extension.EscapeID(s.ID)))
+	if err != nil {
+		return fmt.Errorf("reading what generate wrote: %w", err)
+	}
+	for _, d := range found {
+		if d.Severity == diag.Error {
+			r.fail(r.Position, "", "%s: %s [%s]: %s", s.ID, d, d.Rule, rules.ByID(d.Rule).Fix)
+		}
+	}
+	return nil
+}
+
+// extended is what the Dockerfiles made.
+type extended struct {
+	// dir has the exported files, "" if none were exported.
+	dir        string
+	build, run *image
+}
+
+// image is an extended image.
+type image struct {
+	base *base
+	// job is the last job that extends it, "" if there is none.
+	job    string
+	config config
+	// switched is whether the run image is another one.
+	switched bool
+}
+
+// extend judges what the detector left and builds the Dockerfiles of all runs in
+// one bake.
+func (r *runner) extend(ctx context.Context) error {
+	var jobs []Job
+	byName := map[string]*run{}
+	for _, one := range r.runs {
+		if one.ended() || one.detected == nil {
+			continue
+		}
+		goOn, err := one.checkDetected(r.Update)
+		if err != nil {
+			return err
+		}
+		if !goOn {
+			continue
+		}
+		own, err := r.extendJobs(ctx, one)
+		if err != nil {
+			return err
+		}
+		for _, job := range own {
+			if job.Output != "" {
+				byName[job.Name] = one
+			}
+		}
+		jobs = append(jobs, own...)
+	}
+	failed, err := r.build(ctx, jobs, "extend")
+	if err != nil {
+		return err
+	}
+	for _, job := range jobs {
+		one := byName[job.Name]
+		if one == nil {
+			continue
+		}
+		if err := one.checkExtended(ctx, job, failed[job.Name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extendJobs returns the jobs that extend the images of a run, and one that
+// exports what the case asserts.
+func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
+	one.extended = &extended{build: &image{base: one.build}, run: &image{base: one.runImage}}
+	if err := r.switchRunImage(ctx, one); err != nil {
+		return nil, err
+	}
+	var jobs []Job
+	for _, k := range []kind{buildKind, runKind} {
+		files, err := one.dockerfiles(k)
+		if err != nil {
+			return nil, err
+		}
+		target := one.extended.build
+		if k == runKind {
+			target = one.extended.run
+			if !one.detected.analyzed.RunImage.Extend {
+				files = nil
+			}
+		}
+		own, err := one.chain(k, target, files)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, own...)
+	}
+	if one.ended() {
+		return nil, nil
+	}
+	one.checkConfigs()
+	job, needed, err := one.exportJob(len(jobs) > 0)
+	if err != nil || !needed {
+		return nil, err
+	}
+	return append(jobs, job), nil
+}
+
+// switchRunImage resolves the run image that extensions switch to.
+func (r *runner) switchRunImage(ctx context.Context, one *run) error {
+	name := one.detected.analyzed.RunImage.Image
+	if name == "" || name == one.runImage.name {
+		return nil
+	}
+	found, err := r.bases.resolve(ctx, name, one.platform)
+	if err != nil {
+		one.fail(one.Position, "", "run.Dockerfile switches the run image to %s: %v", name, err)
+		return nil
+	}
+	one.extended.run = &image{base: found, switched: true}
+	return nil
+}
+
+// chain returns a job for each Dockerfile, each on the result of the one before.
+func (r *run) chain(k kind, target *image, files []generated) ([]Job, error) {
+	target.config = newConfig(target.base.config)
+	var jobs []Job
+	for i, g := range files {
+		name := string(k) + "-" + strconv.Itoa(r.n) + "-" + strconv.Itoa(i)
+		uid, gid := target.config.ids()
+		args := map[string]string{"build_id": buildID, "user_id": uid, "group_id": gid}
+		for name, value := range g.args {
+			args[name] = value
+		}
+		job := Job{
+			Name: name, Dockerfile: filepath.Join(r.dir, "dockerfiles", name), Context: g.context, Args: args, Platform: r.platform,
+		}
+		args["base_image"] = target.base.ref
+		if target.job != "" {
+			args["base_image"] = "base"
+			job.Contexts = map[string]string{"base": "target:" + target.job}
+		}
+		if err := os.MkdirAll(filepath.Dir(job.Dockerfile), 0o700); err != nil {
+			return nil, fmt.Errorf("creating temporary folder: %w", err)
+		}
+		if err := os.WriteFile(job.Dockerfile, withoutSyntax(g.data), 0o600); err != nil {
+			return nil, fmt.Errorf("writing Dockerfile: %w", err)
+		}
+		if err := target.config.apply(g.file, args); err != nil {
+			r.fail(r.Position, "", "%s: %s: %v", g.extension, g.name, err)
+		}
+		target.job = name
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// withoutSyntax removes the directive that names another frontend: lifecycles
+// ignore it, and the image would be a stranger's.
+func withoutSyntax(data []byte) []byte {
+	lines := strings.SplitAfter(string(data), "\n")
+	for i, line := range lines {
+		if !strings.HasPrefix(strings.TrimLeft(line, "\ufeff \t"), "#") {
+			break
+		}
+		if dockerfile.Syntax([]byte(strings.Join(lines[i:], ""))) != "" && strings.Contains(strings.ToLower(line), "syntax") {
+			lines[i] = "#\n"
+		}
+	}
+	return []byte(strings.Join(lines, ""))
+}
+
+// exportJob returns the job that exports the files that a case asserts and runs
+// its commands. It also makes the images be built.
+func (r *run) exportJob(extends bool) (Job, bool, error) {
+	job := Job{
+		Name: "export-" + strconv.Itoa(r.n), Dockerfile: filepath.Join(r.dir, "dockerfiles", "export"), Context: filepath.Join(r.dir, "context"),
+		Platform: r.platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(r.dir, "export.tar"),
+	}
+	var head, stages, copies strings.Builder
+	for _, k := range []kind{buildKind, runKind} {
+		target, checks := r.imageOf(k)
+		if target.job == "" && len(checks.Files)+len(checks.Commands) == 0 {
+			continue
+		}
+		arg := strings.ToUpper(string(k)) + "_IMAGE"
+		fmt.Fprintf(&head, "ARG %s\n", arg)
+		job.Args[arg] = target.base.ref
+		if target.job != "" {
+			job.Args[arg] = "extended-" + string(k)
+			job.Contexts["extended-"+string(k)] = "target:" + target.job
+		}
+		fmt.Fprintf(&stages, "FROM ${%s} AS %s\n", arg, k)
+		// A pattern that matches nothing makes the image be built.
+		fmt.Fprintf(&copies, "COPY --from=%s /extpack-none* /%s/\n", k, k)
+		for i, f := range checks.Files {
+			fmt.Fprintf(&copies, "COPY --from=%s %s /%s/file-%d/\n", k, optional(f.Path), k, i)
+		}
+		for i, c := range checks.Commands {
+			fmt.Fprintf(&stages, "FROM %s AS %s-command-%d\nCOPY --from=folders --chmod=0777 /out /cnb/extpack/out\nRUN %s\n", k, k, i, wrap(c.Run))
+			fmt.Fprintf(&copies, "COPY --from=%s-command-%d /cnb/extpack/out /%s/command-%d/\n", k, i, k, i)
+		}
+	}
+	if head.Len() == 0 {
+		return job, false, nil
+	}
+	text := head.String() + "FROM scratch AS folders\nWORKDIR /out\n" + stages.String() + "FROM scratch\n" + copies.String()
+	if err := os.MkdirAll(filepath.Dir(job.Dockerfile), 0o700); err != nil {
+		return job, false, fmt.Errorf("creating temporary folder: %w", err)
+	}
+	if err := os.WriteFile(job.Dockerfile, []byte(text), 0o600); err != nil {
+		return job, false, fmt.Errorf("writing Dockerfile: %w", err)
+	}
+	return job, true, nil
+}
+
+func (r *run) imageOf(k kind) (*image, *extension.ImageChecks) {
+	if k == runKind {
+		return r.extended.run, &r.test.Run
+	}
+	return r.extended.build, &r.test.Build
+}
+
+// names of the extensions that the lifecycle chose, without those that it did
+// not.
+func (r *run) inGroup(id string) bool { return slices.Contains(r.detected.extensions, id) }

@@ -1,0 +1,213 @@
+// Package exttest runs the test cases of extensions: an application goes in, and
+// what the extension makes of the build and the run image is compared with what
+// the case says.
+//
+// For each case and platform, the lifecycle's own detector runs detect and
+// generate in the build image; the Dockerfiles that generate wrote are then
+// applied in order, as the lifecycle's extender does. Both happen in a builder,
+// never on this machine, and nothing is published.
+//
+// The package decides what is built and judges the result. It does not run a
+// builder itself: [Builder] does.
+package exttest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/runimage"
+	"github.com/extpack/extpack/internal/scratch"
+)
+
+// Subject is a packaged extension and its cases.
+type Subject struct {
+	// Name is how the user named it.
+	Name string
+	// ID, Version and API are the extension's.
+	ID, Version, API string
+	// Dir is the directory that cases may read, "" without one.
+	Dir   string
+	Cases []extension.TestCase
+	// Layout is the absolute path of an OCI layout with the package.
+	Layout string
+	Images []Image
+}
+
+// Image is an image of a package.
+type Image struct {
+	Platform v1.Platform
+	// Any reports whether the image is for any platform.
+	Any     bool
+	Distros []extension.Distro
+	Digest  digest.Digest
+}
+
+// String returns "id@version".
+func (s *Subject) String() string { return s.ID + "@" + s.Version }
+
+// Job is a build of a Dockerfile; see bake.Job.
+type Job struct {
+	Name, Dockerfile, Stage, Context string
+	Contexts                         map[string]string
+	Layouts                          []string
+	Args                             map[string]string
+	Platform                         v1.Platform
+	Output                           string
+}
+
+// Builder builds jobs.
+type Builder interface {
+	// Build builds the jobs that have an output and returns the errors of those
+	// that failed by name, each a [*StepError].
+	Build(ctx context.Context, jobs []Job, dir string) (map[string]error, error)
+}
+
+// StepError is returned for a job whose Dockerfile could not be built.
+type StepError struct {
+	// Step is the instruction that failed.
+	Step string
+	// ExitCode is that of a RUN instruction, or 0.
+	ExitCode int
+	Message  string
+	// Output is the end of what the step printed.
+	Output string
+}
+
+func (e *StepError) Error() string { return e.Message }
+
+// Request is what to test, and with what.
+type Request struct {
+	Subjects []*Subject
+	// BuilderImage has a build image, a lifecycle and the name of a run image.
+	// BuildImage, RunImage and Lifecycle replace these.
+	BuilderImage, BuildImage, RunImage, Lifecycle string
+	// Platforms are those to test on; none means all of an extension.
+	Platforms []v1.Platform
+	// Update writes golden files instead of comparing them.
+	Update bool
+	Images runimage.Images
+	// Extension packages the extension in a directory that a case names beside
+	// its own.
+	Extension func(ctx context.Context, dir string) (*Subject, error)
+	Builder   Builder
+}
+
+// Status is how a case ended on a platform.
+type Status string
+
+// The values of [Status].
+const (
+	Passed Status = "passed"
+	Failed Status = "failed"
+	// NotRun is a platform that cannot be tested; the reason is in Result.
+	NotRun Status = "not run"
+)
+
+// Failure is something that differs from what a case says.
+type Failure struct {
+	Position diag.Position
+	Message  string
+	// Detail is a diff, or the output of what failed.
+	Detail string
+}
+
+// Result is how a case ended on a platform.
+type Result struct {
+	Extension, Case, Platform string
+	Position                  diag.Position
+	Status                    Status
+	// Reason is why it was not run.
+	Reason   string
+	Failures []Failure
+	// Output is what the lifecycle printed.
+	Output string
+	// Updated are the golden files that were written.
+	Updated []string
+	Time    time.Duration
+}
+
+// Run runs the cases of a request and returns their results, in the order of
+// subjects, cases and platforms. Its error is that they could not be run.
+func Run(ctx context.Context, request Request) ([]Result, error) {
+	temp, err := scratch.New()
+	if err != nil {
+		return nil, err
+	}
+	defer temp.Remove()
+	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images}}
+	if err := r.plan(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.detect(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.extend(ctx); err != nil {
+		return nil, err
+	}
+	results := make([]Result, len(r.runs))
+	for i, run := range r.runs {
+		results[i] = run.result()
+	}
+	return results, nil
+}
+
+// runner runs one request.
+type runner struct {
+	Request
+	dir   string
+	bases *bases
+	runs  []*run
+}
+
+// run is a case on a platform.
+type run struct {
+	Result
+	n        int
+	subject  *Subject
+	test     *extension.TestCase
+	platform v1.Platform
+	// order are the extensions that run, with the digests of their images.
+	order []ordered
+	// image is the image of the subject.
+	image Image
+	build *base
+	// lifecycle is nil if the build image has it.
+	lifecycle *base
+	runImage  *base
+	api       string
+	// dir has the files of the run: its part of the context, and what was
+	// exported.
+	dir string
+	// detected is what the detector left.
+	detected *detected
+	extended *extended
+	started  time.Time
+}
+
+type ordered struct {
+	*Subject
+	digest digest.Digest
+}
+
+func (r *run) fail(pos diag.Position, detail, format string, args ...any) {
+	r.Failures = append(r.Failures, Failure{Position: pos, Message: fmt.Sprintf(format, args...), Detail: detail})
+}
+
+// ended reports whether nothing more can be run.
+func (r *run) ended() bool { return r.Status == NotRun || len(r.Failures) > 0 }
+
+func (r *run) result() Result {
+	if r.Status == "" {
+		r.Status = Passed
+		if len(r.Failures) > 0 {
+			r.Status = Failed
+		}
+	}
+	return r.Result
+}
