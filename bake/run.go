@@ -160,9 +160,10 @@ const (
 // output returns a line of CSV, because the temporary folder may contain commas
 // and quotes.
 func output(dir, compression string) string {
-	dest := `"dest=` + strings.ReplaceAll(dir, `"`, `""`) + `"`
-	return "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true," + compression + ",force-compression=true," + dest
+	return "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true," + compression + ",force-compression=true," + destField(dir)
 }
+
+func destField(name string) string { return `"dest=` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func passthrough(opts RunOptions) []string {
 	var args []string

@@ -42,7 +42,7 @@ func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 	if o.engineName == engineEmbedded {
 		return packer
 	}
-	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) }), attest: o.Settings}
+	b := &lazyBuildx{find: sync.OnceValues(func() (*bake.Engine, error) { return o.engine(a, o.quiet) }), attest: o.Settings, packer: packer}
 	withBuildx := pipeline.BaseImages{Engine: b, Client: func() *registry.Client {
 		return a.registry(o.insecure, func(string, ...any) {}, nil)
 	}}
@@ -76,9 +76,11 @@ func (o *buildOptions) chooseEngine(a *app) pipeline.Engine {
 type lazyBuildx struct {
 	find   func() (*bake.Engine, error)
 	attest func() ([]string, error)
+	packer pipeline.Packer
 }
 
-// Build builds with buildx, twice if attestations are requested.
+// Build builds with buildx, twice if attestations are requested. Otherwise
+// buildx only copies the directories of static extensions.
 func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
 	engine, err := b.find()
 	if err != nil {
@@ -92,7 +94,10 @@ func (b *lazyBuildx) Build(ctx context.Context, p *plan.Plan, dir string) ([]pla
 		return nil, err
 	}
 	engine.Attested = len(settings) > 0
-	return pipeline.Attested{Attester: engine, Settings: settings}.Build(ctx, p, dir)
+	if engine.Attested {
+		return pipeline.Attested{Attester: engine, Settings: settings}.Build(ctx, p, dir)
+	}
+	return pipeline.Copied{Engine: engine, Copier: engine, Packer: b.packer}.Build(ctx, p, dir)
 }
 
 // missing returns the reason why buildx has no builder, or "".

@@ -123,7 +123,7 @@ type Tree struct {
 // Read walks the extension directory dir. It returns a [*diag.InvalidError] if
 // .dockerignore cannot be parsed.
 func Read(ctx context.Context, dir string) (*Tree, error) {
-	patterns, err := ignorePatterns(dir)
+	patterns, err := IgnorePatterns(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +153,19 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 	return t, nil
 }
 
+// NewTree returns the tree of files that were read elsewhere. They are in the
+// order of a walk, and need a Source, a Mode and, if they have one, a Size, a
+// Target and a Group.
+func NewTree(files []*File) *Tree {
+	t := &Tree{files: make(Files, len(files))}
+	for _, f := range files {
+		f.Path = f.Source
+		t.files[f.Source] = f
+		t.order = append(t.order, f.Source)
+	}
+	return t
+}
+
 // checkEmpty returns an error for a directory in which nothing was found although
 // there is something that nothing excludes: the walk leaves out a directory that
 // the system fails to open.
@@ -169,7 +182,10 @@ func checkEmpty(dir string) error {
 	return err
 }
 
-func ignorePatterns(dir string) ([]string, error) {
+// IgnorePatterns returns the patterns of the ignore file in dir, clean and
+// without a leading "/". It returns a [*diag.InvalidError] if the file cannot be
+// parsed.
+func IgnorePatterns(dir string) ([]string, error) {
 	name := filepath.Join(dir, IgnoreFile)
 	data, err := safefile.Read(dir, IgnoreFile, maxIgnoreFile)
 	switch {

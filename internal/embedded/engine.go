@@ -43,10 +43,15 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	b := &builder{engine: e}
 	defer b.close()
 	for i, extension := range p.Extensions {
-		if err := b.add(ctx, extension, filepath.Join(dir, "out", strconv.Itoa(i))); err != nil {
+		if err := b.add(ctx, extension, nil, filepath.Join(dir, "out", strconv.Itoa(i))); err != nil {
 			return nil, err
 		}
 	}
+	return b.write(ctx)
+}
+
+// write writes all layers, and then the layouts.
+func (b *builder) write(ctx context.Context) ([]plan.Built, error) {
 	if err := b.writeLayers(ctx); err != nil {
 		return nil, err
 	}
@@ -81,14 +86,16 @@ func (b *builder) close() {
 }
 
 // add creates the layouts of an extension, below the prefix dir, and adds the
-// layers that they need.
-func (b *builder) add(ctx context.Context, e *plan.Extension, dir string) error {
+// layers that they need. from has the files, or is nil if the extension root has
+// them.
+func (b *builder) add(ctx context.Context, e *plan.Extension, from *copied, dir string) error {
 	layers, err := layersOf(ctx, e)
 	if err != nil {
 		return err
 	}
 	var alone []shared
 	for _, l := range layers {
+		l.copied = from
 		if len(l.images) == 1 {
 			alone = append(alone, l)
 			continue
@@ -107,7 +114,7 @@ func (b *builder) add(ctx context.Context, e *plan.Extension, dir string) error 
 
 // addOutput creates a layout for the images of some layers.
 func (b *builder) addOutput(e *plan.Extension, dir string, layers ...shared) error {
-	o := &output{Built: plan.Built{Extension: e, Dir: dir + "-" + strconv.Itoa(len(b.outputs)), Checked: true}}
+	o := &output{Built: plan.Built{Extension: e, Dir: dir + "-" + strconv.Itoa(len(b.outputs)), Checked: layers[0].copied == nil}}
 	var err error
 	if o.layout, err = ocilayout.Create(o.Dir); err != nil {
 		return err

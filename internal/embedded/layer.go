@@ -35,6 +35,8 @@ type Layer struct {
 	dir, dest string
 	names     []string // of Image.Files, in the order of a walk
 	size      int64
+	// copied has the content of the files, or is nil if dir has it.
+	copied *copied
 }
 
 // Entry is one tar entry.
@@ -159,11 +161,11 @@ func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, i
 			progress(l, n)
 		}
 	}}
-	root, err := os.OpenRoot(l.dir)
+	copyContent, closeContent, err := l.openContent()
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer closeContent()
 	for e := range l.Entries() {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -174,11 +176,23 @@ func (l Layer) writeTar(ctx context.Context, w io.Writer, progress func(Layer, i
 		if !e.Mode.IsRegular() || e.Hard {
 			continue
 		}
-		if err := copyFile(packed, root, e); err != nil {
+		if err := copyContent(packed, e); err != nil {
 			return err
 		}
 	}
 	return tw.Close()
+}
+
+// openContent returns a function that writes the content of an entry.
+func (l Layer) openContent() (write func(io.Writer, Entry) error, closer func(), err error) {
+	if l.copied != nil {
+		return l.copied.copyFile, func() {}, nil
+	}
+	root, err := os.OpenRoot(l.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(w io.Writer, e Entry) error { return copyFile(w, root, e) }, func() { root.Close() }, nil
 }
 
 // counter counts the bytes written, and stops the copying of a large file when

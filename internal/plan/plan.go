@@ -130,6 +130,13 @@ type Built struct {
 	Shared bool
 }
 
+// Copy is a tar file with copies of extension directories.
+type Copy struct {
+	Tar string
+	// Folders are the folders in the tar, "." for its root.
+	Folders map[*Extension]string
+}
+
 // Options are the flags that shape a plan.
 type Options struct {
 	// Targets override those of the descriptor if there are any.

@@ -24,7 +24,7 @@ func TestHello(t *testing.T) {
 	if want := ref + "@" + p.digest + "\n"; r.stdout != want {
 		t.Errorf("stdout is %q, want %q", r.stdout, want)
 	}
-	if !strings.Contains(r.stderr, "exporting to oci image format") {
+	if !strings.Contains(r.stderr, "exporting to client tarball") {
 		t.Errorf("buildx's own progress is missing from stderr:\n%s", r.stderr)
 	}
 	var platforms []string
