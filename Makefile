@@ -11,7 +11,7 @@ SANDBOX       := go run ./tests/sandbox/cmd/sandbox
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo sandbox-up sandbox-down sandbox-env bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo picture site sandbox-up sandbox-down sandbox-env bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -54,6 +54,12 @@ fmt: $(GOLANGCI) ## format the code
 
 demo: install sandbox-up ## build, push and inspect examples/hello in the sandbox
 	@tests/demo.sh "$(PLUGIN_DIR)"
+
+picture: build sandbox-up ## record docs/picture.svg, a build on a terminal
+	@eval "$$($(SANDBOX) env)" && go run ./tests/picture -plugin bin/docker-extpack$(EXE)
+
+site: ## write the documentation as static pages to bin/site, with mkdocs
+	mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 sandbox-up: ## start BuildKit and a registry on loopback
 	@$(SANDBOX) up

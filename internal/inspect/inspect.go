@@ -57,7 +57,7 @@ type Platform struct {
 	Layers      int               `json:"layers"`
 	DiffID      string            `json:"layerDiffID,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// Files are in the order of the layers, after [Report.ReadFiles].
+	// Files are those of the layers, in their order, with --files only.
 	Files []File `json:"files,omitempty"`
 }
 

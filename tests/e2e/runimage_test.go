@@ -96,7 +96,7 @@ func TestRunImageBehindManifestList(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got.Images, want)
 	}
 
-	out := mustExtpack(t, t.TempDir(), "run-image", ref, "--platform", "linux/arm/v7")
+	out := mustExtpack(t, t.TempDir(), "run-image", "--no-trunc", ref, "--platform", "linux/arm/v7")
 	for _, s := range []string{ref, p.digest, "linux/arm/v7   linux/arm/v6", want[2].Digest, want[2].TopLayer, "1002:1000"} {
 		if !strings.Contains(out, s) {
 			t.Errorf("stdout lacks %q:\n%s", s, out)
