@@ -23,7 +23,9 @@ func ReadManifest(ctx context.Context, src content.Fetcher, desc v1.Descriptor) 
 
 // ReadConfig returns an image config and its bytes.
 func ReadConfig(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (v1.Image, []byte, error) {
-	return readJSON[v1.Image](ctx, src, desc)
+	config, raw, err := readJSON[v1.Image](ctx, src, desc)
+	BudgetOf(ctx).share(config.Config.Labels)
+	return config, raw, err
 }
 
 func readJSON[T any](ctx context.Context, src content.Fetcher, desc v1.Descriptor) (T, []byte, error) {

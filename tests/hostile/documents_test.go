@@ -339,6 +339,27 @@ func TestPackagesThatExhaust(t *testing.T) {
 				return string(indexOf(list...))
 			}})
 		}, "limit"},
+		"large labels": {func() *bundle {
+			return newBundle(extra{index: func(b *bundle, m object) string {
+				list := []object{m}
+				for i := range 40 {
+					label := fmt.Sprint(i) + strings.Repeat("x", 3<<20)
+					config := b.put(typeConfig, toJSON(object{"architecture": "amd64", "os": "linux", "config": object{"Labels": object{"a": label}}}))
+					list = append(list, b.put(typeManifest, toJSON(object{"schemaVersion": 2, "mediaType": typeManifest, "config": config, "layers": []object{}})))
+				}
+				return string(indexOf(list...))
+			}})
+		}, "limit"},
+		"equal large labels": {func() *bundle {
+			return newBundle(extra{index: func(b *bundle, m object) string {
+				list, label := []object{m}, strings.Repeat("x", 3<<20)
+				for i := range 80 {
+					config := b.put(typeConfig, toJSON(object{"architecture": "amd64", "os": fmt.Sprint(i), "config": object{"Labels": object{"a": label}}}))
+					list = append(list, b.put(typeManifest, toJSON(object{"schemaVersion": 2, "mediaType": typeManifest, "config": config, "layers": []object{}})))
+				}
+				return string(indexOf(list...))
+			}})
+		}, "limit"},
 		"nested indexes": {func() *bundle {
 			return newBundle(extra{index: func(b *bundle, m object) string {
 				deep := b.put(typeIndex, indexOf(m))
