@@ -11,10 +11,10 @@ SANDBOX       := go run ./tests/sandbox/cmd/sandbox
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo picture site sandbox-up sandbox-down sandbox-env bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image bake clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-13s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
 
 build: ## compile the plugin to bin/docker-extpack
 	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/docker-extpack$(EXE) ./cli-plugin/docker-extpack
@@ -69,6 +69,9 @@ sandbox-down: ## stop them
 
 sandbox-env: ## print what selects them: eval $(make -s sandbox-env)
 	@$(SANDBOX) env
+
+sandbox-test-image: ## push a builder image for "docker extpack test" to the sandbox
+	@$(SANDBOX) up && $(SANDBOX) test-image
 
 bake: ## cross-compile the plugin into bin/release with buildx
 	VERSION=$(VERSION) GO_TAGS=$(TAGS) $(BUILDX) bake --file docker-bake.hcl

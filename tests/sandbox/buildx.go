@@ -22,7 +22,11 @@ const buildxTimeout = 60 * time.Second
 // runBuildx runs the sandbox's buildx, away from builders that the caller's
 // environment selects, and returns its standard output.
 func (s *Sandbox) runBuildx(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, buildxTimeout)
+	return s.runBuildxWithin(ctx, buildxTimeout, args...)
+}
+
+func (s *Sandbox) runBuildxWithin(ctx context.Context, timeout time.Duration, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.state.Buildx, args...)
 	cmd.Env = s.buildxEnv()

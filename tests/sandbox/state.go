@@ -25,6 +25,8 @@ type state struct {
 	Buildx       string `json:"buildx,omitempty"`
 	// PluginLink is the docker-buildx link that up made or joined.
 	PluginLink string `json:"pluginLink,omitempty"`
+	// TestBuilder is the builder image that the registry has for tests.
+	TestBuilder string `json:"testBuilder,omitempty"`
 	// SocketDir holds the sockets when the state directory is too deep.
 	SocketDir string `json:"socketDir,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ErrNotUp tells that the sandbox does not run, or only a part of it.
@@ -148,7 +149,7 @@ func Down(ctx context.Context, opts Options) error {
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(err, s.saveState())
 	}
-	s.state = state{Port: s.state.Port}
+	s.state = state{Port: s.state.Port, TestBuilder: s.state.TestBuilder}
 	return s.saveState()
 }
 
@@ -170,6 +171,35 @@ func Open(ctx context.Context, opts Options) (*Sandbox, error) {
 		}
 	}
 	return s, nil
+}
+
+// MakeTestImages makes the test images in the sandbox that Up left running, which
+// remembers their builder image.
+func MakeTestImages(ctx context.Context, opts Options) (TestImages, error) {
+	s, err := Open(ctx, opts)
+	if err != nil {
+		return TestImages{}, err
+	}
+	images, err := s.TestImages(ctx)
+	if err != nil {
+		return TestImages{}, err
+	}
+	unlock, err := lock(ctx, filepath.Join(s.opts.Dir, "lock"))
+	if err != nil {
+		return TestImages{}, err
+	}
+	defer unlock()
+	s.state.TestBuilder = images.Builder
+	return images, s.saveState()
+}
+
+// TestBuilder is the builder image of MakeTestImages, empty when there is none
+// in this registry.
+func (s *Sandbox) TestBuilder() string {
+	if !strings.HasPrefix(s.state.TestBuilder, s.Registry()+"/") {
+		return ""
+	}
+	return s.state.TestBuilder
 }
 
 // A Part is one piece of a sandbox and whether it runs.

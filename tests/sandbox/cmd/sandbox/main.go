@@ -14,18 +14,20 @@ import (
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
-const usage = `usage: sandbox up|down|env|status
+const usage = `usage: sandbox up|down|env|status|test-image
 
   up      start the registry and the builder, or repair them
   down    stop them
   env     print the exports that select them, for eval
   status  tell what runs
+  test-image
+          push a builder image with busybox and the lifecycle to the registry
 
 EXTPACK_SANDBOX_DIR  state directory (default: .sandbox in the checkout)
 EXTPACK_BUILDER      existing buildx builder to use instead of starting BuildKit
 `
 
-var errUsage = errors.New("reading the command line: exactly one of up, down, env and status is needed")
+var errUsage = errors.New("reading the command line: exactly one of up, down, env, status and test-image is needed")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -60,6 +62,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return env(ctx, opts, stdout)
 	case "status":
 		return status(ctx, opts, stdout)
+	case "test-image":
+		return testImage(ctx, opts, stdout)
 	}
 	return errUsage
 }
@@ -81,13 +85,27 @@ func printParts(s *sandbox.Sandbox, w io.Writer) error {
 	return nil
 }
 
-// env prints nothing but the two lines, as its output is evaluated.
+// testImage prints the builder image.
+func testImage(ctx context.Context, opts sandbox.Options, stdout io.Writer) error {
+	images, err := sandbox.MakeTestImages(ctx, opts)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, images.Builder)
+	return err
+}
+
+// env prints nothing but exports, as its output is evaluated.
 func env(ctx context.Context, opts sandbox.Options, stdout io.Writer) error {
 	s, err := sandbox.Open(ctx, opts)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "export EXTPACK_REGISTRY=%s\nexport BUILDX_BUILDER=%s\n", s.Registry(), s.Builder())
+	text := fmt.Sprintf("export EXTPACK_REGISTRY=%s\nexport BUILDX_BUILDER=%s\n", s.Registry(), s.Builder())
+	if image := s.TestBuilder(); image != "" {
+		text += "export EXTPACK_TEST_BUILDER=" + image + "\n"
+	}
+	_, err = io.WriteString(stdout, text)
 	return err
 }
 
