@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"sync"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
+	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -46,6 +49,13 @@ func (o *buildOptions) try(a *app) func(context.Context, *plan.Extension, *annot
 					return smoke.Outcome{}, err
 				}
 				return smoke.Outcome(*outcome), nil
+			},
+			Unreliable: func(ctx context.Context, p v1.Platform) (string, error) {
+				if platform.IsZero(p) {
+					return "", nil // the builder's own
+				}
+				support, err := emulation.Probe(ctx, engine.Client, engine.Options.Builder, p)
+				return support.Reason(p), err
 			},
 			Show: func(line string) {
 				if o.quiet {

@@ -204,7 +204,11 @@ func TestExamine(t *testing.T) {
 		},
 		"no-emulation": func(s *Subject) {
 			compiled(s)
-			s.Buildx = scripted{builders: s.Buildx.(scripted).builders, fails: map[string]string{"--platform linux/arm64 ": "exec /program: exec format error\nERROR: exit code: 1"}}
+			s.Buildx = scripted{builders: s.Buildx.(scripted).builders, fails: map[string]string{"--platform linux/arm64 ": "exec /first: exec format error\nERROR: exit code: 1"}}
+		},
+		"single-emulation": func(s *Subject) {
+			compiled(s)
+			s.Buildx = scripted{builders: s.Buildx.(scripted).builders, fails: map[string]string{"--platform linux/arm64 ": `ERROR: process "/first" did not complete successfully: exit code: 42`}}
 		},
 		"trial-fails": func(s *Subject) {
 			s.Buildx = scripted{builders: s.Buildx.(scripted).builders, fails: map[string]string{"build ": "ERROR: failed to solve: something else"}}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/text"
@@ -78,10 +79,10 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	ctx, cancel = within(trialTimeout)
 	defer cancel()
 	for _, p := range e.union(func(x Extension) []v1.Platform { return x.Runs }) {
-		checks = append(checks, e.checkRun(ctx, dir, p, nodes))
+		checks = append(checks, e.checkRun(ctx, p, nodes))
 	}
 	if p := own(nodes); slices.ContainsFunc(e.Extensions, func(x Extension) bool { return slices.ContainsFunc(x.Runs, platform.IsZero) }) && p != nil {
-		checks = append(checks, e.checkRun(ctx, dir, *p, nodes))
+		checks = append(checks, e.checkRun(ctx, *p, nodes))
 	}
 	return checks, false
 }
@@ -149,34 +150,16 @@ func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
 	return c, err
 }
 
-// checkRun runs a tiny program on a platform.
-func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, nodes []buildx.Node) Check {
+// checkRun runs a tiny program on a platform, which starts another.
+func (e *examination) checkRun(ctx context.Context, p v1.Platform, nodes []buildx.Node) Check {
 	name := platform.Format(p)
 	c := Check{Name: "emulation", Subject: name, State: OK}
 	native := isNative(p, nodes)
-	program := program(p)
-	if program == nil {
-		if !slices.ContainsFunc(nodes, func(n buildx.Node) bool { return slices.Contains(n.Platforms, name) }) {
-			c.State = Warning
-			c.Message = "no node lists it, and whether it can be emulated is unknown"
-			c.Fix = e.nativeFix(p)
-		}
-		return c
-	}
-	err := e.build(ctx, dir, "FROM scratch\nCOPY --chmod=0755 program /program\nRUN [\"/program\"]\n",
-		map[string][]byte{"program": program}, "--platform", name, "--output", "type=cacheonly")
+	// Try it even if a node has that platform, because "create --platform" may
+	// have set it.
+	support, err := emulation.Probe(ctx, e.Buildx, e.builder.Name, p)
 	switch {
-	case err == nil && native:
-		c.Message = "programs run natively"
-	case err == nil:
-		c.Message = "programs run under emulation, many times slower than on a machine of that kind"
-	case strings.Contains(stderr(err), "exec format error"):
-		// Run it even if a node has that platform, because "create --platform"
-		// may have set it.
-		c.State = Error
-		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
-		c.Fix = e.emulationFix(p)
-	default:
+	case err != nil:
 		c.State = Error
 		if c.Message, c.Fix = e.explain(err); c.Fix != "" {
 			break
@@ -185,6 +168,24 @@ func (e *examination) checkRun(ctx context.Context, dir string, p v1.Platform, n
 		if !native {
 			c.Fix = e.emulationFix(p)
 		}
+	case support == emulation.Unknown:
+		if !slices.ContainsFunc(nodes, func(n buildx.Node) bool { return slices.Contains(n.Platforms, name) }) {
+			c.State = Warning
+			c.Message = "no node lists it, and whether it can be emulated is unknown"
+			c.Fix = e.nativeFix(p)
+		}
+	case support == emulation.Full && native:
+		c.Message = "programs run natively"
+	case support == emulation.Full:
+		c.Message = "programs run under emulation, many times slower than on a machine of that kind"
+	case support == emulation.Single:
+		c.State = Warning
+		c.Message = support.Reason(p) + ", so that shells and scripts fail"
+		c.Fix = e.binfmtFix(p)
+	case support == emulation.None:
+		c.State = Error
+		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
+		c.Fix = e.emulationFix(p)
 	}
 	return c
 }
@@ -218,13 +219,28 @@ func (e *examination) nativeFix(p v1.Platform) string {
 
 func (e *examination) emulationFix(p v1.Platform) string {
 	install := `install qemu-user-static on the machine of BuildKit`
-	for _, n := range e.builder.Nodes {
-		if _, local := builder.LocalRoot(e.StateDir, n.Endpoint); local {
-			install += `, then run "docker extpack builder ensure ` + e.builder.Name + `"`
-		}
+	if e.isLocal() {
+		install += `, then run "docker extpack builder ensure ` + e.builder.Name + `"`
 	}
 	if e.builder.Driver == buildx.DriverDocker || e.builder.Driver == buildx.DriverContainer {
-		install = `run "docker run --privileged --rm tonistiigi/binfmt --install ` + p.Architecture + `"`
+		install = `run "` + emulation.Install(p) + `"`
 	}
 	return install + `, or cross-compile in a stage with FROM --platform=$BUILDPLATFORM, or ` + e.nativeFix(p)
+}
+
+// binfmtFix returns how to make the kernel of the builder start QEMU.
+func (e *examination) binfmtFix(p v1.Platform) string {
+	fix := `run "` + emulation.Install(p) + `" on the machine of BuildKit`
+	if e.isLocal() {
+		fix = `run "docker extpack builder ensure ` + e.builder.Name + `" as root, or on Linux 6.7 or newer, which registers QEMU with the kernel`
+	}
+	return fix + ", or " + e.nativeFix(p)
+}
+
+// isLocal reports whether a node is a daemon that docker extpack started.
+func (e *examination) isLocal() bool {
+	return slices.ContainsFunc(e.builder.Nodes, func(n buildx.Node) bool {
+		_, local := builder.LocalRoot(e.StateDir, n.Endpoint)
+		return local
+	})
 }

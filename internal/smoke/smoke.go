@@ -56,6 +56,9 @@ type Options struct {
 	Image string
 	// Start runs a program.
 	Start func(ctx context.Context, p Program) (Outcome, error)
+	// Unreliable returns why programs of a platform cannot be judged, "" when they
+	// can. It is only called after one has failed.
+	Unreliable func(ctx context.Context, p v1.Platform) (string, error)
 	// Show is told line by line what happened.
 	Show func(line string)
 }
@@ -102,9 +105,20 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 			if err != nil {
 				return errors.Join(list.Err(), err)
 			}
+			refused := o.refused(file, applies)
+			if o.Fault != "" || refused != "" || len(found) > 0 {
+				why, err := opts.Unreliable(ctx, image.Platform)
+				if err != nil {
+					return errors.Join(list.Err(), err)
+				}
+				if why != "" {
+					opts.Show(fmt.Sprintf("smoke test %s: %s not run: %s", name, file, why))
+					continue
+				}
+			}
 			if o.Fault != "" {
 				list.Errorf(diag.Position{}, "%s: %s does not start in %s: %s", name, file, opts.Image, o.Fault)
-			} else if refused := o.refused(file, applies); refused != "" {
+			} else if refused != "" {
 				found = append(found, rules.ExitCode.At(diag.Position{}, "%s %s", file, refused))
 			}
 			applies = applies && (file != entryPoints[0] || o.Fault == "" && o.ExitCode == 0)
@@ -128,7 +142,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 // the exit code; "" when it goes on, or does not come to run it.
 func (o Outcome) refused(file string, applies bool) string {
 	switch {
-	case o.ExitCode == 0, !applies, file == entryPoints[0] && o.ExitCode == exitNotMeant:
+	case o.Fault != "", o.ExitCode == 0, !applies, file == entryPoints[0] && o.ExitCode == exitNotMeant:
 		return ""
 	case file == entryPoints[0]:
 		return fmt.Sprintf("ends with exit code %d, and lifecycles take 0 and 100 only", o.ExitCode)

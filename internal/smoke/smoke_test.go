@@ -76,7 +76,8 @@ func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p Pr
 			write(t, p, "plan.toml", "")
 			return start(p)
 		},
-		Show: func(line string) { shown = append(shown, line) },
+		Unreliable: func(context.Context, v1.Platform) (string, error) { return "", nil },
+		Show:       func(line string) { shown = append(shown, line) },
 	})
 	return started, shown, err
 }
@@ -173,6 +174,58 @@ func TestForeign(t *testing.T) {
 	}
 	if !diag.IsInvalid(err) || err.Error() != "linux/arm64: bin/generate does not start in builder:1: it is built for amd64 (x86-64)" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnreliable does not judge what cannot start programs.
+func TestUnreliable(t *testing.T) {
+	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"})
+	trouble := errors.New("no builder")
+	for name, tt := range map[string]struct {
+		outcome Outcome
+		probe   error
+		want    []string
+	}{
+		"fault": {outcome: Outcome{Fault: "exec format error"}, want: []string{
+			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
+			"smoke test linux/arm64: bin/detect not run: no second program", "smoke test linux/arm64: bin/generate not run: no second program",
+		}},
+		"exit code": {outcome: Outcome{ExitCode: 126}, want: []string{
+			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
+			"smoke test linux/arm64: bin/detect not run: no second program", "smoke test linux/arm64: bin/generate not run: no second program",
+		}},
+		"not applicable": {outcome: Outcome{ExitCode: 100}, want: []string{
+			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
+			"smoke test linux/arm64: bin/detect ran, exit code 100: it does not apply to an empty application",
+			"smoke test linux/arm64: bin/generate ran, warning: exit code 100",
+		}},
+		"not tried": {outcome: Outcome{ExitCode: 1}, probe: trouble, want: []string{
+			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var shown []string
+			err := Run(t.Context(), e, pkg, Options{
+				Image: "builder:1",
+				Start: func(_ context.Context, p Program) (Outcome, error) {
+					write(t, p, "plan.toml", "")
+					if p.Platform.Architecture == "arm64" {
+						return tt.outcome, nil
+					}
+					return Outcome{}, nil
+				},
+				Unreliable: func(_ context.Context, p v1.Platform) (string, error) {
+					if p.Architecture != "arm64" {
+						t.Errorf("tried %v", p)
+					}
+					return "no second program", tt.probe
+				},
+				Show: func(line string) { shown = append(shown, line) },
+			})
+			if !errors.Is(err, tt.probe) || !slices.Equal(shown, tt.want) {
+				t.Errorf("shown %q, %v", shown, err)
+			}
+		})
 	}
 }
 
