@@ -128,7 +128,7 @@ func (p *testParts) compileLifecycle(ctx context.Context, module string) error {
 }
 
 // ensureBusybox downloads the package busybox-static of each architecture. apt
-// gets lists of its own, because this machine's are for its architecture.
+// uses separate lists, because those of this machine are for its architecture.
 func (s *Sandbox) ensureBusybox(ctx context.Context, dir string, files map[string]string) error {
 	missing := map[string]string{}
 	for arch, file := range files {
