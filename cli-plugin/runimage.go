@@ -106,20 +106,23 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 	})
 }
 
-// parsePlatforms parses --platform. The error has all problems.
+// parsePlatforms parses --platform, which may be any spelling of an image that
+// inspect prints. Run images have no distro. The error has all problems.
 func parsePlatforms(list []string) ([]extension.Target, error) {
 	var targets []extension.Target
 	var problems diag.List
 	for _, s := range list {
-		t, err := platform.ParseTarget(s)
-		switch {
-		case err != nil:
-			problems = append(problems, diag.Of(err)...)
-		case len(t.Distros) > 0:
-			problems.Errorf(diag.Position{}, "--platform %s names a distro, which images are not told apart by", s)
-		default:
-			targets = append(targets, t)
+		name := s
+		if id, err := platform.ParseIdentity(s); err == nil {
+			id.OSVersion, id.Distro = "", extension.Distro{}
+			name = id.String()
 		}
+		t, err := platform.ParseTarget(name)
+		if err != nil {
+			problems = append(problems, diag.Of(err)...)
+			continue
+		}
+		targets = append(targets, t)
 	}
 	return targets, problems.Err()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/docker/cli/cli"
@@ -52,13 +51,15 @@ func TestRunImageFlags(t *testing.T) {
 	}
 }
 
-func TestParsePlatformsNamesEverythingWrong(t *testing.T) {
-	_, err := parsePlatforms([]string{"linux", "linux/arm64", "linux/amd46", "linux/amd64:ubuntu@24.04"})
-	if got := diag.Of(err); len(got) != 3 || !strings.Contains(diag.Text(err), "names a distro") {
-		t.Errorf("got %v", err)
+func TestParsePlatforms(t *testing.T) {
+	_, err := parsePlatforms([]string{"linux", "linux/arm64", "linux/amd46"})
+	if got := diag.Of(err); len(got) != 2 {
+		t.Errorf("got %v, want both problems", err)
 	}
-	if got, err := parsePlatforms([]string{"linux/aarch64"}); err != nil || len(got) != 1 || got[0].Arch != "arm64" {
-		t.Errorf("got %v, %v", got, err)
+	for _, spelling := range []string{"linux/aarch64", "linux/arm64:ubuntu@24.04", "linux/arm64 (os.version 12)", "linux(12)/arm64"} {
+		if got, err := parsePlatforms([]string{spelling}); err != nil || len(got) != 1 || got[0].Arch != "arm64" || len(got[0].Distros) > 0 {
+			t.Errorf("%s: got %v, %v", spelling, got, err)
+		}
 	}
 }
 
