@@ -8,10 +8,15 @@ PLUGIN_DIR     = $(if $(DOCKER_CONFIG),$(DOCKER_CONFIG),$(HOME)/.docker)/cli-plu
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI      := bin/lint/$(GOLANGCI_VERSION)/golangci-lint
 SANDBOX       := go run ./tests/sandbox/cmd/sandbox
+RELEASE_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo v0.0.0-g$$(git rev-parse --short HEAD))
+REVISION       = $(shell git rev-parse HEAD)
+EPOCH          = $(shell git log -1 --format=%ct)
+RELEASE        = -version $(RELEASE_VERSION) -revision $(REVISION) -epoch $(EPOCH) -tags "$(TAGS)" $(if $(PLATFORMS),-platforms $(PLATFORMS))
+RELEASE_ENV    = VERSION=$(RELEASE_VERSION) REVISION=$(REVISION) SOURCE_DATE_EPOCH=$(EPOCH) GO_TAGS=$(TAGS)
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -73,8 +78,17 @@ sandbox-env: ## print what selects them: eval $(make -s sandbox-env)
 sandbox-test-image: ## push a builder image for "docker extpack test" to the sandbox
 	@$(SANDBOX) up && $(SANDBOX) test-image
 
-bake: ## cross-compile the plugin into bin/release with buildx
-	VERSION=$(VERSION) GO_TAGS=$(TAGS) $(BUILDX) bake --file docker-bake.hcl
+release: ## make the files of a release in bin/release, twice, and compare them
+	go run -C internal/dist . $(RELEASE) -out $(CURDIR)/bin/release
+	rm -rf bin/again && mkdir -p bin/again && git archive HEAD | tar -x -C bin/again
+	go run -C bin/again/internal/dist . $(RELEASE) -out $(CURDIR)/bin/again/bin/release
+	diff -r bin/release bin/again/bin/release && rm -rf bin/again
+
+release-image: ## publish the image that holds only the plugin: IMAGE=ghcr.io/extpack/extpack
+	$(RELEASE_ENV) $(if $(IMAGE),IMAGE=$(IMAGE)) $(BUILDX) bake --file docker-bake.hcl image --push
+
+bake: ## make the files of a release with buildx, in a container
+	$(RELEASE_ENV) $(BUILDX) bake --file docker-bake.hcl
 
 clean: ## remove what was built; the sandbox stays (sandbox-down)
 	rm -rf bin

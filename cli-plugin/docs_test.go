@@ -16,11 +16,7 @@ const referenceDir = "../docs/reference"
 // TestDocs keeps docs/reference equal to the commands; -update rewrites it.
 func TestDocs(t *testing.T) {
 	want := map[string]string{}
-	root := newRootCmd(nil, "extpack")
-	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "docker extpack"}
-	root.DisableAutoGenTag = true // it holds the date
-	disableFlagsInUseLine(root)
-	reference(t, root, want)
+	reference(t, Documented(), want)
 
 	if *update {
 		if err := os.RemoveAll(referenceDir); err != nil {

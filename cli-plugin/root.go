@@ -45,6 +45,18 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 	return cmd
 }
 
+// Documented returns the commands for documentation, which do not run.
+func Documented() *cobra.Command {
+	root := newRootCmd(nil, pluginName)
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "docker " + pluginName}
+	root.DisableAutoGenTag = true // it holds the date
+	disableFlagsInUseLine(root)
+	return root
+}
+
+// Standalone returns the commands by the name of the binary, for completions.
+func Standalone() *cobra.Command { return newRootCmd(nil, "docker-"+pluginName) }
+
 // newGroup returns a command that only has commands below it, and help on them.
 func newGroup(name, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{

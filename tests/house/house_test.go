@@ -157,5 +157,7 @@ func TestReleaseIsBuiltAlike(t *testing.T) {
 	}
 	read("Makefile", `(go build[^\n]* -tags "\$\(TAGS\)"[^\n]* -o bin/docker-extpack\$\(EXE\))`)
 	read("Makefile", `(install[^\n]*/docker-extpack\$\(EXE\)")`)
-	read("docker-bake.hcl", `(go build[^\n]* -tags "\$GO_TAGS")`)
+	read("Makefile", `(?m)^RELEASE\s*= .*( -tags "\$\(TAGS\)")`)
+	read("docker-bake.hcl", `( -tags "\$GO_TAGS")`)
+	read("internal/dist/build.go", `("-tags", r\.tags)`)
 }
