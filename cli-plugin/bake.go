@@ -70,10 +70,12 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 	}
 	f := cmd.Flags()
 	opts.bind(f)
+	opts.git.bindOrigin(f)
 	opts.grants.bind(f)
 	f.StringVarP(&opts.output, "output", "o", bake.FileName, `File to write, "-" for standard output`)
 	completeFiles(cmd, "output")
 	register(cmd, "target", completePlatforms)
+	complete(cmd, "version-from", "git")
 	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference when the file is out of date")
 	f.BoolVar(&opts.print, "print", false, "Write nothing; show how buildx evaluates the file")
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print")
@@ -207,6 +209,12 @@ func (o *bakeOptions) commandLine() string {
 	}
 	if o.version != "" {
 		words = append(words, "--version "+o.version)
+	}
+	if o.git.versionFrom != "" {
+		words = append(words, "--version-from "+o.git.versionFrom)
+	}
+	if o.git.origin {
+		words = append(words, "--git")
 	}
 	for _, a := range o.annotations {
 		words = append(words, "--annotation "+a)

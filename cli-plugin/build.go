@@ -63,6 +63,8 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	}
 	f := cmd.Flags()
 	opts.planOptions.bind(f)
+	opts.git.bindOrigin(f)
+	f.BoolVar(&opts.git.allowDirty, "allow-dirty", false, "Push the Git commit as \"…-dirty\" although files differ from it")
 	opts.stage.bind(f)
 	opts.grants.bind(f)
 	opts.buildxOptions.bind(f)
@@ -89,6 +91,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	complete(cmd, "sbom", "true", "false")
 	register(cmd, "builder", completeBuilders)
 	register(cmd, "target", completePlatforms)
+	complete(cmd, "version-from", "git")
 	return cmd
 }
 
@@ -197,7 +200,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if err := errors.Join(o.checkEngine(), o.checkAttest(), o.check()); err != nil {
 		return nil, err
 	}
-	o.pushes, o.Allow = o.push, o.grants.forBuildx()
+	o.pushes, o.Allow, o.git.ofDescriptor = o.push, o.grants.forBuildx(), true
 	p, err := o.plan(ctx, a, o.labels, o.annotations)
 	if err != nil {
 		return nil, err

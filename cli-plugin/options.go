@@ -32,6 +32,7 @@ type planOptions struct {
 	targets []string
 	tags    []string
 	version string
+	git     gitOptions
 	stage   stageOptions
 	grants  grantOptions
 	// unpack extracts archives that package.toml names. If it is nil, they are
@@ -48,6 +49,7 @@ func (o *planOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.targets, "target", nil, `Build for these instead of the descriptor's targets ("os/arch[/variant][:distro@version[,version]]")`)
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may hold {{.ID}}, {{.Slug}}, {{.Version}}, {{.Major}}, {{.Minor}} and {{.Patch}}`)
 	f.StringVar(&o.version, "version", "", "Version of the extensions, instead of the descriptor's (X.Y.Z)")
+	o.git.bind(f)
 	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "Do not warn of keys, tokens and large files that enter a package")
 }
 
@@ -63,6 +65,9 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 			return nil, err
 		}
 		opts.Version = version
+	}
+	if err := o.git.apply(&opts); err != nil {
+		return nil, err
 	}
 	for _, s := range o.targets {
 		t, err := platform.ParseTarget(s)

@@ -162,6 +162,9 @@ func (r *reader) settings(t *table, info Info) Settings {
 	s.Shared = r.checkPaths("shared entry", t.texts("shared"))
 	s.Labels = t.textMap("labels", func(key Entry) { r.checkOwnKey("label", key) })
 	s.Annotations = t.textMap("annotations", func(key Entry) { r.checkOwnKey("annotation", key) })
+	if t.flag("git") {
+		s.Git = Flag{Set: true, Position: t.keyPosition("git")}
+	}
 	if b := t.child("build"); b != nil {
 		s.Build = r.build(b)
 	}

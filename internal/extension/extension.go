@@ -114,6 +114,8 @@ type Settings struct {
 	Shared      []Entry
 	Labels      map[string]string
 	Annotations map[string]string
+	// Git adds the annotations of source and revision.
+	Git Flag
 	// Build is the [metadata.extpack.build] table, or nil.
 	Build *Build
 	// Lint are the rules that [[metadata.extpack.lint.ignore]] turns off.
@@ -129,6 +131,12 @@ type Test struct {
 	BuilderImage, BuildImage, RunImage, Lifecycle Entry
 	// Cases is the folder with the test cases. The default is "tests".
 	Cases Entry
+}
+
+// Flag is a boolean with its position.
+type Flag struct {
+	Set      bool
+	Position diag.Position
 }
 
 // Entry is a string with its position.

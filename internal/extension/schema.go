@@ -125,6 +125,7 @@ var keyDocs = map[string]keyDoc{
 	"metadata.extpack.shared":             {text: "Files and folders that every platform gets, when platforms have folders of their own."},
 	"metadata.extpack.labels":             {text: "Labels of every image."},
 	"metadata.extpack.annotations":        {text: "Annotations of the index."},
+	"metadata.extpack.git":                {text: "Whether packages name their Git commit and origin, in the annotations org.opencontainers.image.revision and source."},
 	"metadata.extpack.build":              {text: "Build stage whose files are the package, and caches."},
 	"metadata.extpack.build.dockerfile":   {text: "Dockerfile of the build stage; Dockerfile when not given."},
 	"metadata.extpack.build.stage":        {text: "Stage whose files are the package; the last one when not given."},

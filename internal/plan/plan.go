@@ -3,7 +3,8 @@
 // built, verified and published.
 //
 // It reads extension directories, does not use the network, and writes nothing.
-// The only program that it runs is git, to read the safe.directory setting.
+// The only program that it runs is git, to read the safe.directory setting and,
+// where that is asked for, the commit of an extension.
 // Every plan is valid.
 package plan
 
@@ -146,6 +147,8 @@ type Options struct {
 	Unpack func(ctx context.Context, archive string) (string, error)
 	// Version overrides that of the descriptor unless it is empty.
 	Version string
+	// Git is what is read from the repositories of the extensions.
+	Git GitOptions
 	// Tags may contain placeholders, see [extension.Info.Expand]. They override
 	// the descriptor's image.
 	Tags   []string
@@ -193,8 +196,16 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
-	descriptor, more, err := extension.ReadAs(dir, opts.Version)
+	version, err := opts.version(ctx, dir)
+	if err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	descriptor, more, err := extension.ReadAs(dir, version)
 	list = append(list, more...)
+	if err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
+	origin, err := opts.origin(ctx, dir, descriptor, &list)
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
@@ -203,7 +214,7 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 		Descriptor:  descriptor,
 		Slug:        extension.Slug(descriptor.Info.ID),
 		Labels:      merge(descriptor.Metadata.Extpack.Labels, opts.Labels),
-		Annotations: merge(descriptor.Metadata.Extpack.Annotations, opts.Annotations.At(annotation.Index, v1.Platform{})),
+		Annotations: merge(merge(origin, descriptor.Metadata.Extpack.Annotations), opts.Annotations.At(annotation.Index, v1.Platform{})),
 		Placed:      slices.DeleteFunc(slices.Clone(opts.Annotations), func(a annotation.Annotation) bool { return a.Place == annotation.Index }),
 	}
 	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list}

@@ -1,0 +1,170 @@
+// Package git runs the user's git to read what a working tree was checked out
+// of: the commit, its tags, whether files differ from it, and the origin.
+//
+// A repository may come from a stranger, as part of an archive. git then runs
+// with its hooks and monitors turned off, and without the filters that the
+// repository itself configures, because all of these are programs.
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// Tree is a directory of a working tree.
+type Tree struct {
+	dir    string
+	config []string
+}
+
+// Open returns the working tree that contains dir. The error is a
+// [*diag.HintError] if there is none, or git does not trust it.
+func Open(ctx context.Context, dir string) (*Tree, error) {
+	t := &Tree{dir: dir, config: inert}
+	inside, err := t.run(ctx, "rev-parse", "--is-inside-work-tree")
+	if err != nil {
+		return nil, err
+	}
+	if inside != "true" {
+		return nil, diag.WithHint(fmt.Errorf("%s is not in a working tree of Git", dir), "run it in a clone, or leave out the options that read Git")
+	}
+	filters, err := t.run(ctx, "config", "--local", "--includes", "--name-only", "--get-regexp", `^filter\.`)
+	if err != nil && !isExit(err, 1) { // there are none
+		return nil, err
+	}
+	for name := range strings.Lines(filters) {
+		if name = strings.TrimSpace(name); name != "" {
+			value := ""
+			if strings.HasSuffix(name, ".required") {
+				value = "false"
+			}
+			t.config = append(slices.Clip(t.config), "-c", name+"="+value)
+		}
+	}
+	return t, nil
+}
+
+// inert are settings under which reading a repository starts no program of it.
+var inert = []string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.pager=cat"}
+
+// Commit returns the digest of the commit that is checked out.
+func (t *Tree) Commit(ctx context.Context) (string, error) {
+	return t.run(ctx, "rev-parse", "--verify", "HEAD^{commit}")
+}
+
+// Changes returns what differs from the commit, as "git status" lists it:
+// tracked files anywhere, and in the directory also others that are not ignored.
+// ignore, if not nil, is called for the latter, with the path relative to the
+// directory.
+func (t *Tree) Changes(ctx context.Context, ignore func(name string) bool) ([]string, error) {
+	var all []string
+	tracked, err := t.run(ctx, "status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=dirty", "--no-renames")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.SplitSeq(tracked, "\x00") {
+		if line != "" {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	others, err := t.run(ctx, "ls-files", "-z", "--others", "--exclude-standard", "--", ".")
+	if err != nil {
+		return nil, err
+	}
+	for name := range strings.SplitSeq(others, "\x00") {
+		if name != "" && (ignore == nil || !ignore(name)) {
+			all = append(all, "?? "+name)
+		}
+	}
+	return all, nil
+}
+
+// Tags returns the tags of the commit that is checked out.
+func (t *Tree) Tags(ctx context.Context) ([]string, error) {
+	out, err := t.run(ctx, "tag", "--points-at", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(out), nil
+}
+
+// Origin returns the URL of the remote called origin, without credentials, or ""
+// if there is none that others can reach.
+func (t *Tree) Origin(ctx context.Context) (string, error) {
+	out, err := t.run(ctx, "config", "--get", "remote.origin.url")
+	if err != nil && !isExit(err, 1) {
+		return "", err
+	}
+	return Clean(out), nil
+}
+
+// unset are variables that would lead git to another repository.
+var unset = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+
+// Environ returns the environment of git: it asks for nothing, speaks English,
+// and writes nothing to a repository that is read.
+func Environ() []string {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(unset, name)
+	})
+	return append(env, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1", "LC_ALL=C")
+}
+
+// runError is a failed run of git.
+type runError struct {
+	args   []string
+	stderr string
+	err    error
+}
+
+func (e *runError) Error() string {
+	message := e.err.Error()
+	for line := range strings.Lines(e.stderr) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "fatal: "); ok {
+			message = text
+			break
+		}
+	}
+	return fmt.Sprintf("git %s: %s", e.args[0], message)
+}
+func (e *runError) Unwrap() error { return e.err }
+
+func isExit(err error, code int) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == code
+}
+
+func (t *Tree) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", append(slices.Clone(t.config), args...)...)
+	cmd.Dir, cmd.Env = t.dir, Environ()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return strings.TrimRight(stdout.String(), "\n"), nil
+	case context.Cause(ctx) != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(err, exec.ErrNotFound):
+		return "", diag.WithHint(errors.New("git was not found on PATH"), "install git, or leave out the options that read Git")
+	}
+	failed := error(&runError{args: args, stderr: stderr.String(), err: err})
+	switch text := stderr.String(); {
+	case strings.Contains(text, "dubious ownership"):
+		failed = diag.WithHint(failed, "if you trust it, run: git config --global --add safe.directory DIR")
+	case strings.Contains(text, "not a git repository"):
+		failed = diag.WithHint(fmt.Errorf("%s is not in a Git repository", t.dir), "run it in a clone, or leave out the options that read Git")
+	case strings.Contains(text, "Needed a single revision"):
+		failed = diag.WithHint(fmt.Errorf("the Git repository of %s has no commit", t.dir), "commit the extension first")
+	}
+	return "", failed
+}
