@@ -57,8 +57,8 @@ bench: build ## time the hot parts, and whole runs beside buildx, pack and docke
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt
 
-demo: install sandbox-up ## build, push and inspect examples/hello in the sandbox
-	@tests/demo.sh "$(PLUGIN_DIR)"
+demo: ## build, push and inspect examples/hello, first without a daemon, then in the sandbox
+	@tests/demo.sh "$(PLUGIN_DIR)" "$(LDFLAGS)"
 
 picture: build sandbox-up ## record docs/picture.svg, a build on a terminal
 	@eval "$$($(SANDBOX) env)" && go run ./tests/picture -plugin bin/docker-extpack$(EXE)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The steps of `make demo`, which has installed the plugin into the folder $1
-# and started the sandbox.
+# The steps of `make demo`: it installs the plugin into the folder $1, linked
+# with the flags $2, and packs an example without a daemon. BuildKit, buildx and
+# a registry, which take minutes to compile the first time, follow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,11 +10,29 @@ run() {
 	"$@"
 }
 
+# With the settings of the sandbox's tools, which share most packages with it.
+echo "Compiling the plugin …"
+go build -ldflags "$2" -o bin/docker-extpack ./cli-plugin/docker-extpack
+install -d "$1"
+install -m 0755 bin/docker-extpack "$1/docker-extpack"
+
 extpack=(docker extpack)
 if ! command -v docker >/dev/null; then
 	echo "There is no docker command here: running the plugin by itself instead of 'docker extpack'."
 	extpack=("$1/docker-extpack")
 fi
+
+go run ./tests/sandbox/cmd/sandbox up &
+sandbox=$!
+trap 'kill "$sandbox" 2>/dev/null || true' EXIT
+
+layout=$(mktemp -d)/layout/
+printf '\nWithout a daemon, into a directory:\n'
+run "${extpack[@]}" build examples/hello --engine embedded -o "$layout"
+run "${extpack[@]}" inspect --files "$layout"
+printf '\nThe same with buildx and BuildKit, into a registry, when they are there:\n'
+wait "$sandbox"
+trap - EXIT
 
 exports=$(make -s --no-print-directory sandbox-env)
 # shellcheck disable=SC2016 # shown as one would type it
@@ -21,7 +40,7 @@ printf '\n$ eval $(make -s sandbox-env)\n%s\n' "$exports"
 eval "$exports"
 
 reference=$EXTPACK_REGISTRY/samples/hello:0.0.1
-run "${extpack[@]}" build examples/hello --push -t "$reference"
+run "${extpack[@]}" build examples/hello --engine buildx --push -t "$reference"
 run "${extpack[@]}" inspect "$reference"
 
 printf "\nThe sandbox goes on running; 'make sandbox-down' stops it.\n"

@@ -14,11 +14,12 @@ import (
 	"syscall"
 )
 
-// tools are the commands pinned in go.mod, by the name of their binary.
+// tools are the commands that the sandbox runs, compiled from the modules pinned
+// in go.mod, by the name of their binary.
 var tools = map[string]string{
 	"buildkitd": "github.com/moby/buildkit/cmd/buildkitd",
 	"buildx":    "github.com/docker/buildx/cmd/buildx",
-	"registry":  "github.com/distribution/distribution/v3/cmd/registry",
+	"registry":  "github.com/extpack/extpack/tests/sandbox/cmd/registry",
 }
 
 func (s *Sandbox) bin(name string) string { return filepath.Join(s.opts.BinDir, name) }
