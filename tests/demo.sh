@@ -26,7 +26,8 @@ go run ./tests/sandbox/cmd/sandbox up &
 sandbox=$!
 trap 'kill "$sandbox" 2>/dev/null || true' EXIT
 
-layout=$(mktemp -d)/layout/
+layout=bin/demo/
+rm -rf "$layout"
 printf '\nWithout a daemon, into a directory:\n'
 run "${extpack[@]}" build examples/hello --engine embedded -o "$layout"
 run "${extpack[@]}" inspect --files "$layout"
