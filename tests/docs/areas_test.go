@@ -1,6 +1,7 @@
 package docs_test
 
-// areas are the titles of packages in the index of messages.
+// areas are the titles of packages in the index of messages, if their name is
+// none.
 var areas = map[string]string{
 	"bake":                 "Bake file and buildx",
 	"cli-plugin":           "Flags and arguments",
@@ -25,6 +26,7 @@ var areas = map[string]string{
 	"internal/plan":        "Targets, folders and settings",
 	"internal/platform":    "Platforms",
 	"internal/registry":    "Registries",
+	"internal/release":     "Releases",
 	"internal/runimage":    "run-image",
 	"internal/safefile":    "Reading files",
 	"internal/scaffold":    "init",
