@@ -126,7 +126,8 @@ func called(e *ast.CallExpr) string {
 }
 
 // hints returns the messages with a next step: arguments of diag.WithHint,
-// assignments to the field Hint of a diagnostic, and literals with that field.
+// assignments to the field Hint of a diagnostic, or to Fix of a check after its
+// Message, and literals with these fields.
 func (p *source) hints() []hint {
 	var list []hint
 	add := func(message, step string) {
@@ -136,6 +137,7 @@ func (p *source) hints() []hint {
 		}
 		list = append(list, hint{message, step})
 	}
+	message := ""
 	for _, f := range p.files {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -143,14 +145,27 @@ func (p *source) hints() []hint {
 				if called(n) == "WithHint" && len(n.Args) == 2 {
 					add(p.message(n.Args[0]), p.text(n.Args[1]))
 				}
+			case *ast.FuncDecl:
+				message = "" // of the check that the function makes
 			case *ast.AssignStmt:
 				for i, left := range n.Lhs {
-					field, ok := left.(*ast.SelectorExpr)
-					if !ok || field.Sel.Name != "Hint" || i >= len(n.Rhs) {
+					if n.Tok == token.ADD_ASSIGN {
 						continue
 					}
-					if call, ok := field.X.(*ast.CallExpr); ok {
-						add(p.message(call), p.text(n.Rhs[i]))
+					field, ok := left.(*ast.SelectorExpr)
+					if !ok || i >= len(n.Rhs) {
+						continue
+					}
+					call, isCall := field.X.(*ast.CallExpr)
+					switch field.Sel.Name {
+					case "Message":
+						message = p.text(n.Rhs[i])
+					case "Fix":
+						add(message, p.text(n.Rhs[i]))
+					case "Hint":
+						if isCall {
+							add(p.message(call), p.text(n.Rhs[i]))
+						}
 					}
 				}
 			case *ast.CompositeLit:
@@ -162,8 +177,10 @@ func (p *source) hints() []hint {
 						}
 					}
 				}
-				if fields["Message"] != nil && fields["Hint"] != nil {
-					add(p.text(fields["Message"]), p.text(fields["Hint"]))
+				for _, step := range []string{"Hint", "Fix"} {
+					if fields["Message"] != nil && fields[step] != nil {
+						add(p.text(fields["Message"]), p.text(fields[step]))
+					}
 				}
 			}
 			return true

@@ -183,3 +183,21 @@ func TestSite(t *testing.T) {
 		t.Errorf("docs/site/mkdocs.yml lists %s, which does not exist", name)
 	}
 }
+
+// stiff are words that CONTRIBUTING.md keeps out of everything that is written
+// here; tests/house looks at the code.
+var stiff = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoever|somebody|nobody|anew|meanwhile|politely|in vain|of its own|has to give)\b`)
+
+func TestVoice(t *testing.T) {
+	for name, text := range markdown(t) {
+		if name == "CONTRIBUTING.md" { // which lists them
+			continue
+		}
+		text = inline.ReplaceAllString(fenced.ReplaceAllString(text, ""), "")
+		for line := range strings.Lines(text) {
+			for _, word := range stiff.FindAllString(line, -1) {
+				t.Errorf("%s: %q in: %s", name, word, strings.TrimSpace(line))
+			}
+		}
+	}
+}
