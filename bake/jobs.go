@@ -1,18 +1,16 @@
 package bake
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -42,6 +40,16 @@ type Job struct {
 	// Output is the absolute path of the tar file to write. A job without one is
 	// only built for the jobs that refer to it.
 	Output string
+	// Image makes Output an OCI layout with the image, instead of its files.
+	Image bool
+}
+
+// JobResult is how a job went.
+type JobResult struct {
+	// Err is a [*JobError], or nil. It is nil for jobs without an output.
+	Err error
+	// Time is from the start of the first step of the job to the end of the last.
+	Time time.Duration
 }
 
 // JobError is returned for a job whose Dockerfile could not be built.
@@ -63,10 +71,10 @@ func (e *JobError) Error() string { return e.Message }
 const maxJobsAtOnce = 4
 
 // Jobs builds all jobs that have an output in one bake. If that fails, it builds
-// them one by one, since bake stops at the first failure. It returns the errors
-// of jobs by name, each a [*JobError]; its own error is that nothing could be
-// built. dir is an empty folder for the bake file.
-func (e *Engine) Jobs(ctx context.Context, jobs []Job, dir string) (map[string]error, error) {
+// them one by one, since bake stops at the first failure. It returns the results
+// by name; its own error is that nothing could be built. dir is an empty folder
+// for the bake file.
+func (e *Engine) Jobs(ctx context.Context, jobs []Job, dir string) (map[string]JobResult, error) {
 	file, err := writeJobs(jobs, dir)
 	if err != nil {
 		return nil, err
@@ -81,35 +89,33 @@ func (e *Engine) Jobs(ctx context.Context, jobs []Job, dir string) (map[string]e
 	if err != nil {
 		return nil, err
 	}
-	failed := map[string]error{}
-	err = e.runJobs(ctx, file, allow, names, dir)
+	results, err := e.runJobs(ctx, file, allow, names, dir)
 	var one *JobError
 	if err == nil || !errors.As(err, &one) {
-		return failed, err
+		return results, err
 	}
 	if len(names) == 1 {
-		failed[names[0]] = err
-		return failed, nil
+		results[names[0]] = JobResult{Err: err, Time: results[names[0]].Time}
+		return results, nil
 	}
 	var mu sync.Mutex
+	results = map[string]JobResult{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxJobsAtOnce)
 	for _, name := range names {
 		group.Go(func() error {
-			err := e.runJobs(ctx, file, allow, []string{name}, dir)
-			var broken *JobError
-			if err != nil && !errors.As(err, &broken) {
+			own, err := e.runJobs(ctx, file, allow, []string{name}, dir)
+			if err != nil && !errors.As(err, new(*JobError)) {
 				return err
 			}
-			if err != nil {
-				mu.Lock()
-				failed[name] = err
-				mu.Unlock()
-			}
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(results, own)
+			results[name] = JobResult{Err: err, Time: own[name].Time}
 			return nil
 		})
 	}
-	return failed, group.Wait()
+	return results, group.Wait()
 }
 
 // writeJobs writes the bake file of jobs.
@@ -132,7 +138,11 @@ func writeJobs(jobs []Job, dir string) (string, error) {
 			b.Strings("platforms", []string{platform.Format(j.Platform)})
 		}
 		if j.Output != "" {
-			b.Strings("output", []string{`type=tar,"dest=` + strings.ReplaceAll(j.Output, `"`, `""`) + `"`})
+			kind := "tar"
+			if j.Image {
+				kind = "oci"
+			}
+			b.Strings("output", []string{"type=" + kind + `,"dest=` + strings.ReplaceAll(j.Output, `"`, `""`) + `"`})
 		}
 		b.Strings("attest", []string{"type=provenance,disabled=true"})
 		f.Newline()
@@ -172,8 +182,8 @@ func allowJobs(jobs []Job) ([]string, error) {
 	return args, nil
 }
 
-// runJobs bakes the named jobs.
-func (e *Engine) runJobs(ctx context.Context, file string, allow, names []string, dir string) error {
+// runJobs bakes the named jobs and returns the times of all that were built.
+func (e *Engine) runJobs(ctx context.Context, file string, allow, names []string, dir string) (map[string]JobResult, error) {
 	args := slices.Concat([]string{"bake", "--file", file, "--progress", "rawjson"}, allow)
 	if e.Options.Builder != "" {
 		args = append(args, "--builder", e.Options.Builder)
@@ -188,81 +198,12 @@ func (e *Engine) runJobs(ctx context.Context, file string, allow, names []string
 	cmd.Stderr = lines
 	err := cmd.Run()
 	if cause := context.Cause(ctx); cause != nil {
-		return cause
+		return nil, cause
 	}
 	lines.end()
+	results := said.times(names)
 	if err == nil {
-		return nil
+		return results, nil
 	}
-	return said.explain(err, e.Options.Builder)
+	return results, said.explain(err, e.Options.Builder)
 }
-
-// jobLog collects the steps of a bake from buildx's progress (--progress
-// rawjson).
-type jobLog struct {
-	steps map[string]*jobStep
-	order []string
-	plain buildx.TailBuffer
-}
-
-type jobStep struct {
-	name, err string
-	output    buildx.TailBuffer
-}
-
-// maxStepOutput is how much of the output of a step is kept.
-const maxStepOutput = 16 << 10
-
-func (l *jobLog) step(digest string) *jobStep {
-	s, ok := l.steps[digest]
-	if !ok {
-		s = &jobStep{output: buildx.TailBuffer{Limit: maxStepOutput}}
-		l.steps[digest] = s
-		l.order = append(l.order, digest)
-	}
-	return s
-}
-
-func (l *jobLog) line(line []byte) {
-	var status progressStatus
-	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &status) != nil {
-		_, _ = l.plain.Write(append(line, '\n'))
-		return
-	}
-	for _, v := range status.Vertexes {
-		s := l.step(v.Digest)
-		s.name = v.Name
-		if v.Error != "" {
-			s.err = v.Error
-		}
-	}
-	for _, entry := range status.Logs {
-		_, _ = l.step(entry.Vertex).output.Write(entry.Data)
-	}
-}
-
-// canceled matches the errors of steps that ended because another one failed.
-var canceled = regexp.MustCompile(`(?i)context canceled|\bCanceled\b`)
-
-// explain returns a [*JobError] for a step that failed, else an error of buildx.
-func (l *jobLog) explain(err error, builder string) error {
-	for _, digest := range l.order {
-		s := l.steps[digest]
-		if s.err == "" || canceled.MatchString(s.err) {
-			continue
-		}
-		e := &JobError{Step: s.name, Message: s.err, Output: s.output.String()}
-		if m := exitCode.FindStringSubmatch(s.err); m != nil {
-			e.ExitCode, _ = strconv.Atoi(m[1])
-		}
-		return e
-	}
-	text := l.plain.String()
-	if line := errorLine.FindStringSubmatch(text); line != nil && jobFault.MatchString(line[1]) {
-		return &JobError{Message: line[1]}
-	}
-	return buildx.ForBuilder(buildx.Explain(err, text), builder)
-}
-
-// jobFault matches errors of the Dockerfile frontend, which have no step.
-var jobFault = regexp.MustCompile(`^(?:target \S+: )?failed to solve: `)

@@ -1,11 +1,23 @@
 package bake
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/extpack/extpack/internal/buildx"
+)
 
 // progressStatus is the part of a line of buildx's progress (--progress rawjson)
 // that is read: steps, warnings and the output of steps.
 type progressStatus struct {
-	Vertexes []struct{ Digest, Name, Error string }
+	Vertexes []struct {
+		Digest, Name, Error string
+		Started, Completed  *time.Time
+	}
 	Warnings []struct{ Short []byte }
 	Logs     []struct {
 		Vertex string
@@ -43,3 +55,111 @@ func (w *lineWriter) end() {
 	w.line(w.rest)
 	w.rest = nil
 }
+
+// jobLog collects the steps of a bake from buildx's progress.
+type jobLog struct {
+	steps map[string]*jobStep
+	order []string
+	plain buildx.TailBuffer
+}
+
+type jobStep struct {
+	name, err        string
+	started, stopped time.Time
+	output           buildx.TailBuffer
+}
+
+// maxStepOutput is how much of the output of a step is kept.
+const maxStepOutput = 16 << 10
+
+func (l *jobLog) step(digest string) *jobStep {
+	s, ok := l.steps[digest]
+	if !ok {
+		s = &jobStep{output: buildx.TailBuffer{Limit: maxStepOutput}}
+		l.steps[digest] = s
+		l.order = append(l.order, digest)
+	}
+	return s
+}
+
+func (l *jobLog) line(line []byte) {
+	var status progressStatus
+	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &status) != nil {
+		_, _ = l.plain.Write(append(line, '\n'))
+		return
+	}
+	for _, v := range status.Vertexes {
+		s := l.step(v.Digest)
+		s.name = v.Name
+		if v.Error != "" {
+			s.err = v.Error
+		}
+		if v.Started != nil && s.started.IsZero() {
+			s.started = *v.Started
+		}
+		if v.Completed != nil {
+			s.stopped = *v.Completed
+		}
+	}
+	for _, entry := range status.Logs {
+		_, _ = l.step(entry.Vertex).output.Write(entry.Data)
+	}
+}
+
+// job returns the job of a step, which is the first word in the brackets of its
+// name if there are several jobs.
+func (s *jobStep) job(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(s.name, "["), " ")
+	return name
+}
+
+// times returns the time of each job.
+func (l *jobLog) times(names []string) map[string]JobResult {
+	first, last := map[string]time.Time{}, map[string]time.Time{}
+	for _, s := range l.steps {
+		job := s.job(names)
+		if s.started.IsZero() || s.stopped.IsZero() {
+			continue
+		}
+		if t, ok := first[job]; !ok || s.started.Before(t) {
+			first[job] = s.started
+		}
+		if s.stopped.After(last[job]) {
+			last[job] = s.stopped
+		}
+	}
+	results := map[string]JobResult{}
+	for job, t := range first {
+		results[job] = JobResult{Time: last[job].Sub(t)}
+	}
+	return results
+}
+
+// canceled matches the errors of steps that ended because another one failed.
+var canceled = regexp.MustCompile(`(?i)context canceled|\bCanceled\b`)
+
+// explain returns a [*JobError] for a step that failed, else an error of buildx.
+func (l *jobLog) explain(err error, builder string) error {
+	for _, digest := range l.order {
+		s := l.steps[digest]
+		if s.err == "" || canceled.MatchString(s.err) {
+			continue
+		}
+		e := &JobError{Step: s.name, Message: s.err, Output: s.output.String()}
+		if m := exitCode.FindStringSubmatch(s.err); m != nil {
+			e.ExitCode, _ = strconv.Atoi(m[1])
+		}
+		return e
+	}
+	text := l.plain.String()
+	if line := errorLine.FindStringSubmatch(text); line != nil && jobFault.MatchString(line[1]) {
+		return &JobError{Message: line[1]}
+	}
+	return buildx.ForBuilder(buildx.Explain(err, text), builder)
+}
+
+// jobFault matches errors of the Dockerfile frontend, which have no step.
+var jobFault = regexp.MustCompile(`^(?:target \S+: )?failed to solve: `)

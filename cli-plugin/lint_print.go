@@ -163,8 +163,6 @@ func checkRule(id string, known []sarif.Rule) []sarif.Rule {
 // printLintGitHub prints workflow commands, which GitHub shows beside the lines
 // of a change ("Workflow commands for GitHub Actions").
 func printLintGitHub(w io.Writer, reports []*lint.Report) error {
-	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	var b strings.Builder
 	for _, r := range reports {
 		for _, d := range r.Findings {
@@ -172,15 +170,22 @@ func printLintGitHub(w io.Writer, reports []*lint.Report) error {
 			if d.Severity == diag.Note {
 				command = "notice"
 			}
-			fmt.Fprintf(&b, "::%s file=%s", command, property.Replace(d.File))
-			if d.Line > 0 {
-				fmt.Fprintf(&b, ",line=%d,col=%d", d.Line, d.Column)
-			}
-			fmt.Fprintf(&b, ",title=%s::%s\n", property.Replace(d.Rule), data.Replace(text.Clean(d.Message)))
+			writeGitHub(&b, command, d.Position, d.Rule, d.Message)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeGitHub writes a workflow command.
+func writeGitHub(b *strings.Builder, command string, at diag.Position, title, message string) {
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	fmt.Fprintf(b, "::%s file=%s", command, property.Replace(at.File))
+	if at.Line > 0 {
+		fmt.Fprintf(b, ",line=%d,col=%d", at.Line, at.Column)
+	}
+	fmt.Fprintf(b, ",title=%s::%s\n", property.Replace(title), data.Replace(text.Clean(message)))
 }
 
 func printRules(out io.Writer, format string) error {

@@ -42,6 +42,8 @@ type testOptions struct {
 	stage   stageOptions
 	grants  grantOptions
 
+	keep string
+
 	update, allPlatforms, noCache, insecure, quiet bool
 }
 
@@ -87,6 +89,7 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 	f.StringVar(&opts.cases, "cases", "", "Folder with the test cases, relative to the extension, or to the working directory for packages")
 	f.StringVar(&opts.only, "case", "", "Run the cases whose names match this regular expression")
 	f.BoolVar(&opts.update, "update", false, "Write golden files instead of comparing them")
+	f.StringVar(&opts.keep, "keep", "", "Write what each case made to this new directory: generated files, application, output, images")
 	f.StringVar(&opts.format, "format", "text", `Format output ("text", "json", "junit", "github")`)
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
 	f.BoolVar(&opts.noCache, "no-cache", false, "Do not use cache")
@@ -96,6 +99,7 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 	opts.grants.bind(f)
 	complete(cmd, "format", "text", "json", "junit", "github")
 	completeFiles(cmd, "cases")
+	completeFiles(cmd, "keep")
 	register(cmd, "builder", completeBuilders)
 	register(cmd, "target", completePlatforms)
 	return cmd
@@ -106,6 +110,11 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 		print, err := testPrinter(opts.format, opts.quiet)
 		if err != nil {
 			return err
+		}
+		if opts.keep != "" {
+			if err := exttest.CheckKeep(opts.keep); err != nil {
+				return err
+			}
 		}
 		temp, err := scratch.New()
 		if err != nil {
@@ -196,7 +205,7 @@ func (t *tester) run(ctx context.Context) ([]exttest.Result, error) {
 	for _, images := range order {
 		own, err := exttest.Run(ctx, exttest.Request{
 			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
-			Platforms: platforms, Update: t.opts.update, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
+			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
 			Extension: func(ctx context.Context, dir string) (*exttest.Subject, error) { return t.beside(ctx, dir) },
 		})
 		if err != nil {
@@ -328,19 +337,21 @@ func (t *tester) beside(ctx context.Context, dir string) (*exttest.Subject, erro
 // testBuilder builds jobs with buildx.
 type testBuilder struct{ engine *bake.Engine }
 
-func (b testBuilder) Build(ctx context.Context, jobs []exttest.Job, dir string) (map[string]error, error) {
+func (b testBuilder) Build(ctx context.Context, jobs []exttest.Job, dir string) (map[string]exttest.JobResult, error) {
 	all := make([]bake.Job, len(jobs))
 	for i, j := range jobs {
 		all[i] = bake.Job(j)
 	}
-	failed, err := b.engine.Jobs(ctx, all, dir)
-	for name, err := range failed {
+	built, err := b.engine.Jobs(ctx, all, dir)
+	results := map[string]exttest.JobResult{}
+	for name, r := range built {
 		var step *bake.JobError
-		if errors.As(err, &step) {
-			failed[name] = &exttest.StepError{Step: step.Step, ExitCode: step.ExitCode, Message: step.Message, Output: step.Output}
+		if errors.As(r.Err, &step) {
+			r.Err = &exttest.StepError{Step: step.Step, ExitCode: step.ExitCode, Message: step.Message, Output: step.Output}
 		}
+		results[name] = exttest.JobResult(r)
 	}
-	return failed, err
+	return results, err
 }
 
 func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) error, error) {
@@ -349,6 +360,10 @@ func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) e
 		return func(w io.Writer, r []exttest.Result) error { return printTestText(w, r, quiet) }, nil
 	case "json":
 		return printTestJSON, nil
+	case "junit":
+		return printTestJUnit, nil
+	case "github":
+		return printTestGitHub, nil
 	}
 	return nil, diag.Invalidf(`--format %q is none of "text", "json", "junit" and "github"`, format)
 }

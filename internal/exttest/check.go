@@ -34,7 +34,7 @@ func (r *run) checkDetected(update bool) (bool, error) {
 	d := r.detected
 	for _, m := range r.test.Messages {
 		if !m.MatchString(r.Output) {
-			r.fail(m.Position, r.Output, "nothing in the output of detect and generate matches %q", pattern(m))
+			r.fail(m.Position, r.said(), "nothing in the output of detect and generate matches %q", pattern(m))
 		}
 	}
 	passed := r.inGroup(r.subject.ID)
@@ -42,7 +42,7 @@ func (r *run) checkDetected(update bool) (bool, error) {
 	switch {
 	case r.test.Fails != nil && failedLater:
 		if !r.test.Fails.MatchString(r.Output) {
-			r.fail(r.test.Fails.Position, r.Output, "generate failed, and its output does not match %q", pattern(*r.test.Fails))
+			r.fail(r.test.Fails.Position, r.said(), "generate failed, and its output does not match %q", pattern(*r.test.Fails))
 		}
 		return false, nil
 	case failedLater:
@@ -131,7 +131,7 @@ func (r *run) whyNotDetected() string {
 			if _, code, ok := strings.Cut(text, name+" ("); ok {
 				return ": bin/detect ended with exit code " + strings.TrimSuffix(code, ")") + ", and lifecycles take 0 and 100 only"
 			}
-			return ": its plan or bin/detect is wrong"
+			return ": " + r.after("======== Error: "+name+" ========")
 		case text == "skip: "+name || text == "fail: "+name:
 			return ": bin/detect ended with exit code 100, which means that it does not apply"
 		case strings.HasPrefix(text, "skip: "+name+" provides unused "):
@@ -145,11 +145,31 @@ func (r *run) whyNotDetected() string {
 	return ""
 }
 
-// said returns the output without what belongs to the test.
+// after returns the line after another one of the output.
+func (r *run) after(line string) string {
+	_, rest, ok := strings.Cut(r.Output, line+"\n")
+	if !ok {
+		return "its bin/detect did not run"
+	}
+	next, _, _ := strings.Cut(rest, "\n")
+	return next
+}
+
+// boilerplate are the beginnings of lines that the lifecycle prints on every run
+// at the level debug.
+var boilerplate = []string{
+	"Starting detector...", "Parsing inputs...", "Ensuring privileges...", "Executing command...", "No system buildpacks found",
+	"Timer: ", "Checking for match against descriptor", "target distro", "No run metadata found", "Looking up extension", "Finding plan",
+	"Invoking command", "Creating plan directory", "Preparing paths", "Running generate command", "Reading output files", "Found '0' Build Contexts",
+	"Checking run image", "Copying Dockerfiles", "Run image info in analyzed metadata", "{\"Reference\":", "Finished running generate",
+	"Updating analyzed metadata",
+}
+
+// said returns the output without boilerplate and what belongs to the test.
 func (r *run) said() string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.TrimRight(r.Output, "\n"), "\n") {
-		if strings.Contains(line, recorderID) || strings.HasPrefix(line, "Timer: ") || strings.HasPrefix(line, "target distro") {
+		if strings.Contains(line, recorderID) || slices.ContainsFunc(boilerplate, func(s string) bool { return strings.HasPrefix(line, s) }) {
 			continue
 		}
 		lines = append(lines, line)
@@ -300,7 +320,7 @@ func (r *run) extendFailed(err error) error {
 	if !errors.As(err, &step) {
 		return err
 	}
-	text := strings.TrimSpace(step.Output + "\n" + step.Message)
+	text := strings.TrimSpace(strings.TrimSpace(step.Output) + "\n" + step.Message)
 	if r.test.Fails != nil {
 		if !r.test.Fails.MatchString(text) {
 			r.fail(r.test.Fails.Position, text, "the build failed, and its output does not match %q", pattern(*r.test.Fails))
@@ -318,6 +338,9 @@ func whyStep(step *StepError) string {
 		name = rest
 	}
 	job, _, _ := strings.Cut(strings.TrimPrefix(step.Step, "["), " ")
+	if strings.Contains(step.Step, shellRun) {
+		return "a command of the case cannot run: the image has no /bin/sh, which runs it"
+	}
 	file := "the Dockerfile"
 	for _, k := range []kind{buildKind, runKind} {
 		if strings.HasPrefix(job, string(k)+"-") {

@@ -74,13 +74,14 @@ func (r *runner) detect(ctx context.Context) error {
 		jobs = append(jobs, job)
 		byName[job.Name] = one
 	}
-	failed, err := r.build(ctx, jobs, "detect")
+	built, err := r.build(ctx, jobs, "detect")
 	if err != nil {
 		return err
 	}
 	for _, job := range jobs {
 		one := byName[job.Name]
-		if err := failed[job.Name]; err != nil {
+		one.Time += built[job.Name].Time
+		if err := built[job.Name].Err; err != nil {
 			if err := one.detectorFailed(err); err != nil {
 				return err
 			}
@@ -94,7 +95,7 @@ func (r *runner) detect(ctx context.Context) error {
 }
 
 // build builds jobs in a new folder.
-func (r *runner) build(ctx context.Context, jobs []Job, name string) (map[string]error, error) {
+func (r *runner) build(ctx context.Context, jobs []Job, name string) (map[string]JobResult, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}

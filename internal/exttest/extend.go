@@ -147,7 +147,8 @@ func (r *run) checkWritten(s *Subject) error {
 		return fmt.Errorf("reading what generate wrote: %w", err)
 	}
 	for _, d := range found {
-		if d.Severity == diag.Error {
+		// The user that counts is the last one of all Dockerfiles.
+		if d.Severity == diag.Error && d.Rule != rules.RunUser.ID {
 			r.fail(r.Position, "", "%s: %s [%s]: %s", s.ID, d, d.Rule, rules.ByID(d.Rule).Fix)
 		}
 	}
@@ -192,27 +193,29 @@ func (r *runner) extend(ctx context.Context) error {
 			return err
 		}
 		for _, job := range own {
-			if job.Output != "" {
-				byName[job.Name] = one
-			}
+			byName[job.Name] = one
 		}
 		jobs = append(jobs, own...)
 	}
-	failed, err := r.build(ctx, jobs, "extend")
+	built, err := r.build(ctx, jobs, "extend")
 	if err != nil {
 		return err
 	}
 	for _, job := range jobs {
 		one := byName[job.Name]
-		if one == nil {
+		one.Time += built[job.Name].Time
+		if !strings.HasPrefix(job.Name, exportPrefix) {
 			continue
 		}
-		if err := one.checkExtended(ctx, job, failed[job.Name]); err != nil {
+		if err := one.checkExtended(ctx, job, built[job.Name].Err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// exportPrefix begins the names of the jobs that export what a case asserts.
+const exportPrefix = "export-"
 
 // extendJobs returns the jobs that extend the images of a run, and one that
 // exports what the case asserts.
@@ -244,6 +247,7 @@ func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
 		return nil, nil
 	}
 	one.checkConfigs()
+	r.keepImages(one, jobs)
 	job, needed, err := one.exportJob(len(jobs) > 0)
 	if err != nil || !needed {
 		return nil, err
@@ -319,7 +323,7 @@ func withoutSyntax(data []byte) []byte {
 // its commands. It also makes the images be built.
 func (r *run) exportJob(extends bool) (Job, bool, error) {
 	job := Job{
-		Name: "export-" + strconv.Itoa(r.n), Dockerfile: filepath.Join(r.dir, "dockerfiles", "export"), Context: filepath.Join(r.dir, "context"),
+		Name: exportPrefix + strconv.Itoa(r.n), Dockerfile: filepath.Join(r.dir, "dockerfiles", "export"), Context: filepath.Join(r.dir, "context"),
 		Platform: r.platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(r.dir, "export.tar"),
 	}
 	var head, stages, copies strings.Builder

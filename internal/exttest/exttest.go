@@ -59,13 +59,20 @@ type Job struct {
 	Args                             map[string]string
 	Platform                         v1.Platform
 	Output                           string
+	Image                            bool
+}
+
+// JobResult is how a job went; see bake.JobResult. Err is a [*StepError] or nil.
+type JobResult struct {
+	Err  error
+	Time time.Duration
 }
 
 // Builder builds jobs.
 type Builder interface {
-	// Build builds the jobs that have an output and returns the errors of those
-	// that failed by name, each a [*StepError].
-	Build(ctx context.Context, jobs []Job, dir string) (map[string]error, error)
+	// Build builds the jobs that have an output and returns the results of all
+	// that were built by name.
+	Build(ctx context.Context, jobs []Job, dir string) (map[string]JobResult, error)
 }
 
 // StepError is returned for a job whose Dockerfile could not be built.
@@ -91,6 +98,8 @@ type Request struct {
 	Platforms []v1.Platform
 	// Update writes golden files instead of comparing them.
 	Update bool
+	// Keep is a directory for what each run made, "" for none.
+	Keep   string
 	Images runimage.Images
 	// Extension packages the extension in a directory that a case names beside
 	// its own.
@@ -154,7 +163,7 @@ func Run(ctx context.Context, request Request) ([]Result, error) {
 	for i, run := range r.runs {
 		results[i] = run.result()
 	}
-	return results, nil
+	return results, r.keep(ctx)
 }
 
 // runner runs one request.
@@ -187,7 +196,6 @@ type run struct {
 	// detected is what the detector left.
 	detected *detected
 	extended *extended
-	started  time.Time
 }
 
 type ordered struct {
