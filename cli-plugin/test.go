@@ -15,8 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/grants"
@@ -164,6 +166,7 @@ type tester struct {
 	engine *bake.Engine
 	made   map[string]*exttest.Subject // of directories that cases name
 	dirs   int
+	nodes  []buildx.Node // of the builder, once they are known
 }
 
 func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
@@ -205,7 +208,7 @@ func (t *tester) run(ctx context.Context) ([]exttest.Result, error) {
 	for _, images := range order {
 		own, err := exttest.Run(ctx, exttest.Request{
 			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
-			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
+			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine}, Support: t.support,
 			Extension: func(ctx context.Context, dir string) (*exttest.Subject, error) { return t.beside(ctx, dir) },
 		})
 		if err != nil {
@@ -214,6 +217,25 @@ func (t *tester) run(ctx context.Context) ([]exttest.Result, error) {
 		results = append(results, own...)
 	}
 	return results, nil
+}
+
+// support returns whether the builder emulates a platform, and if it has to, why
+// that cannot be relied on.
+func (t *tester) support(ctx context.Context, p v1.Platform) (emulated bool, reason string, err error) {
+	if t.nodes == nil {
+		list, err := buildx.List(ctx, t.engine.Client)
+		if err != nil {
+			return false, "", err
+		}
+		if found := buildx.Find(list, cmp.Or(t.opts.builder, t.engine.Selected())); found != nil {
+			t.nodes = found.Nodes
+		}
+	}
+	if len(t.nodes) == 0 || buildx.IsNative(p, t.nodes) {
+		return false, "", nil
+	}
+	support, err := emulation.Probe(ctx, t.engine.Client, t.opts.builder, p)
+	return true, support.Reason(p), err
 }
 
 func testPlatforms(targets []string) ([]v1.Platform, error) {

@@ -23,14 +23,14 @@ func printTestText(w io.Writer, results []exttest.Result, quiet bool) error {
 	counts := map[exttest.Status]int{}
 	width := 0
 	for _, r := range results {
-		width = max(width, len(r.Platform))
+		width = max(width, len(platformColumn(r)))
 	}
 	for _, r := range results {
 		counts[r.Status]++
 		if quiet && r.Status == exttest.Passed {
 			continue
 		}
-		fmt.Fprintf(&b, "%s  %-*s  %6s  %s: %s\n", testMarks[r.Status], width, r.Platform, seconds(r.Time), text.Line(r.Extension), text.Line(r.Case))
+		fmt.Fprintf(&b, "%s  %-*s  %6s  %s: %s\n", testMarks[r.Status], width, platformColumn(r), seconds(r.Time), text.Line(r.Extension), text.Line(r.Case))
 		if r.Reason != "" {
 			fmt.Fprintf(&b, "      %s\n", text.Line(r.Reason))
 		}
@@ -49,6 +49,13 @@ func printTestText(w io.Writer, results []exttest.Result, quiet bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func platformColumn(r exttest.Result) string {
+	if r.Emulated {
+		return r.Platform + " (emulated)"
+	}
+	return r.Platform
 }
 
 func seconds(d time.Duration) string {
@@ -75,6 +82,7 @@ type testResult struct {
 	Extension string        `json:"extension"`
 	Case      string        `json:"case"`
 	Platform  string        `json:"platform"`
+	Emulated  bool          `json:"emulated,omitempty"`
 	File      string        `json:"file"`
 	Line      int           `json:"line"`
 	Status    string        `json:"status"`
@@ -97,7 +105,7 @@ func printTestJSON(w io.Writer, results []exttest.Result) error {
 	out := []testResult{}
 	for _, r := range results {
 		one := testResult{
-			Extension: r.Extension, Case: r.Case, Platform: r.Platform, File: r.Position.File, Line: r.Position.Line,
+			Extension: r.Extension, Case: r.Case, Platform: r.Platform, Emulated: r.Emulated, File: r.Position.File, Line: r.Position.Line,
 			Status: string(r.Status), Reason: r.Reason, Seconds: r.Time.Seconds(), Output: r.Output, Updated: r.Updated,
 		}
 		for _, f := range r.Failures {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -241,3 +243,20 @@ func (b *Builder) Usable() bool {
 
 // Blocks reports whether builds that need a node fail.
 func (b *Builder) Blocks(n Node) bool { return b.State(n) == Unreachable && n.Err == "" }
+
+// IsNative reports whether a node runs a platform without emulation: the first
+// platform of a node is the native one, and it may support 32-bit programs of
+// the same family.
+func IsNative(p v1.Platform, nodes []Node) bool {
+	family := map[string]string{"386": "amd64", "arm": "arm64"}
+	for _, n := range nodes {
+		if len(n.Platforms) == 0 {
+			continue
+		}
+		own := strings.Split(n.Platforms[0], "/")
+		if len(own) > 1 && own[0] == p.OS && (own[1] == p.Architecture || own[1] == family[p.Architecture]) {
+			return true
+		}
+	}
+	return false
+}

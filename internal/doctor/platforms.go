@@ -154,7 +154,7 @@ func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
 func (e *examination) checkRun(ctx context.Context, p v1.Platform, nodes []buildx.Node) Check {
 	name := platform.Format(p)
 	c := Check{Name: "emulation", Subject: name, State: OK}
-	native := isNative(p, nodes)
+	native := buildx.IsNative(p, nodes)
 	// Try it even if a node has that platform, because "create --platform" may
 	// have set it.
 	support, err := emulation.Probe(ctx, e.Buildx, e.builder.Name, p)
@@ -188,23 +188,6 @@ func (e *examination) checkRun(ctx context.Context, p v1.Platform, nodes []build
 		c.Fix = e.emulationFix(p)
 	}
 	return c
-}
-
-// isNative reports whether a node runs a platform without emulation: the first
-// platform of a node is the native one, and it may support 32-bit programs of
-// the same family.
-func isNative(p v1.Platform, nodes []buildx.Node) bool {
-	family := map[string]string{"386": "amd64", "arm": "arm64"}
-	for _, n := range nodes {
-		if len(n.Platforms) == 0 {
-			continue
-		}
-		own := strings.Split(n.Platforms[0], "/")
-		if len(own) > 1 && own[0] == p.OS && (own[1] == p.Architecture || own[1] == family[p.Architecture]) {
-			return true
-		}
-	}
-	return false
 }
 
 // nativeFix returns the command that adds a node to the builder, or to a new

@@ -2,6 +2,7 @@ package exttest
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,10 @@ const (
 // something to extend.
 func (r *run) checkDetected(update bool) (bool, error) {
 	d := r.detected
+	if d.code == 126 || d.code == 127 {
+		return false, diag.WithHint(diag.Invalidf("%s cannot run %s: %s", cmp.Or(r.lifecycleName(), r.build.name), detectorBin, strings.TrimSpace(r.Output)),
+			"name a builder image of Cloud Native Buildpacks with --builder-image, or one with the lifecycle with --lifecycle")
+	}
 	for _, m := range r.test.Messages {
 		if !m.MatchString(r.Output) {
 			r.fail(m.Position, r.said(), "nothing in the output of detect and generate matches %q", pattern(m))
@@ -79,6 +84,15 @@ func (r *run) checkDetected(update bool) (bool, error) {
 		return false, err
 	}
 	return len(r.Failures) == 0, nil
+}
+
+// lifecycleName returns the name of the image with the lifecycle, if it is not
+// the build image.
+func (r *run) lifecycleName() string {
+	if r.lifecycle == nil {
+		return ""
+	}
+	return r.lifecycle.name
 }
 
 // generateFailed reports whether the lifecycle got as far as generate.

@@ -112,14 +112,14 @@ func (r *run) detectorFailed(err error) error {
 	if !errors.As(err, &step) {
 		return err
 	}
-	switch {
-	case strings.Contains(step.Message+step.Output, "exec format error"):
+	if strings.Contains(step.Message+step.Output, "exec format error") {
 		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither itself nor by emulation"
 		return nil
-	case strings.Contains(step.Message, detectorBin), strings.Contains(step.Message, "/bin/sh"):
-		return diag.Invalidf("%s cannot run the lifecycle: %s", r.build.name, step.Message)
 	}
-	return fmt.Errorf("detecting for %s: %s", r.Platform, step.Message)
+	if strings.Contains(step.Step, detectorBin) {
+		return diag.WithHint(diag.Invalidf("%s cannot run the lifecycle: %s", r.build.name, step.Message), "a build image needs /bin/sh")
+	}
+	return fmt.Errorf("detecting for %s: %s", r.Platform, strings.TrimSpace(step.Message))
 }
 
 func (r *run) detectJob() (Job, error) {

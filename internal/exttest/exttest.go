@@ -105,6 +105,9 @@ type Request struct {
 	// its own.
 	Extension func(ctx context.Context, dir string) (*Subject, error)
 	Builder   Builder
+	// Support returns whether a platform is emulated, and why programs for it
+	// cannot be relied on, or "".
+	Support func(ctx context.Context, p v1.Platform) (emulated bool, reason string, err error)
 }
 
 // Status is how a case ended on a platform.
@@ -129,8 +132,10 @@ type Failure struct {
 // Result is how a case ended on a platform.
 type Result struct {
 	Extension, Case, Platform string
-	Position                  diag.Position
-	Status                    Status
+	// Emulated is whether the platform is not the builder's own.
+	Emulated bool
+	Position diag.Position
+	Status   Status
 	// Reason is why it was not run.
 	Reason   string
 	Failures []Failure
@@ -151,6 +156,9 @@ func Run(ctx context.Context, request Request) ([]Result, error) {
 	defer temp.Remove()
 	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images}}
 	if err := r.plan(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.support(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.detect(ctx); err != nil {

@@ -250,3 +250,30 @@ func (r *runner) other(ctx context.Context, s *Subject, dir string) (*Subject, e
 	}
 	return r.Extension(ctx, filepath.Join(s.Dir, filepath.FromSlash(dir)))
 }
+
+// support finds the platforms that the builder does not run reliably.
+func (r *runner) support(ctx context.Context) error {
+	type answer struct {
+		emulated bool
+		reason   string
+	}
+	known := map[string]answer{}
+	for _, one := range r.runs {
+		if one.ended() {
+			continue
+		}
+		a, ok := known[one.Platform]
+		if !ok {
+			var err error
+			if a.emulated, a.reason, err = r.Support(ctx, one.platform); err != nil {
+				return err
+			}
+			known[one.Platform] = a
+		}
+		one.Emulated = a.emulated
+		if a.reason != "" {
+			one.Status, one.Reason = NotRun, a.reason
+		}
+	}
+	return nil
+}
