@@ -75,8 +75,8 @@ func TestParseTestsReports(t *testing.T) {
 		"[[case]]\nname = \"a\"\n[[case.run-image.file]]\npath = \"/e\"\nabsent = true\nmode = \"0644\"": "a.toml:5:1: a file that is absent has no mode and no content",
 		"[[case]]\nname = \"a\"\n[[case.run-image.command]]\nrun = []":                                   "a.toml:3:1: missing run in [[case.run-image.command]]",
 		"[[case]]\nname = \"a\"\n[[case.run-image.command]]\nrun = [\"x\"]\nexit = 256":                  "a.toml:5:8: exit is 256, not between 0 and 255",
-		"[[case]]\nname = ":                                                                              "a.toml:2:",
-		"case = 1":                                                                                       "a.toml:1:8: case must be an array of tables, [[case]], found an integer",
+		"[[case]]\nname = ": "a.toml:2:",
+		"case = 1":          "a.toml:1:8: case must be an array of tables, [[case]], found an integer",
 	} {
 		_, err := extension.ParseTests("a.toml", []byte(text))
 		if err == nil || !strings.Contains(diag.Text(err), want) {
