@@ -256,6 +256,7 @@ func reader(ctx context.Context, root *os.Root) func(*content.File, int64) ([]by
 }
 
 func inspector(ctx context.Context, root *os.Root) func(*content.File) (*executable.Program, *executable.Fault, error) {
+	buffer := make([]byte, executable.HeadBytes)
 	return func(f *content.File) (*executable.Program, *executable.Fault, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, nil, err
@@ -265,12 +266,11 @@ func inspector(ctx context.Context, root *os.Root) func(*content.File) (*executa
 			return nil, nil, unreadable(err)
 		}
 		defer file.Close()
-		head := make([]byte, executable.HeadBytes)
-		n, err := io.ReadFull(file, head)
+		n, err := io.ReadFull(file, buffer)
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, nil, err
 		}
-		head = head[:n]
+		head := buffer[:n]
 		program := executable.Read(head)
 		switch {
 		case program != nil && program.IsARM():

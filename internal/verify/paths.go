@@ -32,8 +32,13 @@ func (c *checker) checkPaths(i *image) {
 		return
 	}
 	absolute := 0
-	seen := make(map[string]byte, len(i.tree.entries))
-	folded := make(map[string]string, len(i.tree.entries))
+	seen := map[string]byte{} // kinds of names that are repeated
+	for _, e := range i.tree.entries {
+		if i.tree.files[e.name] != e {
+			seen[e.name] = 0
+		}
+	}
+	folded := foldedNames(i.tree.entries)
 	for _, e := range i.tree.entries {
 		if fault := nameFault(e); fault != "" {
 			c.report(idPathName, i, i.tree.rel(e.name), "the layer holds %.200q, which %s", i.tree.rel(e.name), fault)
@@ -49,10 +54,12 @@ func (c *checker) checkPaths(i *image) {
 		subject := i.tree.rel(e.name)
 		// Directories may be repeated: unpacking them again does not change
 		// files.
-		if kind, ok := seen[e.name]; ok && (kind != tar.TypeDir || e.kind != tar.TypeDir) {
-			c.report(idPathDuplicate, i, subject, "%s is in the layer twice", subject)
+		if kind, ok := seen[e.name]; ok {
+			if kind != 0 && (kind != tar.TypeDir || e.kind != tar.TypeDir) {
+				c.report(idPathDuplicate, i, subject, "%s is in the layer twice", subject)
+			}
+			seen[e.name] = e.kind
 		}
-		seen[e.name] = e.kind
 		if a, b := collision(folded, e.name); a != "" {
 			c.report(idPathCollision, i, subject, "%s and %s are one file where case or Unicode normalization does not count", i.tree.rel(a), i.tree.rel(b))
 		}
@@ -131,19 +138,37 @@ func nameFault(e *entry) string {
 	return ""
 }
 
-// collision adds a name and its parents to the folded names. It returns the
+// foldedNames returns the keys that names may collide at: the folded forms of
+// those that differ from it, with no name yet. Most names do not differ.
+func foldedNames(entries []*entry) map[string]string {
+	folded := map[string]string{}
+	for _, e := range entries {
+		for name := e.name; name != "."; name = path.Dir(name) {
+			key := foldName(name)
+			if key == name {
+				break // so are its parents
+			}
+			folded[key] = ""
+		}
+	}
+	return folded
+}
+
+// collision sets the name at the keys of a name and its parents. It returns the
 // first one that collides with another name, and that name.
 func collision(folded map[string]string, name string) (other, own string) {
-	for name != "." {
+	for ; len(folded) > 0 && name != "."; name = path.Dir(name) {
 		key := foldName(name)
 		switch other, ok := folded[key]; {
-		case ok && other != name:
+		case !ok:
+			continue
+		case other == "":
+			folded[key] = name
+		case other != name:
 			return other, name
-		case ok:
+		default:
 			return "", "" // so were its parents
 		}
-		folded[key] = name
-		name = path.Dir(name)
 	}
 	return "", ""
 }
@@ -189,12 +214,13 @@ func (c *checker) checkLinks(i *image) {
 	if i.tree == nil {
 		return
 	}
-	before := make(map[string]bool, len(i.tree.entries))
+	before := map[string]bool{} // names that precede, if there are hard links
+	linked := slices.ContainsFunc(i.tree.entries, func(e *entry) bool { return e.kind == tar.TypeLink })
 	for _, e := range i.tree.entries {
 		if !i.tree.inside(e.name) || nameFault(e) != "" {
 			continue // was reported
 		}
-		if e.kind != tar.TypeLink {
+		if linked && e.kind != tar.TypeLink {
 			before[e.name] = true
 		}
 		subject := i.tree.rel(e.name)

@@ -74,10 +74,11 @@ func (c *checker) lint(key lintKey, i *image) lintResult {
 	if r, ok := c.linted[key]; ok {
 		return r
 	}
-	if i.tree.lint == nil {
-		i.tree.lint = i.tree.lintFiles()
-	}
 	files := i.tree.lint
+	if files == nil || files.all == key.known {
+		files = i.tree.lintFiles(!key.known)
+		i.tree.lint = files
+	}
 	list, err := lint.Check(lint.Image{
 		API: i.labels.api, Platform: i.platform, AnyPlatform: i.any, Files: files.byPath, OnlyExecutables: key.known, Incomplete: key.stage, AllowSecrets: c.opts.AllowSecrets,
 		Read: files.read,
@@ -115,17 +116,23 @@ func (c *checker) reportRule(i *image, d diag.Diagnostic) {
 	c.add(f)
 }
 
-// lintFiles returns the files of a tree for package lint.
+// lintFiles are the files of a tree for package lint.
 type lintFiles struct {
 	byPath  content.Files
 	entries map[string]*entry
+	all     bool
 }
 
-func (t *tree) lintFiles() *lintFiles {
-	out := &lintFiles{content.Files{}, map[string]*entry{}}
+// lintFiles returns all files of a tree, or those that matter to the rules for
+// executables: most files of large packages do not.
+func (t *tree) lintFiles(all bool) *lintFiles {
+	out := &lintFiles{content.Files{}, map[string]*entry{}, all}
 	for _, e := range t.entries {
-		name := t.rel(e.name)
 		if !t.inside(e.name) || e.name == t.dir || t.files[e.name] != e {
+			continue
+		}
+		name := t.rel(e.name)
+		if !all && e.kind == tar.TypeReg && !e.isExecutable() && e.exe == nil && !slices.Contains(extension.EntryPoints(), name) {
 			continue
 		}
 		f := &content.File{Path: name, Source: name, Mode: fs.FileMode(e.mode & 0o777), Size: e.size}

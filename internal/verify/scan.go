@@ -188,7 +188,7 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) 
 			return err
 		}
 		e := &entry{
-			raw: header.Name, name: strings.TrimPrefix(path.Clean("/"+header.Name), "/"),
+			raw: header.Name, name: cleanName(header.Name),
 			kind: header.Typeflag, mode: header.Mode, link: header.Linkname, size: header.Size,
 		}
 		e.attributes(header.PAXRecords)
@@ -204,6 +204,16 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) 
 			return fmt.Errorf("reading %q: %w", e.raw, err)
 		}
 	}
+}
+
+// cleanName returns a name of an archive without "./" and leading and trailing
+// "/". Most names differ in no more than a trailing "/", and share their memory.
+func cleanName(raw string) string {
+	name := strings.TrimSuffix(raw, "/")
+	if name == path.Clean(name) && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "..") && name != "." {
+		return name
+	}
+	return strings.TrimPrefix(path.Clean("/"+raw), "/")
 }
 
 // checkHeader reports headers that extractors interpret differently.

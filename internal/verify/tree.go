@@ -12,16 +12,20 @@ type tree struct {
 	// name is used, as when unpacking.
 	entries []*entry
 	files   map[string]*entry
-	// dir is the extension's directory, without a leading "/".
-	dir string
+	// dir is the extension's directory, without a leading "/". below is the
+	// prefix of the names in it.
+	dir, below string
+	// links reports whether there are symlinks.
+	links bool
 	// lint is set when it is first needed.
 	lint *lintFiles
 }
 
 func newTree(entries []*entry, dir string) *tree {
-	t := &tree{entries: entries, files: make(map[string]*entry, len(entries)), dir: dir}
+	t := &tree{entries: entries, files: make(map[string]*entry, len(entries)), dir: dir, below: dir + "/"}
 	for _, e := range entries {
 		t.files[e.name] = e
+		t.links = t.links || e.kind == tar.TypeSymlink
 	}
 	return t
 }
@@ -29,7 +33,7 @@ func newTree(entries []*entry, dir string) *tree {
 // rel returns a name relative to the extension's directory. A name outside of
 // it does not change.
 func (t *tree) rel(name string) string {
-	if inside, ok := strings.CutPrefix(name, t.dir+"/"); ok {
+	if inside, ok := strings.CutPrefix(name, t.below); ok {
 		return inside
 	}
 	return name
@@ -37,12 +41,12 @@ func (t *tree) rel(name string) string {
 
 // inside reports whether name is the extension's directory or below it.
 func (t *tree) inside(name string) bool {
-	return name == t.dir || strings.HasPrefix(name, t.dir+"/")
+	return name == t.dir || strings.HasPrefix(name, t.below)
 }
 
 // above reports whether name is a parent of the extension's directory.
 func (t *tree) above(name string) bool {
-	return name == "" || strings.HasPrefix(t.dir, name+"/")
+	return name == "" || len(name) < len(t.dir) && t.dir[len(name)] == '/' && strings.HasPrefix(t.dir, name)
 }
 
 // maxHops is the number of symlinks that Linux follows.
@@ -53,6 +57,9 @@ const maxHops = 40
 // Comparing cleaned names is not sufficient: "a/.." is not "." if a is a
 // symlink.
 func (t *tree) resolve(name string) (target string, inside bool) {
+	if !t.links && t.files[name] != nil { // the names of entries are clean
+		return name, t.inside(name)
+	}
 	var at []string
 	rest := strings.Split(name, "/")
 	for hops := 0; len(rest) > 0; {

@@ -85,6 +85,28 @@ func TestThousandTargets(t *testing.T) {
 	}
 }
 
+// TestFiftyThousandFiles: what is kept of each file is little more than its name.
+func TestFiftyThousandFiles(t *testing.T) {
+	dir, work := t.TempDir(), t.TempDir()
+	writeFile(t, dir+"/extension.toml", descriptor("samples/files", ""))
+	for i := range 50_000 {
+		writeFile(t, fmt.Sprintf("%s/files/%d/%d", dir, i%1000, i), "x")
+	}
+	cmd := command(t.Context(), work, "build", dir, "--engine", "embedded", "-o", "out.cnb", "--target", "linux/amd64")
+	if r := runCommand(t, cmd); r.code != 0 {
+		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+	}
+	took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		t.Skip("the system does not tell the memory of a process")
+	}
+	t.Logf("%s of CPU, %d MiB", took, usage.Maxrss>>10)
+	if took > 15*time.Second || usage.Maxrss>>10 > 72 { // 64 where the page size is 4 KiB and nothing else runs
+		t.Errorf("%s of CPU, %d MiB", took, usage.Maxrss>>10)
+	}
+}
+
 // TestTooManyTargets: what registries would refuse is refused before anything
 // is built, and what is large on purpose is noted.
 func TestTooManyTargets(t *testing.T) {

@@ -152,17 +152,17 @@ func faults() []fault {
 		}},
 		fault{name: "GOAWAY", ending: goAway, http2: true},
 		fault{name: "GOAWAY after", ending: goAway, forwarded: true, http2: true},
-		fault{name: "silence", slow: true, strike: func(_ *station, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+		fault{name: "silence", slow: true, strike: func(s *station, _ http.ResponseWriter, r *http.Request) { s.silent(r) }},
 		fault{name: "silence after", slow: true, forwarded: true, strike: func(s *station, _ http.ResponseWriter, r *http.Request) {
 			s.record(r)
-			<-r.Context().Done()
+			s.silent(r)
 		}},
 		fault{name: "silence in the body", slow: true, forwarded: true, strike: func(s *station, w http.ResponseWriter, r *http.Request) {
 			rec := s.record(r)
 			rec.Header().Set("Content-Length", strconv.Itoa(max(rec.Body.Len(), 10)))
 			copyAnswer(w, rec, rec.Body.Bytes()[:rec.Body.Len()/2])
 			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
+			s.silent(r)
 		}},
 	)
 	for name, bytes := range map[string]string{

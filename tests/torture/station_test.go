@@ -30,6 +30,7 @@ type station struct {
 	backend http.Handler
 	direct  string // http://HOST of the registry, past the proxy
 	config  string // DOCKER_CONFIG, which trusts the proxy
+	closed  chan struct{}
 
 	mu    sync.Mutex
 	seen  int
@@ -47,7 +48,7 @@ func newStations(t *testing.T, backend http.Handler, http2 bool, n int) []*stati
 	t.Cleanup(direct.Close)
 	stations := make([]*station, n)
 	for i := range stations {
-		s := &station{backend: backend, direct: direct.URL, config: t.TempDir()}
+		s := &station{backend: backend, direct: direct.URL, config: t.TempDir(), closed: make(chan struct{})}
 		switches := []quirks.Switch{
 			quirks.Middleware(s.choose),
 			quirks.GoAway(math.MaxInt, s.wants(goAway)),
@@ -62,8 +63,18 @@ func newStations(t *testing.T, backend http.Handler, http2 bool, n int) []*stati
 			s.proxy.Trust(t, filepath.Join(s.config, "certs.d"))
 		}
 		stations[i] = s
+		t.Cleanup(func() { close(s.closed) }) // before the servers are
 	}
 	return stations
+}
+
+// silent waits for the client to go. A server does not notice that before it has
+// read the request.
+func (s *station) silent(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
 }
 
 // arm has request number at be broken, and all that follow if rest is set. hook
