@@ -6,9 +6,7 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/extpack/extpack/tests/plugintest"
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
@@ -43,11 +42,8 @@ func run(m *testing.M) int {
 	if world.root, err = filepath.Abs("../.."); err != nil {
 		return fail(err)
 	}
-	world.plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin/docker-extpack")
-	build.Dir = world.root
-	if out, err := build.CombinedOutput(); err != nil {
-		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	if world.plugin, err = plugintest.Build(ctx, dir); err != nil {
+		return fail(err)
 	}
 	if world.Sandbox, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
 		return fail(err)
@@ -88,14 +84,8 @@ func in(cmd *exec.Cmd, dir string) *exec.Cmd {
 
 func runCommand(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%v: %v", cmd.Args, err)
-	}
-	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	r := plugintest.Run(t, cmd)
+	return result{r.Stdout, r.Stderr, r.Code}
 }
 
 // extpack runs the plugin in dir and gives how it ended, whatever that is.
@@ -128,41 +118,28 @@ func buildx(t *testing.T, dir string, args ...string) string {
 func example(name string) string { return filepath.Join(world.root, "examples", name) }
 
 // tag gives a reference in the sandbox registry, in a repository of the test.
-func tag(t *testing.T, tag string) string {
-	t.Helper()
-	repository := strings.ToLower(strings.NewReplacer("/", "-", "#", "-").Replace(t.Name()))
-	return world.Registry() + "/" + repository + ":" + tag
-}
+func tag(t *testing.T, tag string) string { return plugintest.Tag(t, world.Registry(), tag) }
 
 // extensionDir makes an extension directory out of a map from names to content.
 // Names below bin/ are executable.
 func extensionDir(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range files {
-		writeFile(t, filepath.Join(dir, name), content)
+	if err := plugintest.WriteFiles(dir, files); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
 
 func writeFile(t *testing.T, name, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	mode := os.FileMode(0o644)
-	if filepath.Base(filepath.Dir(name)) == "bin" {
-		mode = 0o755
-	}
-	if err := os.WriteFile(name, []byte(content), mode); err != nil {
+	if err := plugintest.WriteFiles(filepath.Dir(filepath.Dir(name)), map[string]string{filepath.Join(filepath.Base(filepath.Dir(name)), filepath.Base(name)): content}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // descriptor gives an extension.toml; more is added at its end.
-func descriptor(id, more string) string {
-	return fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"1.2.3\"\n%s", id, more)
-}
+func descriptor(id, more string) string { return plugintest.Descriptor(id, more) }
 
 const linuxTargets = "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"
 

@@ -8,9 +8,7 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,6 +22,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/extpack/extpack/tests/plugintest"
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
@@ -46,11 +45,8 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	world.plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin/docker-extpack")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	if world.plugin, err = plugintest.Build(ctx, dir); err != nil {
+		return fail(err)
 	}
 	if world.Sandbox, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
 		return fail(err)
@@ -94,14 +90,8 @@ func on(t *testing.T, engine *sandbox.Engine, dir, program string, args ...strin
 	}
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), engine.Env()...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%v: %v", cmd.Args, err)
-	}
-	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	r := plugintest.Run(t, cmd)
+	return result{r.Stdout, r.Stderr, r.Code}
 }
 
 // extpack runs the plugin, which must succeed.
@@ -173,10 +163,7 @@ func published(t *testing.T, ref string) string {
 }
 
 // tag gives a reference in the sandbox registry, in a repository of the test.
-func tag(t *testing.T, tag string) string {
-	t.Helper()
-	return world.Registry() + "/" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + ":" + tag
-}
+func tag(t *testing.T, tag string) string { return plugintest.Tag(t, world.Registry(), tag) }
 
 // extension makes an extension for two platforms that differ. Text tells it
 // from others.

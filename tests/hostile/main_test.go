@@ -12,10 +12,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/extpack/extpack/tests/plugintest"
 )
 
 // plugin is the program under test.
@@ -35,11 +36,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	defer stopWorld()
-	plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.Command("go", "build", "-o", plugin, "./cli-plugin/docker-extpack")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	if plugin, err = plugintest.Build(context.Background(), dir); err != nil {
+		return fail(err)
 	}
 	return m.Run()
 }
@@ -115,22 +113,10 @@ func watchMemory(pid int) func() int64 {
 // writeFiles makes files below dir, executable in folders called bin.
 func writeFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
-	for name, content := range files {
-		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		mode := os.FileMode(0o644)
-		if filepath.Base(filepath.Dir(name)) == "bin" {
-			mode = 0o755
-		}
-		if err := os.WriteFile(name, []byte(content), mode); err != nil {
-			t.Fatal(err)
-		}
+	if err := plugintest.WriteFiles(dir, files); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // descriptor returns an extension.toml; more is added at its end.
-func descriptor(id, more string) string {
-	return fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"1.2.3\"\n%s", id, more)
-}
+func descriptor(id, more string) string { return plugintest.Descriptor(id, more) }

@@ -3,9 +3,7 @@
 package peers_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/extpack/extpack/tests/plugintest"
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
@@ -34,11 +33,8 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	world.plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.CommandContext(ctx, "go", "build", "-o", world.plugin, "./cli-plugin/docker-extpack")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	if world.plugin, err = plugintest.Build(ctx, dir); err != nil {
+		return fail(err)
 	}
 	if world.Sandbox, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
 		return fail(err)
@@ -79,14 +75,8 @@ func runWith(t *testing.T, env []string, dir, program string, args ...string) re
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), world.Env()...)
 	cmd.Env = append(append(cmd.Env, "PACK_HOME="+filepath.Join(world.Dir(), "pack")), env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	r := plugintest.Run(t, cmd)
+	return result{r.Stdout, r.Stderr, r.Code}
 }
 
 func must(t *testing.T, dir, program string, args ...string) string {
@@ -109,27 +99,13 @@ func pack(t *testing.T, dir string, args ...string) string {
 }
 
 // tag returns a reference of this test into the sandbox's registry.
-func tag(t *testing.T, tag string) string {
-	t.Helper()
-	name := strings.NewReplacer("/", "-", " ", "-", "_", "-").Replace(strings.ToLower(t.Name()))
-	return world.Registry() + "/" + name + ":" + tag
-}
+func tag(t *testing.T, tag string) string { return plugintest.Tag(t, world.Registry(), tag) }
 
 // writeFiles makes files below dir, executable in folders called bin.
 func writeFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
-	for name, content := range files {
-		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		mode := os.FileMode(0o644)
-		if filepath.Base(filepath.Dir(name)) == "bin" {
-			mode = 0o755
-		}
-		if err := os.WriteFile(name, []byte(content), mode); err != nil {
-			t.Fatal(err)
-		}
+	if err := plugintest.WriteFiles(dir, files); err != nil {
+		t.Fatal(err)
 	}
 }
 

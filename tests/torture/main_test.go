@@ -23,6 +23,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/extpack/extpack/tests/plugintest"
 )
 
 // mode is how much is run: "" for a sample, "ci" or "full".
@@ -45,11 +47,8 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	world.plugin = filepath.Join(dir, "docker-extpack")
-	build := exec.Command("go", "build", "-o", world.plugin, "./cli-plugin/docker-extpack")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fail(fmt.Errorf("building the plugin: %w\n%s", err, out))
+	if world.plugin, err = plugintest.Build(context.Background(), dir); err != nil {
+		return fail(err)
 	}
 	world.extension, world.older = filepath.Join(dir, "extension"), filepath.Join(dir, "older")
 	for path, version := range map[string]string{world.extension: "1.2.3", world.older: "1.2.2"} {
@@ -68,7 +67,7 @@ func fail(err error) int {
 }
 
 func writeExtension(dir, version string) error {
-	return writeFiles(dir, map[string]string{
+	return plugintest.WriteFiles(dir, map[string]string{
 		"extension.toml": fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = \"torture/x\"\nversion = %q\n\n", version) +
 			"[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
 		"linux/amd64/bin/generate": "#!/bin/sh\n# amd64 " + version + "\nexit 0\n",
@@ -78,28 +77,10 @@ func writeExtension(dir, version string) error {
 
 // writePlainExtension writes an extension that is the same on every platform.
 func writePlainExtension(dir string) error {
-	return writeFiles(dir, map[string]string{
+	return plugintest.WriteFiles(dir, map[string]string{
 		"extension.toml": "api = \"0.10\"\n\n[extension]\nid = \"torture/plain\"\nversion = \"1.0.0\"\n",
 		"bin/generate":   "#!/bin/sh\nexit 0\n",
 	})
-}
-
-// writeFiles writes files below dir, executable in folders called bin.
-func writeFiles(dir string, files map[string]string) error {
-	for name, content := range files {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return err
-		}
-		mode := os.FileMode(0o644)
-		if filepath.Base(filepath.Dir(name)) == "bin" {
-			mode = 0o755
-		}
-		if err := os.WriteFile(name, []byte(content), mode); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // result is how a command ended.
