@@ -71,6 +71,8 @@ func (o *destinationOptions) request(a *app, log func(string, ...any), bars *pro
 func printPlan(ctx context.Context, a *app, run *buildRun, smoke string) error {
 	w := a.cli.Out()
 	var refused []error
+	// A run without the grants ends before a registry is contacted.
+	granted := run.plan.Missing() == nil
 	for _, e := range run.plan.Extensions {
 		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
 		for _, image := range e.Images {
@@ -91,6 +93,9 @@ func printPlan(ctx context.Context, a *app, run *buildRun, smoke string) error {
 		printRequests(w, e)
 		for _, d := range run.places[e] {
 			fmt.Fprintf(w, "  %s %s\n", d.Verb, text.Line(d.Name))
+		}
+		if !granted {
+			continue
 		}
 		changes, err := pipeline.TagChanges(ctx, e, run.places, run.options)
 		if err != nil {
