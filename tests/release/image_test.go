@@ -9,21 +9,12 @@ import (
 
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
-	"github.com/extpack/extpack/tests/sandbox"
 )
 
 // TestImage builds the image of the plugin, and copies the plugin out of it
 // with COPY --from.
 func TestImage(t *testing.T) {
-	s, err := sandbox.Start(t.Context(), sandbox.Options{Log: os.Stderr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := startSandbox(t)
 	dir := t.TempDir()
 	buildx := func(args ...string) {
 		t.Helper()

@@ -7,6 +7,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/json"
@@ -22,7 +23,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/extpack/extpack/tests/sandbox"
 )
 
 const version = "v1.2.3-rc.1"
@@ -45,7 +49,32 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if shared.started != nil {
+		if err := shared.started.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// shared is the sandbox of all tests, which starts when one needs it.
+var shared struct {
+	once    sync.Once
+	started *sandbox.Sandbox
+	err     error
+}
+
+func startSandbox(t *testing.T) *sandbox.Sandbox {
+	t.Helper()
+	shared.once.Do(func() {
+		shared.started, shared.err = sandbox.Start(context.Background(), sandbox.Options{Log: os.Stderr})
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.started
 }
 
 func platforms() []string {
