@@ -30,6 +30,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 		newInspectCmd(a, runInspect),
 		newLintCmd(a, runLint),
 		newPackageCmd(a, runPackage),
+		newRegisterCmd(a, runRegister),
 		newRunImageCmd(a, runRunImage),
 		newTestCmd(a, runTest),
 		newVerifyCmd(a, runVerify),
