@@ -211,7 +211,7 @@ func (o *initOptions) writeBakeFile(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	file, err := bake.File(p, o.dir, bake.FileOptions{})
+	file, err := bake.File(p, o.dir)
 	if err != nil {
 		return err
 	}

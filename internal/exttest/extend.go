@@ -273,6 +273,10 @@ func (r *runner) switchRunImage(ctx context.Context, one *run) error {
 // chain returns a job for each Dockerfile, each on the result of the one before.
 func (r *run) chain(k kind, target *image, files []generated) ([]Job, error) {
 	target.config = newConfig(target.base.config)
+	ownerUID, ownerGID, err := r.build.user()
+	if err != nil {
+		return nil, err
+	}
 	var jobs []Job
 	for i, g := range files {
 		name := string(k) + "-" + strconv.Itoa(r.n) + "-" + strconv.Itoa(i)
@@ -292,7 +296,7 @@ func (r *run) chain(k kind, target *image, files []generated) ([]Job, error) {
 		if err := os.MkdirAll(filepath.Dir(job.Dockerfile), 0o700); err != nil {
 			return nil, fmt.Errorf("creating temporary folder: %w", err)
 		}
-		if err := os.WriteFile(job.Dockerfile, withoutSyntax(g.data), 0o600); err != nil {
+		if err := os.WriteFile(job.Dockerfile, withOwner(withoutSyntax(g.data), g.file, ownerUID, ownerGID), 0o600); err != nil {
 			return nil, fmt.Errorf("writing Dockerfile: %w", err)
 		}
 		if err := target.config.apply(g.file, args); err != nil {

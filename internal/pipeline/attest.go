@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
@@ -57,42 +55,17 @@ func (a Attested) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.B
 }
 
 func builtLabels(ctx context.Context, e *plan.Extension, built []plan.Built) (map[int]map[string]string, error) {
-	sources, done, err := openBuilt(e, built)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return annotate.Labels(ctx, e, sources)
-}
-
-// BuiltDiffIDs returns the diffIDs of the images of e, in plan order, that an
-// engine built.
-func BuiltDiffIDs(ctx context.Context, e *plan.Extension, built []plan.Built) ([]digest.Digest, error) {
-	sources, done, err := openBuilt(e, built)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return annotate.DiffIDs(ctx, e, sources)
-}
-
-// openBuilt opens the layouts of e. done closes them.
-func openBuilt(e *plan.Extension, built []plan.Built) (sources []annotate.Source, done func(), err error) {
-	done = func() {
-		for _, s := range sources {
-			s.Layout.Close()
-		}
-	}
+	var sources []annotate.Source
 	for _, b := range built {
 		if b.Extension != e {
 			continue
 		}
 		l, err := ocilayout.OpenDir(b.Dir)
 		if err != nil {
-			done()
-			return nil, nil, fmt.Errorf("reading build result: %w", err)
+			return nil, fmt.Errorf("reading build result: %w", err)
 		}
+		defer l.Close()
 		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
 	}
-	return sources, done, nil
+	return annotate.Labels(ctx, e, sources)
 }

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"archive/tar"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,22 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
-// labImages makes the builder image and its run images once.
-var labImages = sync.OnceValues(func() (sandbox.TestImages, error) { return world.TestImages(context.Background()) })
-
 func lab(t *testing.T) sandbox.TestImages {
 	t.Helper()
-	images, err := labImages()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return images
+	return testImages(t)
 }
 
 // labDetect decides by variables of the platform, labGenerate writes what they
