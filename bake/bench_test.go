@@ -12,7 +12,7 @@ func BenchmarkFile(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := File(p, "."); err != nil {
+		if _, err := File(p, ".", FileOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}

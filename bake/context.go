@@ -12,7 +12,7 @@ import (
 
 // context returns the extension root relative to w.dir in buildx's form.
 func (w *fileWriter) context(dir string) (string, error) {
-	rel, err := relative(w.dir, dir)
+	rel, err := Relative(w.dir, dir)
 	if err != nil {
 		return "", err
 	}
@@ -36,10 +36,10 @@ func (w *fileWriter) context(dir string) (string, error) {
 // repositories (BuildKit, "ParseGitRef").
 var repositoryLike = regexp.MustCompile(`^(github\.com/|[\w-]+@[\w.-]+:)`)
 
-// relative returns the path from one folder to another, or an absolute path if
+// Relative returns the path from one folder to another, or an absolute path if
 // there is none. The operating system resolves ".." after symbolic links, so a
 // path that goes up is computed from real paths.
-func relative(from, to string) (string, error) {
+func Relative(from, to string) (string, error) {
 	var err error
 	if from, err = filepath.Abs(from); err != nil {
 		return "", err

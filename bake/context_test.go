@@ -85,7 +85,7 @@ func TestContextThatHCLWouldChange(t *testing.T) {
 		}
 		p := bare([]plan.Image{{Root: "."}}, "x")
 		p.Extensions[0].Dir = dir
-		if _, err := File(p, work); !diag.IsInvalid(err) {
+		if _, err := File(p, work, FileOptions{}); !diag.IsInvalid(err) {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}

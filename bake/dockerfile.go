@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
@@ -26,6 +27,9 @@ type spelling struct {
 	// sockets is whether to exclude the sockets that currently exist. A
 	// committed file should not depend on them.
 	sockets bool
+	// public is whether the file is for people, who may set its variables, and
+	// whose builds end with it.
+	public bool
 }
 
 var (
@@ -33,23 +37,41 @@ var (
 	transit   = spelling{copy: "--chown=0:0 --chmod=u=rwX,go=rX,a-ts", squash: "--chown=0:0 --from=tree"}
 )
 
+// never are the patterns that every file excludes.
+var never = content.Never()
+
+// Parts of a Dockerfile that are not text of it but templates of the bake file.
+// No text contains a NUL.
+const (
+	partCopy    = "\x00copy\x00"
+	partExclude = "\x00exclude\x00"
+	partElse    = "\x00else\x00" // begins what is only for another version
+	partEnd     = "\x00end\x00"
+)
+
 // dockerfile writes the Dockerfile of a target. Its text is constant except for
 // platform names, which are validated. Paths are passed as build arguments.
 type dockerfile struct {
 	strings.Builder
 	spelling
-	args  map[string]string
-	names map[string]string // path → name of its arg
-	files int               // number of args named FILE_n
+	dockerfileOptions
+	extension *plan.Extension
+	args      map[string]string
+	names     map[string]string // path → name of its arg
+	files     int               // number of args named FILE_n
 	// layers is the largest number of layers that a stage with files has.
 	layers int
 }
 
-func newDockerfile(t Target, how spelling) *dockerfile {
-	d := &dockerfile{spelling: how, args: map[string]string{}, names: map[string]string{}}
-	d.args["DEST"] = t.Extension.Dest()
-	// The time to which rewrite-timestamp clamps timestamps.
-	d.args["SOURCE_DATE_EPOCH"] = "0"
+type dockerfileOptions struct {
+	// version is the variable with the version, or "".
+	version string
+	// labels are the labels of images that differ, by image.
+	labels map[int]string
+}
+
+func newDockerfile(t Target, how spelling, opts dockerfileOptions) *dockerfile {
+	d := &dockerfile{spelling: how, dockerfileOptions: opts, extension: t.Extension, args: map[string]string{}, names: map[string]string{}}
 	images := t.Extension.Images
 	if slices.ContainsFunc(t.Images, func(i int) bool { return slices.ContainsFunc(images[i].Steps, viaFolder) }) {
 		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
@@ -64,12 +86,77 @@ func newDockerfile(t Target, how spelling) *dockerfile {
 		for _, i := range t.Images {
 			d.stage("tree-"+stageSuffix(images[i]), images[i], "_"+argSuffix(images[i]))
 		}
-		d.WriteString("\nFROM tree-${TARGETOS}-${TARGETARCH}${TARGETVARIANT} AS tree\n")
+		d.WriteString("\nFROM tree-" + platformStage + " AS tree\n")
 	}
-	if d.layers > 1 {
-		d.WriteString("\n# Readers of a package look at one layer only.\nFROM scratch\nCOPY " + d.squash + " / /\n")
-	}
+	d.end(t)
 	return d
+}
+
+// platformStage is the end of the name of the stage for the platform that is
+// built.
+const platformStage = "${TARGETOS}-${TARGETARCH}${TARGETVARIANT}"
+
+// end writes the end of the Dockerfile: the descriptor with another version, and
+// the stage with a single layer.
+func (d *dockerfile) end(t Target) {
+	base := "scratch"
+	for _, i := range t.Images {
+		label, ok := d.labels[i]
+		if !ok {
+			continue
+		}
+		name := "LAYERS_" + argSuffix(t.Extension.Images[i])
+		d.args[name] = label
+		fmt.Fprintf(d, "\nFROM scratch AS labels-%s\nARG %s\nLABEL %s=\"${%s}\"\n", stageSuffix(t.Extension.Images[i]), name, extension.LabelLayers, name)
+		base = "labels-" + platformStage
+	}
+	last := "\n# Readers of a package look at one layer only.\nFROM " + base + "\nCOPY " + d.squash + " / /\n"
+	single := d.layers == 1 && len(d.labels) == 0
+	if d.version != "" && t.Extension.Descriptor.Text == nil {
+		d.WriteString(partElse + "ARG DEST\nARG DESCRIPTOR\n" + d.descriptorLines())
+		if single {
+			d.WriteString(last)
+		}
+		d.WriteString(partEnd)
+	}
+	if !single {
+		d.WriteString(last)
+	}
+}
+
+// descriptorLines write the descriptor from an arg, so that no input becomes
+// part of the Dockerfile.
+func (d *dockerfile) descriptorLines() string {
+	return "COPY " + partCopy + " <<EOF ${DEST}/" + extension.DescriptorFile + "\n${DESCRIPTOR}\nEOF\n"
+}
+
+// parts returns the Dockerfile for a bake file.
+func (d *dockerfile) parts() []hcl.Value {
+	var parts []hcl.Value
+	for i, text := range strings.Split(strings.TrimPrefix(d.Builder.String(), "\n"), "\x00") {
+		switch {
+		case i%2 == 0:
+			parts = append(parts, hcl.Text(text))
+		case text == "else":
+			parts = append(parts, hcl.Directive("%{ if "+d.version+` != "`+d.extension.Descriptor.Info.Version+"\" ~}\n"))
+		case text == "end":
+			parts = append(parts, hcl.Directive("%{ endif ~}\n"))
+		default:
+			parts = append(parts, hcl.Expr(text))
+		}
+	}
+	return parts
+}
+
+// String returns the Dockerfile as buildx reads it, for the version of the plan.
+func (d *dockerfile) String() string {
+	text := d.Builder.String()
+	if before, rest, ok := strings.Cut(text, partElse); ok {
+		_, after, _ := strings.Cut(rest, partEnd)
+		text = before + after
+	}
+	text = strings.NewReplacer(partCopy, d.copy, partExclude, strings.TrimPrefix(excludes(never), " ")).Replace(text)
+	return strings.TrimPrefix(text, "\n")
 }
 
 func sameSteps(images []plan.Image, indices []int) bool {
@@ -103,11 +190,8 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		}
 		layers++
 		if step.Text != nil {
-			// The content is passed in an arg too, so that no input becomes
-			// part of the Dockerfile.
-			d.args["DESCRIPTOR"] = strings.TrimSuffix(string(step.Text), "\n")
 			used = append(used, "DESCRIPTOR")
-			fmt.Fprintf(&lines, "COPY %s <<EOF ${DEST}/%s\n${DESCRIPTOR}\nEOF\n", d.copy, extension.DescriptorFile)
+			lines.WriteString(d.descriptorLines())
 			continue
 		}
 		if step.Exec {
@@ -138,7 +222,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 		if d.sockets {
 			patterns = slices.Concat(patterns, step.Sockets)
 		}
-		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", d.copy, excludes(patterns), from, dest)
+		fmt.Fprintf(&lines, "COPY %s%s %s %s\n", partCopy, excludeParts(patterns), from, dest)
 	}
 	d.layers = max(d.layers, layers)
 	fmt.Fprintf(d, "\nFROM scratch AS %s\nARG %s\n%s", name, strings.Join(used, "\nARG "), lines.String())
@@ -164,6 +248,16 @@ func excludes(patterns []string) string {
 		b.WriteString(" --exclude=" + p)
 	}
 	return b.String()
+}
+
+// excludeParts is like excludes, but the patterns of every file are in the bake
+// file once.
+func excludeParts(patterns []string) string {
+	n := len(never)
+	if len(patterns) < n || !slices.Equal(patterns[:n], never) {
+		return excludes(patterns)
+	}
+	return " " + partExclude + excludes(patterns[n:])
 }
 
 // source returns the source of a step: below the platform root or, for files

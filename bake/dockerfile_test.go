@@ -140,7 +140,7 @@ func steps(t testing.TB, stage instructions.Stage, expand func(string) string, d
 // lint gives what "docker buildx build --check" would warn of.
 func lint(t *testing.T, target Target) {
 	t.Helper()
-	d := newDockerfile(target, published)
+	d := newDockerfile(target, published, dockerfileOptions{})
 	text := d.String()
 	if target.usesStage() {
 		text = "FROM scratch AS " + rootContext + "\n" + text // stands in for the linked target
@@ -153,7 +153,7 @@ func lint(t *testing.T, target Target) {
 		source := llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", []byte(text))
 		source.Definition = &llb.Definition{}
 		results, err := dockerfile2llb.DockerfileLint(t.Context(), []byte(text), dockerfile2llb.ConvertOpt{
-			Config: dockerui.Config{BuildArgs: d.args}, TargetPlatform: &p, SourceMap: source,
+			Config: dockerui.Config{BuildArgs: argsOf(target)}, TargetPlatform: &p, SourceMap: source,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +174,7 @@ func TestEntryPointsBehindLinks(t *testing.T) {
 		files{"bin/detect": "-> ../scripts/detect.sh", "bin/generate": "", "scripts/detect.sh": ""})
 	p := mustPlan(t, plan.Options{}, dir)
 	checkEvaluated(t, p, work)
-	text := newDockerfile(mustTargets(t, p)[0], published).String()
+	text := newDockerfile(mustTargets(t, p)[0], published, dockerfileOptions{}).String()
 	for _, want := range []string{" --exclude=** --exclude=!bin/detect --exclude=!bin/generate --exclude=!scripts ", "COPY --chown=0:0 --chmod=0755 bin/generate ${DEST}/bin/\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -195,7 +195,7 @@ func TestVariantsThatAreNoStageNames(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := simple(t, "x", tt.platforms...)
-		_, err := File(p, ".")
+		_, err := File(p, ".", FileOptions{})
 		wantInvalid(t, p, err, tt.want)
 	}
 	// Upper case is folded by everyone who compares platforms.

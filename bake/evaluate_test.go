@@ -125,16 +125,17 @@ func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
 		labels[nfc(k)] = nfc(v)
 	}
 	equalMap(t, "labels", got.Labels, labels)
-	d := newDockerfile(target, published)
-	equalMap(t, "args", got.Args, d.args)
-	if *got.Args["DEST"] != e.Dest() || *got.Args["SOURCE_DATE_EPOCH"] != "0" {
-		t.Errorf("args %v", d.args)
+	d := newDockerfile(target, published, dockerfileOptions{})
+	args := argsOf(target)
+	if len(got.Args) > len(args) && target.hasMatrix() { // the target with the index
+		args["BUILDKIT_MULTI_PLATFORM"] = "1"
 	}
+	equalMap(t, "args", got.Args, args)
 	if want := strings.TrimPrefix(d.String(), "\n"); *got.DockerfileInline != want {
 		t.Errorf("dockerfile:\ngot\n%s\nwant\n%s", *got.DockerfileInline, want)
 	}
 	for _, i := range target.Images {
-		checkSteps(t, *got.DockerfileInline, d.args, e, e.Images[i])
+		checkSteps(t, *got.DockerfileInline, args, e, e.Images[i])
 	}
 	if len(got.Outputs) != 1 || got.Outputs[0].Type != "image" || got.Outputs[0].Attrs["rewrite-timestamp"] != "true" || got.Outputs[0].Attrs["push"] != "" {
 		t.Errorf("output %v", got.Outputs)
@@ -142,6 +143,17 @@ func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
 	if len(got.Attest) != 1 || !got.Attest[0].Disabled {
 		t.Errorf("attest %v", got.Attest)
 	}
+}
+
+// argsOf gives the build arguments of a target.
+func argsOf(target Target) map[string]string {
+	e := target.Extension
+	args := maps.Clone(newDockerfile(target, published, dockerfileOptions{}).args)
+	args["DEST"], args["SOURCE_DATE_EPOCH"] = e.Dest(), "0"
+	if text := e.Descriptor.Text; text != nil {
+		args["DESCRIPTOR"] = strings.TrimSuffix(string(text), "\n")
+	}
+	return args
 }
 
 // checkStage compares a stage's target with the plan, and that the target which

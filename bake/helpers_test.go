@@ -71,7 +71,7 @@ func simple(t testing.TB, id string, platforms ...string) *plan.Plan {
 
 func mustFile(t testing.TB, p *plan.Plan, dir string) []byte {
 	t.Helper()
-	file, err := File(p, dir)
+	file, err := File(p, dir, FileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func isPrivilege(allowed string) bool {
 
 func writeFile(p *plan.Plan, dir string, how spelling) (string, error) {
 	how.sockets = true
-	text, err := file(p, ".", how)
+	text, err := file(p, ".", how, FileOptions{})
 	if err != nil {
 		return "", err
 	}
@@ -186,13 +186,17 @@ func passthrough(opts RunOptions) []string {
 }
 
 // Print writes buildx's evaluation of the plan's bake file to stdout.
-func (e *Engine) Print(ctx context.Context, p *plan.Plan, dir string, opts RunOptions, stdout io.Writer) error {
-	file, err := writeFile(p, dir, published)
+func (e *Engine) Print(ctx context.Context, p *plan.Plan, file FileOptions, dir string, stdout io.Writer) error {
+	text, err := File(p, ".", file)
 	if err != nil {
 		return err
 	}
-	cmd := e.WithTemp(dir).Command(ctx, append([]string{"bake", "--file", file, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: opts.Builder, Set: opts.Set})...)...)
-	cmd.Stdout, cmd.Stderr = stdout, opts.Stderr
+	name := filepath.Join(dir, FileName)
+	if err := os.WriteFile(name, text, 0o644); err != nil {
+		return fmt.Errorf("writing bake file: %w", err)
+	}
+	cmd := e.WithTemp(dir).Command(ctx, append([]string{"bake", "--file", name, "--print", "--progress", "quiet"}, passthrough(RunOptions{Builder: e.Options.Builder, Set: e.Options.Set})...)...)
+	cmd.Stdout, cmd.Stderr = stdout, e.Options.Stderr
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause

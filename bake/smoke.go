@@ -127,7 +127,7 @@ func smokeFile(p Program) ([]byte, error) {
 	args["IMAGE"] = p.Image
 	b.Map("args", args)
 	text := smokeFolders + "ARG " + strings.Join(declared, "\nARG ") + "\n" + run + smokeWritten
-	if err := b.Heredoc("dockerfile-inline", text); err != nil {
+	if err := b.Heredoc("dockerfile-inline", hcl.Text(text)); err != nil {
 		return nil, err
 	}
 	b.Strings("no-cache-filter", []string{smokeTarget})

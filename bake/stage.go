@@ -29,7 +29,7 @@ func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Doc
 // stageLines copy a build stage into the package. Entry points are copied again
 // to make them executable. They are patterns because a stage may lack one of
 // them, or both.
-var stageLines = "COPY " + copyFlags + excludes(content.Never()) + " --from=stage /stage ${DEST}/\n" +
+const stageLines = "COPY " + partCopy + " " + partExclude + " --from=stage /stage ${DEST}/\n" +
 	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
 
 // stageLayers is the number of layers of stageLines.
@@ -99,7 +99,7 @@ func (w *fileWriter) writeStage(t Target) error {
 
 // writeStageMatrix writes the target that builds the stage for one platform.
 func (w *fileWriter) writeStageMatrix(t Target) error {
-	variable := w.variables[t.Name]
+	variable := w.matrices[t.Name]
 	if variable == "" {
 		return nil
 	}

@@ -61,7 +61,7 @@ const escape = "x--"
 // different names.
 func baseName(e *plan.Extension) string {
 	c := e.Slug[0] | 0x20 // lower case
-	if c < 'a' || c > 'z' || strings.HasPrefix(e.Slug, escape) {
+	if c < 'a' || c > 'z' || strings.HasPrefix(e.Slug, escape) || strings.HasPrefix(e.Slug, MetadataTarget) {
 		return escape + e.Slug
 	}
 	return e.Slug

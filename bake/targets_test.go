@@ -142,7 +142,7 @@ func TestVariablesAreInjective(t *testing.T) {
 	for i, images := range [][]plan.Image{{image("amd64", "")}, {image("arm64", "")}, {image("s390x", "")}, {{Root: "."}}} {
 		p.Extensions[i].Images = images
 	}
-	got := variables(mustTargets(t, p))
+	got := matrices(mustTargets(t, p))
 	want := map[string]string{"a-b": "PLATFORMS_a_b", "a_b": "PLATFORMS_a_b_2", "a_b_2": "PLATFORMS_a_b_2_2"}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

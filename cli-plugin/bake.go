@@ -3,20 +3,18 @@ package cliplugin
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
-	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/safefile"
@@ -25,12 +23,20 @@ import (
 
 type bakeOptions struct {
 	planOptions
-	output, builder string
-	set             []string
-	annotations     []string
-	check, print    bool
-	named           bool // the output was named by a flag
+	output, builder      string
+	set                  []string
+	annotations          []string
+	complete             string
+	check, print, matrix bool
+	named                bool // the output was named by a flag
+	recorded             bool // the arguments are those that the file records
 }
+
+// Values of --complete.
+const (
+	completeStatic = "static" // the value without one
+	completeBuild  = "build"
+)
 
 func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cobra.Command {
 	var opts bakeOptions
@@ -39,13 +45,22 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 		Short: "Write the bake file that builds image extensions",
 		Long: "Write the bake file for the image extensions in the given directories (default\n" +
 			"\".\"), for use with plain \"docker buildx bake\". It changes only when a descriptor\n" +
-			"or the folders of an extension change, so it can be committed.",
+			"or the folders of an extension change, so it can be committed. Its first lines\n" +
+			"record the arguments, which later runs without arguments use.\n\n" +
+			"With --complete, the file also has the label that names the layer of each image.\n" +
+			"Plain \"docker buildx bake --push\" then publishes a complete package, until a file\n" +
+			"of the extension changes. For build stages, --complete=build builds them first.",
 		Example: `  docker extpack bake
   docker extpack bake -o - ./extensions/*
-  docker extpack bake --check`,
+  docker extpack bake --check
+  docker buildx bake -f <(docker extpack bake --complete -o -) --push
+  docker extpack bake --matrix`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(exclusive(cmd, "check", "print"), exclusive(cmd, "print", "output")); err != nil {
+			if err := errors.Join(exclusive(cmd, "check", "print", "matrix"), exclusive(cmd, "print", "output"), exclusive(cmd, "matrix", "complete")); err != nil {
 				return err
+			}
+			if opts.complete != "" && opts.complete != completeStatic && opts.complete != completeBuild {
+				return usageError(cmd, fmt.Sprintf("--complete %q is neither %s nor %s", opts.complete, completeStatic, completeBuild))
 			}
 			if opts.output == "" {
 				return usageError(cmd, "--output is empty: name the file, or leave it out for "+bake.FileName)
@@ -53,13 +68,16 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 			if opts.check && opts.output == "-" {
 				return usageError(cmd, "--check needs a file to compare with: name it with --output FILE")
 			}
-			if !opts.print && (opts.builder != "" || len(opts.set) > 0) {
+			args, err := opts.takeRecorded(cmd, a, args)
+			if err != nil {
+				return err
+			}
+			if !opts.print && (opts.builder != "" && opts.complete != completeBuild || len(opts.set) > 0) {
 				return usageError(cmd, "--builder and --set go with --print")
 			}
 			if err := bake.CheckSetForm(opts.set); err != nil {
 				return err
 			}
-			var err error
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
 			}
@@ -78,9 +96,13 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 	complete(cmd, "version-from", "git")
 	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference when the file is out of date")
 	f.BoolVar(&opts.print, "print", false, "Write nothing; show how buildx evaluates the file")
-	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print")
+	f.BoolVar(&opts.matrix, "matrix", false, "Write nothing; print the targets of single platforms as JSON, for the matrix of a CI workflow")
+	f.StringVar(&opts.complete, "complete", "", `Add the label that names the layer of each image ("static", "build")`)
+	f.Lookup("complete").NoOptDefVal = completeStatic
+	complete(cmd, "complete", completeStatic, completeBuild)
+	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print and --complete=build")
 	register(cmd, "builder", completeBuilders)
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the images ("manifest:KEY=VALUE", "manifest-descriptor[linux/amd64]:KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation ("KEY=VALUE" for the index, "manifest:KEY=VALUE", "manifest-descriptor[linux/amd64]:KEY=VALUE")`)
 	f.StringArrayVar(&opts.set, "set", nil, `Override a value, with --print ("TARGET.KEY=VALUE")`)
 	return cmd
 }
@@ -92,11 +114,15 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		if err != nil {
 			return err
 		}
-		if err := opts.checkAnnotations(); err != nil {
+		if opts.matrix {
+			return opts.printMatrix(a, p)
+		}
+		file := bake.FileOptions{}
+		if file.DiffIDs, err = opts.diffIDs(ctx, a, p); err != nil {
 			return err
 		}
 		if opts.print {
-			return opts.printEvaluated(ctx, a, p)
+			return opts.printEvaluated(ctx, a, p, file)
 		}
 		dir := "."
 		if opts.output != "-" {
@@ -108,7 +134,10 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 				return err
 			}
 		}
-		file, err := bake.File(p, dir)
+		if file.Arguments, err = opts.arguments(dir); err != nil {
+			return err
+		}
+		text, err := bake.File(p, dir, file)
 		if err != nil {
 			return err
 		}
@@ -117,10 +146,10 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		}
 		switch {
 		case opts.output == "-" && !opts.check:
-			_, err = a.cli.Out().Write(file)
+			_, err = a.cli.Out().Write(text)
 			return err
 		case opts.check:
-			return opts.checkFile(a, file)
+			return opts.checkFile(a, text)
 		}
 		if err := bake.CheckOverwrite(opts.output); err != nil {
 			return err
@@ -129,7 +158,7 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		if !opts.named && atomicfile.IsStream(opts.output) {
 			return diag.WithHint(diag.Invalidf("%s exists and is not a regular file", opts.output), "remove it, or name it with --output to write to it")
 		}
-		if err := atomicfile.WriteFile(ctx, opts.output, file); err != nil {
+		if err := atomicfile.WriteFile(ctx, opts.output, text); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.cli.Err(), "wrote %s\n", opts.output)
@@ -137,23 +166,16 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 	})
 }
 
-// checkAnnotations returns an error for annotations of the index: BuildKit does
-// not write them for targets with a single platform.
-func (o *bakeOptions) checkAnnotations() error {
-	list, err := annotation.Parse("--annotation", o.annotations)
+// printMatrix prints the targets of single platforms.
+func (o *bakeOptions) printMatrix(a *app, p *plan.Plan) error {
+	jobs, err := bake.Matrix(p)
 	if err != nil {
 		return err
 	}
-	for _, a := range list {
-		if a.Place == annotation.Index || a.Place == annotation.IndexDescriptor {
-			return diag.WithHint(diag.Invalidf("--annotation %q: a bake file cannot hold annotations of the index, which BuildKit refuses where a single platform is built", a),
-				"give it to docker extpack annotate after the build, or name another place: manifest:KEY=VALUE")
-		}
-	}
-	return nil
+	return json.NewEncoder(a.cli.Out()).Encode(jobs)
 }
 
-func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan) error {
+func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan, file bake.FileOptions) error {
 	if err := bake.CheckSetTargets(p, o.set); err != nil {
 		return err
 	}
@@ -168,7 +190,7 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan) 
 	}
 	defer temp.Remove()
 	var evaluated bytes.Buffer // so that a failure prints no partial output
-	if err := engine.Print(ctx, p, temp.Path, engine.Options, &evaluated); err != nil {
+	if err := engine.Print(ctx, p, file, temp.Path, &evaluated); err != nil {
 		return err
 	}
 	_, err = evaluated.WriteTo(a.cli.Out())
@@ -199,37 +221,4 @@ func (o *bakeOptions) checkFile(a *app, want []byte) error {
 		return err
 	}
 	return diag.WithHint(fmt.Errorf("%s is %w", name, errOutdated), "run "+o.commandLine()+" and commit the result")
-}
-
-// commandLine returns the command that writes the file.
-func (o *bakeOptions) commandLine() string {
-	words := []string{"docker extpack bake"}
-	if o.output != bake.FileName {
-		words = append(words, "--output "+o.output)
-	}
-	if o.version != "" {
-		words = append(words, "--version "+o.version)
-	}
-	if o.git.versionFrom != "" {
-		words = append(words, "--version-from "+o.git.versionFrom)
-	}
-	if o.git.origin {
-		words = append(words, "--git")
-	}
-	for _, a := range o.annotations {
-		words = append(words, "--annotation "+a)
-	}
-	for _, t := range o.targets {
-		words = append(words, "--target "+t)
-	}
-	for _, t := range o.tags {
-		words = append(words, "--tag "+t)
-	}
-	for _, a := range o.grants.allow {
-		words = append(words, "--allow "+grants.ShellQuote(a))
-	}
-	if len(o.dirs) != 1 || o.dirs[0] != "." {
-		words = append(words, o.dirs...)
-	}
-	return strings.Join(words, " ")
 }

@@ -211,7 +211,7 @@ func (o *initOptions) writeBakeFile(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	file, err := bake.File(p, o.dir)
+	file, err := bake.File(p, o.dir, bake.FileOptions{})
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,9 @@
 // hclwrite that never writes a string as syntax.
 //
 // Strings, lists and maps go in as values and are escaped (quotes, "${", "%{",
-// newlines, also in map keys). The only way to write an expression is
-// [Body.Expr], which is for constants of the calling program.
+// newlines, also in map keys). The only ways to write an expression are
+// [Body.Expr], [Expr] and [Directive], which are for constants of the calling
+// program.
 //
 // Text must be valid UTF-8. It is written in Unicode normalisation form C,
 // because HCL readers (cty) normalise it. Callers for whom that matters, for
@@ -63,6 +64,11 @@ func (b Body) Block(typeName string, labels ...string) Body {
 	return Body{body: b.body.AppendNewBlock(typeName, labels).Body()}
 }
 
+// EmptyBlock adds a block without content. Its label must not need escaping.
+func (b Body) EmptyBlock(typeName, label string) {
+	b.raw(hclsyntax.TokenIdent, typeName+" \""+label+"\" {}\n")
+}
+
 // String adds name = "value".
 func (b Body) String(name, value string) {
 	b.body.SetAttributeValue(name, cty.StringVal(value))
@@ -79,32 +85,38 @@ func (b Body) Strings(name string, values []string) {
 
 // Map adds name = { key = "value", … } with the keys sorted.
 func (b Body) Map(name string, values map[string]string) {
-	object := make(map[string]cty.Value, len(values))
+	object := make(map[string]hclwrite.Tokens, len(values))
 	for k, v := range values {
-		object[k] = cty.StringVal(v)
+		object[k] = hclwrite.TokensForValue(cty.StringVal(v))
 	}
 	b.body.SetAttributeRaw(name, objectTokens(object))
 }
 
-// Heredoc adds name = <<EOT … EOT. Template sequences in text are escaped, so
-// that readers get text unchanged, with a newline at the end. Text must not
+// Heredoc adds name = <<EOT … EOT. Template sequences in texts are escaped, so
+// that readers get them unchanged, with a newline at the end. Texts must not
 // contain the end marker as a line, nor a carriage return outside a line break,
 // because HCL cannot represent them here.
-func (b Body) Heredoc(name, text string) error {
+func (b Body) Heredoc(name string, parts ...Value) error {
 	const marker = "EOT"
-	text = strings.TrimSuffix(text, "\n") + "\n"
-	for line := range strings.SplitSeq(text, "\n") {
+	var text, raw strings.Builder
+	for _, p := range parts {
+		if p.err != nil {
+			return fmt.Errorf("writing %s: %w", name, p.err)
+		}
+		text.WriteString(p.text)
+		raw.WriteString(p.heredoc())
+	}
+	for line := range strings.SplitSeq(text.String(), "\n") {
 		if strings.TrimSpace(line) == marker {
 			return fmt.Errorf("writing %s: text holds the heredoc marker %s", name, marker)
 		}
 	}
-	if strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\r") {
+	if strings.Contains(strings.ReplaceAll(text.String(), "\r\n", ""), "\r") {
 		return fmt.Errorf("writing %s: text holds a carriage return", name)
 	}
-	text = strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 	b.body.SetAttributeRaw(name, hclwrite.Tokens{
 		{Type: hclsyntax.TokenOHeredoc, Bytes: []byte("<<" + marker + "\n")},
-		{Type: hclsyntax.TokenStringLit, Bytes: []byte(text)},
+		{Type: hclsyntax.TokenStringLit, Bytes: []byte(strings.TrimSuffix(raw.String(), "\n") + "\n")},
 		{Type: hclsyntax.TokenCHeredoc, Bytes: []byte(marker)},
 	})
 	return nil

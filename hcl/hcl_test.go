@@ -48,7 +48,7 @@ func TestAwkwardStringsComeBackUnchanged(t *testing.T) {
 		f.Strings("list", []string{s, "x"})
 		f.Map("map", map[string]string{s: s, "other": ""})
 		if s != "EOT" {
-			if err := f.Heredoc("heredoc", "text "+s); err != nil {
+			if err := f.Heredoc("heredoc", hcl.Text("text "+s)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,7 +83,7 @@ func FuzzStrings(f *testing.F) {
 		file.String("string", s)
 		file.Map("map", map[string]string{s: s})
 		file.Strings("list", []string{s})
-		heredoc := file.Heredoc("heredoc", s) == nil // it may hold the marker
+		heredoc := file.Heredoc("heredoc", hcl.Text(s)) == nil // it may hold the marker
 		got := evaluate(t, file.Bytes())
 		if v := got["string"].AsString(); v != want {
 			t.Errorf("got %q, want %q", v, want)
@@ -102,7 +102,7 @@ func FuzzStrings(f *testing.F) {
 
 func TestHeredocRefusesWhatWouldEndIt(t *testing.T) {
 	for _, text := range []string{"a\n  EOT\nb", "EOT", "a\rb"} {
-		if err := hcl.New().Heredoc("x", text); err == nil {
+		if err := hcl.New().Heredoc("x", hcl.Text(text)); err == nil {
 			t.Errorf("%q: want an error", text)
 		}
 	}

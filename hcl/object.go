@@ -12,14 +12,14 @@ import (
 // objectTokens returns the tokens of an object with untrusted keys. hclwrite
 // leaves keys that look like identifiers unquoted, which is wrong for keywords
 // such as "for" and "null", so all other keys are quoted and escaped.
-func objectTokens(values map[string]cty.Value) hclwrite.Tokens {
+func objectTokens(values map[string]hclwrite.Tokens) hclwrite.Tokens {
 	attrs := make([]hclwrite.ObjectAttrTokens, 0, len(values))
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		name := hclwrite.TokensForValue(cty.StringVal(key))
 		if hclsyntax.ValidIdentifier(key) && !slices.Contains(keywords, key) {
 			name = hclwrite.TokensForIdentifier(key)
 		}
-		attrs = append(attrs, hclwrite.ObjectAttrTokens{Name: name, Value: hclwrite.TokensForValue(values[key])})
+		attrs = append(attrs, hclwrite.ObjectAttrTokens{Name: name, Value: values[key]})
 	}
 	return hclwrite.TokensForObject(attrs)
 }

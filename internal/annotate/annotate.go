@@ -26,13 +26,9 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// DefaultCreated is the creation time of every package unless the user sets
-// SOURCE_DATE_EPOCH: the earliest that zip files can hold, as pack uses.
-var DefaultCreated = time.Date(1980, time.January, 1, 0, 0, 1, 0, time.UTC)
-
 // Options are options that are not part of the plan.
 type Options struct {
-	// Created is the time in configs and annotations; zero is [DefaultCreated].
+	// Created is the time in configs and annotations; zero is [plan.DefaultCreated].
 	Created time.Time
 	// Docker selects Docker's media types instead of OCI's.
 	Docker bool

@@ -176,12 +176,12 @@ func Labelled(config v1.Image) *extension.Descriptor {
 // annotations returns the annotations that an index lacks. Existing OCI
 // annotations are preserved; those that identify the extension are updated.
 func (c *completer) annotations(have map[string]string) (map[string]string, error) {
-	out := known(c.first)
+	out := c.first.KnownAnnotations()
 	if c.created != nil {
 		out[v1.AnnotationCreated] = c.created.UTC().Format(time.RFC3339)
 	}
 	maps.DeleteFunc(out, func(k, _ string) bool { return have[k] != "" })
-	identity, err := identify(c.first)
+	identity, err := c.first.IdentityAnnotations()
 	maps.Copy(out, identity)
 	return out, err
 }

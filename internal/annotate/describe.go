@@ -90,7 +90,7 @@ type describer struct {
 
 func newDescriber(e *plan.Extension, opts Options, put func(mediaType string, data []byte) error) *describer {
 	if opts.Created.IsZero() {
-		opts.Created = DefaultCreated
+		opts.Created = plan.DefaultCreated
 	}
 	d := &describer{extension: e, opts: opts, types: ociTypes, put: put, known: map[digest.Digest]map[string]string{}, images: plan.CountPlatforms(e.Images)}
 	if opts.Docker {
@@ -127,7 +127,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	}
 	if d.single() {
 		// There is no index that could have them.
-		if manifest.Annotations, err = d.annotations(); err != nil {
+		if manifest.Annotations, err = d.extension.IndexAnnotations(d.opts.Created); err != nil {
 			return Image{}, err
 		}
 	}
@@ -220,7 +220,7 @@ func merged(a, b map[string]string) map[string]string {
 // join writes the index of images and the attestations about them.
 func (d *describer) join(images []Image, attestations []v1.Descriptor) (*Description, error) {
 	description := &Description{Images: images}
-	annotations, err := d.annotations()
+	annotations, err := d.extension.IndexAnnotations(d.opts.Created)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotation"
@@ -45,6 +46,22 @@ func Labels(ctx context.Context, e *plan.Extension, sources []Source) (map[int]m
 		}
 	}
 	return all, nil
+}
+
+// DiffIDs returns the diffIDs of the images of e, in plan order, that sources
+// contain.
+func DiffIDs(ctx context.Context, e *plan.Extension, sources []Source) ([]digest.Digest, error) {
+	m := &maker{describer: newDescriber(e, Options{}, nil), built: map[int]*built{}}
+	for _, s := range sources {
+		if err := m.find(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	ids := make([]digest.Digest, len(e.Images))
+	for i, b := range m.built {
+		ids[i] = b.config.RootFS.DiffIDs[0]
+	}
+	return ids, nil
 }
 
 // keeps reports whether an image of the engine is final: it is attested and has

@@ -130,7 +130,7 @@ func TestMake(t *testing.T) {
 			var layers []annotate.Layer
 			created := tt.opts.Created
 			if created.IsZero() {
-				created = annotate.DefaultCreated
+				created = plan.DefaultCreated
 			}
 			for i, image := range pkg.Images {
 				m, _, err := oci.ReadManifest(t.Context(), pkg.Layout, image.Descriptor)

@@ -52,6 +52,7 @@ func parseAs(file string, data []byte, version string) (*Descriptor, diag.List, 
 		if version != "" {
 			d.Text = r.withVersion(root)
 		}
+		d.around = r.aroundVersion(root)
 		r.list = d.Metadata.Extpack.Lint.Filter(filepath.Dir(file), r.list, nil)
 	}
 	list, err := r.result()

@@ -31,6 +31,9 @@ type Descriptor struct {
 	// Text is the content to package if it differs from that of File because of
 	// another version; see [ReadAs].
 	Text []byte
+	// around is the content to package before and after the version, nil if
+	// another version cannot be written.
+	around [][]byte
 	// API is the Buildpack API version, "MAJOR.MINOR".
 	API  string
 	Info Info

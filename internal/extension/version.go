@@ -2,6 +2,7 @@ package extension
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -47,28 +48,63 @@ func (r *reader) withVersion(root *table) []byte {
 }
 
 func (r *reader) replaceVersion(root *table) []byte {
-	k := root.node.index["extension"]
-	if k == nil || k.value.kind != tableKind {
+	around := r.splitAtVersion(root)
+	if around == nil {
 		return r.data
 	}
-	from, to, text := 0, 0, `"`+r.version+`"`
+	return slices.Concat(around[0], []byte(r.version), around[1])
+}
+
+// splitAtVersion returns the content to package before and after the version,
+// which it adds if there is none. It returns nil if there is no place for it.
+func (r *reader) splitAtVersion(root *table) [][]byte {
+	k := root.node.index["extension"]
+	if k == nil || k.value.kind != tableKind {
+		return nil
+	}
+	from, to, before, after := 0, 0, `"`, `"`
 	if v := k.value.index["version"]; v != nil {
 		from, to = v.value.at, v.value.end
 	} else {
 		line := bytes.IndexByte(r.data[k.value.at:], '\n')
 		if line < 0 {
-			return r.data
+			return nil
 		}
 		from = k.value.at + line + 1
 		end := "\n"
 		if bytes.HasSuffix(r.data[:from], []byte("\r\n")) {
 			end = "\r\n"
 		}
-		to, text = from, "version = "+text+end
+		to, before, after = from, `version = "`, `"`+end
 	}
-	out := append(append(bytes.Clone(r.data[:from]), text...), r.data[max(from, to):]...)
-	if !bytes.HasSuffix(out, []byte("\n")) {
-		out = append(out, '\n')
+	rest := append([]byte(after), r.data[max(from, to):]...)
+	if !bytes.HasSuffix(rest, []byte("\n")) {
+		rest = append(rest, '\n')
 	}
-	return out
+	return [][]byte{append(bytes.Clone(r.data[:from]), before...), rest}
+}
+
+// aroundVersion returns the content to package before and after the version, or
+// nil if another version cannot be written.
+func (r *reader) aroundVersion(root *table) [][]byte {
+	around := r.splitAtVersion(root)
+	if around == nil {
+		return nil
+	}
+	const other = "1.0.0"
+	text := slices.Concat(around[0], []byte(other), around[1])
+	h, err := ReadHead(r.file, text)
+	if err != nil || h.Version != other || !norm.NFC.IsNormal(text) {
+		return nil
+	}
+	return around
+}
+
+// Versioned returns the content to package with another version, and whether it
+// can be written. The version is not validated.
+func (d *Descriptor) Versioned(version string) (string, bool) {
+	if d.around == nil {
+		return "", false
+	}
+	return string(d.around[0]) + version + string(d.around[1]), true
 }

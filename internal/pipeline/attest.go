@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
@@ -55,17 +57,42 @@ func (a Attested) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.B
 }
 
 func builtLabels(ctx context.Context, e *plan.Extension, built []plan.Built) (map[int]map[string]string, error) {
-	var sources []annotate.Source
+	sources, done, err := openBuilt(e, built)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return annotate.Labels(ctx, e, sources)
+}
+
+// BuiltDiffIDs returns the diffIDs of the images of e, in plan order, that an
+// engine built.
+func BuiltDiffIDs(ctx context.Context, e *plan.Extension, built []plan.Built) ([]digest.Digest, error) {
+	sources, done, err := openBuilt(e, built)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return annotate.DiffIDs(ctx, e, sources)
+}
+
+// openBuilt opens the layouts of e. done closes them.
+func openBuilt(e *plan.Extension, built []plan.Built) (sources []annotate.Source, done func(), err error) {
+	done = func() {
+		for _, s := range sources {
+			s.Layout.Close()
+		}
+	}
 	for _, b := range built {
 		if b.Extension != e {
 			continue
 		}
 		l, err := ocilayout.OpenDir(b.Dir)
 		if err != nil {
-			return nil, fmt.Errorf("reading build result: %w", err)
+			done()
+			return nil, nil, fmt.Errorf("reading build result: %w", err)
 		}
-		defer l.Close()
 		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
 	}
-	return annotate.Labels(ctx, e, sources)
+	return sources, done, nil
 }

@@ -40,6 +40,8 @@ type Extension struct {
 	Images []Image
 	// Tags are the complete references (registry/repository:tag) to publish.
 	Tags []string
+	// tagForms are the references before placeholders were replaced.
+	tagForms []string
 	// Labels and Annotations are the user's own, flags before the descriptor.
 	Labels, Annotations map[string]string
 	// Placed are annotations of the user for other places than the index.
@@ -223,6 +225,7 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 		e.Build = images.stages.build(opts)
 	}
 	e.caches(&list, opts)
+	e.tagForms = opts.Tags
 	if e.Tags, err = tags(descriptor, opts.Tags); err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}

@@ -41,6 +41,14 @@ func tags(d *extension.Descriptor, given []string) ([]string, error) {
 	return out, nil
 }
 
+// TagsOf returns the references that the extension would have with another
+// version.
+func (e *Extension) TagsOf(version string) ([]string, error) {
+	d := *e.Descriptor
+	d.Info.Version = version
+	return tags(&d, e.tagForms)
+}
+
 func parseTag(info extension.Info, text string) (reference.Named, error) {
 	expanded, err := info.Expand(text)
 	if err != nil {

@@ -14,7 +14,7 @@ func writeBakeFile(dir string, dirs ...string) error {
 	if err != nil {
 		return err
 	}
-	file, err := bake.File(p, dir)
+	file, err := bake.File(p, dir, bake.FileOptions{})
 	if err != nil {
 		return err
 	}

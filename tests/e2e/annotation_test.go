@@ -66,12 +66,6 @@ func TestAnnotationPlaces(t *testing.T) {
 			t.Errorf("%s of index annotate: annotations are at %q, want %q", tt.annotation, got, tt.want)
 		}
 		bakeArgs := append([]string{"bake", "-t", at("baked"), "--target", "linux/amd64", "--target", "linux/arm64"}, flag...)
-		if strings.HasPrefix(tt.annotation, "index") {
-			if r := extpack(t, dir, append(bakeArgs, "-o", "-")...); r.code != 2 || !strings.Contains(r.stderr, "docker extpack annotate") {
-				t.Errorf("%s in a bake file: exit code %d\n%s", tt.annotation, r.code, r.stderr)
-			}
-			continue
-		}
 		mustExtpack(t, dir, bakeArgs...)
 		buildx(t, dir, "bake", "--push")
 		buildx(t, dir, "bake", "e2e_annotated-linux-arm64") // one platform alone
