@@ -64,6 +64,7 @@ type sender struct {
 	offset  int64 // how much of the blob the session has
 	tries   int   // since there was progress
 	silent  int   // of them those without an answer
+	damaged int   // and those whose answer is not HTTP
 	best    int64 // the largest offset so far
 	renewed bool  // the token
 	resumed bool  // the session, after a lost connection
@@ -83,7 +84,7 @@ func (s *sender) run() error {
 		retry, waitErr := s.retry(err)
 		if waitErr == nil && retry {
 			if s.session == nil {
-				if ok, err := s.repo.has(s.ctx, "blobs", s.desc); err == nil && ok {
+				if ok, err := s.repo.has(withRetries(s.ctx, 1), "blobs", s.desc); err == nil && ok {
 					return nil
 				}
 			}
@@ -104,7 +105,7 @@ func (s *sender) attempt() error {
 	if s.session == nil {
 		session, err := s.repo.beginUpload(s.ctx, s.desc)
 		if err != nil {
-			return err
+			return &sessionError{err}
 		}
 		s.session, s.offset = session, 0
 	}
@@ -126,8 +127,14 @@ func (s *sender) attempt() error {
 		}
 		s.progress()
 	}
-	return s.session.put(s.ctx, nil, 0)
+	return s.session.put(withRetries(s.ctx, 0), nil, 0)
 }
+
+// sessionError is a failure to begin an upload, which the transport has retried.
+type sessionError struct{ err error }
+
+func (e *sessionError) Error() string { return e.err.Error() }
+func (e *sessionError) Unwrap() error { return e.err }
 
 // chunkError is a failure to send a chunk, as opposed to a whole blob.
 type chunkError struct {
@@ -141,7 +148,7 @@ func (e *chunkError) Unwrap() error { return e.err }
 // progress resets the number of attempts if the session has advanced.
 func (s *sender) progress() {
 	if s.offset > s.best {
-		s.best, s.tries, s.silent = s.offset, 0, 0
+		s.best, s.tries, s.silent, s.damaged = s.offset, 0, 0, 0
 	}
 }
 
@@ -165,6 +172,10 @@ func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
 func (s *sender) retry(err error) (bool, error) {
 	if s.reader.err != nil || s.ctx.Err() != nil {
 		return false, context.Cause(s.ctx)
+	}
+	var session *sessionError
+	if errors.As(err, &session) {
+		return false, nil
 	}
 	var chunk *chunkError
 	isChunk := errors.As(err, &chunk)
@@ -207,7 +218,10 @@ func (s *sender) retry(err error) (bool, error) {
 	if isSilent(err) {
 		s.silent++
 	}
-	if !ok || s.tries >= maxRetries || s.silent > silentRetries {
+	if isDamaged(err) {
+		s.damaged++
+	}
+	if !ok || s.tries >= maxRetries || s.silent > silentRetries || s.damaged > damagedRetries {
 		return false, nil
 	}
 	if err := s.wait(after, err); err != nil {
@@ -244,7 +258,7 @@ func (s *sender) resume() error {
 		s.again()
 		return nil
 	}
-	offset, err := s.session.offset(s.ctx)
+	offset, err := s.session.offset(withRetries(s.ctx, 1))
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}

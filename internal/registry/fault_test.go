@@ -135,6 +135,59 @@ func TestPublishGivesUp(t *testing.T) {
 	}
 }
 
+// TestAttemptsDoNotMultiply: what the transport has tried again is not tried
+// again as often above it, and a registry that does not answer in HTTP is given
+// up soon.
+func TestAttemptsDoNotMultiply(t *testing.T) {
+	damaged := func(w http.ResponseWriter, _ *http.Request) bool {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\n: no name\r\n\r\n"))
+			_ = conn.Close()
+		}
+		return true
+	}
+	unavailable := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	method := func(m string) func(*http.Request) bool {
+		return func(r *http.Request) bool { return r.Method == m }
+	}
+	all := func(*http.Request) bool { return true }
+	for name, c := range map[string]struct {
+		broken func(*http.Request) bool
+		how    func(http.ResponseWriter, *http.Request) bool
+		most   time.Duration
+	}{
+		"damaged, all":      {all, damaged, 5 * time.Second},
+		"damaged, POST":     {method(http.MethodPost), damaged, 5 * time.Second},
+		"damaged, PUT":      {method(http.MethodPut), damaged, 10 * time.Second},
+		"dropped, POST":     {method(http.MethodPost), func(w http.ResponseWriter, _ *http.Request) bool { return drop(w) }, 20 * time.Second},
+		"unavailable, POST": {method(http.MethodPost), unavailable, 20 * time.Second},
+		"unavailable, PUT":  {method(http.MethodPut), unavailable, 20 * time.Second},
+		"unavailable, all":  {all, unavailable, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, tree := newServer(t), newTree(t, "a")
+			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+				return r.URL.Path != "/v2/" && c.broken(r) && c.how(w, r)
+			})
+			client, pauses := newTestClient(Options{Concurrency: 1})
+			if _, err := client.Publish(t.Context(), tree, tree.root, []Reference{s.ref(t, "acme/curl:1.0")}); err == nil {
+				t.Fatal("no error")
+			}
+			var total time.Duration
+			for _, d := range pauses.all() {
+				total += d
+			}
+			if total > c.most {
+				t.Errorf("%d pauses of %s:\n%s", len(pauses.all()), total, strings.Join(pauses.logs, "\n"))
+			}
+		})
+	}
+}
+
 func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
 	for name, applies := range map[string]func(*http.Request) bool{
 		"upload":   isUpload,

@@ -50,15 +50,31 @@ func isDropped(err error) bool {
 	if strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`) {
 		return false // plain HTTP to a server that speaks TLS
 	}
-	return slices.ContainsFunc(droppedTexts, func(text string) bool { return strings.Contains(err.Error(), text) })
+	return containsAny(err, damagedTexts) || containsAny(err, droppedTexts)
 }
 
-// droppedTexts are errors of net/http that it does not export.
+func containsAny(err error, texts []string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
+// isDamaged reports whether a response was not HTTP. A connection that is cut may
+// look like that, and a server that speaks something else always does, so it is
+// retried less often than a lost one.
+func isDamaged(err error) bool {
+	return !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && containsAny(err, damagedTexts)
+}
+
+// damagedTexts are errors of net/http, which it does not export, about responses
+// that are not HTTP, or end in their header.
+var damagedTexts = []string{
+	"HTTP/1.x transport connection broken",
+	"malformed HTTP",        // an answer that ends in its first line
+	"malformed MIME header", // one that ends in a header's name
+}
+
+// droppedTexts are other errors of net/http that it does not export.
 var droppedTexts = []string{
 	"server closed idle connection",
-	"HTTP/1.x transport connection broken", // an answer that ends in its header
-	"malformed HTTP",                       // one that ends in its first line
-	"malformed MIME header",                // one that ends in a header's name
 	"http2: server sent GOAWAY",
 	"http2: client connection lost", // no answer to a ping
 	"http2: client connection force closed",

@@ -35,8 +35,12 @@ func withRetries(ctx context.Context, n int) context.Context {
 	return context.WithValue(ctx, triesKey{}, n)
 }
 
-// silentRetries is how often a request without a response is repeated.
-const silentRetries = 1
+// silentRetries is how often a request without a response is repeated,
+// damagedRetries one whose response is not HTTP.
+const (
+	silentRetries  = 1
+	damagedRetries = 2
+)
 
 // retryTransport repeats requests after temporary errors and lost connections.
 // After the last attempt it returns the last response, so that the user sees
@@ -59,7 +63,7 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !limited {
 		retries = maxRetries
 	}
-	silent := 0
+	silent, damaged := 0, 0
 	for n, attempt := 0, req; ; n++ {
 		resp, err := t.base.RoundTrip(attempt)
 		var (
@@ -88,7 +92,10 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil && isSilent(err) {
 			silent++
 		}
-		if n >= retries || silent > silentRetries {
+		if err != nil && isDamaged(err) {
+			damaged++
+		}
+		if n >= retries || silent > silentRetries || damaged > damagedRetries {
 			return resp, err
 		}
 		if resp != nil {
