@@ -8,7 +8,16 @@ import (
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
 )
+
+// contextOf returns the build context of an extension.
+func (w *fileWriter) contextOf(e *plan.Extension) (string, error) {
+	if e.Remote != "" {
+		return e.Remote, nil
+	}
+	return w.context(e.Dir)
+}
 
 // context returns the extension root relative to w.dir in buildx's form.
 func (w *fileWriter) context(dir string) (string, error) {

@@ -46,7 +46,7 @@ func (d *dockerfile) stageFolder() {
 // writeStage writes the target that builds the stage of t.
 func (w *fileWriter) writeStage(t Target) error {
 	e := t.Extension
-	context, err := w.context(e.Dir)
+	context, err := w.contextOf(e)
 	if err != nil {
 		return err
 	}

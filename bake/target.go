@@ -77,7 +77,7 @@ func (w *fileWriter) writeExtension(e *plan.Extension) error {
 // writeCommon writes what all targets of e have in common and, if there is only
 // one, its content.
 func (w *fileWriter) writeCommon(e *plan.Extension, targets []Target) error {
-	context, err := w.context(e.Dir)
+	context, err := w.contextOf(e)
 	if err != nil {
 		return err
 	}

@@ -9,20 +9,29 @@ import (
 	"github.com/extpack/extpack/internal/unpack"
 )
 
-// archives are the temporary folders of extracted archives.
+// archives are the temporary folders of extracted archives and of fetched
+// sources.
 type archives []*scratch.Dir
 
 func (a *archives) unpack(ctx context.Context, name string) (string, error) {
+	root, err := a.newFolder()
+	if err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(root, 0o755); err != nil {
+		return "", err
+	}
+	return root, unpack.Archive(ctx, name, root)
+}
+
+// newFolder returns the path of a folder that does not exist yet.
+func (a *archives) newFolder() (string, error) {
 	dir, err := scratch.New()
 	if err != nil {
 		return "", err
 	}
 	*a = append(*a, dir)
-	root := filepath.Join(dir.Path, "extension")
-	if err := os.Mkdir(root, 0o755); err != nil {
-		return "", err
-	}
-	return root, unpack.Archive(ctx, name, root)
+	return filepath.Join(dir.Path, "extension"), nil
 }
 
 func (a *archives) remove() {

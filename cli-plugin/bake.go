@@ -41,7 +41,7 @@ const (
 func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cobra.Command {
 	var opts bakeOptions
 	cmd := &cobra.Command{
-		Use:   "bake [OPTIONS] [DIR...]",
+		Use:   "bake [OPTIONS] [DIR|URL...]",
 		Short: "Write the bake file that builds image extensions",
 		Long: "Write the bake file for the image extensions in the given directories (default\n" +
 			"\".\"), for use with plain \"docker buildx bake\". It changes only when a descriptor\n" +
@@ -54,7 +54,8 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
   docker extpack bake -o - ./extensions/*
   docker extpack bake --check
   docker buildx bake -f <(docker extpack bake --complete -o -) --push
-  docker extpack bake --matrix`,
+  docker extpack bake --matrix
+  docker extpack bake https://github.com/acme/extensions.git#v1.2.3:curl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(exclusive(cmd, "check", "print", "matrix"), exclusive(cmd, "print", "output"), exclusive(cmd, "matrix", "complete")); err != nil {
 				return err
@@ -110,8 +111,14 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
 		opts.allowMismatch = true // the file does not depend on the platform of programs
+		var archives archives
+		defer archives.remove()
+		opts.remotes = remotes{folder: archives.newFolder, log: a.log(false)}
 		p, err := opts.plan(ctx, a, nil, opts.annotations)
 		if err != nil {
+			return err
+		}
+		if err := opts.remotes.setContexts(p); err != nil {
 			return err
 		}
 		if opts.matrix {

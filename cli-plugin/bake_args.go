@@ -53,6 +53,10 @@ func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]strin
 		return nil, err
 	}
 	for _, dir := range known.Args() {
+		if isRemote(dir) {
+			found = append(found, dir)
+			continue
+		}
 		if dir = filepath.FromSlash(dir); !filepath.IsAbs(dir) {
 			dir = filepath.Join(filepath.Dir(o.output), dir)
 		}
@@ -68,7 +72,11 @@ func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]strin
 func (o *bakeOptions) arguments(dir string) ([]string, error) {
 	words := o.flags()
 	var dirs []string
-	for _, d := range o.dirs {
+	for _, d := range o.remotes.names(o.dirs) {
+		if isRemote(d) {
+			dirs = append(dirs, d)
+			continue
+		}
 		rel, err := bake.Relative(dir, d)
 		if err != nil {
 			return nil, err
@@ -128,7 +136,7 @@ func (o *bakeOptions) commandLine() string {
 		words = append(words, "--allow", a)
 	}
 	if !o.recorded && (len(o.dirs) != 1 || o.dirs[0] != ".") {
-		words = append(words, o.dirs...)
+		words = append(words, o.remotes.names(o.dirs)...)
 	}
 	return quoted(words)
 }

@@ -40,14 +40,18 @@ type buildOptions struct {
 func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *cobra.Command {
 	var opts buildOptions
 	cmd := &cobra.Command{
-		Use:   "build [OPTIONS] [DIR...]",
+		Use:   "build [OPTIONS] [DIR|URL...]",
 		Short: "Build, verify and publish image extensions",
 		Long: "Build the image extensions in the given directories (default \".\") for all of\n" +
 			"their targets, verify the result, and publish it under one tag, load it into the\n" +
-			"Docker Engine, or write it to a .cnb file or an OCI layout directory.",
+			"Docker Engine, or write it to a .cnb file or an OCI layout directory.\n\n" +
+			"A URL names a Git repository, with branch, tag or commit and folder after \"#\", or\n" +
+			"an archive. What it holds is given no more than any other extension: secrets,\n" +
+			"variables and files need a grant.",
 		Example: `  docker extpack build
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
-  docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'`,
+  docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'
+  docker extpack build https://github.com/acme/extensions.git#v1.2.3:curl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withProgress(a.cli, opts.Progress, func() (err error) {
 				if opts.dirs, err = dirs(cmd, args); err != nil {
@@ -101,7 +105,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		defer opts.bars.Close()
 		var archives archives
 		defer archives.remove()
-		opts.unpack = archives.unpack
+		opts.unpack, opts.remotes = archives.unpack, remotes{folder: archives.newFolder, log: a.log(opts.quiet)}
 		run, err := opts.prepare(ctx, a)
 		if err != nil {
 			return err
@@ -110,7 +114,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 			printUnnamed(a.cli.Err(), run.plan)
 		}
 		if opts.dryRun {
-			return errors.Join(printPlan(ctx, a, run, opts.smoke), opts.missing(run.plan))
+			return errors.Join(opts.printPlan(ctx, a, run), opts.missing(run.plan))
 		}
 		if err := opts.missing(run.plan); err != nil {
 			return err

@@ -68,13 +68,13 @@ func (o *destinationOptions) request(a *app, log func(string, ...any), bars *pro
 
 // printPlan prints the result of a dry run. It returns the errors of tags that
 // the run would not move.
-func printPlan(ctx context.Context, a *app, run *buildRun, smoke string) error {
+func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) error {
 	w := a.cli.Out()
 	var refused []error
 	// A run without the grants ends before a registry is contacted.
 	granted := run.plan.Missing() == nil
 	for _, e := range run.plan.Extensions {
-		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, text.Line(e.Dir))
+		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, o.remotes.shown(e.Dir))
 		for _, image := range e.Images {
 			root := image.Root
 			switch {
@@ -87,8 +87,8 @@ func printPlan(ctx context.Context, a *app, run *buildRun, smoke string) error {
 			}
 			fmt.Fprintf(w, "  build %s from %s\n", image, text.Line(root))
 		}
-		if smoke != "" {
-			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", smoke)
+		if o.smoke != "" {
+			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", o.smoke)
 		}
 		printRequests(w, e)
 		for _, d := range run.places[e] {

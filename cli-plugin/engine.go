@@ -184,7 +184,7 @@ func (o *buildOptions) missing(p *plan.Plan) error {
 	if o.engineName == engineEmbedded {
 		return nil
 	}
-	return p.Missing()
+	return o.remotes.explain(p.Missing())
 }
 
 func needsBuild(p *plan.Plan) bool {

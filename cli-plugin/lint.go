@@ -27,7 +27,7 @@ type lintOptions struct {
 func newLintCmd(a *app, run func(context.Context, *app, lintOptions) error) *cobra.Command {
 	var opts lintOptions
 	cmd := &cobra.Command{
-		Use:   "lint [OPTIONS] [DIR|REFERENCE|FILE.cnb...]",
+		Use:   "lint [OPTIONS] [DIR|URL|REFERENCE|FILE.cnb...]",
 		Short: "Check extensions by the rules of their specification",
 		Long: "Check the descriptor and the files of extensions by the rules of the specifications\n" +
 			"and of the lifecycle, in directories (default \".\") or in published packages, there\n" +
@@ -42,6 +42,7 @@ func newLintCmd(a *app, run func(context.Context, *app, lintOptions) error) *cob
   docker extpack lint --fix ./extensions/*
   docker extpack lint --format sarif . > extpack.sarif
   docker extpack lint registry.example.com/acme/my-extension:1.2.3
+  docker extpack lint https://github.com/acme/extensions.git#main:curl
   docker extpack lint --list-rules`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,6 +86,15 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 			}
 		}
 		log := a.log(opts.quiet)
+		var archives archives
+		defer archives.remove()
+		remotes := remotes{folder: archives.newFolder, log: log}
+		if opts.names, err = remotes.fetch(ctx, opts.names); err != nil {
+			return err
+		}
+		if opts.fix && len(remotes.all) > 0 {
+			return diag.WithHint(diag.Invalidf("--fix repairs files on this machine, and %s is not", remotes.all[0].name), "clone or extract it, and name the directory")
+		}
 		l := linter{opts: opts, client: a.registry(opts.insecure, log, nil)}
 		reports, err := l.checkAll(ctx)
 		if err != nil {
@@ -96,6 +106,10 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 			}
 		}
 		lint.Together(reports)
+		for _, r := range reports {
+			r.Name = remotes.shown(r.Name)
+			remotes.rename(r.Findings)
+		}
 		if opts.quiet {
 			for _, r := range reports {
 				r.Findings = diag.Of(r.Findings.Err())

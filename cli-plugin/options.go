@@ -38,6 +38,8 @@ type planOptions struct {
 	// unpack extracts archives that package.toml names. If it is nil, they are
 	// not supported.
 	unpack func(ctx context.Context, archive string) (string, error)
+	// remotes fetches the sources among dirs that are not on this machine.
+	remotes remotes
 	// pushes reports whether the command pushes to the tags.
 	pushes bool
 	// allowSecrets disables the warnings about secrets. allowMismatch permits
@@ -92,10 +94,15 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if err != nil {
 		return nil, err
 	}
-	p, warnings, err := plan.New(ctx, o.dirs, opts)
-	printDiagnostics(a.cli.Err(), warnings)
+	local, err := o.remotes.fetch(ctx, o.dirs)
 	if err != nil {
 		return nil, err
+	}
+	p, warnings, err := plan.New(ctx, local, opts)
+	o.remotes.rename(warnings)
+	printDiagnostics(a.cli.Err(), warnings)
+	if err != nil {
+		return nil, o.remotes.explain(err)
 	}
 	return p, o.lint(ctx, a.cli.Err(), p)
 }
@@ -113,6 +120,7 @@ func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) error
 		if d := lint.SameButCase(before, e.Descriptor); d != nil {
 			found = append(found, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
 		}
+		o.remotes.rename(found)
 		before = append(before, e.Descriptor)
 		for _, d := range found {
 			mismatch := d.Rule == rules.BinaryPlatform.ID || d.Rule == rules.BinaryVariant.ID

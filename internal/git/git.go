@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/extpack/extpack/internal/diag"
 )
@@ -138,33 +139,67 @@ func (e *runError) Error() string {
 }
 func (e *runError) Unwrap() error { return e.err }
 
+// stderrOf returns what git printed before it failed.
+func stderrOf(err error) string {
+	var failed *runError
+	if errors.As(err, &failed) {
+		return failed.stderr
+	}
+	return ""
+}
+
+// Says reports whether git failed with a message that contains text.
+func Says(err error, text string) bool { return strings.Contains(stderrOf(err), text) }
+
 func isExit(err error, code int) bool {
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.ExitCode() == code
 }
 
 func (t *Tree) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append(slices.Clone(t.config), args...)...)
-	cmd.Dir, cmd.Env = t.dir, Environ()
+	out, err := Command{Dir: t.dir, Config: t.config}.Run(ctx, args...)
+	switch text := stderrOf(err); {
+	case strings.Contains(text, "dubious ownership"):
+		err = diag.WithHint(err, "if you trust it, run: git config --global --add safe.directory DIR")
+	case strings.Contains(text, "not a git repository"):
+		err = diag.WithHint(fmt.Errorf("%s is not in a Git repository", t.dir), "run it in a clone, or leave out the options that read Git")
+	case strings.Contains(text, "Needed a single revision"):
+		err = diag.WithHint(fmt.Errorf("the Git repository of %s has no commit", t.dir), "commit the extension first")
+	}
+	return out, err
+}
+
+// Command is how git runs.
+type Command struct {
+	Dir string
+	// Config are "-c" arguments.
+	Config []string
+	// Env are further variables, as NAME=VALUE.
+	Env []string
+	// Secret does not appear in errors.
+	Secret string
+}
+
+// Run runs git and returns its output.
+func (c Command) Run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", append(slices.Clone(c.Config), args...)...)
+	cmd.Dir, cmd.Env = c.Dir, append(Environ(), c.Env...)
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its locks
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	switch {
-	case err == nil:
-		return strings.TrimRight(stdout.String(), "\n"), nil
 	case context.Cause(ctx) != nil:
 		return "", context.Cause(ctx)
+	case err == nil:
+		return strings.TrimRight(stdout.String(), "\n"), nil
 	case errors.Is(err, exec.ErrNotFound):
-		return "", diag.WithHint(errors.New("git was not found on PATH"), "install git, or leave out the options that read Git")
+		return "", diag.WithHint(errors.New("git was not found on PATH"), "install git, or do without what reads Git")
 	}
-	failed := error(&runError{args: args, stderr: stderr.String(), err: err})
-	switch text := stderr.String(); {
-	case strings.Contains(text, "dubious ownership"):
-		failed = diag.WithHint(failed, "if you trust it, run: git config --global --add safe.directory DIR")
-	case strings.Contains(text, "not a git repository"):
-		failed = diag.WithHint(fmt.Errorf("%s is not in a Git repository", t.dir), "run it in a clone, or leave out the options that read Git")
-	case strings.Contains(text, "Needed a single revision"):
-		failed = diag.WithHint(fmt.Errorf("the Git repository of %s has no commit", t.dir), "commit the extension first")
+	text := stderr.String()
+	if c.Secret != "" {
+		text = strings.ReplaceAll(text, c.Secret, "xxxxx")
 	}
-	return "", failed
+	return "", &runError{args: args, stderr: text, err: err}
 }

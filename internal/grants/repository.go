@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // maxGitFile bounds what is read of a file that holds a path.
@@ -31,6 +32,9 @@ func RepositoryOf(dir string) (root, disowned string) {
 		home, _ = safefile.Real(home)
 	}
 	for at := dir; at != filepath.Dir(at) && at != home; at = filepath.Dir(at) {
+		if temporary, _ := filepath.Match(scratch.Pattern, filepath.Base(at)); temporary {
+			break // what was fetched or extracted has nothing in common with what is around
+		}
 		gitDir, ok := gitDirOf(filepath.Join(at, ".git"))
 		if !ok {
 			continue

@@ -160,3 +160,28 @@ func chown(t *testing.T, name string, id int) {
 		t.Fatal(err)
 	}
 }
+
+// TestRepositoryOfTemporary: what was fetched into a temporary folder is not part
+// of the repository around it.
+func TestRepositoryOfTemporary(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"HEAD", "objects/x", "refs/x"} {
+		file := filepath.Join(dir, ".git", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within := filepath.Join(dir, ".extpack-1", "extension", "curl")
+	if err := os.MkdirAll(within, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if root, _ := RepositoryOf(filepath.Join(dir, "other")); root != dir {
+		t.Errorf("the repository is %s", root)
+	}
+	if root, _ := RepositoryOf(within); root != within {
+		t.Errorf("the repository of what was fetched is %s", root)
+	}
+}

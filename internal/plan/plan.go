@@ -32,7 +32,10 @@ type Plan struct {
 // Extension is one package: the images of an extension under one index.
 type Extension struct {
 	// Dir is the extension root as specified by the user.
-	Dir        string
+	Dir string
+	// Remote is the build context of a bake file if the extension is not on the
+	// machine that the file is for, or "".
+	Remote     string
 	Descriptor *extension.Descriptor
 	// Slug is the base name of the extension's bake targets and default file.
 	Slug string

@@ -70,18 +70,22 @@ func extract(ctx context.Context, r io.Reader, dir string, verbatim bool) error 
 	if verbatim {
 		return nil
 	}
-	return checkLinks(root)
+	if err := CheckLinks(root, "."); err != nil {
+		return diag.Invalidf("the archive cannot be extracted: %v", err)
+	}
+	return nil
 }
 
-// checkLinks follows every link as the system would: where a link is behind
-// another one, its text alone does not tell where it leads.
-func checkLinks(root *os.Root) error {
-	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+// CheckLinks returns a [*diag.InvalidError] if a link in the folder dir of root
+// leads out of root. It follows every link as the system would: where a link is
+// behind another one, its text alone does not tell where it leads.
+func CheckLinks(root *os.Root, dir string) error {
+	return fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink == 0 {
 			return err
 		}
 		if _, err := root.Stat(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return written(name, err)
+			return diag.Invalidf("the link %s leads out of it", name)
 		}
 		return nil
 	})
