@@ -25,10 +25,10 @@ func newAnnotateCmd(a *app, run func(context.Context, *app, annotateOptions) err
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR",
 		Short: "Make an index that another tool built a complete package",
-		Long: "Look into the images of an index for their extension, and write the labels and\n" +
-			"annotations that a package has, as \"docker extpack build\" does. Attestations,\n" +
-			"annotations and whatever else is there stay; layers are not uploaded again. The\n" +
-			"result goes back to where it came from, or to --tag and --output.",
+		Long: "Find the extension in the images of an index, and write the labels and\n" +
+			"annotations of a package, as \"docker extpack build\" does. Attestations,\n" +
+			"annotations and everything else are preserved; layers are not uploaded again. The\n" +
+			"result is written to where it was read, or to --tag and --output.",
 		Example: `  docker buildx bake --push
   docker extpack annotate registry.example.com/acme/my-extension:1.2.3`,
 		Args: exactArgs(1, "one reference, package file or OCI layout directory"),

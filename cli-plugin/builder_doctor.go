@@ -40,9 +40,9 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 		Long: "Check everything that a build of the image extensions in the given directories\n" +
 			"(default \".\") needs: docker CLI and engine, buildx, the builder and its nodes, the\n" +
 			"platforms they can run, the registries, and this machine's disk and clock. A tiny\n" +
-			"image is built, and a push is begun and cancelled; nothing is written but a little\n" +
-			"build cache. A builder that does not answer is waited for 5 seconds (20 with a\n" +
-			"buildx older than 0.32), and one node of several 10. The exit code is 2 when a\n" +
+			"image is built, and a push is begun and cancelled; only a little build cache is\n" +
+			"written. The command waits 5 seconds for a builder that does not answer (20 with a\n" +
+			"buildx older than 0.32), and 10 for one node of several. The exit code is 2 when a\n" +
 			"build would fail.",
 		Example: `  docker extpack builder doctor
   docker extpack builder doctor ./my-extension -t registry.example.com/acme/my-extension:1.2.3

@@ -26,16 +26,16 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 	cmd := &cobra.Command{
 		Use:   "ensure [OPTIONS] [NAME]",
 		Short: "Make or repair a builder for several platforms",
-		Long: "Make a buildx builder that is fit for several platforms, or repair it, or do nothing\n" +
-			"when it is as it should be. Its name (default \"" + builder.DefaultName + "\") is printed.\n\n" +
+		Long: "Make a buildx builder that is fit for several platforms, repair it, or do nothing\n" +
+			"when it needs no repair. Its name (default \"" + builder.DefaultName + "\") is printed.\n\n" +
 			"Where a Docker Engine answers, the builder is a BuildKit container in it. Where there\n" +
 			"is none but buildkitd is on PATH, it is a BuildKit daemon of this user, started in the\n" +
 			"background, with its cache, configuration and log in docker-extpack/builders/NAME below\n" +
 			"$XDG_STATE_HOME (default ~/.local/state); it finds the emulators of the distribution's\n" +
 			"qemu-user-static by itself. Without root rights it needs rootlesskit. --remove stops it\n" +
 			"and deletes all of that; after a restart of the machine, ensure starts it again.\n\n" +
-			"The builder that is selected stays so unless --use says otherwise, others are not\n" +
-			"touched, and a failure leaves everything as it was.",
+			"The selected builder does not change without --use. Other builders are not\n" +
+			"changed, and a failure leaves everything as it was.",
 		Example: `  docker extpack builder ensure --use
   docker extpack build --builder "$(docker extpack builder ensure -q --bootstrap)"
   docker extpack builder ensure team --native arm64=ssh://user@arm.example.com

@@ -17,10 +17,10 @@ import (
 func newIndexCmd(a *app) *cobra.Command {
 	return newGroup("index", "Make and edit indexes of several platforms",
 		"Join images of several platforms under one tag, and edit such indexes in the\n"+
-			"registry: add platforms, take them out, change how they are described. The\n"+
+			"registry: add platforms, remove them, change how they are described. The\n"+
 			"registry is the only state; nothing is kept on this machine. What an edit does\n"+
-			"not name stays as it is: annotations, attestations, media types, unknown fields.\n"+
-			"Package files and OCI layout directories are edited in their place.",
+			"not name is preserved: annotations, attestations, media types, unknown fields.\n"+
+			"Package files and OCI layout directories are edited in place.",
 		newIndexCreateCmd(a, runIndexCreate),
 		newIndexAddCmd(a, runIndexAdd),
 		newIndexRemoveCmd(a, runIndexRemove),

@@ -36,7 +36,7 @@ func newIndexAddCmd(a *app, run func(context.Context, *app, indexAddOptions) err
 	}
 	opts.bind(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&opts.platforms, "platform", nil, `Say which platform a source is for that does not ("SOURCE=os/arch[/variant]")`)
+	f.StringArrayVar(&opts.platforms, "platform", nil, `Platform of a source that does not name one ("SOURCE=os/arch[/variant]")`)
 	f.BoolVar(&opts.replace, "replace", false, "Replace platforms that are in the index already")
 	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave attestations of the sources out")
 	return cmd

@@ -20,8 +20,8 @@ type stageOptions struct {
 func (o *stageOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set an argument of build stages ("NAME=VALUE", or "NAME" for that of the environment)`)
 	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Set a named context of build stages ("NAME=FOLDER")`)
-	f.StringArrayVar(&o.secrets, "secret", nil, `Give build stages a secret ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
-	f.StringArrayVar(&o.ssh, "ssh", nil, `Give build stages an SSH agent socket or keys ("default|ID[=SOCKET|KEY[,KEY]]")`)
+	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to build stages ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
+	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to build stages ("default|ID[=SOCKET|KEY[,KEY]]")`)
 	f.StringArrayVar(&o.cacheFrom, "cache-from", nil, `Take the build cache from these instead of the descriptor's; may hold {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…")`)
 	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Put the build cache there instead of where the descriptor says ("type=registry,ref=…", "type=inline")`)
 }
