@@ -24,7 +24,7 @@ func TestContextIsRelativeToTheFile(t *testing.T) {
 	}
 }
 
-// The system goes up from where a link leads to, not from where it stands.
+// The system goes up from the target of a link, not from the link.
 func TestContextFromALinkedFolder(t *testing.T) {
 	work := t.TempDir()
 	link := filepath.Join(work, "link")
@@ -48,7 +48,7 @@ func TestContextFromALinkedFolder(t *testing.T) {
 	}
 }
 
-// A folder is a folder whatever it is called.
+// A folder is a folder, also if its name is that of a repository.
 func TestContextCalledLikeARepository(t *testing.T) {
 	work := t.TempDir()
 	for name, want := range map[string]string{

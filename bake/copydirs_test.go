@@ -11,7 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// TestSharedContexts: a context extends to what bake gives a builder access to
+// TestSharedContexts: a context extends to what bake lets a builder read
 // anyway, and no further.
 func TestSharedContexts(t *testing.T) {
 	home, work, other := realDir(t), realDir(t), realDir(t)
@@ -36,7 +36,7 @@ func TestSharedContexts(t *testing.T) {
 	} {
 		check(t, name, tt.dirs, tt.want)
 	}
-	// Whoever works in the home directory does not open it to a builder.
+	// A build in the home directory does not open it to a builder.
 	t.Chdir(home)
 	check(t, "at home", []string{home + "/a", home + "/b"}, []string{home + "/a .", home + "/b ."})
 	check(t, "below home", []string{home + "/e/a", home + "/e/b"}, []string{home + "/e a b"})

@@ -137,13 +137,13 @@ func steps(t testing.TB, stage instructions.Stage, expand func(string) string, d
 	return out
 }
 
-// lint gives what "docker buildx build --check" would warn of.
+// lint returns what "docker buildx build --check" would warn of.
 func lint(t *testing.T, target Target) {
 	t.Helper()
 	d := newDockerfile(target, published, dockerfileOptions{})
 	text := d.String()
 	if target.usesStage() {
-		text = "FROM scratch AS " + rootContext + "\n" + text // stands in for the linked target
+		text = "FROM scratch AS " + rootContext + "\n" + text // instead of the linked target
 	}
 	for _, i := range target.Images {
 		p := target.Extension.Images[i].Platform

@@ -199,7 +199,7 @@ func checkStage(t testing.TB, target Target, name string, all map[string]*buildx
 	}
 }
 
-// resolved gives where a context in a file in dir really is.
+// resolved returns where a context in a file in dir really is.
 func resolved(t testing.TB, dir, context string) string {
 	t.Helper()
 	if !filepath.IsAbs(context) {

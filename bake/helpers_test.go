@@ -78,7 +78,7 @@ func mustFile(t testing.TB, p *plan.Plan, dir string) []byte {
 	return file
 }
 
-// evaluate gives what buildx builds when it is told to bake names.
+// evaluate returns what buildx builds when it is told to bake names.
 func evaluate(t testing.TB, file []byte, names ...string) map[string]*buildx.Target {
 	t.Helper()
 	in := []buildx.File{{Name: FileName, Data: file}}
@@ -98,7 +98,7 @@ func mustTargets(t testing.TB, p *plan.Plan) []Target {
 	return targets
 }
 
-// wantInvalid wants exactly this text, in which FILE stands for the first
+// wantInvalid wants exactly this text, in which FILE is the first
 // extension's descriptor.
 func wantInvalid(t testing.TB, p *plan.Plan, err error, want string) {
 	t.Helper()

@@ -79,7 +79,7 @@ func TestSmokeGolden(t *testing.T) {
 	}
 }
 
-// TestSmokeEnvironment: the variables that a lifecycle sets are those of its own
+// TestSmokeEnvironment: the variables that a lifecycle sets are those in
 // detect.go and generate.go.
 func TestSmokeEnvironment(t *testing.T) {
 	const target = "CNB_TARGET_ARCH CNB_TARGET_OS"

@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// environment gives what environ makes of docker's global flags.
+// environment returns what environ makes of docker's global flags.
 func environment(t *testing.T, args ...string) (map[string]string, error) {
 	t.Helper()
 	before := config.Dir()

@@ -35,7 +35,7 @@ func TestInterruptHelper(t *testing.T) {
 	os.Exit(report(os.Stderr, err))
 }
 
-// A terminal that closes sends SIGHUP twice, and whoever stops a service may
+// A terminal that closes sends SIGHUP twice, and a service manager may
 // send SIGTERM again: only a second Ctrl-C cuts the cleanup short.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()

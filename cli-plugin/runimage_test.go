@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/screen"
 )
 
-// parseRunImage gives the options that arguments stand for.
+// parseRunImage returns the options of arguments.
 func parseRunImage(args ...string) (runImageOptions, error) {
 	var got runImageOptions
 	cmd := newRunImageCmd(&app{}, func(_ context.Context, _ *app, opts runImageOptions) error {

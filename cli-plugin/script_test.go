@@ -73,8 +73,8 @@ func TestEveryScriptIsRun(t *testing.T) {
 	}
 }
 
-// setupScript gives scripts no docker configuration, nothing on PATH but the
-// command, and a daemon that would fail whoever called it.
+// setupScript returns scripts no docker configuration, nothing on PATH but the
+// command, and a daemon that fails every call.
 func setupScript(env *testscript.Env) error {
 	command, err := exec.LookPath("docker-extpack")
 	if err != nil {
@@ -165,7 +165,7 @@ func cmdTree(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// tree gives a line per entry: its path, a tab, and what would change with it.
+// tree returns a line per entry: its path, a tab, and what would change with it.
 func tree(ts *testscript.TestScript, dir string) string {
 	var lines []string
 	ts.Check(filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {

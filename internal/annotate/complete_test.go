@@ -22,7 +22,7 @@ const (
 	labelLayers   = "io.buildpacks.extension.layers"
 )
 
-// labelled gives both labels of an extension in the layer with this diffID.
+// labelled returns both labels of an extension in the layer with this diffID.
 func labelled(id, diffID string) map[string]string {
 	return map[string]string{
 		labelMetadata: fmt.Sprintf(`{"id":%q,"version":"1.2.3","stacks":null}`, id),
@@ -267,7 +267,7 @@ func TestCompleteKeepsTheRest(t *testing.T) {
 		if d := index.Manifests[0]; d.MediaType != first.MediaType || d.Annotations["entry"] != "1" || len(d.Platform.OSFeatures) != 1 || d.URLs != nil {
 			t.Errorf("entry is %+v; urls of what it was are wrong", d)
 		}
-		// Taking out what was added gives what there was.
+		// Removing what was added restores what there was.
 		for _, c := range []struct {
 			raw  []byte
 			want string

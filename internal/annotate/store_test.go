@@ -51,7 +51,7 @@ func toml(id, more string) string {
 	return fmt.Sprintf("api = \"0.10\"\n[extension]\nid = %q\nversion = \"1.2.3\"\n%s", id, more)
 }
 
-// holding gives a layer with the descriptor of an extension.
+// holding returns a layer with the descriptor of an extension.
 func holding(id string) []file {
 	return []file{
 		{"cnb/extensions/" + strings.ReplaceAll(id, "/", "_") + "/1.2.3/bin/generate", "#!/bin/sh\n"},
@@ -136,7 +136,7 @@ func (s *store) index(t *testing.T, mediaType, more string, children ...v1.Descr
 	return s.Put(mediaType, fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":%s%s}`, mediaType, raw, more))
 }
 
-// complete runs Complete on an index and gives the result, which is in o.
+// complete runs Complete on an index and returns the result, which is in o.
 func (s *store) complete(t *testing.T, root v1.Descriptor, add Additions) (o *index.Staging, desc v1.Descriptor, err error) {
 	t.Helper()
 	o = index.NewStaging(s)

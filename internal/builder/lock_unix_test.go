@@ -12,7 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 )
 
-// What another command does meanwhile counts: a builder that it removed is made,
+// What another command has done counts: a builder that it removed is made,
 // and one that it made is removed whole.
 func TestAskAfterWaiting(t *testing.T) {
 	for name, run := range map[string]func(ctx context.Context, b buildx.Runner, o Options) (bool, error){"ensure": Ensure, "remove": Remove} {

@@ -35,7 +35,7 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// The user's own settings stand.
+// The user's own settings are kept.
 func TestEnvironKeepsSettings(t *testing.T) {
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED"} {
 		t.Run(name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func read(t *testing.T, files map[string]string) *Tree {
 	return tree
 }
 
-// applied gives the paths of the package and where each comes from.
+// applied returns the paths of the package and where each comes from.
 func applied(t *testing.T, tree *Tree, steps ...Step) map[string]string {
 	t.Helper()
 	files, err := tree.Apply(steps)

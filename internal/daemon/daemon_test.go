@@ -119,7 +119,7 @@ func names(t *testing.T, list ...string) []Name {
 	return out
 }
 
-// load connects to the engine, loads and gives the notes.
+// load connects to the engine, loads and returns the notes.
 func load(t *testing.T, engine *fake, pkg *annotate.Package, to ...string) (refs []string, notes string, err error) {
 	t.Helper()
 	e, err := Connect(t.Context(), engine, "ssh://host")

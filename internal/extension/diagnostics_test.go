@@ -7,7 +7,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// render gives diagnostics as a user sees them, hints indented.
+// render returns diagnostics as a user sees them, hints indented.
 func render(list diag.List) string {
 	var b strings.Builder
 	for _, d := range list {

@@ -4,7 +4,7 @@ import "testing"
 
 func TestSettingsDiagnostics(t *testing.T) { runDiagnostics(t, settingsTests, parseDescriptor) }
 
-// settings gives a descriptor whose [metadata.extpack] stands in line 5.
+// settings returns a descriptor whose [metadata.extpack] is in line 5.
 func settings(lines string) string { return valid + "[metadata.extpack]\n" + lines }
 
 var settingsTests = []diagnosticTest{

@@ -59,7 +59,7 @@ func FuzzSlug(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, id string) {
 		if idProblem(id) != "" {
-			return // no id, so nobody asks for its slug
+			return // no id, so its slug is not used
 		}
 		slug := Slug(id)
 		if !targetName.MatchString(slug) || slug == "default" {

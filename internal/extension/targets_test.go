@@ -4,7 +4,7 @@ import "testing"
 
 func TestTargetDiagnostics(t *testing.T) { runDiagnostics(t, targetTests, parseDescriptor) }
 
-// target gives a descriptor whose [[targets]] stands in line 5.
+// target returns a descriptor whose [[targets]] is in line 5.
 func target(lines string) string { return valid + "[[targets]]\n" + lines }
 
 const linuxAMD64 = "os = \"linux\"\narch = \"amd64\"\n"

@@ -22,7 +22,7 @@ func refer(d v1.Descriptor) string {
 	return fmt.Sprintf(`"mediaType":%q,"digest":%q,"size":%d`, d.MediaType, d.Digest, d.Size)
 }
 
-// putImage makes an OCI image with fields that nobody knows.
+// putImage makes an OCI image with unknown fields.
 func putImage(s *Staging, arch string) v1.Descriptor {
 	config := put(s, v1.MediaTypeImageConfig,
 		`{"x-first":1,"architecture":%q,"os":"linux","config":{"Labels":{"a":"<1>"},"x":2},"rootfs":{"type":"layers","diff_ids":[]}}`, arch)
@@ -73,7 +73,7 @@ func newIndex(t *testing.T, descs ...v1.Descriptor) *Index {
 	return x
 }
 
-// names gives what an index lists, in a short form.
+// names returns what an index lists, in a short form.
 func names(x *Index) string {
 	var out []string
 	for _, c := range x.Entries() {

@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/source"
 )
 
-// bare is a descriptor as a registry gives it: without a platform.
+// bare is a descriptor as a registry returns it: without a platform.
 func bare(desc v1.Descriptor) v1.Descriptor {
 	desc.Platform, desc.Annotations = nil, nil
 	return desc

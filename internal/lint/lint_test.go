@@ -12,7 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/lint"
 )
 
-// garbage are a million bytes of each kind that nobody meant as input.
+// garbage are a million bytes of each kind that are no input.
 func garbage() map[string]string {
 	const size = 1_000_000
 	random := make([]byte, size)
@@ -46,7 +46,7 @@ func BenchmarkGarbage(b *testing.B) {
 	}
 }
 
-// TestGarbage is refused whatever it is.
+// TestGarbage checks that every kind of garbage is refused.
 func TestGarbage(t *testing.T) {
 	for name, text := range garbage() {
 		for _, file := range []string{"extension.toml", "generate/build.Dockerfile"} {

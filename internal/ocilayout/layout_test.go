@@ -52,7 +52,7 @@ func must[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
-// putImage puts an image with one layer, and gives its manifest's descriptor.
+// putImage puts an image with one layer, and returns its manifest's descriptor.
 func putImage(t *testing.T, l *Layout, arch, layer string) v1.Descriptor {
 	t.Helper()
 	ctx, put := t.Context(), must[v1.Descriptor](t)
@@ -68,7 +68,7 @@ func putImage(t *testing.T, l *Layout, arch, layer string) v1.Descriptor {
 	return desc
 }
 
-// twoImages gives a layout whose index.json lists two images flat.
+// twoImages returns a layout whose index.json lists two images flat.
 func twoImages(t *testing.T) (*Layout, v1.Index) {
 	t.Helper()
 	l := newLayout(t)

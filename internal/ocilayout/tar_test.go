@@ -20,7 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// layoutTar gives the tar of a two-image layout.
+// layoutTar returns the tar of a two-image layout.
 func layoutTar(t *testing.T) []byte {
 	t.Helper()
 	l, index := twoImages(t)
@@ -163,7 +163,7 @@ func TestOpenTarRefuses(t *testing.T) {
 }
 
 func TestOpenTarTakesWhatTarWrites(t *testing.T) {
-	// "tar -C layout -cf p.cnb ." gives names that begin with "./".
+	// "tar -C layout -cf p.cnb ." writes names that begin with "./".
 	data := layertest.Headers(t, tar.Header{Name: "./", Typeflag: tar.TypeDir},
 		tar.Header{Name: "./index.json", Linkname: `{"manifests":[]}`},
 		tar.Header{Name: "./oci-layout", Linkname: `{"imageLayoutVersion":"1.0.0"}`})

@@ -14,7 +14,7 @@ import (
 
 const stageTable = "[metadata.extpack.build]\n"
 
-// sources gives where the files of each image come from.
+// sources returns where the files of each image come from.
 func sources(e *Extension) []string {
 	var out []string
 	for i, line := range describe(e) {
@@ -131,7 +131,7 @@ func TestStageRefused(t *testing.T) {
 	}
 }
 
-// What a flag says wrong is not said to stand in a file.
+// An error of a flag does not name a file.
 func TestContextOfFlagRefused(t *testing.T) {
 	dir := extensionDir(t, stageTable, files{"Dockerfile": "FROM a\n"})
 	_, _, err := New(t.Context(), []string{dir}, Options{Contexts: map[string]string{"a": "gone", "b": "target:x"}})

@@ -94,7 +94,7 @@ func mustPlan(t *testing.T, dir string, opts Options) *Extension {
 	return p.Extensions[0]
 }
 
-// describe gives a line per image: name, os.version, distros, root.
+// describe returns a line per image: name, os.version, distros, root.
 func describe(e *Extension) []string {
 	var out []string
 	for _, image := range e.Images {
@@ -116,7 +116,7 @@ func describe(e *Extension) []string {
 	return out
 }
 
-// packed gives what an image holds, package name → source, folders left out.
+// packed returns what an image holds, package name → source, folders left out.
 func packed(t *testing.T, dir string, image Image) map[string]string {
 	t.Helper()
 	tree, err := content.Read(t.Context(), dir)
@@ -136,7 +136,7 @@ func packed(t *testing.T, dir string, image Image) map[string]string {
 	return out
 }
 
-// wantInvalid wants exactly these messages, in which DIR stands for dir.
+// wantInvalid wants exactly these messages, in which DIR is dir.
 func wantInvalid(t *testing.T, dir string, err error, want ...string) {
 	t.Helper()
 	if !diag.IsInvalid(err) {

@@ -187,7 +187,7 @@ func TestCorpus(t *testing.T) {
 		if e.Descriptor.Info.ID != id || !slices.Equal(describe(e), []string{"any in ."}) {
 			t.Errorf("%s: got %s, %q", name, e.Descriptor.Info, describe(e))
 		}
-		// The descriptors stand there alone.
+		// Only the descriptors are there.
 		if len(list) != 1 || !strings.Contains(list[0].Message, "so it does nothing") {
 			t.Errorf("%s: got the warnings %v", name, list)
 		}

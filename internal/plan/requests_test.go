@@ -179,7 +179,7 @@ func TestPlaceholdersAreExpandedFirst(t *testing.T) {
 	}
 }
 
-// TestCachesBesideTags: only a cache that lies where the command pushes to, and
+// TestCachesBesideTags: only a cache that is where the command pushes to, and
 // that is reached like it, needs no grant.
 func TestCachesBesideTags(t *testing.T) {
 	for text, tags := range map[string][]string{

@@ -199,7 +199,7 @@ func TestNested(t *testing.T) {
 		{"linux", []string{"amd64", "arm", "mips"}},
 		{"linux/amd64", []string{"ubuntu@22.04", "v3"}},
 		{"linux/amd64/v3", []string{"debian@12"}},
-		// What lies in the deepest folder of the walk is the extension's own.
+		// What is in the deepest folder of the walk is the extension's own.
 		{"linux/amd64/ubuntu@22.04", nil},
 		{"linux/amd64/v3/debian@12", nil},
 		{"linux/arm/v7", nil},

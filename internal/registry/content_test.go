@@ -73,7 +73,7 @@ func (c *tree) image(t *testing.T, seed, arch string) v1.Descriptor {
 }
 
 // newTree makes an index of two images and an attestation of the first, whose
-// subject is that image and whose layer has a type of its own.
+// subject is that image and whose layer has another type.
 func newTree(t *testing.T, seed string) *tree {
 	t.Helper()
 	c := &tree{Store: memory.New()}
@@ -113,7 +113,7 @@ func (w without) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	return w.ReadOnlyStorage.Exists(ctx, desc)
 }
 
-// replaced gives other content for a descriptor.
+// replaced returns other content for a descriptor.
 type replaced struct {
 	content.ReadOnlyStorage
 	desc v1.Descriptor

@@ -119,7 +119,7 @@ func TestPublishGuards(t *testing.T) {
 	}
 }
 
-// TestPublishExpectsWhatItWrites: nobody loses anything when the tag is where
+// TestPublishExpectsWhatItWrites: nothing is lost when the tag is where
 // it should go already.
 func TestPublishExpectsWhatItWrites(t *testing.T) {
 	s, old, refs := published(t)

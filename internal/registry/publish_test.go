@@ -129,7 +129,7 @@ func TestPublishSubjectFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	// distribution has no referrers API; the tag oras-go writes instead is a
-	// tag nobody asked for.
+	// tag that was not requested.
 	if got := matching(s.take(), "PUT", "manifests/sha256-"); len(got) > 0 {
 		t.Errorf("wrote %q", got)
 	}
@@ -227,7 +227,7 @@ func TestPublishCancelled(t *testing.T) {
 	s.take()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	// The layer gives a few bytes, and nothing more until the cancellation.
+	// The layer returns a few bytes, and nothing more until the cancellation.
 	layer := replaced{c, c.blobs[2], func() io.Reader {
 		r, w := io.Pipe()
 		go func() {

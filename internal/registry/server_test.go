@@ -74,7 +74,7 @@ func (s *server) setFault(f func(w http.ResponseWriter, r *http.Request) bool) {
 	s.fault = f
 }
 
-// take gives the requests so far and forgets them.
+// take returns the requests so far and forgets them.
 func (s *server) take() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,14 +112,14 @@ func (s *server) digestOf(t *testing.T, repo, tag string) digest.Digest {
 	return ""
 }
 
-// matching gives the requests that start with method and contain part.
+// matching returns the requests that start with method and contain part.
 func matching(requests []string, method, part string) []string {
 	return slices.DeleteFunc(slices.Clone(requests), func(s string) bool {
 		return !strings.HasPrefix(s, method+" ") || !strings.Contains(s, part)
 	})
 }
 
-// writes gives the requests that change a registry.
+// writes returns the requests that change a registry.
 func writes(requests []string) []string {
 	return slices.DeleteFunc(slices.Clone(requests), func(s string) bool {
 		return strings.HasPrefix(s, "GET ") || strings.HasPrefix(s, "HEAD ")

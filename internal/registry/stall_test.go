@@ -34,7 +34,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestSlowAnswers: a transfer may take as long as it likes, and may not stand
+// TestSlowAnswers: a transfer may take as long as it likes, and may not stop
 // still.
 func TestSlowAnswers(t *testing.T) {
 	for name, tc := range map[string]struct {

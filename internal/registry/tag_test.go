@@ -59,7 +59,7 @@ func TestPublishReadsTagsBack(t *testing.T) {
 	for _, confirmed := range []bool{false, true} {
 		s, old, refs := published(t)
 		c := newTree(t, "new")
-		// Somebody else moves the tag back each time it was written.
+		// Another process moves the tag back each time it was written.
 		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
 			if !isManifestPut(r, "1.0") {
 				return false

@@ -29,7 +29,7 @@ const (
 	s390xTarget = "[[targets]]\nos = \"linux\"\narch = \"s390x\"\n"
 )
 
-// summary gives a line per Dockerfile and FROM, names relative to dir.
+// summary returns a line per Dockerfile and FROM, names relative to dir.
 func summary(dir string, r *Report) []string {
 	var out []string
 	for _, d := range r.Dockerfiles {

@@ -152,7 +152,7 @@ func (w *world) attestation(about v1.Descriptor) v1.Descriptor {
 	return desc
 }
 
-// targets gives targets as --platform does.
+// targets returns targets as --platform does.
 func targets(t *testing.T, list ...string) []extension.Target {
 	t.Helper()
 	var out []extension.Target
@@ -173,7 +173,7 @@ func (w *world) check(root v1.Descriptor, wanted ...string) (*Report, error) {
 	return Check(w.t.Context(), w, Request{Name: runName, Targets: targets(w.t, wanted...)})
 }
 
-// pairs gives "target>platform" of images.
+// pairs returns "target>platform" of images.
 func pairs(images []Image) []string {
 	var out []string
 	for _, i := range images {

@@ -16,7 +16,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// armProgram gives a program for 32-bit ARM with the build attributes given.
+// armProgram returns a program for 32-bit ARM with these build attributes.
 func armProgram(attributes []byte) []byte {
 	const header, section = 52, 40
 	var b bytes.Buffer

@@ -71,7 +71,7 @@ func testAnnotations() map[string]string {
 	}
 }
 
-// build writes the package and gives its layout and its index's descriptor.
+// build writes the package and returns its layout and its index's descriptor.
 func (p *testPackage) build(t *testing.T) (*ocilayout.Layout, v1.Descriptor) {
 	t.Helper()
 	l, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))

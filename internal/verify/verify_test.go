@@ -219,7 +219,7 @@ func TestLayerFormat(t *testing.T) {
 		"bomb": {func(p *testPackage) {
 			p.platforms, p.promise = p.platforms[:1], nil
 			p.stored = func(_ int, zipped []byte) []byte {
-				// A gzip file may consist of many; these give nothing but zeros.
+				// A gzip file may consist of many; these expand to zeros.
 				const member = 1 << 20
 				return append(zipped, bytes.Repeat(layertest.Gzip(t, make([]byte, member)), (256<<20)/member+1)...)
 			}

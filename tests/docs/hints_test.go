@@ -84,7 +84,7 @@ func (p *source) readConsts() {
 	}
 }
 
-// placeholder stands for what is not known before the program runs.
+// placeholder replaces what is not known before the program runs.
 const placeholder = "…"
 
 // verbs matches the verbs of package fmt.

@@ -61,7 +61,7 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// TestAppendInAnyOrder: images stand in the order of the targets, as after a
+// TestAppendInAnyOrder: images are in the order of the targets, as after a
 // single build, so that it does not matter which machine is the fastest.
 func TestAppendInAnyOrder(t *testing.T) {
 	for name, targets := range map[string][]string{

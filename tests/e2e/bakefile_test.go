@@ -12,7 +12,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// manifestsIn gives the image manifests of a layout that buildx wrote.
+// manifestsIn returns the image manifests of a layout that buildx wrote.
 func manifestsIn(t *testing.T, dir string) []v1.Manifest {
 	t.Helper()
 	var all []v1.Manifest
@@ -43,7 +43,7 @@ func blobIn(t *testing.T, dir string, d v1.Descriptor) []byte {
 	return raw
 }
 
-// diffIDsIn gives the diffIDs by platform of a layout that buildx wrote.
+// diffIDsIn returns the diffIDs by platform of a layout that buildx wrote.
 func diffIDsIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}

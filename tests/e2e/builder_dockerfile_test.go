@@ -44,7 +44,7 @@ func bothPlatforms(t *testing.T) string {
 	return path
 }
 
-// countingRegistry is the sandbox registry at an address of its own.
+// countingRegistry is the sandbox registry at another address.
 func countingRegistry(t *testing.T) (host string, requests *atomic.Int64) {
 	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: world.Registry()})

@@ -191,7 +191,7 @@ func TestDoctorBuilder(t *testing.T) {
 	})
 }
 
-// mute gives the address of something that takes connections and says nothing.
+// mute returns the address of something that takes connections and says nothing.
 func mute(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -53,7 +53,7 @@ func (h *home) run(args ...string) result {
 	return runCommand(h.t, cmd)
 }
 
-// ensure runs "builder ensure", which must succeed, and gives what it said.
+// ensure runs "builder ensure", which must succeed, and returns what it said.
 func (h *home) ensure(args ...string) string {
 	h.t.Helper()
 	r := h.run(append([]string{"builder", "ensure"}, args...)...)
@@ -301,7 +301,7 @@ func TestEnsureInterrupted(t *testing.T) {
 	}
 }
 
-// A registry whose certificate nobody trusts: the builder cannot pull the base
+// A registry whose certificate is not trusted: the builder cannot pull the base
 // image, doctor says so, ensure says how, and then the build works.
 func TestEnsureRegistry(t *testing.T) {
 	h := newHome(t)

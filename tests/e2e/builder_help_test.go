@@ -98,7 +98,7 @@ func doctor(t *testing.T, dir string, env []string, args ...string) diagnosis {
 	return d
 }
 
-// find gives the checks of a name whose subject holds a text.
+// find returns the checks of a name whose subject holds a text.
 func (d diagnosis) find(name, subject string) []check {
 	return slices.DeleteFunc(slices.Clone(d.Checks), func(c check) bool {
 		return c.Name != name || !strings.Contains(c.Subject, subject)
@@ -152,7 +152,7 @@ const (
 )
 
 // startRegistry starts distribution; with users it wants a password, with TLS
-// it has a certificate that nobody trusts.
+// its certificate is not trusted.
 func startRegistry(t *testing.T, users, tls bool, listen string) *registryServer {
 	t.Helper()
 	config := registryConfig()
@@ -221,12 +221,12 @@ func (r *registryServer) begun() (begun, cancelled int) {
 	return begun, cancelled
 }
 
-// credentials gives the config.json that logs in to a registry.
+// credentials returns the config.json that logs in to a registry.
 func credentials(host, password string) string {
 	return fmt.Sprintf(`{"auths":{%q:{"username":"user","password":%q}}}`, host, password)
 }
 
-// startBuildKit starts a BuildKit daemon with its own root and gives its
+// startBuildKit starts a BuildKit daemon with its own root and returns its
 // address. It ends with the test.
 func startBuildKit(t *testing.T, bin, root string, env ...string) string {
 	t.Helper()

@@ -85,7 +85,7 @@ func TestDoctorSelfSigned(t *testing.T) {
 	d.healthy(t) // the builder needs to know nothing: it only exports files
 }
 
-// outside gives an address of this machine that is not loopback.
+// outside returns an address of this machine that is not loopback.
 func outside(t *testing.T) string {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
@@ -109,7 +109,7 @@ func TestDoctorPlainHTTP(t *testing.T) {
 }
 
 // The builder itself pulls base images and caches: what it has to be told is
-// known, whether it has been is not, for a BuildKit of somebody else.
+// known, whether it has been is not, for a BuildKit of another user.
 func TestDoctorBuilderRegistry(t *testing.T) {
 	secret := startRegistry(t, false, true, "127.0.0.1:0")
 	plain := startRegistry(t, false, false, outside(t)+":0")

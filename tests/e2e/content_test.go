@@ -107,7 +107,7 @@ func TestPackageHoldsWhatThePlanSays(t *testing.T) {
 	}
 }
 
-// predicted gives what a layer lists for files: folded modes, and the folders
+// predicted returns what a layer lists for files: folded modes, and the folders
 // above them.
 func predicted(files content.Files, dest string) map[string]string {
 	out := map[string]string{}

@@ -86,7 +86,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Stand-ins for what is not in the corpus.
+			// Substitutes for what is not in the corpus.
 			files := map[string]string{"extension.toml": string(data), "bin/detect": script, "bin/generate": script, "bin/run": script}
 			if m := include.FindSubmatch(data); m != nil {
 				for entry := range strings.SplitSeq(string(m[1]), ",") {

@@ -215,7 +215,7 @@ func TestAttestationsFollowTheirImage(t *testing.T) {
 	}
 }
 
-// dockerCLI gives this machine's docker CLI, or the distribution's, which is
+// dockerCLI returns this machine's docker CLI, or the distribution's, which is
 // fetched and not installed.
 func dockerCLI(t *testing.T) string {
 	t.Helper()
@@ -223,7 +223,7 @@ func dockerCLI(t *testing.T) string {
 		return docker
 	}
 	dir := t.TempDir()
-	// Debian 13 moved it to a package of its own.
+	// Debian 13 moved it to another package.
 	if err := tryUnpack(t.Context(), dir, "docker-cli", "./usr/bin/docker"); err != nil {
 		t.Log(err)
 		unpack(t, dir, "docker.io", "./usr/bin/docker")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// digestOf builds dir and gives the digest that was published.
+// digestOf builds dir and returns the digest that was published.
 func digestOf(t *testing.T, dir, ref string, flags ...string) string {
 	t.Helper()
 	out := mustExtpack(t, t.TempDir(), append([]string{"build", dir, "--push", "-q", "-t", ref}, flags...)...)

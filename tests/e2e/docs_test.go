@@ -128,7 +128,7 @@ const maxNotRun = 13
 
 // TestDocsCommands runs the commands of every page, in the order of the page, in
 // one folder per page. A block of "console" has prompts and output, which must
-// be what is printed; "…" stands for any text.
+// be what is printed; "…" is any text.
 func TestDocsCommands(t *testing.T) {
 	notRun := 0
 	for _, page := range pages(t) {

@@ -74,7 +74,7 @@ func compareLayers(t *testing.T, b plan.Built, want published) {
 }
 
 // TestBuiltOnceIsBuiltForAll: content that all platforms share is built for one
-// of them; building it for every one, as an override makes buildx do, gives the
+// of them; building it for every one, as an override makes buildx do, makes the
 // same package.
 func TestBuiltOnceIsBuiltForAll(t *testing.T) {
 	dirs := map[string]string{"hello": example("hello")}

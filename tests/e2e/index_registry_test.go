@@ -26,7 +26,7 @@ const (
 type fields = map[string]any
 
 // send makes a request to a registry, which must accept it; a size of -1 is one
-// that nobody knows yet.
+// that is not known yet.
 func send(t *testing.T, method, url, contentType string, body io.Reader, size int64) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
@@ -47,7 +47,7 @@ func send(t *testing.T, method, url, contentType string, body io.Reader, size in
 	return resp
 }
 
-// repositoryURL gives the API's URL of the repository a reference is in.
+// repositoryURL returns the API's URL of the repository a reference is in.
 func repositoryURL(reference string) string {
 	host, rest, _ := strings.Cut(reference, "/")
 	return "http://" + host + "/v2/" + rest[:strings.LastIndex(rest, ":")]
@@ -76,7 +76,7 @@ func storeBlobFrom(t *testing.T, reference string, d digest.Digest, data io.Read
 // finishUpload sends the last part of an upload to where an answer says.
 func finishUpload(t *testing.T, resp *http.Response, d digest.Digest, data io.Reader, size int64) {
 	t.Helper()
-	location, err := resp.Location() // some registries give only a path
+	location, err := resp.Location() // some registries return only a path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func finishUpload(t *testing.T, resp *http.Response, d digest.Digest, data io.Re
 const largeSize = 500 << 20
 
 // pushLarge streams a gzip layer into the repository of ref, so that it is never
-// held in memory or on disk but the registry's, and gives its descriptor.
+// held in memory or on disk but the registry's, and returns its descriptor.
 func pushLarge(t *testing.T, ref string, write func(w io.Writer)) (desc v1.Descriptor, diffID digest.Digest) {
 	t.Helper()
 	plain, stored := sha256.New(), sha256.New()
@@ -241,7 +241,7 @@ func document(t *testing.T, reference string) fields {
 	return doc
 }
 
-// entries gives the entries of an index.
+// entries returns the entries of an index.
 func entries(t *testing.T, reference string) []fields {
 	t.Helper()
 	var out []fields
@@ -251,7 +251,7 @@ func entries(t *testing.T, reference string) []fields {
 	return out
 }
 
-// listed gives "os/arch[/variant] digest" of the images of an index.
+// listed returns "os/arch[/variant] digest" of the images of an index.
 func listed(t *testing.T, reference string) string {
 	t.Helper()
 	var b strings.Builder

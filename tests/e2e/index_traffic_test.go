@@ -20,7 +20,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// countingProxy stands before the sandbox registry, counts the bytes that cross
+// countingProxy is a proxy of the sandbox registry, counts the bytes that cross
 // its connections in both directions and lets a test act before a request goes
 // on.
 type countingProxy struct {
@@ -83,7 +83,7 @@ func (c countingConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// noise gives the same bytes each time it is asked for them.
+// noise returns the same bytes each time it is asked for them.
 func noise(size int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{1}), size)
 }
@@ -131,7 +131,7 @@ func TestIndexAddMovesNoLayers(t *testing.T) {
 	}
 }
 
-// TestIndexEditOfATagThatMoved: when somebody else publishes between reading the
+// TestIndexEditOfATagThatMoved: when another process publishes between reading the
 // index and writing it, an edit is made again on what they published; a tag that
 // is replaced as a whole is not written.
 func TestIndexEditOfATagThatMoved(t *testing.T) {

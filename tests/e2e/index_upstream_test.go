@@ -165,7 +165,7 @@ func TestUpstreamPlatformlessChildTakenForAMD64(t *testing.T) {
 	if got := listed(t, ref); got != "linux/arm/v6 "+image["digest"].(string)+"\n" {
 		t.Errorf("the index lists %s", got)
 	}
-	// Also where it stands in an index that is edited: it is in its own slot.
+	// Also in an index that is edited: it is a separate entry.
 	mustExtpack(t, t.TempDir(), "index", "add", source, at(ref, storeImage(t, ref, false, linux("amd64"))))
 	if r := extpack(t, t.TempDir(), "index", "remove", source, "linux/arm"); r.code != 0 || !strings.Contains(r.stderr, "linux/arm/v6, linux/amd64") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)

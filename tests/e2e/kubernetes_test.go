@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// noCluster is a kubeconfig whose cluster nobody runs.
+// noCluster is a kubeconfig whose cluster does not run.
 const noCluster = `apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]

@@ -102,7 +102,7 @@ func TestKilledBuildsLeaveNothing(t *testing.T) {
 	}
 }
 
-// TestClosedTerminal: a terminal that closes sends SIGHUP twice, and whoever
+// TestClosedTerminal: a terminal that closes sends SIGHUP twice, and what
 // ends a service may send SIGTERM again.
 func TestClosedTerminal(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {

@@ -88,13 +88,13 @@ func runCommand(t *testing.T, cmd *exec.Cmd) result {
 	return result{r.Stdout, r.Stderr, r.Code}
 }
 
-// extpack runs the plugin in dir and gives how it ended, whatever that is.
+// extpack runs the plugin in dir and returns how it ended, whatever that is.
 func extpack(t *testing.T, dir string, args ...string) result {
 	t.Helper()
 	return runCommand(t, command(t.Context(), dir, args...))
 }
 
-// mustExtpack runs the plugin, which must succeed, and gives its stdout.
+// mustExtpack runs the plugin, which must succeed, and returns its stdout.
 func mustExtpack(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	r := extpack(t, dir, args...)
@@ -114,10 +114,10 @@ func buildx(t *testing.T, dir string, args ...string) string {
 	return r.stdout
 }
 
-// example gives the path of an example of the repository.
+// example returns the path of an example of the repository.
 func example(name string) string { return filepath.Join(world.root, "examples", name) }
 
-// tag gives a reference in the sandbox registry, in a repository of the test.
+// tag returns a reference in the sandbox registry, in a repository of the test.
 func tag(t *testing.T, tag string) string { return plugintest.Tag(t, world.Registry(), tag) }
 
 // extensionDir makes an extension directory out of a map from names to content.
@@ -138,7 +138,7 @@ func writeFile(t *testing.T, name, content string) {
 	}
 }
 
-// descriptor gives an extension.toml; more is added at its end.
+// descriptor returns an extension.toml; more is added at its end.
 func descriptor(id, more string) string { return plugintest.Descriptor(id, more) }
 
 const linuxTargets = "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"

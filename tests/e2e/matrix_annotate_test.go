@@ -107,7 +107,7 @@ func TestAnnotateElsewhere(t *testing.T) {
 	}
 }
 
-// TestAnnotateInPlace: what else lies in a layout or package file stays there.
+// TestAnnotateInPlace: other content of a layout or package file stays there.
 func TestAnnotateInPlace(t *testing.T) {
 	work := t.TempDir()
 	dir := copyTree(t, example("hello"), 0, 0)

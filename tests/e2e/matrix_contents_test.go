@@ -48,7 +48,7 @@ type contents struct {
 	blobs    map[string][]byte // of documents too, by digest
 }
 
-// contentsOf reads what lies at a reference, in a package file or in a layout
+// contentsOf reads what is at a reference, in a package file or in a layout
 // directory, by plain HTTP, archive/tar and the file system.
 func contentsOf(t *testing.T, name string) *contents {
 	t.Helper()
@@ -103,7 +103,7 @@ func (c *contents) walk(t *testing.T, raw []byte, blob func(kind, digest string)
 	}
 }
 
-// layoutFiles gives the files of a layout by name.
+// layoutFiles returns the files of a layout by name.
 func layoutFiles(t *testing.T, name string, dir bool) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -220,7 +220,7 @@ func (i flatImage) platform() string {
 	return strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
 }
 
-// flat gives the images and the attestations in order.
+// flat returns the images and the attestations in order.
 func (c *contents) flat(t *testing.T) (images, attestations []flatImage) {
 	t.Helper()
 	var visit func(raw []byte)
@@ -243,7 +243,7 @@ func (c *contents) flat(t *testing.T) (images, attestations []flatImage) {
 	return images, attestations
 }
 
-// listing gives "platform digest" of the images.
+// listing returns "platform digest" of the images.
 func (c *contents) listing(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder

@@ -68,7 +68,7 @@ func badFiles(t *testing.T, dir string) []badSource {
 	)
 }
 
-// badRegistry serves manifests that no registry takes, and gives sources in it.
+// badRegistry serves manifests that no registry takes, and returns sources in it.
 func badRegistry(t *testing.T) []badSource {
 	t.Helper()
 	large := fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"x":%q}}`, strings.Repeat("x", 5<<20))
@@ -133,7 +133,7 @@ func refused(t *testing.T, dir string, want badSource, args ...string) {
 	}
 }
 
-// TestBadInput gives every bad source to every command that takes one.
+// TestBadInput passes every bad source to every command that takes one.
 func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
 	ref, none := tag(t, "1"), tag(t, "none")

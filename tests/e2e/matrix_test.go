@@ -30,7 +30,7 @@ func baked(t *testing.T, ref string, flags ...string) *contents {
 }
 
 // shapes are the forms in which other tools leave such an index, each with a
-// field and an annotation that nobody here knows.
+// field and an annotation that is unknown here.
 func shapes(t *testing.T) map[string]*contents {
 	t.Helper()
 	oci := baked(t, tag(t, "oci"), "--provenance=false").with(t, fields{"x-unknown": []any{"<kept>"}, "annotations": fields{"old": "1"}})
@@ -69,7 +69,7 @@ func (c *contents) with(t *testing.T, more fields) *contents {
 	return out
 }
 
-// docker gives the same images with the media types of Docker's schema 2.
+// docker returns the same images with the media types of Docker's schema 2.
 func (c *contents) docker(t *testing.T) *contents {
 	t.Helper()
 	out := c.clone()

@@ -31,7 +31,7 @@ func addNodes(t *testing.T, platforms ...string) (name string) {
 // platformLine is a line of what "buildx history inspect" prints.
 var platformLine = regexp.MustCompile(`(?m)^Platforms:\s+(\S.*)$`)
 
-// built gives the platforms that each node of a builder says it has built.
+// built returns the platforms that each node of a builder says it has built.
 func built(t *testing.T, builder string) map[string][]string {
 	t.Helper()
 	platforms := map[string][]string{}

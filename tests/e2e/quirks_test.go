@@ -139,7 +139,7 @@ func TestMountIsOneTry(t *testing.T) {
 }
 
 // TestTokensForOneRepository: what is read within a registry that grants no
-// token for two repositories is read with a token of its own.
+// token for two repositories is read with another token.
 func TestTokensForOneRepository(t *testing.T) {
 	r := quirks.New(t, quirks.TokensForOne())
 	if got := newClient(t).push(t, r, quirky(t, 0)); got.code != 0 {

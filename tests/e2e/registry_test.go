@@ -179,7 +179,7 @@ func (i publishedImage) names() map[string]string {
 	return out
 }
 
-// platform gives "os/arch[/variant]" of a descriptor.
+// platform returns "os/arch[/variant]" of a descriptor.
 func (i publishedImage) platform() string {
 	p := i.descriptor.Platform
 	return strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")

@@ -161,7 +161,7 @@ func TestSmokeUnderEmulation(t *testing.T) {
 	has(t, r, 0, "smoke test linux/amd64: bin/generate ran\n  | hello from amd64\n", "smoke test linux/arm64: bin/generate ran\n  | hello from arm64\n")
 }
 
-// TestSmokeJudges what the programs write, and gives them the variables of their
+// TestSmokeJudges what the programs write, and passes them the variables of their
 // api and no others.
 func TestSmokeJudges(t *testing.T) {
 	shell := shellImage(t)

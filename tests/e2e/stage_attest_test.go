@@ -19,7 +19,7 @@ type statement struct {
 	Predicate json.RawMessage
 }
 
-// statementsAt gives the statements about each image of an index by their
+// statementsAt returns the statements about each image of an index by their
 // types, and checks that all that names an image names one that is there.
 func statementsAt(t *testing.T, ref string) map[string][]string {
 	t.Helper()
@@ -163,7 +163,7 @@ func TestSBOM(t *testing.T) {
 	mustExtpack(t, t.TempDir(), "verify", ref)
 }
 
-// TestAttestationsWithoutAPlace: nobody finds out later that there are none.
+// TestAttestationsWithoutAPlace: what is missing is reported before the build.
 func TestAttestationsWithoutAPlace(t *testing.T) {
 	for _, tt := range []struct {
 		flags []string

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// busybox gives a busybox that needs no library: this machine's, or the one of
+// busybox returns a busybox that needs no library: this machine's, or the one of
 // the package, which is fetched with apt-get and not installed.
 func busybox(t *testing.T) string {
 	t.Helper()
@@ -68,7 +68,7 @@ var baseImages struct {
 	shell, golang sync.Once
 }
 
-// shellImage gives an image with a shell, for this machine's platform only.
+// shellImage returns an image with a shell, for this machine's platform only.
 func shellImage(t *testing.T) string {
 	t.Helper()
 	ref := world.Registry() + "/base/shell:1"

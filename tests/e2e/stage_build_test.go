@@ -130,7 +130,7 @@ func stageExtension(t *testing.T) string {
 	t.Helper()
 	return extensionDir(t, map[string]string{
 		"extension.toml": descriptor("e2e/stage", strings.Replace(stageTOML, "BASE", shellImage(t), 1)),
-		// Everything that may not enter stands in the stage.
+		// Everything that may not enter is in the stage.
 		"Dockerfile": "FROM --platform=$BUILDPLATFORM base AS make\nARG GREETING\nARG TARGETPLATFORM\nARG BUILDPLATFORM\n" +
 			"RUN mkdir -p /out/bin /out/.git && echo \"#!/bin/sh\" > /out/bin/generate && echo \"# $TARGETPLATFORM $GREETING\" >> /out/bin/generate && chmod 0640 /out/bin/generate\n" +
 			"RUN touch /out/.git/config /out/docker-bake.hcl /out/old.cnb && echo wrong > /out/extension.toml && ln -s bin/generate /out/link && chown -R 7:7 /out\n" +

@@ -68,7 +68,7 @@ func TestCachesOfNodes(t *testing.T) {
 	}
 }
 
-// TestCacheOfTheDescriptor: the settings stand in extension.toml, and plain
+// TestCacheOfTheDescriptor: the settings are in extension.toml, and plain
 // buildx reads them too.
 func TestCacheOfTheDescriptor(t *testing.T) {
 	repository := strings.TrimSuffix(tag(t, "1"), "1")
@@ -97,7 +97,7 @@ func layersAt(t *testing.T, ref string) string {
 }
 
 // TestCacheBackends has buildx read settings of backends that are not here: it
-// must get all that stands there, and nothing else.
+// must get all of them, and nothing else.
 func TestCacheBackends(t *testing.T) {
 	// With all that buildx would take from the environment.
 	settings := []string{
@@ -132,7 +132,7 @@ func TestCacheBackends(t *testing.T) {
 	}
 }
 
-// TestCacheNowhere writes the cache to a registry that nobody runs, which need
+// TestCacheNowhere writes the cache to a registry that does not run, which need
 // not stop a build.
 func TestCacheNowhere(t *testing.T) {
 	mustExtpack(t, dice(t), "build", "--push", "-t", tag(t, "1"), "--cache-to", "type=registry,ref=127.0.0.1:1/cache,ignore-error=true")

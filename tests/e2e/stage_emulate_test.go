@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// emulator gives a folder with QEMU for arm64 under the name by which BuildKit
+// emulator returns a folder with QEMU for arm64 under the name by which BuildKit
 // finds it on its PATH; it is fetched once per checkout.
 func emulator(t *testing.T) string {
 	t.Helper()

@@ -33,7 +33,7 @@ type verified struct {
 	Findings     []struct{ ID, Severity, Platform, Subject, Message string }
 }
 
-// ids gives "severity id" of every finding.
+// ids returns "severity id" of every finding.
 func (v verified) ids() []string {
 	var out []string
 	for _, f := range v.Findings {
@@ -53,7 +53,7 @@ func verifyJSON(t *testing.T, code int, args ...string) verified {
 }
 
 // TestVerifyWhatBuildMakes: what build publishes has nothing to find, wherever
-// it lies and however it was made.
+// it is and however it was made.
 func TestVerifyWhatBuildMakes(t *testing.T) {
 	for name, platforms := range map[string]int{"hello": 4, "platform-roots": 4} {
 		work := t.TempDir()

@@ -9,7 +9,7 @@ import (
 // awkwardText is what a Dockerfile, a shell or HCL would read as more than text.
 const awkwardText = `description = "$HOME ${HOME} $${x} %{ if } \"quoted\" 'it' back\\slash \u0060 <<EOF"` + "\n# EOF ${DESCRIPTOR} \\\n"
 
-// TestVersionFromElsewhere: --version gives the version that a release script
+// TestVersionFromElsewhere: --version sets the version that a release script
 // would write, and everything that names one agrees, from both engines and from
 // a plain bake.
 func TestVersionFromElsewhere(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
-// doctor runs "builder doctor" and gives "STATE message fix" by name of check.
+// doctor runs "builder doctor" and returns "STATE message fix" by name of check.
 func doctor(t *testing.T, engine *sandbox.Engine, code int, args ...string) map[string]string {
 	t.Helper()
 	r := on(t, engine, extension(t, "samples/doctor", t.Name()), world.plugin, append([]string{"builder", "doctor", "--format", "json"}, args...)...)
@@ -127,7 +127,7 @@ func TestEnsureContainer(t *testing.T) {
 	}
 }
 
-// container gives the id of the builder's container, or "".
+// container returns the id of the builder's container, or "".
 func container(t *testing.T) string {
 	t.Helper()
 	all, err := api(t, world.modern).ContainerList(t.Context(), client.ContainerListOptions{All: true})

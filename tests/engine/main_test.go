@@ -104,7 +104,7 @@ func extpack(t *testing.T, engine *sandbox.Engine, dir string, args ...string) r
 	return r
 }
 
-// api gives a client of an engine.
+// api returns a client of an engine.
 func api(t *testing.T, engine *sandbox.Engine) *client.Client {
 	t.Helper()
 	c, err := client.New(client.WithHost(engine.Host()))
@@ -129,7 +129,7 @@ func image(t *testing.T, engine *sandbox.Engine, name string) client.ImageInspec
 	return got
 }
 
-// platforms gives those of which an engine has all content.
+// platforms returns those of which an engine has all content.
 func platforms(image client.ImageInspectResult) []string {
 	var all []string
 	for _, m := range image.Manifests {
@@ -141,7 +141,7 @@ func platforms(image client.ImageInspectResult) []string {
 	return all
 }
 
-// published gives the digest that a tag of the sandbox's registry has.
+// published returns the digest that a tag of the sandbox's registry has.
 func published(t *testing.T, ref string) string {
 	t.Helper()
 	repository, tag, _ := strings.Cut(strings.TrimPrefix(ref, world.Registry()+"/"), ":")
@@ -162,7 +162,7 @@ func published(t *testing.T, ref string) string {
 	return resp.Header.Get("Docker-Content-Digest")
 }
 
-// tag gives a reference in the sandbox registry, in a repository of the test.
+// tag returns a reference in the sandbox registry, in a repository of the test.
 func tag(t *testing.T, tag string) string { return plugintest.Tag(t, world.Registry(), tag) }
 
 // extension makes an extension for two platforms that differ. Text tells it

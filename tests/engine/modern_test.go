@@ -15,7 +15,7 @@ import (
 )
 
 // TestDefaultBuilder builds with the engine itself for every destination. The
-// package is the same as from a BuildKit daemon of its own.
+// package is the same as from a separate BuildKit daemon.
 func TestDefaultBuilder(t *testing.T) {
 	dir := extension(t, "samples/modern", t.Name())
 	work := t.TempDir()

@@ -18,13 +18,13 @@ import (
 // stranger is the number of a user whom no system has.
 const stranger = 54321
 
-// user is somebody without root rights.
+// user has no root rights.
 type user struct {
 	dir string
 }
 
 // newUser makes a user with a home, the programs in bin, and what in
-// /etc/subuid and /etc/subgid stands behind the name.
+// /etc/subuid and /etc/subgid follows the name.
 func newUser(t *testing.T, ranges string) user {
 	t.Helper()
 	// The test's own folder is for root only.
@@ -143,7 +143,7 @@ func TestEnsureRootless(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(builders, "*", "*")); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
-	// One that nobody has waited for yet has no arguments.
+	// One that has not been waited for has no arguments.
 	if arguments, _ := os.ReadFile(filepath.Join(process, "cmdline")); len(arguments) > 0 {
 		t.Errorf("%s is left: %q", process, arguments)
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // sshHost starts an SSH server whose users find the engine as docker's own, as
-// on a machine of its own, and gives its address. The client on PATH, which the
+// on another machine, and returns its address. The client on PATH, which the
 // docker CLI starts, knows the server and has a key for it.
 func sshHost(t *testing.T, engine *sandbox.Engine) (host string, stop func()) {
 	t.Helper()
@@ -81,7 +81,7 @@ func sshHost(t *testing.T, engine *sandbox.Engine) (host string, stop func()) {
 	return fmt.Sprintf("ssh://root@127.0.0.1:%d", port), stop
 }
 
-// program gives the absolute path of a program, without which sshd does not start.
+// program returns the absolute path of a program, without which sshd does not start.
 func program(t *testing.T, name, pkg string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -170,7 +170,7 @@ func TestNativeNodes(t *testing.T) {
 // platformLine is a line of what "buildx history inspect" prints.
 var platformLine = regexp.MustCompile(`(?m)^Platforms:\s+(\S.*)$`)
 
-// built gives the platforms of extensions that each node of a builder says it
+// built returns the platforms of extensions that each node of a builder says it
 // has built.
 func built(t *testing.T, engine *sandbox.Engine, builder string) map[string][]string {
 	t.Helper()

@@ -15,7 +15,7 @@ import (
 // stage is a Dockerfile that needs nothing from any network.
 const stage = "FROM scratch\nCOPY generate /bin/generate\n"
 
-// extension makes an extension with a build table in a folder of its own.
+// extension makes an extension with a build table in a separate folder.
 func extension(t *testing.T, id, table string, more map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -108,7 +108,7 @@ func quote(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `
 var granting = regexp.MustCompile(`add --allow ('(?:[^']|'\\'')*'|[^\s,]\S*[^\s,]|\S)(?:, or |\n|$)`)
 
 // TestNothingWithoutGrant: every need is refused with its place and a flag, the
-// same in a dry run, which lists it, and that flag gives what was asked for and
+// same in a dry run, which lists it, and that flag grants what was asked for and
 // no more.
 func TestNothingWithoutGrant(t *testing.T) {
 	s := sandboxed(t)
@@ -158,7 +158,7 @@ func TestNothingWithoutGrant(t *testing.T) {
 }
 
 // reach is a cache through which credentials would leave, and what arrives when
-// the user gives it.
+// the user grants it.
 var reaches = []struct{ name, id, text, canary string }{
 	{"placeholder gha", "gha", "type={{.ID}},url=http://ADDR/,version=1,scope=x", "ACTIONS_RUNTIME_TOKEN"},
 	{"s3", "hostile/s3", "type=s3,bucket=b,region=r,endpoint_url=http://ADDR,use_path_style=true", "AWS_SESSION_TOKEN"},

@@ -191,7 +191,7 @@ type usage struct {
 	memory int64   // MiB
 }
 
-// A package that lies costs no more than this, whatever it holds.
+// A package with false sizes costs no more than this, whatever it holds.
 const (
 	maxCPU    = 10.0
 	maxMemory = 256
@@ -305,7 +305,7 @@ func TestPackagesThatLie(t *testing.T) {
 	}
 }
 
-// TestPackagesThatExhaust: packages of a few megabytes that stand for endless
+// TestPackagesThatExhaust: packages of a few megabytes that expand to endless
 // work are refused, with the limit and how to raise it, in little time and
 // memory.
 func TestPackagesThatExhaust(t *testing.T) {

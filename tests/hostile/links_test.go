@@ -41,7 +41,7 @@ func symlink(t *testing.T, target, name string) {
 }
 
 // TestOutputIsALink: a repository holds a link with the name that an output has
-// by default, or that a script gives it. What it leads to is never written.
+// by default, or that a script sets. What it leads to is never written.
 func TestOutputIsALink(t *testing.T) {
 	t.Parallel()
 	outputs := map[string]struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
-// canaries are credentials as they are in the environment of whoever builds.
+// canaries are credentials as they are in the environment of the person who builds.
 var canaries = map[string]string{
 	"AWS_ACCESS_KEY_ID":              "AKIACANARY",
 	"AWS_SECRET_ACCESS_KEY":          "canary-aws-secret",
@@ -86,7 +86,7 @@ func (l *listener) received() (requests int, found []string) {
 	return len(l.requests), found
 }
 
-// credentials returns the environment of somebody with every credential, for
+// credentials returns an environment with every credential, for
 // the sandbox and the listener.
 func credentials(t *testing.T, s *sandbox.Sandbox, l *listener) []string {
 	t.Helper()

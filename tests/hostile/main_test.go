@@ -1,4 +1,4 @@
-// Package hostile_test feeds docker-extpack input that was made to harm whoever
+// Package hostile_test feeds docker-extpack input that was made to harm the person who
 // uses it, and looks at what it reaches: files, processes, the network.
 //
 // Inputs are generated, field by field and payload by payload, in a short form.

@@ -20,15 +20,15 @@ const module = "github.com/extpack/extpack"
 
 // listed is what "go list -json" says of a package.
 type listed struct {
-	ImportPath string
-	Doc        string
-	Imports    []string
-	GoFiles    []string
+	ImportPath                         string
+	Doc                                string
+	Imports                            []string
+	GoFiles, TestGoFiles, XTestGoFiles []string
 }
 
 func list(t *testing.T, env []string, args ...string) []listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Doc,Imports,GoFiles"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Doc,Imports,GoFiles,TestGoFiles,XTestGoFiles"}, args...)...)
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.Output()

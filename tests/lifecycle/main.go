@@ -2,7 +2,7 @@
 // reference for the rules of "docker extpack lint". For each directory that it
 // is given it prints a line of JSON: what detect and generate refuse, and how.
 //
-// It executes the programs of the extensions. A module of its own keeps the
+// It executes the programs of the extensions. A separate module keeps the
 // versions of what the lifecycle depends on.
 package main
 

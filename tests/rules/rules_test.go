@@ -201,7 +201,7 @@ var corpusErrors = map[string]string{
 	"ubi-nodejs":      "version-missing", // the release script adds one
 }
 
-// TestCorpus has public descriptors, with stand-ins for their programs, and
+// TestCorpus has public descriptors, with substitutes for their programs, and
 // nothing that makes an error of what lifecycles run.
 func TestCorpus(t *testing.T) {
 	entries, err := os.ReadDir("testdata/corpus")

@@ -63,7 +63,7 @@ func TestTwoClonesUp(t *testing.T) {
 	first := Options{DockerConfig: config}
 	s := bringUp(t, &first)
 	if s.BuildxPath() != s.bin("buildx") {
-		return // docker has a buildx of its own here, which needs no link
+		return // docker has another buildx here, which needs no link
 	}
 	bin := filepath.Join(t.TempDir(), "bin")
 	if err := os.Symlink(filepath.Dir(s.bin("buildx")), bin); err != nil {

@@ -206,7 +206,7 @@ func header(key, value string) func(http.ResponseWriter, *httptest.ResponseRecor
 	return func(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
 		rec.Header().Set(key, value)
 		if value == "" {
-			rec.Header()[key] = nil // net/http would add a type of its own
+			rec.Header()[key] = nil // net/http would add a type
 		}
 		copyAnswer(w, rec, rec.Body.Bytes())
 	}

@@ -1,4 +1,4 @@
-// Package torture_test breaks what docker-extpack stands on, one thing at a
+// Package torture_test breaks what docker-extpack depends on, one thing at a
 // time, and checks after each case what is there by other means than its own.
 //
 // A fault proxy in front of a registry breaks request N in many ways, processes
@@ -91,7 +91,7 @@ type result struct {
 }
 
 // crashed reports that the runtime of Go ended the program, as it does when
-// system calls of its own fail.
+// its own system calls fail.
 func (r result) crashed() bool {
 	return strings.Contains(r.stderr, "fatal error: ") || strings.Contains(r.stderr, "runtime: ")
 }

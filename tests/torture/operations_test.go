@@ -106,7 +106,7 @@ type disturbance struct {
 	limit  time.Duration
 }
 
-// check runs one case in a repository of its own, and returns what is wrong.
+// check runs one case in a separate repository, and returns what is wrong.
 func (d disturbance) check(ctx context.Context, s *station, dir, name string) (problems []string, first result) {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	r, err := s.room(dir)

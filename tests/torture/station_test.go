@@ -18,7 +18,7 @@ import (
 	"github.com/extpack/extpack/tests/quirks"
 )
 
-// registries are the implementations that stand behind the fault proxy.
+// registries are the implementations behind the fault proxy.
 var registries = map[string]func(t *testing.T) http.Handler{
 	"distribution": func(t *testing.T) http.Handler { return quirks.New(t).App },
 	"ociregistry":  func(*testing.T) http.Handler { return ociserver.New(ocimem.New(), nil) },

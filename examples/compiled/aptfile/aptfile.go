@@ -11,7 +11,7 @@ import (
 // Name is the file in the app's folder.
 const Name = "Aptfile"
 
-// Parse gives the packages of an Aptfile: one a line, "#" begins a comment.
+// Parse returns the packages of an Aptfile: one a line, "#" begins a comment.
 // What is no package name is refused, as it would become part of a command.
 func Parse(text string) ([]string, error) {
 	var packages []string
@@ -45,7 +45,7 @@ func isName(s string) bool {
 	return !pinned || version != "" && strings.Trim(version, letters) == ""
 }
 
-// Dockerfile gives the Dockerfile that installs packages.
+// Dockerfile returns the Dockerfile that installs packages.
 func Dockerfile(packages []string) string {
 	return "ARG base_image\n" +
 		"FROM ${base_image}\n" +

@@ -1,4 +1,4 @@
-// Command docker-init stands in for tini, which Docker Engine puts before the
+// Command docker-init replaces tini, which Docker Engine puts before the
 // command of a container with --init, as buildx makes its own: it becomes the
 // command and reaps nothing.
 package main
