@@ -145,7 +145,7 @@ func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
 	}
 }
 
-// argsOf gives the build arguments of a target.
+// argsOf returns the build arguments of a target.
 func argsOf(target Target) map[string]string {
 	e := target.Extension
 	args := maps.Clone(newDockerfile(target, published, dockerfileOptions{}).args)
