@@ -65,7 +65,7 @@ func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
 		}
 		told := false
 		req := index.Request{
-			Source: opts.name, Single: true,
+			Source: opts.name, Single: true, Configs: true,
 			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 				if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() && !told {
 					told = true

@@ -20,6 +20,7 @@ func lintPackage(ctx context.Context, client *registry.Client, name string) (*li
 		return nil, err
 	}
 	defer src.Close()
+	src.Prefetch(ctx, true)
 	checked, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{Advice: true})
 	if err != nil {
 		return nil, err

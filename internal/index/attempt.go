@@ -23,9 +23,6 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	if err != nil {
 		return nil, false, err
 	}
-	if e.isReplaced(before) {
-		return nil, false, errLag
-	}
 	o := NewStaging()
 	defer o.Close()
 	x, src, err := e.read(ctx, o)
@@ -36,8 +33,13 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 	if src != nil {
 		at = src.Root.Digest
 	}
-	if e.merges && e.movedSince(before, at) {
-		return nil, false, registry.ErrTagMoved
+	for _, tag := range e.Tags {
+		if e.isSource(tag) {
+			before[tag] = at // "" if it does not exist
+		}
+	}
+	if e.isReplaced(before) {
+		return nil, false, errLag
 	}
 	inFile := e.inFile(ctx, src)
 	if x != nil {
@@ -122,8 +124,8 @@ func (e *editor) permitted(ctx context.Context, s *Staging, r *Result, before ma
 	return tags, guards, nil
 }
 
-// tagsNow resolves the tags before anything is read. Tags that will be replaced
-// as a whole may be unreadable.
+// tagsNow resolves the tags before anything is read, except for the source,
+// which is read itself. Tags that will be replaced as a whole may be unreadable.
 func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Digest, error) {
 	now := map[registry.Reference]digest.Digest{}
 	if e.DryRun && e.Release == nil {
@@ -131,7 +133,11 @@ func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Dig
 	}
 	begin := time.Now()
 	for _, tag := range e.Tags {
+		if e.isSource(tag) {
+			continue
+		}
 		desc, err := e.Client.Resolve(ctx, tag)
+		e.took = max(e.took, time.Since(begin))
 		switch {
 		case err == nil:
 			now[tag] = desc.Digest
@@ -145,8 +151,13 @@ func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Dig
 			return nil, err
 		}
 	}
-	e.took = time.Since(begin)
 	return now, nil
+}
+
+// isSource reports whether a tag is the source of the edit.
+func (e *editor) isSource(tag registry.Reference) bool {
+	ref, err := registry.ParseReference(e.Source)
+	return err == nil && !source.IsPath(e.Source) && ref.Digest() == "" && tag.String() == ref.String()
 }
 
 // isReplaced reports whether all tags point at their previous digests.
@@ -162,26 +173,14 @@ func (e *editor) isReplaced(now map[registry.Reference]digest.Digest) bool {
 	return true
 }
 
-// movedSince reports whether the source is a tag that has moved since tagsNow.
-func (e *editor) movedSince(before map[registry.Reference]digest.Digest, root digest.Digest) bool {
-	ref, err := registry.ParseReference(e.Source)
-	if err != nil || e.Force {
-		return false
-	}
-	for tag, at := range before {
-		if tag.String() == ref.String() {
-			return at != root
-		}
-	}
-	return false
-}
-
 // read returns the index to edit, or nil for a new one.
 func (e *editor) read(ctx context.Context, s *Staging) (*Index, *source.Source, error) {
 	if e.Source == "" {
 		return nil, nil, nil
 	}
-	sources, err := s.Open(ctx, e.Client, []string{e.Source})
+	s.begin(ctx, e.Client, append([]string{e.Source}, e.Reads...), e.Configs)
+	sources, err := s.open(ctx, e.Client, []string{e.Source})
+	e.took = max(e.took, time.Duration(s.took.Load()))
 	switch {
 	case errors.Is(err, oci.ErrNotFound) && e.MayBeMissing:
 		return nil, nil, nil

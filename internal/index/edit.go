@@ -53,6 +53,8 @@ type Request struct {
 	// Single permits the source to be an image for any platform. The result is
 	// then an image too.
 	Single bool
+	// Configs reports whether Change reads the configs of all images.
+	Configs bool
 	// MayBeMissing permits the source to be a tag that does not exist yet.
 	MayBeMissing bool
 	// Reads are other packages that Change reads.
@@ -152,7 +154,7 @@ type editor struct {
 	merges bool // the result depends on the state of a tag that is written
 	// before are the previous digests of the tags that were written, or nil.
 	before map[registry.Reference]digest.Digest
-	// took is the duration of reading the tags, to estimate that of other
+	// took is the duration of reading a tag, to estimate that of other
 	// writers' requests.
 	took time.Duration
 	// told reports whether the note about dropped annotations was printed.

@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/oci"
@@ -32,6 +35,8 @@ type Staging struct {
 	docs   map[digest.Digest][]byte
 	owner  map[digest.Digest]content.ReadOnlyStorage
 	opened []*source.Source
+	early  map[string]func() (*source.Source, error) // by name
+	took   atomic.Int64                              // the duration of reading a tag
 }
 
 var (
@@ -69,17 +74,67 @@ func (s *Staging) AddStore(base content.ReadOnlyStorage) {
 	s.bases = append(s.bases, base)
 }
 
-// Open opens packages and adds them as stores. Close closes them.
+// Open opens packages, whose images the caller reads, and adds them as stores.
+// Close closes them.
 func (s *Staging) Open(ctx context.Context, client *registry.Client, names []string) ([]*source.Source, error) {
-	var sources []*source.Source
+	sources, err := s.open(ctx, client, names)
+	var group sync.WaitGroup
+	for _, src := range sources {
+		group.Go(func() { src.Prefetch(ctx, false) })
+	}
+	group.Wait()
+	return sources, err
+}
+
+// begin starts to read packages in registries that open is called for later, so
+// that they are read side by side.
+func (s *Staging) begin(ctx context.Context, client *registry.Client, names []string, configs bool) {
+	s.early = map[string]func() (*source.Source, error){}
 	for _, name := range names {
-		src, err := source.Open(ctx, client, name)
+		if source.IsPath(name) || s.early[name] != nil {
+			continue
+		}
+		read := sync.OnceValues(func() (*source.Source, error) {
+			begin := time.Now()
+			src, err := source.Open(ctx, client, name)
+			s.took.Store(int64(time.Since(begin)))
+			if err == nil {
+				src.Prefetch(ctx, configs)
+			}
+			return src, err
+		})
+		s.early[name] = read
+		go read() //nolint:errcheck // open returns the error
+	}
+}
+
+// open is Open for packages that are not read as a whole. They are opened side
+// by side.
+func (s *Staging) open(ctx context.Context, client *registry.Client, names []string) ([]*source.Source, error) {
+	sources, errs := make([]*source.Source, len(names)), make([]error, len(names))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, name := range names {
+		group.Go(func() error {
+			if begun := s.early[name]; begun != nil {
+				sources[i], errs[i] = begun()
+			} else {
+				sources[i], errs[i] = source.Open(ctx, client, name)
+			}
+			return errs[i]
+		})
+	}
+	_ = group.Wait() // the first error in the order of names is returned
+	for _, src := range sources {
+		if src != nil {
+			s.opened = append(s.opened, src)
+			s.AddStore(src)
+		}
+	}
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, src)
-		s.opened = append(s.opened, src)
-		s.AddStore(src)
 	}
 	return sources, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 )
 
@@ -53,7 +54,43 @@ func ReadGraph(ctx context.Context, src content.ReadOnlyStorage, roots ...v1.Des
 			return nil, err
 		}
 	}
-	return &r.graph, nil
+	return &r.graph, r.findBlobs()
+}
+
+// findBlobs checks side by side that the blobs exist, and leaves out foreign
+// ones that do not. It returns the error of the first blob that has one.
+func (r *graphReader) findBlobs() error {
+	found := make([]bool, len(r.graph.Blobs))
+	errs := make([]error, len(r.graph.Blobs))
+	var group errgroup.Group
+	group.SetLimit(16)
+	for i, desc := range r.graph.Blobs {
+		group.Go(func() error {
+			if errs[i] = context.Cause(r.ctx); errs[i] == nil {
+				found[i], errs[i] = r.find(desc)
+			}
+			return errs[i]
+		})
+	}
+	if group.Wait() != nil {
+		return errs[slices.IndexFunc(errs, func(err error) bool { return err != nil })]
+	}
+	var blobs []v1.Descriptor
+	for i, desc := range r.graph.Blobs {
+		if found[i] {
+			blobs = append(blobs, desc)
+		}
+	}
+	r.graph.Blobs = blobs
+	return nil
+}
+
+func (r *graphReader) find(desc v1.Descriptor) (bool, error) {
+	ok, err := r.exists(desc)
+	if err == nil && !ok && !IsForeign(desc.MediaType) {
+		err = Errorf(r.src, desc, ErrNotFound, "is missing")
+	}
+	return ok, err
 }
 
 // references are the fields by which any manifest refers to content, whatever
@@ -194,15 +231,6 @@ func (r *graphReader) blob(desc v1.Descriptor) error {
 	}
 	if ok, err := r.isNew(desc); err != nil || !ok {
 		return err
-	}
-	ok, err := r.exists(desc)
-	switch {
-	case err != nil:
-		return err
-	case !ok && IsForeign(desc.MediaType):
-		return nil
-	case !ok:
-		return Errorf(r.src, desc, ErrNotFound, "is missing")
 	}
 	r.graph.Blobs = append(r.graph.Blobs, desc)
 	return nil

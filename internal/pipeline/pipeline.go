@@ -86,9 +86,12 @@ type Result struct {
 	Unchanged bool
 }
 
-// atOnce is the number of extensions that are annotated, verified and published
-// concurrently.
-const atOnce = 4
+// Numbers of extensions that are processed concurrently: packing them takes
+// processors, publishing them takes round trips.
+const (
+	packAtOnce    = 4
+	publishAtOnce = 32
+)
 
 // Run builds the packages of a plan, except those that all destinations already
 // have. If one fails, none is published unless Options.KeepGoing is set; the
@@ -123,8 +126,8 @@ type run struct {
 	errs    []error
 }
 
-// forEach calls f for the numbers below n concurrently.
-func forEach(n int, f func(i int)) {
+// forEach calls f for the numbers below n, atOnce of them concurrently.
+func forEach(n, atOnce int, f func(i int)) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i := range n {
@@ -137,7 +140,7 @@ func forEach(n int, f func(i int)) {
 func (r *run) findChanged() (*plan.Plan, []int) {
 	done := make([]bool, len(r.plan.Extensions))
 	if !r.opts.Force {
-		forEach(len(done), func(i int) {
+		forEach(len(done), publishAtOnce, func(i int) {
 			r.results[i], done[i] = unchanged(r.ctx, r.plan.Extensions[i], r.opts)
 		})
 	}
@@ -174,7 +177,7 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 		return err
 	}
 	packages := make([]*prepared, len(todo.Extensions))
-	forEach(len(packages), func(i int) {
+	forEach(len(packages), packAtOnce, func(i int) {
 		e, place := todo.Extensions[i], places[i]
 		if r.errs[place] != nil {
 			return // not built
@@ -184,7 +187,7 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 		r.errs[place] = named(e, err)
 	})
 	defer closeAll(packages)
-	forEach(len(packages), func(i int) {
+	forEach(len(packages), publishAtOnce, func(i int) {
 		if packages[i] == nil {
 			return
 		}
@@ -198,7 +201,7 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	if held := r.heldBack(todo, packages); held != nil && !r.opts.KeepGoing {
 		return held
 	}
-	forEach(len(packages), func(i int) {
+	forEach(len(packages), publishAtOnce, func(i int) {
 		if packages[i] == nil {
 			return
 		}

@@ -76,9 +76,21 @@ func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bo
 func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string) {
 	var held *annotate.Description
 	var refs []string
-	for _, tag := range d.Tags {
-		src, err := d.Client.Open(ctx, tag)
-		if err != nil || held != nil && src.Root.Digest != held.Root.Digest {
+	sources := make([]*registry.Source, len(d.Tags))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, tag := range d.Tags {
+		group.Go(func() (err error) {
+			sources[i], err = d.Client.Open(ctx, tag)
+			return err
+		})
+	}
+	if group.Wait() != nil {
+		return nil, nil
+	}
+	for i, tag := range d.Tags {
+		src := sources[i]
+		if held != nil && src.Root.Digest != held.Root.Digest {
 			return nil, nil
 		}
 		if held == nil {
@@ -86,6 +98,7 @@ func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descri
 			if !ok {
 				return nil, nil
 			}
+			var err error
 			if held, err = expect(layers); err != nil || held.Root.Digest != src.Root.Digest {
 				return nil, nil
 			}
@@ -111,7 +124,7 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 	}
 	layers := make([]v1.Descriptor, images)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group.SetLimit(16)
 	for i, desc := range manifests {
 		group.Go(func() error {
 			manifest, _, err := oci.ReadManifest(groupCtx, src, desc)

@@ -11,6 +11,10 @@ import (
 	"oras.land/oras-go/v2/content"
 )
 
+// smallBlob is the size up to which sending a blob takes less than the round
+// trips around it.
+const smallBlob = 1 << 20
+
 // copyBlob makes a blob available in r: it may exist, be mounted from another
 // repository of the registry (from, which may be empty), or be uploaded. It is
 // uploaded if checking or mounting fails.
@@ -32,6 +36,7 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 		switch {
 		case err == nil:
 			r.report(desc, Mounted, 0)
+			r.knows(desc, nil)
 			return true, nil
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
@@ -39,10 +44,19 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 			s.session = session
 		}
 	}
+	if desc.Size > smallBlob {
+		select {
+		case r.client.large <- struct{}{}:
+			defer func() { <-r.client.large }()
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
 	if err := s.run(); err != nil {
 		return false, &contentError{kind: "blob", desc: desc, err: err}
 	}
 	r.report(desc, Done, 0)
+	r.knows(desc, nil)
 	return true, nil
 }
 

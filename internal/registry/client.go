@@ -17,7 +17,13 @@ import (
 
 const (
 	defaultConcurrency = 4
-	defaultUserAgent   = "extpack"
+	// smallConcurrency is the number of concurrent requests that move little
+	// data. Their time is that of the round trip.
+	smallConcurrency = 16
+	// maxInFlight is the number of concurrent requests of a client, which may
+	// publish several packages.
+	maxInFlight      = 64
+	defaultUserAgent = "extpack"
 )
 
 // Options configure a [Client]. The zero value is an anonymous client.
@@ -39,21 +45,27 @@ type Options struct {
 	// Progress is called with the state of each blob and manifest; see [Event].
 	// It is called from several goroutines and must not block.
 	Progress func(Event)
-	// Concurrency is the number of concurrent uploads; the default is 4.
+	// Concurrency is the number of concurrent uploads; the default is 4 for
+	// large blobs, and 16 for requests whose time is that of the round trip.
 	Concurrency int
 }
 
 // Client is a client of registries. It is safe for concurrent use.
 type Client struct {
-	auth        *authClient
-	probe       *http.Client
-	stalls      *stallTransport
-	retries     *retryTransport
-	backoff     *backoff
-	progress    func(Event)
-	insecure    bool
-	concurrency int
-	chunkSize   int64
+	auth      *authClient
+	probe     *http.Client
+	stalls    *stallTransport
+	retries   *retryTransport
+	backoff   *backoff
+	progress  func(Event)
+	insecure  bool
+	chunkSize int64
+	// large limits the concurrent uploads of large blobs, small is the number of
+	// other concurrent requests for one package.
+	large chan struct{}
+	small int
+
+	known known
 
 	mu      sync.Mutex
 	schemes map[string]*scheme
@@ -68,19 +80,20 @@ type scheme struct {
 // New returns a client. It does not use the network.
 func New(o Options) *Client {
 	c := &Client{
-		backoff:     newBackoff(o.Log),
-		progress:    o.Progress,
-		insecure:    o.Insecure,
-		concurrency: o.Concurrency,
-		chunkSize:   chunkSize,
-		schemes:     map[string]*scheme{},
+		backoff:   newBackoff(o.Log),
+		progress:  o.Progress,
+		insecure:  o.Insecure,
+		chunkSize: chunkSize,
+		schemes:   map[string]*scheme{},
 	}
 	if c.progress == nil {
 		c.progress = func(Event) {}
 	}
-	if c.concurrency <= 0 {
-		c.concurrency = defaultConcurrency
+	c.small = o.Concurrency
+	if o.Concurrency <= 0 {
+		o.Concurrency, c.small = defaultConcurrency, smallConcurrency
 	}
+	c.large = make(chan struct{}, o.Concurrency)
 	if o.Credentials == nil {
 		o.Credentials = func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }
 	}
@@ -88,7 +101,7 @@ func New(o Options) *Client {
 		o.UserAgent = defaultUserAgent
 	}
 	c.stalls = newStallTransport(newHostTransport(o.Insecure, o.CertDirs), c.backoff.logf)
-	base := &guardTransport{base: c.stalls, insecure: o.Insecure}
+	base := &guardTransport{base: &boundTransport{base: c.stalls, slots: make(chan struct{}, maxInFlight)}, insecure: o.Insecure}
 	c.probe = &http.Client{
 		Transport:     base,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -97,6 +97,11 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 		desc v1.Descriptor
 		data []byte
 	)
+	if d, err := digest.Parse(target); err == nil {
+		if desc, data, ok := r.client.known.document(r.ref.RepositoryName(), d); ok && oci.IsDocument(desc.MediaType) {
+			return desc, data, nil
+		}
+	}
 	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
 		resp, err := r.do(ctx, http.MethodGet, "manifests", target)
 		if err != nil {
@@ -130,6 +135,9 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 		desc = v1.Descriptor{MediaType: mediaType, Digest: actual, Size: int64(len(data))}
 		return oci.CheckDocument(r.ref, desc, data)
 	})
+	if err == nil {
+		r.knows(desc, data)
+	}
 	return desc, data, err
 }
 
@@ -277,10 +285,16 @@ func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor)
 // has reports whether content exists under its digest. A response that
 // contradicts the digest is asked for once more.
 func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (ok bool, err error) {
+	if r.client.known.has(r.ref.RepositoryName(), desc) {
+		return true, nil
+	}
 	err = r.reread(ctx, "HEAD "+r.ref.RepositoryName(), func() error {
 		ok, err = r.hasOnce(ctx, kind, desc)
 		return err
 	})
+	if ok {
+		r.knows(desc, nil)
+	}
 	return ok, err
 }
 

@@ -122,7 +122,7 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 // digest.
 func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oci.Graph, from func(v1.Descriptor) string) error {
 	var fresh sync.Map // digests that the repository did not have
-	err := each(ctx, r.client.concurrency, g.Blobs, func(ctx context.Context, blob v1.Descriptor) error {
+	err := each(ctx, r.client.small, g.Blobs, func(ctx context.Context, blob v1.Descriptor) error {
 		added, err := r.copyBlob(ctx, src, blob, from(blob))
 		if added {
 			fresh.Store(blob.Digest, true)
@@ -133,7 +133,7 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oc
 		return err
 	}
 	for _, level := range g.Levels[:len(g.Levels)-1] { // the last is the root
-		err := each(ctx, r.client.concurrency, level, func(ctx context.Context, m oci.Document) error {
+		err := each(ctx, r.client.small, level, func(ctx context.Context, m oci.Document) error {
 			return r.copyManifest(ctx, m, &fresh)
 		})
 		if err != nil {
@@ -161,6 +161,7 @@ func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sy
 		return &contentError{kind: "manifest", desc: m.Descriptor, err: err}
 	}
 	fresh.Store(m.Descriptor.Digest, true)
+	r.knows(m.Descriptor, m.Raw)
 	r.report(m.Descriptor, Done, 0)
 	return nil
 }

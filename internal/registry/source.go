@@ -158,7 +158,10 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 		}
 		return damageReader{oci.Verify(ctx, r.ref, desc, body)}, nil
 	}
-	var data []byte
+	_, data, ok := r.client.known.document(r.ref.RepositoryName(), desc.Digest)
+	if ok && int64(len(data)) == desc.Size {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}
 	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
 		rc, err := open()
 		if err != nil {
@@ -174,5 +177,6 @@ func (r *repository) getBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCl
 	if err != nil {
 		return nil, err
 	}
+	r.knows(desc, data)
 	return io.NopCloser(bytes.NewReader(data)), nil
 }

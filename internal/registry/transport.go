@@ -175,7 +175,7 @@ func newHTTPTransport(insecure bool) *http.Transport {
 	// beyond any limit.
 	t.DisableCompression = true
 	t.MaxResponseHeaderBytes = maxResponseHeader
-	t.MaxIdleConnsPerHost = 16
+	t.MaxIdleConnsPerHost = maxInFlight
 	t.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = tlsTimeout
 	// Pings detect a lost HTTP/2 connection.

@@ -62,6 +62,15 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 	return OpenReference(ctx, client, ref)
 }
 
+// Prefetch reads the documents of a package in a registry side by side, those of
+// images with their configs, for a caller that reads all of them one after
+// another.
+func (s *Source) Prefetch(ctx context.Context, configs bool) {
+	if remote, ok := s.ReadOnlyStorage.(*registry.Source); ok {
+		remote.Prefetch(ctx, configs)
+	}
+}
+
 // OpenReference opens the package that ref refers to.
 func OpenReference(ctx context.Context, client *registry.Client, ref registry.Reference) (*Source, error) {
 	remote, err := client.Open(ctx, ref)
