@@ -12,9 +12,14 @@ const finishTime = 5 * time.Second
 // outlives ctx by a few seconds, so that an interrupt does not leave only some
 // of the tags moved.
 func Finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return outlive(ctx, finishTime)
+}
+
+// outlive returns a context that outlives ctx by d.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(finishTime)
+		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

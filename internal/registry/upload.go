@@ -29,9 +29,18 @@ var errNotMounted = errors.New("not mounted")
 // cancelTimeout limits the request to close an unused session.
 const cancelTimeout = 5 * time.Second
 
+// beginTimeout is how long an interrupted run waits for the answer to a request
+// that begins a session, to cancel the session.
+const beginTimeout = 2 * time.Second
+
 // beginUpload opens a session.
 func (r *repository) beginUpload(ctx context.Context, desc v1.Descriptor) (*upload, error) {
-	resp, err := r.post(ctx, nil)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	longer, stop := outlive(ctx, beginTimeout)
+	defer stop()
+	resp, err := r.post(longer, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,15 +49,26 @@ func (r *repository) beginUpload(ctx context.Context, desc v1.Descriptor) (*uplo
 		return nil, newResponseError(resp)
 	}
 	u := &upload{repo: r, desc: desc}
-	return u, u.follow(resp)
+	if err := u.follow(resp); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		u.cancel(ctx)
+		return nil, context.Cause(ctx)
+	}
+	return u, nil
 }
 
 // mount requests a blob from another repository of the registry. It is tried
 // once, because an upload may work if it fails. If the registry begins an
 // upload instead, mount returns it with errNotMounted.
 func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string) (*upload, error) {
-	ctx = withRetries(r.alsoReading(ctx, from), 0)
-	resp, err := r.post(ctx, url.Values{"mount": {desc.Digest.String()}, "from": {from}})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	longer, stop := outlive(withRetries(r.alsoReading(ctx, from), 0), beginTimeout)
+	defer stop()
+	resp, err := r.post(longer, url.Values{"mount": {desc.Digest.String()}, "from": {from}})
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +82,10 @@ func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string)
 	u := &upload{repo: r, desc: desc}
 	if err := u.follow(resp); err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		u.cancel(ctx)
+		return nil, context.Cause(ctx)
 	}
 	return u, errNotMounted
 }

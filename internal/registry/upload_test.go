@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestSessionsAreCancelled: an upload that fails or is interrupted leaves no
@@ -14,12 +15,16 @@ import (
 func TestSessionsAreCancelled(t *testing.T) {
 	c := newTree(t, "a")
 	layer := c.blobs[2]
-	for name, wrong := range map[string]bool{"wrong content": true, "refused": false, "interrupted": false} {
+	for name, wrong := range map[string]bool{"wrong content": true, "refused": false, "interrupted": false, "interrupted at the beginning": false} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+				if name == "interrupted at the beginning" && r.Method == http.MethodPost {
+					cancel()
+					time.Sleep(50 * time.Millisecond) // the client sees it first
+				}
 				if !isUpload(r) || wrong {
 					return false
 				}
@@ -40,7 +45,7 @@ func TestSessionsAreCancelled(t *testing.T) {
 				return data
 			}}
 			_, err := client.Publish(ctx, src, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
-			if err == nil || name == "interrupted" && !errors.Is(err, context.Canceled) {
+			if err == nil || strings.HasPrefix(name, "interrupted") && !errors.Is(err, context.Canceled) {
 				t.Errorf("error is %v", err)
 			}
 			requests := s.take()

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -27,7 +28,7 @@ var registries = map[string]func(t *testing.T) http.Handler{
 // station is a fault proxy in front of a registry, for one case at a time.
 type station struct {
 	proxy   *quirks.Registry
-	backend http.Handler
+	backend *sessions
 	direct  string // http://HOST of the registry, past the proxy
 	config  string // DOCKER_CONFIG, which trusts the proxy
 	closed  chan struct{}
@@ -38,17 +39,21 @@ type station struct {
 	at    int  // which request it is for, counted from 1; 0 for none
 	rest  bool // and all that follow
 	hook  func()
+	// hit says whether a request that begins or cancels an upload was broken, of
+	// which the client cannot know.
+	hit bool
 }
 
 // newStations starts n stations in front of one registry.
 func newStations(t *testing.T, backend http.Handler, http2 bool, n int) []*station {
 	t.Helper()
-	direct := httptest.NewServer(backend)
+	tracked := newSessions(backend)
+	direct := httptest.NewServer(tracked)
 	direct.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(direct.Close)
 	stations := make([]*station, n)
 	for i := range stations {
-		s := &station{backend: backend, direct: direct.URL, config: t.TempDir(), closed: make(chan struct{})}
+		s := &station{backend: tracked, direct: direct.URL, config: t.TempDir(), closed: make(chan struct{})}
 		switches := []quirks.Switch{
 			quirks.Middleware(s.choose),
 			quirks.GoAway(math.MaxInt, s.wants(goAway)),
@@ -82,7 +87,15 @@ func (s *station) silent(r *http.Request) {
 func (s *station) arm(f fault, at int, rest bool, hook func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen, s.fault, s.at, s.rest, s.hook = 0, f, at, rest, hook
+	s.seen, s.fault, s.at, s.rest, s.hook, s.hit = 0, f, at, rest, hook, false
+}
+
+// lost reports whether the client may not know of an upload, or has cancelled it
+// without effect.
+func (s *station) lost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hit
 }
 
 // disarm returns how many requests were seen since [station.arm].
@@ -102,6 +115,7 @@ func (s *station) choose(next http.Handler) http.Handler {
 		s.seen++
 		hit := s.at > 0 && (s.seen == s.at || s.rest && s.seen > s.at)
 		f, hook := s.fault, s.hook
+		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (r.Method == http.MethodPost || r.Method == http.MethodDelete)
 		s.mu.Unlock()
 		if hit {
 			if hook != nil {
