@@ -17,6 +17,7 @@ var shapes = []struct{ title, dir, name string }{
 	{"lint --format json (a list)", "cli-plugin", "lintReport"},
 	{"run-image --format json", "internal/runimage", "Report"},
 	{"builder doctor --format json", "internal/doctor", "Report"},
+	{"test --format json (a list)", "cli-plugin", "testResult"},
 	{"build --metadata-file (a list)", "internal/pipeline", "builtMetadata"},
 	{"--progress rawjson, a line of docker extpack among those of BuildKit", "cli-plugin", "message"},
 }
@@ -115,7 +116,7 @@ func (p *source) kind(e ast.Expr) (kind, inner string) {
 		return "string", ""
 	case *ast.Ident:
 		switch e.Name {
-		case "int", "int64":
+		case "int", "int64", "float64":
 			return "number", ""
 		case "bool":
 			return "boolean", ""
