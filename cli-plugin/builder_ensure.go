@@ -18,6 +18,7 @@ type builderEnsureOptions struct {
 	driver             string
 	native, registries []string
 	bootstrap, use     bool
+	binfmt             bool
 	remove, quiet      bool
 }
 
@@ -34,6 +35,9 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 			"$XDG_STATE_HOME (default ~/.local/state); it finds the emulators of the distribution's\n" +
 			"qemu-user-static by itself. Without root rights it needs rootlesskit. --remove stops it\n" +
 			"and deletes all of that; after a restart of the machine, ensure starts it again.\n\n" +
+			"An emulated program can start others only if the kernel knows the emulator. Without\n" +
+			"root rights that is set up for the builder alone, on Linux 6.7 or newer. As root,\n" +
+			"--binfmt sets it up for the whole machine, until --remove or a restart.\n\n" +
 			"The selected builder does not change without --use. Other builders are not\n" +
 			"changed, and a failure leaves everything as it was.",
 		Example: `  docker extpack builder ensure --use
@@ -47,7 +51,7 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 			if len(args) == 1 {
 				opts.name = args[0]
 			}
-			for _, other := range []string{"driver", "native", "registry", "bootstrap", "use"} {
+			for _, other := range []string{"driver", "native", "registry", "bootstrap", "use", "binfmt"} {
 				if err := exclusive(cmd, "remove", other); err != nil {
 					return err
 				}
@@ -67,6 +71,7 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 	f.StringVar(&opts.driver, "driver", "", `How BuildKit is run: "docker-container", or "remote" for a daemon of this user (default whichever is possible)`)
 	f.StringArrayVar(&opts.native, "native", nil, `Build a platform on a separate machine ("PLATFORM=ENDPOINT", such as "arm64=ssh://user@host")`)
 	f.StringArrayVar(&opts.registries, "registry", nil, `Let the builder pull from a registry without a trusted certificate ("HOST[:PORT]", to find out how it speaks, or "HOST[:PORT]=http|insecure")`)
+	f.BoolVar(&opts.binfmt, "binfmt", false, "Register QEMU with the kernel of this machine, for a daemon that runs as root")
 	f.BoolVar(&opts.bootstrap, "bootstrap", false, "Start the builder now, and wait for it")
 	f.BoolVar(&opts.use, "use", false, "Select the builder for this and other commands")
 	f.BoolVar(&opts.remove, "remove", false, "Stop and remove a builder that this command made, with its cache")
@@ -121,7 +126,7 @@ func removeBuilder(ctx context.Context, buildx buildx.Runner, o builder.Options)
 func (o *builderEnsureOptions) options(ctx context.Context, a *app) (builder.Options, error) {
 	opts := builder.Options{
 		Name: o.name, Driver: o.driver, Context: a.cli.CurrentContext(),
-		Bootstrap: o.bootstrap, Use: o.use, Log: a.log(o.quiet),
+		Bootstrap: o.bootstrap, Use: o.use, Binfmt: o.binfmt, Log: a.log(o.quiet),
 	}
 	var err error
 	if opts.StateDir, err = builder.StateDir(); err != nil {

@@ -36,6 +36,7 @@ func StateDir() (string, error) {
 //	root/           its cache
 //	run/            the containers that run, when BuildKit has no root rights
 //	emulators/      links to QEMU under the names that BuildKit looks for
+//	binfmt          how QEMU is registered in the user namespace of BuildKit
 type daemon struct {
 	dir string
 }
@@ -123,7 +124,7 @@ func (d daemon) command() ([]string, error) {
 		return nil, diag.WithHint(fmt.Errorf("%w: without root rights it needs rootlesskit, which is not on PATH", errNoBuildKit),
 			rootlessHint)
 	}
-	return append([]string{rootlesskit, "--net=host"}, args...), nil
+	return append([]string{rootlesskit, "--net=host", "sh", "-c", withHandlers, filepath.Join(d.dir, "binfmt")}, args...), nil
 }
 
 // environ returns the environment of the daemon.

@@ -130,6 +130,9 @@ func (d daemon) start(ctx context.Context, args []string) error {
 	if err := d.linkEmulators(); err != nil {
 		return fmt.Errorf("linking the emulators of BuildKit: %w", err)
 	}
+	if err := d.writeHandlers(); err != nil {
+		return fmt.Errorf("linking the emulators of BuildKit: %w", err)
+	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = d.dir, log, log
 	cmd.Env = d.environ()
@@ -211,7 +214,7 @@ func (d daemon) stop(ctx context.Context) error {
 
 // remove stops the daemon and deletes its folder, including the cache.
 func (d daemon) remove(ctx context.Context) error {
-	if err := d.stop(ctx); err != nil {
+	if err := errors.Join(d.stop(ctx), d.unregisterHandlers(ctx)); err != nil {
 		return err
 	}
 	// A killed daemon leaves mounts behind. Unmount them, so that their content

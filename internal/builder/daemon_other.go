@@ -17,3 +17,7 @@ func (d daemon) ensure(context.Context, []byte) (started bool, err error) {
 func (d daemon) stop(context.Context) error { return nil }
 
 func (d daemon) remove(context.Context) error { return os.RemoveAll(d.dir) }
+
+func (d daemon) registerHandlers() (added bool, err error) { return false, errBinfmt("it needs Linux") }
+
+func (d daemon) unregisterHandlers(context.Context) error { return nil }

@@ -30,7 +30,9 @@ type Options struct {
 	Registries []Registry
 	// Bootstrap starts all nodes and waits for them. Use selects the builder.
 	Bootstrap, Use bool
-	StateDir       string
+	// Binfmt registers emulators with the kernel of this machine.
+	Binfmt   bool
+	StateDir string
 	// Log is called with messages about the steps.
 	Log func(format string, args ...any)
 }
@@ -123,6 +125,9 @@ func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool,
 
 func (e *ensurer) run(ctx context.Context, have *buildx.Builder, driver string) error {
 	main := e.container
+	if driver != buildx.DriverRemote && e.Binfmt {
+		return errBinfmt("it is for a BuildKit daemon of this machine, and this builder is a container")
+	}
 	if driver == buildx.DriverRemote {
 		main = e.local
 	}

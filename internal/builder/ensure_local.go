@@ -28,6 +28,9 @@ func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 	if err != nil {
 		return diag.WithHint(err, "repair or remove "+e.daemon.config())
 	}
+	if err := e.binfmt(ctx); err != nil {
+		return err
+	}
 	started, err := e.daemon.ensure(ctx, config)
 	if err != nil {
 		return err
@@ -52,6 +55,28 @@ func (e *ensurer) local(ctx context.Context, have *buildx.Builder) error {
 	}
 	e.Log("created the builder %s", e.Name)
 	return nil
+}
+
+// binfmt registers the emulators with the kernel of this machine. A daemon that
+// runs is stopped, because BuildKit looks for them when it starts.
+func (e *ensurer) binfmt(ctx context.Context) error {
+	if !e.Binfmt {
+		return nil
+	}
+	if os.Geteuid() != 0 {
+		return errBinfmt("it needs root; without root rights, emulators are registered for the builder alone, on Linux 6.7 or newer")
+	}
+	added, err := e.daemon.registerHandlers()
+	if !added {
+		return err
+	}
+	e.undo = append(e.undo, e.daemon.unregisterHandlers)
+	if err != nil {
+		return err
+	}
+	e.changed = true
+	e.Log("registered QEMU with the kernel of this machine; --remove takes that back")
+	return e.daemon.stop(ctx)
 }
 
 func (e *ensurer) isLocal(b *buildx.Builder) bool {

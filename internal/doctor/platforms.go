@@ -215,7 +215,7 @@ func (e *examination) emulationFix(p v1.Platform) string {
 func (e *examination) binfmtFix(p v1.Platform) string {
 	fix := `run "` + emulation.Install(p) + `" on the machine of BuildKit`
 	if e.isLocal() {
-		fix = `run "docker extpack builder ensure ` + e.builder.Name + `" as root, or on Linux 6.7 or newer, which registers QEMU with the kernel`
+		fix = `run "docker extpack builder ensure ` + e.builder.Name + ` --binfmt" as root, or update Linux to 6.7`
 	}
 	return fix + ", or " + e.nativeFix(p)
 }

@@ -16,11 +16,6 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 )
 
-// qemus are the names of QEMU's programs.
-var qemus = map[string]string{
-	"amd64": "x86_64", "386": "i386", "arm64": "aarch64", "arm": "arm", "riscv64": "riscv64", "ppc64le": "ppc64le", "s390x": "s390x",
-}
-
 var elfMachines = map[string]elf.Machine{
 	"amd64": elf.EM_X86_64, "386": elf.EM_386, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM,
 	"riscv64": elf.EM_RISCV, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390,
@@ -50,7 +45,7 @@ func TestPrograms(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			qemu, err := exec.LookPath("qemu-" + qemus[arch] + "-static")
+			qemu, err := exec.LookPath("qemu-" + qemuNames[arch] + "-static")
 			if err != nil {
 				t.Skip("QEMU is not installed")
 			}

@@ -363,7 +363,7 @@ func TestEnsureFindsEmulators(t *testing.T) {
 	contains(t, h.ensure(), "started BuildKit")
 	contains(t, h.ensure(), "nothing to do")
 	d = doctor(t, dir, h.env, "--builder", "extpack")
-	d.says(t, "emulation", "linux/s390x", "ok", "under emulation")
+	d.says(t, "emulation", "linux/s390x", "warning", "cannot start a second program", "docker extpack builder ensure extpack --binfmt")
 }
 
 // withoutQEMU returns a folder with the programs of PATH except emulators.
