@@ -20,6 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/smoke"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
+	"github.com/extpack/extpack/internal/workspace"
 )
 
 type buildOptions struct {
@@ -35,6 +36,7 @@ type buildOptions struct {
 	engineName            string
 	quiet, dryRun, single bool
 	force, keepGoing      bool
+	skipOthers            bool
 }
 
 func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *cobra.Command {
@@ -47,13 +49,19 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 			"Docker Engine, or write it to a .cnb file or an OCI layout directory.\n\n" +
 			"A URL names a Git repository, with branch, tag or commit and folder after \"#\", or\n" +
 			"an archive. What it holds is given no more than any other extension: secrets,\n" +
-			"variables and files need a grant.",
+			"variables and files need a grant.\n\n" +
+			"A directory with an extpack.toml that has [workspace] builds its members.",
 		Example: `  docker extpack build
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
   docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'
   docker extpack build https://github.com/acme/extensions.git#v1.2.3:curl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withProgress(a.cli, opts.Progress, func() (err error) {
+				if opts.skipOthers {
+					if args, err = workspace.WithoutOthers(args); err != nil {
+						return err
+					}
+				}
 				if opts.dirs, err = dirs(cmd, args); err != nil {
 					return err
 				}
@@ -85,6 +93,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
 	f.BoolVar(&opts.keepGoing, "keep-going", false, "Publish the extensions that pass although others fail")
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
+	f.BoolVar(&opts.skipOthers, "skip-others", false, "Skip arguments that are not extensions, such as some of a pattern")
 	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform once, in this image, before anything is published")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")

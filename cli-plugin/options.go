@@ -24,6 +24,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/workspace"
 )
 
 // planOptions are the flags of all commands that make a plan.
@@ -60,7 +61,7 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if err := checkTags(o.tags); err != nil {
 		return nil, err
 	}
-	opts := plan.Options{Tags: o.tags, Push: o.pushes, Unpack: o.unpack}
+	opts := plan.Options{Tags: o.tags, Push: o.pushes, Unpack: o.unpack, Defaults: workspace.DefaultsOf}
 	if o.version != "" {
 		version, err := extension.ParseVersion(o.version)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/workspace"
 )
 
 // pluginName is the word after "docker".
@@ -156,18 +158,22 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// dirs returns the extension directories in the arguments. It returns an error
-// for an empty argument or duplicates, which result from empty variables or
-// overlapping patterns.
+// dirs returns the extension directories in the arguments, with those of
+// workspaces. It returns an error for an empty argument or duplicates, which
+// result from empty variables or overlapping patterns.
 func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 {
-		return []string{"."}, nil
+		args = []string{"."}
+	}
+	if i := slices.Index(args, ""); i >= 0 {
+		return nil, usageError(cmd, fmt.Sprintf("argument %d is empty: name the directory of an extension", i+1))
+	}
+	args, err := workspace.Expand(args)
+	if err != nil {
+		return nil, err
 	}
 	var seen []os.FileInfo
-	for i, dir := range args {
-		if dir == "" {
-			return nil, usageError(cmd, fmt.Sprintf("argument %d is empty: name the directory of an extension", i+1))
-		}
+	for _, dir := range args {
 		info, err := os.Stat(dir)
 		if err != nil {
 			seen = append(seen, nil) // reading it reports the error

@@ -20,6 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/workspace"
 )
 
 // Report is what was found in one directory or package.
@@ -40,7 +41,7 @@ type Report struct {
 // unless it is empty; see [extension.ParseVersion]. The error is trouble with
 // reading.
 func Dir(ctx context.Context, dir, version string) (*Report, error) {
-	p, warnings, err := plan.New(ctx, []string{dir}, plan.Options{Version: version})
+	p, warnings, err := plan.New(ctx, []string{dir}, plan.Options{Version: version, Defaults: workspace.DefaultsOf})
 	r := &Report{Name: dir}
 	switch {
 	case diag.IsInvalid(err):

@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/workspace"
 )
 
 // The values of --format.
@@ -206,7 +207,7 @@ func (c Command) file(ctx context.Context, source string) (string, error) {
 
 // images returns the images that a build makes.
 func (c Command) images(ctx context.Context, source string) ([]platform.Identity, error) {
-	opts := plan.Options{Unpack: c.Unpack}
+	opts := plan.Options{Unpack: c.Unpack, Defaults: workspace.DefaultsOf}
 	for _, s := range c.Targets {
 		t, err := platform.ParseTarget(s)
 		if err != nil {

@@ -18,6 +18,7 @@ type imagePlanner struct {
 	dir        string
 	descriptor *extension.Descriptor
 	list       *diag.List
+	defaults   []extension.Target // without other targets
 	tree       *content.Tree
 	included   map[string]bool // include-files entries some image has
 	stages     *buildPlanner   // nil without a build table
@@ -47,7 +48,7 @@ func (p *imagePlanner) plan(ctx context.Context, pkg *extension.Package, flags [
 	if p.cases, err = extension.TestsFolder(p.descriptor); err != nil {
 		return nil, err
 	}
-	targets, err := selectTargets(p.dir, p.descriptor, pkg, flags)
+	targets, err := selectTargets(p.dir, p.descriptor, pkg, flags, p.defaults)
 	if err != nil {
 		return nil, err
 	}

@@ -171,6 +171,9 @@ type Options struct {
 	Grants grants.Set
 	// Push reports whether the tags will be pushed.
 	Push bool
+	// Defaults returns the settings that the extension at name, as with [New],
+	// shares with others. It is optional.
+	Defaults func(name string) (Defaults, error)
 }
 
 // New returns the plan for the extensions in dirs, and warnings. If anything
@@ -196,8 +199,8 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 
 // newExtension plans one extension. It adds problems to the list and returns
 // nil, so that the other extensions are checked too.
-func newExtension(ctx context.Context, dir string, opts Options) (*Extension, diag.List, error) {
-	dir, pkg, list, err := findRoot(ctx, dir, opts)
+func newExtension(ctx context.Context, name string, opts Options) (*Extension, diag.List, error) {
+	dir, pkg, list, err := findRoot(ctx, name, opts)
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
@@ -214,22 +217,29 @@ func newExtension(ctx context.Context, dir string, opts Options) (*Extension, di
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
+	defaults, err := opts.defaults(name)
+	if err != nil {
+		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
+	}
 	e := &Extension{
 		Dir:         filepath.Clean(dir),
 		Descriptor:  descriptor,
 		Slug:        extension.Slug(descriptor.Info.ID),
-		Labels:      merge(descriptor.Metadata.Extpack.Labels, opts.Labels),
-		Annotations: merge(merge(origin, descriptor.Metadata.Extpack.Annotations), opts.Annotations.At(annotation.Index, v1.Platform{})),
+		Labels:      merge(merge(defaults.Labels, descriptor.Metadata.Extpack.Labels), opts.Labels),
+		Annotations: merge(merge(merge(origin, defaults.Annotations), descriptor.Metadata.Extpack.Annotations), opts.Annotations.At(annotation.Index, v1.Platform{})),
 		Placed:      slices.DeleteFunc(slices.Clone(opts.Annotations), func(a annotation.Annotation) bool { return a.Place == annotation.Index }),
 	}
-	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list}
+	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list, defaults: defaults.Targets}
 	if table := descriptor.Metadata.Extpack.Build; table != nil {
 		images.stages = &buildPlanner{dir: dir, table: table, list: &list}
 		e.Build = images.stages.build(opts)
 	}
 	e.caches(&list, opts)
 	e.tagForms = opts.Tags
-	if e.Tags, err = tags(descriptor, opts.Tags); err != nil {
+	if len(e.tagForms) == 0 && descriptor.Metadata.Extpack.Image.Value == "" {
+		e.tagForms = defaults.Tags
+	}
+	if e.Tags, err = tags(descriptor, e.tagForms); err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
 	if e.Images, err = images.plan(ctx, pkg, opts.Targets); err != nil {

@@ -23,7 +23,7 @@ func findRoot(ctx context.Context, name string, opts Options) (string, *extensio
 		case isArchive(name):
 			root, err := unpacked(ctx, name, opts)
 			return root, nil, nil, err
-		case filepath.Ext(name) == ".toml" && filepath.Base(name) != extension.DescriptorFile:
+		case IsExtensionFile(name):
 			dir, file = filepath.Dir(name), name
 		}
 	}
@@ -110,6 +110,13 @@ func unpacked(ctx context.Context, name string, opts Options) (string, error) {
 		return name, diag.Invalidf("%s: %v", name, err)
 	}
 	return root, err
+}
+
+// IsExtensionFile reports whether a file can name an extension: an archive, or
+// a package.toml of any name.
+func IsExtensionFile(name string) bool {
+	base := filepath.Base(name)
+	return isArchive(name) || filepath.Ext(name) == ".toml" && base != extension.DescriptorFile
 }
 
 func isArchive(name string) bool {

@@ -9,9 +9,9 @@ import (
 )
 
 // selectTargets returns the targets to build from the first source that has
-// any: flags, package.toml, the descriptor, platform folders. If there are
-// none, the content of the extension decides.
-func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, flags []extension.Target) ([]extension.Target, error) {
+// any: flags, package.toml, the descriptor, platform folders, and the defaults.
+// If there are none, the content of the extension decides.
+func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, flags, defaults []extension.Target) ([]extension.Target, error) {
 	complete := slices.DeleteFunc(slices.Clone(d.Targets), func(t extension.Target) bool { return !t.Complete() })
 	switch {
 	case len(flags) > 0:
@@ -22,6 +22,9 @@ func selectTargets(dir string, d *extension.Descriptor, pkg *extension.Package, 
 		return complete, nil
 	}
 	found, err := platform.Discover(dir)
+	if len(found) == 0 {
+		found = defaults
+	}
 	return inherit(found, d.Targets), err
 }
 

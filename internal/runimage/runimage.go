@@ -24,6 +24,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/workspace"
 )
 
 // Images opens images; [Registry] does so.
@@ -174,7 +175,7 @@ func (c *checker) plan(ctx context.Context, request Request, wanted *[]v1.Platfo
 	if len(request.Extensions) == 0 {
 		return nil, nil
 	}
-	p, warnings, err := plan.New(ctx, request.Extensions, plan.Options{Targets: request.Targets})
+	p, warnings, err := plan.New(ctx, request.Extensions, plan.Options{Targets: request.Targets, Defaults: workspace.DefaultsOf})
 	c.report.Warnings = warnings
 	if diag.IsInvalid(err) {
 		c.problems = append(c.problems, diag.Of(err)...)

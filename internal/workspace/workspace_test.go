@@ -1,0 +1,141 @@
+package workspace
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/extpack/extpack/internal/diag"
+)
+
+// tree writes files below a new working directory. A folder .git makes a
+// repository.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	return dir
+}
+
+const valid = `[workspace]
+members = ["extensions/*", "tools/x"]
+exclude = ["extensions/old"]
+tags = ["ghcr.io/acme/{{.Slug}}:{{.Version}}"]
+targets = ["linux/amd64", "linux/arm64"]
+labels = { team = "a" }
+annotations = { owner = "b" }
+`
+
+func sample(t *testing.T) string {
+	return tree(t, map[string]string{
+		"extpack.toml":                  valid,
+		"extensions/b/extension.toml":   "",
+		"extensions/a/extension.toml":   "",
+		"extensions/c/package.toml":     "",
+		"extensions/old/extension.toml": "",
+		"extensions/docs/README.md":     "",
+		"extensions/file.txt":           "",
+		"tools/x/extension.toml":        "",
+		"elsewhere/extension.toml":      "",
+	})
+}
+
+func TestRead(t *testing.T) {
+	dir := sample(t)
+	w, err := Read(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"extensions/a", "extensions/b", "extensions/c", "tools/x"}; !slices.Equal(w.Members, want) {
+		t.Errorf("members are %q, want %q", w.Members, want)
+	}
+	if len(w.Defaults.Targets) != 2 || w.Defaults.Labels["team"] != "a" || w.Defaults.Annotations["owner"] != "b" || len(w.Defaults.Tags) != 1 {
+		t.Errorf("the settings are %+v", w.Defaults)
+	}
+	if w, err := Read(filepath.Join(dir, "tools")); w != nil || err != nil {
+		t.Errorf("a folder without the file: %v, %v", w, err)
+	}
+}
+
+// TestReadRefuses: a file of a repository never grants access.
+func TestReadRefuses(t *testing.T) {
+	for want, content := range map[string]string{
+		"extpack.toml: [[trust]] is not supported in a workspace: a file of a repository cannot grant access": "[[trust]]\ndirectory = \"/\"\n",
+		"extpack.toml: [[trust]] is not supported":                                                            valid + "[[trust]]\ndirectory = \"/\"\n",
+		`extpack.toml:2:1: unknown key "workspace.allow"`:                                                     "[workspace]\nallow = [\"ssh\"]\n",
+		"extpack.toml has no [workspace]":                                                                     "",
+		"extpack.toml: members is required":                                                                   "[workspace]\n",
+		`extpack.toml: "../other" is outside the workspace`:                                                   "[workspace]\nmembers = [\"../other\"]\n",
+		`extpack.toml: "/etc" is outside the workspace`:                                                       "[workspace]\nmembers = [\"/etc\"]\n",
+		`extpack.toml: the pattern "[" is not valid`:                                                          "[workspace]\nmembers = [\"[\"]\n",
+		"extpack.toml: no member has an extension":                                                            "[workspace]\nmembers = [\"x*\"]\n",
+		`extpack.toml: target "linux" is not os/arch`:                                                         "[workspace]\nmembers = [\".\"]\ntargets = [\"linux\"]\n",
+		`extpack.toml: "io.buildpacks.x": names that begin`:                                                   "[workspace]\nmembers = [\".\"]\nlabels = { \"io.buildpacks.x\" = \"y\" }\n",
+		"extpack.toml:1:": "[workspace\n",
+	} {
+		tree(t, map[string]string{"extpack.toml": content})
+		if _, err := Read("."); !diag.IsInvalid(err) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", content, err, want)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	sample(t)
+	got, err := Expand([]string{".", "elsewhere", "missing"})
+	if want := []string{"extensions/a", "extensions/b", "extensions/c", "tools/x", "elsewhere", "missing"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	got, err = WithoutOthers([]string{"extensions/a", "extensions/docs", "extensions/file.txt", "extensions/c", ".", "missing"})
+	if want := []string{"extensions/a", "extensions/c", ".", "missing"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := WithoutOthers([]string{"extensions/docs"}); !diag.IsInvalid(err) {
+		t.Errorf("nothing left: %v", err)
+	}
+}
+
+// TestDefaultsOf: the settings are those of the workspace of a member, within
+// the repository.
+func TestDefaultsOf(t *testing.T) {
+	dir := sample(t)
+	check := func(name string, want bool) {
+		t.Helper()
+		d, err := DefaultsOf(name)
+		if err != nil || len(d.Tags) > 0 != want {
+			t.Errorf("%s: %+v, %v", name, d, err)
+		}
+	}
+	check("extensions/a", true)
+	check("extensions/c/package.toml", true)
+	check("extensions/old", false)
+	check("elsewhere", false)
+	check("missing", false)
+	t.Chdir("extensions/a")
+	check(".", false) // outside a repository, above the working directory
+	for name, content := range map[string]string{".git/HEAD": "", ".git/objects/x": "", ".git/refs/x": ""} {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(".", true)
+	check("../old", false)
+}
