@@ -92,7 +92,7 @@ func TestRemoteSource(t *testing.T) {
 		}
 	}
 
-	// The bake file names the commit, so that it is alone.
+	// The bake file names the commit, so that it does not depend on the branch.
 	mustExtpack(t, work, "bake", url+"/x.git#main:curl")
 	file := func() string { return string(readFile(t, filepath.Join(work, "docker-bake.hcl"))) }
 	if !strings.Contains(file(), url+"/x.git#"+commit+":curl") || strings.Contains(file(), os.TempDir()) {
