@@ -99,7 +99,7 @@ func runInit(ctx context.Context, a *app, opts initOptions) error {
 		if err := opts.writeBakeFile(ctx, a); err != nil {
 			return err
 		}
-		for _, f := range files {
+		for _, f := range append(files, scaffold.File{Path: bake.FileName}) {
 			fmt.Fprintln(a.cli.Err(), "wrote "+text.Line(filepath.Join(opts.dir, filepath.FromSlash(f.Path))))
 		}
 		fmt.Fprintf(a.cli.Err(), "build it with \"docker extpack build %s\"\n", text.Line(opts.dir))
