@@ -1,6 +1,10 @@
 package cliplugin
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -81,4 +85,59 @@ func splitWords(line string) (words []string, ok bool) {
 	}
 	end()
 	return words, inside == 0
+}
+
+// TestFlagsInDocs: commands within the text of the documentation have flags that
+// exist.
+func TestFlagsInDocs(t *testing.T) {
+	span := regexp.MustCompile("`(docker extpack [^`\n]+)`")
+	count := 0
+	err := filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata"):
+			return fs.SkipDir
+		}
+		if filepath.Ext(name) != ".md" {
+			return nil
+		}
+		page, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, m := range span.FindAllStringSubmatch(string(page), -1) {
+			words, ok := splitWords(m[1])
+			if !ok {
+				continue
+			}
+			called, args, err := newRootCmd(nil, "extpack").Find(words[2:])
+			if err != nil {
+				t.Errorf("%s: `%s`: %v", name, m[1], err)
+				continue
+			}
+			for _, arg := range args {
+				flag, _, _ := strings.Cut(arg, "=")
+				long, isLong := strings.CutPrefix(flag, "--")
+				known := !strings.HasPrefix(flag, "-") || flag == "-" || flag == "--"
+				switch {
+				case known:
+				case isLong:
+					known = called.Flag(long) != nil
+				default:
+					known = called.Flags().ShorthandLookup(flag[1:2]) != nil
+				}
+				if count++; !known {
+					t.Errorf("%s: `%s`: there is no flag %s", name, m[1], flag)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count < 30 {
+		t.Errorf("found only %d words", count)
+	}
 }
