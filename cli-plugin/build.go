@@ -16,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/smoke"
 	"github.com/extpack/extpack/internal/text"
@@ -32,7 +33,9 @@ type buildOptions struct {
 	labels, annotations   []string
 	mediaTypes            string
 	metadataFile          string
-	smoke                 string
+	smoke, builderImage   string
+	test                  bool
+	testDir               string // for packages of other extensions
 	engineName            string
 	quiet, dryRun, single bool
 	force, keepGoing      bool
@@ -95,6 +98,8 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
 	f.BoolVar(&opts.skipOthers, "skip-others", false, "Skip arguments that are not extensions, such as some of a pattern")
 	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform once, in this image, before anything is published")
+	f.BoolVar(&opts.test, "test", false, "Run the test cases of each extension before anything is published; see docker extpack test")
+	f.StringVar(&opts.builderImage, "builder-image", "", "Builder image of --test, instead of the descriptor's")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")
 	complete(cmd, "engine", engineAuto, engineBuildx, engineEmbedded)
@@ -140,7 +145,15 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		if err := pipeline.Preflight(ctx, run.plan, run.places); err != nil {
 			return err
 		}
-		run.options.Try = opts.try(a)
+		if opts.test {
+			temp, err := scratch.New()
+			if err != nil {
+				return err
+			}
+			defer temp.Remove()
+			opts.testDir = temp.Path
+		}
+		run.options.Try = opts.tryAll(a, opts.testDir)
 		engine := opts.chooseEngine(a)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		opts.bars.Close()
@@ -277,7 +290,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		KeepGoing:             o.keepGoing,
 		// The result of a bake override is not known before the build, and a
 		// published package may lack the attestations or the cache.
-		Force:         o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "",
+		Force:         o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "" || o.test,
 		Unpredictable: len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any(),
 		Destinations:  run.places.Of,
 		Warn: func(e *plan.Extension, f verify.Finding) {

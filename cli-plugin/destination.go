@@ -87,8 +87,8 @@ func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) err
 			}
 			fmt.Fprintf(w, "  build %s from %s\n", image, text.Line(root))
 		}
-		if o.smoke != "" {
-			fmt.Fprintf(w, "  run bin/detect and bin/generate of each in %s\n", o.smoke)
+		for _, try := range o.tries() {
+			fmt.Fprintf(w, "  %s\n", text.Line(try))
 		}
 		printRequests(w, e)
 		for _, d := range run.places[e] {

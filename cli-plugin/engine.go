@@ -142,6 +142,7 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--cache-from", len(o.stage.cacheFrom) > 0},
 		{"--cache-to", len(o.stage.cacheTo) > 0},
 		{"--smoke", o.smoke != ""},
+		{"--test", o.test},
 	} {
 		if f.given {
 			return diag.WithHint(diag.Invalidf("%s goes with a builder, not with --engine embedded", f.flag), "leave one of them out")

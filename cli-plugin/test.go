@@ -46,7 +46,7 @@ type testOptions struct {
 
 	keep string
 
-	update, allPlatforms, noCache, insecure, quiet bool
+	update, allPlatforms, noCache, insecure, quiet, watch bool
 }
 
 // testImages are the images to test with; the descriptor names those that are
@@ -96,6 +96,7 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
 	f.BoolVar(&opts.noCache, "no-cache", false, "Do not use cache")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
+	f.BoolVar(&opts.watch, "watch", false, "Run the cases that a change of files touches again, until interrupted")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print failures only")
 	opts.stage.bind(f)
 	opts.grants.bind(f)
@@ -127,15 +128,49 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 		if err != nil {
 			return err
 		}
-		results, err := t.run(ctx)
+		show := func(results []exttest.Result) error {
+			if err := print(a.cli.Out(), results); err != nil {
+				return fmt.Errorf("printing the result: %w", err)
+			}
+			return testVerdict(results, opts.allPlatforms)
+		}
+		if opts.watch {
+			return t.watch(ctx, show)
+		}
+		results, err := t.run(ctx, nil)
 		if err != nil {
 			return err
 		}
-		if err := print(a.cli.Out(), results); err != nil {
-			return fmt.Errorf("printing the result: %w", err)
-		}
-		return testVerdict(results, opts.allPlatforms)
+		return show(results)
 	})
+}
+
+// watch runs the cases, and again what a change touches. Failures do not end it.
+func (t *tester) watch(ctx context.Context, show func([]exttest.Result) error) error {
+	dirs := slices.DeleteFunc(slices.Clone(t.opts.names), func(name string) bool { return !isExtensionDir(name) })
+	if len(dirs) == 0 {
+		return diag.Invalidf("--watch: there is no directory of an extension among the arguments")
+	}
+	state := exttest.Take(dirs)
+	var changed []string
+	for {
+		results, err := t.run(ctx, changed)
+		if err == nil && len(results) > 0 {
+			err = show(results)
+		}
+		if context.Cause(ctx) != nil {
+			return err
+		}
+		if err != nil {
+			report(t.app.cli.Err(), err)
+		}
+		if t.opts.update {
+			state = exttest.Take(dirs) // with what was written
+		}
+		if state, changed, err = state.Wait(ctx, dirs); err != nil {
+			return err
+		}
+	}
 }
 
 // testVerdict returns an error if a case failed, or could not be run although it
@@ -181,35 +216,63 @@ func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
 	return t, err
 }
 
-func (t *tester) run(ctx context.Context) ([]exttest.Result, error) {
+// run runs the cases, or those that changed files touch if there are any.
+func (t *tester) run(ctx context.Context, changed []string) ([]exttest.Result, error) {
+	found := 0
+	var all []tested
+	for _, name := range t.opts.names {
+		if len(changed) > 0 && !touchesDir(name, changed) {
+			continue
+		}
+		one, err := t.subject(ctx, name, changed)
+		if err != nil {
+			return nil, err
+		}
+		found += len(one.Cases)
+		all = append(all, one)
+	}
+	if found == 0 && len(changed) > 0 {
+		return nil, nil
+	}
+	if found == 0 {
+		return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/guides/test.md`)
+	}
+	return t.test(ctx, all)
+}
+
+func touchesDir(dir string, changed []string) bool {
+	return !isExtensionDir(dir) || slices.ContainsFunc(changed, func(name string) bool {
+		_, inside, err := safefile.Below(dir, name)
+		return err != nil || inside
+	})
+}
+
+// tested is a package with its cases and what they run with.
+type tested struct {
+	*exttest.Subject
+	images testImages
+}
+
+// test runs the cases of packages, those with the same images together.
+func (t *tester) test(ctx context.Context, all []tested) ([]exttest.Result, error) {
 	platforms, err := testPlatforms(t.opts.targets)
 	if err != nil {
 		return nil, err
 	}
-	// Descriptors may name different images.
 	byImages := map[testImages][]*exttest.Subject{}
 	var order []testImages
-	found := 0
-	for _, name := range t.opts.names {
-		s, images, err := t.subject(ctx, name)
-		if err != nil {
-			return nil, err
+	for _, one := range all {
+		if byImages[one.images] == nil {
+			order = append(order, one.images)
 		}
-		found += len(s.Cases)
-		if byImages[images] == nil {
-			order = append(order, images)
-		}
-		byImages[images] = append(byImages[images], s)
-	}
-	if found == 0 {
-		return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/test.md`)
+		byImages[one.images] = append(byImages[one.images], one.Subject)
 	}
 	var results []exttest.Result
 	for _, images := range order {
 		own, err := exttest.Run(ctx, exttest.Request{
 			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
-			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine}, Support: t.support,
-			Extension: func(ctx context.Context, dir string) (*exttest.Subject, error) { return t.beside(ctx, dir) },
+			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
+			Support: t.support, Extension: t.beside,
 		})
 		if err != nil {
 			return nil, err
@@ -250,36 +313,43 @@ func testPlatforms(targets []string) ([]v1.Platform, error) {
 	return all, nil
 }
 
-// subject returns the package of a directory, or a published one, with its
-// cases.
-func (t *tester) subject(ctx context.Context, name string) (*exttest.Subject, testImages, error) {
-	images := t.opts.images
+// subject returns the package of a directory, or a published one, with the cases
+// that changed files touch, or all.
+func (t *tester) subject(ctx context.Context, name string, changed []string) (tested, error) {
 	if !isExtensionDir(name) {
 		s, err := t.open(ctx, name)
 		if err != nil {
-			return nil, images, err
+			return tested{}, err
 		}
 		s.Dir = "."
 		s.Cases, err = extension.ReadTests(s.Dir, t.opts.cases, nil)
 		t.choose(s)
-		return s, images, err
+		return tested{s, t.opts.images}, err
 	}
 	s, e, err := t.build(ctx, name)
 	if err != nil {
-		return nil, images, err
+		return tested{}, err
 	}
-	own := e.Descriptor.Metadata.Extpack.Test
-	if images == (testImages{}) {
-		images = testImages{builder: own.BuilderImage.Value, build: own.BuildImage.Value, run: own.RunImage.Value, lifecycle: own.Lifecycle.Value}
-	} else {
-		images.run, images.lifecycle = cmp.Or(images.run, own.RunImage.Value), cmp.Or(images.lifecycle, own.Lifecycle.Value)
-		if images.build == "" {
-			images.builder = cmp.Or(images.builder, own.BuilderImage.Value)
-		}
+	one, err := t.withCases(s, e)
+	if len(changed) > 0 {
+		folder := cmp.Or(t.opts.cases, e.Descriptor.Metadata.Extpack.Test.Cases.Value, extension.DefaultTests)
+		s.Cases = exttest.Touched(s.Cases, e.Dir, folder, changed)
 	}
+	return one, err
+}
+
+// withCases reads the cases of a package, and chooses the images of the flags
+// before those of the descriptor.
+func (t *tester) withCases(s *exttest.Subject, e *plan.Extension) (tested, error) {
+	images, own := t.opts.images, e.Descriptor.Metadata.Extpack.Test
+	if images.build == "" && images.builder == "" {
+		images.builder, images.build = own.BuilderImage.Value, own.BuildImage.Value
+	}
+	images.run, images.lifecycle = cmp.Or(images.run, own.RunImage.Value), cmp.Or(images.lifecycle, own.Lifecycle.Value)
+	var err error
 	s.Cases, err = extension.ReadTests(e.Dir, t.opts.cases, e.Descriptor)
 	t.choose(s)
-	return s, images, err
+	return tested{s, images}, err
 }
 
 // choose keeps the cases of --case.

@@ -45,13 +45,14 @@ func Package(ctx context.Context, p *plan.Plan, engine pipeline.Engine, dir stri
 	}
 	var all []*Subject
 	for _, r := range results {
-		all = append(all, newSubject(r.Extension, r.Images, layouts[r.Extension]))
+		all = append(all, FromPlan(r.Extension, r.Images, layouts[r.Extension]))
 	}
 	return all, nil
 }
 
-// newSubject returns the package of an extension in a layout.
-func newSubject(e *plan.Extension, images []annotate.Image, layout string) *Subject {
+// FromPlan returns the package of an extension in the layout at an absolute path,
+// without cases.
+func FromPlan(e *plan.Extension, images []annotate.Image, layout string) *Subject {
 	info := e.Descriptor.Info
 	s := &Subject{Name: e.Dir, ID: info.ID, Version: info.Version, API: e.Descriptor.API, Dir: e.Dir, Layout: layout}
 	for i, image := range images {

@@ -100,7 +100,10 @@ func (r Request) adopted(dir string) ([]File, error) {
 	}
 	ignore.Data = []byte("# Added for docker extpack; none of it is a part of the package.\n" + strings.Join(lines, "\n") + "\n")
 	makefile := byPath["Makefile"]
-	makefile.Data = []byte(strings.NewReplacer(" test", "", "\ntest: ## run the tests\n\tsh test/run.sh\n", "").Replace(string(makefile.Data)))
+	makefile.Data = []byte(strings.NewReplacer(
+		" test build", " build", "\ntest: ## run the cases in tests/\n\tdocker extpack test --builder-image $(BUILDER_IMAGE)\n", "",
+		"\n# The builder image that the cases in tests/ run in.\nBUILDER_IMAGE ?= paketobuildpacks/ubuntu-noble-builder\n", "",
+	).Replace(string(makefile.Data)))
 	workflow := byPath[".github/workflows/extpack.yml"]
 	workflow.Data = []byte(strings.NewReplacer("      - run: make test\n", "", "      - run: docker extpack bake --check\n", "").Replace(string(workflow.Data)))
 	return []File{ignore, makefile, workflow}, nil

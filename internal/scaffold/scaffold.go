@@ -97,8 +97,8 @@ func (r Request) render(set string) ([]File, error) {
 		var b bytes.Buffer
 		if err := t.Execute(&b, struct {
 			Request
-			SchemaURL, Word, Test string
-		}{r, extension.SchemaURL, r.word(), r.test()}); err != nil {
+			SchemaURL, Word string
+		}{r, extension.SchemaURL, r.word()}); err != nil {
 			return err
 		}
 		rel := strings.TrimSuffix(strings.TrimPrefix(name, root+"/"), ".tmpl")
@@ -121,14 +121,6 @@ func (r Request) word() string {
 		}
 		return '-'
 	}, path.Base(r.ID))
-}
-
-// test is the command that runs the tests.
-func (r Request) test() string {
-	if r.Lang == "go" {
-		return "go test ./..."
-	}
-	return "sh test/run.sh"
 }
 
 // CheckWrite returns the error of [Write] for files that exist, and writes nothing.

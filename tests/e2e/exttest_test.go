@@ -332,6 +332,70 @@ func TestTestPackage(t *testing.T) {
 	has(t, extpack(t, t.TempDir(), "test", ref, "--builder-image", images.Builder), 2, "there are no test cases in tests")
 }
 
+// fakeApt is a package manager that makes each package a program.
+const fakeApt = `#!/bin/sh
+for name; do
+	case $name in
+	-* | update | install) ;;
+	*) printf '#!/bin/sh\necho %s-1.7\n' "$name" >"/bin/$name" && chmod 0755 "/bin/$name" || exit ;;
+	esac
+done
+`
+
+// TestTestExamples runs the cases of the examples, in images of a distribution
+// that the examples are for.
+func TestTestExamples(t *testing.T) {
+	images := lab(t)
+	base := t.TempDir()
+	writeFile(t, filepath.Join(base, "bin/apt-get"), fakeApt)
+	ubuntu := func(from, user, name string) string {
+		writeFile(t, filepath.Join(base, "Dockerfile"), "FROM "+from+"\nUSER 0\nCOPY bin/apt-get /bin/\nUSER "+user+"\n"+
+			"LABEL io.buildpacks.base.distro.name=ubuntu io.buildpacks.base.distro.version=22.04\n")
+		buildx(t, base, "build", "--push", "--provenance=false", "-t", world.Registry()+"/"+name, ".")
+		return world.Registry() + "/" + name
+	}
+	builder := ubuntu(images.Builder, "1001:1000", "examples/builder:1")
+	run := ubuntu(images.Run, "1002:1000", "paketobuildpacks/run-jammy-base:latest")
+	dir := t.TempDir()
+	for _, name := range []string{"hello", "aptfile", "platform-roots"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(example(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"bin/generate", "tests/aptfile.toml"} {
+		name = filepath.Join(dir, "aptfile", name)
+		writeFile(t, name, strings.ReplaceAll(string(readFile(t, name)), "docker.io/", world.Registry()+"/"))
+	}
+	r := extpack(t, dir, "test", "hello", "aptfile", "platform-roots", "--builder-image", builder, "--run-image", run, "--target", "linux/amd64")
+	has(t, r, 0)
+	if !strings.HasSuffix(r.stdout, "8 passed, 0 failed, 0 not run\n") {
+		t.Errorf("got\n%s%s", r.stdout, r.stderr)
+	}
+}
+
+// TestBuildTest publishes nothing when a case fails.
+func TestBuildTest(t *testing.T) {
+	images := lab(t)
+	dir := labExtension(t, images, "lab/build", "[[case]]\nname = \"it applies\"\napp = \"app\"\nrequires = [\"apt\"]\n")
+	ref := tag(t, "1")
+	r := extpack(t, dir, "build", "--test", "--push", "-t", ref, "--target", "linux/amd64")
+	has(t, r, 0, "PASS  linux/amd64", "lab/build@1.2.3: it applies")
+	if !strings.HasPrefix(r.stdout, ref+"@sha256:") {
+		t.Errorf("printed %q", r.stdout)
+	}
+	writeFile(t, filepath.Join(dir, "tests/cases.toml"), "[[case]]\nname = \"it applies\"\n")
+	ref = tag(t, "2")
+	r = extpack(t, dir, "build", "--test", "--push", "-t", ref, "--target", "linux/amd64")
+	has(t, r, 2, "it provides apt, which nothing requires", "lab/build@1.2.3: 1 case of 1 failed")
+	if r.stdout != "" || exists(t, ref) {
+		t.Errorf("published %q", r.stdout)
+	}
+	r = extpack(t, dir, "build", "--test", "--dry-run", "--push", "-t", ref)
+	if !strings.Contains(r.stdout, "  run the test cases\n") {
+		t.Errorf("--dry-run says\n%s", r.stdout)
+	}
+}
+
 // filesOfLayout returns the names in the layers of an OCI layout directory.
 func filesOfLayout(t *testing.T, dir string) []string {
 	t.Helper()

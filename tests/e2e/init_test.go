@@ -64,10 +64,8 @@ func TestInit(t *testing.T) {
 			if r := extpack(t, dir, "bake", "--check"); r.code != 0 {
 				t.Errorf("bake --check: %+v", r)
 			}
-			test := exec.CommandContext(t.Context(), "make", "test")
-			test.Dir = dir
-			if out, err := test.CombinedOutput(); err != nil {
-				t.Errorf("make test: %v\n%s", err, out)
+			if lang != "go" { // its build stage needs an image of Go
+				makeTest(t, dir)
 			}
 			ref := tag(t, "init-"+lang)
 			args := []string{"build", "--engine", "embedded", "--push", "-t", ref}
@@ -90,6 +88,18 @@ func TestInit(t *testing.T) {
 				t.Errorf("inspect: %+v", r)
 			}
 		})
+	}
+}
+
+// makeTest runs the cases of a new extension as its Makefile does.
+func makeTest(t *testing.T, dir string) {
+	t.Helper()
+	docker := filepath.Join(t.TempDir(), "bin", "docker")
+	writeFile(t, docker, "#!/bin/sh\nshift\nexec "+world.plugin+" \"$@\" --target linux/amd64\n")
+	test := in(exec.CommandContext(t.Context(), "make", "test", "BUILDER_IMAGE="+lab(t).Builder), dir)
+	test.Env = append(test.Env, "PATH="+filepath.Dir(docker)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if out, err := test.CombinedOutput(); err != nil || !strings.Contains(string(out), "2 passed, 0 failed, 0 not run") {
+		t.Errorf("make test: %v\n%s", err, out)
 	}
 }
 

@@ -1,0 +1,128 @@
+package exttest
+
+import (
+	"context"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/wait"
+)
+
+// Snapshot is the state of the files of directories, by which changes are found.
+type Snapshot map[string]stamp
+
+type stamp struct {
+	size int64
+	mode fs.FileMode
+	time time.Time
+}
+
+// Take returns the state of the files below directories, without those that
+// never enter a package.
+func Take(dirs []string) Snapshot {
+	s := Snapshot{}
+	for _, dir := range dirs {
+		_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return nil // it was removed since, or cannot be read
+			}
+			rel, err := filepath.Rel(dir, name)
+			if err != nil || rel == "." {
+				return nil
+			}
+			if content.IsNever(filepath.ToSlash(rel)) {
+				if d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			info, err := d.Info()
+			if err == nil && !d.IsDir() {
+				s[name] = stamp{info.Size(), info.Mode(), info.ModTime()}
+			}
+			return nil
+		})
+	}
+	return s
+}
+
+// watchEvery is the time between looks at the files.
+const watchEvery = 300 * time.Millisecond
+
+// Wait waits for a change since the snapshot was taken, and until no more
+// follows. It returns the new state and the paths of the files that changed.
+func (s Snapshot) Wait(ctx context.Context, dirs []string) (Snapshot, []string, error) {
+	last := s
+	for {
+		if err := wait.For(ctx, watchEvery); err != nil {
+			return s, nil, err
+		}
+		now := Take(dirs)
+		if changed := s.diff(now); len(changed) > 0 && len(last.diff(now)) == 0 {
+			return now, changed, nil
+		}
+		last = now
+	}
+}
+
+func (s Snapshot) diff(now Snapshot) []string {
+	var changed []string
+	for name, st := range now {
+		if s[name] != st {
+			changed = append(changed, name)
+		}
+	}
+	for name := range maps.Keys(s) {
+		if _, ok := now[name]; !ok {
+			changed = append(changed, name)
+		}
+	}
+	slices.Sort(changed)
+	return changed
+}
+
+// Touched returns the cases that changed files matter for: a file of cases is for
+// its own, one in the application of a case for that, and any other one, as those
+// of the extension, for all.
+func Touched(cases []extension.TestCase, dir, folder string, changed []string) []extension.TestCase {
+	var out []extension.TestCase
+	for _, c := range cases {
+		if slices.ContainsFunc(changed, func(name string) bool { return touches(c, cases, dir, folder, name) }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func touches(c extension.TestCase, all []extension.TestCase, dir, folder, name string) bool {
+	if name == c.File || within(c, c.App, name) {
+		return true
+	}
+	if within(c, c.Golden, name) {
+		return true
+	}
+	for _, other := range all {
+		if name == other.File || within(other, other.App, name) || within(other, other.Golden, name) {
+			return false
+		}
+	}
+	rel, inside, err := safefile.Below(dir, name)
+	rel = filepath.ToSlash(rel)
+	return err != nil || !inside || rel != folder && !strings.HasPrefix(rel, folder+"/") || !strings.HasSuffix(rel, ".toml")
+}
+
+// within reports whether a file is below a directory that a case names.
+func within(c extension.TestCase, e extension.Entry, name string) bool {
+	if e.Value == "" {
+		return false
+	}
+	_, inside, err := safefile.Below(filepath.Join(filepath.Dir(c.File), filepath.FromSlash(e.Value)), name)
+	return err == nil && inside
+}
