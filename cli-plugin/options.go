@@ -24,6 +24,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/verify"
 	"github.com/extpack/extpack/internal/workspace"
 )
 
@@ -149,7 +150,8 @@ func printUnnamed(w io.Writer, p *plan.Plan) {
 		case e.AnyPlatform():
 			fmt.Fprintf(w, "%s: nothing in it is bound to a platform, so it becomes one image for any platform; for an index, %s\n", e.Descriptor.Info, plan.NamePlatforms)
 		case e.BuildersPlatform():
-			fmt.Fprintf(w, "%s: its build stage is built for the platform of the builder only; for an index, %s\n", e.Descriptor.Info, plan.NamePlatforms)
+			fmt.Fprintf(w, "%s: its build stage is built for the platform of the builder only, so of %s it misses all but that; for an index, %s\n",
+				e.Descriptor.Info, strings.Join(verify.Expected(), " and "), plan.NamePlatforms)
 		}
 	}
 }

@@ -225,7 +225,7 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images, Targets: m.extension.Descriptor.Targets}
 	root := d.Root
 	root.Annotations = m.extension.Placed.At(annotation.IndexDescriptor, v1.Platform{})
-	if m.extension.AnyPlatform() {
+	if m.single() {
 		// There is no other descriptor that could have its annotations.
 		root.Annotations = merged(root.Annotations, m.extension.Placed.At(annotation.ManifestDescriptor, pkg.Images[0].Platform))
 	}

@@ -78,15 +78,15 @@ func (c *checker) checkPromise(p *pkg) {
 	}
 }
 
-// expected are the platforms of common builder images.
-var expected = []string{"linux/amd64", "linux/arm64"}
+// Expected returns the platforms of common builder images.
+func Expected() []string { return []string{"linux/amd64", "linux/arm64"} }
 
 // checkBuilders warns of an image whose platform was chosen by the builder.
 func (c *checker) checkBuilders(p *pkg) {
 	if len(p.images) != 1 || !slices.ContainsFunc(c.opts.Promise.Images, func(want PromisedImage) bool { return want.Builders }) {
 		return
 	}
-	missing := slices.DeleteFunc(slices.Clone(expected), func(name string) bool { return name == p.images[0].name })
+	missing := slices.DeleteFunc(Expected(), func(name string) bool { return name == p.images[0].name })
 	c.report(idPlatformBuilder, p.images[0], "", "no target names a platform, so the build stage was built for that of the builder only; missing: %s", strings.Join(missing, ", "))
 }
 

@@ -96,6 +96,7 @@ func TestAnnotationPlaces(t *testing.T) {
 		{[]string{"build", dir, "--annotation", "index-descriptor:x=1"}, "only an OCI layout directory holds a descriptor of the index"},
 		{[]string{"build", dir, "--annotation", "index-descriptor:x=1", "--push", "-t", tag(t, "refused")}, "only an OCI layout directory holds a descriptor of the index"},
 		{[]string{"build", dir, "--annotation", "index:x=1", "--single", "--target", "linux/arm64"}, "--single makes an image without an index"},
+		{[]string{"build", dir, "--annotation", "manifest-descriptor:x=1", "--single", "--target", "linux/arm64", "--push", "-t", tag(t, "refused")}, "no descriptor holds it where it goes"},
 		{[]string{"annotate", plain, "--annotation", "manifest[linux/s390x]:x=1"}, "has no image for that platform"},
 		{[]string{"annotate", plain, "--annotation", "index-descriptor:x=1"}, "only an OCI layout directory"},
 	} {

@@ -131,6 +131,11 @@ func TestStageOfTheBuilder(t *testing.T) {
 		"extension.toml": descriptor("e2e/native", "\n[metadata.extpack.build]\n"), "Dockerfile": "FROM scratch\nCOPY run.Dockerfile /generate/\n", "run.Dockerfile": "FROM x\n",
 	})
 	ref := tag(t, "1")
+	for _, args := range [][]string{{"build", "--dry-run", dir}, {"bake", "-o", "-", dir}} {
+		if r := extpack(t, t.TempDir(), args...); r.code != 0 || !strings.Contains(r.stderr, "of linux/amd64 and linux/arm64 it misses all but that") {
+			t.Errorf("%q: exit code %d\n%s", args, r.code, r.stderr)
+		}
+	}
 	r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
 	p := fetch(t, ref)
 	if r.code != 0 || len(p.images) != 1 || p.images[0].descriptor.Platform == nil {
