@@ -67,6 +67,8 @@ func TestQuirksDoNotFailAPush(t *testing.T) {
 		"RST_STREAM in an upload":              {[]quirks.Switch{quirks.HTTP2(), quirks.Reset(2, 1<<10, isUpload)}, 1 << 20, "trying again"},
 		"HTTP/2 connection lost":               {[]quirks.Switch{quirks.HTTP2(), quirks.Hang(2, isUpload)}, 1 << 20, "trying again"},
 		"403 for a rate limit":                 {[]quirks.Switch{quirks.Fail(1, isUpload, 403, "DENIED", "API rate limit exceeded", nil)}, 0, "trying again"},
+		"429":                                  {[]quirks.Switch{quirks.Fail(1, isUpload, 429, "TOOMANYREQUESTS", "slow down", nil)}, 0, "trying again"},
+		"client certificates":                  {[]quirks.Switch{quirks.ClientCertificates(t)}, 0, ""},
 		"tokens that run out":                  {[]quirks.Switch{quirks.ShortTokens(8)}, 0, ""},
 		"a blob unknown right after its push":  {[]quirks.Switch{quirks.Fail(1, quirks.IsTagPut, 404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", nil)}, 0, "trying again"},
 		"a proxy that takes 1 MiB":             {[]quirks.Switch{quirks.MaxBody(1 << 20)}, 3 << 20, ""},
@@ -106,6 +108,7 @@ func TestQuirksThatFail(t *testing.T) {
 		"no OCI index":      {quirks.Fail(9, quirks.IsTagPut, 415, "MANIFEST_INVALID", "manifest invalid", nil), []string{"--media-types docker"}},
 		"no repository":     {quirks.NoRepository(), []string{"create the repository", "repository name not known to registry"}},
 		"the smallest body": {quirks.MaxBody(64), []string{"413", "a proxy in front of"}},
+		"429":               {quirks.Fail(99, quirks.IsTagPut, 429, "TOOMANYREQUESTS", "slow down", nil), []string{"429", "limits how often it is asked"}},
 		"rate limit":        {quirks.Fail(99, quirks.IsTagPut, 403, "DENIED", "rate limit exceeded", nil), []string{"limits how often it is asked"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,6 +171,23 @@ func TestCertificatesAreReadLikeDocker(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(place, r.Host())); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestClientCertificates: without the one that the registry asks for, the push
+// fails.
+func TestClientCertificates(t *testing.T) {
+	r := quirks.New(t, quirks.ClientCertificates(t))
+	user, dir := newClient(t), quirky(t, 0)
+	certs := filepath.Join(user.config, "certs.d")
+	r.Trust(t, certs)
+	for _, name := range []string{"client.cert", "client.key"} {
+		if err := os.Remove(filepath.Join(certs, r.Host(), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := user.push(t, r, dir); got.code != 1 || !strings.Contains(got.stderr, "certificate required") {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 }
 

@@ -39,8 +39,11 @@ func (c *conn) goAway(last uint32) {
 
 // startHTTP2 serves HTTP/2 by golang.org/x/net/http2, which leaves the
 // connections to us.
-func startHTTP2(server *httptest.Server) {
+func startHTTP2(server *httptest.Server, client *clientCertificate) {
 	server.TLS = &tls.Config{NextProtos: []string{http2.NextProtoTLS}, MinVersion: tls.VersionTLS12}
+	if client != nil {
+		server.TLS.ClientAuth, server.TLS.ClientCAs = tls.RequireAndVerifyClientCert, client.pool
+	}
 	server.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 		http2.NextProtoTLS: func(hs *http.Server, c *tls.Conn, h http.Handler) {
 			wrapped := &conn{Conn: c}

@@ -30,6 +30,8 @@ type Registry struct {
 
 	// HTTP2 tells that it speaks HTTP/2 over TLS.
 	HTTP2 bool
+	// client is the certificate that it asks of clients, if any.
+	client *clientCertificate
 
 	chain  []func(http.Handler) http.Handler
 	handle http.Handler
@@ -87,7 +89,7 @@ func New(t testing.TB, switches ...Switch) *Registry {
 	r.server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
 	r.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if r.HTTP2 {
-		startHTTP2(r.server)
+		startHTTP2(r.server, r.client)
 	} else {
 		r.server.Start()
 	}
@@ -140,6 +142,9 @@ func (r *Registry) Trust(t testing.TB, dir string) {
 	}
 	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), cert, 0o644); err != nil {
 		t.Fatal(err)
+	}
+	if r.client != nil {
+		r.client.write(t, dir)
 	}
 }
 
