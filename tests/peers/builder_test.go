@@ -208,15 +208,25 @@ func TestPackReadsOurs(t *testing.T) {
 			t.Fatalf("%s: %v", p.Architecture, slices.Sorted(maps.Keys(ours[p.Architecture])))
 		}
 	}
+	whatever := filepath.Join(dir, "any")
+	writeFiles(t, whatever, map[string]string{
+		"extension.toml": "api = \"0.10\"\n\n[extension]\nid = \"peers/x\"\nversion = \"1.2.3\"\nname = \"X\"\n",
+		"bin/generate":   "#!/bin/sh\necho any\n", "bin/detect": "#!/bin/sh\n", "data": "any",
+	})
+	anyPlatform := tag(t, "any")
+	extpack(t, dir, "build", whatever, "--push", "-t", anyPlatform, "-o", "any.cnb")
+	ours["any"] = filesAt(t, anyPlatform, platforms[0])
 	for name, c := range map[string]struct {
 		extension string // in builder.toml
 		platforms []v1.Platform
-		takes     string // the architecture whose files pack takes, "" for its own
+		takes     string // whose files pack takes, "" for those of the platform
 	}{
 		"index by image":        {"image = " + quote(index), platforms, ""},
 		"index by uri":          {"uri = " + quote(index), platforms, ""},
 		"docker list":           {"image = " + quote(docker), platforms, ""},
 		"single image":          {"image = " + quote(single), platforms[:1], ""},
+		"any platform by image": {"image = " + quote(anyPlatform), platforms, "any"},
+		"any platform by file":  {"uri = " + quote(filepath.Join(dir, "any.cnb")), platforms, "any"},
 		"file for amd64":        {"uri = " + quote(filepath.Join(dir, "x-linux-amd64.cnb")), platforms[:1], ""},
 		"file for arm64":        {"uri = " + quote(filepath.Join(dir, "x-linux-arm64.cnb")), platforms[1:], ""},
 		"file for all on amd64": {"uri = " + quote(filepath.Join(dir, "all.cnb")), platforms[:1], ""},
