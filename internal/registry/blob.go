@@ -38,10 +38,10 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 			r.report(desc, Mounted, 0)
 			r.knows(desc, nil)
 			return true, nil
+		case errors.Is(err, errNotMounted):
+			s.session = session // which is cancelled after an interrupt
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
-		case errors.Is(err, errNotMounted):
-			s.session = session
 		}
 	}
 	if desc.Size > smallBlob {

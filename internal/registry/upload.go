@@ -237,12 +237,13 @@ func receivedBytes(resp *http.Response) (int64, bool) {
 	return n + 1, true
 }
 
-// cancel closes an incomplete session, even after an interrupt. Errors are
-// ignored: open sessions expire, and some registries do not support canceling.
+// cancel closes an incomplete session, even after an interrupt. It is tried
+// twice, because what failed may have closed the connection. Errors are ignored:
+// open sessions expire, and some registries do not support canceling.
 func (u *upload) cancel(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
-	if resp, err := u.send(withRetries(ctx, 0), http.MethodDelete, nil, nil, 0, nil); err == nil {
+	if resp, err := u.send(withRetries(ctx, 1), http.MethodDelete, nil, nil, 0, nil); err == nil {
 		drain(resp.Body)
 	}
 }

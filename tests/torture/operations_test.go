@@ -147,16 +147,16 @@ func (d disturbance) check(ctx context.Context, s *station, dir, name string) (p
 			wrong("left %s", p)
 		}
 	}
-	if n := s.backend.take(name); n > 0 && first.code >= 0 && !first.crashed() && !s.lost() {
-		wrong("left %d uploads open", n)
+	if open := s.backend.take(name); open != "" && first.code >= 0 && !first.crashed() && !s.lost() {
+		wrong("%s", open)
 	}
 
 	again, err := r.run(ctx, args...)
 	if err != nil || again.code != 0 {
 		wrong("run again: %v, exit code %d\n%s", err, again.code, again.stderr)
 	}
-	if n := s.backend.take(name); n > 0 {
-		wrong("run again: left %d uploads open", n)
+	if open := s.backend.take(name); open != "" {
+		wrong("run again: %s", open)
 	}
 	if tags, err = repo.tags(); err != nil || !maps.Equal(tags, d.after) {
 		wrong("run again: %v, %v instead of %v", err, tags, d.after)

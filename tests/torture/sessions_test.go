@@ -1,6 +1,7 @@
 package torture_test
 
 import (
+	"fmt"
 	"net/http"
 	"path"
 	"slices"
@@ -14,10 +15,11 @@ type sessions struct {
 
 	mu   sync.Mutex
 	open map[string][]string // ids by repository
+	log  map[string][]string // requests by repository
 }
 
 func newSessions(registry http.Handler) *sessions {
-	return &sessions{registry: registry, open: map[string][]string{}}
+	return &sessions{registry: registry, open: map[string][]string{}, log: map[string][]string{}}
 }
 
 const uploads = "/blobs/uploads/"
@@ -32,6 +34,7 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.registry.ServeHTTP(seen, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.log[name] = append(s.log[name], fmt.Sprintf("%s %s %d", r.Method, id, seen.status))
 	switch {
 	case r.Method == http.MethodPost && seen.status == http.StatusAccepted:
 		s.open[name] = append(s.open[name], idOf(w.Header().Get("Location")))
@@ -46,13 +49,16 @@ func idOf(location string) string {
 	return path.Base(location)
 }
 
-// take returns how many uploads to a repository are open, and forgets them.
-func (s *sessions) take(name string) int {
+// take forgets the uploads to a repository. It returns what is wrong with them.
+func (s *sessions) take(name string) (problem string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.open[name])
+	if open := s.open[name]; len(open) > 0 {
+		problem = fmt.Sprintf("left the uploads %q open after %q", open, s.log[name])
+	}
 	delete(s.open, name)
-	return n
+	delete(s.log, name)
+	return problem
 }
 
 // statusWriter notes the status of an answer.
