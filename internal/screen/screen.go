@@ -36,7 +36,7 @@ func Of(w io.Writer) *Screen {
 	s := &Screen{Writer: w}
 	if t, ok := w.(terminal); ok && t.IsTerminal() {
 		_, width := t.GetTtySize()
-		s.Width, s.Color = int(width), colors() //nolint:gosec // columns of a terminal
+		s.Width, s.Color = int(width), colors()
 	}
 	return s
 }

@@ -164,7 +164,7 @@ func docsEnv(t *testing.T, builder bool) []string {
 		dispatch += "buildx) exec " + world.BuildxPath() + " \"$@\" ;;\n"
 	}
 	dispatch += "esac\necho \"docker: '$command' is not a docker command.\" >&2\nexit 1\n"
-	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(dispatch), 0o755); err != nil { //nolint:gosec // it is a program
+	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(dispatch), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "BUILDX_") || strings.HasPrefix(kv, "DOCKER_") })

@@ -55,7 +55,7 @@ func run(plugin, out, address string) error {
 	}
 	var screens []*terminal.Screen
 	for _, c := range commands {
-		cmd := exec.Command(plugin, strings.Fields(c)[2:]...) //nolint:gosec // the plugin of this repository
+		cmd := exec.Command(plugin, strings.Fields(c)[2:]...)
 		cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=", "TMPDIR=/tmp")
 		s, err := terminal.Run(cmd, columns)
 		if err != nil {
@@ -70,5 +70,5 @@ func run(plugin, out, address string) error {
 		}
 	default:
 	}
-	return os.WriteFile(out, []byte(terminal.SVG(columns, commands, screens)), 0o644) //nolint:gosec // a picture for everybody
+	return os.WriteFile(out, []byte(terminal.SVG(columns, commands, screens)), 0o644)
 }
