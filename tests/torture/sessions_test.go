@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// sessions stands in front of a registry and notes which uploads are open.
+// sessions is in front of a registry and notes which uploads are open.
 type sessions struct {
 	registry http.Handler
 
