@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -40,55 +41,108 @@ WORKDIR /out
 WORKDIR /tmp
 
 FROM ${BUILD_IMAGE} AS detect
-ARG BUILD_USER
 USER 0:0
 COPY --from=folders --chmod=1777 /tmp /tmp
 COPY --from=folders --chmod=0777 /out /cnb/extpack/out
 `
 
-const runDetector = `COPY --chown=${BUILD_USER} app /workspace
-COPY root /
-COPY --chown=${BUILD_USER} layers /layers
+// runDetector is the stage of a run, with its number as %[1]d.
+const runDetector = `
+FROM detect AS run-%[1]d
+ARG BUILD_USER
+COPY --chown=${BUILD_USER} run-%[1]d/context/app /workspace
+COPY run-%[1]d/context/root /
+COPY --chown=${BUILD_USER} run-%[1]d/context/layers /layers
 USER ${BUILD_USER}
 WORKDIR /workspace
-RUN ["/bin/sh", "-c", "/cnb/lifecycle/detector -app /workspace -layers /layers -platform /platform -order /cnb/extpack/order.toml >/cnb/extpack/out/output 2>&1; echo $? >/cnb/extpack/out/code; cd /cnb/extensions; for d in */*/generate; do [ -e \"${d%generate}bin/generate\" ] || echo \"${d%%/*}\"; done >/cnb/extpack/out/static"]
-
-FROM scratch
-COPY --from=detect /layers /layers
-COPY --from=detect /workspace /app
-COPY --from=detect /cnb/extpack/out /out
+RUN ["/bin/sh", "-c", "/cnb/lifecycle/detector -app /workspace -layers /layers -platform /platform -order /cnb/extpack/order.toml >/cnb/extpack/out/output 2>&1; echo $? >/cnb/extpack/out/code; cd /cnb/extensions; for d in */*/generate; do [ -e \"${d%%generate}bin/generate\" ] || echo \"${d%%%%/*}\"; done >/cnb/extpack/out/static"]
 `
 
-// detect runs the detector for all runs in one bake.
-func (r *runner) detect(ctx context.Context) error {
-	var jobs []Job
-	byName := map[string]*run{}
+// exportDetected copies what the detector of a run left.
+const exportDetected = `COPY --from=run-%[1]d /layers /run-%[1]d/layers
+COPY --from=run-%[1]d /workspace /run-%[1]d/app
+COPY --from=run-%[1]d /cnb/extpack/out /run-%[1]d/out
+`
+
+// maxDetectGroup is the number of runs that one job detects for.
+const maxDetectGroup = 10
+
+// detectGroup are runs that one job detects for: the same images and extensions
+// on the same platform.
+type detectGroup struct {
+	key  string
+	runs []*run
+	job  Job
+}
+
+// detectKey returns what the runs of a group have in common.
+func (r *run) detectKey() string {
+	parts := []string{r.Platform, r.build.ref, r.api}
+	if r.lifecycle != nil {
+		parts = append(parts, r.lifecycle.ref)
+	}
+	for _, o := range r.order {
+		parts = append(parts, o.Layout+"@"+o.digest.String())
+	}
+	return strings.Join(parts, " ")
+}
+
+// detectGroups returns the groups of the runs that have not ended.
+func (r *runner) detectGroups() []*detectGroup {
+	var groups []*detectGroup
+	open := map[string]*detectGroup{}
 	for _, one := range r.runs {
 		if one.ended() {
 			continue
 		}
-		job, err := one.detectJob()
-		if err != nil {
+		key := one.detectKey()
+		g := open[key]
+		if g == nil || len(g.runs) == maxDetectGroup {
+			g = &detectGroup{key: key}
+			open[key] = g
+			groups = append(groups, g)
+		}
+		g.runs = append(g.runs, one)
+	}
+	return groups
+}
+
+// detect runs the detector for all runs in one bake.
+func (r *runner) detect(ctx context.Context) error {
+	groups := r.detectGroups()
+	var jobs []Job
+	for i, g := range groups {
+		if err := g.write(r.dir, i); err != nil {
 			return err
 		}
-		jobs = append(jobs, job)
-		byName[job.Name] = one
+		jobs = append(jobs, g.job)
 	}
 	built, err := r.build(ctx, jobs, "detect")
 	if err != nil {
 		return err
 	}
-	for _, job := range jobs {
-		one := byName[job.Name]
-		one.Time += built[job.Name].Time
-		if err := built[job.Name].Err; err != nil {
-			if err := one.detectorFailed(err); err != nil {
+	for i, g := range groups {
+		result := built[g.job.Name]
+		dir := filepath.Join(r.dir, "detected-"+strconv.Itoa(i))
+		if result.Err == nil {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				return fmt.Errorf("creating temporary folder: %w", err)
+			}
+			if err := unpack.Output(ctx, g.job.Output, dir); err != nil {
+				return fmt.Errorf("reading what the detector left: %w", err)
+			}
+		}
+		for _, one := range g.runs {
+			one.Time += result.Time / time.Duration(len(g.runs))
+			if result.Err != nil {
+				if err := one.detectorFailed(result.Err); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := one.readDetected(filepath.Join(dir, filepath.Base(one.dir))); err != nil {
 				return err
 			}
-			continue
-		}
-		if err := one.readDetected(ctx, job.Output); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -122,43 +176,49 @@ func (r *run) detectorFailed(err error) error {
 	return fmt.Errorf("detecting for %s: %s", r.Platform, strings.TrimSpace(step.Message))
 }
 
-func (r *run) detectJob() (Job, error) {
-	uid, gid, err := r.build.user()
+// write writes the contexts and the Dockerfile of a group below dir, which is the
+// build context.
+func (g *detectGroup) write(dir string, n int) error {
+	first := g.runs[0]
+	uid, gid, err := first.build.user()
 	if err != nil {
-		return Job{}, err
+		return err
 	}
-	contextDir := filepath.Join(r.dir, "context")
-	if err := r.writeContext(contextDir); err != nil {
-		return Job{}, err
+	name := "detect-" + strconv.Itoa(n)
+	g.job = Job{
+		Name: name, Dockerfile: filepath.Join(dir, name+".Dockerfile"), Context: dir, Platform: first.platform,
+		Contexts: map[string]string{}, Args: map[string]string{"BUILD_IMAGE": first.build.ref, "BUILD_USER": uid + ":" + gid},
+		Output: filepath.Join(dir, name+".tar"),
 	}
-	var text strings.Builder
+	var text, exports strings.Builder
 	text.WriteString("ARG BUILD_IMAGE\n")
-	job := Job{
-		Name: "detect-" + strconv.Itoa(r.n), Dockerfile: filepath.Join(r.dir, "detect.Dockerfile"), Context: contextDir, Platform: r.platform,
-		Contexts: map[string]string{}, Args: map[string]string{"BUILD_IMAGE": r.build.ref, "BUILD_USER": uid + ":" + gid},
-		Output: filepath.Join(r.dir, "detect.tar"),
-	}
-	if r.lifecycle != nil {
-		text.WriteString("ARG LIFECYCLE\n")
-		job.Args["LIFECYCLE"] = r.lifecycle.ref
-		text.WriteString("FROM ${LIFECYCLE} AS lifecycle\n")
+	if first.lifecycle != nil {
+		text.WriteString("ARG LIFECYCLE\nFROM ${LIFECYCLE} AS lifecycle\n")
+		g.job.Args["LIFECYCLE"] = first.lifecycle.ref
 	}
 	text.WriteString(detectStages)
-	if r.lifecycle != nil {
+	if first.lifecycle != nil {
 		text.WriteString("COPY --from=lifecycle /cnb/lifecycle /cnb/lifecycle\n")
 	}
-	fmt.Fprintf(&text, "ENV CNB_PLATFORM_API=%s CNB_EXPERIMENTAL_MODE=warn CNB_LOG_LEVEL=debug CNB_NO_COLOR=true\n", r.api)
-	for i, o := range r.order {
+	fmt.Fprintf(&text, "ENV CNB_PLATFORM_API=%s CNB_EXPERIMENTAL_MODE=warn CNB_LOG_LEVEL=debug CNB_NO_COLOR=true\n", first.api)
+	for i, o := range first.order {
 		name := "package-" + strconv.Itoa(i)
-		job.Contexts[name] = "oci-layout://" + filepath.ToSlash(o.Layout) + "@" + o.digest.String()
-		job.Layouts = append(job.Layouts, o.Layout)
+		g.job.Contexts[name] = "oci-layout://" + filepath.ToSlash(o.Layout) + "@" + o.digest.String()
+		g.job.Layouts = append(g.job.Layouts, o.Layout)
 		text.WriteString("COPY --from=" + name + " /cnb/extensions /cnb/extensions\n")
 	}
-	text.WriteString(runDetector)
-	if err := os.WriteFile(job.Dockerfile, []byte(text.String()), 0o600); err != nil {
-		return Job{}, fmt.Errorf("writing Dockerfile: %w", err)
+	for _, one := range g.runs {
+		if err := one.writeContext(filepath.Join(one.dir, "context")); err != nil {
+			return err
+		}
+		fmt.Fprintf(&text, runDetector, one.n)
+		fmt.Fprintf(&exports, exportDetected, one.n)
 	}
-	return job, nil
+	text.WriteString("\nFROM scratch\n" + exports.String())
+	if err := os.WriteFile(g.job.Dockerfile, []byte(text.String()), 0o600); err != nil {
+		return fmt.Errorf("writing Dockerfile: %w", err)
+	}
+	return nil
 }
 
 // writeContext writes the files that the detector reads: the application, the
@@ -364,15 +424,9 @@ type analyzed struct {
 // maxLifecycleFile limits the files that the lifecycle writes.
 const maxLifecycleFile = 4 << 20
 
-// readDetected extracts and reads what the detector left.
-func (r *run) readDetected(ctx context.Context, output string) error {
-	d := &detected{dir: filepath.Join(r.dir, "detected")}
-	if err := os.Mkdir(d.dir, 0o700); err != nil {
-		return fmt.Errorf("creating temporary folder: %w", err)
-	}
-	if err := unpack.Output(ctx, output, d.dir); err != nil {
-		return fmt.Errorf("reading what the detector left: %w", err)
-	}
+// readDetected reads what the detector left in dir.
+func (r *run) readDetected(dir string) error {
+	d := &detected{dir: dir}
 	read := func(name string) ([]byte, error) {
 		data, err := safefile.Read(d.dir, name, maxLifecycleFile)
 		if errors.Is(err, fs.ErrNotExist) {
