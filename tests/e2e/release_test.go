@@ -31,8 +31,10 @@ func (r releaser) change(more string) {
 // build pushes to all tags that follow a version.
 func (r releaser) build(args ...string) result {
 	r.t.Helper()
-	return extpack(r.t, r.dir, append([]string{"build", "--engine", "embedded", "--push",
-		"-t", r.repository + ":{{.Major}}.{{.Minor}}", "-t", r.repository + ":{{.Version}}", "-t", r.repository + ":latest", "-t", r.repository + ":edge"}, args...)...)
+	return extpack(r.t, r.dir, append([]string{
+		"build", "--engine", "embedded", "--push",
+		"-t", r.repository + ":{{.Major}}.{{.Minor}}", "-t", r.repository + ":{{.Version}}", "-t", r.repository + ":latest", "-t", r.repository + ":edge",
+	}, args...)...)
 }
 
 func (r releaser) at(tag string) string { r.t.Helper(); return fetch(r.t, r.repository+":"+tag).digest }
