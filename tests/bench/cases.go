@@ -37,6 +37,18 @@ func (b *bench) cases() []benchCase {
 			contenders: b.optional(b.embedded("."), b.buildx("."), b.packRuns(".")),
 		},
 		{
+			name: "link", prepare: makeExtension(fourPlatforms, true, 0, ""), change: changeScripts(fourPlatforms, true),
+			contenders: b.optional(b.embedded("."), b.buildx("."), b.packRuns(".")), linked: true,
+		},
+		{
+			name: "link-unchanged", prepare: makeExtension(fourPlatforms, true, 0, ""), change: nothing,
+			contenders: b.optional(b.embedded("."), b.buildx("."), b.packRuns(".")), linked: true,
+		},
+		{
+			name: "link-twenty", prepare: makeTwenty(fourPlatforms, true), change: changeTwenty(fourPlatforms, true),
+			contenders: b.optional(b.embedded(twentyNames()...)), linked: true,
+		},
+		{
 			name: "lint-200", prepare: makeMany(lintCount), change: nothing,
 			contenders: []contender{b.lint(lintCount), b.printBake()},
 		},
@@ -69,11 +81,16 @@ func (b *bench) small() []contender {
 }
 
 func (b *bench) many() []contender {
+	dirs := twentyNames()
+	return b.optional(b.embedded(dirs...), b.buildx(dirs...), b.packRuns(dirs...))
+}
+
+func twentyNames() []string {
 	var dirs []string
 	for i := range twenty {
 		dirs = append(dirs, extensionName(i))
 	}
-	return b.optional(b.embedded(dirs...), b.buildx(dirs...), b.packRuns(dirs...))
+	return dirs
 }
 
 // optional leaves out contenders that are not installed.

@@ -13,8 +13,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
+	"github.com/extpack/extpack/tests/link"
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
@@ -86,7 +88,13 @@ type benchCase struct {
 	prepare    func(dir string) error
 	change     func(dir string, n int) error
 	contenders []contender
+	// linked puts a link with a round trip of 100 ms before the registry, and
+	// counts the round trips.
+	linked bool
 }
+
+// roundTrip is that of the link to the registry in cases with one.
+const roundTrip = 100 * time.Millisecond
 
 // contender is a tool and the commands that do the job with it.
 type contender struct {
@@ -101,14 +109,31 @@ func (b *bench) runCase(ctx context.Context, c benchCase) error {
 	if err := c.prepare(dir); err != nil {
 		return err
 	}
-	times := make([][]time.Duration, len(c.contenders))
+	times, trips := make([][]time.Duration, len(c.contenders)), make([]int, len(c.contenders))
+	var slow *link.Link
+	if c.linked {
+		slow = link.New(b.box.Registry(), roundTrip)
+		defer slow.Close()
+	}
 	for round := range b.rounds + 1 {
 		for i, contender := range c.contenders {
 			b.changes++
 			if err := c.change(dir, b.changes); err != nil {
 				return err
 			}
-			took, err := b.time(ctx, dir, contender.commands(dir))
+			commands := contender.commands(dir)
+			if slow != nil {
+				slow.Take()
+				for _, args := range commands {
+					for n, arg := range args {
+						args[n] = strings.Replace(arg, b.box.Registry(), slow.Host, 1)
+					}
+				}
+			}
+			took, err := b.time(ctx, dir, commands)
+			if slow != nil {
+				trips[i] = link.Trips(slow.Take())
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", contender.name, err)
 			}
@@ -117,7 +142,7 @@ func (b *bench) runCase(ctx context.Context, c benchCase) error {
 			}
 		}
 	}
-	b.print(c, times)
+	b.print(c, times, trips)
 	return nil
 }
 

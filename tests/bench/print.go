@@ -14,11 +14,14 @@ func median(times []time.Duration) time.Duration {
 // print writes a row per contender, with its ratio to each peer of the case:
 // the median of the ratios round by round, which holds when the machine's speed
 // drifts.
-func (b *bench) print(c benchCase, times [][]time.Duration) {
+func (b *bench) print(c benchCase, times [][]time.Duration, trips []int) {
 	for i, contender := range c.contenders {
 		row := fmt.Sprintf("| %s | %s | %s | %s – %s |", c.name, contender.name,
 			round(median(times[i])), round(slices.Min(times[i])), round(slices.Max(times[i])))
 		ratios := ""
+		if trips[i] > 0 {
+			ratios = fmt.Sprintf("%d round trips", trips[i])
+		}
 		for j, peer := range c.contenders {
 			if i == j || !peer.peer || contender.peer {
 				continue
