@@ -99,7 +99,7 @@ func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descri
 				return nil, nil
 			}
 			var err error
-			if held, err = expect(layers); err != nil || held.Root.Digest != src.Root.Digest {
+			if held, err = expect(layers); err != nil || held.Root.Digest != src.Root.Digest || !haveAll(ctx, src, layers) {
 				return nil, nil
 			}
 		}
@@ -135,12 +135,28 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 				return errors.New("not one layer")
 			}
 			layers[i] = manifest.Layers[0]
-			// A manifest may exist without its blobs.
-			if ok, err := src.Exists(groupCtx, layers[i]); err != nil || !ok {
-				return errors.Join(err, errors.New("no layer"))
-			}
 			return nil
 		})
 	}
 	return layers, group.Wait() == nil
+}
+
+// haveAll reports whether a repository has the layers: a manifest may exist
+// without its blobs.
+func haveAll(ctx context.Context, src *registry.Source, layers []v1.Descriptor) bool {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i, layer := range layers {
+		if slices.ContainsFunc(layers[:i], func(l v1.Descriptor) bool { return l.Digest == layer.Digest }) {
+			continue
+		}
+		group.Go(func() error {
+			ok, err := src.Exists(groupCtx, layer)
+			if err == nil && !ok {
+				err = errors.New("no layer")
+			}
+			return err
+		})
+	}
+	return group.Wait() == nil
 }
