@@ -196,7 +196,9 @@ func TestPackReadsOurs(t *testing.T) {
 		"bp/buildpack.toml": "api = \"0.10\"\n[buildpack]\nid = \"peers/bp\"\nversion = \"0.0.1\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
 		"bp/bin/build":      "#!/bin/sh\n", "bp/bin/detect": "#!/bin/sh\n",
 	})
-	index, single, docker := tag(t, "index"), tag(t, "single"), tag(t, "docker")
+	index, single, docker, baked := tag(t, "index"), tag(t, "single"), tag(t, "docker"), tag(t, "baked")
+	extpack(t, ext, "bake", "--complete", "-t", baked)
+	buildx(t, ext, "bake", "--push")
 	extpack(t, dir, "build", ext, "--push", "-t", index, "-o", "all.cnb", "-o", "x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb")
 	extpack(t, dir, "build", ext, "--push", "-t", docker, "--media-types", "docker")
 	extpack(t, dir, "build", ext, "--push", "-t", single, "--single", "--target", "linux/amd64")
