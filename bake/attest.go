@@ -27,7 +27,9 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 	if err != nil {
 		return nil, err
 	}
-	file, err := writeFile(p, dir, published)
+	how := published
+	how.cached = true
+	file, err := writeFile(p, dir, how)
 	if err != nil {
 		return nil, err
 	}

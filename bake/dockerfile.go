@@ -30,6 +30,8 @@ type spelling struct {
 	// public is whether the file is for people, who may set its variables, and
 	// whose builds end with it.
 	public bool
+	// cached is whether every step is in the cache of an earlier build.
+	cached bool
 }
 
 var (
@@ -162,7 +164,7 @@ func (d *dockerfile) String() string {
 func sameSteps(images []plan.Image, indices []int) bool {
 	first := images[indices[0]]
 	return !slices.ContainsFunc(indices, func(i int) bool {
-		return images[i].Root != first.Root || images[i].Dockerfile != first.Dockerfile || !reflect.DeepEqual(images[i].Steps, first.Steps)
+		return images[i].Root != first.Root || sourceOf(images[i]) != sourceOf(first) || !reflect.DeepEqual(images[i].Steps, first.Steps)
 	})
 }
 

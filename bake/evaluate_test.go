@@ -170,7 +170,7 @@ func checkStage(t testing.TB, target Target, name string, all map[string]*buildx
 		t.Errorf("%s links %q, want %s", target.Name, link, name)
 	}
 	equal(t, name+" platforms", got.Platforms, packs.Platforms)
-	equal(t, name+" file and stage", []string{*got.Dockerfile, *got.Target}, []string{target.dockerfile(), e.Build.Stage})
+	equal(t, name+" file and stage", []string{*got.Dockerfile, *got.Target}, []string{target.dockerfile(), e.Images[target.Images[0]].Stage})
 	args := map[string]string{"SOURCE_DATE_EPOCH": "0"}
 	maps.Copy(args, e.Build.Args)
 	equalMap(t, name+" args", got.Args, args)
@@ -193,6 +193,19 @@ func checkStage(t testing.TB, target Target, name string, all map[string]*buildx
 		if want := e.Build.Secrets[i]; s.ID != want.Get("id") || want.Path != "" && resolved(t, dir, s.FilePath) != resolved(t, ".", want.Path) || s.Env != want.Get("env") {
 			t.Errorf("%s: secret %+v, want %s", name, s, want)
 		}
+	}
+	hosts := map[string]string{}
+	for _, h := range e.Build.AddHosts {
+		hosts[h.Name] = h.Address
+	}
+	equalMap(t, name+" hosts", got.ExtraHosts, hosts)
+	equal(t, name+" no-cache-filter", got.NoCacheFilter, e.Build.NoCacheFilter)
+	equal(t, name+" ulimits", got.Ulimits, e.Build.Ulimits)
+	if got.ShmSize == nil && e.Build.ShmSize != "" || got.ShmSize != nil && *got.ShmSize != e.Build.ShmSize {
+		t.Errorf("%s: shm-size is %v, want %s", name, got.ShmSize, e.Build.ShmSize)
+	}
+	if pull := got.Pull != nil && *got.Pull; pull != e.Build.Pull {
+		t.Errorf("%s: pull is %v", name, pull)
 	}
 	if len(got.Attest) != 1 || !got.Attest[0].Disabled || len(packs.CacheFrom) != len(got.CacheFrom) || len(got.CacheTo) != 0 {
 		t.Errorf("%s: attest %v, cache from %v to %v", name, got.Attest, got.CacheFrom, got.CacheTo)

@@ -53,6 +53,18 @@ var goldens = map[string]func(t *testing.T, work string) *plan.Plan{
 			"LICENSE": "", "src/a": "", "token.txt": "",
 		}))
 	},
+	"stage_limits": func(t *testing.T, work string) *plan.Plan {
+		opts := plan.Options{Grants: grants.Set{Allowed: all}, Ulimits: []string{"nofile=1024:2048", "nproc=64"}, AddHosts: []string{"b=10.0.0.3"}}
+		return mustPlan(t, opts, extensionDir(t, work, "x", "x", targetTOML("linux/amd64", "linux/riscv64", "linux/arm64")+`[metadata.extpack.build]
+stage = "out"
+target = { "linux/arm64" = "out-arm64" }
+pull = true
+no-cache-filter = ["base", "out"]
+shm-size = "128m"
+ulimits = ["core=0"]
+extra-hosts = { a = "10.0.0.1", b = "10.0.0.2" }
+`, files{"Dockerfile": "FROM scratch AS base\nFROM base AS out\nFROM base AS out-arm64\n"}))
+	},
 	"awkward": func(t *testing.T, work string) *plan.Plan {
 		return mustPlan(t, plan.Options{}, extensionDir(t, work, `so "odd" ${x} %{if} dir`, "acme/odd.x_y", awkwardTOML, awkwardFiles))
 	},

@@ -59,8 +59,8 @@ func (w *fileWriter) writeStage(t Target) error {
 	}
 	// Clean would break "cwd://…", which bake resolves outside the extension.
 	b.String("dockerfile", filepath.ToSlash(filepath.Clean(t.dockerfile())))
-	if e.Build.Stage != "" {
-		b.String("target", e.Build.Stage)
+	if stage := e.Images[t.Images[0]].Stage; stage != "" {
+		b.String("target", stage)
 	}
 	args := maps.Clone(e.Build.Args)
 	if _, given := args["SOURCE_DATE_EPOCH"]; !given {
@@ -76,8 +76,8 @@ func (w *fileWriter) writeStage(t Target) error {
 	if err := w.writeSSH(b, e.Build.SSH); err != nil {
 		return err
 	}
-	if e.Build.Network != "" {
-		b.String("network", e.Build.Network)
+	if err := w.writeLimits(b, e.Build); err != nil {
+		return err
 	}
 	if len(e.Build.AddHosts) > 0 {
 		hosts := map[string]string{}
@@ -95,6 +95,30 @@ func (w *fileWriter) writeStage(t Target) error {
 	b.Strings("output", []string{"type=cacheonly"})
 	b.Strings("attest", []string{"type=provenance,disabled=true"})
 	return w.writeStageMatrix(t)
+}
+
+// writeLimits writes how the steps of a stage run. A second build takes all steps
+// from the cache.
+func (w *fileWriter) writeLimits(b hcl.Body, build *plan.Build) error {
+	if build.Network != "" {
+		b.String("network", build.Network)
+	}
+	if build.ShmSize != "" {
+		b.String("shm-size", build.ShmSize)
+	}
+	if len(build.Ulimits) > 0 {
+		b.Strings("ulimits", build.Ulimits)
+	}
+	if w.cached {
+		return nil
+	}
+	if len(build.NoCacheFilter) > 0 {
+		b.Strings("no-cache-filter", build.NoCacheFilter)
+	}
+	if build.Pull {
+		return b.Expr("pull", "true")
+	}
+	return nil
 }
 
 // writeStageMatrix writes the target that builds the stage for one platform.

@@ -278,6 +278,9 @@ func (w *fileWriter) about(t Target) string {
 		why = "because its files come from " + image.Root
 		if t.usesStage() {
 			why = "because its files come from " + image.Dockerfile
+			if image.Stage != "" {
+				why = "because its files come from the stage " + image.Stage + " of " + image.Dockerfile
+			}
 		}
 	}
 	return image.String() + ": has a separate target, " + why + ".\n" +

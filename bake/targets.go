@@ -123,7 +123,7 @@ func extensionTargets(e *plan.Extension) []Target {
 		switch {
 		case count(e, image) > 1:
 			own = append(own, Target{Name: distroName(e, image), Extension: e, Images: []int{i}})
-		case image.Dockerfile != source:
+		case sourceOf(image) != source:
 			own = append(own, Target{Name: platformName(e, image), Extension: e, Images: []int{i}})
 		default:
 			shared.Images = append(shared.Images, i)
@@ -135,8 +135,17 @@ func extensionTargets(e *plan.Extension) []Target {
 	return append([]Target{shared}, own...)
 }
 
+// sourceOf returns the Dockerfile and stage with the files of an image, or "" for
+// folders.
+func sourceOf(image plan.Image) string {
+	if image.NeedsBuild() && image.Stage != "" {
+		return image.Dockerfile + " " + image.Stage
+	}
+	return image.Dockerfile
+}
+
 // mainSource returns the source of most images that can share a target: a
-// Dockerfile, or "" for folders. A linked target is built for all platforms of
+// Dockerfile and stage, or "" for folders. A linked target is built for all platforms of
 // the target that links it, so a target cannot have both kinds.
 func mainSource(e *plan.Extension) string {
 	n := map[string]int{}
@@ -145,9 +154,10 @@ func mainSource(e *plan.Extension) string {
 		if count(e, image) > 1 {
 			continue
 		}
-		n[image.Dockerfile]++
-		if n[best] < n[image.Dockerfile] {
-			best = image.Dockerfile
+		source := sourceOf(image)
+		n[source]++
+		if n[best] < n[source] {
+			best = source
 		}
 	}
 	return best
@@ -178,7 +188,7 @@ func names(e *plan.Extension, targets []Target) []string {
 			continue
 		}
 		all = append(all, platformName(e, image))
-		if staged && image.Dockerfile == mainSource(e) && count(e, image) == 1 {
+		if staged && sourceOf(image) == mainSource(e) && count(e, image) == 1 {
 			all = append(all, platformName(e, image)+buildSuffix)
 		}
 	}

@@ -78,8 +78,8 @@ func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) err
 		for _, image := range e.Images {
 			root := image.Root
 			switch {
-			case image.NeedsBuild() && e.Build.Stage != "":
-				root = "stage " + e.Build.Stage + " of " + image.Dockerfile
+			case image.NeedsBuild() && image.Stage != "":
+				root = "stage " + image.Stage + " of " + image.Dockerfile
 			case image.NeedsBuild():
 				root = "the last stage of " + image.Dockerfile
 			case root == platform.RootDir:

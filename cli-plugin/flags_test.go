@@ -65,7 +65,13 @@ func TestBuildFlags(t *testing.T) {
 			o.quiet, o.dryRun, o.single, o.allowMismatch = true, true, true, true
 		})},
 		{"--build-arg A=1,2 --build-context a=b --secret id=x --ssh default --cache-from x --cache-to type=inline", with(func(o *buildOptions) {
-			o.stage = stageOptions{[]string{"A=1,2"}, []string{"a=b"}, []string{"id=x"}, []string{"default"}, []string{"x"}, []string{"type=inline"}}
+			o.stage = stageOptions{
+				buildArgs: []string{"A=1,2"}, buildContexts: []string{"a=b"}, secrets: []string{"id=x"}, ssh: []string{"default"},
+				cacheFrom: []string{"x"}, cacheTo: []string{"type=inline"},
+			}
+		})},
+		{"--pull --no-cache-filter a --shm-size 64m --ulimit nofile=1 --add-host a:1", with(func(o *buildOptions) {
+			o.stage = stageOptions{pull: true, noCacheFilter: []string{"a"}, shmSize: "64m", ulimits: []string{"nofile=1"}, addHosts: []string{"a:1"}}
 		})},
 		{"--provenance --sbom a", with(func(o *buildOptions) {
 			o.dirs, o.Attest = []string{"a"}, buildx.Attest{Provenance: "true", SBOM: "true"}

@@ -83,7 +83,7 @@ var flagHabits = []flagHabit{
 	{"build", "iidfile", "use --metadata-file FILE"},
 	{"build", "verbose v debug plain", "use --progress plain"},
 	{"build", "attest", "use --provenance and --sbom"},
-	{"build", "pull pull-policy", "leave it out: BuildKit looks for newer base images by itself"},
+	{"build", "pull-policy", "use --pull, or leave it out: BuildKit looks for newer base images by itself"},
 	{"build", "docker-host", "set DOCKER_HOST, or name a builder with --builder"},
 	{"build", "flatten", "leave it out: a package has one layer"},
 	{"bake", "push load", `use "docker buildx bake" with it, or "docker extpack build"`},

@@ -15,6 +15,10 @@ type stageOptions struct {
 	buildArgs, buildContexts []string
 	secrets, ssh             []string
 	cacheFrom, cacheTo       []string
+	noCacheFilter, ulimits   []string
+	addHosts                 []string
+	shmSize                  string
+	pull                     bool
 }
 
 func (o *stageOptions) bind(f *pflag.FlagSet) {
@@ -22,6 +26,11 @@ func (o *stageOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Set a named context of build stages ("NAME=FOLDER")`)
 	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to build stages ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
 	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to build stages ("default|ID[=SOCKET|KEY[,KEY]]")`)
+	f.BoolVar(&o.pull, "pull", false, "Look up the base images of build stages in their registry even if the builder has them")
+	f.StringArrayVar(&o.noCacheFilter, "no-cache-filter", nil, "Do not use the cache for these stages of Dockerfiles")
+	f.StringVar(&o.shmSize, "shm-size", "", "Size of /dev/shm of build stages")
+	f.StringArrayVar(&o.ulimits, "ulimit", nil, `Set a limit of build stages ("nofile=1024:2048")`)
+	f.StringArrayVar(&o.addHosts, "add-host", nil, `Add an entry to the hosts file of build stages ("HOST:IP")`)
 	f.StringArrayVar(&o.cacheFrom, "cache-from", nil, `Take the build cache from these instead of the descriptor's; may hold {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…")`)
 	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Put the build cache there instead of where the descriptor says ("type=registry,ref=…", "type=inline")`)
 }
@@ -59,6 +68,7 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 		s.Flag = "--secret"
 		opts.Secrets = append(opts.Secrets, s)
 	}
+	opts.Pull, opts.NoCacheFilter, opts.ShmSize, opts.Ulimits, opts.AddHosts = o.pull, o.noCacheFilter, o.shmSize, o.ulimits, o.addHosts
 	opts.CacheFrom, opts.CacheTo = o.cacheFrom, o.cacheTo
 	return nil
 }

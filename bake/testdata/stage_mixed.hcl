@@ -206,7 +206,7 @@ target "acme_x-linux-arm64-build" {
   attest     = ["type=provenance,disabled=true"]
 }
 
-# linux/arm64: has a separate target, because its files come from build/Dockerfile.linux-arm64.
+# linux/arm64: has a separate target, because its files come from the stage out of build/Dockerfile.linux-arm64.
 # "docker extpack build" joins the images in one index.
 target "acme_x-linux-arm64" {
   inherits = ["_acme_x", "docker-metadata-action"]

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -223,8 +224,27 @@ func (r *reader) build(t *table) *Build {
 		Secrets:   r.oneLine("secret", t.texts("secrets")),
 		SSH:       r.oneLine("ssh", t.texts("ssh")),
 		AddHosts:  r.oneLine("host", t.texts("add-hosts")),
+		Pull:      t.flag("pull"),
+		Ulimits:   r.oneLine("ulimit", t.texts("ulimits")),
 		CacheFrom: r.oneLine("cache", t.texts("cache-from")),
 		CacheTo:   r.oneLine("cache", t.texts("cache-to")),
+	}
+	b.NoCacheFilter = r.oneLine("stage", t.texts("no-cache-filter"))
+	b.TargetPositions = map[string]diag.Position{}
+	b.Targets = t.textMap("target", func(key Entry) {
+		r.checkKey("platform", key)
+		b.TargetPositions[key.Value] = key.Position
+	})
+	positions := map[string]diag.Position{}
+	extra := t.textMap("extra-hosts", func(key Entry) {
+		r.checkKey("host", key)
+		positions[key.Value] = key.Position
+	})
+	for _, host := range slices.Sorted(maps.Keys(extra)) {
+		b.AddHosts = append(b.AddHosts, r.oneLine("host", []Entry{{Value: host + "=" + extra[host], Position: positions[host]}})...)
+	}
+	if e := t.text("shm-size"); e != nil && r.checkControl("shm-size", e) {
+		b.ShmSize = *e
 	}
 	b.Args = t.textMap("args", func(key Entry) {
 		r.checkKey("build argument", key)

@@ -93,7 +93,7 @@ func TestParse(t *testing.T) {
 				Build: &Build{
 					Position: at(38, 1), Dockerfile: Entry{"Dockerfile", at(39, 14)}, Stage: Entry{"out", at(40, 9)}, Network: Entry{"none", at(41, 11)},
 					Args: map[string]string{"A": "1"}, Contexts: map[string]string{"src": "./src"},
-					ArgPositions: map[string]diag.Position{"A": at(42, 10)}, ContextPositions: map[string]diag.Position{"src": at(43, 14)},
+					TargetPositions: map[string]diag.Position{}, ArgPositions: map[string]diag.Position{"A": at(42, 10)}, ContextPositions: map[string]diag.Position{"src": at(43, 14)},
 					Secrets: []Entry{{"id=s", at(44, 12)}}, SSH: []Entry{{"default", at(45, 8)}},
 					CacheFrom: []Entry{{"type=gha", at(46, 15)}}, CacheTo: []Entry{{"type=inline", at(47, 13)}},
 				},

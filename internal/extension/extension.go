@@ -168,6 +168,19 @@ type Build struct {
 	// of the flag.
 	Secrets []Entry
 	SSH     []Entry
+	// Targets are the stages of platforms that have another one, by platform,
+	// and TargetPositions the positions of the platforms.
+	Targets         map[string]string
+	TargetPositions map[string]diag.Position
+	// Pull is whether images are looked up in their registry even if the builder
+	// has them.
+	Pull bool
+	// NoCacheFilter are stages that are always built.
+	NoCacheFilter []Entry
+	// ShmSize is the size of /dev/shm, and Ulimits are the limits of RUN, in the
+	// form of the flags of docker buildx build.
+	ShmSize Entry
+	Ulimits []Entry
 	// AddHosts are entries of the hosts file of RUN: "HOST:IP" or "HOST=IP".
 	AddHosts []Entry
 	// Network is the network mode of RUN: "default", "host" or "none".
@@ -181,7 +194,8 @@ type Build struct {
 // HasStage reports whether the table configures a build stage, and not only
 // caches.
 func (b *Build) HasStage() bool {
-	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network.Value != "" ||
+	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network.Value != "" || b.ShmSize.Value != "" || b.Pull ||
+		len(b.Targets)+len(b.NoCacheFilter)+len(b.Ulimits) > 0 ||
 		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH)+len(b.AddHosts) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0
 }
 

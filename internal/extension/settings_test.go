@@ -17,10 +17,10 @@ extension.toml:6:41: include-files entry "../x" leaves the extension root
 extension.toml:6:49: include-files entry "." is the extension root itself: name files and folders in it
 extension.toml:6:54: include-files in [metadata] must hold strings only, found an integer`},
 	{"include-files is a string", valid + "[metadata]\ninclude-files = \"bin\"", `extension.toml:6:17: include-files in [metadata] must be an array of strings, found a string`},
-	{"unknown keys", settings("imgae = \"x\"\nannotation = {}\n[metadata.extpack.build]\ncahe-to = []\ntarget = \"x\""), `extension.toml:6:1: warning: unknown key "imgae" in [metadata.extpack] (did you mean "image"?)
+	{"unknown keys", settings("imgae = \"x\"\nannotation = {}\n[metadata.extpack.build]\ncahe-to = []\nplatforms = \"x\""), `extension.toml:6:1: warning: unknown key "imgae" in [metadata.extpack] (did you mean "image"?)
 extension.toml:7:1: warning: unknown key "annotation" in [metadata.extpack] (did you mean "annotations"?)
 extension.toml:9:1: warning: unknown key "cahe-to" in [metadata.extpack.build] (did you mean "cache-to"?)
-extension.toml:10:1: warning: unknown key "target" in [metadata.extpack.build]`},
+extension.toml:10:1: warning: unknown key "platforms" in [metadata.extpack.build]`},
 	{"wrong types", settings("image = 1\nshared = \"x\"\nlabels = []\nannotations = 1\nbuild = true"), `extension.toml:6:9: image in [metadata.extpack] must be a string, found an integer
   quote it: image = "1"
 extension.toml:7:10: shared in [metadata.extpack] must be an array of strings, found a string

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
@@ -14,9 +13,7 @@ import (
 
 // Build is the configuration of the build stages that are platform roots.
 type Build struct {
-	// Stage is the stage whose files are the root. Empty means the last one.
-	Stage string
-	Args  map[string]string
+	Args map[string]string
 	// Contexts are in buildx's form. Like Extension.Dir, paths of folders are
 	// relative to the working directory.
 	Contexts map[string]string
@@ -24,6 +21,11 @@ type Build struct {
 	SSH      []SSH
 	Network  string
 	AddHosts []Host
+	// Pull, NoCacheFilter, ShmSize and Ulimits are those of docker buildx build.
+	Pull          bool
+	NoCacheFilter []string
+	ShmSize       string
+	Ulimits       []string
 	// Given are the contexts that were specified with a flag.
 	Given map[string]bool
 }
@@ -32,6 +34,8 @@ type Build struct {
 type Host struct {
 	Name, Address string
 	Position      diag.Position
+	// Flag is the flag that the host is from, or empty.
+	Flag string
 }
 
 // NeedsBuild reports whether the platform root of the image is a build stage,
@@ -56,9 +60,9 @@ func (e *Extension) caches(list *diag.List, opts Options) {
 
 // checkUsed warns of flags for build stages if there are none.
 func (o Options) checkUsed(list *diag.List, extensions []*Extension) {
-	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH) > 0
+	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH)+len(o.NoCacheFilter)+len(o.Ulimits)+len(o.AddHosts) > 0 || o.Pull || o.ShmSize != ""
 	if given && len(extensions) > 0 && !slices.ContainsFunc(extensions, (*Extension).NeedsBuild) {
-		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret and --ssh are for build stages, and no target has one")
+		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret, --ssh, --pull, --no-cache-filter, --shm-size, --ulimit and --add-host are for build stages, and no target has one")
 	}
 }
 
@@ -68,6 +72,8 @@ type buildPlanner struct {
 	dir   string
 	table *extension.Build
 	list  *diag.List
+	// stages are the Dockerfiles and stages that were checked.
+	stages map[string]bool
 }
 
 // hasStage reports whether there is a stage to build. An extension without a
@@ -88,7 +94,7 @@ func (p *buildPlanner) build(opts Options) *Build {
 	}
 	p.checkArgs()
 	b := &Build{
-		Stage: p.table.Stage.Value, Network: p.table.Network.Value, Contexts: map[string]string{}, Given: map[string]bool{},
+		Network: p.table.Network.Value, Contexts: map[string]string{}, Given: map[string]bool{},
 		Args: merge(p.table.Args, opts.Args),
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.table.Contexts)) {
@@ -123,7 +129,22 @@ func (p *buildPlanner) build(opts Options) *Build {
 		s.Flag = "--ssh"
 		b.SSH = append(b.SSH, s)
 	}
-	b.AddHosts = p.hosts()
+	b.AddHosts = p.hosts(opts.AddHosts)
+	b.Pull = p.table.Pull || opts.Pull
+	b.NoCacheFilter = p.checked(p.table.NoCacheFilter, "no-cache-filter", opts.NoCacheFilter, checkStageName)
+	b.Ulimits = p.checked(p.table.Ulimits, "ulimit", opts.Ulimits, checkUlimit)
+	shmSize := []extension.Entry{p.table.ShmSize}
+	if p.table.ShmSize.Value == "" {
+		shmSize = nil
+	}
+	var given []string
+	if opts.ShmSize != "" {
+		given = []string{opts.ShmSize}
+	}
+	if sizes := p.checked(shmSize, "shm-size", given, checkSize); len(sizes) > 0 {
+		b.ShmSize = sizes[0]
+	}
+	p.checkTargets()
 	return b
 }
 
@@ -134,25 +155,6 @@ func (p *buildPlanner) checkArgs() {
 			p.list.Errorf(p.table.ArgPositions[name], "build argument %q is not in Unicode normalisation form C, in which bake files are read", name).Hint = "write it in that form"
 		}
 	}
-}
-
-// hosts reads the entries of the hosts file.
-func (p *buildPlanner) hosts() []Host {
-	var all []Host
-	for _, e := range p.table.AddHosts {
-		name, address, ok := strings.Cut(e.Value, "=")
-		if !ok {
-			name, address, ok = strings.Cut(e.Value, ":")
-		}
-		switch {
-		case !ok || name == "" || address == "":
-			p.list.Errorf(e.Position, "add-hosts %q is not in the form HOST:IP", e.Value)
-		case slices.ContainsFunc(all, func(h Host) bool { return h.Name == name }):
-			p.list.Errorf(e.Position, "add-hosts has the host %s twice", name)
-		}
-		all = append(all, Host{name, address, e.Position})
-	}
-	return all
 }
 
 func fromSpec(base, name string) string {

@@ -197,7 +197,7 @@ func TestUnusedStagesAreWarnedOf(t *testing.T) {
 	if err != nil || len(list) != 2 || p.Extensions[0].Build != nil {
 		t.Fatalf("got %v, %v", list, err)
 	}
-	for i, want := range []string{"--build-arg, --build-context, --secret and --ssh are for build stages, and no target has one", "no target uses the build stage: each has a platform folder"} {
+	for i, want := range []string{"--ulimit and --add-host are for build stages, and no target has one", "no target uses the build stage: each has a platform folder"} {
 		if !strings.Contains(list[i].Message, want) {
 			t.Errorf("got %s, want %s", list[i], want)
 		}

@@ -59,11 +59,9 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 			continue
 		case err != nil:
 			return "", unreadable(file, err)
-		case !used[name]:
-			used[name] = true
-			return name, p.checkStage(name)
 		}
-		return name, nil
+		used[name] = true
+		return name, p.checkStage(name, of)
 	}
 	position := p.table.Dockerfile.Position
 	if position.File == "" {
@@ -97,8 +95,16 @@ func candidates(base string, p v1.Platform) []string {
 // checkStage reports a stage that a Dockerfile does not have. It ignores a
 // Dockerfile that cannot be parsed, because the builder may use another
 // frontend, and a stage number.
-func (p *buildPlanner) checkStage(name string) error {
-	stage, file := p.table.Stage.Value, from(p.dir, name)
+func (p *buildPlanner) checkStage(name string, of v1.Platform) error {
+	file := from(p.dir, name)
+	stage, position := p.stageOf(of)
+	if key := name + " " + stage; p.stages[key] {
+		return nil
+	} else if p.stages == nil {
+		p.stages = map[string]bool{key: true}
+	} else {
+		p.stages[key] = true
+	}
 	data, err := readDockerfile(p.dir, name)
 	if err != nil {
 		return unreadable(file, err)
@@ -121,7 +127,7 @@ func (p *buildPlanner) checkStage(name string) error {
 		have = "it has " + strings.Join(names, ", ")
 	}
 	var list diag.List
-	list.Errorf(p.table.Stage.Position, "%s has no stage %q: %s", file, stage, have)
+	list.Errorf(position, "%s has no stage %q: %s", file, stage, have)
 	return list.Err()
 }
 
@@ -143,7 +149,7 @@ func (e *Extension) BuildNeeds(i Image) (dockerfile.Needs, error) {
 	var needs dockerfile.Needs
 	if err == nil {
 		needs, err = file.Needs(dockerfile.Build{
-			Stage: e.Build.Stage, Target: i.Platform, Args: e.Build.Args, Contexts: slices.Sorted(maps.Keys(e.Build.Contexts)),
+			Stage: i.Stage, Target: i.Platform, Args: e.Build.Args, Contexts: slices.Sorted(maps.Keys(e.Build.Contexts)),
 		})
 	}
 	switch {

@@ -129,6 +129,7 @@ func (p *imagePlanner) stage(images []Image) error {
 			return err
 		}
 		images[i].Dockerfile = file
+		images[i].Stage, _ = p.stages.stageOf(images[i].Platform)
 	}
 	return nil
 }
@@ -203,7 +204,7 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 		p.copied = map[int][]content.Step{}
 	}
 	for i, other := range earlier {
-		if other.Root == image.Root && other.Dockerfile == image.Dockerfile && reflect.DeepEqual(p.copied[i], steps) && other.Files != nil {
+		if other.Root == image.Root && other.Dockerfile == image.Dockerfile && other.Stage == image.Stage && reflect.DeepEqual(p.copied[i], steps) && other.Files != nil {
 			image.Steps, image.Files = other.Steps, other.Files
 			if !image.NeedsBuild() {
 				p.checkEntryPoints(image, image.Files)

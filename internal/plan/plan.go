@@ -85,6 +85,8 @@ type Image struct {
 	// Dockerfile, relative to the extension root, has the build stage that is
 	// the platform root instead of Root. It is empty if there is none.
 	Dockerfile string
+	// Stage is the stage of the Dockerfile; empty means the last one.
+	Stage string
 	// Steps copy the image's files, in order, and Files are the result, by path
 	// in the extension's folder. They do not include the files of a build
 	// stage, which are copied after the shared files and before the descriptor.
@@ -163,10 +165,15 @@ type Options struct {
 	// Args and Contexts override those of the descriptor with the same name,
 	// Secrets those with the same id. SSH, CacheFrom and CacheTo replace those
 	// of the descriptor.
-	Args, Contexts     map[string]string
-	Secrets            []Spec
-	SSH                []string
-	CacheFrom, CacheTo []string
+	Args, Contexts map[string]string
+	Secrets        []Spec
+	SSH            []string
+	// Pull, NoCacheFilter, ShmSize, Ulimits and AddHosts are those of docker
+	// buildx build. They replace those of the descriptor, hosts by name.
+	Pull                             bool
+	NoCacheFilter, Ulimits, AddHosts []string
+	ShmSize                          string
+	CacheFrom, CacheTo               []string
 	// Grants are the grants of the user.
 	Grants grants.Set
 	// Push reports whether the tags will be pushed.

@@ -92,7 +92,7 @@ func (c *collector) stage() {
 	for _, h := range b.AddHosts {
 		c.add(grants.Request{
 			Kind: grants.AddHost, Value: h.Name + "=" + h.Address,
-			Subject: "the address " + h.Address + " for the host " + h.Name, Position: h.Position,
+			Subject: "the address " + h.Address + " for the host " + h.Name, Position: h.Position, By: h.Flag,
 		})
 	}
 }
