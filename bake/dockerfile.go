@@ -112,17 +112,22 @@ func (d *dockerfile) end(t Target) {
 		fmt.Fprintf(d, "\nFROM scratch AS labels-%s\nARG %s\nLABEL %s=\"${%s}\"\n", stageSuffix(t.Extension.Images[i]), name, extension.LabelLayers, name)
 		base = "labels-" + platformStage
 	}
-	last := "\n# Readers of a package look at one layer only.\nFROM " + base + "\nCOPY " + d.squash + " / /\n"
+	comment := "\n# Readers of a package look at one layer only.\n"
+	last := "FROM " + base + "\nCOPY " + d.squash + " / /\n"
 	single := d.layers == 1 && len(d.labels) == 0
 	if d.version != "" && t.Extension.Descriptor.Text == nil {
-		d.WriteString(partElse + "ARG DEST\nARG DESCRIPTOR\n" + d.descriptorLines())
+		d.WriteString(partElse)
+		if !sameSteps(t.Extension.Images, t.Images) {
+			d.WriteString("ARG DEST\n")
+		}
+		d.WriteString("ARG DESCRIPTOR\n" + d.descriptorLines())
 		if single {
 			d.WriteString(last)
 		}
 		d.WriteString(partEnd)
 	}
 	if !single {
-		d.WriteString(last)
+		d.WriteString(comment + last)
 	}
 }
 

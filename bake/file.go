@@ -89,11 +89,11 @@ func (w *fileWriter) writeGroups(p *plan.Plan, targets []Target) {
 		all = append(all, t.Name)
 	}
 	w.Newline()
-	w.Block("group", "default").Strings("targets", all)
+	w.ShortBlock("group", "default", "targets", all)
 	for _, e := range p.Extensions {
 		for _, g := range distroGroups(e, targets) {
 			w.Newline()
-			w.Block("group", g.name).Strings("targets", g.targets)
+			w.ShortBlock("group", g.name, "targets", g.targets)
 		}
 	}
 }

@@ -32,11 +32,10 @@ func (w *fileWriter) writeHeader() {
 	w.Comment(lines)
 }
 
-const takes = `Without arguments the command takes those of this line; "--check" tells when the
-file is out of date. Build with "docker buildx bake" in this folder, one platform
-with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-what the environment can set; docker-bake.override.hcl, --set and
-docker/metadata-action apply as in any bake file.
+const takes = `Without arguments it takes those of this line; --check tells when the file is out of
+date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+"docker buildx bake --list variables" lists what the environment can set. Override
+files, --set and docker/metadata-action apply as in any bake file.
 `
 
 const incomplete = `The label that names the layer depends on the files: "docker extpack build" and

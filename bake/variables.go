@@ -110,7 +110,6 @@ func (w *fileWriter) writeVariables() error {
 	w.Comment("Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.")
 	w.String("copy", w.copy)
 	w.String("exclude", strings.TrimPrefix(excludes(never), " "))
-	w.Newline()
 	w.Comment("Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.")
 	w.Strings("output", []string{"type=image,rewrite-timestamp=true,unpack=false"})
 	var done []string

@@ -16,8 +16,6 @@ func Example() {
 	// Output:
 	// target "curl" {
 	//   platforms = ["linux/amd64", "linux/arm64"]
-	//   args = {
-	//     VERSION = "$${1.0}"
-	//   }
+	//   args      = { VERSION = "$${1.0}" }
 	// }
 }

@@ -69,6 +69,18 @@ func (b Body) EmptyBlock(typeName, label string) {
 	b.raw(hclsyntax.TokenIdent, typeName+" \""+label+"\" {}\n")
 }
 
+// ShortBlock adds a block with a single attribute, a list of strings, on one
+// line. Its label must not need escaping.
+func (b Body) ShortBlock(typeName, label, name string, values []string) {
+	b.raw(hclsyntax.TokenIdent, typeName+" \""+label+"\" { "+name+" = ")
+	var all []Value
+	for _, v := range values {
+		all = append(all, Text(v))
+	}
+	b.body.AppendUnstructuredTokens(List(all...).tokens)
+	b.raw(hclsyntax.TokenCBrace, " }\n")
+}
+
 // String adds name = "value".
 func (b Body) String(name, value string) {
 	b.body.SetAttributeValue(name, cty.StringVal(value))
@@ -139,9 +151,7 @@ func (b Body) ExprMap(name, key, expr string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	b.body.SetAttributeRaw(name, hclwrite.TokensForObject([]hclwrite.ObjectAttrTokens{
-		{Name: hclwrite.TokensForIdentifier(key), Value: tokens},
-	}))
+	b.body.SetAttributeRaw(name, shortObject([]hclwrite.ObjectAttrTokens{{Name: hclwrite.TokensForIdentifier(key), Value: tokens}}))
 	return nil
 }
 

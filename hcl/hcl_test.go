@@ -130,7 +130,7 @@ func TestExprMap(t *testing.T) {
 	if err := b.ExprMap("matrix", "platform", "}"); err == nil {
 		t.Error("want an error for a broken expression")
 	}
-	want := "target \"x\" {\n  matrix = {\n    platform = split(\",\", PLATFORMS)\n  }\n}\n"
+	want := "target \"x\" {\n  matrix = { platform = split(\",\", PLATFORMS) }\n}\n"
 	if got := string(f.Bytes()); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -21,7 +21,18 @@ func objectTokens(values map[string]hclwrite.Tokens) hclwrite.Tokens {
 		}
 		attrs = append(attrs, hclwrite.ObjectAttrTokens{Name: name, Value: values[key]})
 	}
-	return hclwrite.TokensForObject(attrs)
+	return shortObject(attrs)
+}
+
+// shortObject returns the tokens of an object, on one line if it has a single
+// attribute.
+func shortObject(attrs []hclwrite.ObjectAttrTokens) hclwrite.Tokens {
+	if len(attrs) != 1 {
+		return hclwrite.TokensForObject(attrs)
+	}
+	tokens := hclwrite.Tokens{token(hclsyntax.TokenOBrace, "{")}
+	tokens = append(append(tokens, attrs[0].Name...), token(hclsyntax.TokenEqual, "="))
+	return append(append(tokens, attrs[0].Value...), token(hclsyntax.TokenCBrace, "}"))
 }
 
 // keywords are the identifiers with a special meaning in expressions (HCL

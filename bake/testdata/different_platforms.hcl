@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -116,9 +114,7 @@ variable "TAGS_c" {
   }
 }
 
-group "default" {
-  targets = ["a-b", "a_b", "c"]
-}
+group "default" { targets = ["a-b", "a_b", "c"] }
 
 target "_extpack" {
   attest = ["type=provenance,disabled=true"]
@@ -146,7 +142,6 @@ ARG DEST
 COPY ${copy} ${exclude} . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 %{if VERSION_a_b != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -157,19 +152,15 @@ EOF
 FROM scratch
 COPY --from=tree / /
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata_a_b
-  }
-  tags = [for tag in compact(split(",", TAGS_a_b)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_a_b}:${tag}" if IMAGE_a_b != ""]
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata_a_b }
+  tags              = [for tag in compact(split(",", TAGS_a_b)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_a_b}:${tag}" if IMAGE_a_b != ""]
 }
 
 # The image of every platform, under one index.
 target "a-b" {
   inherits = ["_a-b", "docker-metadata-action-a-b"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata_a_b}",
     "index:io.buildpacks.extension.api=0.10",
@@ -185,9 +176,7 @@ target "a-b" {
 
 # The same, one platform at a time, without an index.
 target "a-b-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS_a_b)
-  }
+  matrix    = { platform = split(",", PLATFORMS_a_b) }
   name      = "a-b-${replace(platform, "/", "-")}"
   inherits  = ["_a-b", "docker-metadata-action-a-b"]
   platforms = [platform]
@@ -217,7 +206,6 @@ ARG DEST
 COPY ${copy} ${exclude} . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 %{if VERSION_a_b_2 != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -228,19 +216,15 @@ EOF
 FROM scratch
 COPY --from=tree / /
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata_a_b_2
-  }
-  tags = [for tag in compact(split(",", TAGS_a_b_2)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_a_b_2}:${tag}" if IMAGE_a_b_2 != ""]
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata_a_b_2 }
+  tags              = [for tag in compact(split(",", TAGS_a_b_2)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_a_b_2}:${tag}" if IMAGE_a_b_2 != ""]
 }
 
 # The image of every platform, under one index.
 target "a_b" {
   inherits = ["_a_b", "docker-metadata-action-a_b"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata_a_b_2}",
     "index:io.buildpacks.extension.api=0.10",
@@ -256,9 +240,7 @@ target "a_b" {
 
 # The same, one platform at a time, without an index.
 target "a_b-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS_a_b_2)
-  }
+  matrix    = { platform = split(",", PLATFORMS_a_b_2) }
   name      = "a_b-${replace(platform, "/", "-")}"
   inherits  = ["_a_b", "docker-metadata-action-a_b"]
   platforms = [platform]
@@ -288,7 +270,6 @@ ARG DEST
 COPY ${copy} ${exclude} . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 %{if VERSION_c != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -299,9 +280,7 @@ EOF
 FROM scratch
 COPY --from=tree / /
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata_c
-  }
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata_c }
   annotations = [
     "manifest:io.buildpacks.buildpackage.metadata=${metadata_c}",
     "manifest:io.buildpacks.extension.api=0.10",

@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -26,17 +24,11 @@ variable "VERSION" {
   }
 }
 
-group "default" {
-  targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"]
-}
+group "default" { targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"] }
 
-group "x" {
-  targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"]
-}
+group "x" { targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"] }
 
-group "x-linux-amd64" {
-  targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"]
-}
+group "x-linux-amd64" { targets = ["x-linux-amd64-ubuntu_22_04", "x-linux-amd64-ubuntu_24_04"] }
 
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
@@ -53,19 +45,15 @@ target "_x" {
     DEST              = "/cnb/extensions/x/${VERSION}"
     SOURCE_DATE_EPOCH = "0"
   }
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata
-  }
+  labels = { "io.buildpacks.buildpackage.metadata" = metadata }
   attest = ["type=provenance,disabled=true"]
 }
 
 # linux/amd64:ubuntu@22.04: has a separate target, because bake builds a platform once per target.
 # "docker extpack build" joins the images in one index.
 target "x-linux-amd64-ubuntu_22_04" {
-  inherits = ["_x", "docker-metadata-action"]
-  args = {
-    ROOT = "linux/amd64/ubuntu@22.04"
-  }
+  inherits          = ["_x", "docker-metadata-action"]
+  args              = { ROOT = "linux/amd64/ubuntu@22.04" }
   dockerfile-inline = <<EOT
 FROM scratch AS tree
 ARG DEST
@@ -74,7 +62,6 @@ COPY ${copy} ${exclude} $${ROOT} $${DEST}/
 COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/detect $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -92,10 +79,8 @@ EOT
 # linux/amd64:ubuntu@24.04: has a separate target, because bake builds a platform once per target.
 # "docker extpack build" joins the images in one index.
 target "x-linux-amd64-ubuntu_24_04" {
-  inherits = ["x-linux-amd64-ubuntu_22_04"]
-  args = {
-    ROOT = "linux/amd64/ubuntu@24.04"
-  }
+  inherits  = ["x-linux-amd64-ubuntu_22_04"]
+  args      = { ROOT = "linux/amd64/ubuntu@24.04" }
   platforms = ["linux/amd64"]
   output    = output
 }

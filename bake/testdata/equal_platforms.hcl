@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -80,9 +78,7 @@ variable "TAGS_acme_b" {
   }
 }
 
-group "default" {
-  targets = ["acme_a", "acme_b"]
-}
+group "default" { targets = ["acme_a", "acme_b"] }
 
 target "_extpack" {
   attest = ["type=provenance,disabled=true"]
@@ -110,7 +106,6 @@ ARG DEST
 COPY ${copy} ${exclude} . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 %{if VERSION_acme_a != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -121,19 +116,15 @@ EOF
 FROM scratch
 COPY --from=tree / /
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata_acme_a
-  }
-  tags = [for tag in compact(split(",", TAGS_acme_a)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_acme_a}:${tag}" if IMAGE_acme_a != ""]
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata_acme_a }
+  tags              = [for tag in compact(split(",", TAGS_acme_a)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_acme_a}:${tag}" if IMAGE_acme_a != ""]
 }
 
 # The image of every platform, under one index.
 target "acme_a" {
   inherits = ["_acme_a", "docker-metadata-action-acme_a"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata_acme_a}",
     "index:io.buildpacks.extension.api=0.10",
@@ -149,9 +140,7 @@ target "acme_a" {
 
 # The same, one platform at a time, without an index.
 target "acme_a-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "acme_a-${replace(platform, "/", "-")}"
   inherits  = ["_acme_a", "docker-metadata-action-acme_a"]
   platforms = [platform]
@@ -181,7 +170,6 @@ ARG DEST
 COPY ${copy} ${exclude} . $${DEST}/
 COPY --chown=0:0 --chmod=0755 bin/detect bin/generate $${DEST}/bin/
 %{if VERSION_acme_b != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -192,19 +180,15 @@ EOF
 FROM scratch
 COPY --from=tree / /
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata_acme_b
-  }
-  tags = [for tag in compact(split(",", TAGS_acme_b)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_acme_b}:${tag}" if IMAGE_acme_b != ""]
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata_acme_b }
+  tags              = [for tag in compact(split(",", TAGS_acme_b)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE_acme_b}:${tag}" if IMAGE_acme_b != ""]
 }
 
 # The image of every platform, under one index.
 target "acme_b" {
   inherits = ["_acme_b", "docker-metadata-action-acme_b"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata_acme_b}",
     "index:io.buildpacks.extension.api=0.10",
@@ -220,9 +204,7 @@ target "acme_b" {
 
 # The same, one platform at a time, without an index.
 target "acme_b-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "acme_b-${replace(platform, "/", "-")}"
   inherits  = ["_acme_b", "docker-metadata-action-acme_b"]
   platforms = [platform]

@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -53,9 +51,7 @@ variable "TAGS" {
   }
 }
 
-group "default" {
-  targets = ["samples_hello"]
-}
+group "default" { targets = ["samples_hello"] }
 
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
@@ -77,31 +73,24 @@ FROM scratch AS tree
 ARG DEST
 COPY ${copy} ${exclude} --exclude=tests . $${DEST}/
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
 EOF
-
-# Readers of a package look at one layer only.
 FROM scratch
 COPY --from=tree / /
 %{endif~}
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata
-  }
-  tags   = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
-  attest = ["type=provenance,disabled=true"]
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata }
+  tags              = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
+  attest            = ["type=provenance,disabled=true"]
 }
 
 # The image of every platform, under one index.
 target "samples_hello" {
   inherits = ["_samples_hello", "docker-metadata-action"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
@@ -120,9 +109,7 @@ target "samples_hello" {
 
 # The same, one platform at a time, without an index.
 target "samples_hello-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "samples_hello-${replace(platform, "/", "-")}"
   inherits  = ["_samples_hello", "docker-metadata-action"]
   platforms = [platform]

@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -53,13 +51,9 @@ variable "TAGS" {
   }
 }
 
-group "default" {
-  targets = ["samples_platform-roots", "samples_platform-roots-linux-amd64-ubuntu_22_04", "samples_platform-roots-linux-amd64-ubuntu_24_04"]
-}
+group "default" { targets = ["samples_platform-roots", "samples_platform-roots-linux-amd64-ubuntu_22_04", "samples_platform-roots-linux-amd64-ubuntu_24_04"] }
 
-group "samples_platform-roots-linux-amd64" {
-  targets = ["samples_platform-roots-linux-amd64-ubuntu_22_04", "samples_platform-roots-linux-amd64-ubuntu_24_04"]
-}
+group "samples_platform-roots-linux-amd64" { targets = ["samples_platform-roots-linux-amd64-ubuntu_22_04", "samples_platform-roots-linux-amd64-ubuntu_24_04"] }
 
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
@@ -72,13 +66,11 @@ target "_samples_platform-roots" {
   description = "samples/platform-roots@${VERSION}: Platform roots"
   context     = "platform-roots"
   args = {
-    DESCRIPTOR        = VERSION == "0.0.1" ? null : "# One extension with other files for each platform. For linux/amd64 the files\n# are in linux/amd64/ubuntu@22.04 and linux/amd64/ubuntu@24.04, for linux/arm64\n# in linux/arm64, for 32-bit ARM in linux/arm/v7. The shared files below are\n# added to each of them.\napi = \"0.10\"\n\n[extension]\nid = \"samples/platform-roots\"\nversion = \"${VERSION}\"\nname = \"Platform roots\"\ndescription = \"Installs the OpenSSL libraries under the name each platform knows them by\"\nhomepage = \"https://github.com/extpack/extpack/tree/main/examples/platform-roots\"\n\n[[extension.licenses]]\ntype = \"Apache-2.0\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"22.04\"\n\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm\"\nvariant = \"v7\"\n\n[metadata.extpack]\nshared = [\"LICENSE.txt\", \"lib\"]"
+    DESCRIPTOR        = VERSION == "0.0.1" ? null : "# One extension with other files for each platform. For linux/amd64 the files\n# are in linux/amd64/ubuntu@22.04 and linux/amd64/ubuntu@24.04, for linux/arm64\n# in linux/arm64, for 32-bit ARM in linux/arm/v7. The shared files below are\n# added to each of them.\napi = \"0.10\"\n\n[extension]\nid = \"samples/platform-roots\"\nversion = \"${VERSION}\"\nname = \"Platform roots\"\ndescription = \"Installs the OpenSSL libraries under the name each platform knows them by\"\nhomepage = \"https://github.com/extpack/extpack/tree/main/examples/platform-roots\"\n\n[[extension.licenses]]\ntype = \"Apache-2.0\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"22.04\"\n\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm\"\nvariant = \"v7\"\n\n[metadata.extpack]\nshared = [\"LICENSE.txt\", \"lib\"]\n\n[metadata.extpack.test]\nbuilder-image = \"paketobuildpacks/builder-jammy-base\""
     DEST              = "/cnb/extensions/samples_platform-roots/${VERSION}"
     SOURCE_DATE_EPOCH = "0"
   }
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata
-  }
+  labels = { "io.buildpacks.buildpackage.metadata" = metadata }
   tags   = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
   attest = ["type=provenance,disabled=true"]
 }
@@ -130,9 +122,7 @@ EOT
 target "samples_platform-roots" {
   inherits = ["_samples_platform-roots-files", "docker-metadata-action"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
@@ -151,9 +141,7 @@ target "samples_platform-roots" {
 
 # The same, one platform at a time, without an index.
 target "samples_platform-roots-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "samples_platform-roots-${replace(platform, "/", "-")}"
   inherits  = ["_samples_platform-roots-files", "docker-metadata-action"]
   platforms = [platform]
@@ -180,7 +168,6 @@ COPY ${copy} ${exclude} $${FILE_1} $${DEST}/$${FILE_1}
 COPY ${copy} ${exclude} $${FILE_2} $${DEST}/$${FILE_2}
 COPY ${copy} ${exclude} $${ROOT} extension.toml $${DEST}/
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}

@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -53,9 +51,7 @@ variable "TAGS" {
   }
 }
 
-group "default" {
-  targets = ["samples_compiled"]
-}
+group "default" { targets = ["samples_compiled"] }
 
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
@@ -67,9 +63,7 @@ metadata = "{\"id\":\"samples/compiled\",\"name\":\"Debian packages\",\"version\
 target "_samples_compiled" {
   description = "samples/compiled@${VERSION}: Debian packages"
   context     = "compiled"
-  contexts = {
-    root = "target:samples_compiled-build"
-  }
+  contexts    = { root = "target:samples_compiled-build" }
   args = {
     DESCRIPTOR        = VERSION == "0.0.1" ? null : "api = \"0.10\"\n\n[extension]\nid = \"samples/compiled\"\nversion = \"${VERSION}\"\nname = \"Debian packages\"\ndescription = \"Installs the Debian packages that the Aptfile of an app lists\"\nhomepage = \"https://github.com/extpack/extpack/tree/main/examples/compiled\"\n\n[[extension.licenses]]\ntype = \"Apache-2.0\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm\"\nvariant = \"v7\"\n\n[[targets]]\nos = \"linux\"\narch = \"riscv64\"\n\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\n\n# The files of every platform are those of this stage, compiled for it.\n[metadata.extpack.build]\nstage = \"package\"\ncontexts = { go = \"docker-image://golang:1.26-alpine\" }\n\n# A cache makes a fresh machine repeat only what a change touches. In the\n# registry and namespace that \"docker extpack build --push\" publishes to it needs\n# no flag. Any other is used only when the person who builds gives it, because it\n# is read and written with their credentials:\n#   docker extpack build --allow cache-from=type=s3,region=eu,bucket=acme\n# cache-from = [\"type=registry,ref=ghcr.io/acme/cache:{{.Slug}}\"]\n# cache-to = [\"type=registry,ref=ghcr.io/acme/cache:{{.Slug}},mode=max\"]"
     DEST              = "/cnb/extensions/samples_compiled/${VERSION}"
@@ -86,7 +80,6 @@ COPY ${copy} ${exclude} --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -97,11 +90,9 @@ EOF
 FROM scratch
 COPY --from=tree / /
 EOT
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata
-  }
-  tags   = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
-  attest = ["type=provenance,disabled=true"]
+  labels            = { "io.buildpacks.buildpackage.metadata" = metadata }
+  tags              = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
+  attest            = ["type=provenance,disabled=true"]
 }
 
 # The build stage whose files are packed, for each platform.
@@ -109,21 +100,15 @@ target "samples_compiled-build" {
   context    = "compiled"
   dockerfile = "Dockerfile"
   target     = "package"
-  args = {
-    SOURCE_DATE_EPOCH = "0"
-  }
-  contexts = {
-    go = "docker-image://golang:1.26-alpine"
-  }
-  platforms = split(",", PLATFORMS)
-  output    = ["type=cacheonly"]
-  attest    = ["type=provenance,disabled=true"]
+  args       = { SOURCE_DATE_EPOCH = "0" }
+  contexts   = { go = "docker-image://golang:1.26-alpine" }
+  platforms  = split(",", PLATFORMS)
+  output     = ["type=cacheonly"]
+  attest     = ["type=provenance,disabled=true"]
 }
 
 target "samples_compiled-build-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "samples_compiled-${replace(platform, "/", "-")}-build"
   inherits  = ["samples_compiled-build"]
   platforms = [platform]
@@ -133,9 +118,7 @@ target "samples_compiled-build-platform" {
 target "samples_compiled" {
   inherits = ["_samples_compiled", "docker-metadata-action"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
@@ -154,14 +137,10 @@ target "samples_compiled" {
 
 # The same, one platform at a time, without an index.
 target "samples_compiled-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
-  name     = "samples_compiled-${replace(platform, "/", "-")}"
-  inherits = ["_samples_compiled", "docker-metadata-action"]
-  contexts = {
-    root = "target:samples_compiled-${replace(platform, "/", "-")}-build"
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
+  name      = "samples_compiled-${replace(platform, "/", "-")}"
+  inherits  = ["_samples_compiled", "docker-metadata-action"]
+  contexts  = { root = "target:samples_compiled-${replace(platform, "/", "-")}-build" }
   platforms = [platform]
   tags      = []
   output    = output

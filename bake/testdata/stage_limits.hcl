@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -53,9 +51,7 @@ variable "TAGS" {
   }
 }
 
-group "default" {
-  targets = ["x", "x-linux-arm64"]
-}
+group "default" { targets = ["x", "x-linux-arm64"] }
 
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
@@ -72,21 +68,17 @@ target "_x" {
     DEST              = "/cnb/extensions/x/${VERSION}"
     SOURCE_DATE_EPOCH = "0"
   }
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata
-  }
+  labels = { "io.buildpacks.buildpackage.metadata" = metadata }
   tags   = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
   attest = ["type=provenance,disabled=true"]
 }
 
 # The build stage whose files are packed, for each platform.
 target "x-build" {
-  context    = "x"
-  dockerfile = "Dockerfile"
-  target     = "out"
-  args = {
-    SOURCE_DATE_EPOCH = "0"
-  }
+  context         = "x"
+  dockerfile      = "Dockerfile"
+  target          = "out"
+  args            = { SOURCE_DATE_EPOCH = "0" }
   shm-size        = "128m"
   ulimits         = ["nofile=1024:2048", "nproc=64"]
   no-cache-filter = ["base", "out"]
@@ -101,9 +93,7 @@ target "x-build" {
 }
 
 target "x-build-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "x-${replace(platform, "/", "-")}-build"
   inherits  = ["x-build"]
   platforms = [platform]
@@ -111,10 +101,8 @@ target "x-build-platform" {
 
 # The files of the platforms that share a target.
 target "_x-files" {
-  inherits = ["_x"]
-  contexts = {
-    root = "target:x-build"
-  }
+  inherits          = ["_x"]
+  contexts          = { root = "target:x-build" }
   dockerfile-inline = <<EOT
 # What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
 FROM scratch AS stage
@@ -126,7 +114,6 @@ COPY ${copy} ${exclude} --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -143,9 +130,7 @@ EOT
 target "x" {
   inherits = ["_x-files", "docker-metadata-action"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
@@ -161,14 +146,10 @@ target "x" {
 
 # The same, one platform at a time, without an index.
 target "x-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
-  name     = "x-${replace(platform, "/", "-")}"
-  inherits = ["_x-files", "docker-metadata-action"]
-  contexts = {
-    root = "target:x-${replace(platform, "/", "-")}-build"
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
+  name      = "x-${replace(platform, "/", "-")}"
+  inherits  = ["_x-files", "docker-metadata-action"]
+  contexts  = { root = "target:x-${replace(platform, "/", "-")}-build" }
   platforms = [platform]
   tags      = []
   output    = output
@@ -176,12 +157,10 @@ target "x-platform" {
 
 # The build stage whose files are packed, for each platform.
 target "x-linux-arm64-build" {
-  context    = "x"
-  dockerfile = "Dockerfile"
-  target     = "out-arm64"
-  args = {
-    SOURCE_DATE_EPOCH = "0"
-  }
+  context         = "x"
+  dockerfile      = "Dockerfile"
+  target          = "out-arm64"
+  args            = { SOURCE_DATE_EPOCH = "0" }
   shm-size        = "128m"
   ulimits         = ["nofile=1024:2048", "nproc=64"]
   no-cache-filter = ["base", "out"]
@@ -198,10 +177,8 @@ target "x-linux-arm64-build" {
 # linux/arm64: has a separate target, because its files come from the stage out-arm64 of Dockerfile.
 # "docker extpack build" joins the images in one index.
 target "x-linux-arm64" {
-  inherits = ["_x", "docker-metadata-action"]
-  contexts = {
-    root = "target:x-linux-arm64-build"
-  }
+  inherits          = ["_x", "docker-metadata-action"]
+  contexts          = { root = "target:x-linux-arm64-build" }
   dockerfile-inline = <<EOT
 # What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
 FROM scratch AS stage
@@ -213,7 +190,6 @@ COPY ${copy} ${exclude} --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}

@@ -2,18 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments the command takes those of this line; "--check" tells when the
-# file is out of date. Build with "docker buildx bake" in this folder, one platform
-# with a target such as NAME-linux-arm64. "docker buildx bake --list variables" lists
-# what the environment can set; docker-bake.override.hcl, --set and
-# docker/metadata-action apply as in any bake file.
+# Without arguments it takes those of this line; --check tells when the file is out of
+# date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
+# "docker buildx bake --list variables" lists what the environment can set. Override
+# files, --set and docker/metadata-action apply as in any bake file.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
 # Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-
 # Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
@@ -53,9 +51,7 @@ variable "TAGS" {
   }
 }
 
-group "default" {
-  targets = ["acme_x", "acme_x-linux-arm64", "acme_x-linux-s390x"]
-}
+group "default" { targets = ["acme_x", "acme_x-linux-arm64", "acme_x-linux-s390x"] }
 
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
@@ -72,9 +68,7 @@ target "_acme_x" {
     DEST              = "/cnb/extensions/acme_x/${VERSION}"
     SOURCE_DATE_EPOCH = "0"
   }
-  labels = {
-    "io.buildpacks.buildpackage.metadata" = metadata
-  }
+  labels = { "io.buildpacks.buildpackage.metadata" = metadata }
   tags   = [for tag in compact(split(",", TAGS)) : length(regexall(":", tag)) > 0 ? tag : "${IMAGE}:${tag}" if IMAGE != ""]
   attest = ["type=provenance,disabled=true"]
 }
@@ -103,9 +97,7 @@ target "acme_x-build" {
 }
 
 target "acme_x-build-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
   name      = "acme_x-${replace(platform, "/", "-")}-build"
   inherits  = ["acme_x-build"]
   platforms = [platform]
@@ -113,13 +105,9 @@ target "acme_x-build-platform" {
 
 # The files of the platforms that share a target.
 target "_acme_x-files" {
-  inherits = ["_acme_x"]
-  contexts = {
-    root = "target:acme_x-build"
-  }
-  args = {
-    FILE_1 = "LICENSE"
-  }
+  inherits          = ["_acme_x"]
+  contexts          = { root = "target:acme_x-build" }
+  args              = { FILE_1 = "LICENSE" }
   dockerfile-inline = <<EOT
 # What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
 FROM scratch AS stage
@@ -133,7 +121,6 @@ COPY ${copy} ${exclude} --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -152,9 +139,7 @@ EOT
 target "acme_x" {
   inherits = ["_acme_x-files", "docker-metadata-action"]
   # Makes an index for a single platform, too.
-  args = {
-    BUILDKIT_MULTI_PLATFORM = "1"
-  }
+  args = { BUILDKIT_MULTI_PLATFORM = "1" }
   annotations = [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
@@ -170,14 +155,10 @@ target "acme_x" {
 
 # The same, one platform at a time, without an index.
 target "acme_x-platform" {
-  matrix = {
-    platform = split(",", PLATFORMS)
-  }
-  name     = "acme_x-${replace(platform, "/", "-")}"
-  inherits = ["_acme_x-files", "docker-metadata-action"]
-  contexts = {
-    root = "target:acme_x-${replace(platform, "/", "-")}-build"
-  }
+  matrix    = { platform = split(",", PLATFORMS) }
+  name      = "acme_x-${replace(platform, "/", "-")}"
+  inherits  = ["_acme_x-files", "docker-metadata-action"]
+  contexts  = { root = "target:acme_x-${replace(platform, "/", "-")}-build" }
   platforms = [platform]
   tags      = []
   output    = output
@@ -209,13 +190,9 @@ target "acme_x-linux-arm64-build" {
 # linux/arm64: has a separate target, because its files come from the stage out of build/Dockerfile.linux-arm64.
 # "docker extpack build" joins the images in one index.
 target "acme_x-linux-arm64" {
-  inherits = ["_acme_x", "docker-metadata-action"]
-  contexts = {
-    root = "target:acme_x-linux-arm64-build"
-  }
-  args = {
-    FILE_1 = "LICENSE"
-  }
+  inherits          = ["_acme_x", "docker-metadata-action"]
+  contexts          = { root = "target:acme_x-linux-arm64-build" }
+  args              = { FILE_1 = "LICENSE" }
   dockerfile-inline = <<EOT
 # What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
 FROM scratch AS stage
@@ -229,7 +206,6 @@ COPY ${copy} ${exclude} --from=stage /stage $${DEST}/
 COPY --chown=0:0 --chmod=0755 --from=root /bi[n]/detec[t] /bi[n]/generat[e] $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}
@@ -265,7 +241,6 @@ COPY ${copy} ${exclude} $${ROOT} $${DEST}/
 COPY --chown=0:0 --chmod=0755 $${ROOT}/bin/generate $${DEST}/bin/
 COPY ${copy} extension.toml $${DEST}/extension.toml
 %{if VERSION != "0.0.1"~}
-ARG DEST
 ARG DESCRIPTOR
 COPY ${copy} <<EOF $${DEST}/extension.toml
 $${DESCRIPTOR}

@@ -151,7 +151,7 @@ func checkSamePackage(t *testing.T, baker string, baked, built published) {
 // TestBakeCompleteOfBuild learns the layers of a build stage from a build.
 func TestBakeCompleteOfBuild(t *testing.T) {
 	dir := extensionDir(t, map[string]string{
-		"extension.toml": descriptor("complete/stage", linuxTargets+"\n[metadata.extpack.build]\nstage = \"out\"\n"),
+		"extension.toml": descriptor("complete/stage", linuxTargets+"\n[metadata.extpack.build]\nstage = \"out\"\npull = true\nno-cache-filter = [\"out\"]\nshm-size = \"64m\"\nulimits = [\"nofile=1024:2048\"]\n"),
 		"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY detect-${TARGETARCH} /bin/generate\n",
 		"detect-amd64":   script, "detect-arm64": script + "# arm64\n",
 	})
@@ -255,6 +255,12 @@ func TestBakeMetadataAction(t *testing.T) {
 			}
 		}
 	}
+	// With the same files for all platforms, another version needs another stage.
+	mustBake(t, world.BuildxPath(), dir, []string{"VERSION=9.8.7", "IMAGE=" + strings.TrimSuffix(tag(t, "x"), ":x")}, "--push")
+	mustExtpack(t, dir, "build", "--push", "-q", "--version", "9.8.7", "-t", tag(t, "built"), "--engine", "embedded")
+	if got, want := fetch(t, tag(t, "9.8.7")), fetch(t, tag(t, "built")); got.images[0].diffID != want.images[0].diffID {
+		t.Errorf("version 9.8.7 has the layer %s, want %s", got.images[0].diffID, want.images[0].diffID)
+	}
 	// An override file beside it applies as always.
 	writeFile(t, filepath.Join(dir, "docker-bake.override.hcl"), "target \"samples_meta\" {\n  tags = [\""+tag(t, "override")+"\"]\n}\n")
 	mustBake(t, world.BuildxPath(), dir, nil, "--push")
@@ -270,7 +276,7 @@ func TestBakeFromGit(t *testing.T) {
 	})
 	ref := tag(t, "1")
 	mustExtpack(t, dir, "bake", "--complete", "-t", ref)
-	url := serveGit(t, dir)
+	url := serveRepository(t, dir)
 	for which, baker := range bakers() {
 		mustBake(t, baker, t.TempDir(), nil, url, "--push")
 		checkVerified(t, ref)
@@ -301,8 +307,8 @@ func TestBakeMatrixTargets(t *testing.T) {
 	}
 }
 
-// serveGit commits a folder and serves it over HTTP. It gives the URL.
-func serveGit(t *testing.T, dir string) string {
+// serveRepository commits a folder and serves it over HTTP. It gives the URL.
+func serveRepository(t *testing.T, dir string) string {
 	t.Helper()
 	root := t.TempDir()
 	repo := filepath.Join(root, "repo.git")

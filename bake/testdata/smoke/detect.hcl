@@ -1,7 +1,5 @@
 target "smoke" {
-  contexts = {
-    tree = "oci-layout:///tmp/layout@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-  }
+  contexts = { tree = "oci-layout:///tmp/layout@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
   args = {
     CNB_BUILD_PLAN_PATH       = "/cnb/smoke/plan.toml"
     CNB_EXEC_ENV              = "production"

@@ -1,7 +1,5 @@
 target "smoke" {
-  contexts = {
-    tree = "oci-layout:///tmp/\"odd\" $${x} %%{if}@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-  }
+  contexts = { tree = "oci-layout:///tmp/\"odd\" $${x} %%{if}@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" }
   args = {
     CNB_BP_PLAN_PATH  = "/cnb/smoke/plan.toml"
     CNB_EXTENSION_DIR = "/cnb/extensions/$${y}/%%{z}"
