@@ -50,13 +50,27 @@ func fill(ctx context.Context, dir string, src content.ReadOnlyStorage, index v1
 // CheckReplaceable returns an error if a directory has files that are not part
 // of a layout, which replacing it would delete.
 func CheckReplaceable(name string) error {
-	info, err := os.Stat(filepath.Clean(name)) // of "x/" where x is a file, too
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	for range 10 {
+		info, err := os.Stat(filepath.Clean(name)) // of "x/" where x is a file, too
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
+		if err = checkReplaceable(name, info); err == nil {
+			return nil
+		}
+		// Another process may replace the layout, and delete the old one while it
+		// is read here.
+		if now, statErr := os.Stat(name); statErr != nil || os.SameFile(info, now) {
+			return err
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
+	return fmt.Errorf("writing %s: it is replaced again and again", name)
+}
+
+func checkReplaceable(name string, info fs.FileInfo) error {
 	if !info.IsDir() {
 		return diag.Invalidf("cannot write an OCI layout to %s: it exists and is not a directory", name)
 	}

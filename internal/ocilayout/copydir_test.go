@@ -15,6 +15,39 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
+// TestCheckReplaceableWhileReplaced: a layout that another process replaces is
+// one all the time.
+func TestCheckReplaceableWhileReplaced(t *testing.T) {
+	l, index := twoImages(t)
+	dir := filepath.Join(t.TempDir(), "out")
+	if err := CopyDir(t.Context(), dir, l, index, nil); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		for range 100 {
+			if err := CopyDir(t.Context(), dir, l, index, nil); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for {
+		if err := CheckReplaceable(dir); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+	}
+}
+
 func TestCopyDir(t *testing.T) {
 	l, index := twoImages(t)
 	full := func(t *testing.T, dir string) {
