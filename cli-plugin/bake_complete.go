@@ -26,8 +26,7 @@ func (o *bakeOptions) diffIDs(ctx context.Context, a *app, p *plan.Plan) (map[*p
 		if e.NeedsBuild() {
 			staged.Extensions = append(staged.Extensions, e)
 			if o.complete != completeBuild {
-				list.Errorf(diag.Position{File: e.Descriptor.File}, "a bake file cannot be complete: the files of the build stage of %s are only known after a build", e.Descriptor.Info).Hint =
-					"use --complete=build, which builds them first, or run docker extpack annotate after the build"
+				list.Errorf(diag.Position{File: e.Descriptor.File}, "a bake file cannot be complete: the files of the build stage of %s are only known after a build", e.Descriptor.Info).Hint = "use --complete=build, which builds them first, or run docker extpack annotate after the build"
 			}
 			continue
 		}

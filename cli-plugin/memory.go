@@ -38,7 +38,7 @@ func gcPercent(live uint64) int {
 		return minPercent
 	}
 	percent := (rareGC - live) * 100 / max(live, 1)
-	return int(min(max(percent, minPercent), maxPercent)) //nolint:gosec // it is at most maxPercent
+	return int(min(max(percent, minPercent), maxPercent))
 }
 
 // afterGC calls f after every collection.

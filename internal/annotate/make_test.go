@@ -103,7 +103,9 @@ func TestMake(t *testing.T) {
 		"two platforms": {[]string{"linux/amd64", "linux/arm64"}, annotate.Options{}, v1.MediaTypeImageIndex, nil},
 		"two distros":   {distros, annotate.Options{}, v1.MediaTypeImageIndex, nil},
 		"docker": {
-			[]string{"linux/amd64", "linux/arm64"}, annotate.Options{Docker: true}, oci.MediaTypeDockerIndex,
+			[]string{"linux/amd64", "linux/arm64"},
+			annotate.Options{Docker: true},
+			oci.MediaTypeDockerIndex,
 			[]string{"a", "d", "io.buildpacks.extension.id"},
 		},
 		"single":       {[]string{"linux/arm64"}, annotate.Options{Single: true}, v1.MediaTypeImageManifest, nil},

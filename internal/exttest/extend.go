@@ -157,8 +157,6 @@ func (r *run) checkWritten(s *Subject) error {
 
 // extended is what the Dockerfiles made.
 type extended struct {
-	// dir has the exported files, "" if none were exported.
-	dir        string
 	build, run *image
 }
 
@@ -221,9 +219,7 @@ const exportPrefix = "export-"
 // exports what the case asserts.
 func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
 	one.extended = &extended{build: &image{base: one.build}, run: &image{base: one.runImage}}
-	if err := r.switchRunImage(ctx, one); err != nil {
-		return nil, err
-	}
+	r.switchRunImage(ctx, one)
 	var jobs []Job
 	for _, k := range []kind{buildKind, runKind} {
 		files, err := one.dockerfiles(k)
@@ -248,7 +244,7 @@ func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
 	}
 	one.checkConfigs()
 	r.keepImages(one, jobs)
-	job, needed, err := one.exportJob(len(jobs) > 0)
+	job, needed, err := one.exportJob()
 	if err != nil || !needed {
 		return nil, err
 	}
@@ -256,18 +252,17 @@ func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
 }
 
 // switchRunImage resolves the run image that extensions switch to.
-func (r *runner) switchRunImage(ctx context.Context, one *run) error {
+func (r *runner) switchRunImage(ctx context.Context, one *run) {
 	name := one.detected.analyzed.RunImage.Image
 	if name == "" || name == one.runImage.name {
-		return nil
+		return
 	}
 	found, err := r.bases.resolve(ctx, name, one.platform)
 	if err != nil {
 		one.fail(one.Position, "", "run.Dockerfile switches the run image to %s: %v", name, err)
-		return nil
+		return
 	}
 	one.extended.run = &image{base: found, switched: true}
-	return nil
 }
 
 // chain returns a job for each Dockerfile, each on the result of the one before.
@@ -325,7 +320,7 @@ func withoutSyntax(data []byte) []byte {
 
 // exportJob returns the job that exports the files that a case asserts and runs
 // its commands. It also makes the images be built.
-func (r *run) exportJob(extends bool) (Job, bool, error) {
+func (r *run) exportJob() (Job, bool, error) {
 	job := Job{
 		Name: exportPrefix + strconv.Itoa(r.n), Dockerfile: filepath.Join(r.dir, "dockerfiles", "export"), Context: filepath.Join(r.dir, "context"),
 		Platform: r.platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(r.dir, "export.tar"),

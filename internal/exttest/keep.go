@@ -80,7 +80,7 @@ func (r *runner) keep(context.Context) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("writing %s: %w", dir, err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "output.txt"), []byte(one.Output), 0o644); err != nil { //nolint:gosec // for people to read
+		if err := os.WriteFile(filepath.Join(dir, "output.txt"), []byte(one.Output), 0o644); err != nil {
 			return fmt.Errorf("writing %s: %w", dir, err)
 		}
 		if one.detected == nil {

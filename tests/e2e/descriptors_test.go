@@ -108,7 +108,7 @@ func hardLinks(t *testing.T, layer []byte) (n int) {
 	}
 	for tr := tar.NewReader(zr); ; {
 		h, err := tr.Next()
-		if err == io.EOF { //nolint:errorlint // as archive/tar documents
+		if err == io.EOF {
 			return n
 		}
 		if err != nil {

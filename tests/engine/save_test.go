@@ -22,8 +22,13 @@ func TestDockerSave(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"inspect", sparse}, {"verify", sparse}, {"run-image", sparse}, {"annotate", sparse}, {"lint", sparse},
-		{"index", "create", "-o", filepath.Join(dir, "all.cnb"), sparse}, {"index", "annotate", sparse, "linux/amd64", "--annotation", "a=b"},
+		{"inspect", sparse},
+		{"verify", sparse},
+		{"run-image", sparse},
+		{"annotate", sparse},
+		{"lint", sparse},
+		{"index", "create", "-o", filepath.Join(dir, "all.cnb"), sparse},
+		{"index", "annotate", sparse, "linux/amd64", "--annotation", "a=b"},
 	} {
 		if r := on(t, world.modern, dir, world.plugin, args...); r.code != 2 || !strings.Contains(r.stdout+r.stderr, "saved with linux/amd64 only") || !strings.Contains(r.stdout+r.stderr, "docker save --platform linux/amd64") {
 			t.Errorf("%q of platforms that were not pulled: exit code %d\n%s%s", args, r.code, r.stdout, r.stderr)
