@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestFilesAreNotMuchLonger than what somebody who knows bake well writes by
+// TestFilesAreNotMuchLonger than what an expert writes by
 // hand for the examples, without comments and validation, and evaluates alike.
 func TestFilesAreNotMuchLonger(t *testing.T) {
 	for name, example := range map[string]string{"hello": "hello", "platform_roots": "platform-roots", "stage": "compiled"} {

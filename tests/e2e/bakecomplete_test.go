@@ -25,7 +25,7 @@ func bakers() map[string]string {
 	return all
 }
 
-// bakeWith runs one of the bakers, with variables, and gives how it ended.
+// bakeWith runs one of the bakers, with variables, and returns how it ended.
 func bakeWith(t *testing.T, baker, dir string, env []string, args ...string) result {
 	t.Helper()
 	cmd := in(exec.CommandContext(t.Context(), baker, append([]string{"bake"}, args...)...), dir)
@@ -307,7 +307,7 @@ func TestBakeMatrixTargets(t *testing.T) {
 	}
 }
 
-// serveRepository commits a folder and serves it over HTTP. It gives the URL.
+// serveRepository commits a folder and serves it over HTTP. It returns the URL.
 func serveRepository(t *testing.T, dir string) string {
 	t.Helper()
 	root := t.TempDir()
