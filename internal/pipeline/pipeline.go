@@ -106,6 +106,8 @@ func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Resu
 	var err error
 	if len(todo.Extensions) > 0 {
 		err = r.build(todo, places, engine)
+	} else {
+		scratch.Sweep()
 	}
 	if err == nil {
 		err = errors.Join(r.errs...)

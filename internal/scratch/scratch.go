@@ -47,6 +47,10 @@ func New() (*Dir, error) {
 	return d, nil
 }
 
+// Sweep removes what killed runs left in the system's temporary folder, for a run
+// that makes no folder itself.
+func Sweep() { sweep(os.TempDir()) }
+
 // Near makes a folder from which a file or folder can be renamed to target: in
 // the system's temporary folder where that is on the same file system, else as
 // close to target as possible without being in an extension, else beside it.
