@@ -18,7 +18,7 @@ import (
 func (r *runner) keepDir(one *run) string {
 	name := func(s string) string {
 		return strings.Trim(strings.Map(func(c rune) rune {
-			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' {
+			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_' {
 				return c
 			}
 			return '-'

@@ -332,6 +332,54 @@ func TestTestPackage(t *testing.T) {
 	has(t, extpack(t, t.TempDir(), "test", ref, "--builder-image", images.Builder), 2, "there are no test cases in tests")
 }
 
+// TestTestFlags runs the same cases in other ways: a package in a file, images
+// that are no builder image, a platform that cannot run, and each format.
+func TestTestFlags(t *testing.T) {
+	images := lab(t)
+	dir := labExtension(t, images, "lab/flags", "[[case]]\nname = \"holds\"\napp = \"app\"\nrequires = [\"apt\"]\n[[case.build-image.file]]\npath = \"/etc/Aptfile\"\n")
+	writeFile(t, filepath.Join(dir, "extension.toml"), descriptor("lab/flags", "[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\n"))
+	file := filepath.Join(t.TempDir(), "flags.cnb")
+	mustExtpack(t, dir, "build", "--engine", "embedded", "-o", file)
+	parts := []string{"test", "--build-image", images.Build, "--lifecycle", images.Lifecycle, "--run-image", images.Run}
+
+	keep := filepath.Join(t.TempDir(), "kept")
+	r := extpack(t, dir, append(parts, file, "--target", "linux/amd64", "--keep", keep)...)
+	has(t, r, 0)
+	if !strings.HasSuffix(r.stdout, "lab/flags@1.2.3: holds\n1 passed, 0 failed, 0 not run\n") {
+		t.Errorf("got\n%s", r.stdout)
+	}
+	kept := filepath.Join(keep, "lab_flags/01-holds/linux-amd64")
+	for name, want := range map[string]string{
+		"output.txt": "generating in /workspace", "app/Aptfile": "curl", "layers/generated/lab_flags/build.Dockerfile": "COPY Aptfile /etc/Aptfile",
+		"build-image.tar": "oci-layout",
+	} {
+		if got := string(readFile(t, filepath.Join(kept, name))); !strings.Contains(got, want) {
+			t.Errorf("%s has no %q", name, want)
+		}
+	}
+	has(t, extpack(t, dir, append(parts, "--keep", keep)...), 2, "the directory is not empty")
+	has(t, extpack(t, dir, "test", "--build-image", images.Build), 2, "a run image is required beside a build image")
+	has(t, extpack(t, dir, "test", "--build-image", images.Build, "--run-image", images.Run, "--target", "linux/amd64"), 2,
+		"/cnb/lifecycle/detector", "one with the lifecycle with --lifecycle")
+
+	has(t, extpack(t, dir, append(parts, "--all-platforms")...), 1, "1 case of 2 could not be run (--all-platforms)")
+	r = extpack(t, dir, append(parts, "--format", "junit")...)
+	has(t, r, 0)
+	for _, want := range []string{`<testsuite name="lab/flags@1.2.3" tests="2" failures="0" skipped="1"`, `name="holds (linux/amd64)"`, "<skipped message="} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("junit has no %s\n%s", want, r.stdout)
+		}
+	}
+	writeFile(t, filepath.Join(dir, "tests/cases.toml"), "[[case]]\nname = \"does not\"\n")
+	r = extpack(t, dir, append(parts, "--format", "github")...)
+	has(t, r, 2, "1 case of 2 failed")
+	for _, want := range []string{"::error file=tests/cases.toml,line=1", "title=does not (linux/amd64)::", "::notice file=tests/cases.toml,line=1"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("github has no %s\n%s", want, r.stdout)
+		}
+	}
+}
+
 // fakeApt is a package manager that makes each package a program.
 const fakeApt = `#!/bin/sh
 for name; do
