@@ -38,8 +38,7 @@ type buildOptions struct {
 	testDir               string // for packages of other extensions
 	engineName            string
 	quiet, dryRun, single bool
-	force, keepGoing      bool
-	skipOthers            bool
+	force, skipOthers     bool
 }
 
 func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *cobra.Command {
@@ -114,7 +113,9 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 }
 
 func runBuild(ctx context.Context, a *app, opts buildOptions) error {
-	return interruptible(ctx, func(ctx context.Context) error {
+	return interruptible(ctx, func(ctx context.Context) (err error) {
+		// Findings in extensions that are not built, after everything else.
+		defer func() { err = errors.Join(err, opts.leftOut) }()
 		opts.bars = newProgress(a.cli.Err(), progressMode(opts.Progress), opts.quiet)
 		defer opts.bars.Close()
 		var archives archives
@@ -161,7 +162,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return errors.Join(interrupted(err, results), recordErr)
-		case err != nil && len(results) > 0 && opts.keepGoing:
+		case (err != nil || opts.leftOut != nil) && len(results) > 0 && opts.keepGoing:
 			fmt.Fprintf(a.cli.Err(), "published what passed (--keep-going): %s\n", names(results))
 		case err == nil && recordErr == nil:
 			opts.summary(screen.Stderr(a.cli.Err()), results)

@@ -47,6 +47,10 @@ type planOptions struct {
 	// allowSecrets disables the warnings about secrets. allowMismatch permits
 	// programs for another platform.
 	allowSecrets, allowMismatch bool
+	// keepGoing leaves extensions that are invalid out of the plan. leftOut is
+	// what was found in them.
+	keepGoing bool
+	leftOut   error
 }
 
 func (o *planOptions) bind(f *pflag.FlagSet) {
@@ -62,7 +66,7 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if err := checkTags(o.tags); err != nil {
 		return nil, err
 	}
-	opts := plan.Options{Tags: o.tags, Push: o.pushes, Unpack: o.unpack, Defaults: workspace.DefaultsOf}
+	opts := plan.Options{Tags: o.tags, Push: o.pushes, Unpack: o.unpack, Defaults: workspace.DefaultsOf, KeepGoing: o.keepGoing}
 	if o.version != "" {
 		version, err := extension.ParseVersion(o.version)
 		if err != nil {
@@ -104,27 +108,42 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	o.remotes.rename(warnings)
 	printDiagnostics(a.cli.Err(), warnings)
 	if err != nil {
-		return nil, o.remotes.explain(err)
+		err = o.remotes.explain(err)
 	}
-	return p, o.lint(ctx, a.cli.Err(), p)
+	if p == nil {
+		return nil, err
+	}
+	found, lintErr := o.lint(ctx, a.cli.Err(), p)
+	if lintErr != nil {
+		return nil, lintErr
+	}
+	err = errors.Join(err, found)
+	if err != nil && (!o.keepGoing || len(p.Extensions) == 0) {
+		return nil, err
+	}
+	o.leftOut = err
+	return p, nil
 }
 
-// lint checks the files of a plan before the build. It returns an error for
-// findings that are errors, and prints the warnings about secrets.
-func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) error {
+// lint checks the files of a plan before the build, and prints the warnings
+// about secrets. It returns the findings that are errors, and removes the
+// extensions that have some from the plan.
+func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) (found, err error) {
 	var errs diag.List
 	var before []*extension.Descriptor
+	var clean []*plan.Extension
 	for _, e := range p.Extensions {
-		found, err := lint.Plan(ctx, e, o.allowSecrets)
+		list, err := lint.Plan(ctx, e, o.allowSecrets)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if d := lint.SameButCase(before, e.Descriptor); d != nil {
-			found = append(found, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
+			list = append(list, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
 		}
-		o.remotes.rename(found)
+		o.remotes.rename(list)
 		before = append(before, e.Descriptor)
-		for _, d := range found {
+		earlier := len(errs)
+		for _, d := range list {
 			mismatch := d.Rule == rules.BinaryPlatform.ID || d.Rule == rules.BinaryVariant.ID
 			guard := d.Rule == rules.Secret.ID || d.Rule == rules.VersionControl.ID || d.Rule == rules.LargeFile.ID
 			if mismatch && o.allowMismatch || d.Severity != diag.Error && !guard {
@@ -138,8 +157,12 @@ func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) error
 				printDiagnostics(w, diag.List{d})
 			}
 		}
+		if len(errs) == earlier {
+			clean = append(clean, e)
+		}
 	}
-	return errs.Err()
+	p.Extensions = clean
+	return errs.Err(), nil
 }
 
 // printUnnamed prints which platform packages without specified platforms get,

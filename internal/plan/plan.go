@@ -178,6 +178,8 @@ type Options struct {
 	Grants grants.Set
 	// Push reports whether the tags will be pushed.
 	Push bool
+	// KeepGoing leaves out extensions that cannot be planned.
+	KeepGoing bool
 	// Defaults returns the settings that the extension at name, as with [New],
 	// shares with others. It is optional.
 	Defaults func(name string) (Defaults, error)
@@ -185,7 +187,8 @@ type Options struct {
 
 // New returns the plan for the extensions in dirs, and warnings. If anything
 // cannot be built as requested, it returns a [*diag.InvalidError] with every
-// problem of every extension.
+// problem of every extension, and no plan. If Options.KeepGoing is set and each
+// problem is of one extension, it returns the plan of the others too.
 func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, error) {
 	var list diag.List
 	p := &Plan{}
@@ -199,8 +202,13 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 			p.Extensions = append(p.Extensions, e)
 		}
 	}
-	checkTogether(&list, p.Extensions)
-	opts.checkUsed(&list, p.Extensions)
+	var together diag.List
+	checkTogether(&together, p.Extensions)
+	opts.checkUsed(&together, p.Extensions)
+	if together.Err() != nil || list.Err() != nil && !(opts.KeepGoing && len(p.Extensions) > 0) {
+		p = nil
+	}
+	list = append(list, together...)
 	return p, list.Warnings(), list.Err()
 }
 
