@@ -3,8 +3,9 @@
 // always excluded, and the copy steps of an image, which the bake file writes
 // as COPY instructions.
 //
-// It reads names and modes, never contents. It uses BuildKit's walker and
-// pattern matcher, so that the result equals that of a build.
+// It reads names and modes, and contents only where files have no modes. It uses
+// BuildKit's walker and pattern matcher, so that the result equals that of a
+// build.
 package content
 
 import (
@@ -144,6 +145,11 @@ func Read(ctx context.Context, dir string) (*Tree, error) {
 	}
 	if len(t.files) == 0 {
 		if err := checkEmpty(dir); err != nil {
+			return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
+		}
+	}
+	if NoModes {
+		if err := t.setModes(); err != nil {
 			return nil, fmt.Errorf("reading extension directory %s: %w", dir, err)
 		}
 	}

@@ -153,6 +153,11 @@ func (c *copiedFiles) add(h *tar.Header) error {
 			return err
 		}
 		c.at[name] = section{offset, h.Size, len(c.files[folder])}
+		if content.NoModes {
+			if f.Mode, err = content.ModeOf(io.NewSectionReader(c.tar, offset, h.Size)); err != nil {
+				return err
+			}
+		}
 	default:
 		return fmt.Errorf("%s is neither a file, a folder nor a link", name)
 	}
