@@ -39,9 +39,14 @@ type Program struct {
 	// Dir is the absolute path of a folder for the output of a successful
 	// program: app, output and plan.toml.
 	Dir string
+	// Plan is the buildpack plan that bin/generate is passed.
+	Plan string
 }
 
-const smokeTarget = "smoke"
+const (
+	smokeTarget = "smoke"
+	smokePlan   = "plan.toml"
+)
 
 // smokeFolders creates the folders that the lifecycle passes to an extension:
 // an empty application, and output folders that any user can write to. The
@@ -53,8 +58,7 @@ FROM scratch AS folders
 WORKDIR /app
 WORKDIR /output
 WORKDIR /platform/env
-COPY <<PLAN /plan.toml
-PLAN
+COPY plan.toml /
 
 FROM ${IMAGE} AS base
 COPY --from=tree / /
@@ -161,6 +165,9 @@ func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
 	file := filepath.Join(dir, FileName)
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return nil, fmt.Errorf("writing bake file: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, smokePlan), []byte(p.Plan), 0o644); err != nil {
+		return nil, fmt.Errorf("writing plan: %w", err)
 	}
 	args := []string{"bake", "--file", file, "--progress", "rawjson", "--allow", "fs.read=" + p.Layout, "--allow", "fs.write=" + p.Dir}
 	if e.Options.Builder != "" {

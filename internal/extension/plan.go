@@ -1,6 +1,7 @@
 package extension
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -24,6 +25,25 @@ func ParsePlan(file string, data []byte) diag.List {
 	}
 	list, _ := r.result()
 	return list
+}
+
+// Provides returns the names that a build plan provides, each once. Alternatives
+// under or are not included: a lifecycle tries them if the others are not
+// required.
+func Provides(data []byte) []string {
+	root := newReader("", data).root()
+	if root == nil {
+		return nil
+	}
+	root.fold("provides")
+	var names []string
+	for _, p := range root.children("provides") {
+		p.fold("name")
+		if e := p.text("name"); e != nil && e.Value != "" && !slices.Contains(names, e.Value) {
+			names = append(names, e.Value)
+		}
+	}
+	return names
 }
 
 func (r *reader) planSections(t *table) {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -41,6 +42,7 @@ type Program struct {
 	Image            string
 	API              int
 	Dir              string
+	Plan             string
 }
 
 // Outcome is how a program ended. Fault says why it did not start.
@@ -84,7 +86,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 			p.Distro = distros[0]
 			name += ":" + distros[0].String()
 		}
-		found, err := programs(ctx, pkg, image, e.Dest())
+		found, buildPlan, err := programs(ctx, pkg, image, e.Dest())
 		if err != nil {
 			return oci.Wrap(err, "reading "+name)
 		}
@@ -101,9 +103,18 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 				continue
 			}
 			p.File = file
-			o, found, err := opts.try(ctx, e, p)
+			if file != entryPoints[0] {
+				if p.Plan, err = buildpackPlan(buildPlan); err != nil {
+					return err
+				}
+			}
+			o, err := opts.try(ctx, e, p)
 			if err != nil {
 				return errors.Join(list.Err(), err)
+			}
+			found := o.found
+			if file == entryPoints[0] {
+				buildPlan = o.plan
 			}
 			refused := o.refused(file, applies)
 			if o.Fault != "" || refused != "" || len(found) > 0 {
@@ -122,7 +133,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 				found = append(found, rules.ExitCode.At(diag.Position{}, "%s %s", file, refused))
 			}
 			applies = applies && (file != entryPoints[0] || o.Fault == "" && o.ExitCode == 0)
-			opts.show(name, file, o)
+			opts.show(name, file, o.Outcome)
 			for _, d := range e.Descriptor.Metadata.Extpack.Lint.Filter("", found, nil) {
 				if line := fmt.Sprintf("%s: %s [%s]", name, d, d.Rule); d.Severity == diag.Error {
 					list = append(list, diag.Diagnostic{Message: line, Hint: rules.ByID(d.Rule).Fix})
@@ -169,36 +180,50 @@ func (o Options) show(name, file string, out Outcome) {
 }
 
 // programs returns the entry points of an image, each with what other platform it
-// is built for, empty when that is not so.
-func programs(ctx context.Context, pkg *annotate.Package, image annotate.Image, dest string) (map[string]string, error) {
+// is built for, empty when that is not so, and the build plan if it is static.
+func programs(ctx context.Context, pkg *annotate.Package, image annotate.Image, dest string) (found map[string]string, buildPlan []byte, err error) {
 	manifest, _, err := oci.ReadManifest(ctx, pkg.Layout, image.Descriptor)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	foreign, links := map[string]string{}, map[string]string{}
+	files := scanned{foreign: map[string]string{}, plans: map[string][]byte{}, links: map[string]string{}}
 	for _, desc := range manifest.Layers {
-		if err := scan(ctx, pkg.Layout, desc, image.Platform, foreign, links); err != nil {
-			return nil, err
+		if err := files.scan(ctx, pkg.Layout, desc, image.Platform); err != nil {
+			return nil, nil, err
 		}
 	}
-	found := map[string]string{}
+	found = map[string]string{}
 	for _, file := range entryPoints {
-		name := path.Join(dest, file)
-		for range len(links) + 1 {
-			target, isLink := links[name]
-			if !isLink {
-				break
-			}
-			name = target
-		}
-		if words, ok := foreign[name]; ok {
+		if words, ok := files.foreign[files.follow(path.Join(dest, file))]; ok {
 			found[file] = words
 		}
 	}
-	return found, nil
+	if _, runs := found[entryPoints[0]]; !runs {
+		buildPlan = files.plans[files.follow(path.Join(dest, "detect/plan.toml"))]
+	}
+	return found, buildPlan, nil
 }
 
-func scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Platform, foreign, links map[string]string) error {
+// scanned is what is known of the files of an image, by path.
+type scanned struct {
+	// foreign are the platforms that files are built for, if another one.
+	foreign map[string]string
+	plans   map[string][]byte
+	links   map[string]string
+}
+
+func (s *scanned) follow(name string) string {
+	for range len(s.links) + 1 {
+		target, isLink := s.links[name]
+		if !isLink {
+			break
+		}
+		name = target
+	}
+	return name
+}
+
+func (s *scanned) scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Platform) error {
 	rc, err := l.Fetch(ctx, desc)
 	if err != nil {
 		return err
@@ -224,11 +249,18 @@ func scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Pla
 			if err != nil {
 				return err
 			}
-			foreign[name] = executable.Foreign(head, p)
+			s.foreign[name] = executable.Foreign(head, p)
+			if path.Base(name) == "plan.toml" {
+				rest, err := io.ReadAll(io.LimitReader(tr, extension.MaxSize))
+				if err != nil {
+					return err
+				}
+				s.plans[name] = slices.Concat(head, rest)
+			}
 		case tar.TypeLink:
-			links[name] = path.Clean("/" + header.Linkname)
+			s.links[name] = path.Clean("/" + header.Linkname)
 		case tar.TypeSymlink:
-			links[name] = resolve(name, header.Linkname)
+			s.links[name] = resolve(name, header.Linkname)
 		}
 	}
 }

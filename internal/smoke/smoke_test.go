@@ -254,3 +254,49 @@ func TestNotTried(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestPlan passes bin/generate what a lifecycle would if buildpacks required all
+// that is provided.
+func TestPlan(t *testing.T) {
+	const (
+		provides = "[[provides]]\nname = \"x\"\n[[provides]]\nname = 'a \"b'\n[[provides]]\nname = \"x\"\n[[or]]\n[[or.provides]]\nname = \"y\"\n"
+		entries  = "[[entries]]\n  name = \"x\"\n[[entries]]\n  name = \"a \\\"b\"\n"
+	)
+	detect, generate, static := [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"}, [2]string{"detect/plan.toml", provides}
+	for name, tt := range map[string]struct {
+		files  [][2]string
+		writes string
+		code   int
+		want   string
+	}{
+		"program":     {files: [][2]string{detect, generate}, writes: provides, want: entries},
+		"static":      {files: [][2]string{static, generate}, want: entries},
+		"linked":      {files: [][2]string{{"plan.toml", provides}, {"detect/plan.toml", "-> ../plan.toml"}, generate}, want: entries},
+		"both":        {files: [][2]string{detect, static, generate}},
+		"not meant":   {files: [][2]string{detect, generate}, writes: provides, code: 100},
+		"no provides": {files: [][2]string{detect, generate}, writes: "[[or]]\n[[or.provides]]\nname = \"y\"\n"},
+		"no plan":     {files: [][2]string{generate}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, pkg := packageOf(t, tt.files...)
+			ran := 0
+			_, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+				if p.File == "bin/detect" {
+					if p.Plan != "" {
+						t.Errorf("bin/detect is passed the plan %q", p.Plan)
+					}
+					write(t, p, "plan.toml", tt.writes)
+					return Outcome{ExitCode: tt.code}, nil
+				}
+				ran++
+				if p.Plan != tt.want {
+					t.Errorf("got plan %q, want %q", p.Plan, tt.want)
+				}
+				return Outcome{}, nil
+			})
+			if err != nil || ran != len(pkg.Images) {
+				t.Errorf("bin/generate ran %d times, shown %q, %v", ran, shown, err)
+			}
+		})
+	}
+}

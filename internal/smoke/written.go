@@ -2,6 +2,7 @@ package smoke
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,30 +20,41 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// try runs a program and checks what it wrote by the rules for static files.
-func (o Options) try(ctx context.Context, e *plan.Extension, p Program) (Outcome, diag.List, error) {
+// result is what a program did and wrote.
+type result struct {
+	Outcome
+	// found are violations of the rules for static files.
+	found diag.List
+	// plan is the build plan of bin/detect.
+	plan []byte
+}
+
+// try runs a program and checks what it wrote.
+func (o Options) try(ctx context.Context, e *plan.Extension, p Program) (result, error) {
 	temp, err := scratch.New()
 	if err != nil {
-		return Outcome{}, nil, err
+		return result{}, err
 	}
 	defer temp.Remove()
 	p.Dir = filepath.Join(temp.Path, "run")
 	if err := os.Mkdir(p.Dir, 0o700); err != nil {
-		return Outcome{}, nil, fmt.Errorf("creating temporary folder: %w", err)
+		return result{}, fmt.Errorf("creating temporary folder: %w", err)
 	}
 	outcome, err := o.Start(ctx, p)
+	r := result{Outcome: outcome}
 	if err != nil || outcome.Fault != "" || outcome.ExitCode != 0 {
-		return outcome, nil, err
+		return r, err
 	}
-	found, err := written(e, p)
-	return outcome, found, err
+	if p.File == entryPoints[0] {
+		r.plan, r.found, err = writtenPlan(p.Dir)
+	} else {
+		r.found, err = written(e, p)
+	}
+	return r, err
 }
 
-// written checks what a program left in its folder.
+// written checks what bin/generate left in its folder.
 func written(e *plan.Extension, p Program) (diag.List, error) {
-	if p.File == entryPoints[0] {
-		return writtenPlan(p.Dir)
-	}
 	var list diag.List
 	if name := firstFile(filepath.Join(p.Dir, "app")); name != "" {
 		list = append(list, rules.AppChanged.At(diag.Position{}, "%s writes %s to the application", p.File, name))
@@ -54,18 +66,33 @@ func written(e *plan.Extension, p Program) (diag.List, error) {
 	return append(list, found...), nil
 }
 
-func writtenPlan(dir string) (diag.List, error) {
+func writtenPlan(dir string) ([]byte, diag.List, error) {
 	const name = "plan.toml"
 	data, err := safefile.Read(dir, name, extension.MaxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return diag.List{rules.PlanTOML.At(diag.Position{File: name}, "the file was removed")}, nil
+		return nil, diag.List{rules.PlanTOML.At(diag.Position{File: name}, "the file was removed")}, nil
 	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrOutside), errors.Is(err, safefile.ErrTooLarge):
-		return diag.List{rules.PlanTOML.At(diag.Position{File: name}, "%v", err)}, nil
+		return nil, diag.List{rules.PlanTOML.At(diag.Position{File: name}, "%v", err)}, nil
 	case err != nil:
-		return nil, fmt.Errorf("reading the plan: %w", err)
+		return nil, nil, fmt.Errorf("reading the plan: %w", err)
 	}
-	return extension.ParsePlan(name, data), nil
+	return data, extension.ParsePlan(name, data), nil
+}
+
+// buildpackPlan returns the plan that a lifecycle passes to bin/generate when
+// buildpacks require everything that the extension provides (Buildpack Interface
+// Specification, "Buildpack Plan (TOML)").
+func buildpackPlan(buildPlan []byte) (string, error) {
+	var b strings.Builder
+	for _, name := range extension.Provides(buildPlan) {
+		value, err := json.Marshal(name) // a basic string of TOML too
+		if err != nil {
+			return "", fmt.Errorf("writing the plan: %w", err)
+		}
+		fmt.Fprintf(&b, "[[entries]]\n  name = %s\n", value)
+	}
+	return b.String(), nil
 }
 
 // firstFile returns the name of a file below dir, "" when there is none.

@@ -60,7 +60,7 @@ func TestSmoke(t *testing.T) {
 	if plan := mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", user, "--dry-run"); !strings.Contains(plan, "  run bin/detect and bin/generate of each in "+user+"\n") {
 		t.Errorf("--dry-run says\n%s", plan)
 	}
-	// It has begun, so it starts; an empty plan may be all that it lacks.
+	// A lifecycle would not run it after exit code 100 of bin/detect.
 	writeFile(t, filepath.Join(dir, "bin/generate"), told("3"))
 	has(t, extpack(t, t.TempDir(), "build", dir, "-o", "x.cnb", "--smoke", user), 0, "bin/generate ran, warning: exit code 3\n  | ")
 }
@@ -176,6 +176,14 @@ func TestSmokeJudges(t *testing.T) {
 		"good": {files: map[string]string{
 			"bin/detect":   write("$CNB_BUILD_PLAN_PATH", `[[provides]]\nname = "x"\n`),
 			"bin/generate": write("$CNB_OUTPUT_DIR/build.Dockerfile", `ARG base_image\nFROM ${base_image}\n`),
+		}},
+		"plan": {files: map[string]string{
+			"bin/detect":   write("$CNB_BUILD_PLAN_PATH", `[[provides]]\nname = "x"\n`),
+			"bin/generate": "#!/bin/sh\ngrep -q 'name = \"x\"' \"$CNB_BP_PLAN_PATH\" && grep -q entries \"$3\"\n",
+		}},
+		"static plan": {files: map[string]string{
+			"detect/plan.toml": "[[provides]]\nname = \"x\"\n",
+			"bin/generate":     "#!/bin/sh\ngrep -q 'name = \"x\"' \"$CNB_BP_PLAN_PATH\"\n",
 		}},
 		"requires": {files: map[string]string{"bin/detect": write("$CNB_BUILD_PLAN_PATH", `[[requires]]\nname = "x"\n`)}, want: "plan.toml:1:1: extensions may not require, found requires [plan-requires]"},
 		"stages":   {files: map[string]string{"bin/generate": write("$CNB_OUTPUT_DIR/run.Dockerfile", `FROM x\nFROM y\n`)}, want: "run.Dockerfile:2:1: run.Dockerfile may have one FROM, this one has 2 [dockerfile-stages]"},

@@ -15,8 +15,7 @@ FROM scratch AS folders
 WORKDIR /app
 WORKDIR /output
 WORKDIR /platform/env
-COPY <<PLAN /plan.toml
-PLAN
+COPY plan.toml /
 
 FROM $${IMAGE} AS base
 COPY --from=tree / /
