@@ -210,7 +210,12 @@ func runPage(t *testing.T, blocks []block, env []string, builder bool) {
 				image = goImage(t)
 			}
 		}
+		tester := "paketobuildpacks/builder-jammy-base"
+		if builder && b.isCommand() && strings.Contains(b.text, tester) {
+			tester = testImages(t).Builder
+		}
 		text := strings.NewReplacer(
+			"paketobuildpacks/builder-jammy-base", tester,
 			"docker-image://golang:1.26-alpine", "docker-image://"+image,
 			"ghcr.io/", world.Registry()+"/"+repository+"/", "registry.example.com/", world.Registry()+"/"+repository+"/",
 		).Replace(b.text)
