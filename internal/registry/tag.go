@@ -184,10 +184,9 @@ func (r *repository) written(ctx context.Context, desc v1.Descriptor, ref Refere
 	err = r.readBack(ctx, ref.Tag(), desc.Digest, func(now digest.Digest) bool {
 		return now == desc.Digest || conditional && now != expected // by another writer, whom the caller finds
 	})
-	var refusal *ResponseError
-	switch denied := errors.As(err, &refusal) && !errors.Is(err, oci.ErrNotFound); {
+	switch {
 	case err == nil:
-	case confirmed, denied:
+	case confirmed, errors.Is(err, ErrUnauthorized): // who may only write
 		r.client.backoff.logf("warning: %s was published, and could not be read back: %s", ref, cleanText(err.Error()))
 	default:
 		return true, fmt.Errorf("reading it back: %w", err)

@@ -39,8 +39,9 @@ type station struct {
 	at    int  // which request it is for, counted from 1; 0 for none
 	rest  bool // and all that follow
 	hook  func()
-	// hit says whether a request that begins or cancels an upload was broken, of
-	// which the client cannot know.
+	// hit says whether the client cannot know that an upload is open: a request
+	// that begins or cancels one was broken, or one was answered with a success
+	// that it was not.
 	hit bool
 }
 
@@ -115,7 +116,7 @@ func (s *station) choose(next http.Handler) http.Handler {
 		s.seen++
 		hit := s.at > 0 && (s.seen == s.at || s.rest && s.seen > s.at)
 		f, hook := s.fault, s.hook
-		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (r.Method == http.MethodPost || r.Method == http.MethodDelete)
+		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (r.Method == http.MethodPost || r.Method == http.MethodDelete || strings.HasPrefix(f.name, "2"))
 		s.mu.Unlock()
 		if hit {
 			if hook != nil {
