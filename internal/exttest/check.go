@@ -303,8 +303,8 @@ type exported struct {
 // maxExported limits how much of a file is read.
 const maxExported = 1 << 20
 
-// checkExtended checks the files and commands of a run.
-func (r *run) checkExtended(ctx context.Context, job Job, failed error) error {
+// checkExtended checks the files and commands of a run among exported files.
+func (r *run) checkExtended(files map[string]exported, failed error) error {
 	if failed != nil {
 		return r.extendFailed(failed)
 	}
@@ -312,17 +312,13 @@ func (r *run) checkExtended(ctx context.Context, job Job, failed error) error {
 		r.fail(r.test.Fails.Position, "", "nothing failed, and the case says that something does")
 		return nil
 	}
-	files, err := readExport(ctx, job.Output)
-	if err != nil {
-		return fmt.Errorf("reading what was exported: %w", err)
-	}
 	for _, k := range []kind{buildKind, runKind} {
 		_, checks := r.imageOf(k)
 		for i, f := range checks.Files {
-			r.checkFile(k, f, files, fmt.Sprintf("%s/file-%d", k, i))
+			r.checkFile(k, f, files, fmt.Sprintf("%s/%s/file-%d", r.name(), k, i))
 		}
 		for i, c := range checks.Commands {
-			r.checkCommand(k, c, files, fmt.Sprintf("%s/command-%d", k, i))
+			r.checkCommand(k, c, files, fmt.Sprintf("%s/%s/command-%d", r.name(), k, i))
 		}
 	}
 	return nil

@@ -158,6 +158,8 @@ func (r *run) checkWritten(s *Subject) error {
 // extended is what the Dockerfiles made.
 type extended struct {
 	build, run *image
+	// jobs extend them.
+	jobs []Job
 }
 
 // image is an extended image.
@@ -170,61 +172,20 @@ type image struct {
 	switched bool
 }
 
-// extend judges what the detector left and builds the Dockerfiles of all runs in
-// one bake.
-func (r *runner) extend(ctx context.Context) error {
-	var jobs []Job
-	byName := map[string]*run{}
-	for _, one := range r.runs {
-		if one.ended() || one.detected == nil {
-			continue
-		}
-		goOn, err := one.checkDetected(r.Update)
-		if err != nil {
-			return err
-		}
-		if !goOn {
-			continue
-		}
-		own, err := r.extendJobs(ctx, one)
-		if err != nil {
-			return err
-		}
-		for _, job := range own {
-			byName[job.Name] = one
-		}
-		jobs = append(jobs, own...)
-	}
-	built, err := r.build(ctx, jobs, "extend")
-	if err != nil {
-		return err
-	}
-	for _, job := range jobs {
-		one := byName[job.Name]
-		one.Time += built[job.Name].Time
-		if !strings.HasPrefix(job.Name, exportPrefix) {
-			continue
-		}
-		if err := one.checkExtended(ctx, job, built[job.Name].Err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// exportPrefix begins the names of the jobs that export what a case asserts.
-const exportPrefix = "export-"
-
-// extendJobs returns the jobs that extend the images of a run, and one that
-// exports what the case asserts.
-func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
+// prepare makes the jobs that extend the images of a run. It reports whether
+// something has to be built for the case.
+func (r *runner) prepare(ctx context.Context, one *run) (bool, error) {
 	one.extended = &extended{build: &image{base: one.build}, run: &image{base: one.runImage}}
 	r.switchRunImage(ctx, one)
+	made := r.made
+	if r.Keep != "" {
+		made = map[string]Job{} // each run keeps images of its own jobs
+	}
 	var jobs []Job
 	for _, k := range []kind{buildKind, runKind} {
 		files, err := one.dockerfiles(k)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		target := one.extended.build
 		if k == runKind {
@@ -233,22 +194,19 @@ func (r *runner) extendJobs(ctx context.Context, one *run) ([]Job, error) {
 				files = nil
 			}
 		}
-		own, err := one.chain(k, target, files)
+		own, err := one.chain(k, target, files, made)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		jobs = append(jobs, own...)
 	}
 	if one.ended() {
-		return nil, nil
+		return false, nil
 	}
 	one.checkConfigs()
 	r.keepImages(one, jobs)
-	job, needed, err := one.exportJob()
-	if err != nil || !needed {
-		return nil, err
-	}
-	return append(jobs, job), nil
+	one.extended.jobs = jobs
+	return len(one.exports()) > 0, nil
 }
 
 // switchRunImage resolves the run image that extensions switch to.
@@ -266,7 +224,8 @@ func (r *runner) switchRunImage(ctx context.Context, one *run) {
 }
 
 // chain returns a job for each Dockerfile, each on the result of the one before.
-func (r *run) chain(k kind, target *image, files []generated) ([]Job, error) {
+// A job that is equal to one of another run is that one.
+func (r *run) chain(k kind, target *image, files []generated, made map[string]Job) ([]Job, error) {
 	target.config = newConfig(target.base.config)
 	ownerUID, ownerGID, err := r.build.user()
 	if err != nil {
@@ -288,19 +247,35 @@ func (r *run) chain(k kind, target *image, files []generated) ([]Job, error) {
 			args["base_image"] = "base"
 			job.Contexts = map[string]string{"base": "target:" + target.job}
 		}
-		if err := os.MkdirAll(filepath.Dir(job.Dockerfile), 0o700); err != nil {
-			return nil, fmt.Errorf("creating temporary folder: %w", err)
+		text := withOwner(withoutSyntax(g.data), g.file, ownerUID, ownerGID)
+		tree, err := treeDigest(g.context)
+		if err != nil {
+			return nil, err
 		}
-		if err := os.WriteFile(job.Dockerfile, withOwner(withoutSyntax(g.data), g.file, ownerUID, ownerGID), 0o600); err != nil {
-			return nil, fmt.Errorf("writing Dockerfile: %w", err)
+		key := fmt.Sprintf("%s %s %q %v %s %q", k, r.Platform, args, job.Contexts, tree, text)
+		if same, ok := made[key]; ok {
+			job = same
+		} else if err := writeDockerfile(job.Dockerfile, text); err != nil {
+			return nil, err
 		}
+		made[key] = job
 		if err := target.config.apply(g.file, args); err != nil {
 			r.fail(r.Position, "", "%s: %s: %v", g.extension, g.name, err)
 		}
-		target.job = name
+		target.job = job.Name
 		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+func writeDockerfile(name string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return fmt.Errorf("creating temporary folder: %w", err)
+	}
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		return fmt.Errorf("writing Dockerfile: %w", err)
+	}
+	return nil
 }
 
 // withoutSyntax removes the directive that names another frontend: lifecycles
@@ -316,50 +291,6 @@ func withoutSyntax(data []byte) []byte {
 		}
 	}
 	return []byte(strings.Join(lines, ""))
-}
-
-// exportJob returns the job that exports the files that a case asserts and runs
-// its commands. It also makes the images be built.
-func (r *run) exportJob() (Job, bool, error) {
-	job := Job{
-		Name: exportPrefix + strconv.Itoa(r.n), Dockerfile: filepath.Join(r.dir, "dockerfiles", "export"), Context: filepath.Join(r.dir, "context"),
-		Platform: r.platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(r.dir, "export.tar"),
-	}
-	var head, stages, copies strings.Builder
-	for _, k := range []kind{buildKind, runKind} {
-		target, checks := r.imageOf(k)
-		if target.job == "" && len(checks.Files)+len(checks.Commands) == 0 {
-			continue
-		}
-		arg := strings.ToUpper(string(k)) + "_IMAGE"
-		fmt.Fprintf(&head, "ARG %s\n", arg)
-		job.Args[arg] = target.base.ref
-		if target.job != "" {
-			job.Args[arg] = "extended-" + string(k)
-			job.Contexts["extended-"+string(k)] = "target:" + target.job
-		}
-		fmt.Fprintf(&stages, "FROM ${%s} AS %s\n", arg, k)
-		// A pattern that matches nothing makes the image be built.
-		fmt.Fprintf(&copies, "COPY --from=%s /extpack-none* /%s/\n", k, k)
-		for i, f := range checks.Files {
-			fmt.Fprintf(&copies, "COPY --from=%s %s /%s/file-%d/\n", k, optional(f.Path), k, i)
-		}
-		for i, c := range checks.Commands {
-			fmt.Fprintf(&stages, "FROM %s AS %s-command-%d\nCOPY --from=folders --chmod=0777 /out /cnb/extpack/out\nRUN %s\n", k, k, i, wrap(c.Run))
-			fmt.Fprintf(&copies, "COPY --from=%s-command-%d /cnb/extpack/out /%s/command-%d/\n", k, i, k, i)
-		}
-	}
-	if head.Len() == 0 {
-		return job, false, nil
-	}
-	text := head.String() + "FROM scratch AS folders\nWORKDIR /out\n" + stages.String() + "FROM scratch\n" + copies.String()
-	if err := os.MkdirAll(filepath.Dir(job.Dockerfile), 0o700); err != nil {
-		return job, false, fmt.Errorf("creating temporary folder: %w", err)
-	}
-	if err := os.WriteFile(job.Dockerfile, []byte(text), 0o600); err != nil {
-		return job, false, fmt.Errorf("writing Dockerfile: %w", err)
-	}
-	return job, true, nil
 }
 
 func (r *run) imageOf(k kind) (*image, *extension.ImageChecks) {

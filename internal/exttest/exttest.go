@@ -154,7 +154,7 @@ func Run(ctx context.Context, request Request) ([]Result, error) {
 		return nil, err
 	}
 	defer temp.Remove()
-	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images}}
+	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images}, made: map[string]Job{}}
 	if err := r.plan(ctx); err != nil {
 		return nil, err
 	}
@@ -180,6 +180,8 @@ type runner struct {
 	dir   string
 	bases *bases
 	runs  []*run
+	// made are the jobs that extend images, by all that they depend on.
+	made map[string]Job
 }
 
 // run is a case on a platform.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/pmezard/go-difflib/difflib"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -98,6 +99,45 @@ func diffTrees(before, after string) ([]string, error) {
 		}
 	}
 	return lines, nil
+}
+
+// treeDigest returns a digest of the names, modes and contents below dir.
+func treeDigest(dir string) (digest.Digest, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", dir, err)
+	}
+	defer root.Close()
+	d := digest.Canonical.Digester()
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(d.Hash(), "%q %o %d\n", name, info.Mode(), info.Size())
+		switch {
+		case entry.Type()&fs.ModeSymlink != 0:
+			target, err := root.Readlink(filepath.FromSlash(name))
+			fmt.Fprintf(d.Hash(), "%q\n", target)
+			return err
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		f, err := safefile.Open(root, filepath.FromSlash(name))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(d.Hash(), f)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", dir, err)
+	}
+	return d.Digest(), nil
 }
 
 func union(a, b map[string]treeFile) []string {

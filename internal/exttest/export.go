@@ -1,0 +1,177 @@
+package exttest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxExportGroup is the number of runs that one job exports for.
+const maxExportGroup = 20
+
+// exportGroup are runs on a platform for which one job exports the files that
+// cases assert and runs their commands.
+type exportGroup struct {
+	runs []*run
+	job  Job
+}
+
+// extend judges what the detector left, and builds the Dockerfiles of all runs in
+// one bake. A case that says that a Dockerfile fails is built after that and
+// alone, as are the cases of a group of which one failed.
+func (r *runner) extend(ctx context.Context) error {
+	var together, alone []*exportGroup
+	open := map[string]*exportGroup{}
+	for _, one := range r.runs {
+		if one.ended() || one.detected == nil {
+			continue
+		}
+		needed, err := one.checkDetected(r.Update)
+		if err == nil && needed {
+			needed, err = r.prepare(ctx, one)
+		}
+		if err != nil {
+			return err
+		}
+		if !needed {
+			continue
+		}
+		if one.test.Fails != nil {
+			alone = append(alone, &exportGroup{runs: []*run{one}})
+			continue
+		}
+		g := open[one.Platform]
+		if g == nil || len(g.runs) == maxExportGroup {
+			g = &exportGroup{}
+			open[one.Platform] = g
+			together = append(together, g)
+		}
+		g.runs = append(g.runs, one)
+	}
+	failed, err := r.export(ctx, together, "extend")
+	if err != nil {
+		return err
+	}
+	for _, one := range failed {
+		alone = append(alone, &exportGroup{runs: []*run{one}})
+	}
+	_, err = r.export(ctx, alone, "extend-alone")
+	return err
+}
+
+// export builds the jobs of groups in a new folder and checks what they exported.
+// It returns the runs of groups of several that failed, which are not checked.
+func (r *runner) export(ctx context.Context, groups []*exportGroup, name string) ([]*run, error) {
+	var jobs []Job
+	for i, g := range groups {
+		if err := g.write(r.dir, name+"-"+strconv.Itoa(i)); err != nil {
+			return nil, err
+		}
+		for _, one := range g.runs {
+			for _, job := range one.extended.jobs {
+				if !slices.ContainsFunc(jobs, func(j Job) bool { return j.Name == job.Name }) {
+					jobs = append(jobs, job)
+				}
+			}
+		}
+		jobs = append(jobs, g.job)
+	}
+	built, err := r.build(ctx, jobs, name)
+	if err != nil {
+		return nil, err
+	}
+	var failed []*run
+	for _, g := range groups {
+		result := built[g.job.Name]
+		if result.Err != nil && len(g.runs) > 1 {
+			failed = append(failed, g.runs...)
+			continue
+		}
+		var files map[string]exported
+		if result.Err == nil {
+			if files, err = readExport(ctx, g.job.Output); err != nil {
+				return nil, fmt.Errorf("reading what was exported: %w", err)
+			}
+		}
+		for _, one := range g.runs {
+			one.Time += result.Time / time.Duration(len(g.runs))
+			for _, job := range one.extended.jobs {
+				one.Time += built[job.Name].Time
+			}
+			if err := one.checkExtended(files, result.Err); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return failed, nil
+}
+
+// exports returns the kinds of images that are built or read for a case.
+func (r *run) exports() []kind {
+	var kinds []kind
+	for _, k := range []kind{buildKind, runKind} {
+		target, checks := r.imageOf(k)
+		if target.job != "" || len(checks.Files)+len(checks.Commands) > 0 {
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds
+}
+
+// write writes the Dockerfile of the job of a group below dir. The job also makes
+// the images be built.
+func (g *exportGroup) write(dir, name string) error {
+	g.job = Job{
+		Name: name, Dockerfile: filepath.Join(dir, "exports", name), Context: filepath.Join(g.runs[0].dir, "context"),
+		Platform: g.runs[0].platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(dir, name+".tar"),
+	}
+	var args, stages, copies strings.Builder
+	for _, one := range g.runs {
+		for _, k := range one.exports() {
+			target, _ := one.imageOf(k)
+			arg := fmt.Sprintf("IMAGE_%d_%s", one.n, k)
+			fmt.Fprintf(&args, "ARG %s\n", arg)
+			g.job.Args[arg] = target.base.ref
+			if target.job != "" {
+				g.job.Args[arg] = "extended-" + target.job
+				g.job.Contexts["extended-"+target.job] = "target:" + target.job
+			}
+			fmt.Fprintf(&stages, "FROM ${%s} AS %s\n", arg, one.stage(k))
+		}
+		stages.WriteString(one.exportStages())
+		fmt.Fprintf(&copies, "COPY --from=%[1]s / /%[1]s/\n", one.name())
+	}
+	text := args.String() + "FROM scratch AS folders\nWORKDIR /out\n" + stages.String() + "FROM scratch\n" + copies.String()
+	return writeDockerfile(g.job.Dockerfile, []byte(text))
+}
+
+// name is that of the stage, and of the folder, with what is exported for a run.
+func (r *run) name() string { return "run-" + strconv.Itoa(r.n) }
+
+// stage returns the name of the stage of an image.
+func (r *run) stage(k kind) string { return r.name() + "-" + string(k) }
+
+// exportStages returns the stages that run the commands of a case, and the one
+// with what is exported.
+func (r *run) exportStages() string {
+	var commands, copies strings.Builder
+	for _, k := range r.exports() {
+		_, checks := r.imageOf(k)
+		stage := r.stage(k)
+		// A pattern that matches nothing makes the image be built.
+		fmt.Fprintf(&copies, "COPY --from=%s /extpack-none* /%s/\n", stage, k)
+		for i, f := range checks.Files {
+			fmt.Fprintf(&copies, "COPY --from=%s %s /%s/file-%d/\n", stage, optional(f.Path), k, i)
+		}
+		for i, c := range checks.Commands {
+			own := stage + "-command-" + strconv.Itoa(i)
+			fmt.Fprintf(&commands, "FROM %s AS %s\nCOPY --from=folders --chmod=0777 /out /cnb/extpack/out\nRUN %s\n", stage, own, wrap(c.Run))
+			fmt.Fprintf(&copies, "COPY --from=%s /cnb/extpack/out /%s/command-%d/\n", own, k, i)
+		}
+	}
+	return commands.String() + "FROM scratch AS " + r.name() + "\n" + copies.String()
+}
