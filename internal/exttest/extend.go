@@ -179,7 +179,7 @@ func (r *runner) prepare(ctx context.Context, one *run) (bool, error) {
 	r.switchRunImage(ctx, one)
 	made := r.made
 	if r.Keep != "" {
-		made = map[string]Job{} // each run keeps images of its own jobs
+		made = map[string]Job{} // each run exports its images
 	}
 	var jobs []Job
 	for _, k := range []kind{buildKind, runKind} {
