@@ -28,13 +28,13 @@ install: build ## install the plugin for the docker CLI of this user
 	install -d "$(PLUGIN_DIR)" && install -m 0755 bin/docker-extpack$(EXE) "$(PLUGIN_DIR)/docker-extpack$(EXE)"
 
 test: ## run all tests, unit and end to end
-	go test -timeout 20m ./...
+	go test -timeout 45m ./...
 
 unit: ## run the tests that need no daemon
 	go test -timeout 5m $$(go list ./... | grep -v /tests)
 
 e2e: ## run the end-to-end tests against BuildKit and a registry
-	go test -timeout 20m ./tests/...
+	go test -timeout 45m ./tests/...
 
 e2e-docker: ## run the end-to-end tests against a Docker Engine, compiled the first time
 	go test -tags engine -timeout 20m ./tests/engine
