@@ -106,7 +106,7 @@ func TestAgreementWithTheLifecycle(t *testing.T) {
 				"[[case]]\nname = \"agree\"\nrequires = [\"x\"]\nplatform-api = \"0.13\"\norder = [\"%s\"]\n", strings.Join(order, `", "`)))
 			keep := filepath.Join(t.TempDir(), "kept")
 			mustExtpack(t, parent, "test", main, "--builder-image", images.Builder, "--target", "linux/"+runtime.GOARCH, "--keep", keep)
-			kept := filepath.Join(keep, "e2e-main", "01-agree", "linux-"+runtime.GOARCH)
+			kept := filepath.Join(keep, "e2e_main", "01-agree", "linux-"+runtime.GOARCH)
 
 			generated := treeOf(t, filepath.Join(kept, "layers/generated"))
 			delete(generated, "extpack_recorder") // an extension of "test" itself
