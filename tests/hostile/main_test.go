@@ -70,7 +70,7 @@ func runPlugin(t *testing.T, dir string, env []string, args ...string) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := watchMemory(cmd.Process.Pid)
+	memory := plugintest.WatchMemory(cmd.Process.Pid)
 	err = cmd.Wait()
 	used := memory()
 	var exit *exec.ExitError
@@ -78,36 +78,6 @@ func runPlugin(t *testing.T, dir string, env []string, args ...string) result {
 		t.Fatalf("docker-extpack %s: %v %v\n%s", strings.Join(args, " "), err, ctx.Err(), stderr.String())
 	}
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode(), cmd.ProcessState, used}
-}
-
-// watchMemory looks at the peak of a process's memory until the function that it
-// returns is called. The system's own account of a child that has ended includes
-// what its parent had when it was forked.
-func watchMemory(pid int) func() int64 {
-	var peak int64
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none when it has ended, or elsewhere
-			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
-				var kib int64
-				if n, _ := fmt.Sscan(rest, &kib); n == 1 {
-					peak = max(peak, kib>>10)
-				}
-			}
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	return func() int64 {
-		close(stop)
-		<-stopped
-		return peak
-	}
 }
 
 // writeFiles makes files below dir, executable in folders called bin.

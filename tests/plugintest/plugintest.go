@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Root is the folder of the repository.
@@ -46,14 +47,57 @@ type Result struct {
 // the test.
 func Run(tb testing.TB, cmd *exec.Cmd) Result {
 	tb.Helper()
+	r, _ := Measure(tb, cmd)
+	return r
+}
+
+// WatchMemory reads the peak of a process's memory, in MiB, until the function
+// that it returns is called: 0 where the system does not tell. What the system
+// counts for a child that has ended includes its parent at the fork.
+func WatchMemory(pid int) func() int64 {
+	var peak int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none when it has ended, or elsewhere
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+				var kib int64
+				if n, _ := fmt.Sscan(rest, &kib); n == 1 {
+					peak = max(peak, kib>>10)
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-stopped
+		return peak
+	}
+}
+
+// Measure is like [Run], and also returns the peak of the program's memory in
+// MiB.
+func Measure(tb testing.TB, cmd *exec.Cmd) (Result, int64) {
+	tb.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("%v: %v", cmd.Args, err)
+	}
+	memory := WatchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
+	used := memory()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		tb.Fatalf("%v: %v", cmd.Args, err)
 	}
-	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, used
 }
 
 // WriteFiles writes files below dir. Those in folders called bin are executable.
