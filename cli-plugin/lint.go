@@ -150,7 +150,7 @@ func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
 		}
 		return r, err
 	}
-	return lintPackage(ctx, l.client, name)
+	return lintPackage(ctx, l.client, name, l.opts.online)
 }
 
 // isExtensionDir reports whether name is a directory of files, not an OCI

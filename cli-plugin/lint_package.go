@@ -13,8 +13,9 @@ import (
 )
 
 // lintPackage checks the extension in each image of a package. It returns the
-// findings of verify about its files, and all errors.
-func lintPackage(ctx context.Context, client *registry.Client, name string) (*lint.Report, error) {
+// findings of verify about its files, and all errors. online adds what only
+// registries know.
+func lintPackage(ctx context.Context, client *registry.Client, name string, online bool) (*lint.Report, error) {
 	src, err := source.Open(ctx, client, name)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,10 @@ func lintPackage(ctx context.Context, client *registry.Client, name string) (*li
 			r.Findings[i].Message += " (" + strings.Join(platforms, ", ") + ")"
 		}
 	}
-	return r, nil
+	if online {
+		err = lint.OnlinePackage(ctx, client, src, src.Root, r)
+	}
+	return r, err
 }
 
 var severities = map[verify.Severity]diag.Severity{verify.Error: diag.Error, verify.Warning: diag.Warning, verify.Note: diag.Note}

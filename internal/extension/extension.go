@@ -215,6 +215,10 @@ type Package struct {
 // lifecycle. Different ids may have the same result; see Slug.
 func (i Info) EscapedID() string { return EscapeID(i.ID) }
 
+// Path returns the extension's folder in its images (Buildpack Interface
+// Specification, "Image Extensions", and pack: "/" in ids becomes "_").
+func (i Info) Path() string { return "/cnb/extensions/" + i.EscapedID() + "/" + i.Version }
+
 // EscapeID returns the name of the folder of an extension in a layer.
 func EscapeID(id string) string { return strings.ReplaceAll(id, "/", "_") }
 

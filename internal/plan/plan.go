@@ -94,12 +94,8 @@ type Image struct {
 	Files content.Files
 }
 
-// Dest is the extension's folder in its images (Buildpack Interface
-// Specification, "Image Extensions", and pack: "/" in ids becomes "_").
-func (e *Extension) Dest() string {
-	info := e.Descriptor.Info
-	return "/cnb/extensions/" + info.EscapedID() + "/" + info.Version
-}
+// Dest is the extension's folder in its images.
+func (e *Extension) Dest() string { return e.Descriptor.Info.Path() }
 
 // Identity returns the identity of the image within its index.
 func (i Image) Identity() platform.Identity {

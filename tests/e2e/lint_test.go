@@ -30,6 +30,17 @@ func TestLintOnline(t *testing.T) {
 	if r := extpack(t, dir, "lint", "--online"); !strings.Contains(r.stdout, "extension.toml: warning: version 1.2.3 is published already in "+repository+" [version-published]") {
 		t.Errorf("published: %+v", r)
 	}
+	// A package was published, and its run image is incomplete.
+	mustExtpack(t, dir, "build", "--engine", "embedded", "-o", "x.cnb")
+	for _, name := range []string{repository + ":1.2.3", "x.cnb"} {
+		r := extpack(t, dir, "lint", "--online", name)
+		if r.code != 2 || strings.Count(r.stdout, "[run-image-platform]") != 1 || !strings.Contains(r.stdout, "generate/run.Dockerfile:1:1: error: ") || !strings.Contains(r.stdout, "linux/arm64") {
+			t.Errorf("online: %+v", r)
+		}
+		if r := extpack(t, dir, "lint", name); r.code != 0 {
+			t.Errorf("offline: %+v", r)
+		}
+	}
 	if r := extpack(t, dir, "lint", tag(t, "gone")); r.code != 1 {
 		t.Errorf("a package that is not there: %+v", r)
 	}
