@@ -1,16 +1,10 @@
 package exttest
 
 import (
-	"archive/tar"
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,7 +13,6 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/rules"
-	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Exit codes of the detector (Platform Interface Specification, "detector").
@@ -292,156 +285,3 @@ func (r *run) compare(what string, have, want map[string]string, at map[string]d
 		}
 	}
 }
-
-// exported is a file of the export job.
-type exported struct {
-	mode fs.FileMode
-	data []byte
-	dir  bool
-}
-
-// maxExported limits how much of a file is read.
-const maxExported = 1 << 20
-
-// checkExtended checks the files and commands of a run among exported files.
-func (r *run) checkExtended(files map[string]exported, failed error) error {
-	if failed != nil {
-		return r.extendFailed(failed)
-	}
-	if r.test.Fails != nil {
-		r.fail(r.test.Fails.Position, "", "nothing failed, and the case says that something does")
-		return nil
-	}
-	for _, k := range []kind{buildKind, runKind} {
-		_, checks := r.imageOf(k)
-		for i, f := range checks.Files {
-			r.checkFile(k, f, files, fmt.Sprintf("%s/%s/file-%d", r.name(), k, i))
-		}
-		for i, c := range checks.Commands {
-			r.checkCommand(k, c, files, fmt.Sprintf("%s/%s/command-%d", r.name(), k, i))
-		}
-	}
-	return nil
-}
-
-// extendFailed explains why a Dockerfile could not be built.
-func (r *run) extendFailed(err error) error {
-	var step *StepError
-	if !errors.As(err, &step) {
-		return err
-	}
-	text := strings.TrimSpace(strings.TrimSpace(step.Output) + "\n" + step.Message)
-	if r.test.Fails != nil {
-		if !r.test.Fails.MatchString(text) {
-			r.fail(r.test.Fails.Position, text, "the build failed, and its output does not match %q", pattern(*r.test.Fails))
-		}
-		return nil
-	}
-	r.fail(r.Position, text, "%s", whyStep(step))
-	return nil
-}
-
-// whyStep returns what failed: the instruction, without the name of the job.
-func whyStep(step *StepError) string {
-	name := step.Step
-	if _, rest, ok := strings.Cut(name, "] "); ok {
-		name = rest
-	}
-	job, _, _ := strings.Cut(strings.TrimPrefix(step.Step, "["), " ")
-	if strings.Contains(step.Step, shellRun) {
-		return "a command of the case cannot run: the image has no /bin/sh, which runs it"
-	}
-	file := "the Dockerfile"
-	for _, k := range []kind{buildKind, runKind} {
-		if strings.HasPrefix(job, string(k)+"-") {
-			file = string(k) + ".Dockerfile"
-		}
-	}
-	switch {
-	case step.ExitCode != 0:
-		return fmt.Sprintf("%s: %s ended with exit code %d", file, name, step.ExitCode)
-	case name != "":
-		return fmt.Sprintf("%s: %s failed", file, name)
-	}
-	return "the images cannot be extended: " + step.Message
-}
-
-// readExport reads the files of a tar that a builder wrote.
-func readExport(ctx context.Context, name string) (map[string]exported, error) {
-	f, err := safefile.OpenNamed(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	files := map[string]exported{}
-	for tr := tar.NewReader(f); ; {
-		if err := context.Cause(ctx); err != nil {
-			return nil, err
-		}
-		header, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return files, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		entry := exported{mode: header.FileInfo().Mode(), dir: header.Typeflag == tar.TypeDir}
-		if header.Typeflag == tar.TypeReg {
-			if entry.data, err = io.ReadAll(io.LimitReader(tr, maxExported)); err != nil {
-				return nil, err
-			}
-		}
-		files[path.Clean(header.Name)] = entry
-	}
-}
-
-func (r *run) checkFile(k kind, want extension.FileCheck, files map[string]exported, dir string) {
-	have, ok := files[path.Join(dir, path.Base(want.Path))]
-	switch {
-	case !ok && want.Absent:
-		return
-	case !ok:
-		r.fail(want.Position, "", "the %s image has no file %s", k, want.Path)
-		return
-	case want.Absent:
-		r.fail(want.Position, "", "the %s image has the file %s", k, want.Path)
-		return
-	}
-	if want.Mode != nil && unixMode(have.mode) != uint32(*want.Mode) {
-		r.fail(want.Position, "", "%s of the %s image has mode %04o, want %04o", want.Path, k, unixMode(have.mode), uint32(*want.Mode))
-	}
-	if want.Content != nil && !want.Content.Match(have.data) {
-		r.fail(want.Content.Position, string(have.data), "the content of %s in the %s image does not match %q", want.Path, k, pattern(*want.Content))
-	}
-}
-
-// unixMode returns the permission bits as chmod takes them.
-func unixMode(m fs.FileMode) uint32 {
-	bits := uint32(m.Perm())
-	for _, b := range []struct {
-		mode fs.FileMode
-		bit  uint32
-	}{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}} {
-		if m&b.mode != 0 {
-			bits |= b.bit
-		}
-	}
-	return bits
-}
-
-func (r *run) checkCommand(k kind, want extension.CommandCheck, files map[string]exported, dir string) {
-	output := string(files[path.Join(dir, "output")].data)
-	name := strings.Join(want.Run, " ")
-	code, err := strconv.Atoi(strings.TrimSpace(string(files[path.Join(dir, "code")].data)))
-	switch {
-	case err != nil:
-		r.fail(want.Position, output, "%s did not run in the %s image", name, k)
-	case code != want.Exit:
-		r.fail(want.Position, output, "%s ended with exit code %d in the %s image, want %d", name, code, k, want.Exit)
-	case want.Output != nil && !want.Output.MatchString(output):
-		r.fail(want.Output.Position, output, "the output of %s in the %s image does not match %q", name, k, pattern(*want.Output))
-	}
-}
-
-// pattern returns a pattern as it was written.
-func pattern(p extension.Pattern) string { return strings.TrimPrefix(p.String(), "(?m)") }

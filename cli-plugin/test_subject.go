@@ -1,0 +1,169 @@
+package cliplugin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/exttest"
+	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/source"
+)
+
+// subject returns the package of a directory, or a published one, with the cases
+// that changed files touch, or all.
+func (t *tester) subject(ctx context.Context, name string, changed []string) (tested, error) {
+	if !isExtensionDir(name) {
+		s, err := t.open(ctx, name)
+		if err != nil {
+			return tested{}, err
+		}
+		s.Dir = "."
+		s.Cases, err = extension.ReadTests(s.Dir, t.opts.cases, nil)
+		t.choose(s)
+		return tested{s, t.opts.images}, err
+	}
+	s, e, err := t.build(ctx, name)
+	if err != nil {
+		return tested{}, err
+	}
+	one, err := t.withCases(s, e)
+	if len(changed) > 0 {
+		folder := cmp.Or(t.opts.cases, e.Descriptor.Metadata.Extpack.Test.Cases.Value, extension.DefaultTests)
+		s.Cases = exttest.Touched(s.Cases, e.Dir, folder, changed)
+	}
+	return one, err
+}
+
+// withCases reads the cases of a package, and chooses the images of the flags
+// before those of the descriptor.
+func (t *tester) withCases(s *exttest.Subject, e *plan.Extension) (tested, error) {
+	images, own := t.opts.images, e.Descriptor.Metadata.Extpack.Test
+	if images.build == "" && images.builder == "" {
+		images.builder, images.build = own.BuilderImage.Value, own.BuildImage.Value
+	}
+	images.run, images.lifecycle = cmp.Or(images.run, own.RunImage.Value), cmp.Or(images.lifecycle, own.Lifecycle.Value)
+	var err error
+	s.Cases, err = extension.ReadTests(e.Dir, t.opts.cases, e.Descriptor)
+	t.choose(s)
+	return tested{s, images}, err
+}
+
+// choose keeps the cases of --case.
+func (t *tester) choose(s *exttest.Subject) {
+	s.Cases = slices.DeleteFunc(s.Cases, func(c extension.TestCase) bool { return !t.only.MatchString(c.Name) })
+}
+
+// open copies a published package.
+func (t *tester) open(ctx context.Context, name string) (*exttest.Subject, error) {
+	src, err := source.Open(ctx, t.client, name)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return exttest.Open(ctx, src, t.newDir())
+}
+
+func (t *tester) newDir() string {
+	t.dirs++
+	return filepath.Join(t.dir, strconv.Itoa(t.dirs))
+}
+
+// build packages the extension in a directory.
+func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan.Extension, error) {
+	o := planOptions{dirs: []string{dir}, stage: t.opts.stage, grants: t.opts.grants}
+	p, err := o.plan(ctx, t.app, nil, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.Missing(); err != nil {
+		return nil, nil, err
+	}
+	var engine pipeline.Engine = &embedded.Engine{}
+	if needsBuild(p) {
+		engine = t.engine
+	}
+	made, err := exttest.Package(ctx, p, engine, t.newDir(), pipeline.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return made[0], p.Extensions[0], nil
+}
+
+// beside returns the extension in a directory that a case names. It has to be in
+// the repository of the working directory or of the extension.
+func (t *tester) beside(ctx context.Context, dir string) (*exttest.Subject, error) {
+	real, err := safefile.Real(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s := t.made[real]; s != nil {
+		return s, nil
+	}
+	allowed := false
+	for _, name := range t.opts.names {
+		own, err := safefile.Real(name)
+		if err != nil {
+			return nil, err
+		}
+		root, _ := grants.RepositoryOf(own)
+		_, inside, err := safefile.Below(root, real)
+		if err != nil {
+			return nil, err
+		}
+		allowed = allowed || inside
+	}
+	if !allowed {
+		return nil, diag.WithHint(diag.Invalidf("the extension %s is outside the repository of the one under test", dir), "name both as arguments, or copy it")
+	}
+	s, _, err := t.build(ctx, real)
+	if err == nil {
+		t.made[real] = s
+	}
+	return s, err
+}
+
+// testBuilder builds jobs with buildx.
+type testBuilder struct{ engine *bake.Engine }
+
+func (b testBuilder) Build(ctx context.Context, jobs []exttest.Job, dir string) (map[string]exttest.JobResult, error) {
+	all := make([]bake.Job, len(jobs))
+	for i, j := range jobs {
+		all[i] = bake.Job(j)
+	}
+	built, err := b.engine.Jobs(ctx, all, dir)
+	results := map[string]exttest.JobResult{}
+	for name, r := range built {
+		var step *bake.JobError
+		if errors.As(r.Err, &step) {
+			r.Err = &exttest.StepError{Step: step.Step, ExitCode: step.ExitCode, Message: step.Message, Output: step.Output}
+		}
+		results[name] = exttest.JobResult(r)
+	}
+	return results, err
+}
+
+func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) error, error) {
+	switch format {
+	case "text":
+		return func(w io.Writer, r []exttest.Result) error { return printTestText(w, r, quiet) }, nil
+	case "json":
+		return printTestJSON, nil
+	case "junit":
+		return printTestJUnit, nil
+	case "github":
+		return printTestGitHub, nil
+	}
+	return nil, diag.Invalidf(`--format %q is none of "text", "json", "junit" and "github"`, format)
+}
