@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 )
 
@@ -21,19 +20,18 @@ func TestProjectBakeFile(t *testing.T) {
 	}
 	var file struct {
 		Target map[string]struct {
-			Args      map[string]string
-			Contexts  map[string]string
-			Platforms []string
-			Inline    string `json:"dockerfile-inline"`
+			Args     map[string]string
+			Contexts map[string]string
+			Inline   string `json:"dockerfile-inline"`
 		}
 	}
 	if err := json.Unmarshal(out, &file); err != nil {
 		t.Fatal(err)
 	}
-	target := file.Target["binaries"]
+	target := file.Target["release"]
 	for _, os := range []string{"linux", "darwin", "windows"} {
 		for _, arch := range []string{"amd64", "arm64"} {
-			contains(t, strings.Join(target.Platforms, "\n"), os+"/"+arch)
+			contains(t, target.Args["PLATFORMS"], os+"/"+arch)
 		}
 	}
 	if image := target.Contexts["go"]; image != "docker-image://mirror/golang" {

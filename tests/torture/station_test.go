@@ -43,6 +43,9 @@ type station struct {
 	// that begins or cancels one was broken, or one was answered with a success
 	// that it was not.
 	hit bool
+	// posting and breaking are the numbers of requests in progress that begin an
+	// upload, and that are broken.
+	posting, breaking int
 }
 
 // newStations starts n stations in front of one registry.
@@ -116,7 +119,13 @@ func (s *station) choose(next http.Handler) http.Handler {
 		s.seen++
 		hit := s.at > 0 && (s.seen == s.at || s.rest && s.seen > s.at)
 		f, hook := s.fault, s.hook
-		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (r.Method == http.MethodPost || r.Method == http.MethodDelete || strings.HasPrefix(f.name, "2"))
+		begins := r.Method == http.MethodPost && strings.Contains(r.URL.Path, uploads)
+		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (begins || r.Method == http.MethodDelete || strings.HasPrefix(f.name, "2"))
+		if r.ProtoMajor == 2 {
+			// A fault may end the connection, and with it the answers to others.
+			s.hit = s.hit || hit && s.posting > 0 || begins && s.breaking > 0
+			defer s.count(begins, hit)()
+		}
 		s.mu.Unlock()
 		if hit {
 			if hook != nil {
@@ -126,6 +135,25 @@ func (s *station) choose(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// count counts a request in progress until the function that it returns is
+// called. The caller holds the lock.
+func (s *station) count(begins, hit bool) (done func()) {
+	add := func(n int) {
+		if begins {
+			s.posting += n
+		}
+		if hit {
+			s.breaking += n
+		}
+	}
+	add(1)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		add(-1)
+	}
 }
 
 func chosen(r *http.Request) (fault, bool) {
