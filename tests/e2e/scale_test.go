@@ -97,7 +97,7 @@ func TestFiftyThousandFiles(t *testing.T) {
 	}
 	took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	t.Logf("%s of CPU, %d MiB", took, memory)
-	if took > 15*time.Second || memory > 72 { // 64 where the page size is 4 KiB and nothing else runs
+	if took > 15*time.Second || memory > 80 { // 67 where nothing else runs; the collector may be late
 		t.Errorf("%s of CPU, %d MiB", took, memory)
 	}
 }
