@@ -269,7 +269,7 @@ func Missing(requests []Request) diag.List {
 		if r.By != "" || r.Optional {
 			continue
 		}
-		hint := "if you trust it, add --allow " + ShellQuote(Grant{Kind: r.Kind, Value: r.Value}.String())
+		hint := "if you trust it, add --allow " + text.Quote(Grant{Kind: r.Kind, Value: r.Value}.String())
 		if r.Hint != "" {
 			hint += ", or " + r.Hint
 		}
@@ -280,15 +280,4 @@ func Missing(requests []Request) diag.List {
 		})
 	}
 	return list
-}
-
-// ShellQuote quotes s if a shell would interpret it.
-func ShellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_=./:@,+%", r)
-	}
-	if !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

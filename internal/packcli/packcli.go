@@ -14,11 +14,11 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/packagefile"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/workspace"
 )
 
@@ -65,7 +65,7 @@ type Build struct {
 func (b Build) String() string {
 	line := []string{"docker extpack build"}
 	for _, arg := range b.Args {
-		line = append(line, grants.ShellQuote(arg))
+		line = append(line, text.Quote(arg))
 	}
 	return strings.Join(line, " ")
 }
