@@ -2,9 +2,12 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -23,6 +26,10 @@ type Access struct {
 	// of the request.
 	Date, Local time.Time
 	Took        time.Duration
+	// speaksTLS is set once a TLS handshake has succeeded, even if the request
+	// then failed. Such a server responds to plain HTTP with an error, which is
+	// no sign that it supports plain HTTP.
+	speaksTLS bool
 }
 
 func (a *Access) read(resp *http.Response, start time.Time) {
@@ -97,16 +104,9 @@ func (c *Client) Probe(ctx context.Context, host string) (Access, error) {
 	}
 	var refused error
 	for _, scheme := range []string{"https", "http"} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+host+"/v2/", nil)
-		if err != nil {
-			return access, fmt.Errorf("contacting %s: %w", host, err)
-		}
-		start := time.Now()
-		resp, err := sendWith(c.probe, c.auth.agent, req)
+		err := c.probeWith(ctx, c.probe, scheme, host, &access)
 		if err == nil {
-			access.read(resp, start)
 			access.PlainHTTP = scheme == "http"
-			drain(resp.Body)
 			return access, nil
 		}
 		access.classify(err)
@@ -114,8 +114,8 @@ func (c *Client) Probe(ctx context.Context, host string) (Access, error) {
 			break
 		}
 		refused = err
-		if !loopback.Is(host) && !c.insecure {
-			break // plain HTTP is not allowed
+		if access.speaksTLS || !loopback.Is(host) && !c.insecure {
+			break // plain HTTP is not supported, or not allowed
 		}
 	}
 	if access.Untrusted || access.PlainHTTP {
@@ -125,4 +125,30 @@ func (c *Client) Probe(ctx context.Context, host string) (Access, error) {
 		return access, fmt.Errorf("contacting %s: %w", host, err)
 	}
 	return access, &cleanError{fmt.Errorf("contacting %s: %w", host, refused)}
+}
+
+// probeWith sends a request to the base endpoint of a host and writes to access
+// what the response, or the connection, says about the host.
+func (c *Client) probeWith(ctx context.Context, client *http.Client, scheme, host string, access *Access) error {
+	var speaksTLS atomic.Bool // a connection may outlive the request
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err == nil {
+				speaksTLS.Store(true)
+			}
+		},
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+host+"/v2/", nil)
+	if err != nil {
+		return fmt.Errorf("contacting %s: %w", host, err)
+	}
+	start := time.Now()
+	resp, err := sendWith(client, c.auth.agent, req)
+	access.speaksTLS = access.speaksTLS || speaksTLS.Load()
+	if err != nil {
+		return err
+	}
+	access.read(resp, start)
+	drain(resp.Body)
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // DockerCertDirs returns the folders with docker's certificates of registries:
@@ -44,48 +45,80 @@ func DockerCertDirs(dockerConfig string) []string {
 type hostTransport struct {
 	insecure bool
 	dirs     []string
-	shared   *http.Transport // for hosts without any
 
 	mu    sync.Mutex
-	hosts map[string]*http.Transport
+	hosts map[string]*hostConns
+}
+
+// hostConns are the connections to one host.
+type hostConns struct {
+	*http.Transport
+	// asked is set when the host has requested a client certificate and none is
+	// configured, answered when it has responded regardless.
+	asked, answered atomic.Bool
 }
 
 func newHostTransport(insecure bool, dirs []string) *hostTransport {
-	return &hostTransport{
-		insecure: insecure, dirs: dirs, shared: newHTTPTransport(insecure), hosts: map[string]*http.Transport{},
-	}
+	return &hostTransport{insecure: insecure, dirs: dirs, hosts: map[string]*hostConns{}}
 }
 
 func (t *hostTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	transport, err := t.of(req.URL.Host)
+	conns, err := t.of(req.URL.Host)
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // a RoundTripper must, also on errors
 		}
 		return nil, err
 	}
-	return transport.RoundTrip(req)
+	resp, err := conns.RoundTrip(req)
+	switch {
+	case err == nil:
+		conns.answered.Store(true)
+	case conns.asked.Load() && !conns.answered.Load() && req.Context().Err() == nil:
+		// With TLS 1.3 the server decides after the handshake, and the alert that
+		// says so may be lost with the connection.
+		err = &clientCertificateError{host: req.URL.Host, err: err}
+	}
+	return resp, err
 }
 
-func (t *hostTransport) of(host string) (*http.Transport, error) {
+// clientCertificateError is a connection that ended after the server had
+// requested a client certificate and got none.
+type clientCertificateError struct {
+	host string
+	err  error
+}
+
+func (e *clientCertificateError) Error() string {
+	return fmt.Sprintf("%s requires a client certificate: %v", e.host, e.err)
+}
+
+func (e *clientCertificateError) Unwrap() error { return e.err }
+
+func (t *hostTransport) of(host string) (*hostConns, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if transport := t.hosts[host]; transport != nil {
-		return transport, nil
+	if conns := t.hosts[host]; conns != nil {
+		return conns, nil
 	}
-	transport := t.shared
+	conns := &hostConns{Transport: newHTTPTransport(t.insecure)}
 	for _, dir := range t.dirs {
-		config, err := readCerts(filepath.Join(dir, certFolder(host)), transport.TLSClientConfig)
+		config, err := readCerts(filepath.Join(dir, certFolder(host)), conns.TLSClientConfig)
 		if err != nil {
 			return nil, err
 		}
 		if config != nil {
-			transport = newHTTPTransport(t.insecure)
-			transport.TLSClientConfig = config
+			conns.TLSClientConfig = config
 		}
 	}
-	t.hosts[host] = transport
-	return transport, nil
+	if len(conns.TLSClientConfig.Certificates) == 0 {
+		conns.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			conns.asked.Store(true)
+			return &tls.Certificate{}, nil
+		}
+	}
+	t.hosts[host] = conns
+	return conns, nil
 }
 
 // certFolder returns docker's name for the folder of a host.
@@ -110,10 +143,7 @@ func readCerts(dir string, base *tls.Config) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading certificates: %w", err)
 	}
-	config := &tls.Config{}
-	if base != nil {
-		config = base.Clone()
-	}
+	config := base.Clone()
 	found := false
 	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
 	for _, entry := range entries {

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
@@ -220,7 +219,8 @@ func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
 	if loopback.Is(host) {
 		ctx = withRetries(ctx, 1)
 	}
-	err := c.probeWith(ctx, &client, "https", host)
+	var access Access
+	err := c.probeWith(ctx, &client, "https", host, &access)
 	switch {
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
@@ -228,23 +228,10 @@ func (c *Client) probeScheme(ctx context.Context, host string) (bool, error) {
 		return false, nil
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return true, nil
-	case loopback.Is(host) && (isDropped(err) || isDial(err) || isPlainHTTPServer(err)):
-		return true, c.probeWith(ctx, &client, "http", host)
+	case loopback.Is(host) && !access.speaksTLS && (isDropped(err) || isDial(err) || isPlainHTTPServer(err)):
+		return true, c.probeWith(ctx, &client, "http", host, &access)
 	case isUntrusted(err):
 		return false, nil // assume HTTPS; the request will return the error
 	}
 	return false, err
-}
-
-func (c *Client) probeWith(ctx context.Context, client *http.Client, scheme, host string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+host+"/v2/", nil)
-	if err != nil {
-		return fmt.Errorf("contacting %s: %w", host, err)
-	}
-	resp, err := sendWith(client, c.auth.agent, req)
-	if err != nil {
-		return err
-	}
-	drain(resp.Body)
-	return nil
 }

@@ -43,6 +43,7 @@ func (c *Client) hint(ref Reference, err error) string {
 		moved   *MovedError
 		refusal *ResponseError
 		dns     *net.DNSError
+		client  *clientCertificateError
 	)
 	switch {
 	case errors.As(err, &moved):
@@ -53,6 +54,8 @@ func (c *Client) hint(ref Reference, err error) string {
 		return fmt.Sprintf("%s does not speak HTTPS throughout; pass --insecure to allow plain HTTP", host)
 	case isUntrusted(err) && !c.insecure:
 		return fmt.Sprintf("add the certificate authority of %s to /etc/docker/certs.d/%s/ca.crt, or pass --insecure to skip the check", host, host)
+	case errors.As(err, &client):
+		return fmt.Sprintf("add the client certificate for %s and its key as /etc/docker/certs.d/%s/client.cert and client.key", client.host, client.host)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("check the spelling of %q and the network; names without a host are on Docker Hub", host)
 	case errors.Is(err, syscall.ECONNREFUSED):

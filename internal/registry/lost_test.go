@@ -3,6 +3,8 @@ package registry
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +18,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/wait"
 )
 
@@ -104,6 +107,51 @@ func TestNoDowngradeByLostConnections(t *testing.T) {
 		if _, err := client.Resolve(t.Context(), ref); err == nil {
 			t.Errorf("%v: no error", failure)
 		}
+	}
+}
+
+// TestNoDowngradeAfterHandshake: on this machine too, a server that has spoken TLS
+// and then dropped the connection is not asked over plain HTTP, to which it
+// responds with an error.
+func TestNoDowngradeAfterHandshake(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var plain atomic.Int32
+	certificate := httptest.NewUnstartedServer(nil)
+	certificate.StartTLS()
+	certificate.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server := tls.Server(conn, &tls.Config{Certificates: certificate.TLS.Certificates, ClientAuth: tls.RequireAnyClientCert})
+			if record := (tls.RecordHeaderError{}); errors.As(server.Handshake(), &record) {
+				plain.Add(1)
+				_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0) // a reset, which discards the alert
+			_ = conn.Close()
+		}
+	}()
+	client, _ := newTestClient(Options{Insecure: true})
+	host := listener.Addr().String()
+	for range 20 {
+		client.schemes = map[string]*scheme{}
+		_, err := client.CheckPush(t.Context(), mustTag(t, host+"/a/b:1"))
+		if err == nil || !strings.Contains(err.Error(), host+" requires a client certificate") {
+			t.Errorf("error is %v", err)
+		}
+		if hint := diag.Hint(err); !strings.Contains(hint, "certs.d/"+host+"/client.cert") {
+			t.Errorf("hint is %q", hint)
+		}
+	}
+	if n := plain.Load(); n != 0 {
+		t.Errorf("%d requests over plain HTTP", n)
 	}
 }
 

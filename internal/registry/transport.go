@@ -180,9 +180,7 @@ func newHTTPTransport(insecure bool) *http.Transport {
 	t.TLSHandshakeTimeout = tlsTimeout
 	// Pings detect a lost HTTP/2 connection.
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
-	if insecure {
-		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what --insecure asks for
-	}
+	t.TLSClientConfig = &tls.Config{InsecureSkipVerify: insecure} //nolint:gosec // what --insecure asks for
 	return t
 }
 

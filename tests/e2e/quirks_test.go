@@ -186,7 +186,7 @@ func TestClientCertificates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := user.push(t, r, dir); got.code != 1 || !strings.Contains(got.stderr, "certificate required") {
+	if got := user.push(t, r, dir); got.code != 1 || !strings.Contains(got.stderr, "requires a client certificate") {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 }
