@@ -129,7 +129,7 @@ func TestNoDowngradeAfterHandshake(t *testing.T) {
 			if err != nil {
 				return
 			}
-			server := tls.Server(conn, &tls.Config{Certificates: certificate.TLS.Certificates, ClientAuth: tls.RequireAnyClientCert})
+			server := tls.Server(conn, &tls.Config{Certificates: certificate.TLS.Certificates, ClientAuth: tls.RequestClientCert})
 			if record := (tls.RecordHeaderError{}); errors.As(server.Handshake(), &record) {
 				plain.Add(1)
 				_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
