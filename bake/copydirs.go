@@ -14,7 +14,6 @@ import (
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/safefile"
 )
 
@@ -23,20 +22,11 @@ import (
 // time would grow with the square of the number.
 const maxTogether = 100
 
-// CopiesDir reports whether CopyDirs supports e: its files do not depend on the
-// builder, and no flag is about a target or layer of the bake file.
+// CopiesDir reports whether CopyDirs supports e: the plan does, and neither a flag
+// nor a second node is about a target of the bake file.
 func (e *Engine) CopiesDir(x *plan.Extension) bool {
-	if len(e.Options.Set)+len(x.CacheFrom)+len(x.CacheTo) > 0 || x.NeedsBuild() || e.HasNodes(e.Options.Builder) {
-		return false
-	}
-	return !slices.ContainsFunc(x.Images, func(i plan.Image) bool {
-		return platform.IsZero(i.Platform) || slices.ContainsFunc(i.Steps, copiesExcluded)
-	})
+	return x.CopiesDir() && len(e.Options.Set) == 0 && !e.HasNodes(e.Options.Builder)
 }
-
-// copiesExcluded reports whether a step copies sockets, which a builder copies
-// as empty files, or a folder that contexts never contain.
-func copiesExcluded(s content.Step) bool { return len(s.Sockets) > 0 || content.IsNever(s.Source) }
 
 // CopyDirs copies the directories of static extensions into tar files below
 // dir, with one COPY instruction and one export for all directories that can

@@ -74,9 +74,9 @@ func TestExplainNamesTheCause(t *testing.T) {
 	tests := map[string]string{
 		"#1 x\npanic: runtime error: nil pointer dereference\n[signal SIGSEGV]\n\ngoroutine 138 [running]:\n": "buildx crashed: runtime error: nil pointer dereference; buildx's own message is above\n" +
 			"  update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
-		"ERROR: OCI exporter is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
+		"ERROR: OCI exporter is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot export images; buildx's own message is above\n" +
 			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
-		"ERROR: Multi-platform build is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
+		"ERROR: Multi-platform build is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot export images; buildx's own message is above\n" +
 			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
 		"#2 ERROR: error for bootstrap \"k0\": x\nERROR: error for bootstrap \"k0\": Get \"http://c:1/apis/apps/v1/x\": connection refused\n": `the cluster of the builder's node k0 does not answer: Get "http://c:1/apis/apps/v1/x": connection refused; buildx's own message is above
   see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,

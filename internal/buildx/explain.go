@@ -58,7 +58,7 @@ var causes = []struct {
 	},
 	{
 		text:  regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
-		cause: "the builder is a Docker Engine without the containerd image store, which cannot build packages",
+		cause: "the builder is a Docker Engine without the containerd image store, which cannot export images",
 		hint: `turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
 			`or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`,
 	},

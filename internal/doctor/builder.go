@@ -23,10 +23,6 @@ const MinBuildKit = "v0.25.0"
 // dialTimeout limits a connection to an address that does not respond.
 const dialTimeout = 2 * time.Second
 
-// snapshotter is a label of nodes with the containerd image store. Without it,
-// the docker driver supports neither OCI export nor multi-platform builds.
-const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
-
 func (e *examination) checkBuilder(ctx context.Context) []Check {
 	c := Check{Name: "builder", State: Error}
 	list, err := buildx.List(ctx, e.Buildx)
@@ -192,19 +188,6 @@ func (e *examination) checkVersion(n buildx.Node) Check {
 	default:
 		c.Message = "BuildKit " + n.Version
 	}
-	return c
-}
-
-func (e *examination) checkStore(n buildx.Node) Check {
-	c := Check{Name: "image-store", Subject: n.Name, State: OK}
-	if _, ok := n.Labels[snapshotter]; ok {
-		c.Message = fmt.Sprintf("the engine uses the containerd image store (%s)", n.Labels[snapshotter])
-		return c
-	}
-	e.broken = true
-	c.State = Error
-	c.Message = "the engine does not use the containerd image store: without it this builder makes neither several platforms nor the OCI layouts that packages come from"
-	c.Fix = `set {"features": {"containerd-snapshotter": true}} in the engine's daemon.json and restart it, or ` + ensureHint
 	return c
 }
 

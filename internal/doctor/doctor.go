@@ -72,6 +72,8 @@ type Extension struct {
 	// that its commands run on; other stages only copy, or cross-compile.
 	Compiles bool
 	Runs     []v1.Platform
+	// Copied reports whether the builder only copies its directory.
+	Copied bool
 	// Smoke reports whether its programs are run after the build.
 	Smoke bool
 	// Size is the size of its files in all images.
@@ -131,6 +133,8 @@ type examination struct {
 	// unresponsive reports whether a node does not respond without an error, so
 	// that buildx does not skip it.
 	unresponsive bool
+	// onlyCopies reports whether the builder cannot export images.
+	onlyCopies bool
 	// broken reports whether a build would fail for a reason that has already
 	// been found.
 	broken bool

@@ -113,7 +113,7 @@ func healthy(t *testing.T) Subject {
 			Name: "main", Driver: buildx.DriverContainer, Current: true, Nodes: []buildx.Node{running("main0", "unix:///engine.sock", "linux/amd64", "linux/386")},
 		}}},
 		Extensions: []Extension{{
-			Name: "acme/curl@1.0.0", Platforms: linux("amd64", "arm64"), Asked: linux("amd64"), Size: 1 << 20,
+			Name: "acme/curl@1.0.0", Platforms: linux("amd64", "arm64"), Asked: linux("amd64"), Copied: true, Size: 1 << 20,
 			Tags: []registry.Reference{tag(t, "registry.example.com/acme/curl:1.0.0")},
 		}},
 		Registry: registries{},
@@ -142,8 +142,14 @@ func TestExamine(t *testing.T) {
 		s.Buildx = scripted{builders: []buildx.Builder{b}}
 	}
 	compiled := func(s *Subject) {
-		s.Extensions[0].Compiles, s.Extensions[0].Runs, s.Extensions[0].Asked = true, linux("amd64", "arm64"), linux("amd64", "arm64")
+		s.Extensions[0].Compiles, s.Extensions[0].Copied = true, false
+		s.Extensions[0].Runs, s.Extensions[0].Asked = linux("amd64", "arm64"), linux("amd64", "arm64")
 		s.Extensions[0].Pulls = []string{"docker.io"}
+	}
+	oldStore := func(s *Subject) {
+		n := running("default", "default", "linux/amd64")
+		n.Labels = nil
+		builder(s, buildx.Builder{Driver: buildx.DriverDocker, Nodes: []buildx.Node{n}})
 	}
 	for name, change := range map[string]func(s *Subject){
 		"works":          func(*Subject) {},
@@ -197,10 +203,19 @@ func TestExamine(t *testing.T) {
 			n.Version = "v0.12.0"
 			builder(s, buildx.Builder{Driver: buildx.DriverContainer, Nodes: []buildx.Node{n}})
 		},
-		"image-store": func(s *Subject) {
-			n := running("default", "default", "linux/amd64")
-			n.Labels = nil
-			builder(s, buildx.Builder{Driver: buildx.DriverDocker, Nodes: []buildx.Node{n}})
+		"image-store": oldStore,
+		"image-store-stage": func(s *Subject) {
+			oldStore(s)
+			compiled(s)
+		},
+		"image-store-others": func(s *Subject) {
+			oldStore(s)
+			s.Extensions = append(s.Extensions, Extension{Name: "acme/cached@1.0.0", Platforms: linux("amd64")},
+				Extension{Name: "acme/smoke@1.0.0", Platforms: linux("amd64"), Copied: true, Smoke: true})
+		},
+		"image-store-machine": func(s *Subject) {
+			oldStore(s)
+			s.Extensions, s.NoExtension = nil, true
 		},
 		"no-emulation": func(s *Subject) {
 			compiled(s)
@@ -296,17 +311,25 @@ func TestExamine(t *testing.T) {
 	}
 }
 
-// A trial builds the platforms that the plan asks for, and programs run on
-// those that its stages run on.
+// A trial exports what the build exports: a tar file of copied files, or images
+// for the platforms that the plan asks for. Programs run on those that its
+// stages run on.
 func TestExamineBuilds(t *testing.T) {
 	var builds []string
 	s := healthy(t)
 	s.Buildx = scripted{builders: s.Buildx.(scripted).builders, builds: &builds}
-	s.Extensions[0].Compiles, s.Extensions[0].Runs = true, linux("arm64")
 	if _, err := Examine(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if len(builds) != 2 || !strings.Contains(builds[0], "--platform linux/amd64 ") || !strings.Contains(builds[1], "--platform linux/arm64 ") {
+	if len(builds) != 1 || !strings.Contains(builds[0], "--output type=tar,") || strings.Contains(builds[0], "--platform") {
+		t.Errorf("of files that are copied, got %q", builds)
+	}
+	builds = nil
+	s.Extensions[0].Compiles, s.Extensions[0].Copied, s.Extensions[0].Runs = true, false, linux("arm64")
+	if _, err := Examine(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if len(builds) != 2 || !strings.Contains(builds[0], "type=oci,") || !strings.Contains(builds[0], "--platform linux/amd64 ") || !strings.Contains(builds[1], "--platform linux/arm64 ") {
 		t.Errorf("got %q", builds)
 	}
 }

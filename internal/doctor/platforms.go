@@ -126,18 +126,28 @@ func (e *examination) union(of func(Extension) []v1.Platform) (all []v1.Platform
 	return all
 }
 
-// trial builds a single empty file like a package: with the same instruction,
-// output and platforms.
-func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
-	c := Check{Name: "build", Subject: e.builder.Name, State: Error}
+// trialArgs returns the flags of a build with the outputs and platforms of the
+// packages.
+func (e *examination) trialArgs(dir string) []string {
 	args := []string{"--output", "type=cacheonly"}
-	if len(e.builder.Nodes) == 1 {
-		// A layout cannot be exported from several nodes.
-		args = []string{"--output", "type=oci,tar=false,rewrite-timestamp=true,dest=" + filepath.Join(dir, "out")}
+	out := filepath.Join(dir, "out")
+	switch {
+	case len(e.builder.Nodes) > 1: // a layout cannot be exported from several nodes
+	case e.copiesAll():
+		return []string{"--output", "type=tar,dest=" + out}
+	default:
+		args = []string{"--output", "type=oci,tar=false,rewrite-timestamp=true,dest=" + out}
 	}
 	if all := e.union(func(x Extension) []v1.Platform { return x.Asked }); len(all) > 0 {
 		args = append(args, "--platform", strings.ReplaceAll(names(all), " ", ""))
 	}
+	return args
+}
+
+// trial builds a single empty file like a package, with the same instruction.
+func (e *examination) trial(ctx context.Context, dir string) (Check, error) {
+	c := Check{Name: "build", Subject: e.builder.Name, State: Error}
+	args := e.trialArgs(dir)
 	err := e.build(ctx, dir, "FROM scratch\nCOPY --chown=0:0 --exclude=nothing trial /\n", map[string][]byte{"trial": nil}, args...)
 	if err == nil {
 		c.State, c.Message = OK, "a trial build of an empty file works"

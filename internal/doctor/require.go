@@ -13,7 +13,7 @@ import (
 // Require returns what building e requires. asked are the platforms that the
 // builder has to build.
 func Require(e *plan.Extension, asked []v1.Platform) (Extension, error) {
-	x := Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Asked: asked}
+	x := Extension{Name: e.Descriptor.Info.String(), Compiles: e.NeedsBuild(), Copied: e.CopiesDir(), Asked: asked}
 	pulls := func(host string) {
 		if host != "" && !slices.Contains(x.Pulls, host) {
 			x.Pulls = append(x.Pulls, host)

@@ -15,7 +15,6 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/scratch"
@@ -168,14 +167,7 @@ func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Opti
 }
 
 // predictable reports whether the embedded engine makes the same package.
-func predictable(e *plan.Extension, opts Options) bool {
-	for _, image := range e.Images {
-		if image.NeedsBuild() || platform.IsZero(image.Platform) {
-			return false
-		}
-	}
-	return !opts.Unpredictable
-}
+func predictable(e *plan.Extension, opts Options) bool { return e.Static() && !opts.Unpredictable }
 
 func pack(ctx context.Context, e *plan.Extension, dir string, opts Options) (*prepared, error) {
 	work := filepath.Join(dir, "engine")

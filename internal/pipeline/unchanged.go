@@ -13,7 +13,6 @@ import (
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -31,13 +30,8 @@ type holder interface {
 // built.
 func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bool) {
 	result := Result{Extension: e, Unchanged: true}
-	if e.NeedsBuild() {
-		return result, false // the output of a stage is not known
-	}
-	for _, image := range e.Images {
-		if platform.IsZero(image.Platform) {
-			return result, false // the builder chooses it
-		}
+	if !e.Static() {
+		return result, false
 	}
 	var diffIDs []digest.Digest // computed once, and only if a package exists
 	expect := func(layers []v1.Descriptor) (*annotate.Description, error) {

@@ -22,7 +22,7 @@ func TestOldStoreCopies(t *testing.T) {
 // is refused with a sentence and a way out below buildx's lines.
 func TestOldStoreCannotBuild(t *testing.T) {
 	dir := extension(t, "samples/old", t.Name())
-	const want = "\nERROR: building: the builder is a Docker Engine without the containerd image store, which cannot build packages; buildx's own message is above\n" +
+	const want = "\nERROR: building: the builder is a Docker Engine without the containerd image store, which cannot export images; buildx's own message is above\n" +
 		`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
 		`or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded` + "\n"
 	for _, flags := range [][]string{{"-o", "x.cnb"}, {"--load"}, {"--push", "-t", tag(t, "1")}, {"-q", "--load", "--target", "linux/amd64"}} {
