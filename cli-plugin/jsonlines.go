@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -25,10 +26,11 @@ type message struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// jsonLines is a writer that passes JSON lines through and converts other lines
-// to a [message].
-type jsonLines struct {
-	out io.Writer
+// lineWriter is a writer that converts each line. A line that is converted to
+// nothing is left out.
+type lineWriter struct {
+	out     io.Writer
+	convert func(line []byte) []byte
 
 	mu   sync.Mutex
 	part []byte // the beginning of a line
@@ -48,12 +50,17 @@ func withProgress(dockerCLI command.Cli, flag string, f func() error) error {
 	if progressMode(flag) != progressJSON {
 		return f()
 	}
-	concrete, ok := dockerCLI.(*command.DockerCli)
-	if !ok {
-		return f() // not a status of docker
-	}
-	w := &jsonLines{out: concrete.Err()}
-	if err := command.WithErrorStream(w)(concrete); err != nil {
+	return withLines(dockerCLI, jsonLine, func(reported string) []byte {
+		text, hint, _ := strings.Cut(strings.TrimSpace(reported), "\n  ")
+		return marshalLine(message{Level: "error", Message: strings.TrimPrefix(text, "ERROR: "), Hint: hint})
+	}, f)
+}
+
+// withLines runs f with a standard error whose lines are converted, and writes
+// what failed returns for the report of an error.
+func withLines(dockerCLI command.Cli, convert func(line []byte) []byte, failed func(reported string) []byte, f func() error) error {
+	w := &lineWriter{out: dockerCLI.Err(), convert: convert}
+	if err := setErrorStream(dockerCLI, w); err != nil {
 		return err
 	}
 	err := f()
@@ -63,15 +70,21 @@ func withProgress(dockerCLI command.Cli, flag string, f func() error) error {
 	}
 	var b bytes.Buffer
 	code := report(&b, err)
-	text, hint, _ := strings.Cut(strings.TrimSpace(b.String()), "\n  ")
-	m := message{Level: "error", Message: strings.TrimPrefix(text, "ERROR: "), Hint: hint}
-	if _, err := w.out.Write(marshalLine(m)); err != nil {
+	if _, err := w.out.Write(failed(b.String())); err != nil {
 		return err
 	}
 	return cli.StatusError{StatusCode: code} // prints an empty line, which is dropped
 }
 
-func (w *jsonLines) Write(p []byte) (int, error) {
+func setErrorStream(dockerCLI command.Cli, w io.Writer) error {
+	concrete, ok := dockerCLI.(*command.DockerCli)
+	if !ok {
+		return errors.New("setting standard error: not supported by this docker CLI")
+	}
+	return command.WithErrorStream(w)(concrete)
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.part = append(w.part, p...)
@@ -81,17 +94,19 @@ func (w *jsonLines) Write(p []byte) (int, error) {
 	}
 	var out []byte
 	for line := range bytes.Lines(w.part[:end]) {
-		out = append(out, jsonLine(line)...)
+		out = append(out, w.convert(line)...)
 	}
 	w.part = append([]byte{}, w.part[end:]...)
 	_, err := w.out.Write(out)
 	return len(p), err
 }
 
-func (w *jsonLines) flush() {
+func (w *lineWriter) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, _ = w.out.Write(jsonLine(w.part)) // errors of the last write are ignored
+	if len(w.part) > 0 {
+		_, _ = w.out.Write(w.convert(w.part)) // errors of the last write are ignored
+	}
 	w.part = nil
 }
 

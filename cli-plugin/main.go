@@ -40,11 +40,9 @@ func Main() int {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
-	if story := screen.Stderr(dockerCLI.Err()); story.Width > 0 {
-		if err := command.WithErrorStream(story.Story())(dockerCLI); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return exitFailed
-		}
+	if err := command.WithErrorStream(screen.Stderr(dockerCLI.Err()).Story())(dockerCLI); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailed
 	}
 	if plugin.RunningStandalone() {
 		err = runStandalone(dockerCLI)

@@ -1,19 +1,24 @@
 package cliplugin
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
+	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/packcli"
+	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/text"
 )
 
 type packageOptions struct {
 	packcli.Command
-	noColor bool
+	noColor, forceColor bool
 }
 
 func newPackageCmd(a *app, run func(context.Context, *app, packageOptions) error) *cobra.Command {
@@ -45,6 +50,8 @@ func newPackageCmd(a *app, run func(context.Context, *app, packageOptions) error
 	f.BoolVarP(&opts.Quiet, "quiet", "q", false, "Print nothing but the result")
 	f.BoolVarP(&opts.Verbose, "verbose", "v", false, "Show more output")
 	f.BoolVar(&opts.noColor, "no-color", false, "Disable color output")
+	f.BoolVar(&opts.forceColor, "force-color", false, "Color output that is not a terminal, too")
+	f.BoolVar(&opts.Timestamps, "timestamps", false, "Begin each line of standard error with the time")
 	completeFiles(cmd, "config")
 	register(cmd, "path", completeDirs)
 	complete(cmd, "format", packcli.FormatImage, packcli.FormatFile)
@@ -54,11 +61,41 @@ func newPackageCmd(a *app, run func(context.Context, *app, packageOptions) error
 }
 
 func runPackage(ctx context.Context, a *app, opts packageOptions) error {
-	if opts.noColor {
-		if err := os.Setenv("NO_COLOR", "1"); err != nil {
+	if err := opts.setColor(a.cli); err != nil {
+		return err
+	}
+	if !opts.Timestamps {
+		return packageExtension(ctx, a, opts)
+	}
+	failed := func(reported string) []byte { return stampLine([]byte(reported)) }
+	return withLines(a.cli, stampLine, failed, func() error { return packageExtension(ctx, a, opts) })
+}
+
+// setColor sets the environment of [screen.Stderr]. --force-color has priority,
+// as with pack.
+func (o packageOptions) setColor(cli command.Cli) error {
+	switch {
+	case o.forceColor:
+		if err := errors.Join(os.Unsetenv("NO_COLOR"), os.Setenv("FORCE_COLOR", "1")); err != nil {
 			return err
 		}
+		return setErrorStream(cli, screen.Stderr(cli.Err()).Story())
+	case o.noColor:
+		return os.Setenv("NO_COLOR", "1")
 	}
+	return nil
+}
+
+// stampLine adds the time to a line, in the form of pack.
+func stampLine(line []byte) []byte {
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) == 0 {
+		return nil
+	}
+	return fmt.Appendf(nil, "%s %s\n", time.Now().Format("2006/01/02 15:04:05.000000"), line)
+}
+
+func packageExtension(ctx context.Context, a *app, opts packageOptions) error {
 	var archives archives
 	defer archives.remove()
 	opts.Unpack = archives.unpack

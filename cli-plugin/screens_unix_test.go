@@ -207,7 +207,7 @@ func TestScreens(t *testing.T) {
 }
 
 // TestColors: a terminal gets colours unless NO_COLOR is set, and nothing else
-// does.
+// does unless FORCE_COLOR is set.
 func TestColors(t *testing.T) {
 	s := newStage(t)
 	for _, args := range [][]string{{"verify", "broken.cnb"}, {"inspect", "broken.cnb"}, {"build", "wrong"}, {"build", "small", "--engine", "embedded"}} {
@@ -220,6 +220,14 @@ func TestColors(t *testing.T) {
 		}
 		if out, _ := s.command(80, args...).CombinedOutput(); strings.Contains(string(out), "\x1b") {
 			t.Errorf("%v writes escape sequences to a pipe: %q", args, out)
+		}
+		if args[0] == "build" && args[1] == "small" {
+			continue // the summary is for terminals
+		}
+		forced := s.command(80, args...)
+		forced.Env = append(forced.Env, "FORCE_COLOR=1")
+		if out, _ := forced.CombinedOutput(); !strings.Contains(string(out), "\x1b") {
+			t.Errorf("%v writes no escape sequences to a pipe with FORCE_COLOR: %q", args, out)
 		}
 	}
 }

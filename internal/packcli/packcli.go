@@ -48,8 +48,8 @@ type Command struct {
 	Targets    []string
 	Tags       []string
 	PullPolicy string
-	// Quiet and Verbose are the flags of pack itself.
-	Quiet, Verbose bool
+	// Quiet, Verbose and Timestamps are flags of pack itself.
+	Quiet, Verbose, Timestamps bool
 	// Unpack is as in [plan.Options].
 	Unpack func(ctx context.Context, archive string) (string, error)
 }
@@ -95,7 +95,7 @@ func (c Command) Translate(ctx context.Context) (Build, error) {
 	if c.Quiet {
 		b.Args = append(b.Args, "--quiet")
 	}
-	if c.Verbose {
+	if c.Verbose || c.Timestamps {
 		b.Args = append(b.Args, "--progress", "plain")
 	}
 	return b, nil

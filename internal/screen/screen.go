@@ -1,6 +1,7 @@
 // Package screen prints tables, fields and trees. On a terminal they fit its
 // width, and have colours unless NO_COLOR is set (https://no-color.org).
-// Elsewhere lines are not folded, and there are no escape sequences.
+// Elsewhere lines are not folded, and there are no escape sequences unless
+// FORCE_COLOR is set (https://force-color.org).
 package screen
 
 import (
@@ -33,20 +34,20 @@ type terminal interface {
 
 // Of returns the screen of a stream of the docker CLI.
 func Of(w io.Writer) *Screen {
-	s := &Screen{Writer: w}
+	s := &Screen{Writer: w, Color: colors(false)}
 	if t, ok := w.(terminal); ok && t.IsTerminal() {
 		_, width := t.GetTtySize()
-		s.Width, s.Color = int(width), colors()
+		s.Width, s.Color = int(width), colors(true)
 	}
 	return s
 }
 
 // Stderr returns the screen of standard error. Output is written to w.
 func Stderr(w io.Writer) *Screen {
-	s := &Screen{Writer: w}
+	s := &Screen{Writer: w, Color: colors(false)}
 	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
 		if width, _, err := term.GetSize(fd); err == nil {
-			s.Width, s.Color = width, colors()
+			s.Width, s.Color = width, colors(true)
 		}
 	}
 	return s
@@ -55,8 +56,16 @@ func Stderr(w io.Writer) *Screen {
 // Fits reports whether a line of that width fits.
 func (s *Screen) Fits(columns int) bool { return s.Width == 0 || columns <= s.Width }
 
-// colors reports whether a terminal should get colours.
-func colors() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
+// colors reports whether output has colours.
+func colors(isTerminal bool) bool {
+	switch {
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case os.Getenv("FORCE_COLOR") != "":
+		return true
+	}
+	return isTerminal && os.Getenv("TERM") != "dumb"
+}
 
 // Style is the style of some text. The zero value is plain text.
 type Style struct{ ansi aec.ANSI }

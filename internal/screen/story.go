@@ -10,7 +10,7 @@ import (
 // folds long lines and paints the words "ERROR" and "warning" at the beginning
 // of messages. Lines that are indented, which are commands to copy, stay whole.
 func (s *Screen) Story() io.Writer {
-	if s.Width == 0 {
+	if s.Width == 0 && !s.Color {
 		return s.Writer
 	}
 	return &story{s}

@@ -36,6 +36,8 @@ var packageLines = []struct {
 	{args: "REF:1 -p ext --publish --format image --pull-policy if-not-present"},
 	{args: "REF:1 --config package.toml --path ext --publish"},
 	{args: "REF:1 -c other.toml -p ext --publish --target linux/amd64"},
+	{args: "REF:1 -p ext --publish --no-color --timestamps -v"},
+	{args: "REF:1 -p ext --publish --force-color -q"},
 	{args: "REF:1 -p plain --publish --target linux/arm/v6 --target linux/arm/v7"},
 	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu@24.04"},
 	{args: "REF:1 -p ext --publish --target ''"},
@@ -51,6 +53,14 @@ var packageLines = []struct {
 	{
 		args: "REF:1 --config package.toml --publish", differs: "without --path, pack does not read the targets of the descriptor",
 		extpack: map[string][]string{"REF:1": {"linux/amd64", "linux/arm64"}},
+	},
+	{
+		args: "REF:1 -c package.toml -p plain --publish", differs: "pack packages what --config names for the targets of --path, here none",
+		extpack: map[string][]string{"REF:1": {"linux/amd64", "linux/arm64"}},
+	},
+	{
+		args: "out -p ext --format file --publish", differs: "pack writes the files, and fails as it pushes an index of them",
+		extpack: map[string][]string{"out-linux-amd64.cnb": {"linux/amd64"}, "out-linux-arm64.cnb": {"linux/arm64"}},
 	},
 	{
 		args: "out -p plain --format file --target linux/arm/v6 --target linux/arm/v7", differs: "pack writes one file over the other",
@@ -114,6 +124,27 @@ func TestPackageCommandLines(t *testing.T) {
 				comparePackaged(t, results["extpack"], results["pack"])
 			}
 		})
+	}
+}
+
+// TestPackageFlags compares the flags that both tools list, with their short
+// names.
+func TestPackageFlags(t *testing.T) {
+	flags := func(help string) (all []string) {
+		for _, m := range regexp.MustCompile(`(?m)^ +(?:(-\w), )?(--[a-z-]+)`).FindAllStringSubmatch(help, -1) {
+			all = append(all, strings.TrimSpace(m[1]+" "+m[2]))
+		}
+		return all
+	}
+	ours := flags(extpack(t, t.TempDir(), "package", "--help"))
+	theirs := flags(pack(t, t.TempDir(), "extension", "package", "--help"))
+	if len(theirs) < 12 {
+		t.Fatalf("pack lists the flags %q", theirs)
+	}
+	for _, flag := range theirs {
+		if !slices.Contains(ours, flag) && flag != "-h --help" {
+			t.Errorf("pack has %s, docker extpack package has %q", flag, ours)
+		}
 	}
 }
 
