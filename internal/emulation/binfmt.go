@@ -18,6 +18,8 @@ const Dir = "/proc/sys/fs/binfmt_misc"
 type Handler struct {
 	Name                     string
 	magic, mask, interpreter string
+	// argv0 passes the name that a program was started by.
+	argv0 bool
 }
 
 // qemuNames are QEMU's names of architectures.
@@ -35,7 +37,7 @@ func Handlers(prefix string, emulators map[string]string) []Handler {
 		if !found || arch == runtime.GOARCH || arch == "386" && runtime.GOARCH == "amd64" {
 			continue
 		}
-		h := Handler{Name: prefix + qemuNames[arch], interpreter: interpreter}
+		h := Handler{Name: prefix + qemuNames[arch], interpreter: interpreter, argv0: passesArgv0(interpreter)}
 		h.magic, h.mask = machines[arch].header()
 		all = append(all, h)
 	}
@@ -57,9 +59,15 @@ func (m machine) header() (magic, mask string) {
 }
 
 // String returns the line to register with. The kernel opens the interpreter at
-// once (F), so that it is found in containers, and minds set-user-ID bits (C).
+// once (F), so that it is found in containers, and minds set-user-ID bits (C). It
+// keeps argv[0] where it can (P), by which programs of several names, such as
+// busybox, know what to do.
 func (h Handler) String() string {
-	return fmt.Sprintf(":%s:M:0:%s:%s:%s:OCF", h.Name, escape(h.magic), escape(h.mask), h.interpreter)
+	flags := "OCF"
+	if h.argv0 {
+		flags = "POCF"
+	}
+	return fmt.Sprintf(":%s:M:0:%s:%s:%s:%s", h.Name, escape(h.magic), escape(h.mask), h.interpreter, flags)
 }
 
 func escape(s string) string {

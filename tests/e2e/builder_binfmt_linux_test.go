@@ -32,12 +32,13 @@ echo registered: $(ls /proc/sys/fs/binfmt_misc)
 "$PLUGIN" builder ensure binfmt --binfmt
 "$PLUGIN" builder doctor --builder binfmt "$COMPILED" || true
 "$PLUGIN" build "$EXTENSION" -o x.cnb --engine buildx --builder binfmt --smoke "$IMAGE"
+"$PLUGIN" test "$HELLO" --case greets --builder binfmt --builder-image "$IMAGE" --all-platforms --target linux/amd64 --target linux/arm64
 "$PLUGIN" builder ensure binfmt --remove
 trap - EXIT
 echo left: $(ls /proc/sys/fs/binfmt_misc)
 `
 	cmd := in(exec.CommandContext(t.Context(), "sh", "-c", script), dir)
-	cmd.Env = append(cmd.Env, "PLUGIN="+world.plugin, "REGISTRY="+world.Registry(), "EXTENSION="+extension, "COMPILED="+compiled, "IMAGE="+images.Builder,
+	cmd.Env = append(cmd.Env, "PLUGIN="+world.plugin, "REGISTRY="+world.Registry(), "EXTENSION="+extension, "COMPILED="+compiled, "IMAGE="+images.Builder, "HELLO="+example("hello"),
 		"XDG_STATE_HOME="+dir, "HOME="+dir, "PATH="+filepath.Join(dir, "bin")+":"+filepath.Dir(world.BuildxPath())+":/usr/sbin:/usr/bin:/sbin:/bin")
 	all := []syscall.SysProcIDMap{{Size: 65536}}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -55,7 +56,7 @@ echo left: $(ls /proc/sys/fs/binfmt_misc)
 	for _, want := range []string{
 		"registered QEMU with the kernel of this machine", "docker-extpack-binfmt-qemu-aarch64", "nothing to do",
 		"programs run under emulation", "smoke test linux/arm64: bin/detect ran\n  | detect on aarch64\n", "smoke test linux/amd64: bin/detect ran",
-		"left: register status\n",
+		"PASS  linux/arm64 (emulated)", "2 passed, 0 failed, 0 not run\n", "left: register status\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing", want)

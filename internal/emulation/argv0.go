@@ -1,0 +1,40 @@
+package emulation
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// versionTimeout limits how long an emulator may take to print its version.
+const versionTimeout = 5 * time.Second
+
+// passesArgv0 reports whether the kernel tells an emulator that argv[0] is among
+// its arguments, and the emulator understands that. The kernel does so since
+// Linux 5.12, QEMU since 6.0; any other combination would shift all arguments.
+func passesArgv0(emulator string) bool {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil || !atLeast(string(release), 5, 12) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+	defer cancel()
+	said, err := exec.CommandContext(ctx, emulator, "--version").Output()
+	return err == nil && atLeast(string(said), 6, 0)
+}
+
+var version = regexp.MustCompile(`(\d+)\.(\d+)`)
+
+// atLeast reports whether the first version in a text is a version or a newer one.
+func atLeast(text string, major, minor int) bool {
+	m := version.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	a, errA := strconv.Atoi(m[1])
+	b, errB := strconv.Atoi(m[2])
+	return errA == nil && errB == nil && (a > major || a == major && b >= minor)
+}
