@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,20 +41,27 @@ type Job struct {
 	Output string
 	// Image makes Output an OCI layout with the image, instead of its files.
 	Image bool
+	// Alone builds the job in a bake without others: it is expected to fail.
+	Alone bool
 }
 
 // JobResult is how a job went.
 type JobResult struct {
-	// Err is a [*JobError], or nil. It is nil for jobs without an output.
-	Err error
+	// Failed are the steps for which the job could not be built, in the order in
+	// which they failed. It is empty for jobs without an output.
+	Failed []FailedStep
 	// Time is from the start of the first step of the job to the end of the last.
 	Time time.Duration
 }
 
-// JobError is returned for a job whose Dockerfile could not be built.
-type JobError struct {
-	// Step is the instruction that failed, "" when none did.
-	Step string
+// FailedStep is a step of a Dockerfile that failed.
+type FailedStep struct {
+	// Job is the job of the step, which is the one that failed or one that it
+	// refers to, or "" if that is not known.
+	Job string
+	// Name is the instruction with its stage, or "" for a Dockerfile that cannot
+	// be read.
+	Name string
 	// ExitCode is that of a RUN instruction, or 0.
 	ExitCode int
 	// Message is BuildKit's error.
@@ -64,58 +70,104 @@ type JobError struct {
 	Output string
 }
 
-func (e *JobError) Error() string { return e.Message }
+const (
+	// maxJobsAtOnce is the number of buildx processes of jobs that are built one
+	// by one.
+	maxJobsAtOnce = 4
+	// maxJobRounds is the number of bakes of several jobs.
+	maxJobRounds = 2
+)
 
-// maxJobsAtOnce is the number of buildx processes of jobs that are built one by
-// one.
-const maxJobsAtOnce = 4
-
-// Jobs builds all jobs that have an output in one bake. If that fails, it builds
-// them one by one, since bake stops at the first failure. It returns the results
-// by name; its own error is that nothing could be built. dir is an empty folder
-// for the bake file.
+// Jobs builds all jobs that have an output in one bake. Bake stops at the first
+// failure, so a second one builds those that did not fail; if one of these fails
+// too, the rest are built one by one, as are jobs that are expected to fail. It
+// returns the results by name; its own error is that nothing could be built. dir
+// is an empty folder for the bake file.
 func (e *Engine) Jobs(ctx context.Context, jobs []Job, dir string) (map[string]JobResult, error) {
 	file, err := writeJobs(jobs, dir)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, j := range jobs {
-		if j.Output != "" {
-			names = append(names, j.Name)
-		}
-	}
 	allow, err := allowJobs(jobs)
 	if err != nil {
 		return nil, err
 	}
-	results, err := e.runJobs(ctx, file, allow, names, dir)
-	var one *JobError
-	if err == nil || !errors.As(err, &one) {
-		return results, err
+	r := &jobRunner{engine: e, file: file, dir: dir, allow: allow, jobs: map[string]Job{}, results: map[string]JobResult{}}
+	var together, alone []string
+	for _, j := range jobs {
+		r.jobs[j.Name] = j
+		switch {
+		case j.Output == "":
+		case j.Alone:
+			alone = append(alone, j.Name)
+		default:
+			together = append(together, j.Name)
+		}
 	}
-	if len(names) == 1 {
-		results[names[0]] = JobResult{Err: err, Time: results[names[0]].Time}
-		return results, nil
+	for round := 0; round < maxJobRounds && len(together) > 1; round++ {
+		if together, err = r.bake(ctx, together); err != nil {
+			return nil, err
+		}
 	}
-	var mu sync.Mutex
-	results = map[string]JobResult{}
+	return r.results, r.each(ctx, slices.Concat(together, alone))
+}
+
+// jobRunner builds the jobs of a bake file.
+type jobRunner struct {
+	engine    *Engine
+	file, dir string
+	allow     []string
+	jobs      map[string]Job
+	mu        sync.Mutex
+	results   map[string]JobResult
+}
+
+// bake builds the named jobs in one bake. It returns those that were not built,
+// although none of their steps failed.
+func (r *jobRunner) bake(ctx context.Context, names []string) (left []string, err error) {
+	failed, err := r.run(ctx, names)
+	if err != nil || len(failed) == 0 {
+		return nil, err
+	}
+	for _, name := range names {
+		needed := r.needs(name)
+		own := slices.DeleteFunc(slices.Clone(failed), func(s FailedStep) bool { return !slices.Contains(needed, s.Job) })
+		if len(own) == 0 {
+			left = append(left, name)
+			continue
+		}
+		r.results[name] = JobResult{Failed: own, Time: r.results[name].Time}
+	}
+	return left, nil
+}
+
+// each builds the named jobs in a bake each.
+func (r *jobRunner) each(ctx context.Context, names []string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxJobsAtOnce)
 	for _, name := range names {
 		group.Go(func() error {
-			own, err := e.runJobs(ctx, file, allow, []string{name}, dir)
-			if err != nil && !errors.As(err, new(*JobError)) {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			maps.Copy(results, own)
-			results[name] = JobResult{Err: err, Time: own[name].Time}
-			return nil
+			failed, err := r.run(ctx, []string{name})
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.results[name] = JobResult{Failed: failed, Time: r.results[name].Time}
+			return err
 		})
 	}
-	return results, group.Wait()
+	return group.Wait()
+}
+
+// needs returns the names of a job and of all jobs that it refers to.
+func (r *jobRunner) needs(name string) []string {
+	all := []string{name}
+	for i := 0; i < len(all); i++ {
+		for _, value := range r.jobs[all[i]].Contexts {
+			if other, ok := strings.CutPrefix(value, "target:"); ok && !slices.Contains(all, other) {
+				all = append(all, other)
+			}
+		}
+	}
+	return all
 }
 
 // writeJobs writes the bake file of jobs.
@@ -182,18 +234,23 @@ func allowJobs(jobs []Job) ([]string, error) {
 	return args, nil
 }
 
-// runJobs bakes the named jobs and returns the times of all that were built.
-func (e *Engine) runJobs(ctx context.Context, file string, allow, names []string, dir string) (map[string]JobResult, error) {
-	args := slices.Concat([]string{"bake", "--file", file, "--progress", "rawjson"}, allow)
+// run bakes the named jobs, adds the times of all that were built, and returns
+// the steps that failed. Its error is that of a build that has no such step.
+func (r *jobRunner) run(ctx context.Context, names []string) ([]FailedStep, error) {
+	e := r.engine
+	args := slices.Concat([]string{"bake", "--file", r.file, "--progress", "rawjson"}, r.allow)
 	if e.Options.Builder != "" {
 		args = append(args, "--builder", e.Options.Builder)
 	}
 	if e.Options.NoCache {
 		args = append(args, "--no-cache")
 	}
-	cmd := e.WithTemp(dir).Command(ctx, slices.Concat(args, []string{"--"}, names)...)
-	cmd.Dir = dir
+	cmd := e.WithTemp(r.dir).Command(ctx, slices.Concat(args, []string{"--"}, names)...)
+	cmd.Dir = r.dir
 	said := &jobLog{steps: map[string]*jobStep{}, plain: buildx.TailBuffer{Limit: 64 << 10}}
+	for _, name := range names {
+		said.jobs = append(said.jobs, r.needs(name)...)
+	}
 	lines := &lineWriter{line: said.line}
 	cmd.Stderr = lines
 	err := cmd.Run()
@@ -201,9 +258,15 @@ func (e *Engine) runJobs(ctx context.Context, file string, allow, names []string
 		return nil, cause
 	}
 	lines.end()
-	results := said.times(names)
-	if err == nil {
-		return results, nil
+	r.mu.Lock()
+	for name, t := range said.times() {
+		known := r.results[name]
+		known.Time += t
+		r.results[name] = known
 	}
-	return results, said.explain(err, e.Options.Builder)
+	r.mu.Unlock()
+	if err == nil {
+		return nil, nil
+	}
+	return said.failed(err, e.Options.Builder)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,8 @@ func (w *lineWriter) end() {
 
 // jobLog collects the steps of a bake from buildx's progress.
 type jobLog struct {
+	// jobs are the names of the jobs of the bake.
+	jobs  []string
 	steps map[string]*jobStep
 	order []string
 	plain buildx.TailBuffer
@@ -106,22 +109,26 @@ func (l *jobLog) line(line []byte) {
 	}
 }
 
-// job returns the job of a step, which is the first word in the brackets of its
-// name if there are several jobs.
-func (s *jobStep) job(names []string) string {
-	if len(names) == 1 {
-		return names[0]
+// job returns the job of the step with a name, or "". If there are several jobs,
+// it is the first word in the brackets of the name.
+func (l *jobLog) job(step string) string {
+	if len(l.jobs) == 1 {
+		return l.jobs[0]
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(s.name, "["), " ")
-	return name
+	text, ok := strings.CutPrefix(step, "[")
+	end := strings.IndexAny(text, " ]")
+	if !ok || end < 0 || !slices.Contains(l.jobs, text[:end]) {
+		return ""
+	}
+	return text[:end]
 }
 
 // times returns the time of each job.
-func (l *jobLog) times(names []string) map[string]JobResult {
+func (l *jobLog) times() map[string]time.Duration {
 	first, last := map[string]time.Time{}, map[string]time.Time{}
 	for _, s := range l.steps {
-		job := s.job(names)
-		if s.started.IsZero() || s.stopped.IsZero() {
+		job := l.job(s.name)
+		if s.started.IsZero() || s.stopped.IsZero() || job == "" {
 			continue
 		}
 		if t, ok := first[job]; !ok || s.started.Before(t) {
@@ -131,35 +138,45 @@ func (l *jobLog) times(names []string) map[string]JobResult {
 			last[job] = s.stopped
 		}
 	}
-	results := map[string]JobResult{}
+	times := map[string]time.Duration{}
 	for job, t := range first {
-		results[job] = JobResult{Time: last[job].Sub(t)}
+		times[job] = last[job].Sub(t)
 	}
-	return results
+	return times
 }
 
 // canceled matches the errors of steps that ended because another one failed.
 var canceled = regexp.MustCompile(`(?i)context canceled|\bCanceled\b`)
 
-// explain returns a [*JobError] for a step that failed, else an error of buildx.
-func (l *jobLog) explain(err error, builder string) error {
+// failed returns the steps that failed, or an error of buildx.
+func (l *jobLog) failed(err error, builder string) ([]FailedStep, error) {
+	var failed []FailedStep
 	for _, digest := range l.order {
 		s := l.steps[digest]
 		if s.err == "" || canceled.MatchString(s.err) {
 			continue
 		}
-		e := &JobError{Step: s.name, Message: s.err, Output: s.output.String()}
+		step := FailedStep{Job: l.job(s.name), Name: s.name, Message: s.err, Output: s.output.String()}
 		if m := exitCode.FindStringSubmatch(s.err); m != nil {
-			e.ExitCode, _ = strconv.Atoi(m[1])
+			step.ExitCode, _ = strconv.Atoi(m[1])
 		}
-		return e
+		failed = append(failed, step)
+	}
+	if len(failed) > 0 {
+		return failed, nil
 	}
 	text := l.plain.String()
-	if line := errorLine.FindStringSubmatch(text); line != nil && jobFault.MatchString(line[1]) {
-		return &JobError{Message: line[1]}
+	if line := errorLine.FindStringSubmatch(text); line != nil {
+		if m := jobFault.FindStringSubmatch(line[1]); m != nil {
+			step := FailedStep{Job: m[1], Message: line[1]}
+			if len(l.jobs) == 1 {
+				step.Job = l.jobs[0]
+			}
+			return []FailedStep{step}, nil
+		}
 	}
-	return buildx.ForBuilder(buildx.Explain(err, text), builder)
+	return nil, buildx.ForBuilder(buildx.Explain(err, text), builder)
 }
 
 // jobFault matches errors of the Dockerfile frontend, which have no step.
-var jobFault = regexp.MustCompile(`^(?:target \S+: )?failed to solve: `)
+var jobFault = regexp.MustCompile(`^(?:target (\S+): )?failed to solve: `)

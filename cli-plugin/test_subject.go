@@ -3,7 +3,6 @@ package cliplugin
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"path/filepath"
 	"slices"
@@ -145,11 +144,11 @@ func (b testBuilder) Build(ctx context.Context, jobs []exttest.Job, dir string) 
 	built, err := b.engine.Jobs(ctx, all, dir)
 	results := map[string]exttest.JobResult{}
 	for name, r := range built {
-		var step *bake.JobError
-		if errors.As(r.Err, &step) {
-			r.Err = &exttest.StepError{Step: step.Step, ExitCode: step.ExitCode, Message: step.Message, Output: step.Output}
+		own := exttest.JobResult{Time: r.Time}
+		for _, step := range r.Failed {
+			own.Failed = append(own.Failed, exttest.FailedStep(step))
 		}
-		results[name] = exttest.JobResult(r)
+		results[name] = own
 	}
 	return results, err
 }

@@ -38,16 +38,15 @@ func TestWhyGenerate(t *testing.T) {
 
 func TestWhyStep(t *testing.T) {
 	for _, tt := range []struct {
-		step StepError
+		step FailedStep
 		want string
 	}{
-		{StepError{Step: "[build-3-0 2/2] RUN false", ExitCode: 1}, "build.Dockerfile: RUN false ended with exit code 1"},
-		{StepError{Step: "[run-3-0 2/2] COPY a b"}, "run.Dockerfile: COPY a b failed"},
-		{StepError{Step: "[extend-0 run-3-build-command-0 2/2] " + shellRun}, "a command of the case cannot run: the image has no /bin/sh, which runs it"},
-		{StepError{Message: "no space left on device"}, "the images cannot be extended: no space left on device"},
+		{FailedStep{Job: "build-3-0", Name: "[build-3-0 2/2] RUN false", ExitCode: 1}, "build.Dockerfile: RUN false ended with exit code 1"},
+		{FailedStep{Job: "run-3-0", Name: "[run-3-0 2/2] COPY a b"}, "run.Dockerfile: COPY a b failed"},
+		{FailedStep{Message: "no space left on device"}, "the images cannot be extended: no space left on device"},
 	} {
-		if got := whyStep(&tt.step); got != tt.want {
-			t.Errorf("%s: got %q, want %q", tt.step.Step, got, tt.want)
+		if got := whyStep(tt.step); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.step.Name, got, tt.want)
 		}
 	}
 }

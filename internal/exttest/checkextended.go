@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,14 +27,16 @@ type exported struct {
 // maxExported limits how much of a file is read.
 const maxExported = 1 << 20
 
-// checkExtended checks the files and commands of a run among exported files.
-func (r *run) checkExtended(files map[string]exported, failed error) error {
-	if failed != nil {
-		return r.extendFailed(failed)
+// checkExtended checks the files and commands of a run among exported files, or
+// explains the step that failed.
+func (r *run) checkExtended(files map[string]exported, failed []FailedStep) {
+	if len(failed) > 0 {
+		r.extendFailed(failed[0])
+		return
 	}
 	if r.test.Fails != nil {
 		r.fail(r.test.Fails.Position, "", "nothing failed, and the case says that something does")
-		return nil
+		return
 	}
 	for _, k := range []kind{buildKind, runKind} {
 		_, checks := r.imageOf(k)
@@ -43,39 +47,60 @@ func (r *run) checkExtended(files map[string]exported, failed error) error {
 			r.checkCommand(k, c, files, fmt.Sprintf("%s/%s/command-%d", r.name(), k, i))
 		}
 	}
-	return nil
 }
 
 // extendFailed explains why a Dockerfile could not be built.
-func (r *run) extendFailed(err error) error {
-	var step *StepError
-	if !errors.As(err, &step) {
-		return err
-	}
+func (r *run) extendFailed(step FailedStep) {
 	text := strings.TrimSpace(strings.TrimSpace(step.Output) + "\n" + step.Message)
+	if k, c := r.commandOf(step); c != nil {
+		reason := step.Message
+		if noShell.MatchString(step.Message + step.Output) {
+			reason = "the image has no /bin/sh, which writes down how a command ends"
+		}
+		r.fail(c.Position, "", "%s cannot run in the %s image: %s", strings.Join(c.Run, " "), k, reason)
+		return
+	}
 	if r.test.Fails != nil {
 		if !r.test.Fails.MatchString(text) {
 			r.fail(r.test.Fails.Position, text, "the build failed, and its output does not match %q", pattern(*r.test.Fails))
 		}
-		return nil
+		return
 	}
 	r.fail(r.Position, text, "%s", whyStep(step))
-	return nil
+}
+
+// noShell matches runc's error for an image without a shell.
+var noShell = regexp.MustCompile(`"?/bin/sh"?: (?:stat /bin/sh: )?no such file or directory`)
+
+// commandOf returns the command of the case that a step runs, or nil.
+func (r *run) commandOf(step FailedStep) (kind, *extension.CommandCheck) {
+	for _, k := range []kind{buildKind, runKind} {
+		_, checks := r.imageOf(k)
+		for i := range checks.Commands {
+			if slices.Contains(stepWords(step), r.commandStage(k, i)) {
+				return k, &checks.Commands[i]
+			}
+		}
+	}
+	return "", nil
+}
+
+// stepWords returns the words in the brackets of the name of a step: its job, if
+// there are several, its stage and its number.
+func stepWords(step FailedStep) []string {
+	words, _, _ := strings.Cut(strings.TrimPrefix(step.Name, "["), "]")
+	return strings.Fields(words)
 }
 
 // whyStep returns what failed: the instruction, without the name of the job.
-func whyStep(step *StepError) string {
-	name := step.Step
+func whyStep(step FailedStep) string {
+	name := step.Name
 	if _, rest, ok := strings.Cut(name, "] "); ok {
 		name = rest
 	}
-	job, _, _ := strings.Cut(strings.TrimPrefix(step.Step, "["), " ")
-	if strings.Contains(step.Step, shellRun) {
-		return "a command of the case cannot run: the image has no /bin/sh, which runs it"
-	}
 	file := "the Dockerfile"
 	for _, k := range []kind{buildKind, runKind} {
-		if strings.HasPrefix(job, string(k)+"-") {
+		if strings.HasPrefix(step.Job, string(k)+"-") {
 			file = string(k) + ".Dockerfile"
 		}
 	}

@@ -2,7 +2,6 @@ package exttest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,7 +116,7 @@ func (r *runner) detect(ctx context.Context) error {
 	for i, g := range groups {
 		result := built[g.job.Name]
 		dir := filepath.Join(r.dir, "detected-"+strconv.Itoa(i))
-		if result.Err == nil {
+		if len(result.Failed) == 0 {
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				return fmt.Errorf("creating temporary folder: %w", err)
 			}
@@ -127,8 +126,8 @@ func (r *runner) detect(ctx context.Context) error {
 		}
 		for _, one := range g.runs {
 			one.Time += result.Time / time.Duration(len(g.runs))
-			if result.Err != nil {
-				if err := one.detectorFailed(result.Err); err != nil {
+			if len(result.Failed) > 0 {
+				if err := one.detectorFailed(result.Failed[0]); err != nil {
 					return err
 				}
 				continue
@@ -154,16 +153,12 @@ func (r *runner) build(ctx context.Context, jobs []Job, name string) (map[string
 }
 
 // detectorFailed explains why the detector was not started.
-func (r *run) detectorFailed(err error) error {
-	var step *StepError
-	if !errors.As(err, &step) {
-		return err
-	}
+func (r *run) detectorFailed(step FailedStep) error {
 	if strings.Contains(step.Message+step.Output, "exec format error") {
 		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither itself nor by emulation"
 		return nil
 	}
-	if strings.Contains(step.Step, detectorBin) {
+	if strings.Contains(step.Name, detectorBin) {
 		return diag.WithHint(diag.Invalidf("%s cannot run the lifecycle: %s", r.build.name, step.Message), "a build image needs /bin/sh")
 	}
 	return fmt.Errorf("detecting for %s: %s", r.Platform, strings.TrimSpace(step.Message))

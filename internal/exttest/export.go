@@ -13,19 +13,24 @@ import (
 // maxExportGroup is the number of runs that one job exports for.
 const maxExportGroup = 20
 
+// maxGroupRounds is the number of bakes in which cases are built together.
+const maxGroupRounds = 2
+
 // exportGroup are runs on a platform for which one job exports the files that
 // cases assert and runs their commands.
 type exportGroup struct {
 	runs []*run
 	job  Job
+	// alone is whether the group has one run, whose Dockerfile may fail.
+	alone bool
 }
 
 // extend judges what the detector left, and builds the Dockerfiles of all runs in
-// one bake. A case that says that a Dockerfile fails is built after that and
-// alone, as are the cases of a group of which one failed.
+// one bake. A case that says that a Dockerfile fails is built alone. If the
+// Dockerfile of another one fails, those that were not built because of it are
+// built in a second bake, and what is left after that one by one.
 func (r *runner) extend(ctx context.Context) error {
-	var together, alone []*exportGroup
-	open := map[string]*exportGroup{}
+	var runs []*run
 	for _, one := range r.runs {
 		if one.ended() || one.detected == nil {
 			continue
@@ -37,34 +42,42 @@ func (r *runner) extend(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !needed {
-			continue
+		if needed {
+			runs = append(runs, one)
 		}
-		if one.test.Fails != nil {
-			alone = append(alone, &exportGroup{runs: []*run{one}})
+	}
+	for round := 0; len(runs) > 0; round++ {
+		var err error
+		if runs, err = r.export(ctx, exportGroups(runs, round < maxGroupRounds), "extend-"+strconv.Itoa(round)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exportGroups returns groups of runs, or each run alone.
+func exportGroups(runs []*run, together bool) []*exportGroup {
+	var groups []*exportGroup
+	open := map[string]*exportGroup{}
+	for _, one := range runs {
+		if !together || one.test.Fails != nil {
+			groups = append(groups, &exportGroup{runs: []*run{one}, alone: true})
 			continue
 		}
 		g := open[one.Platform]
 		if g == nil || len(g.runs) == maxExportGroup {
 			g = &exportGroup{}
 			open[one.Platform] = g
-			together = append(together, g)
+			groups = append(groups, g)
 		}
 		g.runs = append(g.runs, one)
 	}
-	failed, err := r.export(ctx, together, "extend")
-	if err != nil {
-		return err
-	}
-	for _, one := range failed {
-		alone = append(alone, &exportGroup{runs: []*run{one}})
-	}
-	_, err = r.export(ctx, alone, "extend-alone")
-	return err
+	return groups
 }
 
 // export builds the jobs of groups in a new folder and checks what they exported.
-// It returns the runs of groups of several that failed, which are not checked.
+// It returns the runs that were not built because another one of their group
+// failed.
 func (r *runner) export(ctx context.Context, groups []*exportGroup, name string) ([]*run, error) {
 	var jobs []Job
 	for i, g := range groups {
@@ -73,6 +86,7 @@ func (r *runner) export(ctx context.Context, groups []*exportGroup, name string)
 		}
 		for _, one := range g.runs {
 			for _, job := range one.extended.jobs {
+				job.Alone = g.alone
 				if !slices.ContainsFunc(jobs, func(j Job) bool { return j.Name == job.Name }) {
 					jobs = append(jobs, job)
 				}
@@ -84,30 +98,52 @@ func (r *runner) export(ctx context.Context, groups []*exportGroup, name string)
 	if err != nil {
 		return nil, err
 	}
-	var failed []*run
+	var left []*run
 	for _, g := range groups {
-		result := built[g.job.Name]
-		if result.Err != nil && len(g.runs) > 1 {
-			failed = append(failed, g.runs...)
-			continue
+		more, err := g.check(ctx, built)
+		if err != nil {
+			return nil, err
 		}
-		var files map[string]exported
-		if result.Err == nil {
-			if files, err = readExport(ctx, g.job.Output); err != nil {
-				return nil, fmt.Errorf("reading what was exported: %w", err)
-			}
-		}
-		for _, one := range g.runs {
-			one.Time += result.Time / time.Duration(len(g.runs))
-			for _, job := range one.extended.jobs {
-				one.Time += built[job.Name].Time
-			}
-			if err := one.checkExtended(files, result.Err); err != nil {
-				return nil, err
-			}
+		left = append(left, more...)
+	}
+	return left, nil
+}
+
+// check checks what the job of a group exported. It returns the runs that were not
+// built, although none of their steps failed.
+func (g *exportGroup) check(ctx context.Context, built map[string]JobResult) ([]*run, error) {
+	result := built[g.job.Name]
+	var files map[string]exported
+	if len(result.Failed) == 0 {
+		var err error
+		if files, err = readExport(ctx, g.job.Output); err != nil {
+			return nil, fmt.Errorf("reading what was exported: %w", err)
 		}
 	}
-	return failed, nil
+	var left []*run
+	for _, one := range g.runs {
+		one.Time += result.Time / time.Duration(len(g.runs))
+		for _, job := range one.extended.jobs {
+			one.Time += built[job.Name].Time
+		}
+		failed := result.Failed
+		if len(g.runs) > 1 {
+			failed = slices.DeleteFunc(slices.Clone(failed), func(s FailedStep) bool { return !one.has(s) })
+		}
+		if len(failed) == 0 && len(result.Failed) > 0 {
+			left = append(left, one)
+			continue
+		}
+		one.checkExtended(files, failed)
+	}
+	return left, nil
+}
+
+// has reports whether a step is one of the run: of a Dockerfile of its extensions,
+// or of a stage of its own.
+func (r *run) has(step FailedStep) bool {
+	return slices.ContainsFunc(r.extended.jobs, func(j Job) bool { return j.Name == step.Job }) ||
+		slices.ContainsFunc(stepWords(step), func(word string) bool { return strings.HasPrefix(word, r.name()+"-") })
 }
 
 // exports returns the kinds of images that are built or read for a case.
@@ -128,6 +164,7 @@ func (g *exportGroup) write(dir, name string) error {
 	g.job = Job{
 		Name: name, Dockerfile: filepath.Join(dir, "exports", name), Context: filepath.Join(g.runs[0].dir, "context"),
 		Platform: g.runs[0].platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(dir, name+".tar"),
+		Alone: g.alone,
 	}
 	var args, stages, copies strings.Builder
 	for _, one := range g.runs {
@@ -155,6 +192,9 @@ func (r *run) name() string { return "run-" + strconv.Itoa(r.n) }
 // stage returns the name of the stage of an image.
 func (r *run) stage(k kind) string { return r.name() + "-" + string(k) }
 
+// commandStage returns the name of the stage that runs a command of the case.
+func (r *run) commandStage(k kind, i int) string { return r.stage(k) + "-command-" + strconv.Itoa(i) }
+
 // exportStages returns the stages that run the commands of a case, and the one
 // with what is exported.
 func (r *run) exportStages() string {
@@ -168,7 +208,7 @@ func (r *run) exportStages() string {
 			fmt.Fprintf(&copies, "COPY --from=%s %s /%s/file-%d/\n", stage, optional(f.Path), k, i)
 		}
 		for i, c := range checks.Commands {
-			own := stage + "-command-" + strconv.Itoa(i)
+			own := r.commandStage(k, i)
 			fmt.Fprintf(&commands, "FROM %s AS %s\nCOPY --from=folders --chmod=0777 /out /cnb/extpack/out\nRUN %s\n", stage, own, wrap(c.Run))
 			fmt.Fprintf(&copies, "COPY --from=%s /cnb/extpack/out /%s/command-%d/\n", own, k, i)
 		}

@@ -59,13 +59,20 @@ type Job struct {
 	Args                             map[string]string
 	Platform                         v1.Platform
 	Output                           string
-	Image                            bool
+	Image, Alone                     bool
 }
 
-// JobResult is how a job went; see bake.JobResult. Err is a [*StepError] or nil.
+// JobResult is how a job went; see bake.JobResult.
 type JobResult struct {
-	Err  error
-	Time time.Duration
+	Failed []FailedStep
+	Time   time.Duration
+}
+
+// FailedStep is a step of a Dockerfile that failed; see bake.FailedStep.
+type FailedStep struct {
+	Job, Name       string
+	ExitCode        int
+	Message, Output string
 }
 
 // Builder builds jobs.
@@ -74,19 +81,6 @@ type Builder interface {
 	// that were built by name.
 	Build(ctx context.Context, jobs []Job, dir string) (map[string]JobResult, error)
 }
-
-// StepError is returned for a job whose Dockerfile could not be built.
-type StepError struct {
-	// Step is the instruction that failed.
-	Step string
-	// ExitCode is that of a RUN instruction, or 0.
-	ExitCode int
-	Message  string
-	// Output is the end of what the step printed.
-	Output string
-}
-
-func (e *StepError) Error() string { return e.Message }
 
 // Request is what to test, and with what.
 type Request struct {

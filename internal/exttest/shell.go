@@ -15,9 +15,6 @@ func optional(name string) string {
 // never fails.
 const commandScript = `"$@" >/cnb/extpack/out/output 2>&1 </dev/null; echo $? >/cnb/extpack/out/code`
 
-// shellRun begins the commands of the export job.
-const shellRun = `RUN ["/bin/sh", "-c", "\"$@\"`
-
 // wrap returns a RUN instruction's command in the exec form, in which a
 // Dockerfile expands nothing.
 func wrap(command []string) string {

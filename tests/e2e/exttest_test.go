@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/extpack/extpack/tests/sandbox"
@@ -62,10 +63,26 @@ esac
 `
 )
 
+// shellless returns a run image that has a file and no programs.
+var shellless = func() func(t *testing.T) string {
+	var once sync.Once
+	return func(t *testing.T) string {
+		t.Helper()
+		name := world.Registry() + "/e2e/shellless:1"
+		once.Do(func() {
+			dir := t.TempDir()
+			writeFile(t, filepath.Join(dir, "release"), "nothing\n")
+			writeFile(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nCOPY release /etc/\nUSER 1002:1000\n")
+			buildx(t, dir, "build", "--push", "--provenance=false", "--platform", "linux/amd64", "-t", name, ".")
+		})
+		return name
+	}
+}()
+
 // labExtension returns an extension whose cases are those of a file.
 func labExtension(t *testing.T, images sandbox.TestImages, id, cases string) string {
 	t.Helper()
-	cases = strings.NewReplacer("OTHER", images.OtherRun, "RUN_IMAGE", images.Run).Replace(cases)
+	cases = strings.NewReplacer("OTHER", images.OtherRun, "RUN_IMAGE", images.Run, "SCRATCH", shellless(t)).Replace(cases)
 	return extensionDir(t, map[string]string{
 		"extension.toml": descriptor(id, linuxTargets+fmt.Sprintf("\n[metadata.extpack.test]\nbuilder-image = %q\n", images.Builder)),
 		"bin/detect":     labDetect, "bin/generate": labGenerate,
@@ -247,6 +264,8 @@ var failing = []struct{ name, text, want string }{
 	{"said", "requires = [\"apt\"]\napp = \"app\"\n[[case.run-image.command]]\nrun = [\"echo\", \"hi\"]\noutput = \"ho\"", `the output of echo hi in the run image does not match "ho"`},
 	{"user", "requires = [\"apt\"]\napp = \"app\"\n[case.build-image]\nuser = \"5\"", `the user of the build image is "1001:1000", want "5"`},
 	{"variable", "requires = [\"apt\"]\napp = \"app\"\n[case.build-image]\nenv = { NONE = \"1\" }", `build image: variable NONE is not set, want "1"`},
+	{"no shell", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"switch\", BP_IMAGE = \"SCRATCH\" }\n[[case.run-image.file]]\npath = \"/etc/hostname\"\n[[case.run-image.command]]\nrun = [\"/bin/true\"]", "/bin/true cannot run in the run image: the image has no /bin/sh, which writes down how a command ends"},
+	{"file without shell", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"switch\", BP_IMAGE = \"SCRATCH\" }\n[[case.run-image.file]]\npath = \"/etc/release\"\ncontent = \"other\"", `the content of /etc/release in the run image does not match "other"`},
 	{"label", "requires = [\"apt\"]\napp = \"app\"\n[case.run-image]\nrebasable = false", "the label io.buildpacks.rebasable of the run image is"},
 }
 
