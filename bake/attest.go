@@ -27,7 +27,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 	if err != nil {
 		return nil, err
 	}
-	how := published
+	how := attested(p)
 	how.cached = true
 	file, err := writeFile(p, dir, how)
 	if err != nil {
@@ -50,7 +50,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 			if err := os.MkdirAll(out, 0o755); err != nil {
 				return nil, fmt.Errorf("creating output folder: %w", err)
 			}
-			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out, final)+",name="+subject(t.Extension))
+			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out, t.Extension.Compression.Attributes())+",name="+subject(t.Extension))
 			if err := writeLabels(labelled, one, labels(t.Extension, one.Images[0])); err != nil {
 				return nil, err
 			}

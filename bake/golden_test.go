@@ -65,6 +65,12 @@ ulimits = ["core=0"]
 extra-hosts = { a = "10.0.0.1", b = "10.0.0.2" }
 `, files{"Dockerfile": "FROM scratch AS base\nFROM base AS out\nFROM base AS out-arm64\n"}))
 	},
+	"compression": func(t *testing.T, work string) *plan.Plan {
+		how := "[metadata.extpack.build]\ncompression = \"zstd\"\ncompression-level = 9\n"
+		return mustPlan(t, plan.Options{},
+			extensionDir(t, work, "a", "a", targetTOML("linux/amd64", "linux/arm64")+how, bin),
+			extensionDir(t, work, "b", "b", targetTOML("linux/amd64"), bin))
+	},
 	"awkward": func(t *testing.T, work string) *plan.Plan {
 		return mustPlan(t, plan.Options{}, extensionDir(t, work, `so "odd" ${x} %{if} dir`, "acme/odd.x_y", awkwardTOML, awkwardFiles))
 	},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/buildx"
@@ -60,7 +61,7 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 		if err := os.MkdirAll(out, 0o755); err != nil {
 			return nil, fmt.Errorf("creating output folder: %w", err)
 		}
-		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out, Shared: e.sharesLayer(t)})
+		built = append(built, plan.Built{Extension: t.Extension, Images: t.Images, Dir: out, Shared: e.sharesLayer(t), Transit: !e.Attested})
 	}
 	args, err := e.buildArgs(p, targets, dir)
 	if err != nil {
@@ -85,9 +86,9 @@ func outputDir(dir string, t Target) string { return filepath.Join(dir, "out", t
 
 // buildArgs writes the bake file and returns the arguments of buildx.
 func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string, error) {
-	compression, how := inTransit, transit
+	how := transit
 	if e.Attested {
-		compression, how = final, published
+		how = attested(p)
 	}
 	file, err := writeFile(p, dir, how)
 	if err != nil {
@@ -103,7 +104,7 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 		args = append(args, allowed...)
 		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.write="+out,
-			"--set", t.Name+".output="+output(out, compression))
+			"--set", t.Name+".output="+output(out, e.compression(t)))
 		if e.sharesLayer(t) {
 			args = append(args, "--set", t.Name+".platform="+platform.Format(t.Extension.Images[t.Images[0]].Platform))
 		}
@@ -147,15 +148,26 @@ func writeFile(p *plan.Plan, dir string, how spelling) (string, error) {
 	return name, nil
 }
 
-// Compression of layers. BuildKit compresses each layer twice with
-// rewrite-timestamp, single-threaded. Gzip takes a second for a program of 20
-// MB, zstd a tenth of that, and package annotate recompresses to gzip faster
-// than BuildKit. Builds that Attest repeats use gzip from the start, because
-// Attest requires it.
-const (
-	inTransit = "compression=zstd,compression-level=1"
-	final     = "compression=gzip"
-)
+// compression returns the compression of layers. BuildKit compresses each layer
+// twice with rewrite-timestamp, single-threaded. Gzip takes a second for a
+// program of 20 MB, zstd a tenth of that, and package annotate compresses
+// faster than BuildKit, and like the embedded engine. Builds that Attest repeats
+// use the final compression, because BuildKit makes the published image.
+func (e *Engine) compression(t Target) string {
+	if e.Attested {
+		return t.Extension.Compression.Attributes()
+	}
+	return "compression=zstd,compression-level=1"
+}
+
+// attested returns the spelling of builds with attestations. A plain bake would
+// publish the zstd layers of one.
+func attested(p *plan.Plan) spelling {
+	if slices.ContainsFunc(p.Extensions, func(e *plan.Extension) bool { return e.Compression.Zstd() }) {
+		return transit
+	}
+	return published
+}
 
 // output returns a line of CSV, because the temporary folder may contain commas
 // and quotes.

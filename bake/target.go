@@ -6,6 +6,7 @@ import (
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -48,7 +49,34 @@ func writeAttest(b hcl.Body) { b.Strings("attest", []string{"type=provenance,dis
 
 // writeOutput writes the output. --push changes only the output that a target
 // does not inherit.
-func writeOutput(b hcl.Body) error { return b.Expr("output", "output") }
+func (w *fileWriter) writeOutput(b hcl.Body, e *plan.Extension) error {
+	if e.Compression == w.compression() {
+		return b.Expr("output", "output")
+	}
+	b.Strings("output", []string{imageOutput(e.Compression)})
+	return nil
+}
+
+// compression returns the compression of all extensions, or else the default.
+func (w *fileWriter) compression() layer.Compression {
+	first := w.plan.Extensions[0].Compression
+	for _, e := range w.plan.Extensions {
+		if e.Compression != first {
+			return layer.Compression{}
+		}
+	}
+	return first
+}
+
+// imageOutput returns an output. Layers in the cache may have been compressed in
+// another way.
+func imageOutput(c layer.Compression) string {
+	const output = "type=image,rewrite-timestamp=true,unpack=false"
+	if c == (layer.Compression{}) {
+		return output
+	}
+	return output + "," + c.Attributes() + ",force-compression=true,oci-mediatypes=true"
+}
 
 func (w *fileWriter) writeExtension(e *plan.Extension) error {
 	targets := w.of(e)
@@ -254,7 +282,7 @@ func (w *fileWriter) writeTarget(t Target, files map[string]string) error {
 	if !t.shared() && w.hasTags(e) && inherits[0] != same {
 		b.Strings("tags", nil)
 	}
-	if err := writeOutput(b); err != nil {
+	if err := w.writeOutput(b, e); err != nil {
 		return err
 	}
 	return w.writeMatrix(t, content)
@@ -327,7 +355,7 @@ func (w *fileWriter) writeMatrix(t Target, content string) error {
 		return err
 	}
 	b.Strings("tags", nil)
-	if err := writeOutput(b); err != nil {
+	if err := w.writeOutput(b, t.Extension); err != nil {
 		return err
 	}
 	return w.writeTargetAnnotations(b, t, false, `platform == "%s"`)

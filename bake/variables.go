@@ -111,7 +111,7 @@ func (w *fileWriter) writeVariables() error {
 	w.String("copy", w.copy)
 	w.String("exclude", strings.TrimPrefix(excludes(never), " "))
 	w.Comment("Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.")
-	w.Strings("output", []string{"type=image,rewrite-timestamp=true,unpack=false"})
+	w.Strings("output", []string{imageOutput(w.compression())})
 	var done []string
 	for _, t := range w.targets {
 		if name := w.matrices[t.Name]; name != "" && !slices.Contains(done, name) {

@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/scratch"
@@ -87,6 +88,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
 	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
 	f.StringVar(&opts.mediaTypes, "media-types", "oci", `Media types of index, manifests and layers ("oci", "docker")`)
+	opts.compression.bind(f)
 	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the result")
 	f.StringVar(&opts.engineName, "engine", engineAuto, `What assembles the images: "buildx", "embedded" (no daemon needed), or "auto" (buildx where a builder answers, else embedded if nothing needs a builder and none is named)`)
@@ -103,6 +105,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	completeFiles(cmd, "output")
 	complete(cmd, "engine", engineAuto, engineBuildx, engineEmbedded)
 	complete(cmd, "media-types", "oci", "docker")
+	complete(cmd, "compression", layer.Compressions...)
 	complete(cmd, "progress", bake.ProgressModes...)
 	complete(cmd, "provenance", "true", "false", "mode=min", "mode=max")
 	complete(cmd, "sbom", "true", "false")
@@ -282,6 +285,9 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	}
 	if !run.places.OnlyFiles() { // whose index.json has annotations
 		annotateOptions.LeftOut = func(names []string) { log("note: %s", index.LeftOut(names)) }
+	}
+	if err := run.places.CheckCompression(annotateOptions.Docker); err != nil {
+		return nil, err
 	}
 	o.warnAttest(a.cli.Err(), run.places)
 	run.options = pipeline.Options{

@@ -37,6 +37,8 @@ type planOptions struct {
 	git     gitOptions
 	stage   stageOptions
 	grants  grantOptions
+	// compression is bound by commands that write packages.
+	compression compressionOptions
 	// unpack extracts archives that package.toml names. If it is nil, they are
 	// not supported.
 	unpack func(ctx context.Context, archive string) (string, error)
@@ -84,6 +86,7 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 		}
 		opts.Targets = append(opts.Targets, t)
 	}
+	o.compression.apply(&opts)
 	err := o.stage.apply(&opts)
 	if err != nil {
 		return nil, err

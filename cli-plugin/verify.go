@@ -84,7 +84,7 @@ func runVerify(ctx context.Context, a *app, opts verifyOptions) error {
 		defer src.Close()
 		src.Prefetch(ctx, true)
 		report, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{
-			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch, NestedFile: src.NestedFile,
+			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch, File: src.File, NestedFile: src.NestedFile,
 		})
 		if err != nil {
 			return err

@@ -2,7 +2,7 @@
 // canonical config of every image with both labels, adds the images to one
 // index with annotations, and updates the subjects of attestations. The content
 // of layers does not change, but their compression may, because engines
-// compress for speed and readers expect gzip.
+// compress for speed.
 //
 // It reads OCI layouts and writes an OCI layout. Package verify checks the
 // result.
@@ -47,6 +47,8 @@ type Source struct {
 	// Shared reports whether the layout has a single image for all Images,
 	// which differ only in their platform.
 	Shared bool
+	// Transit reports whether layers have to be compressed for the package.
+	Transit bool
 }
 
 // Package is an annotated package in a layout.
@@ -111,6 +113,8 @@ type built struct {
 	cache        json.RawMessage
 	// final reports whether the image is to be published unchanged.
 	final bool
+	// transit reports whether the layer has to be compressed for the package.
+	transit bool
 }
 
 // find matches the images in a layout with those of the plan by their configs,
@@ -131,7 +135,7 @@ func (m *maker) find(ctx context.Context, s Source) error {
 			continue
 		}
 		seen[desc.Digest] = true
-		b := &built{src: s.Layout, descriptor: desc}
+		b := &built{src: s.Layout, descriptor: desc, transit: s.Transit}
 		if b.manifest, _, err = oci.ReadManifest(ctx, s.Layout, desc); err != nil {
 			return fmt.Errorf("reading build result: %w", err)
 		}

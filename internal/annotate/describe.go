@@ -96,6 +96,9 @@ func newDescriber(e *plan.Extension, opts Options, put func(mediaType string, da
 	if opts.Docker {
 		d.types = dockerTypes
 	}
+	if e.Compression.Zstd() {
+		d.types.layer = v1.MediaTypeImageLayerZstd
+	}
 	return d
 }
 

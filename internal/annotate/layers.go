@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -17,9 +18,8 @@ import (
 )
 
 // copyLayers copies the layers of images that are not final, and returns the
-// new descriptors by the old digest: gzip layers do not change, and zstd
-// layers, which engines use temporarily, are recompressed with gzip. Platforms
-// may share a layer.
+// new descriptors by the old digest. Layers that an engine compressed for the
+// transit are compressed again, each once. Platforms may share a layer.
 func (m *maker) copyLayers(ctx context.Context) (map[digest.Digest]v1.Descriptor, error) {
 	first := map[digest.Digest]*built{}
 	for _, b := range m.built {
@@ -33,7 +33,7 @@ func (m *maker) copyLayers(ctx context.Context) (map[digest.Digest]v1.Descriptor
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for old, b := range first {
 		group.Go(func() error {
-			desc, err := m.takeLayer(ctx, b.src, b.manifest.Layers[0])
+			desc, err := m.takeLayer(ctx, b)
 			lock.Lock()
 			defer lock.Unlock()
 			taken[old] = desc
@@ -43,24 +43,26 @@ func (m *maker) copyLayers(ctx context.Context) (map[digest.Digest]v1.Descriptor
 	return taken, group.Wait()
 }
 
-func (m *maker) takeLayer(ctx context.Context, src *ocilayout.Layout, l v1.Descriptor) (v1.Descriptor, error) {
-	switch l.MediaType {
-	case ociTypes.layer, dockerTypes.layer:
-		if err := m.dst.Import(ctx, src, l); err != nil {
-			return v1.Descriptor{}, fmt.Errorf("copying layer: %w", err)
-		}
-		return l, nil
-	case v1.MediaTypeImageLayerZstd:
-		desc, err := m.compress(ctx, src, l)
+func (m *maker) takeLayer(ctx context.Context, b *built) (v1.Descriptor, error) {
+	l := b.manifest.Layers[0]
+	zstd := l.MediaType == v1.MediaTypeImageLayerZstd
+	if !zstd && l.MediaType != v1.MediaTypeImageLayerGzip && l.MediaType != oci.MediaTypeDockerLayerGzip {
+		return v1.Descriptor{}, fmt.Errorf("the builder made a layer of type %q, want gzip or zstd", l.MediaType)
+	}
+	if b.transit || zstd != m.extension.Compression.Zstd() {
+		desc, err := m.compress(ctx, b.src, l)
 		if err != nil {
 			return v1.Descriptor{}, fmt.Errorf("compressing layer: %w", err)
 		}
 		return desc, nil
 	}
-	return v1.Descriptor{}, fmt.Errorf("the builder made a layer of type %q, want gzip or zstd", l.MediaType)
+	if err := m.dst.Import(ctx, b.src, l); err != nil {
+		return v1.Descriptor{}, fmt.Errorf("copying layer: %w", err)
+	}
+	return l, nil
 }
 
-// compress writes a layer with gzip, in one pass.
+// compress writes a layer with the compression of the extension, in one pass.
 func (m *maker) compress(ctx context.Context, src *ocilayout.Layout, l v1.Descriptor) (v1.Descriptor, error) {
 	blob, err := oci.FetchVerified(ctx, src, l)
 	if err != nil {
@@ -78,22 +80,19 @@ func (m *maker) compress(ctx context.Context, src *ocilayout.Layout, l v1.Descri
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pw.CloseWithError(compressTo(pw, plain, stored))
+		pw.CloseWithError(compressTo(layer.NewCompressor(pw, m.extension.Compression), plain, stored))
 	}()
-	desc, err := m.dst.Put(ctx, ociTypes.layer, pr)
+	desc, err := m.dst.Put(ctx, m.types.layer, pr)
 	pr.CloseWithError(err) // lets the writer end when the layout cannot be written
 	<-done
 	return desc, err
 }
 
-func compressTo(w io.Writer, plain io.Reader, stored *layer.Stored) error {
-	zw := layer.NewCompressor(w)
-	if _, err := io.Copy(zw, plain); err != nil {
-		return err
+func compressTo(zw *layer.Compressor, plain io.Reader, stored *layer.Stored) error {
+	_, err := io.Copy(zw, plain)
+	if err == nil {
+		// Read to the end, where the digest is verified.
+		_, err = io.Copy(io.Discard, stored)
 	}
-	// Read to the end, where the digest is verified.
-	if _, err := io.Copy(io.Discard, stored); err != nil {
-		return err
-	}
-	return zw.Close()
+	return errors.Join(err, zw.Close())
 }

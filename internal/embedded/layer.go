@@ -126,14 +126,18 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 	pr, pw := io.Pipe()
 	diffID := sha256.New()
 	done := make(chan error, 1)
-	zw := layer.NewCompressor(pw)
+	zw := layer.NewCompressor(pw, l.Extension.Compression)
+	mediaType := v1.MediaTypeImageLayerGzip
+	if l.Extension.Compression.Zstd() {
+		mediaType = v1.MediaTypeImageLayerZstd
+	}
 	go func() {
 		err := l.writeTar(ctx, io.MultiWriter(zw, diffID), e.Progress)
 		err = errors.Join(err, zw.Close())
 		done <- err
 		pw.CloseWithError(err)
 	}()
-	desc, err := layout.Put(ctx, v1.MediaTypeImageLayerGzip, pr)
+	desc, err := layout.Put(ctx, mediaType, pr)
 	pr.CloseWithError(err) // lets the writer end when the layout cannot be written
 	if tarErr := <-done; tarErr != nil {
 		return v1.Descriptor{}, "", fmt.Errorf("packing %s of %s: %w", l.Image, l.Extension.Descriptor.Info, tarErr)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
 )
@@ -265,6 +266,15 @@ func (r *reader) build(t *table) *Build {
 			r.report(rules.Setting, e.Position, "network %s is none of %s%s", quote(e.Value), strings.Join(networks, ", "), suggest(e.Value, networks))
 		}
 		b.Network = *e
+	}
+	if e := t.text("compression"); e != nil {
+		if !slices.Contains(layer.Compressions, e.Value) {
+			r.report(rules.Setting, e.Position, "compression %s is none of %s%s", quote(e.Value), strings.Join(layer.Compressions, ", "), suggest(e.Value, layer.Compressions))
+		}
+		b.Compression = *e
+	}
+	if e := t.integer("compression-level"); e != nil {
+		b.CompressionLevel = *e
 	}
 	t.unknown()
 	return b

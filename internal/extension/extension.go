@@ -189,14 +189,18 @@ type Build struct {
 	// {{.ID}}, {{.Slug}} and {{.Version}}.
 	CacheFrom []Entry
 	CacheTo   []Entry
+	// Compression is the compression of layers, "gzip" or "zstd", and
+	// CompressionLevel its level. Both may be empty.
+	Compression, CompressionLevel Entry
 }
 
 // HasStage reports whether the table configures a build stage, and not only
-// caches.
+// caches and compression.
 func (b *Build) HasStage() bool {
 	return b.Dockerfile.Value != "" || b.Stage.Value != "" || b.Network.Value != "" || b.ShmSize.Value != "" || b.Pull ||
 		len(b.Targets)+len(b.NoCacheFilter)+len(b.Ulimits) > 0 ||
-		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH)+len(b.AddHosts) > 0 || len(b.CacheFrom)+len(b.CacheTo) == 0
+		len(b.Args)+len(b.Contexts)+len(b.Secrets)+len(b.SSH)+len(b.AddHosts) > 0 ||
+		len(b.CacheFrom)+len(b.CacheTo) == 0 && b.Compression.Value == "" && b.CompressionLevel.Value == ""
 }
 
 // Package is a valid package.toml of an extension.

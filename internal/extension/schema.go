@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/extpack/extpack/internal/layer"
 )
 
 // SchemaURL is the URL of the JSON schema of extension.toml. Editors read it
@@ -49,7 +51,7 @@ func (s *schema) note(name string, k kind) *schema {
 	if s.Properties == nil {
 		s.Properties = map[string]*schema{}
 	}
-	p := &schema{Type: map[kind]string{tableKind: "object", arrayKind: "array", stringKind: "string", boolKind: "boolean"}[k]}
+	p := &schema{Type: map[kind]string{tableKind: "object", arrayKind: "array", stringKind: "string", boolKind: "boolean", integerKind: "integer"}[k]}
 	s.Properties[name] = p
 	return p
 }
@@ -117,43 +119,45 @@ var keyDocs = map[string]keyDoc{
 	"targets.distributions.versions": {
 		text: "VERSION_ID of several releases.", deprecated: true,
 	},
-	"metadata":                               {text: "Data of the extension and of tools; other keys are allowed."},
-	"metadata.include-files":                 {text: "Files and folders that enter the package, instead of all; also read by pack's and Paketo's tools."},
-	"metadata.pre-package":                   {text: "Command that Paketo's tools run before packaging. docker extpack does not run it."},
-	"metadata.extpack":                       {text: "Settings of docker extpack."},
-	"metadata.extpack.image":                 {text: "Reference to publish to, when no --tag is given; may hold {{.ID}}, {{.Slug}} and {{.Version}}."},
-	"metadata.extpack.shared":                {text: "Files and folders that every platform gets, when platforms have folders of their own."},
-	"metadata.extpack.labels":                {text: "Labels of every image."},
-	"metadata.extpack.annotations":           {text: "Annotations of the index."},
-	"metadata.extpack.git":                   {text: "Whether packages name their Git commit and origin, in the annotations org.opencontainers.image.revision and source."},
-	"metadata.extpack.build":                 {text: "Build stage whose files are the package, and caches."},
-	"metadata.extpack.build.dockerfile":      {text: "Dockerfile of the build stage; Dockerfile when not given."},
-	"metadata.extpack.build.stage":           {text: "Stage whose files are the package; the last one when not given."},
-	"metadata.extpack.build.args":            {text: "Build arguments."},
-	"metadata.extpack.build.contexts":        {text: "Named contexts, as of docker buildx build --build-context."},
-	"metadata.extpack.build.secrets":         {text: "Secrets that the stage needs, as of docker buildx build --secret."},
-	"metadata.extpack.build.ssh":             {text: "SSH agents or keys that the stage needs, as of docker buildx build --ssh."},
-	"metadata.extpack.build.add-hosts":       {text: "Hosts of the stage, as of docker buildx build --add-host."},
-	"metadata.extpack.build.target":          {text: "Stages of platforms that have another one than stage, by platform."},
-	"metadata.extpack.build.pull":            {text: "Whether base images are looked up in their registry even if the builder has them."},
-	"metadata.extpack.build.no-cache-filter": {text: "Stages that are always built, as of docker buildx build --no-cache-filter."},
-	"metadata.extpack.build.shm-size":        {text: "Size of /dev/shm, as of docker buildx build --shm-size."},
-	"metadata.extpack.build.ulimits":         {text: "Limits of RUN instructions, as of docker buildx build --ulimit."},
-	"metadata.extpack.build.extra-hosts":     {text: "Hosts of the stage and their addresses, as in a bake file."},
-	"metadata.extpack.build.network":         {text: "Network of RUN instructions.", enum: networks},
-	"metadata.extpack.build.cache-from":      {text: "Caches to read, as of docker buildx build --cache-from."},
-	"metadata.extpack.build.cache-to":        {text: "Caches to write, as of docker buildx build --cache-to."},
-	"metadata.extpack.lint":                  {text: "Settings of docker extpack lint."},
-	"metadata.extpack.lint.ignore":           {text: "Rules that are turned off."},
-	"metadata.extpack.lint.ignore.rule":      {text: "ID of the rule; see docker extpack lint --list-rules."},
-	"metadata.extpack.lint.ignore.reason":    {text: "Why the rule does not apply."},
-	"metadata.extpack.lint.ignore.path":      {text: "File or folder for which the rule is off; all when not given."},
-	"metadata.extpack.test":                  {text: "What docker extpack test tests with."},
-	"metadata.extpack.test.builder-image":    {text: "Builder image with the build image, the lifecycle and the name of the run image."},
-	"metadata.extpack.test.build-image":      {text: "Build image, instead of the builder image."},
-	"metadata.extpack.test.run-image":        {text: "Run image, instead of the one that the builder image names."},
-	"metadata.extpack.test.lifecycle":        {text: "Image with the lifecycle, instead of that of the builder image."},
-	"metadata.extpack.test.cases":            {text: "Folder with the test cases; tests when not given. It never enters a package."},
+	"metadata":                                 {text: "Data of the extension and of tools; other keys are allowed."},
+	"metadata.include-files":                   {text: "Files and folders that enter the package, instead of all; also read by pack's and Paketo's tools."},
+	"metadata.pre-package":                     {text: "Command that Paketo's tools run before packaging. docker extpack does not run it."},
+	"metadata.extpack":                         {text: "Settings of docker extpack."},
+	"metadata.extpack.image":                   {text: "Reference to publish to, when no --tag is given; may hold {{.ID}}, {{.Slug}} and {{.Version}}."},
+	"metadata.extpack.shared":                  {text: "Files and folders that every platform gets, when platforms have folders of their own."},
+	"metadata.extpack.labels":                  {text: "Labels of every image."},
+	"metadata.extpack.annotations":             {text: "Annotations of the index."},
+	"metadata.extpack.git":                     {text: "Whether packages name their Git commit and origin, in the annotations org.opencontainers.image.revision and source."},
+	"metadata.extpack.build":                   {text: "Build stage whose files are the package, caches, and compression of layers."},
+	"metadata.extpack.build.dockerfile":        {text: "Dockerfile of the build stage; Dockerfile when not given."},
+	"metadata.extpack.build.stage":             {text: "Stage whose files are the package; the last one when not given."},
+	"metadata.extpack.build.args":              {text: "Build arguments."},
+	"metadata.extpack.build.contexts":          {text: "Named contexts, as of docker buildx build --build-context."},
+	"metadata.extpack.build.secrets":           {text: "Secrets that the stage needs, as of docker buildx build --secret."},
+	"metadata.extpack.build.ssh":               {text: "SSH agents or keys that the stage needs, as of docker buildx build --ssh."},
+	"metadata.extpack.build.add-hosts":         {text: "Hosts of the stage, as of docker buildx build --add-host."},
+	"metadata.extpack.build.target":            {text: "Stages of platforms that have another one than stage, by platform."},
+	"metadata.extpack.build.pull":              {text: "Whether base images are looked up in their registry even if the builder has them."},
+	"metadata.extpack.build.no-cache-filter":   {text: "Stages that are always built, as of docker buildx build --no-cache-filter."},
+	"metadata.extpack.build.shm-size":          {text: "Size of /dev/shm, as of docker buildx build --shm-size."},
+	"metadata.extpack.build.ulimits":           {text: "Limits of RUN instructions, as of docker buildx build --ulimit."},
+	"metadata.extpack.build.extra-hosts":       {text: "Hosts of the stage and their addresses, as in a bake file."},
+	"metadata.extpack.build.network":           {text: "Network of RUN instructions.", enum: networks},
+	"metadata.extpack.build.cache-from":        {text: "Caches to read, as of docker buildx build --cache-from."},
+	"metadata.extpack.build.cache-to":          {text: "Caches to write, as of docker buildx build --cache-to."},
+	"metadata.extpack.build.compression":       {text: "Compression of layers; gzip, which every reader supports, when not given.", enum: layer.Compressions},
+	"metadata.extpack.build.compression-level": {text: "Level of the compression, 0 to 9 of gzip and 0 to 22 of zstd."},
+	"metadata.extpack.lint":                    {text: "Settings of docker extpack lint."},
+	"metadata.extpack.lint.ignore":             {text: "Rules that are turned off."},
+	"metadata.extpack.lint.ignore.rule":        {text: "ID of the rule; see docker extpack lint --list-rules."},
+	"metadata.extpack.lint.ignore.reason":      {text: "Why the rule does not apply."},
+	"metadata.extpack.lint.ignore.path":        {text: "File or folder for which the rule is off; all when not given."},
+	"metadata.extpack.test":                    {text: "What docker extpack test tests with."},
+	"metadata.extpack.test.builder-image":      {text: "Builder image with the build image, the lifecycle and the name of the run image."},
+	"metadata.extpack.test.build-image":        {text: "Build image, instead of the builder image."},
+	"metadata.extpack.test.run-image":          {text: "Run image, instead of the one that the builder image names."},
+	"metadata.extpack.test.lifecycle":          {text: "Image with the lifecycle, instead of that of the builder image."},
+	"metadata.extpack.test.cases":              {text: "Folder with the test cases; tests when not given. It never enters a package."},
 }
 
 func supportedMinors() string {

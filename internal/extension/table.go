@@ -163,6 +163,15 @@ func (t *table) flag(name string) bool {
 	return n != nil && n.text == "true"
 }
 
+// integer returns a number as text, or nil.
+func (t *table) integer(name string) *Entry {
+	n := t.typed(name, integerKind, "a number")
+	if n == nil {
+		return nil
+	}
+	return &Entry{Value: n.text, Position: t.r.position(n.at)}
+}
+
 // child returns a table, or nil.
 func (t *table) child(name string) *table {
 	n := t.typed(name, tableKind, tableKind.String())

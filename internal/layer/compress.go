@@ -1,65 +1,91 @@
 package layer
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
 	"slices"
-
-	kgzip "github.com/klauspost/compress/gzip"
 )
 
-// plainGzip is the size in bytes up to which a layer is compressed by the
-// standard library, as in BuildKit, so that both engines write the same digest.
-// Larger layers use a compressor that is several times as fast; layers of
-// programs become 10 % larger.
-const plainGzip = 1 << 20
+// Sizes of blocks, in bytes. Layers of several blocks are compressed by several
+// processors. The sizes determine the digests of such layers.
+const (
+	// gzipBlock is also the size up to which a layer is compressed by the
+	// standard library, as in BuildKit, so that an image that BuildKit exports
+	// has the same digest.
+	gzipBlock = 1 << 20
+	// zstdBlock is larger because frames do not refer to each other.
+	zstdBlock = 4 << 20
+)
 
-// fastLevel is a level at which klauspost/compress is faster than gzip's
-// fastest level, with a better ratio.
-const fastLevel = 3
-
-// Compressor compresses a layer with gzip, which every reader of packages
-// supports. The output does not depend on how the input is split into writes.
+// Compressor compresses a layer. The output depends on the input and the
+// compression, and neither on the number of processors nor on how the input is
+// split into writes.
 type Compressor struct {
-	w io.Writer
-	// head buffers the input while the layer may still be small.
-	head []byte
-	fast *kgzip.Writer
+	w           io.Writer
+	compression Compression
+	encoding    encoding
+	// head buffers the input while the layer may still be a single block.
+	head   []byte
+	blocks *blocks
 }
 
-// NewCompressor returns a Compressor that writes to w. Closing it does not
-// close w.
-func NewCompressor(w io.Writer) *Compressor { return &Compressor{w: w} }
+// NewCompressor returns a Compressor that writes to w. It must be closed, even
+// after an error. That does not close w.
+func NewCompressor(w io.Writer, c Compression) *Compressor {
+	z := &Compressor{w: w, compression: c, encoding: newDeflate(c)}
+	if c.Zstd() {
+		z.encoding = newFrames(c)
+	}
+	return z
+}
 
-func (c *Compressor) Write(p []byte) (int, error) {
-	if c.fast == nil && len(c.head)+len(p) <= plainGzip {
-		if len(c.head) > plainGzip/16 { // grow once to the final size
-			c.head = slices.Grow(c.head, plainGzip-len(c.head))
+func (z *Compressor) Write(p []byte) (int, error) {
+	if size := z.encoding.size(); z.blocks == nil && len(z.head)+len(p) <= size {
+		if len(z.head) > size/16 { // grow once to the final size
+			z.head = slices.Grow(z.head, size-len(z.head))
 		}
-		c.head = append(c.head, p...)
+		z.head = append(z.head, p...)
 		return len(p), nil
 	}
-	if c.fast == nil {
-		var err error
-		if c.fast, err = kgzip.NewWriterLevel(c.w, fastLevel); err != nil {
+	if z.blocks == nil {
+		z.blocks = newBlocks(z.w, z.encoding)
+		if _, err := z.blocks.Write(z.head); err != nil {
 			return 0, err
 		}
-		if _, err := c.fast.Write(c.head); err != nil {
-			return 0, err
-		}
-		c.head = nil
+		z.head = nil
 	}
-	return c.fast.Write(p)
+	return z.blocks.Write(p)
 }
 
 // Close writes the remaining data.
-func (c *Compressor) Close() error {
-	if c.fast != nil {
-		return c.fast.Close()
+func (z *Compressor) Close() error {
+	switch {
+	case z.blocks != nil:
+		return z.blocks.Close()
+	case z.compression.Zstd():
+		return z.closeFrame()
 	}
-	small := gzip.NewWriter(c.w)
-	if _, err := small.Write(c.head); err != nil {
+	level := gzip.DefaultCompression
+	if z.compression.HasLevel {
+		level = z.compression.Level
+	}
+	small, err := gzip.NewWriterLevel(z.w, level)
+	if err != nil {
+		return err
+	}
+	if _, err := small.Write(z.head); err != nil {
 		return err
 	}
 	return small.Close()
+}
+
+// closeFrame writes a layer of a single frame.
+func (z *Compressor) closeFrame() error {
+	var frame bytes.Buffer
+	if err := z.encoding.encode(&frame, z.head, nil, true); err != nil {
+		return err
+	}
+	_, err := z.w.Write(frame.Bytes())
+	return err
 }

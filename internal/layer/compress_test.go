@@ -2,18 +2,25 @@ package layer
 
 import (
 	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/extpack/extpack/internal/layertest"
 )
 
-func compress(t *testing.T, plain []byte, chunk int) []byte {
+func compress(t testing.TB, how Compression, plain []byte, chunk int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	c := NewCompressor(&b)
+	c := NewCompressor(&b, how)
 	for part := range slices.Chunk(plain, chunk) {
 		if n, err := c.Write(part); n != len(part) || err != nil {
 			t.Fatal(n, err)
@@ -25,47 +32,144 @@ func compress(t *testing.T, plain []byte, chunk int) []byte {
 	return b.Bytes()
 }
 
-// TestCompressor: neither how a layer is cut into writes nor who writes it makes
-// other bytes, and small layers are the standard library's.
-func TestCompressor(t *testing.T) {
-	random := rand.NewChaCha8([32]byte{1})
-	for _, size := range []int{0, 1, plainGzip - 1, plainGzip, plainGzip + 1, 3*plainGzip + 5} {
-		plain := make([]byte, size)
-		_, _ = random.Read(plain)
-		for i := range plain {
-			plain[i] = 'a' + plain[i]%16
+// sample returns data that can be compressed, the same for each seed.
+func sample(seed byte, size int) []byte {
+	random := rand.NewChaCha8([32]byte{seed})
+	plain := make([]byte, size)
+	_, _ = random.Read(plain)
+	for i := range plain {
+		plain[i] = 'a' + plain[i]%16
+		if i > 100 && i%1000 > 500 {
+			plain[i] = plain[i-100]
 		}
-		whole := compress(t, plain, size+1)
-		for _, chunk := range []int{512, 32<<10 + 1, plainGzip} {
-			if !bytes.Equal(compress(t, plain, chunk), whole) {
-				t.Errorf("%d bytes in pieces of %d are compressed to others", size, chunk)
+	}
+	return plain
+}
+
+func expand(t testing.TB, stored []byte) (plain []byte, compression string) {
+	t.Helper()
+	r, err := From(bytes.NewReader(stored)).Expand()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if plain, err = io.ReadAll(r); err != nil {
+		t.Fatal(err)
+	}
+	return plain, r.Compression
+}
+
+// TestCompressor: neither how a layer is split into writes nor the number of
+// processors changes the result, and small gzip layers are the standard
+// library's.
+func TestCompressor(t *testing.T) {
+	for _, how := range []Compression{{}, {Name: Gzip, Level: 9, HasLevel: true}, {Name: Gzip, HasLevel: true}, {Name: Zstd}, {Name: Zstd, Level: 1, HasLevel: true}} {
+		block, name := gzipBlock, Gzip
+		if how.Zstd() {
+			block, name = zstdBlock, Zstd
+		}
+		for _, size := range []int{0, 1, block - 1, block, block + 1, 2 * block, 2*block + 5} {
+			plain := sample(1, size)
+			whole := compress(t, how, plain, size+1)
+			for _, chunk := range []int{1000, block} {
+				if !bytes.Equal(compress(t, how, plain, chunk), whole) {
+					t.Errorf("%+v: %d bytes in pieces of %d are compressed differently", how, size, chunk)
+				}
+			}
+			if got, compression := expand(t, whole); compression != name || !bytes.Equal(got, plain) {
+				t.Errorf("%+v: %d bytes became %d, with %s compression", how, size, len(got), compression)
+			}
+			if how == (Compression{}) {
+				if std := bytes.Equal(whole, layertest.Gzip(t, plain)); std != (size <= gzipBlock) {
+					t.Errorf("%d bytes: the standard library's gzip is %v", size, std)
+				}
+				if got, err := stdGunzip(whole); err != nil || !bytes.Equal(got, plain) {
+					t.Errorf("%d bytes: the standard library reads %d: %v", size, len(got), err)
+				}
 			}
 		}
-		if std := bytes.Equal(whole, layertest.Gzip(t, plain)); std != (size <= plainGzip) {
-			t.Errorf("%d bytes: the standard library's gzip is %v", size, std)
+	}
+}
+
+func stdGunzip(stored []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(stored))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// TestCompressorBytes pins the compressed bytes, which are part of digests: of
+// every level, of layers before and after other content, and of many at once.
+func TestCompressorBytes(t *testing.T) {
+	var got strings.Builder
+	for _, name := range Compressions {
+		layers, levels := map[int][]byte{1: sample(1, 1000), 2: sample(2, 2*gzipBlock+9)}, []int{-1, 0, 1, 7, 9}
+		if name == Zstd { // whose highest levels take long
+			layers[2], levels = sample(3, zstdBlock+9), []int{-1, 1, 7}
 		}
-		r, err := From(bytes.NewReader(whole)).Expand()
-		if err != nil {
-			t.Fatal(err)
+		for _, level := range levels {
+			how := Compression{Name: name, Level: max(level, 0), HasLevel: level >= 0}
+			sums := make([]digest.Digest, 3)
+			var wait sync.WaitGroup
+			for i, plain := range layers {
+				wait.Go(func() { sums[i] = digest.FromBytes(compress(t, how, plain, 64<<10)) })
+			}
+			wait.Wait()
+			for i, plain := range layers {
+				if again := digest.FromBytes(compress(t, how, plain, len(plain))); again != sums[i] {
+					t.Errorf("%+v: layer %d is compressed to %s and then to %s", how, i, sums[i], again)
+				}
+				if level < 0 {
+					fmt.Fprintf(&got, "%s %d %s\n", name, i, sums[i].Encoded()[:16])
+				}
+			}
 		}
-		if got, err := io.ReadAll(r); err != nil || r.Compression != Gzip || !bytes.Equal(got, plain) {
-			t.Errorf("%d bytes became %d: %v", size, len(got), err)
+	}
+	lines := strings.Split(strings.TrimSpace(got.String()), "\n")
+	slices.Sort(lines)
+	want := []string{
+		"gzip 1 aae41934f415e281", "gzip 2 63a646639245ab04",
+		"zstd 1 f4d28f5c0e6f93e9", "zstd 2 f1d9875f83037997",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("the compressed bytes have changed, and with them the digests of packages:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestCheckCompression(t *testing.T) {
+	for _, c := range []struct {
+		compression Compression
+		want        string
+	}{
+		{Compression{}, ""},
+		{Compression{Name: Gzip, Level: 9, HasLevel: true}, ""},
+		{Compression{Name: Zstd, Level: 22, HasLevel: true}, ""},
+		{Compression{Level: 10, HasLevel: true}, "compression level 10 is not a level of gzip, which has 0 to 9"},
+		{Compression{Name: Zstd, Level: -1, HasLevel: true}, "compression level -1 is not a level of zstd, which has 0 to 22"},
+		{Compression{Name: "xz"}, `compression "xz" is not supported, want gzip or zstd`},
+	} {
+		got := ""
+		if err := c.compression.Check(); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.compression, got, c.want)
 		}
 	}
 }
 
 // TestCompressorNowhere: a disk that is full is no success.
 func TestCompressorNowhere(t *testing.T) {
-	for _, size := range []int{1, 4 << 20} {
-		r, w := io.Pipe()
-		r.Close()
-		c := NewCompressor(w)
-		_, err := c.Write(make([]byte, size))
-		if err == nil {
-			err = c.Close()
-		}
-		if err == nil {
-			t.Errorf("%d bytes: no error", size)
+	for _, how := range []Compression{{}, {Name: Zstd}} {
+		for _, size := range []int{1, 20 << 20} {
+			r, w := io.Pipe()
+			r.Close()
+			c := NewCompressor(w, how)
+			_, writeErr := c.Write(make([]byte, size))
+			if err := errors.Join(writeErr, c.Close()); !errors.Is(err, io.ErrClosedPipe) {
+				t.Errorf("%+v: %d bytes: %v", how, size, err)
+			}
 		}
 	}
 }

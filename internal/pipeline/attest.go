@@ -92,7 +92,7 @@ func openBuilt(e *plan.Extension, built []plan.Built) (sources []annotate.Source
 			done()
 			return nil, nil, fmt.Errorf("reading build result: %w", err)
 		}
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
+		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared, Transit: b.Transit})
 	}
 	return sources, done, nil
 }

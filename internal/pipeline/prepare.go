@@ -70,7 +70,7 @@ func (p *prepared) make(ctx context.Context, e *plan.Extension, built []plan.Bui
 			return fmt.Errorf("reading build result: %w", err)
 		}
 		p.layouts = append(p.layouts, l)
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
+		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared, Transit: b.Transit})
 	}
 	dst, err := ocilayout.Create(dir)
 	if err != nil {

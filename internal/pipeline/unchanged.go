@@ -30,8 +30,8 @@ type holder interface {
 // built.
 func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bool) {
 	result := Result{Extension: e, Unchanged: true}
-	if !e.Static() {
-		return result, false
+	if !e.Static() || e.Compression.HasLevel {
+		return result, false // a level is not part of what is published
 	}
 	var diffIDs []digest.Digest // computed once, and only if a package exists
 	expect := func(layers []v1.Descriptor) (*annotate.Description, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -54,6 +55,8 @@ type Extension struct {
 	Build *Build
 	// CacheFrom and CacheTo apply to every build, with or without stages.
 	CacheFrom, CacheTo []Spec
+	// Compression is the compression of layers.
+	Compression layer.Compression
 	// Requests are the requests for access of the build, each with the origin
 	// of its grant.
 	Requests []grants.Request
@@ -132,6 +135,9 @@ type Built struct {
 	// Shared reports whether the layout has a single image whose layer is
 	// shared by all Images.
 	Shared bool
+	// Transit reports whether layers have a fast compression for the way to this
+	// process, and not that of the extension.
+	Transit bool
 }
 
 // Copy is a tar file with copies of extension directories.
@@ -170,6 +176,9 @@ type Options struct {
 	NoCacheFilter, Ulimits, AddHosts []string
 	ShmSize                          string
 	CacheFrom, CacheTo               []string
+	// Compression and CompressionLevel replace those of the descriptor if they
+	// are set.
+	Compression, CompressionLevel string
 	// Grants are the grants of the user.
 	Grants grants.Set
 	// Push reports whether the tags will be pushed.
@@ -246,6 +255,7 @@ func newExtension(ctx context.Context, name string, opts Options) (*Extension, d
 		e.Build = images.stages.build(opts)
 	}
 	e.caches(&list, opts)
+	e.setCompression(&list, opts)
 	e.tagForms = opts.Tags
 	if len(e.tagForms) == 0 && descriptor.Metadata.Extpack.Image.Value == "" {
 		e.tagForms = defaults.Tags

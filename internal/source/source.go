@@ -28,6 +28,8 @@ type Source struct {
 	Name string
 	// Root is the index or manifest of the package.
 	Root v1.Descriptor
+	// File reports whether it is a package file.
+	File bool
 	// NestedFile reports whether it is a package file that lists indexes but no
 	// image, which pack cannot read.
 	NestedFile bool
@@ -95,6 +97,7 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 	}
 	s := &Source{ReadOnlyStorage: newSparse(ctx, store, name, root), Name: name, Root: root, close: store.Close}
 	if _, isDir := store.(*ocilayout.Layout); !isDir {
+		s.File = true
 		index, err := store.Index(ctx)
 		s.NestedFile = err == nil && len(index.Manifests) > 0 &&
 			!slices.ContainsFunc(index.Manifests, func(d v1.Descriptor) bool { return oci.IsManifest(d.MediaType) })

@@ -109,6 +109,7 @@ const (
 	idFileAttribute        = "file-attribute"
 	idLimit                = "limit"
 	idFileIndex            = "file-index"
+	idFileCompression      = "file-compression"
 	idFileType             = "file-type"
 	idFileSetID            = "file-setid"
 	idFileWritable         = "file-writable"
@@ -149,7 +150,7 @@ var catalogue = byID(
 	CheckInfo{idAPIUnsupported, Error, "The api is one that lifecycles support, 0.7 to 0.12.", "", needsNothing},
 	CheckInfo{idLayerCount, Error, "The config has one diffID for each layer.", hintRebuild, needsNothing},
 	CheckInfo{idLayerFormat, Error, "Layers are tar files, compressed as their media type says.", hintRebuild, needsLayers},
-	CheckInfo{idLayerCompression, Error, "Layers are compressed with gzip or not at all; pack cannot read zstd in package files.", hintRebuild, needsNothing},
+	CheckInfo{idLayerCompression, Warning, "Layers are compressed with gzip or not at all, which every reader supports.", "build the package without --compression zstd for readers that need gzip", needsNothing},
 	CheckInfo{idLayerOther, Error, "No layer but the one that the label names holds files of extensions.", "readers take that layer only: put all files into one layer and each extension into its own package", needsLayers},
 	CheckInfo{idLayerBomb, Error, "Layers do not expand beyond what their size makes plausible.", "", needsLayers},
 	CheckInfo{idDiffIDUnlisted, Error, "The layerDiffID of the layers label is one of the config's diffIDs.", hintAnnotate, needsNothing},
@@ -168,6 +169,7 @@ var catalogue = byID(
 	CheckInfo{idFileAttribute, Error, "No file has an extended attribute of overlayfs, which hides or redirects files.", "remove the attribute", needsLayers},
 	CheckInfo{idLimit, Error, "The package stays within the limits on what one command reads.", oci.LimitHint, needsNothing},
 	CheckInfo{idFileIndex, Error, "A package file lists its images in index.json: pack follows no nested index.", "write it with \"docker extpack index create -o FILE.cnb SOURCE\"", needsNothing},
+	CheckInfo{idFileCompression, Error, "The layers of a package file are compressed with gzip, as pack expects.", "build the file without --compression zstd", needsNothing},
 	CheckInfo{idFileType, Error, "The layer holds files, directories and links only, no device nodes, FIFOs, sockets or deletions.", "", needsLayers},
 	CheckInfo{idFileSetID, Error, "No file is setuid or setgid or has capabilities.", "remove the bits and build again", needsLayers},
 	CheckInfo{idFileWritable, Error, "Nothing is writable by everyone.", "chmod o-w the file and build again", needsLayers},

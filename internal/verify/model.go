@@ -125,13 +125,23 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 			c.report(idMediaType, i, layer.Digest.String(), "a layer has the media type %q, which readers do not take", layer.MediaType)
 		}
 		if compressionOf(layer.MediaType) == "zstd" {
-			c.report(idLayerCompression, i, layer.Digest.String(), "a layer is compressed with zstd, which pack cannot read")
+			c.reportZstd(i, layer.Digest.String())
 		}
 	}
 	if err != nil {
 		return i, c.unusable(err, i, manifest.Config)
 	}
 	return i, nil
+}
+
+// reportZstd reports a zstd layer. pack reads one in a registry, but does not
+// expand one in a package file.
+func (c *checker) reportZstd(i *image, layer string) {
+	if c.opts.File {
+		c.report(idFileCompression, i, layer, "a layer is compressed with zstd, which pack cannot read in a package file")
+		return
+	}
+	c.report(idLayerCompression, i, layer, "a layer is compressed with zstd, which pack reads in a registry only, not in a package file")
 }
 
 func (i *image) setPlatform(p *v1.Platform) {

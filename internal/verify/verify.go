@@ -101,6 +101,9 @@ type Options struct {
 	// NoLayers skips reading layers and their files. Only their existence is
 	// checked if the source supports it.
 	NoLayers bool
+	// File reports whether the package is a file, not a directory or in a
+	// registry.
+	File bool
 	// NestedFile reports whether the package is a file whose index.json lists
 	// indexes but no image.
 	NestedFile bool

@@ -233,7 +233,12 @@ func TestLayerFormat(t *testing.T) {
 			p.platforms, p.promise = p.platforms[:1], nil
 			p.stored = func(n int, zipped []byte) []byte { return zstdOf(t, zipped) }
 			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }
-		}, idLayerCompression, "a layer is compressed with zstd, which pack cannot read"},
+		}, idLayerCompression, "a layer is compressed with zstd, which pack reads in a registry only"},
+		"zstd in a file": {func(p *testPackage) {
+			p.platforms, p.promise, p.opts.File = p.platforms[:1], nil, true
+			p.stored = func(n int, zipped []byte) []byte { return zstdOf(t, zipped) }
+			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }
+		}, idFileCompression, "which pack cannot read in a package file"},
 		"zstd that is gzip": {func(p *testPackage) {
 			p.platforms, p.promise, p.opts.NoLayers = p.platforms[:1], nil, true
 			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }

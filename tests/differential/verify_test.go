@@ -268,7 +268,7 @@ func refusal(t *testing.T, client *registry.Client, name string) (message string
 		return err.Error()
 	}
 	defer s.Close()
-	r, err := verify.Package(t.Context(), s, name, s.Root, verify.Options{NestedFile: s.NestedFile})
+	r, err := verify.Package(t.Context(), s, name, s.Root, verify.Options{File: s.File, NestedFile: s.NestedFile})
 	if err != nil {
 		return err.Error()
 	}

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/layer"
 )
 
 // get fetches a document of the sandbox registry with a plain HTTP request and
@@ -135,10 +136,10 @@ func fetch(t *testing.T, reference string) published {
 	return p
 }
 
-// untar reads a gzipped layer, in the order of its entries.
-func untar(t *testing.T, layer []byte) (files map[string]tarEntry, diffID string) {
+// untar reads a layer, in the order of its entries.
+func untar(t *testing.T, stored []byte) (files map[string]tarEntry, diffID string) {
 	t.Helper()
-	zr, err := gzip.NewReader(bytes.NewReader(layer))
+	zr, err := layer.From(bytes.NewReader(stored)).Expand()
 	if err != nil {
 		t.Fatal(err)
 	}

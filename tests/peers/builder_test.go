@@ -196,11 +196,12 @@ func TestPackReadsOurs(t *testing.T) {
 		"bp/buildpack.toml": "api = \"0.10\"\n[buildpack]\nid = \"peers/bp\"\nversion = \"0.0.1\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
 		"bp/bin/build":      "#!/bin/sh\n", "bp/bin/detect": "#!/bin/sh\n",
 	})
-	index, single, docker, baked := tag(t, "index"), tag(t, "single"), tag(t, "docker"), tag(t, "baked")
+	index, single, docker, baked, zstd := tag(t, "index"), tag(t, "single"), tag(t, "docker"), tag(t, "baked"), tag(t, "zstd")
 	extpack(t, ext, "bake", "--complete", "-t", baked)
 	buildx(t, ext, "bake", "--push")
 	extpack(t, dir, "build", ext, "--push", "-t", index, "-o", "all.cnb", "-o", "x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb")
 	extpack(t, dir, "build", ext, "--push", "-t", docker, "--media-types", "docker")
+	extpack(t, dir, "build", ext, "--push", "-t", zstd, "--compression", "zstd")
 	extpack(t, dir, "build", ext, "--push", "-t", single, "--single", "--target", "linux/amd64")
 
 	ours := map[string]map[string]file{}
@@ -226,6 +227,7 @@ func TestPackReadsOurs(t *testing.T) {
 		"index by image":        {"image = " + quote(index), platforms, ""},
 		"index by uri":          {"uri = " + quote(index), platforms, ""},
 		"docker list":           {"image = " + quote(docker), platforms, ""},
+		"zstd":                  {"image = " + quote(zstd), platforms, ""},
 		"single image":          {"image = " + quote(single), platforms[:1], ""},
 		"any platform by image": {"image = " + quote(anyPlatform), platforms, "any"},
 		"any platform by file":  {"uri = " + quote(filepath.Join(dir, "any.cnb")), platforms, "any"},
@@ -236,7 +238,27 @@ func TestPackReadsOurs(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(strings.TrimSpace(name), " ", "-"), func(t *testing.T) {
 			builder := tag(t, "builder")
-			writeFiles(t, dir, map[string]string{"builder.toml": fmt.Sprintf(`
+			writeBuilder(t, dir, c.extension, bases, cycle)
+			args := []string{"builder", "create", builder, "--config", filepath.Join(dir, "builder.toml"), "--publish"}
+			for _, p := range c.platforms {
+				args = append(args, "--target", p.OS+"/"+p.Architecture)
+			}
+			pack(t, dir, args...)
+			for _, p := range c.platforms {
+				want := ours[p.Architecture]
+				if c.takes != "" {
+					want = ours[c.takes]
+				}
+				compareFiles(t, p.Architecture, filesAt(t, builder, p), want)
+			}
+		})
+	}
+}
+
+// writeBuilder writes a builder.toml into dir, beside the buildpack in "bp".
+func writeBuilder(t *testing.T, dir, extension, base, lifecycle string) {
+	t.Helper()
+	writeFiles(t, dir, map[string]string{"builder.toml": fmt.Sprintf(`
 [[extensions]]
 %s
 [[order-extensions]]
@@ -256,21 +278,7 @@ image = %s
 image = %s
 [lifecycle]
 uri = %s
-`, c.extension, quote(filepath.Join(dir, "bp")), quote(bases), quote(bases), quote(cycle))})
-			args := []string{"builder", "create", builder, "--config", filepath.Join(dir, "builder.toml"), "--publish"}
-			for _, p := range c.platforms {
-				args = append(args, "--target", p.OS+"/"+p.Architecture)
-			}
-			pack(t, dir, args...)
-			for _, p := range c.platforms {
-				want := ours[p.Architecture]
-				if c.takes != "" {
-					want = ours[c.takes]
-				}
-				compareFiles(t, p.Architecture, filesAt(t, builder, p), want)
-			}
-		})
-	}
+`, extension, quote(filepath.Join(dir, "bp")), quote(base), quote(base), quote(lifecycle))})
 }
 
 func quote(s string) string {
@@ -297,6 +305,30 @@ func compareFiles(t *testing.T, what string, got, want map[string]file) {
 		if _, ok := want[name]; !ok && strings.HasPrefix(name, dir) {
 			t.Errorf("%s: %s is not ours", what, name)
 		}
+	}
+}
+
+// TestPackAndZstd: pack reads zstd layers in a registry, which TestPackReadsOurs
+// shows, and does not expand those in a package file. verify
+// reports both.
+func TestPackAndZstd(t *testing.T) {
+	dir, ext, ref := t.TempDir(), extensionDir(t), tag(t, "1")
+	extpack(t, dir, "build", ext, "--push", "-t", ref, "--compression", "zstd", "--engine", "embedded")
+	if r := runIn(t, dir, world.plugin, "verify", ref); r.code != 0 || !strings.Contains(r.stdout+r.stderr, "layer-compression") {
+		t.Errorf("verify of an image: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	extpack(t, dir, "index", "create", ref, "-o", "zstd.cnb")
+	if r := runIn(t, dir, world.plugin, "verify", "zstd.cnb"); r.code != 2 || !strings.Contains(r.stdout+r.stderr, "file-compression") {
+		t.Errorf("verify of a file: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	writeFiles(t, dir, map[string]string{
+		"bp/buildpack.toml": "api = \"0.10\"\n[buildpack]\nid = \"peers/bp\"\nversion = \"0.0.1\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n",
+		"bp/bin/build":      "#!/bin/sh\n", "bp/bin/detect": "#!/bin/sh\n",
+	})
+	writeBuilder(t, dir, "uri = "+quote(filepath.Join(dir, "zstd.cnb")), base(t), lifecycle(t))
+	r := runIn(t, dir, world.pack, "builder", "create", tag(t, "builder"), "--config", filepath.Join(dir, "builder.toml"), "--publish", "--target", "linux/amd64", "--no-color")
+	if r.code == 0 || !strings.Contains(r.stdout+r.stderr, "invalid tar header") {
+		t.Errorf("pack reads zstd in a package file now: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
