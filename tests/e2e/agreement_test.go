@@ -73,9 +73,11 @@ WORKDIR /srv
 // TestAgreementWithTheLifecycle compares what "test" makes of extensions with
 // what the lifecycle's detector, restorer and extender make of them.
 func TestAgreementWithTheLifecycle(t *testing.T) {
+	t.Parallel()
 	images := testImages(t)
 	for name, extensions := range agreementCases(images.OtherRun) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			hand := newByHand(t, images, "0.13")
 			parent := t.TempDir()
 			var order, dirs []string

@@ -25,9 +25,47 @@ func annotated(p published) string {
 	return strings.Join(places, " ")
 }
 
+// annotateEverywhere makes a package of dir, or of what is published as plain,
+// with an annotation in every way, and compares the places that hold it.
+func annotateEverywhere(t *testing.T, dir, plain, annotation, want string, at func(what string) string) {
+	t.Helper()
+	flag := []string{"--annotation", annotation}
+	for what, args := range map[string][]string{
+		"buildx":   {"build", dir, "--push", "-t", at("buildx")},
+		"embedded": {"build", dir, "--push", "-t", at("embedded"), "--engine", "embedded"},
+		"attested": {"build", dir, "--push", "-t", at("attested"), "--provenance"},
+		"annotate": {"annotate", plain, "-t", at("annotate")},
+		"create":   {"index", "create", plain, "-t", at("create")},
+	} {
+		mustExtpack(t, t.TempDir(), append(args, flag...)...)
+		if got := annotated(fetch(t, at(what))); got != want {
+			t.Errorf("%s of %s: annotations are at %q, want %q", annotation, what, got, want)
+		}
+		if r := extpack(t, t.TempDir(), "verify", at(what)); r.code != 0 {
+			t.Errorf("%s of %s: verify exits with %d\n%s", annotation, what, r.code, r.stdout)
+		}
+	}
+	if !strings.Contains(annotation, ":") {
+		return
+	}
+	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", at("edited"), "--engine", "embedded")
+	mustExtpack(t, t.TempDir(), append([]string{"index", "annotate", at("edited")}, flag...)...)
+	if got := annotated(fetch(t, at("edited"))); got != want {
+		t.Errorf("%s of index annotate: annotations are at %q, want %q", annotation, got, want)
+	}
+	bakeArgs := append([]string{"bake", "-t", at("baked"), "--target", "linux/amd64", "--target", "linux/arm64"}, flag...)
+	mustExtpack(t, dir, bakeArgs...)
+	buildx(t, dir, "bake", "--push")
+	buildx(t, dir, "bake", "e2e_annotated-linux-arm64") // one platform alone
+	if got := annotated(fetch(t, at("baked"))); got != want {
+		t.Errorf("%s of a plain bake: annotations are at %q, want %q", annotation, got, want)
+	}
+}
+
 // TestAnnotationPlaces: --annotation takes buildx's forms, and each is written
 // where it says.
 func TestAnnotationPlaces(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/annotated", linuxTargets), "bin/detect": script, "bin/generate": script})
 	plain := tag(t, "plain")
 	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", plain, "--engine", "embedded")
@@ -40,38 +78,12 @@ func TestAnnotationPlaces(t *testing.T) {
 		{"manifest-descriptor[linux/amd64]:x=1", "entry:amd64=1"},
 		{"index,manifest[linux/amd64]:x=1", "index=1 manifest:amd64=1"},
 	} {
-		at := func(what string) string { return tag(t, what+"-"+string(rune('a'+n))) }
-		flag := []string{"--annotation", tt.annotation}
-		for what, args := range map[string][]string{
-			"buildx":   {"build", dir, "--push", "-t", at("buildx")},
-			"embedded": {"build", dir, "--push", "-t", at("embedded"), "--engine", "embedded"},
-			"attested": {"build", dir, "--push", "-t", at("attested"), "--provenance"},
-			"annotate": {"annotate", plain, "-t", at("annotate")},
-			"create":   {"index", "create", plain, "-t", at("create")},
-		} {
-			mustExtpack(t, t.TempDir(), append(args, flag...)...)
-			if got := annotated(fetch(t, at(what))); got != tt.want {
-				t.Errorf("%s of %s: annotations are at %q, want %q", tt.annotation, what, got, tt.want)
-			}
-			if r := extpack(t, t.TempDir(), "verify", at(what)); r.code != 0 {
-				t.Errorf("%s of %s: verify exits with %d\n%s", tt.annotation, what, r.code, r.stdout)
-			}
-		}
-		if !strings.Contains(tt.annotation, ":") {
-			continue
-		}
-		mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", at("edited"), "--engine", "embedded")
-		mustExtpack(t, t.TempDir(), append([]string{"index", "annotate", at("edited")}, flag...)...)
-		if got := annotated(fetch(t, at("edited"))); got != tt.want {
-			t.Errorf("%s of index annotate: annotations are at %q, want %q", tt.annotation, got, tt.want)
-		}
-		bakeArgs := append([]string{"bake", "-t", at("baked"), "--target", "linux/amd64", "--target", "linux/arm64"}, flag...)
-		mustExtpack(t, dir, bakeArgs...)
-		buildx(t, dir, "bake", "--push")
-		buildx(t, dir, "bake", "e2e_annotated-linux-arm64") // one platform alone
-		if got := annotated(fetch(t, at("baked"))); got != tt.want {
-			t.Errorf("%s of a plain bake: annotations are at %q, want %q", tt.annotation, got, tt.want)
-		}
+		t.Run(tt.annotation, func(t *testing.T) {
+			t.Parallel()
+			annotateEverywhere(t, copyTree(t, dir, 0, 0), plain, tt.annotation, tt.want, func(what string) string {
+				return strings.TrimSuffix(plain, "plain") + what + "-" + string(rune('a'+n))
+			})
+		})
 	}
 	engines := map[string]bool{}
 	for _, engine := range []string{"buildx", "embedded"} {

@@ -14,8 +14,10 @@ import (
 // which nothing names one, is one image, the same from both engines, and from a
 // plain bake that annotate completes.
 func TestAnyPlatform(t *testing.T) {
+	t.Parallel()
 	for name, targets := range map[string]string{"no target": "", "an os alone": "\n[[targets]]\nos = \"linux\"\n"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/any", targets), "bin/detect": script, "bin/generate": script})
 			ref := tag(t, "1")
 			r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref)
@@ -104,6 +106,7 @@ func refuseAnyPlatform(t *testing.T, ref, dir string) {
 
 // TestBoundToAPlatform: a program in the extension decides, and is named.
 func TestBoundToAPlatform(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/bound", ""), "bin/detect": script})
 	goBinary(t, "arm64", filepath.Join(dir, "bin/generate"))
 	digests := map[string]string{}
@@ -150,6 +153,7 @@ func TestStageOfTheBuilder(t *testing.T) {
 // TestPacksDefault: the package that pack makes without targets, whose config
 // names no architecture, is taken for what it is.
 func TestPacksDefault(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/default", ""), "bin/detect": script, "bin/generate": script})
 	ref, packs := tag(t, "1"), tag(t, "pack")
 	mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--engine", "embedded")

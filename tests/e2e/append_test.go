@@ -22,6 +22,7 @@ func platformsAt(t *testing.T, ref string) []string {
 // TestAppend: a first machine makes the index, others join or replace their
 // platforms, and what is there already stays as it is.
 func TestAppend(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	build := func(flags ...string) string {
 		return mustExtpack(t, t.TempDir(), append([]string{"build", example("hello"), "--push", "--append", "-q", "-t", ref}, flags...)...)
@@ -64,11 +65,13 @@ func TestAppend(t *testing.T) {
 // TestAppendInAnyOrder: images are in the order of the targets, as after a
 // single build, so that it does not matter which machine is the fastest.
 func TestAppendInAnyOrder(t *testing.T) {
+	t.Parallel()
 	for name, targets := range map[string][]string{
 		"hello":          {"linux/riscv64", "linux/amd64", "linux/arm/v7", "linux/arm64"},
 		"platform-roots": {"linux/arm/v7", "linux/arm64", "linux/amd64:ubuntu@24.04", "linux/amd64:ubuntu@22.04"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			whole, ref := tag(t, "whole"), tag(t, "1")
 			mustExtpack(t, t.TempDir(), "build", example(name), "--engine", "embedded", "--push", "-q", "-t", whole)
 			for _, target := range targets {
@@ -92,6 +95,7 @@ func digestsAt(t *testing.T, ref string) []string {
 
 // TestAppendRefuses what is no package of the same extension.
 func TestAppendRefuses(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-q", "-t", ref)
 	before := fetch(t, ref).digest
@@ -107,6 +111,7 @@ func TestAppendRefuses(t *testing.T) {
 // TestConcurrentAppend: machines that append different platforms at once lose
 // none.
 func TestConcurrentAppend(t *testing.T) {
+	t.Parallel()
 	targets := []string{"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/riscv64", "linux/s390x", "linux/ppc64le"}
 	ref := tag(t, strconv.FormatInt(time.Now().UnixNano(), 36)) // new with -count as well
 	var wg sync.WaitGroup

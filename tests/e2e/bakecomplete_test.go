@@ -46,6 +46,7 @@ func mustBake(t *testing.T, baker, dir string, env []string, args ...string) str
 // buildx: what it publishes is what docker extpack build publishes, but for what
 // BuildKit's frontend adds to configs.
 func TestBakeComplete(t *testing.T) {
+	t.Parallel()
 	shapes := map[string]string{
 		"same files": extensionDir(t, map[string]string{
 			"extension.toml": descriptor("complete/same", linuxTargets), "bin/detect": script, "bin/generate": script + "# generate\n",
@@ -66,6 +67,7 @@ func TestBakeComplete(t *testing.T) {
 	}
 	for name, dir := range shapes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ref, built := tag(t, "baked"), tag(t, "built")
 			file := mustExtpack(t, dir, "bake", "--complete", "-t", ref, "-o", "-")
 			if strings.Contains(file, `variable "VERSION"`) {
@@ -150,6 +152,7 @@ func checkSamePackage(t *testing.T, baker string, baked, built published) {
 
 // TestBakeCompleteOfBuild learns the layers of a build stage from a build.
 func TestBakeCompleteOfBuild(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("complete/stage", linuxTargets+"\n[metadata.extpack.build]\nstage = \"out\"\npull = true\nno-cache-filter = [\"out\"]\nshm-size = \"64m\"\nulimits = [\"nofile=1024:2048\"]\n"),
 		"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY detect-${TARGETARCH} /bin/generate\n",
@@ -165,6 +168,7 @@ func TestBakeCompleteOfBuild(t *testing.T) {
 
 // TestBakeVariables sets what a generated file lets people set.
 func TestBakeVariables(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("samples/vars", linuxTargets), "linux/amd64/bin/detect": script, "linux/arm64/bin/detect": script + "# arm64\n",
 	})
@@ -288,6 +292,7 @@ func TestBakeFromGit(t *testing.T) {
 
 // TestBakeMatrixTargets builds each target of a matrix alone, and loads one.
 func TestBakeMatrixTargets(t *testing.T) {
+	t.Parallel()
 	dir := copyTree(t, example("platform-roots"), 0, 0)
 	mustExtpack(t, dir, "bake")
 	jobs := parse[[]struct{ Target, Platform, Runner string }](t, []byte(mustExtpack(t, dir, "bake", "--matrix")))

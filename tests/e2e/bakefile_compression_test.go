@@ -11,6 +11,7 @@ import (
 // and makes gzip of it. A plain bake of the same files afterwards, which takes
 // layers as the cache has them, must not find those.
 func TestPlainBakeIsNotCompressedForUs(t *testing.T) {
+	t.Parallel()
 	dirs := map[string]string{
 		"one layer": extensionDir(t, map[string]string{
 			"extension.toml": descriptor("samples/one", linuxTargets), "linux/amd64/bin/detect": script, "linux/arm64/bin/detect": script + "# arm64\n",

@@ -62,6 +62,7 @@ func countingRegistry(t *testing.T) (host string, requests *atomic.Int64) {
 // looks at the registry exactly when the build pulls from it. IMAGE is an image
 // of that registry for both platforms.
 func TestDoctorAgreesWithBuild(t *testing.T) {
+	t.Parallel()
 	const (
 		end   = "\nFROM scratch\nCOPY --chmod=0755 generate /bin/generate\n"
 		cross = "FROM --platform=$BUILDPLATFORM IMAGE AS b\n"
@@ -114,6 +115,7 @@ func TestDoctorAgreesWithBuild(t *testing.T) {
 		"Windows line ends":             {file: strings.ReplaceAll(cross+"RUN echo a > /x"+end+"COPY --from=b /x /x\n", "\n", "\r\n"), pulled: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			host, requests := countingRegistry(t)
 			in := func(s string) string { return strings.ReplaceAll(s, "IMAGE", host+path) }
 			dir := extensionDir(t, map[string]string{

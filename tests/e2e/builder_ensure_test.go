@@ -138,6 +138,7 @@ func contains(t *testing.T, s string, parts ...string) {
 }
 
 func TestEnsure(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	h.buildx("create", "--name", "mine", "--use", "--driver", "remote", "tcp://127.0.0.1:1")
 	mine := h.fingerprint()
@@ -192,6 +193,7 @@ func TestEnsure(t *testing.T) {
 }
 
 func TestEnsureRepairs(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	h.ensure()
 	for name, damage := range map[string]func(){
@@ -231,6 +233,7 @@ func TestEnsureRepairs(t *testing.T) {
 
 // Two at once make one builder.
 func TestEnsureTogether(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	var wg sync.WaitGroup
 	results := make([]result, 3)
@@ -249,6 +252,7 @@ func TestEnsureTogether(t *testing.T) {
 }
 
 func TestEnsureNative(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	other := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
 
@@ -288,12 +292,13 @@ func TestEnsureNative(t *testing.T) {
 
 // An interrupt takes back what was done, like any failure.
 func TestEnsureInterrupted(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	cmd := command(t.Context(), t.TempDir(), "builder", "ensure", "--native", "arm64="+mute(t))
 	cmd.Env = append(cmd.Env, h.env...)
 	time.AfterFunc(2*time.Second, func() { _ = cmd.Process.Signal(syscall.SIGINT) })
 	start := time.Now()
-	if r := runCommand(t, cmd); r.code != 130 || time.Since(start) > 10*time.Second {
+	if r := runCommand(t, cmd); r.code != 130 || time.Since(start) > 30*time.Second {
 		t.Errorf("%+v after %v", r, time.Since(start))
 	}
 	if _, err := os.Stat(h.state); err == nil || strings.Contains(h.buildx("ls", "--format", "{{.Name}}"), "extpack") {
@@ -304,6 +309,7 @@ func TestEnsureInterrupted(t *testing.T) {
 // A registry whose certificate is not trusted: the builder cannot pull the base
 // image, doctor says so, ensure says how, and then the build works.
 func TestEnsureRegistry(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	registry := startRegistry(t, false, true, "127.0.0.1:0")
 	base := registry.host + "/base:1"
@@ -350,6 +356,7 @@ func TestEnsureRegistry(t *testing.T) {
 // QEMU that is installed later is found, under the distribution's names and
 // without binfmt_misc.
 func TestEnsureFindsEmulators(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	dir := compiled(t, "FROM x\nRUN make\n", "linux/s390x")
 	path := filepath.Dir(world.BuildxPath()) + ":" + withoutQEMU(t)
@@ -386,6 +393,7 @@ func withoutQEMU(t *testing.T) string {
 
 // What is missing is named, and nothing is left behind.
 func TestEnsureWithoutMeans(t *testing.T) {
+	t.Parallel()
 	bin := filepath.Dir(world.BuildxPath())
 	only := func(t *testing.T, names ...string) string {
 		dir := t.TempDir()
@@ -412,6 +420,7 @@ func TestEnsureWithoutMeans(t *testing.T) {
 		}, []string{"it ended at once", "no cgroups here"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t)
 			tc.prepare(t, h)
 			r := h.run("builder", "ensure")
@@ -439,6 +448,7 @@ func TestEnsureWithoutMeans(t *testing.T) {
 
 // Builders of others are not repaired, configured or removed behind their back.
 func TestEnsureLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	other := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
 	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
@@ -489,6 +499,7 @@ func TestEnsureContainerWithoutAnEngine(t *testing.T) {
 // Without a builder that answers a build goes on, at once, where nothing needs
 // one.
 func TestBuildWithADeadBuilder(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
 	dead := *h
@@ -510,7 +521,7 @@ func TestBuildWithADeadBuilder(t *testing.T) {
 		if r.code != 0 || !strings.HasPrefix(r.stderr, why) || strings.Count(r.stderr, "\n") != 2 {
 			t.Errorf("%+v, want %q and one line", r, why)
 		}
-		if took > 5*time.Second { // 0.4 on an idle machine; buildx by itself takes 20
+		if took > 15*time.Second { // buildx by itself waits for 20
 			t.Errorf("took %s", took)
 		}
 		layout := filepath.Join(t.TempDir(), "layout") + "/"

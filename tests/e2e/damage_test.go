@@ -148,8 +148,10 @@ func (d *damaged) sources(t *testing.T, dir, index string) []string {
 // not what its digest says: what a registry stores is known by its digest, so
 // the answer was damaged on its way.
 func TestDamagedContentIsReportedAlike(t *testing.T) {
+	t.Parallel()
 	for _, damage := range damages {
 		t.Run(strings.ReplaceAll(damage.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
 			d, index, p := damagedPackage(damage.early, damage.late)
 			dir := t.TempDir()
 			says := strings.NewReplacer(

@@ -125,6 +125,7 @@ func TestDockerMediaTypes(t *testing.T) {
 // TestDockerListDistros: without annotations, os.version tells apart the images
 // of one platform, for --append and for the index commands.
 func TestDockerListDistros(t *testing.T) {
+	t.Parallel()
 	ref, work := tag(t, "1"), t.TempDir()
 	distros := func(list string) []string {
 		return []string{"build", example("hello"), "--push", "-q", "-t", ref, "--target", "linux/amd64:" + list}

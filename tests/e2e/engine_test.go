@@ -77,6 +77,7 @@ func compareLayers(t *testing.T, b plan.Built, want published) {
 // of them; building it for every one, as an override makes buildx do, makes the
 // same package.
 func TestBuiltOnceIsBuiltForAll(t *testing.T) {
+	t.Parallel()
 	dirs := map[string]string{"hello": example("hello")}
 	for name, toml := range contentCases {
 		dirs[name] = awkwardExtension(t, toml)

@@ -210,6 +210,7 @@ content = "none"
 
 // TestTest runs cases that hold, and asserts that nothing of them is packaged.
 func TestTest(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	dir := labExtension(t, images, "lab/passing", passing)
 	r := extpack(t, dir, "test", "--target", "linux/amd64", "--update")
@@ -268,6 +269,7 @@ var failing = []struct{ name, text, want string }{
 // TestTestFails asserts the sentence for each way in which a case fails, and
 // that each is beside the line of the case.
 func TestTestFails(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	var cases strings.Builder
 	for _, f := range failing {
@@ -298,6 +300,7 @@ func TestTestFails(t *testing.T) {
 // TestTestOrder runs several extensions in order: the second one builds on what
 // the first one made.
 func TestTestOrder(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	repo := t.TempDir()
 	for name, generate := range map[string]string{
@@ -335,6 +338,7 @@ content = "^first\nsecond$"
 
 // TestTestPackage tests a published package with cases of the working directory.
 func TestTestPackage(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	dir := labExtension(t, images, "lab/package", "[[case]]\nname = \"published\"\napp = \"app\"\nrequires = [\"apt\"]\n[[case.build-image.file]]\npath = \"/etc/Aptfile\"\n")
 	ref := tag(t, "1")
@@ -350,6 +354,7 @@ func TestTestPackage(t *testing.T) {
 // TestTestFlags runs the same cases in other ways: a package in a file, images
 // that are no builder image, a platform that cannot run, and each format.
 func TestTestFlags(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	dir := labExtension(t, images, "lab/flags", "[[case]]\nname = \"holds\"\napp = \"app\"\nrequires = [\"apt\"]\n[[case.build-image.file]]\npath = \"/etc/Aptfile\"\n")
 	writeFile(t, filepath.Join(dir, "extension.toml"), descriptor("lab/flags", "[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\n"))
@@ -408,6 +413,7 @@ done
 // TestTestExamples runs the cases of the examples, in images of a distribution
 // that the examples are for.
 func TestTestExamples(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	base := t.TempDir()
 	writeFile(t, filepath.Join(base, "bin/apt-get"), fakeApt)
@@ -438,6 +444,7 @@ func TestTestExamples(t *testing.T) {
 
 // TestBuildTest publishes nothing when a case fails.
 func TestBuildTest(t *testing.T) {
+	t.Parallel()
 	images := lab(t)
 	dir := labExtension(t, images, "lab/build", "[[case]]\nname = \"it applies\"\napp = \"app\"\nrequires = [\"apt\"]\n")
 	ref := tag(t, "1")

@@ -28,6 +28,7 @@ func goBinary(t *testing.T, arch, name string) {
 // TestForeignBinaryIsRefused is what users see today as "image was found but
 // does not match the specified platform".
 func TestForeignBinaryIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml":         descriptor("e2e/binaries", linuxTargets),
 		"linux/amd64/bin/detect": script, "linux/arm64/bin/detect": script,

@@ -12,6 +12,7 @@ import (
 
 // TestIndexRefusals: one sentence, the right exit code, nothing written.
 func TestIndexRefusals(t *testing.T) {
+	t.Parallel()
 	ref, single := tag(t, "1"), tag(t, "single")
 	storeTwo(t, ref)
 	mustExtpack(t, t.TempDir(), "build", example("hello"), "-q", "--target", "linux/amd64", "--single", "--push", "-t", single)

@@ -16,6 +16,7 @@ import (
 // own, joined by one command instead of "docker manifest create", "annotate"
 // and "push". Where there is a docker CLI, its recipe is run beside it.
 func TestIndexCreateReplacesTheSeedRecipe(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{"Dockerfile": "FROM scratch\nARG TARGETARCH TARGETVARIANT\nCOPY run-$TARGETARCH$TARGETVARIANT /run\n", "run-amd64": "a", "run-arm64": "b", "run-armv7": "c"})
 	ref, want := tag(t, "1"), ""
 	sources := []string{}
@@ -62,6 +63,7 @@ func TestIndexCreateReplacesTheSeedRecipe(t *testing.T) {
 // with an attestation, which "docker manifest create" refuses ("… is a manifest
 // list", docker/buildx#1509). Attestations come along with their images.
 func TestIndexCreateTakesAttestedBuilds(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
 	ref := tag(t, "1")
 	args := []string{"index", "create", "-t", ref}
@@ -124,6 +126,7 @@ func TestIndexCreateTakesAttestedBuilds(t *testing.T) {
 // TestIndexCreateFromEverywhere joins a package file, a layout, a digest of
 // another repository, and writes all kinds of destinations.
 func TestIndexCreateFromEverywhere(t *testing.T) {
+	t.Parallel()
 	work, other := t.TempDir(), tag(t, "x")
 	other = strings.TrimSuffix(other, ":x") + "/other:x"
 	mustExtpack(t, work, "build", example("hello"), "-q", "--target", "linux/amd64", "-o", "amd64.cnb")
@@ -180,6 +183,7 @@ func TestIndexCreateFromEverywhere(t *testing.T) {
 // TestIndexEditsAreIdempotent: an edit that changes nothing writes nothing, not
 // even another digest, however the index was formatted.
 func TestIndexEditsAreIdempotent(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	storeTwo(t, ref)
 	pretty, err := json.MarshalIndent(document(t, ref), "", "    ")
@@ -213,6 +217,7 @@ func TestIndexEditsAreIdempotent(t *testing.T) {
 // TestIndexFilesLeaveAttestationsOut: "index create" and "index add" on a file say
 // that it does not hold the attestations of what they add, as build does.
 func TestIndexFilesLeaveAttestationsOut(t *testing.T) {
+	t.Parallel()
 	dir, attested := t.TempDir(), tag(t, "attested")
 	ext := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/left", linuxTargets), "bin/detect": script, "bin/generate": script})
 	mustExtpack(t, dir, "build", ext, "--target", "linux/arm64", "--provenance", "--push", "-t", attested)

@@ -135,6 +135,7 @@ func TestIndexAddMovesNoLayers(t *testing.T) {
 // index and writing it, an edit is made again on what they published; a tag that
 // is replaced as a whole is not written.
 func TestIndexEditOfATagThatMoved(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{
 		"annotate": {"annotate", "REF", "--index-annotation", "a=b"},
 		"remove":   {"remove", "REF", "linux/arm64"},
@@ -142,6 +143,7 @@ func TestIndexEditOfATagThatMoved(t *testing.T) {
 		"create":   {"create", "-t", "REF", "IMAGE"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p, ref := newCountingProxy(t), tag(t, "1")
 			image := at(ref, storeImage(t, ref, false, linux("riscv64")))
 			was := storeTwo(t, ref)["digest"].(string)

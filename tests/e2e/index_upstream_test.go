@@ -16,6 +16,7 @@ import (
 // --annotation" makes a Docker list when all children are Docker's, and drops
 // the annotations without a word (docker/buildx#3061, #4091).
 func TestUpstreamAnnotationsDroppedForDockerChildren(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	amd64, arm64 := storeImage(t, ref, true, linux("amd64")), storeImage(t, ref, true, linux("arm64"))
 	mustExtpack(t, t.TempDir(), "index", "create", "-t", ref, "--index-annotation", "a=b", at(ref, amd64), at(ref, arm64))
@@ -41,6 +42,7 @@ func TestUpstreamAnnotationsDroppedForDockerChildren(t *testing.T) {
 // TestUpstreamStaleLocalCache: "docker manifest create --amend" goes on using
 // its copy on this machine although the registry has moved on (docker/cli#954).
 func TestUpstreamStaleLocalCache(t *testing.T) {
+	t.Parallel()
 	ref, source, home := tag(t, "1"), tag(t, "amd64"), t.TempDir()
 	for _, version := range []string{"1", "2"} {
 		config := linux("amd64")
@@ -66,6 +68,7 @@ func TestUpstreamStaleLocalCache(t *testing.T) {
 // tools that leave it out make Windows run the wrong one (docker/cli#138,
 // estesp/manifest-tool#27).
 func TestUpstreamOSVersionLost(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	var sources []string
 	for _, v := range []string{"10.0.17763.1", "10.0.20348.1"} {
@@ -92,6 +95,7 @@ func TestUpstreamOSVersionLost(t *testing.T) {
 // write back only what these know. Annotations, subject, artifactType, data,
 // urls and unknown fields of an index and of its children must stay.
 func TestUpstreamEditLosesFields(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	subject := storeImage(t, ref, false, linux("s390x"))
 	rich := fields{
@@ -127,6 +131,7 @@ func TestUpstreamEditLosesFields(t *testing.T) {
 // TestUpstreamOCIIndexTurnsIntoDockerList: tools that choose a type by what they
 // find among the children change it when an image of the other family joins.
 func TestUpstreamOCIIndexTurnsIntoDockerList(t *testing.T) {
+	t.Parallel()
 	ref, list := tag(t, "oci"), tag(t, "docker")
 	storeTwo(t, ref)
 	child := at(ref, storeImage(t, ref, true, linux("riscv64")))
@@ -158,6 +163,7 @@ func TestUpstreamOCIIndexTurnsIntoDockerList(t *testing.T) {
 // that the index lists without a platform for linux/amd64; it is what its config
 // says.
 func TestUpstreamPlatformlessChildTakenForAMD64(t *testing.T) {
+	t.Parallel()
 	ref, source := tag(t, "1"), tag(t, "source")
 	image := storeImage(t, ref, false, fields{"os": "linux", "architecture": "arm", "variant": "v6"})
 	storeIndex(t, source, v1.MediaTypeImageIndex, fields{}, image)

@@ -8,6 +8,7 @@ import (
 // TestLintOnline asks the registry for what files cannot say: whether a run image
 // has every platform, and which versions are published.
 func TestLintOnline(t *testing.T) {
+	t.Parallel()
 	base := tag(t, "run")
 	runImage(t, base, "linux/amd64")
 	repository := strings.TrimSuffix(tag(t, "x"), ":x") + "-package"

@@ -7,11 +7,14 @@ package e2e_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,11 +51,26 @@ func run(m *testing.M) int {
 	if world.Sandbox, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
 		return fail(err)
 	}
+	if err := waitTogether(); err != nil {
+		return fail(err)
+	}
 	code := m.Run()
 	if err := world.Stop(); err != nil {
 		return fail(err)
 	}
 	return code
+}
+
+// waitTogether lets more tests run at once than there are processors, unless
+// -parallel says how many: an edit reads its tag again after a second, doctor
+// waits for what does not answer, and so most tests wait most of the time.
+func waitTogether() error {
+	flag.Parse()
+	together := flag.Lookup("test.parallel")
+	if together.Value.String() != strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		return nil
+	}
+	return together.Value.Set(strconv.Itoa(3 * runtime.GOMAXPROCS(0)))
 }
 
 func fail(err error) int {

@@ -23,6 +23,7 @@ import (
 // TestAnnotatePlainBake: what plain "docker buildx bake --push" left becomes
 // the package that "docker extpack build" makes, with its provenance.
 func TestAnnotatePlainBake(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	before := baked(t, ref, "--provenance=mode=max")
 	out := mustExtpack(t, t.TempDir(), "annotate", ref)
@@ -71,6 +72,7 @@ func TestAnnotatePlainBake(t *testing.T) {
 // TestAnnotateElsewhere: to other tags, repositories and files, from where it
 // was read nothing changes.
 func TestAnnotateElsewhere(t *testing.T) {
+	t.Parallel()
 	ref, work := tag(t, "1"), t.TempDir()
 	before := baked(t, ref, "--provenance=mode=min")
 	same, other := tag(t, "2"), strings.TrimSuffix(ref, ":1")+"/other:1"
@@ -109,6 +111,7 @@ func TestAnnotateElsewhere(t *testing.T) {
 
 // TestAnnotateInPlace: other content of a layout or package file stays there.
 func TestAnnotateInPlace(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	dir := copyTree(t, example("hello"), 0, 0)
 	mustExtpack(t, dir, "bake", "-t", "x:1")
@@ -159,6 +162,7 @@ func TestAnnotateInPlace(t *testing.T) {
 // TestAnnotateATagThatMoved between reading and writing: what others published
 // is annotated.
 func TestAnnotateATagThatMoved(t *testing.T) {
+	t.Parallel()
 	p, ref := newCountingProxy(t), tag(t, "1")
 	was := baked(t, ref, "--provenance=false")
 	theirs := was.with(t, fields{"annotations": fields{"by": "them"}})

@@ -135,6 +135,7 @@ func refused(t *testing.T, dir string, want badSource, args ...string) {
 
 // TestBadInput passes every bad source to every command that takes one.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ref, none := tag(t, "1"), tag(t, "none")
 	storeTwo(t, ref)
@@ -206,6 +207,7 @@ func putExtensions(t *testing.T, ref, arch string, layers ...[]string) v1.Descri
 
 // TestNoPackages: indexes that can be read, and are not what a command is for.
 func TestNoPackages(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	refs := map[string]string{}
 	put := func(name string, children ...v1.Descriptor) {

@@ -100,9 +100,11 @@ func (c *contents) docker(t *testing.T) *contents {
 // TestMatrix runs every command of packages on every form of an index wherever
 // it may lie, and looks at the results with other means.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	for shape, made := range shapes(t) {
 		for place := range registries() {
 			t.Run(shape+" in "+place, func(t *testing.T) {
+				t.Parallel()
 				ref := inRegistry(tag(t, "1"), registries()[place])
 				made.push(t, ref)
 				matrixRow{t: t, name: ref, made: made, work: t.TempDir()}.run()
@@ -110,6 +112,7 @@ func TestMatrix(t *testing.T) {
 		}
 		for _, file := range []string{"package.cnb", "layout"} {
 			t.Run(shape+" in "+file, func(t *testing.T) {
+				t.Parallel()
 				work := t.TempDir()
 				made.write(t, filepath.Join(work, file))
 				matrixRow{t: t, name: filepath.Join(work, file), made: made, work: work}.run()

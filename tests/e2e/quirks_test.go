@@ -46,6 +46,7 @@ func (c client) push(t *testing.T, r *quirks.Registry, dir string) result {
 // TestQuirksDoNotFailAPush: what registries do that the specification does not
 // ask for, or asks for and others lack.
 func TestQuirksDoNotFailAPush(t *testing.T) {
+	t.Parallel()
 	leaked := func(r *http.Request) { t.Errorf("credentials were sent with %s %s", r.Method, r.URL) }
 	isUpload := func(r *http.Request) bool { return quirks.IsUpload(r) && r.Method == http.MethodPut }
 	for name, tc := range map[string]struct {
@@ -78,6 +79,7 @@ func TestQuirksDoNotFailAPush(t *testing.T) {
 		"an upload session that is lost":       {[]quirks.Switch{quirks.Fail(1, isUpload, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown", nil)}, 0, "trying again"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := quirks.New(t, tc.switches...)
 			user := newClient(t)
 			if r.HTTP2 {
@@ -96,6 +98,7 @@ func TestQuirksDoNotFailAPush(t *testing.T) {
 
 // TestQuirksThatFail are said in the registry's words, with what to do.
 func TestQuirksThatFail(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		s    quirks.Switch
 		says []string
@@ -112,6 +115,7 @@ func TestQuirksThatFail(t *testing.T) {
 		"rate limit":        {quirks.Fail(99, quirks.IsTagPut, 403, "DENIED", "rate limit exceeded", nil), []string{"limits how often it is asked"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := quirks.New(t, tc.s)
 			got := newClient(t).push(t, r, quirky(t, 0))
 			if got.code != 1 || got.stdout != "" || strings.Contains(got.stderr, "publishing: ") {

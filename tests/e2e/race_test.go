@@ -23,7 +23,7 @@ var rounds = flag.Int("rounds", 2, "how often TestRace lets eight processes writ
 // with 0 has left its work in the index.
 func TestRace(t *testing.T) {
 	other := httptest.NewServer(ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0))))
-	defer other.Close()
+	t.Cleanup(other.Close)
 	platforms := []string{"linux/amd64", "linux/arm64", "linux/riscv64", "linux/s390x", "linux/ppc64le", "linux/386", "linux/arm/v7", "linux/mips64le"}
 	for host, name := range map[string]string{world.Registry(): "distribution", strings.TrimPrefix(other.URL, "http://"): "go-containerregistry"} {
 		base := host + "/race-" + strconv.FormatInt(time.Now().UnixNano(), 36)
@@ -53,6 +53,7 @@ func TestRace(t *testing.T) {
 			},
 		} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
 				failed := 0
 				for round := range *rounds {
 					ref := base + ":" + kind + strconv.Itoa(round)

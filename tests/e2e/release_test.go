@@ -50,6 +50,7 @@ func (r releaser) expect(tags map[string]string) {
 
 // TestRelease publishes versions and content that change.
 func TestRelease(t *testing.T) {
+	t.Parallel()
 	r := newReleaser(t)
 	if got := r.build("--dry-run"); got.code != 0 || strings.Count(got.stdout, ": new\n") != 4 {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
@@ -130,6 +131,7 @@ func TestRelease(t *testing.T) {
 
 // TestReleaseGrows adds a platform to a published version from another machine.
 func TestReleaseGrows(t *testing.T) {
+	t.Parallel()
 	r := newReleaser(t)
 	for _, target := range []string{"linux/amd64", "linux/arm64", "linux/arm64"} {
 		if got := r.build("--append", "--target", target); got.code != 0 {
@@ -156,6 +158,7 @@ func TestReleaseGrows(t *testing.T) {
 // TestReleaseHeldBack: several extensions of which one is published with other
 // content are all held back.
 func TestReleaseHeldBack(t *testing.T) {
+	t.Parallel()
 	r := newReleaser(t)
 	other := extensionDir(t, map[string]string{"extension.toml": descriptor("samples/other", linuxTargets), "bin/detect": script})
 	both := extpack(t, r.dir, "build", "--engine", "embedded", "--push", r.dir, other, "-t", r.repository+"/{{.Slug}}:{{.Version}}")

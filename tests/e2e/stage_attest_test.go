@@ -67,6 +67,7 @@ const provenanceType = "https://slsa.dev/provenance/v1"
 
 // TestProvenance attests what is published, not what it was made from.
 func TestProvenance(t *testing.T) {
+	t.Parallel()
 	for name, dir := range map[string]string{"stage": stageExtension(t), "static": example("hello")} {
 		t.Run(name, func(t *testing.T) {
 			ref := tag(t, "1")
@@ -110,6 +111,7 @@ func TestProvenance(t *testing.T) {
 
 // TestProvenanceSurvives joins a platform to an attested index, and annotates it.
 func TestProvenanceSurvives(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	build := func(flags ...string) {
 		mustExtpack(t, t.TempDir(), append([]string{"build", example("hello"), "--push", "--append", "-t", ref}, flags...)...)

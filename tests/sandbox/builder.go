@@ -163,9 +163,16 @@ func (s *Sandbox) AddBuilder(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	b := s.newBuilder(name, fmt.Sprintf("buildkitd-%d", len(s.builders)))
+	return s.ensureBuilder(ctx, s.addBuilder(name))
+}
+
+// addBuilder describes one more builder, in a folder of its number.
+func (s *Sandbox) addBuilder(name string, platforms ...string) *builder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.newBuilder(name, fmt.Sprintf("buildkitd-%d", len(s.builders)), platforms...)
 	s.builders = append(s.builders, b)
-	return s.ensureBuilder(ctx, b)
+	return b
 }
 
 // AddNodes starts a BuildKit daemon for each platform, which says that it
@@ -173,9 +180,8 @@ func (s *Sandbox) AddBuilder(ctx context.Context, name string) error {
 // one builder: NAME-0, NAME-1 and so on.
 func (s *Sandbox) AddNodes(ctx context.Context, name string, platforms ...string) error {
 	for i, platform := range platforms {
-		b := s.newBuilder(name, fmt.Sprintf("buildkitd-%d", len(s.builders)), platform)
+		b := s.addBuilder(name, platform)
 		b.node = fmt.Sprintf("%s-%d", name, i)
-		s.builders = append(s.builders, b)
 		if err := s.ensureBuilder(ctx, b); err != nil {
 			return err
 		}
@@ -211,6 +217,8 @@ func (s *Sandbox) RestartBuilder(ctx context.Context, name string) error {
 }
 
 func (s *Sandbox) findBuilder(name string) (*builder, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, b := range s.builders {
 		if b.name == name {
 			return b, nil

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Options tells where a sandbox lives. The zero value is right for tests.
@@ -44,6 +45,7 @@ type Sandbox struct {
 	detach   bool // the daemons outlive this process
 	temp     bool // Stop removes the directory
 	registry *daemon
+	mu       sync.Mutex // of builders, which tests add beside each other
 	builders []*builder
 	engines  []*Engine
 }
