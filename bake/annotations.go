@@ -27,8 +27,8 @@ func (w *fileWriter) writeCommonAnnotations(b hcl.Body, e *plan.Extension) error
 		}
 	}
 	for _, a := range e.Placed {
-		if a.Platform == nil && (a.Place == annotation.Manifest || a.Place == annotation.ManifestDescriptor) {
-			list = append(list, hcl.Text(a.String()))
+		if a.Image == nil && (a.Place == annotation.Manifest || a.Place == annotation.ManifestDescriptor) {
+			list = append(list, hcl.Text(a.Buildx()))
 		}
 	}
 	if len(list) == 0 {
@@ -55,13 +55,13 @@ func (w *fileWriter) writeTargetAnnotations(b hcl.Body, t Target, index bool, bu
 	var lists []hcl.Value
 	for _, a := range t.Extension.Placed {
 		switch {
-		case a.Platform == nil && a.Place == annotation.IndexDescriptor && index:
-			list = append(list, hcl.Text(a.String()))
-		case a.Platform == nil || !slices.Contains(platformNames(t), platform.Format(*a.Platform)):
+		case a.Image == nil && a.Place == annotation.IndexDescriptor && index:
+			list = append(list, hcl.Text(a.Buildx()))
+		case a.Image == nil || !t.makes(*a.Image):
 		case built == "":
-			list = append(list, hcl.Text(a.String()))
+			list = append(list, hcl.Text(a.Buildx()))
 		default:
-			lists = append(lists, hcl.Filter(hcl.List(hcl.Text(a.String())), fmt.Sprintf(built, platform.Format(*a.Platform))))
+			lists = append(lists, hcl.Filter(hcl.List(hcl.Text(a.Buildx())), fmt.Sprintf(built, platform.Format(a.Image.Platform()))))
 		}
 	}
 	switch {
@@ -71,6 +71,11 @@ func (w *fileWriter) writeTargetAnnotations(b hcl.Body, t Target, index bool, bu
 		return b.Set("annotations", hcl.Lines(list...))
 	}
 	return nil
+}
+
+// makes reports whether one of the images of t is what an identity names.
+func (t Target) makes(want platform.Identity) bool {
+	return slices.ContainsFunc(t.Images, func(i int) bool { return t.Extension.Images[i].Identity().Matches(want) })
 }
 
 // knownAnnotations returns the annotations that docker extpack build writes.

@@ -55,7 +55,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 				return nil, err
 			}
 			args = append(args, attestArgs(one, attest)...)
-			placed := t.Extension.Placed.At(annotation.Manifest, t.Extension.Images[one.Images[0]].Platform)
+			placed := t.Extension.Placed.At(annotation.Manifest, t.Extension.Images[one.Images[0]].Identity())
 			for _, key := range slices.Sorted(maps.Keys(placed)) {
 				args = append(args, "--set", one.Name+".annotations=manifest:"+key+"="+placed[key])
 			}

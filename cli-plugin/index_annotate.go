@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/index"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -104,7 +104,7 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 			return err
 		}
 		named, others := annotate.Explicit(list)
-		ofImage := others.At(annotation.Index, v1.Platform{}) // without a place, they are for the entry
+		ofImage := others.At(annotation.Index, platform.Identity{}) // without a place, they are for the entry
 		ofIndex, err := annotationValues("--index-annotation", opts.indexAnnotations)
 		if err != nil {
 			return err

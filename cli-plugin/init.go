@@ -143,10 +143,14 @@ func dirWord(dir string) string {
 	return word
 }
 
+// platformWord matches a platform in a list separated by spaces, with the space
+// that its os.version has.
+var platformWord = regexp.MustCompile(`\S+(?: \(os\.version [^)]*\))?`)
+
 // scaffold returns the request for the answers.
 func (a answers) scaffold() (scaffold.Request, error) {
 	r := scaffold.Request{ID: a.id, Name: a.name, Version: a.version, Lang: a.lang}
-	for _, s := range strings.Fields(a.targets) {
+	for _, s := range platformWord.FindAllString(a.targets, -1) {
 		t, err := platform.ParseTarget(s)
 		if err != nil {
 			return r, err

@@ -4,10 +4,10 @@ import (
 	"context"
 	"io"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/runimage"
 	"github.com/extpack/extpack/internal/screen"
@@ -82,7 +82,7 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 			return err
 		}
 		request := runimage.Request{Name: opts.name, Extensions: opts.extensions, Dockerfiles: opts.dockerfiles}
-		if request.Targets, err = parsePlatforms(opts.platforms); err != nil {
+		if request.Platforms, err = parsePlatforms(opts.platforms); err != nil {
 			return err
 		}
 		log := a.log(false)
@@ -106,23 +106,17 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 	})
 }
 
-// parsePlatforms parses --platform, which may be any spelling of an image that
-// inspect prints. Run images have no distro. The error has all problems.
-func parsePlatforms(list []string) ([]extension.Target, error) {
-	var targets []extension.Target
+// parsePlatforms parses the values of a flag. The error has all problems.
+func parsePlatforms(list []string) ([]v1.Platform, error) {
+	var all []v1.Platform
 	var problems diag.List
 	for _, s := range list {
-		name := s
-		if id, err := platform.ParseIdentity(s); err == nil {
-			id.OSVersion, id.Distro = "", extension.Distro{}
-			name = id.String()
-		}
-		t, err := platform.ParseTarget(name)
+		p, err := platform.ParsePlatform(s)
 		if err != nil {
 			problems = append(problems, diag.Of(err)...)
 			continue
 		}
-		targets = append(targets, t)
+		all = append(all, p)
 	}
-	return targets, problems.Err()
+	return all, problems.Err()
 }

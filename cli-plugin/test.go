@@ -17,7 +17,6 @@ import (
 	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/exttest"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage"
 	"github.com/extpack/extpack/internal/safefile"
@@ -247,7 +246,7 @@ type tested struct {
 
 // test runs the cases of packages, those with the same images together.
 func (t *tester) test(ctx context.Context, all []tested) ([]exttest.Result, error) {
-	platforms, err := testPlatforms(t.opts.targets)
+	platforms, err := parsePlatforms(t.opts.targets)
 	if err != nil {
 		return nil, err
 	}
@@ -291,16 +290,4 @@ func (t *tester) support(ctx context.Context, p v1.Platform) (emulated bool, rea
 	}
 	support, err := emulation.Probe(ctx, t.engine.Client, t.opts.builder, p)
 	return true, support.Reason(p), err
-}
-
-func testPlatforms(targets []string) ([]v1.Platform, error) {
-	var all []v1.Platform
-	for _, s := range targets {
-		t, err := platform.ParseTarget(s)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, platform.Of(t))
-	}
-	return all, nil
 }

@@ -228,10 +228,10 @@ func (m *maker) write(ctx context.Context) (*Package, error) {
 	}
 	pkg := &Package{Layout: m.dst, Root: d.Root, Index: d.Index, Images: d.Images, Targets: m.extension.Descriptor.Targets}
 	root := d.Root
-	root.Annotations = m.extension.Placed.At(annotation.IndexDescriptor, v1.Platform{})
+	root.Annotations = m.extension.Placed.At(annotation.IndexDescriptor, platform.Identity{})
 	if m.single() {
 		// There is no other descriptor that could have its annotations.
-		root.Annotations = merged(root.Annotations, m.extension.Placed.At(annotation.ManifestDescriptor, pkg.Images[0].Platform))
+		root.Annotations = merged(root.Annotations, m.extension.Placed.At(annotation.ManifestDescriptor, m.extension.Images[0].Identity()))
 	}
 	return pkg, m.dst.WriteIndex(v1.Index{Manifests: []v1.Descriptor{root}})
 }

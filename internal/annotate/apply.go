@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"slices"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/platform"
 )
 
 // Apply writes annotations to their places: the index, or the entries or
@@ -25,9 +24,9 @@ func Apply(ctx context.Context, s *index.Staging, x *index.Index, list annotatio
 	}
 	images := x.Images()
 	single := len(images) == 1 && images[0].AnyPlatform()
-	var all []v1.Platform
+	var all []platform.Identity
 	for _, image := range images {
-		all = append(all, image.Platform())
+		all = append(all, image.Identity())
 	}
 	if a := list.Unmatched(all); a != nil {
 		return diag.Invalidf("--annotation %q: the index has no image for that platform", a)
@@ -40,17 +39,16 @@ func Apply(ctx context.Context, s *index.Staging, x *index.Index, list annotatio
 			return diag.Invalidf("--annotation %q: it is one image for any platform, without an index", a)
 		}
 	}
-	ofIndex := list.At(annotation.Index, v1.Platform{})
+	ofIndex := list.At(annotation.Index, platform.Identity{})
 	for _, image := range images {
-		p := image.Platform()
-		ofManifest := list.At(annotation.Manifest, p)
+		ofManifest := list.At(annotation.Manifest, image.Identity())
 		if single {
 			ofManifest = merged(ofIndex, ofManifest)
 		}
 		if err := annotateManifest(ctx, s, x, image, ofManifest); err != nil {
 			return err
 		}
-		if err := image.Annotate(list.At(annotation.ManifestDescriptor, p)); err != nil {
+		if err := image.Annotate(list.At(annotation.ManifestDescriptor, image.Identity())); err != nil {
 			return err
 		}
 	}

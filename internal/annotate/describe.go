@@ -134,7 +134,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 			return Image{}, err
 		}
 	}
-	if placed := d.extension.Placed.At(annotation.Manifest, p); len(placed) > 0 {
+	if placed := d.extension.Placed.At(annotation.Manifest, want.Identity()); len(placed) > 0 {
 		manifest.Annotations = merged(manifest.Annotations, placed)
 	}
 	desc, err := d.add(d.types.manifest, manifest)
@@ -144,7 +144,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	if !want.Any {
 		desc.Platform = &p
 	}
-	desc.Annotations = merged(d.distroAnnotations(want), d.extension.Placed.At(annotation.ManifestDescriptor, p))
+	desc.Annotations = merged(d.distroAnnotations(want), d.extension.Placed.At(annotation.ManifestDescriptor, want.Identity()))
 	return Image{
 		Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest,
 		Size: desc.Size + manifest.Config.Size + layer.Descriptor.Size,

@@ -70,7 +70,7 @@ func (m *maker) keeps(want plan.Image, b *built) (bool, error) {
 	if len(b.attestations) == 0 || m.opts.Docker || m.single() || b.config.OSVersion != want.Platform.OSVersion {
 		return false, nil
 	}
-	for key, value := range m.extension.Placed.At(annotation.Manifest, want.Platform) {
+	for key, value := range m.extension.Placed.At(annotation.Manifest, want.Identity()) {
 		if b.manifest.Annotations[key] != value {
 			return false, nil
 		}
@@ -87,7 +87,7 @@ func (m *maker) keep(ctx context.Context, want plan.Image, b *built) (Image, err
 	c := b.config
 	p := v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant, OSVersion: c.OSVersion}
 	desc := v1.Descriptor{MediaType: b.descriptor.MediaType, Digest: b.descriptor.Digest, Size: b.descriptor.Size, Platform: &p}
-	desc.Annotations = merged(m.distroAnnotations(want), m.extension.Placed.At(annotation.ManifestDescriptor, p))
+	desc.Annotations = merged(m.distroAnnotations(want), m.extension.Placed.At(annotation.ManifestDescriptor, want.Identity()))
 	return Image{
 		Platform: p, Descriptor: desc, DiffID: c.RootFS.DiffIDs[0], Layer: b.manifest.Layers[0].Digest,
 		Size: desc.Size + b.manifest.Config.Size + b.manifest.Layers[0].Size,

@@ -42,7 +42,7 @@ func CheckSize(ctx context.Context, e *plan.Extension, opts Options) (note strin
 		p := image.Platform
 		desc := v1.Descriptor{MediaType: d.types.manifest, Digest: some, Size: 1000, Platform: &p}
 		if !opts.Docker {
-			desc.Annotations = merged(d.distroAnnotations(image), e.Placed.At(annotation.ManifestDescriptor, p))
+			desc.Annotations = merged(d.distroAnnotations(image), e.Placed.At(annotation.ManifestDescriptor, image.Identity()))
 		}
 		entry, err := json.Marshal(desc)
 		if err != nil {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
@@ -35,8 +33,9 @@ var places = []Place{Index, IndexDescriptor, Manifest, ManifestDescriptor}
 // Annotation is one annotation.
 type Annotation struct {
 	Place Place
-	// Platform is that of the images it is for; nil is all of them.
-	Platform *v1.Platform
+	// Image is the identity of the images it is for, which may leave out
+	// os.version and distro; nil is all of them.
+	Image *platform.Identity
 	// Explicit says that the place was named.
 	Explicit   bool
 	Key, Value string
@@ -45,7 +44,12 @@ type Annotation struct {
 // List is a list of annotations; of those for one place and key the last counts.
 type List []Annotation
 
-var form = regexp.MustCompile(`^([a-z-]*)(?:\[([A-Za-z0-9_/.-]+)\])?$`)
+var (
+	form = regexp.MustCompile(`^([a-z-]*)(?:\[([^\]]+)\])?$`)
+	// placesForm matches the places in front of a key. In brackets there may be
+	// colons, of distros.
+	placesForm = regexp.MustCompile(`^((?:[^:\[]|\[[^\]]*\]?)*):(.*)$`)
+)
 
 const hint = "write it as KEY=VALUE, or PLACE:KEY=VALUE with index, index-descriptor, manifest or manifest-descriptor, the latter two also with a platform as in manifest[linux/amd64]:KEY=VALUE"
 
@@ -58,9 +62,9 @@ func Parse(flag string, values []string) (List, error) {
 		if !ok {
 			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, text), hint)
 		}
-		types, key, explicit := strings.Cut(name, ":")
-		if !explicit {
-			types, key = string(Index), name
+		types, key, explicit := string(Index), name, false
+		if m := placesForm.FindStringSubmatch(name); m != nil {
+			types, key, explicit = m[1], m[2], true
 		}
 		if key == "" {
 			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, text), hint)
@@ -92,12 +96,11 @@ func place(text string) (Annotation, error) {
 	if a.Place == Index || a.Place == IndexDescriptor {
 		return a, diag.Invalidf("%s has no platform", a.Place)
 	}
-	t, err := platform.ParseTarget(m[2])
+	id, err := platform.ParseImage(m[2])
 	if err != nil {
 		return a, err
 	}
-	p := platform.Of(t)
-	a.Platform = &p
+	a.Image = &id
 	return a, nil
 }
 
@@ -111,12 +114,17 @@ func (l List) CheckReserved(flag string) error {
 	return nil
 }
 
-// At returns what is for a place, nil for nothing. For the two places of images
-// p is the image's platform.
-func (l List) At(place Place, p v1.Platform) map[string]string {
+// isFor reports whether the annotation is for an image.
+func (a Annotation) isFor(image platform.Identity) bool {
+	return a.Image == nil || image.Matches(*a.Image)
+}
+
+// At returns what is for a place, nil for nothing. The image is that of the two
+// places of images.
+func (l List) At(place Place, image platform.Identity) map[string]string {
 	var out map[string]string
 	for _, a := range l {
-		if a.Place != place || a.Platform != nil && !platform.Equal(*a.Platform, p) {
+		if a.Place != place || !a.isFor(image) {
 			continue
 		}
 		if out == nil {
@@ -127,22 +135,38 @@ func (l List) At(place Place, p v1.Platform) map[string]string {
 	return out
 }
 
-// Unmatched returns the first annotation for a platform that is none of these,
-// nil when there is none.
-func (l List) Unmatched(all []v1.Platform) *Annotation {
+// Unmatched returns the first annotation for an image that is none of these, nil
+// when there is none.
+func (l List) Unmatched(all []platform.Identity) *Annotation {
 	for _, a := range l {
-		if a.Platform != nil && !slices.ContainsFunc(all, func(p v1.Platform) bool { return platform.Equal(*a.Platform, p) }) {
+		if a.Image != nil && !slices.ContainsFunc(all, a.isFor) {
 			return &a
 		}
 	}
 	return nil
 }
 
-// String returns the annotation in buildx's form.
+// String returns the annotation in the form that [Parse] accepts.
 func (a Annotation) String() string {
-	at := string(a.Place)
-	if a.Platform != nil {
-		at += "[" + platform.Format(*a.Platform) + "]"
+	if a.Image == nil {
+		return a.at("")
 	}
-	return at + ":" + a.Key + "=" + a.Value
+	return a.at(a.Image.String())
+}
+
+// Buildx returns the annotation in the form that buildx accepts, which names no
+// distro.
+func (a Annotation) Buildx() string {
+	if a.Image == nil {
+		return a.at("")
+	}
+	return a.at(platform.Format(a.Image.Platform()))
+}
+
+func (a Annotation) at(image string) string {
+	place := string(a.Place)
+	if image != "" {
+		place += "[" + image + "]"
+	}
+	return place + ":" + a.Key + "=" + a.Value
 }

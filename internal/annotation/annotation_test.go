@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/docker/buildx/util/buildflags"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/platform"
 )
 
-var amd64, arm64 = v1.Platform{OS: "linux", Architecture: "amd64"}, v1.Platform{OS: "linux", Architecture: "arm64"}
+var amd64, arm64 = platform.Identity{OS: "linux", Architecture: "amd64"}, platform.Identity{OS: "linux", Architecture: "arm64"}
 
 // TestParse compares with buildx's own reader of the forms.
 func TestParse(t *testing.T) {
@@ -29,7 +30,7 @@ func TestParse(t *testing.T) {
 		for _, a := range list {
 			found := false
 			for key, value := range want {
-				same := key.Platform == nil && a.Platform == nil || key.Platform != nil && a.Platform != nil && key.Platform.Architecture == a.Platform.Architecture
+				same := key.Platform == nil && a.Image == nil || key.Platform != nil && a.Image != nil && key.Platform.Architecture == a.Image.Architecture
 				found = found || same && key.Type == string(a.Place) && key.Key == a.Key && value == a.Value
 			}
 			if !found || !a.Explicit {
@@ -57,10 +58,10 @@ func TestAt(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		place annotation.Place
-		of    v1.Platform
+		of    platform.Identity
 		want  map[string]string
 	}{
-		{annotation.Index, v1.Platform{}, map[string]string{"i": "1"}},
+		{annotation.Index, platform.Identity{}, map[string]string{"i": "1"}},
 		{annotation.Manifest, amd64, map[string]string{"m": "2"}},
 		{annotation.Manifest, arm64, map[string]string{"m": "3"}},
 		{annotation.ManifestDescriptor, amd64, nil},
@@ -70,10 +71,39 @@ func TestAt(t *testing.T) {
 			t.Errorf("%s of %v: got %v", tt.place, tt.of, got)
 		}
 	}
-	if a := list.Unmatched([]v1.Platform{amd64}); a == nil || a.Key != "m" || a.String() != "manifest[linux/arm64]:m=3" {
+	if a := list.Unmatched([]platform.Identity{amd64}); a == nil || a.Key != "m" || a.String() != "manifest[linux/arm64]:m=3" {
 		t.Errorf("got %v", a)
 	}
-	if a := list.Unmatched([]v1.Platform{amd64, arm64}); a != nil {
+	if a := list.Unmatched([]platform.Identity{amd64, arm64}); a != nil {
 		t.Errorf("got %v", a)
+	}
+}
+
+// A distro tells images of one platform apart. Buildx knows none.
+func TestDistros(t *testing.T) {
+	ubuntu := func(version string) platform.Identity {
+		id := amd64
+		id.OSVersion, id.Distro = version, extension.Distro{Name: "ubuntu", Version: version}
+		return id
+	}
+	for _, place := range []string{"linux/amd64:ubuntu@24.04", "linux(24.04)/amd64:ubuntu@24.04", "linux/amd64 (os.version 24.04)", "linux(24.04)/amd64"} {
+		list, err := annotation.Parse("--annotation", []string{"manifest[" + place + "]:a:b=c"})
+		if err != nil {
+			t.Errorf("%s: %v", place, err)
+			continue
+		}
+		if got := list.At(annotation.Manifest, ubuntu("24.04")); got["a:b"] != "c" {
+			t.Errorf("%s: got %v", place, got)
+		}
+		if got := list.At(annotation.Manifest, ubuntu("22.04")); got != nil {
+			t.Errorf("%s: the other distro has %v", place, got)
+		}
+		if got := list[0].Buildx(); got != "manifest[linux/amd64]:a:b=c" {
+			t.Errorf("%s: buildx reads %s", place, got)
+		}
+		again, err := annotation.Parse("--annotation", []string{list[0].String()})
+		if err != nil || again.At(annotation.Manifest, ubuntu("24.04"))["a:b"] != "c" {
+			t.Errorf("%s: written as %s: %v", place, list[0], err)
+		}
 	}
 }

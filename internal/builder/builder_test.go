@@ -24,10 +24,11 @@ func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
 
 func TestParseNative(t *testing.T) {
 	for in, want := range map[string]Native{
-		"arm64=ssh://u@h":         {"linux/arm64", "ssh://u@h"},
-		"linux/arm/v7=tcp://h:1":  {"linux/arm/v7", "tcp://h:1"},
-		"aarch64=ctx":             {"linux/arm64", "ctx"},
-		"linux/amd64=tcp://h?a=b": {"linux/amd64", "tcp://h?a=b"},
+		"arm64=ssh://u@h":                     {"linux/arm64", "ssh://u@h"},
+		"linux/arm/v7=tcp://h:1":              {"linux/arm/v7", "tcp://h:1"},
+		"aarch64=ctx":                         {"linux/arm64", "ctx"},
+		"linux(24.04)/arm64:ubuntu@24.04=ctx": {"linux/arm64", "ctx"},
+		"linux/amd64=tcp://h?a=b":             {"linux/amd64", "tcp://h?a=b"},
 	} {
 		if got, err := ParseNative(in); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", in, got, err)

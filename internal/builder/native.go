@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/containerd/platforms"
-
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -32,14 +30,11 @@ func ParseNative(s string) (Native, error) {
 	if architecturePattern.MatchString(name) {
 		name = "linux/" + name // an os alone would be ambiguous
 	}
-	p, err := platforms.Parse(name)
-	if err == nil {
-		_, err = platform.ParseTarget(platforms.Format(p)) // validates the platform
-	}
-	if err != nil || strings.Count(name, "/") == 0 {
+	p, err := platform.ParsePlatform(name)
+	if err != nil {
 		return Native{}, diag.WithHint(diag.Invalidf("--native %q: %q is no platform", s, name), hint)
 	}
-	return Native{Platform: platforms.Format(p), Endpoint: endpoint}, nil
+	return Native{Platform: platform.Format(p), Endpoint: endpoint}, nil
 }
 
 // node returns the name of the native node of a builder.

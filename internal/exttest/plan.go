@@ -98,13 +98,13 @@ func applicable(test *extension.TestCase, platforms []v1.Platform) ([]v1.Platfor
 	var out []v1.Platform
 	var list diag.List
 	for _, e := range test.Targets {
-		t, err := platform.ParseTarget(e.Value)
+		want, err := platform.ParsePlatform(e.Value)
 		if err != nil {
 			list.Errorf(e.Position, "%v", err)
 			continue
 		}
 		for _, p := range platforms {
-			if platform.Equal(platform.Of(t), p) && !slices.ContainsFunc(out, func(o v1.Platform) bool { return platform.Equal(o, p) }) {
+			if platform.Equal(want, p) && !slices.ContainsFunc(out, func(o v1.Platform) bool { return platform.Equal(o, p) }) {
 				out = append(out, p)
 			}
 		}

@@ -45,7 +45,7 @@ func ParsePlatforms(list, sources []string) (map[string]platform.Identity, error
 		if i <= 0 {
 			return nil, diag.Invalidf("--platform %q is not SOURCE=os/arch[/variant]", s)
 		}
-		p, err := parseGiven(s[i+1:])
+		p, err := platform.ParseImage(s[i+1:])
 		if err != nil {
 			return nil, err
 		}
@@ -61,19 +61,4 @@ func ParsePlatforms(list, sources []string) (map[string]platform.Identity, error
 		}
 	}
 	return platforms, nil
-}
-
-// parseGiven parses an identity with a known os and architecture.
-func parseGiven(s string) (platform.Identity, error) {
-	id, err := platform.ParseIdentity(s)
-	if err != nil {
-		_, err = platform.ParseTarget(s) // has a better message
-		if err == nil {
-			err = diag.WithHint(diag.Invalidf("%q is not a platform", s), platform.IdentityHint)
-		}
-		return id, err
-	}
-	p, err := parsePlatform(id.Platform())
-	p.OSVersion = id.OSVersion
-	return platform.NewIdentity(p, id.Distro), err
 }

@@ -79,10 +79,7 @@ func checkSelector(s string) error {
 	if _, err := digest.Parse(s); err == nil || namesAnyPlatform(s) {
 		return nil
 	}
-	id, err := platform.ParseIdentity(s)
-	if err == nil {
-		_, err = parsePlatform(id.Platform())
-	}
+	_, err := platform.ParseImage(s)
 	return err
 }
 

@@ -60,9 +60,7 @@ func OnlinePackage(ctx context.Context, client *registry.Client, src content.Fet
 			if err := os.WriteFile(name, text, 0o600); err != nil {
 				return fmt.Errorf("writing temporary file: %w", err)
 			}
-			p := config.Platform
-			target := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
-			_, err = runimage.Check(ctx, runimage.Registry(client), runimage.Request{Dockerfiles: []string{name}, Targets: []extension.Target{target}})
+			_, err = runimage.Check(ctx, runimage.Registry(client), runimage.Request{Dockerfiles: []string{name}, Platforms: []v1.Platform{config.Platform}})
 			if err != nil && !diag.IsInvalid(err) {
 				return err
 			}

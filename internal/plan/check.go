@@ -10,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
@@ -167,12 +165,12 @@ func (e *Extension) checkAnnotations(list *diag.List, all annotation.List) {
 	if e.BuildersPlatform() {
 		return // which is not known here
 	}
-	var built []v1.Platform
+	var built []platform.Identity
 	for _, image := range e.Images {
-		built = append(built, image.Platform)
+		built = append(built, image.Identity())
 	}
 	if a := all.Unmatched(built); a != nil {
-		list.Errorf(diag.Position{}, "--annotation %q: %s has no image for %s", a, e.Descriptor.Info, platform.Format(*a.Platform))
+		list.Errorf(diag.Position{}, "--annotation %q: %s has no image for %s", a, e.Descriptor.Info, a.Image)
 	}
 	for _, a := range all {
 		if e.AnyPlatform() && a.Explicit && a.Place == annotation.Index {

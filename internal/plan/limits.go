@@ -92,7 +92,7 @@ func (p *buildPlanner) parseHosts(what string, entries []extension.Entry, flag s
 // checkTargets reports platforms of stages that cannot be parsed.
 func (p *buildPlanner) checkTargets() {
 	for _, name := range slices.Sorted(maps.Keys(p.table.Targets)) {
-		if _, err := platform.ParseTarget(name); err != nil {
+		if _, err := platform.ParsePlatform(name); err != nil {
 			p.list.Errorf(p.table.TargetPositions[name], "target %q is not a platform such as linux/arm64", name)
 		}
 	}
@@ -101,8 +101,8 @@ func (p *buildPlanner) checkTargets() {
 // stageOf returns the stage for a platform and its position.
 func (p *buildPlanner) stageOf(of v1.Platform) (string, diag.Position) {
 	for _, name := range slices.Sorted(maps.Keys(p.table.Targets)) {
-		t, err := platform.ParseTarget(name)
-		if err == nil && platform.Equal(platform.Of(t), of) {
+		named, err := platform.ParsePlatform(name)
+		if err == nil && platform.Equal(named, of) {
 			return p.table.Targets[name], p.table.TargetPositions[name]
 		}
 	}

@@ -246,7 +246,7 @@ func newExtension(ctx context.Context, name string, opts Options) (*Extension, d
 		Descriptor:  descriptor,
 		Slug:        extension.Slug(descriptor.Info.ID),
 		Labels:      merge(merge(defaults.Labels, descriptor.Metadata.Extpack.Labels), opts.Labels),
-		Annotations: merge(merge(merge(origin, defaults.Annotations), descriptor.Metadata.Extpack.Annotations), opts.Annotations.At(annotation.Index, v1.Platform{})),
+		Annotations: merge(merge(merge(origin, defaults.Annotations), descriptor.Metadata.Extpack.Annotations), opts.Annotations.At(annotation.Index, platform.Identity{})),
 		Placed:      slices.DeleteFunc(slices.Clone(opts.Annotations), func(a annotation.Annotation) bool { return a.Place == annotation.Index }),
 	}
 	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list, defaults: defaults.Targets}

@@ -99,3 +99,24 @@ func ParseIdentity(s string) (Identity, error) {
 	}
 	return NewIdentity(v1.Platform{OS: m[1], Architecture: m[3], Variant: m[4], OSVersion: m[2] + m[7]}, extension.Distro{Name: m[5], Version: m[6]}), nil
 }
+
+// ParseImage is like [ParseIdentity], and returns a [*diag.InvalidError] for an
+// unknown os or architecture, too, with the closest spelling.
+func ParseImage(s string) (Identity, error) {
+	id, err := ParseIdentity(s)
+	if err != nil {
+		if _, better := ParseTarget(s); better != nil {
+			err = better
+		}
+		return id, err
+	}
+	_, err = ParseTarget(Format(id.Platform()))
+	return id, err
+}
+
+// ParsePlatform parses any spelling of an image that [ParseImage] accepts, and
+// returns its platform without os.version and distro.
+func ParsePlatform(s string) (v1.Platform, error) {
+	id, err := ParseImage(s)
+	return v1.Platform{OS: id.OS, Architecture: id.Architecture, Variant: id.Variant}, err
+}

@@ -1,8 +1,10 @@
 package platform
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 )
 
@@ -59,10 +61,14 @@ func TestIdentityIsTarget(t *testing.T) {
 	for _, name := range []string{
 		"linux/amd64", "linux/arm/v7", "linux/arm64", "linux/amd64:ubuntu@22.04", "linux/arm/v6:ubuntu@22.04",
 		"windows/amd64 (os.version 10.0.17763)", "linux/arm/v6:ubuntu@22.04 (os.version 5)",
+		"windows(10.0.17763)/amd64", "windows(10.0.17763+win32k)/amd64", "linux(5)/arm/v6:ubuntu@22.04",
 	} {
 		id, err := ParseIdentity(name)
-		if err != nil || id.String() != name {
+		if err != nil || id.String() != name && !strings.Contains(strings.Split(name, "/")[0], "(") {
 			t.Errorf("%s is read as %s, %v", name, id, err)
+		}
+		if p, err := ParsePlatform(name); err != nil || Format(p) != Format(id.Platform()) || p.OSVersion != "" {
+			t.Errorf("the platform of %s is read as %+v, %v", name, p, err)
 		}
 		target, err := ParseTarget(name)
 		if err != nil {
@@ -81,6 +87,21 @@ func TestIdentityIsTarget(t *testing.T) {
 	for _, name := range []string{"windows/amd64 (os.version )", "windows/amd64 (os.version 1) x", "windows/amd64(os.version 1)"} {
 		if target, err := ParseTarget(name); err == nil {
 			t.Errorf("%s is %+v", name, target)
+		}
+	}
+}
+
+// ParseImage is as strict about names as ParseTarget.
+func TestParseImage(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"linux": "is not os/arch[/variant]", "linux/amd46": `did you mean "amd64"?`, "linux(5)/amd46:ubuntu@22.04": `did you mean "amd64"?`, "linux/amd64 (os.version )": "is not",
+	} {
+		if id, err := ParseImage(name); !diag.IsInvalid(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %+v, %v", name, id, err)
+		}
+		if p, err := ParsePlatform(name); err == nil {
+			t.Errorf("%s: got %+v", name, p)
 		}
 	}
 }

@@ -26,10 +26,11 @@ const targetHint = "write it as os/arch[/variant][:distro@version[,version...]],
 // returns a [*diag.InvalidError], which names the closest spelling for an
 // unknown os or arch.
 //
-// An os.version as in [Identity.String], such as "windows/amd64 (os.version
-// 10.0.17763)", is accepted and left out: extensions do not depend on it.
+// An os.version as [ParseIdentity] accepts it, such as "windows/amd64
+// (os.version 10.0.17763)" or "windows(10.0.17763)/amd64", is left out:
+// extensions do not depend on it.
 func ParseTarget(s string) (extension.Target, error) {
-	spec, distros, hasDistros := strings.Cut(osVersion.ReplaceAllString(s, ""), ":")
+	spec, distros, hasDistros := strings.Cut(withoutVersion(s), ":")
 	fields := strings.Split(spec, "/")
 	if strings.Contains(spec, ",") {
 		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q names several platforms", s), "repeat --target for each")
@@ -47,9 +48,6 @@ func ParseTarget(s string) (extension.Target, error) {
 	p, err := platforms.Parse(spec)
 	if err != nil {
 		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: os, arch and variant hold letters, digits and . _ - only", s), targetHint)
-	}
-	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
-		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: versions and features of an os are not supported in brackets", s), targetHint)
 	}
 	t := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
 	if err := extension.CheckPlatform(t); err != nil {
@@ -110,5 +108,13 @@ type Key struct{ OS, Architecture, Variant string }
 // KeyOf returns the key of a normalized platform.
 func KeyOf(p v1.Platform) Key { return Key{p.OS, p.Architecture, p.Variant} }
 
-// osVersion is the os.version in the output of [Identity.String].
-var osVersion = regexp.MustCompile(` \(os\.version [^)]+\)$`)
+// The os.version in the output of [Identity.String], and in the older form.
+var (
+	osVersion    = regexp.MustCompile(` \(os\.version [^)]+\)$`)
+	oldOSVersion = regexp.MustCompile(`^([^/(:]+)\([^)]*\)/`)
+)
+
+// withoutVersion returns a spelling of an identity without its os.version.
+func withoutVersion(s string) string {
+	return oldOSVersion.ReplaceAllString(osVersion.ReplaceAllString(s, ""), "$1/")
+}

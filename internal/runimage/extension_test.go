@@ -169,7 +169,7 @@ func TestExtensions(t *testing.T) {
 			want: []string{"generate/run.Dockerfile [] image:>linux/amd64,>linux/arm64/v8"},
 		},
 		{
-			name: "other targets", targets: amd64Target, request: Request{Targets: targets(t, "linux/arm64")},
+			name: "other targets", targets: amd64Target, request: Request{Platforms: platformsOf(t, "linux/arm64")},
 			files: map[string]string{"generate/run.Dockerfile": "FROM " + runName},
 			want:  []string{"generate/run.Dockerfile [linux/arm64] image:linux/arm64>linux/arm64/v8"},
 		},
@@ -237,7 +237,7 @@ func TestInvalidExtensionDoesNotHideTheImage(t *testing.T) {
 	w := newWorld(t)
 	w.tags[runName] = w.index(w.images("linux/amd64")...)
 	dir := extensionDir(t, "[[targets]]\nos = \"linux\"\narch = \"amd46\"\n", nil)
-	report, err := Check(t.Context(), w, Request{Name: runName, Extensions: []string{dir}, Targets: targets(t, "linux/amd64", "linux/arm64")})
+	report, err := Check(t.Context(), w, Request{Name: runName, Extensions: []string{dir}, Platforms: platformsOf(t, "linux/amd64", "linux/arm64")})
 	if !diag.IsInvalid(err) || len(diag.Of(err)) != 2 || len(report.Images) != 1 {
 		t.Errorf("got %v and %v", err, report.Images)
 	}

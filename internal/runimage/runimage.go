@@ -83,9 +83,9 @@ func (o opener) Pull(ctx context.Context, ref registry.Reference) (*Opened, erro
 type Request struct {
 	// Name is a run image: a reference, a package file or a layout directory.
 	Name string
-	// Targets are the platforms to resolve, instead of those of the extensions.
-	// If there are neither, all platforms of an image are resolved.
-	Targets []extension.Target
+	// Platforms are the normalized platforms to resolve, instead of those of the
+	// extensions. If there are neither, all platforms of an image are resolved.
+	Platforms []v1.Platform
 	// Extensions are directories whose static run.Dockerfiles are read.
 	Extensions []string
 	// Dockerfiles are additional files, read for every target.
@@ -143,8 +143,8 @@ type pulled struct {
 func Check(ctx context.Context, images Images, request Request) (*Report, error) {
 	c := &checker{images: images, report: &Report{Images: []Image{}}, pulled: map[string]*pulled{}}
 	var wanted []v1.Platform
-	for _, t := range request.Targets {
-		wanted = appendPlatform(wanted, platform.Of(t))
+	for _, p := range request.Platforms {
+		wanted = appendPlatform(wanted, bare(p))
 	}
 	planned, err := c.plan(ctx, request, &wanted)
 	if err != nil {
@@ -170,12 +170,16 @@ func Check(ctx context.Context, images Images, request Request) (*Report, error)
 	return c.report, c.result()
 }
 
-// plan finds the targets of the extensions, unless the request has targets.
+// plan finds the targets of the extensions, unless the request has platforms.
 func (c *checker) plan(ctx context.Context, request Request, wanted *[]v1.Platform) ([]*plan.Extension, error) {
 	if len(request.Extensions) == 0 {
 		return nil, nil
 	}
-	p, warnings, err := plan.New(ctx, request.Extensions, plan.Options{Targets: request.Targets, Defaults: workspace.DefaultsOf})
+	opts := plan.Options{Defaults: workspace.DefaultsOf}
+	for _, p := range request.Platforms {
+		opts.Targets = append(opts.Targets, extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant})
+	}
+	p, warnings, err := plan.New(ctx, request.Extensions, opts)
 	c.report.Warnings = warnings
 	if diag.IsInvalid(err) {
 		c.problems = append(c.problems, diag.Of(err)...)
@@ -185,7 +189,7 @@ func (c *checker) plan(ctx context.Context, request Request, wanted *[]v1.Platfo
 	if p == nil {
 		return nil, nil
 	}
-	if len(request.Targets) == 0 {
+	if len(request.Platforms) == 0 {
 		for _, e := range p.Extensions {
 			for _, image := range e.Images {
 				if !image.Any && !platform.IsZero(image.Platform) {

@@ -17,7 +17,6 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/platform"
@@ -153,15 +152,15 @@ func (w *world) attestation(about v1.Descriptor) v1.Descriptor {
 }
 
 // targets returns targets as --platform does.
-func targets(t *testing.T, list ...string) []extension.Target {
+func platformsOf(t *testing.T, list ...string) []v1.Platform {
 	t.Helper()
-	var out []extension.Target
+	var out []v1.Platform
 	for _, s := range list {
-		target, err := platform.ParseTarget(s)
+		p, err := platform.ParsePlatform(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, target)
+		out = append(out, p)
 	}
 	return out
 }
@@ -170,7 +169,7 @@ func targets(t *testing.T, list ...string) []extension.Target {
 func (w *world) check(root v1.Descriptor, wanted ...string) (*Report, error) {
 	w.t.Helper()
 	w.tags[runName] = root
-	return Check(w.t.Context(), w, Request{Name: runName, Targets: targets(w.t, wanted...)})
+	return Check(w.t.Context(), w, Request{Name: runName, Platforms: platformsOf(w.t, wanted...)})
 }
 
 // pairs returns "target>platform" of images.
@@ -439,7 +438,7 @@ func TestFailuresAreNotFindings(t *testing.T) {
 	w.tags[runName] = w.index(w.images("linux/amd64")...)
 	file := filepath.Join(t.TempDir(), "run.Dockerfile")
 	write(t, file, "FROM localhost:5000/down:1\n")
-	request := Request{Name: runName, Targets: targets(t, "linux/s390x"), Dockerfiles: []string{file}}
+	request := Request{Name: runName, Platforms: platformsOf(t, "linux/s390x"), Dockerfiles: []string{file}}
 	report, err := Check(t.Context(), downWorld{w}, request)
 	if err == nil || diag.IsInvalid(err) || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "linux/s390x") {
 		t.Errorf("error is %v", err)

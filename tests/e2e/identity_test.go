@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"cmp"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -8,6 +10,7 @@ import (
 // TestEverySpellingIsAccepted: what inspect, index and verify print for an image
 // names it for index annotate and remove, and so do the older spellings.
 func TestEverySpellingIsAccepted(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("acme/distros", "\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n"+
 			"\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"22.04\"\n\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n"),
@@ -49,6 +52,74 @@ func TestEverySpellingIsAccepted(t *testing.T) {
 	if got := strings.Join(listed(), ", "); got != names[1] {
 		t.Errorf("left is %s, want %s", got, names[1])
 	}
+}
+
+// TestEverySpellingEverywhere passes each spelling of one image to each flag and
+// argument that takes a platform.
+func TestEverySpellingEverywhere(t *testing.T) {
+	t.Parallel()
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("acme/distros", "\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n"+
+			"\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"22.04\"\n\n[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n"),
+		"linux/arm64/bin/generate": script, "linux/amd64/ubuntu@22.04/bin/generate": script, "linux/amd64/ubuntu@24.04/bin/generate": script + "\n",
+	})
+	const image = "linux/amd64:ubuntu@24.04"
+	work := t.TempDir()
+	mustExtpack(t, work, "build", dir, "--engine", "embedded", "-q", "-o", "all.cnb")
+	all := readFile(t, filepath.Join(work, "all.cnb"))
+	mustExtpack(t, work, "build", dir, "--engine", "embedded", "-q", "-o", "one/", "--target", image, "--single")
+	for _, spelling := range []string{image, image + " (os.version 24.04)", "linux(24.04)/amd64:ubuntu@24.04", "linux(24.04+feature)/amd64:ubuntu@24.04"} {
+		for _, tt := range []struct {
+			args []string
+			// writes is a package, in which the images that are listed have an
+			// annotation a=b or are all that is left.
+			writes, lists string
+		}{
+			{[]string{"build", dir, "--engine", "embedded", "-o", "one.cnb", "--target", spelling}, "one.cnb", "linux/amd64"},
+			{[]string{"build", dir, "--engine", "embedded", "-o", "noted.cnb", "--annotation", "manifest-descriptor[" + spelling + "]:a=b"}, "noted.cnb", image},
+			{[]string{"annotate", "all.cnb", "-o", "noted.cnb", "--annotation", "manifest-descriptor[" + spelling + "]:a=b"}, "noted.cnb", image},
+			{[]string{"index", "annotate", "all.cnb", "--annotation", "manifest-descriptor[" + spelling + "]:a=b"}, "all.cnb", image},
+			{[]string{"index", "annotate", "all.cnb", spelling, "--annotation", "a=b"}, "all.cnb", image},
+			{[]string{"index", "remove", "all.cnb", spelling}, "all.cnb", "linux/arm64, linux/amd64:ubuntu@22.04"},
+			{[]string{"index", "create", "-o", "named.cnb", "--platform", "./one=" + spelling, "./one"}, "named.cnb", image},
+			{[]string{"package", "packed.cnb", "--path", dir, "--format", "file", "--target", spelling}, "packed.cnb", "linux/amd64"},
+			{[]string{"bake", dir, "-o", "-", "--target", spelling, "--annotation", "manifest[" + spelling + "]:a=b"}, "", ""},
+			{[]string{"run-image", "all.cnb", "--platform", spelling}, "", ""},
+			{[]string{"init", "--yes", "--force", "--target", spelling, "new"}, "", ""},
+		} {
+			writeFile(t, filepath.Join(work, "all.cnb"), string(all))
+			if r := extpack(t, work, tt.args...); r.code != 0 {
+				t.Errorf("%q: exit code %d\n%s", tt.args, r.code, r.stderr)
+				continue
+			}
+			if tt.writes == "" {
+				continue
+			}
+			noted, left := annotatedImages(t, work, tt.writes)
+			if got := cmp.Or(noted, left); got != tt.lists {
+				t.Errorf("%q: got %q, want %q", tt.args, got, tt.lists)
+			}
+		}
+	}
+}
+
+// annotatedImages returns the images of a package that have an annotation a=b, and
+// all of them.
+func annotatedImages(t *testing.T, dir, name string) (noted, all string) {
+	t.Helper()
+	const template = `{{range .Platforms}}{{.Platform}}{{with .DistroName}}:{{.}}@{{end}}{{.DistroVersion}}={{.Annotations.a}}{{"\n"}}{{end}}`
+	var some, names []string
+	for line := range strings.Lines(mustExtpack(t, dir, "inspect", name, "--format", template)) {
+		image, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if image == "" {
+			continue
+		}
+		names = append(names, image)
+		if value == "b" {
+			some = append(some, image)
+		}
+	}
+	return strings.Join(some, ", "), strings.Join(names, ", ")
 }
 
 // listedDigest returns the digest of the image that an index lists for a platform.
