@@ -192,7 +192,8 @@ type tester struct {
 	engine *bake.Engine
 	made   map[string]*exttest.Subject // of directories that cases name
 	dirs   int
-	nodes  []buildx.Node // of the builder, once they are known
+	nodes  []buildx.Node     // of the builder, once they are known
+	saved  map[string]string // layouts of images of the Docker Engine, by their IDs
 }
 
 func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
@@ -263,7 +264,7 @@ func (t *tester) test(ctx context.Context, all []tested) ([]exttest.Result, erro
 		own, err := exttest.Run(ctx, exttest.Request{
 			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
 			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
-			Support: t.support, Extension: t.beside,
+			Support: t.support, Extension: t.beside, Local: t.local,
 		})
 		if err != nil {
 			return nil, err

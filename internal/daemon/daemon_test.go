@@ -279,3 +279,81 @@ func TestNamesRefused(t *testing.T) {
 		}
 	}
 }
+
+// saver is an engine that has one image.
+type saver struct {
+	tar     []byte
+	noKinds bool // an engine that knows no platforms
+	asked   []int
+}
+
+func (s *saver) ImageInspect(_ context.Context, name string, _ ...client.ImageInspectOption) (client.ImageInspectResult, error) {
+	if name != "acme/builder:dev" {
+		return client.ImageInspectResult{}, errors.New("no such image: " + name)
+	}
+	return client.ImageInspectResult{InspectResponse: image.InspectResponse{ID: "sha256:1", Os: "linux", Architecture: "arm", Variant: "v7", Size: 5}}, nil
+}
+
+func (s *saver) ImageSave(_ context.Context, _ []string, options ...client.ImageSaveOption) (client.ImageSaveResult, error) {
+	s.asked = append(s.asked, len(options))
+	if s.noKinds && len(options) > 0 {
+		return nil, errors.New(`"platform" requires API version 1.48`)
+	}
+	return io.NopCloser(bytes.NewReader(s.tar)), nil
+}
+
+// TestSave copies an image of an engine to a layout.
+func TestSave(t *testing.T) {
+	var archive bytes.Buffer
+	tw := tar.NewWriter(&archive)
+	layer, index := []byte("layer"), `{"schemaVersion":2,"manifests":[]}`
+	name := "blobs/sha256/" + digest.FromBytes(layer).Encoded()
+	for _, f := range []struct{ name, text string }{{"blobs/", ""}, {name, string(layer)}, {"index.json", index}, {"manifest.json", "[]"}} {
+		h := &tar.Header{Name: f.name, Size: int64(len(f.text)), Mode: 0o644, Typeflag: tar.TypeReg}
+		if strings.HasSuffix(f.name, "/") {
+			h.Typeflag = tar.TypeDir
+		}
+		if err := tw.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(tw, f.text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := Find(t.Context(), &saver{}, "acme/other:dev"); ok {
+		t.Error("found an image that does not exist")
+	}
+	for _, s := range []*saver{{tar: archive.Bytes()}, {tar: archive.Bytes(), noKinds: true}} {
+		found, ok := Find(t.Context(), s, "acme/builder:dev")
+		if want := (v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}); !ok || found.ID != "sha256:1" || !reflect.DeepEqual(found.Platform, want) {
+			t.Fatalf("found %+v, %v", found, ok)
+		}
+		dir := t.TempDir()
+		if err := found.Save(t.Context(), s, dir); err != nil {
+			t.Fatal(err)
+		}
+		store, err := ocilayout.OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
+		if ok, err := store.Exists(t.Context(), v1.Descriptor{Digest: digest.FromBytes(layer)}); !ok || err != nil {
+			t.Errorf("the layer is missing: %v", err)
+		}
+	}
+	var empty bytes.Buffer
+	if err := tar.NewWriter(&empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	found, _ := Find(t.Context(), &saver{}, "acme/builder:dev")
+	err := found.Save(t.Context(), &saver{tar: empty.Bytes()}, t.TempDir())
+	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "older than Docker 25") {
+		t.Errorf("an archive without an index: %v", err)
+	}
+	if err := found.Save(t.Context(), &saver{tar: []byte("damaged")}, t.TempDir()); err == nil {
+		t.Error("a damaged archive was read")
+	}
+}

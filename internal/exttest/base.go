@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -23,13 +25,48 @@ type base struct {
 	name, ref string
 	platform  v1.Platform
 	config    runimage.Config
+	// layout is the absolute path of an OCI layout with the image, "" for one of a
+	// registry, and digest the digest of the image.
+	layout string
+	digest digest.Digest
+}
+
+// use makes the image the value of an argument of a job, by the name of a context
+// if builders cannot pull it.
+func (b *base) use(j *Job, arg, context string) {
+	if b.layout == "" {
+		j.Args[arg] = b.ref
+		return
+	}
+	j.Args[arg] = context
+	j.Contexts[context] = layoutContext(b.layout, b.digest)
+	j.Layouts = append(j.Layouts, b.layout)
+}
+
+// layoutContext returns the named context for an image in an OCI layout.
+func layoutContext(dir string, image digest.Digest) string {
+	return "oci-layout://" + filepath.ToSlash(dir) + "@" + image.String()
 }
 
 // bases resolves images, each name once.
 type bases struct {
-	images runimage.Images
-	mu     sync.Mutex
-	opened map[string]*runimage.RunImage
+	images  runimage.Images
+	local   func(ctx context.Context, name string) (dir string, ok bool, err error)
+	mu      sync.Mutex
+	opened  map[string]*openBase
+	closers []func() error
+}
+
+// close closes layouts. They are only read.
+func (b *bases) close() {
+	for _, c := range b.closers {
+		_ = c()
+	}
+}
+
+type openBase struct {
+	*runimage.RunImage
+	layout string // "" if it is in a registry
 }
 
 // errNoPlatform is returned if an image has none for a platform.
@@ -37,8 +74,9 @@ type errNoPlatform struct{ problem string }
 
 func (e *errNoPlatform) Error() string { return e.problem }
 
-// open returns the image or index at a name.
-func (b *bases) open(ctx context.Context, name string) (*runimage.RunImage, registry.Reference, error) {
+// open returns the image or index at a name: that of the registry, or else that of
+// the Docker Engine.
+func (b *bases) open(ctx context.Context, name string) (*openBase, registry.Reference, error) {
 	ref, err := registry.ParseReference(name)
 	if err != nil {
 		return nil, ref, err
@@ -48,19 +86,41 @@ func (b *bases) open(ctx context.Context, name string) (*runimage.RunImage, regi
 	if found := b.opened[ref.String()]; found != nil {
 		return found, ref, nil
 	}
+	found := &openBase{}
 	opened, err := b.images.Pull(ctx, ref)
 	if err != nil {
-		return nil, ref, err
+		if opened, found.layout, err = b.openLocal(ctx, ref, err); err != nil {
+			return nil, ref, err
+		}
+		if opened.Close != nil {
+			b.closers = append(b.closers, opened.Close)
+		}
 	}
-	image, err := runimage.Read(ctx, ref.String(), opened, opened.Root)
-	if err != nil {
+	if found.RunImage, err = runimage.Read(ctx, ref.String(), opened, opened.Root); err != nil {
 		return nil, ref, err
 	}
 	if b.opened == nil {
-		b.opened = map[string]*runimage.RunImage{}
+		b.opened = map[string]*openBase{}
 	}
-	b.opened[ref.String()] = image
-	return image, ref, nil
+	b.opened[ref.String()] = found
+	return found, ref, nil
+}
+
+// openLocal returns the image of the Docker Engine in place of one that could not
+// be pulled because of an error, which it returns if there is none.
+func (b *bases) openLocal(ctx context.Context, ref registry.Reference, pulling error) (*runimage.Opened, string, error) {
+	if b.local == nil || context.Cause(ctx) != nil {
+		return nil, "", pulling
+	}
+	dir, ok, err := b.local(ctx, ref.String())
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok {
+		return nil, "", pulling
+	}
+	opened, err := b.images.Open(ctx, dir)
+	return opened, dir, err
 }
 
 // resolve returns the image of a name for a platform, or an [*errNoPlatform].
@@ -76,7 +136,10 @@ func (b *bases) resolve(ctx context.Context, name string, p v1.Platform) (*base,
 	if len(found) == 0 {
 		return nil, &errNoPlatform{strings.Join(problems, "; ")}
 	}
-	return &base{name: name, ref: ref.RepositoryName() + "@" + found[0].Digest.String(), platform: p, config: found[0].Config}, nil
+	return &base{
+		name: name, ref: ref.RepositoryName() + "@" + found[0].Digest.String(), platform: p, config: found[0].Config,
+		layout: image.layout, digest: found[0].Digest,
+	}, nil
 }
 
 // platforms returns the platforms of the image at a name.

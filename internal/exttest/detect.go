@@ -158,8 +158,8 @@ func (r *run) detectorFailed(step FailedStep) error {
 		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither itself nor by emulation"
 		return nil
 	}
-	if strings.Contains(step.Name, detectorBin) {
-		return diag.WithHint(diag.Invalidf("%s cannot run the lifecycle: %s", r.build.name, step.Message), "a build image needs /bin/sh")
+	if strings.Contains(step.Name, detectorBin) && noShell.MatchString(step.Message+step.Output) {
+		return diag.WithHint(diag.Invalidf("%s cannot run the lifecycle: it has no /bin/sh", r.build.name), "name a builder image of Cloud Native Buildpacks with --builder-image")
 	}
 	return fmt.Errorf("detecting for %s: %s", r.Platform, strings.TrimSpace(step.Message))
 }
@@ -175,14 +175,15 @@ func (g *detectGroup) write(dir string, n int) error {
 	name := "detect-" + strconv.Itoa(n)
 	g.job = Job{
 		Name: name, Dockerfile: filepath.Join(dir, name+".Dockerfile"), Context: dir, Platform: first.platform,
-		Contexts: map[string]string{}, Args: map[string]string{"BUILD_IMAGE": first.build.ref, "BUILD_USER": uid + ":" + gid},
+		Contexts: map[string]string{}, Args: map[string]string{"BUILD_USER": uid + ":" + gid},
 		Output: filepath.Join(dir, name+".tar"),
 	}
+	first.build.use(&g.job, "BUILD_IMAGE", "build-image")
 	var text, exports strings.Builder
 	text.WriteString("ARG BUILD_IMAGE\n")
 	if first.lifecycle != nil {
 		text.WriteString("ARG LIFECYCLE\nFROM ${LIFECYCLE} AS lifecycle\n")
-		g.job.Args["LIFECYCLE"] = first.lifecycle.ref
+		first.lifecycle.use(&g.job, "LIFECYCLE", "lifecycle-image")
 	}
 	text.WriteString(detectStages)
 	if first.lifecycle != nil {
@@ -191,7 +192,7 @@ func (g *detectGroup) write(dir string, n int) error {
 	fmt.Fprintf(&text, "ENV CNB_PLATFORM_API=%s CNB_EXPERIMENTAL_MODE=warn CNB_LOG_LEVEL=debug CNB_NO_COLOR=true\n", first.api)
 	for i, o := range first.order {
 		name := "package-" + strconv.Itoa(i)
-		g.job.Contexts[name] = "oci-layout://" + filepath.ToSlash(o.Layout) + "@" + o.digest.String()
+		g.job.Contexts[name] = layoutContext(o.Layout, o.digest)
 		g.job.Layouts = append(g.job.Layouts, o.Layout)
 		text.WriteString("COPY --from=" + name + " /cnb/extensions /cnb/extensions\n")
 	}

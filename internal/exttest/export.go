@@ -172,8 +172,9 @@ func (g *exportGroup) write(dir, name string) error {
 			target, _ := one.imageOf(k)
 			arg := fmt.Sprintf("IMAGE_%d_%s", one.n, k)
 			fmt.Fprintf(&args, "ARG %s\n", arg)
-			g.job.Args[arg] = target.base.ref
-			if target.job != "" {
+			if target.job == "" {
+				target.base.use(&g.job, arg, fmt.Sprintf("image-%d-%s", one.n, k))
+			} else {
 				g.job.Args[arg] = "extended-" + target.job
 				g.job.Contexts["extended-"+target.job] = "target:" + target.job
 			}

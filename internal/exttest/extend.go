@@ -241,11 +241,13 @@ func (r *run) chain(k kind, target *image, files []generated, made map[string]Jo
 		}
 		job := Job{
 			Name: name, Dockerfile: filepath.Join(r.dir, "dockerfiles", name), Context: g.context, Args: args, Platform: r.platform,
+			Contexts: map[string]string{},
 		}
-		args["base_image"] = target.base.ref
-		if target.job != "" {
+		if target.job == "" {
+			target.base.use(&job, "base_image", "base")
+		} else {
 			args["base_image"] = "base"
-			job.Contexts = map[string]string{"base": "target:" + target.job}
+			job.Contexts["base"] = "target:" + target.job
 		}
 		text := withOwner(withoutSyntax(g.data), g.file, ownerUID, ownerGID)
 		tree, err := treeDigest(g.context)

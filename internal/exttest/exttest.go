@@ -95,6 +95,9 @@ type Request struct {
 	// Keep is a directory for what each run made, "" for none.
 	Keep   string
 	Images runimage.Images
+	// Local returns an OCI layout with an image of the Docker Engine, which is used
+	// for names that cannot be pulled. ok is false if it has none. It may be nil.
+	Local func(ctx context.Context, name string) (dir string, ok bool, err error)
 	// Extension packages the extension in a directory that a case names beside
 	// its own.
 	Extension func(ctx context.Context, dir string) (*Subject, error)
@@ -148,7 +151,8 @@ func Run(ctx context.Context, request Request) ([]Result, error) {
 		return nil, err
 	}
 	defer temp.Remove()
-	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images}, made: map[string]Job{}}
+	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images, local: request.Local}, made: map[string]Job{}}
+	defer r.bases.close()
 	if err := r.plan(ctx); err != nil {
 		return nil, err
 	}
