@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/daemon"
 	"github.com/extpack/extpack/internal/diag"
@@ -93,6 +95,9 @@ func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan
 	if err := p.Missing(); err != nil {
 		return nil, nil, err
 	}
+	if err := t.keepTargets(p.Extensions[0]); err != nil {
+		return nil, nil, err
+	}
 	var engine pipeline.Engine = &embedded.Engine{}
 	if needsBuild(p) {
 		engine = t.engine
@@ -102,6 +107,23 @@ func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan
 		return nil, nil, err
 	}
 	return made[0], p.Extensions[0], nil
+}
+
+// keepTargets removes the images from a plan that are for none of the platforms to
+// test on, unless all are: that is an error of its own.
+func (t *tester) keepTargets(e *plan.Extension) error {
+	wanted, err := testPlatforms(t.opts.targets)
+	if err != nil || len(wanted) == 0 {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(e.Images), func(i plan.Image) bool {
+		p := v1.Platform{OS: i.Platform.OS, Architecture: i.Platform.Architecture, Variant: i.Platform.Variant}
+		return !i.Any && !platform.IsZero(i.Platform) && !slices.ContainsFunc(wanted, func(w v1.Platform) bool { return platform.Equal(w, p) })
+	})
+	if len(kept) > 0 {
+		e.Images = kept
+	}
+	return nil
 }
 
 // beside returns the extension in a directory that a case names. It has to be in

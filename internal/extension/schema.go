@@ -3,6 +3,7 @@ package extension
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/layer"
@@ -25,6 +26,7 @@ type schema struct {
 	Required    []string           `json:"required,omitempty"`
 	Properties  map[string]*schema `json:"properties,omitempty"`
 	Items       *schema            `json:"items,omitempty"`
+	AnyOf       []*schema          `json:"anyOf,omitempty"`
 	// Additional is false for tables without other keys, and a schema for
 	// tables with arbitrary keys.
 	Additional any `json:"additionalProperties,omitempty"`
@@ -39,10 +41,15 @@ func Schema() ([]byte, error) {
 		Schema: "http://json-schema.org/draft-07/schema#", ID: SchemaURL, Title: "extension.toml of an image extension", Type: "object",
 	}
 	r.descriptor(&table{r: r, node: newTable(0), schema: root})
-	if err := root.describe(""); err != nil {
+	return root.encode(keyDocs)
+}
+
+// encode returns the schema as JSON, with the documentation of its keys.
+func (s *schema) encode(docs map[string]keyDoc) ([]byte, error) {
+	if err := s.describe("", docs); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(root, "", "  ")
+	data, err := json.MarshalIndent(s, "", "  ")
 	return append(data, '\n'), err
 }
 
@@ -61,22 +68,33 @@ func (t *table) recorded(name string, s *schema, array bool) *table {
 	return &table{r: t.r, node: newTable(0), path: t.join(name), array: array, schema: s}
 }
 
+// recordedOr is [table.recorded] for the items of an array that may be something
+// else too.
+func (t *table) recordedOr(name string, other schema) *table {
+	items := &schema{Type: "object"}
+	t.schema.Properties[name].Items = &schema{AnyOf: []*schema{&other, items}}
+	return t.recorded(name, items, true)
+}
+
 // describe adds the documentation of each key.
-func (s *schema) describe(path string) error {
+func (s *schema) describe(path string, docs map[string]keyDoc) error {
 	for name, p := range s.Properties {
 		at := strings.TrimPrefix(path+"."+name, ".")
-		doc, ok := keyDocs[at]
+		doc, ok := docs[at]
 		if !ok {
 			return fmt.Errorf("the key %s has no description", at)
 		}
 		p.Description, p.Pattern, p.Enum, p.Deprecated = doc.text, doc.pattern, doc.enum, doc.deprecated
-		if err := p.describe(at); err != nil {
+		if err := p.describe(at, docs); err != nil {
 			return err
 		}
-		if p.Items != nil {
-			if err := p.Items.describe(at); err != nil {
-				return err
-			}
+	}
+	for _, part := range append(slices.Clone(s.AnyOf), s.Items) {
+		if part == nil {
+			continue
+		}
+		if err := part.describe(path, docs); err != nil {
+			return err
 		}
 	}
 	return nil

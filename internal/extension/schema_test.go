@@ -6,32 +6,28 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write docs/extension.schema.json")
+var update = flag.Bool("update", false, "write the schemas in docs")
 
-// TestSchemaFile keeps the schema as the parser has it. That it is right of
-// descriptors is tested in tests/rules.
-func TestSchemaFile(t *testing.T) {
-	const file = "../../docs/extension.schema.json"
-	want, err := Schema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
+// TestSchemaFiles keeps the schemas as the parser has them. That they are right is
+// tested in tests/rules.
+func TestSchemaFiles(t *testing.T) {
+	for file, schema := range map[string]func() ([]byte, error){"extension": Schema, "test": TestSchema} {
+		file = "../../docs/" + file + ".schema.json"
+		want, err := schema()
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Error("docs/extension.schema.json is out of date: go test ./internal/extension -run Schema -update")
-	}
-}
-
-func TestSchemaDocs(t *testing.T) {
-	if _, err := Schema(); err != nil {
-		t.Fatal(err)
+		if *update {
+			if err := os.WriteFile(file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is out of date: go test ./internal/extension -run Schema -update", file)
+		}
 	}
 }

@@ -142,7 +142,12 @@ func (t *table) textOrTexts(name string) []Entry {
 	if k := t.node.index[name]; k != nil && k.value.kind == stringKind {
 		return []Entry{*t.text(name)}
 	}
-	return t.texts(name)
+	list := t.texts(name)
+	if t.schema != nil {
+		array := *t.schema.Properties[name]
+		*t.schema.Properties[name] = schema{AnyOf: []*schema{{Type: "string"}, &array}}
+	}
+	return list
 }
 
 // plains returns an array of strings without validation.

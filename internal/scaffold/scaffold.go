@@ -97,8 +97,8 @@ func (r Request) render(set string) ([]File, error) {
 		var b bytes.Buffer
 		if err := t.Execute(&b, struct {
 			Request
-			SchemaURL, Word string
-		}{r, extension.SchemaURL, r.word()}); err != nil {
+			SchemaURL, TestSchemaURL, Word string
+		}{r, extension.SchemaURL, extension.TestSchemaURL, r.word()}); err != nil {
 			return err
 		}
 		rel := strings.TrimSuffix(strings.TrimPrefix(name, root+"/"), ".tmpl")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -426,18 +427,26 @@ func TestTestExamples(t *testing.T) {
 	builder := ubuntu(images.Builder, "1001:1000", "examples/builder:1")
 	run := ubuntu(images.Run, "1002:1000", "paketobuildpacks/run-jammy-base:latest")
 	dir := t.TempDir()
-	for _, name := range []string{"hello", "aptfile", "platform-roots"} {
+	for _, name := range []string{"hello", "aptfile", "platform-roots", "compiled"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(example(name))); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// That BuildKit compiles it is another test.
+	compile := exec.CommandContext(t.Context(), "go", "build", "-o", "bin/", "./cmd/...")
+	compile.Dir = filepath.Join(dir, "compiled")
+	compile.Env = append(os.Environ(), "GOWORK=off", "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	writeFile(t, filepath.Join(dir, "compiled/Dockerfile"), "FROM scratch AS package\nCOPY bin /bin/\n")
 	for _, name := range []string{"bin/generate", "tests/aptfile.toml"} {
 		name = filepath.Join(dir, "aptfile", name)
 		writeFile(t, name, strings.ReplaceAll(string(readFile(t, name)), "docker.io/", world.Registry()+"/"))
 	}
-	r := extpack(t, dir, "test", "hello", "aptfile", "platform-roots", "--builder-image", builder, "--run-image", run, "--target", "linux/amd64")
+	r := extpack(t, dir, "test", "hello", "aptfile", "platform-roots", "compiled", "--builder-image", builder, "--run-image", run, "--target", "linux/amd64")
 	has(t, r, 0)
-	if !strings.HasSuffix(r.stdout, "8 passed, 0 failed, 0 not run\n") {
+	if !strings.HasSuffix(r.stdout, "12 passed, 0 failed, 0 not run\n") {
 		t.Errorf("got\n%s%s", r.stdout, r.stderr)
 	}
 }

@@ -18,7 +18,12 @@ import (
 
 func compileSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	data, err := extension.Schema()
+	return compiled(t, extension.SchemaURL, extension.Schema)
+}
+
+func compiled(t *testing.T, url string, schema func() ([]byte, error)) *jsonschema.Schema {
+	t.Helper()
+	data, err := schema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,10 +33,10 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource(extension.SchemaURL, doc); err != nil {
+	if err := c.AddResource(url, doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile(extension.SchemaURL)
+	s, err := c.Compile(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,20 +127,79 @@ func TestSchemaRefuses(t *testing.T) {
 		"label as a table": descriptor + "[metadata.extpack.labels]\na.b = \"c\"\n",
 		"no reason":        descriptor + "[[metadata.extpack.lint.ignore]]\nrule = \"secret\"\n",
 	} {
-		var doc any
-		if err := gotoml.Unmarshal([]byte(text), &doc); err != nil {
-			t.Fatal(err)
-		}
-		asJSON, err := json.Marshal(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s.Validate(value) == nil {
+		if s.Validate(jsonValue(t, text)) == nil {
 			t.Errorf("%s is valid", what)
+		}
+	}
+}
+
+// jsonValue returns a TOML document as a validator of JSON takes it.
+func jsonValue(t *testing.T, text string) any {
+	t.Helper()
+	var doc any
+	if err := gotoml.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// TestTestSchema holds the schema of test cases against the parser: the files of
+// the examples are valid, and what is wrong is for both.
+func TestTestSchema(t *testing.T) {
+	s := compiled(t, extension.TestSchemaURL, extension.TestSchema)
+	files, err := filepath.Glob("../../examples/*/tests/*.toml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files of cases, %v", len(files), err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := s.Validate(jsonValue(t, string(data))); found != nil {
+			t.Errorf("%s: %v", name, found)
+		}
+		if _, err := extension.ParseTests(name, data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	const head = "[[case]]\nname = \"x\"\n"
+	for text, valid := range map[string]bool{
+		head: true,
+		head + "requires = [\"a\", { name = \"b\", metadata = { any = [1] } }]\n": true,
+		head + "output = \"a\"\n":                                                      true,
+		head + "output = [\"a\", \"b\"]\n":                                             true,
+		head + "[case.run-image]\nbase = \"a/b\"\nrebasable = true\n":                  true,
+		head + "[[case.run-image.file]]\npath = \"/etc/x\"\nmode = \"0644\"\n":         true,
+		head + "[[case.run-image.command]]\nrun = [\"a\"]\nexit = 3\noutput = \"b\"\n": true,
+		"[[case]]\n":                                                         false,
+		"[[cases]]\nname = \"x\"\n":                                          false,
+		head + "appp = \"x\"\n":                                              false,
+		head + "output = 1\n":                                                false,
+		head + "requires = [1]\n":                                            false,
+		head + "requires = [{}]\n":                                           false,
+		head + "detect = \"maybe\"\n":                                        false,
+		head + "platform-api = \"1\"\n":                                      false,
+		head + "env = { A = 1 }\n":                                           false,
+		head + "requires = [{ name = \"b\", version = \"1\" }]\n":            false,
+		head + "[case.build-image]\nbase = \"a/b\"\n":                        false,
+		head + "[case.run-image]\nusers = \"a\"\n":                           false,
+		head + "[[case.run-image.file]]\npath = \"etc\"\n":                   false,
+		head + "[[case.run-image.file]]\npath = \"/etc\"\nmodes = \"1\"\n":   false,
+		head + "[[case.run-image.command]]\nrun = [\"a\"]\nexit = \"3\"\n":   false,
+		head + "[[case.run-image.command]]\nrun = [\"a\"]\nstdout = \"3\"\n": false,
+	} {
+		_, err := extension.ParseTests("a.toml", []byte(text))
+		if bySchema := s.Validate(jsonValue(t, text)) == nil; bySchema != valid || (err == nil) != valid {
+			t.Errorf("%s\nschema: %v, parser: %v, want %v", text, bySchema, err, valid)
 		}
 	}
 }
