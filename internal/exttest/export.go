@@ -140,7 +140,7 @@ func (g *exportGroup) check(ctx context.Context, built map[string]JobResult) ([]
 }
 
 // has reports whether a step is one of the run: of a Dockerfile of its extensions,
-// or of a separate stage.
+// or of a stage that checks the case.
 func (r *run) has(step FailedStep) bool {
 	return slices.ContainsFunc(r.extended.jobs, func(j Job) bool { return j.Name == step.Job }) ||
 		slices.ContainsFunc(stepWords(step), func(word string) bool { return strings.HasPrefix(word, r.name()+"-") })
