@@ -112,7 +112,7 @@ func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan
 // keepTargets removes the images from a plan that are for none of the platforms to
 // test on, unless all are, which is reported later.
 func (t *tester) keepTargets(e *plan.Extension) error {
-	wanted, err := testPlatforms(t.opts.targets)
+	wanted, err := parsePlatforms(t.opts.targets)
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
