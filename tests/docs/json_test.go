@@ -1,8 +1,12 @@
 package docs_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/ast"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -10,19 +14,23 @@ import (
 	"testing"
 )
 
-// shapes are the types that commands print as JSON.
-var shapes = []struct{ title, dir, name string }{
-	{"inspect --format json", "internal/inspect", "Report"},
-	{"verify --format json", "internal/verify", "Report"},
-	{"lint --format json (a list)", "cli-plugin", "lintReport"},
-	{"run-image --format json", "internal/runimage", "Report"},
-	{"builder doctor --format json", "internal/doctor", "Report"},
-	{"test --format json (a list)", "cli-plugin", "testResult"},
-	{"build --metadata-file (a list)", "internal/pipeline", "builtMetadata"},
-	{"--progress rawjson, a line of docker extpack among those of BuildKit", "cli-plugin", "message"},
+// shapes are the types that commands print as JSON, each with a file of
+// cli-plugin/testdata that a command printed.
+var shapes = []struct{ title, dir, name, golden string }{
+	{"inspect --format json", "internal/inspect", "Report", "json/inspect.json"},
+	{"verify --format json", "internal/verify", "Report", "json/verify.json"},
+	{"lint --format json (a list)", "cli-plugin", "lintReport", "json/lint.json"},
+	{"run-image --format json", "internal/runimage", "Report", "json/run-image.json"},
+	{"builder doctor --format json", "internal/doctor", "Report", "json/doctor.json"},
+	{"test --format json (a list)", "cli-plugin", "testResult", "test/json.txt"},
+	{"build --metadata-file (a list)", "internal/pipeline", "builtMetadata", "json/build.json"},
+	{"--progress rawjson, a line of docker extpack among those of BuildKit", "cli-plugin", "message", "json/build-progress.json"},
+	{"bake --matrix (a list)", "bake", "MatrixJob", "json/bake-matrix.json"},
+	{"version --format json", "cli-plugin", "versionInfo", "json/version.json"},
 }
 
-// TestJSON writes the fields of each JSON output into docs/json.md.
+// TestJSON writes the fields of each JSON output into docs/json.md, with an
+// example that has them.
 func TestJSON(t *testing.T) {
 	packages := map[string]*source{}
 	for _, p := range sources(t) {
@@ -32,12 +40,78 @@ func TestJSON(t *testing.T) {
 	for _, s := range shapes {
 		fmt.Fprintf(&out, "\n## %s\n\n| field | type | meaning |\n| --- | --- | --- |\n", s.title)
 		rows := packages[s.dir].rows(s.name, "")
-		if len(rows) < 3 {
+		if len(rows) < 2 {
 			t.Errorf("%s: found only the fields %v", s.title, rows)
 		}
 		out.WriteString(strings.Join(rows, ""))
+		example, err := os.ReadFile(filepath.Join(root, "cli-plugin", "testdata", filepath.FromSlash(s.golden)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&out, "\n```json\n%s\n```\n", strings.TrimSpace(string(example)))
+		compareFields(t, s.title, rows, example)
 	}
 	generated(t, "docs/json.md", "shapes", out.String())
+}
+
+// compareFields reports fields of the example that are not in the rows, and rows
+// whose fields are not in the example but always in the output.
+func compareFields(t *testing.T, title string, rows []string, example []byte) {
+	t.Helper()
+	kinds, optional := map[string]string{}, map[string]bool{}
+	for _, row := range rows {
+		cells := strings.SplitN(row, " | ", 3)
+		field := strings.Trim(cells[0], "| `")
+		kinds[field] = cells[1]
+		for above := range optional {
+			optional[field] = optional[field] || strings.HasPrefix(field, above+".") || strings.HasPrefix(field, above+"[].")
+		}
+		if strings.Contains(cells[2], "Left out when empty.") {
+			optional[field] = true
+		}
+	}
+	found := map[string]bool{}
+	var add func(path string, value any)
+	add = func(path string, value any) {
+		switch value := value.(type) {
+		case []any:
+			for _, v := range value {
+				add(path+"[].", v)
+			}
+		case map[string]any:
+			for key, v := range value {
+				field := path + key
+				found[field] = true
+				switch kind := kinds[field]; {
+				case kind == "":
+					t.Errorf("%s: the field %q of the example is not documented", title, field)
+				case strings.HasPrefix(kind, "object of"), kind == "OCI descriptor":
+				case strings.HasPrefix(kind, "object"):
+					add(field+".", v)
+				case strings.HasPrefix(kind, "list of object"):
+					add(field, v)
+				}
+			}
+		}
+	}
+	for doc := json.NewDecoder(bytes.NewReader(example)); doc.More(); {
+		var value any
+		if err := doc.Decode(&value); err != nil {
+			t.Fatalf("%s: %v", title, err)
+		}
+		list, ok := value.([]any)
+		if !ok {
+			list = []any{value}
+		}
+		for _, v := range list {
+			add("", v)
+		}
+	}
+	for field := range kinds {
+		if !found[field] && !optional[field] {
+			t.Errorf("%s: the example has no field %q", title, field)
+		}
+	}
 }
 
 // links matches links of doc comments.

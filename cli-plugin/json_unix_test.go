@@ -1,0 +1,112 @@
+//go:build unix
+
+package cliplugin
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// jsonOutputs are commands whose JSON is in testdata/json by name, in the order
+// in which they run. docs/json.md shows it; that of "test" is in testdata/test.
+var jsonOutputs = []struct {
+	name string
+	// before is a command whose output is not looked at.
+	before []string
+	args   []string
+	// file is what the command writes, instead of standard output.
+	file string
+}{
+	{name: "build", args: []string{"build", "hello", "--engine", "embedded", "--push", "-t", "REGISTRY/acme/hello:0.0.1", "--metadata-file", "metadata.json"}, file: "metadata.json"},
+	{name: "build-progress", args: []string{"build", "wrong-key", "--engine", "embedded", "--push", "-t", "REGISTRY/UPPER", "--progress", "rawjson"}, file: "stderr"},
+	{name: "bake-matrix", args: []string{"bake", "--matrix", "hello"}},
+	{name: "inspect", args: []string{"inspect", "--format", "json", "REGISTRY/acme/hello:0.0.1"}},
+	{name: "inspect-files", args: []string{"inspect", "--files", "--format", "json", "small.cnb"}, before: []string{"build", "small", "--engine", "embedded", "-o", "small.cnb"}},
+	{name: "verify", args: []string{"verify", "--format", "json", "broken.cnb"}},
+	{name: "lint", args: []string{"lint", "--format", "json", "wrong"}},
+	{
+		name: "run-image", args: []string{"run-image", "--format", "json", "--extension", "run", "--platform", "linux/amd64", "REGISTRY/acme/run:noble"},
+		before: []string{"index", "create", "-t", "REGISTRY/acme/run:noble", "broken.cnb"},
+	},
+	{name: "doctor", args: []string{"builder", "doctor", "--format", "json", "hello", "-t", "REGISTRY/acme/hello:0.0.2"}},
+	{name: "version", args: []string{"version", "--format", "json"}},
+}
+
+// moreChecks matches all checks of verify but the first two. Others are added.
+var moreChecks = regexp.MustCompile(`("checks": \[(?:\s+"[a-z-]+",){2})(?:\s+"[a-z-]+",)*`)
+
+// TestJSONOutput compares the JSON of each command with testdata/json; -update
+// rewrites it.
+func TestJSONOutput(t *testing.T) {
+	s := newStage(t)
+	for name, text := range map[string]string{
+		"wrong-key/extension.toml": "api = \"0.10\"\nhomepage = \"x\"\n[extension]\nid = \"samples/wrong\"\nversion = \"1.2.3\"\n", "wrong-key/bin/generate": "#!/bin/sh\n",
+		"run/extension.toml":          "api = \"0.10\"\n[extension]\nid = \"samples/run\"\nversion = \"1.2.3\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n",
+		"run/generate/run.Dockerfile": "FROM " + s.registry + "/acme/run:noble\n",
+	} {
+		file := filepath.Join(s.dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), fileMode(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range jsonOutputs {
+		if o.before != nil {
+			if out, err := s.command(80, o.before...).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", o.name, err, out)
+			}
+		}
+		cmd := s.command(80, o.args...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		got, err := cmd.Output() // some fail
+		switch o.file {
+		case "":
+		case "stderr":
+			got = []byte(stderr.String())
+		default:
+			if got, err = os.ReadFile(filepath.Join(s.dir, o.file)); err != nil {
+				t.Fatalf("%s: %v\n%s", o.name, err, stderr.String())
+			}
+		}
+		for doc := json.NewDecoder(strings.NewReader(string(got))); doc.More(); {
+			var any any
+			if err := doc.Decode(&any); err != nil {
+				t.Fatalf("%s: %v\n%s%s", o.name, err, got, stderr.String())
+			}
+		}
+		if len(got) == 0 {
+			t.Fatalf("%s: %v\n%s", o.name, err, stderr.String())
+		}
+		text := strings.NewReplacer(s.registry, "registry.example.com", s.dir, "/home/ann").Replace(string(got))
+		if o.name == "version" {
+			text = regexp.MustCompile(`: "[^"]*"`).ReplaceAllString(text, `: "…"`)
+		}
+		text = moreChecks.ReplaceAllString(text, "$1")
+		for _, u := range unstable[1:] {
+			text = u.pattern.ReplaceAllString(text, u.with)
+		}
+		golden := filepath.Join("testdata", "json", o.name+".json")
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", o.name, text, want)
+		}
+	}
+}
