@@ -16,7 +16,7 @@ RELEASE_ENV    = VERSION=$(RELEASE_VERSION) REVISION=$(REVISION) SOURCE_DATE_EPO
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz torture lint bench fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz torture lint ci-files bench fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ torture: ## run everything that "make test" runs a sample of: hostile input, pac
 lint: $(GOLANGCI) ## check formatting and code
 	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
 	go vet -tags engine ./... && $(GOLANGCI) run
+
+ci-files: ## check workflows, actions and GitLab jobs by their published schemas, with npm
+	tests/ci-files.sh
 
 bench: build ## time the hot parts, and whole runs beside buildx, pack and docker manifest
 	go test -run '^$$' -bench . ./bake ./internal/...

@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/extpack/extpack/tests/sandbox"
 )
 
 // action is a composite action of GitHub
@@ -208,6 +211,48 @@ func TestActions(t *testing.T) {
 	} {
 		if _, err := runAction(t, "extpack-build", env, inputs); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestActionTests runs the test cases of an extension before it is published.
+func TestActionTests(t *testing.T) {
+	cleanDocker(t) // skips without docker
+	world := startSandbox(t)
+	images, err := world.TestImages(t.Context())
+	if errors.Is(err, sandbox.ErrNoPackages) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runAction(t, "setup", world.Env(), map[string]string{"releases": serveRelease(t)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, output, fails string }{
+		{"good", "^greetings from generate$", ""},
+		{"bad", "^something else$", "::error file="},
+	} {
+		dir, ref := extension(t, descriptor), world.Registry()+"/tested-"+c.name+":1"
+		for name, content := range map[string]string{
+			"bin/generate":     "#!/bin/sh\necho greetings from generate\n",
+			"tests/greet.toml": "[[case]]\nname = \"greets\"\noutput = '" + c.output + "'\n",
+		} {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		outputs, err := runAction(t, "extpack-build", world.Env(), map[string]string{
+			"path": dir, "tags": ref, "test": "true", "builder-image": images.Builder,
+		})
+		switch {
+		case c.fails == "" && (err != nil || !strings.HasPrefix(outputs["reference"], ref+"@")):
+			t.Errorf("%s: %v, %v", c.name, outputs, err)
+		case c.fails != "" && (err == nil || !strings.Contains(err.Error(), `step "Test"`) || !strings.Contains(err.Error(), c.fails)):
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }
