@@ -21,10 +21,10 @@ var jsonOutputs = []struct {
 	// file is what the command writes, instead of standard output.
 	file string
 }{
-	{name: "build", args: []string{"build", "hello", "--engine", "embedded", "--push", "-t", "REGISTRY/acme/hello:0.0.1", "--metadata-file", "metadata.json"}, file: "metadata.json"},
+	{name: "build", args: []string{"build", "jq", "--engine", "embedded", "--push", "-t", "REGISTRY/acme/jq:1.7.1", "--metadata-file", "metadata.json"}, file: "metadata.json"},
 	{name: "build-progress", args: []string{"build", "wrong-key", "--engine", "embedded", "--push", "-t", "REGISTRY/UPPER", "--progress", "rawjson"}, file: "stderr"},
-	{name: "bake-matrix", args: []string{"bake", "--matrix", "hello"}},
-	{name: "inspect", args: []string{"inspect", "--format", "json", "REGISTRY/acme/hello:0.0.1"}},
+	{name: "bake-matrix", args: []string{"bake", "--matrix", "jq"}},
+	{name: "inspect", args: []string{"inspect", "--format", "json", "REGISTRY/acme/jq:1.7.1"}},
 	{name: "inspect-files", args: []string{"inspect", "--files", "--format", "json", "small.cnb"}, before: []string{"build", "small", "--engine", "embedded", "-o", "small.cnb"}},
 	{name: "verify", args: []string{"verify", "--format", "json", "broken.cnb"}},
 	{name: "lint", args: []string{"lint", "--format", "json", "wrong"}},
@@ -32,9 +32,22 @@ var jsonOutputs = []struct {
 		name: "run-image", args: []string{"run-image", "--format", "json", "--extension", "run", "--platform", "linux/amd64", "REGISTRY/acme/run:noble"},
 		before: []string{"index", "create", "-t", "REGISTRY/acme/run:noble", "broken.cnb"},
 	},
-	{name: "doctor", args: []string{"builder", "doctor", "--format", "json", "hello", "-t", "REGISTRY/acme/hello:0.0.2"}},
+	{name: "doctor", args: []string{"builder", "doctor", "--format", "json", "jq", "-t", "REGISTRY/acme/jq:1.7.2"}},
 	{name: "version", args: []string{"version", "--format", "json"}},
 }
+
+const jqDescriptor = `api = "0.10"
+
+[extension]
+id = "acme/jq"
+version = "1.7.1"
+name = "jq"
+description = "Installs jq"
+homepage = "https://example.com/jq"
+
+[metadata.extpack.annotations]
+"org.opencontainers.image.source" = "https://github.com/acme/jq"
+`
 
 // moreChecks matches all checks of verify but the first two. Others are added.
 var moreChecks = regexp.MustCompile(`("checks": \[(?:\s+"[a-z-]+",){2})(?:\s+"[a-z-]+",)*`)
@@ -44,6 +57,9 @@ var moreChecks = regexp.MustCompile(`("checks": \[(?:\s+"[a-z-]+",){2})(?:\s+"[a
 func TestJSONOutput(t *testing.T) {
 	s := newStage(t)
 	for name, text := range map[string]string{
+		"jq/extension.toml":         jqDescriptor,
+		"jq/linux/amd64/bin/detect": "#!/bin/sh\n", "jq/linux/amd64/bin/generate": "#!/bin/sh\necho amd64\n",
+		"jq/linux/arm64/bin/detect": "#!/bin/sh\n", "jq/linux/arm64/bin/generate": "#!/bin/sh\necho arm64\n",
 		"wrong-key/extension.toml": "api = \"0.10\"\nhomepage = \"x\"\n[extension]\nid = \"samples/wrong\"\nversion = \"1.2.3\"\n", "wrong-key/bin/generate": "#!/bin/sh\n",
 		"run/extension.toml":          "api = \"0.10\"\n[extension]\nid = \"samples/run\"\nversion = \"1.2.3\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n",
 		"run/generate/run.Dockerfile": "FROM " + s.registry + "/acme/run:noble\n",
