@@ -9,7 +9,6 @@ package bake
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -52,12 +51,13 @@ func file(p *plan.Plan, dir string, how spelling, opts FileOptions) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	w := &fileWriter{File: hcl.New(), dir: dir, spelling: how, options: opts, plan: p, targets: targets, matrices: matrices(targets)}
+	w := &fileWriter{File: hcl.New(), dir: dir, spelling: how, options: opts, plan: p, targets: targets, of: byExtension(targets),
+		matrices: matrices(targets), suffixes: suffixes(p)}
 	w.writeHeader()
 	if err := w.writeVariables(); err != nil {
 		return nil, err
 	}
-	w.writeGroups(p, targets)
+	w.writeGroups()
 	w.writeShared()
 	for _, e := range p.Extensions {
 		if err := w.writeExtension(e); err != nil {
@@ -74,24 +74,23 @@ type fileWriter struct {
 	options FileOptions
 	plan    *plan.Plan
 	targets []Target
+	// of are the targets of each extension.
+	of map[*plan.Extension][]Target
 	// matrices are the names of the platform matrices, by target.
 	matrices map[string]string
+	// suffixes are the ends of the names of the variables of each extension.
+	suffixes map[*plan.Extension]string
 }
 
-// of returns the targets of an extension.
-func (w *fileWriter) of(e *plan.Extension) []Target {
-	return slices.DeleteFunc(slices.Clone(w.targets), func(t Target) bool { return t.Extension != e })
-}
-
-func (w *fileWriter) writeGroups(p *plan.Plan, targets []Target) {
+func (w *fileWriter) writeGroups() {
 	var all []string
-	for _, t := range targets {
+	for _, t := range w.targets {
 		all = append(all, t.Name)
 	}
 	w.Newline()
 	w.ShortBlock("group", "default", "targets", all)
-	for _, e := range p.Extensions {
-		for _, g := range distroGroups(e, targets) {
+	for _, e := range w.plan.Extensions {
+		for _, g := range distroGroups(e, w.of[e]) {
 			w.Newline()
 			w.ShortBlock("group", g.name, "targets", g.targets)
 		}
@@ -106,30 +105,29 @@ type group struct {
 // distroGroups returns the groups that replace a target if every distro of a
 // platform, or of the whole extension, has a separate target.
 func distroGroups(e *plan.Extension, targets []Target) []group {
-	var groups []group
-	whole := group{name: baseName(e)}
+	groups := []group{{name: baseName(e)}}
+	places := map[string]int{}
+	shared := false
 	for _, t := range targets {
-		if t.Extension != e {
-			continue
-		}
-		whole.targets = append(whole.targets, t.Name)
+		groups[0].targets = append(groups[0].targets, t.Name)
 		if t.shared() {
-			whole.name = ""
+			shared = true
 			continue
 		}
 		name := platformName(e, e.Images[t.Images[0]])
 		if t.Name == name {
 			continue // the target itself builds the platform
 		}
-		i := slices.IndexFunc(groups, func(g group) bool { return g.name == name })
-		if i < 0 {
+		i, ok := places[name]
+		if !ok {
+			i = len(groups)
+			places[name] = i
 			groups = append(groups, group{name: name})
-			i = len(groups) - 1
 		}
 		groups[i].targets = append(groups[i].targets, t.Name)
 	}
-	if whole.name != "" {
-		groups = append([]group{whole}, groups...)
+	if shared {
+		return groups[1:]
 	}
 	return groups
 }

@@ -31,7 +31,7 @@ func (e *Engine) splitByNode(targets []Target) (all []Target, split bool) {
 func (t Target) perPlatform() []Target {
 	var all []Target
 	for _, i := range t.Images {
-		one := Target{Name: t.Name, Extension: t.Extension, Images: []int{i}}
+		one := Target{Name: t.Name, Extension: t.Extension, Images: []int{i}, distro: t.distro}
 		if image := t.Extension.Images[i]; t.shared() && !platform.IsZero(image.Platform) {
 			one.Name = platformName(t.Extension, image)
 		}

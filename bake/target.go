@@ -30,7 +30,7 @@ func (w *fileWriter) metadataTarget(e *plan.Extension) string {
 func commonName(e *plan.Extension) string { return "_" + baseName(e) }
 
 func (w *fileWriter) contentName(t Target) string {
-	if len(w.of(t.Extension)) == 1 {
+	if len(w.of[t.Extension]) == 1 {
 		return commonName(t.Extension)
 	}
 	return commonName(t.Extension) + "-files"
@@ -79,7 +79,7 @@ func imageOutput(c layer.Compression) string {
 }
 
 func (w *fileWriter) writeExtension(e *plan.Extension) error {
-	targets := w.of(e)
+	targets := w.of[e]
 	if w.public {
 		w.Newline()
 		w.Comment("docker/metadata-action sets tags, labels and annotations here.")
@@ -232,7 +232,7 @@ func (w *fileWriter) dockerfile(t Target) *dockerfile {
 func (w *fileWriter) writeTarget(t Target, files map[string]string) error {
 	e := t.Extension
 	inherits := []string{commonName(e)}
-	only := len(w.of(e)) == 1
+	only := len(w.of[e]) == 1
 	content := w.contentName(t)
 	if !only && t.hasMatrix() {
 		w.Newline()
@@ -302,7 +302,7 @@ func (w *fileWriter) about(t Target) string {
 	}
 	image := t.Extension.Images[t.Images[0]]
 	why := "because bake builds a platform once per target"
-	if count(t.Extension, image) == 1 {
+	if !t.distro {
 		why = "because its files come from " + image.Root
 		if t.usesStage() {
 			why = "because its files come from " + image.Dockerfile

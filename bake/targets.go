@@ -2,7 +2,6 @@ package bake
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -20,6 +19,8 @@ type Target struct {
 	// once, so images for several distros of a platform have separate targets.
 	// So do images with a different kind of source, a folder or a Dockerfile.
 	Images []int
+	// distro reports whether t is for one distro of several of its platform.
+	distro bool
 }
 
 // Targets returns the bake targets that build the plan, extension by extension.
@@ -117,12 +118,13 @@ func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 
 func extensionTargets(e *plan.Extension) []Target {
 	shared := Target{Name: baseName(e), Extension: e}
-	source := mainSource(e)
+	counts := countPlatforms(e)
+	source := mainSource(e, counts)
 	var own []Target
 	for i, image := range e.Images {
 		switch {
-		case count(e, image) > 1:
-			own = append(own, Target{Name: distroName(e, image), Extension: e, Images: []int{i}})
+		case counts[platform.KeyOf(image.Platform)] > 1:
+			own = append(own, Target{Name: distroName(e, image), Extension: e, Images: []int{i}, distro: true})
 		case sourceOf(image) != source:
 			own = append(own, Target{Name: platformName(e, image), Extension: e, Images: []int{i}})
 		default:
@@ -147,11 +149,11 @@ func sourceOf(image plan.Image) string {
 // mainSource returns the source of most images that can share a target: a
 // Dockerfile and stage, or "" for folders. A linked target is built for all platforms of
 // the target that links it, so a target cannot have both kinds.
-func mainSource(e *plan.Extension) string {
+func mainSource(e *plan.Extension, counts map[platform.Key]int) string {
 	n := map[string]int{}
 	best := ""
 	for _, image := range e.Images {
-		if count(e, image) > 1 {
+		if counts[platform.KeyOf(image.Platform)] > 1 {
 			continue
 		}
 		source := sourceOf(image)
@@ -163,15 +165,46 @@ func mainSource(e *plan.Extension) string {
 	return best
 }
 
+// countPlatforms returns the number of images for each platform.
+func countPlatforms(e *plan.Extension) map[platform.Key]int {
+	n := map[platform.Key]int{}
+	for _, image := range e.Images {
+		n[platform.KeyOf(image.Platform)]++
+	}
+	return n
+}
+
+// byExtension returns the targets of each extension.
+func byExtension(targets []Target) map[*plan.Extension][]Target {
+	all := map[*plan.Extension][]Target{}
+	for _, t := range targets {
+		all[t.Extension] = append(all[t.Extension], t)
+	}
+	return all
+}
+
 // names returns the names that the extension uses in the file, once for each
 // use.
 func names(e *plan.Extension, targets []Target) []string {
 	all := []string{baseName(e), baseName(e) + platformSuffix}
-	staged := slices.ContainsFunc(targets, func(t Target) bool { return t.shared() && t.usesStage() })
-	if staged {
-		all = append(all, baseName(e)+buildSuffix, baseName(e)+buildSuffix+platformSuffix)
-	}
+	named := map[platform.Key]bool{}
 	for _, t := range targets {
+		staged := t.shared() && t.usesStage()
+		if staged {
+			all = append(all, baseName(e)+buildSuffix, baseName(e)+buildSuffix+platformSuffix)
+		}
+		for _, i := range t.Images {
+			image := e.Images[i]
+			key := platform.KeyOf(image.Platform)
+			if platform.IsZero(image.Platform) || image.Any || named[key] {
+				continue
+			}
+			named[key] = true
+			all = append(all, platformName(e, image))
+			if staged {
+				all = append(all, platformName(e, image)+buildSuffix)
+			}
+		}
 		if t.shared() {
 			continue
 		}
@@ -182,27 +215,7 @@ func names(e *plan.Extension, targets []Target) []string {
 			all = append(all, t.Name+buildSuffix)
 		}
 	}
-	for i, image := range e.Images {
-		first := slices.IndexFunc(e.Images, func(o plan.Image) bool { return platform.Equal(o.Platform, image.Platform) })
-		if first != i || platform.IsZero(image.Platform) || image.Any {
-			continue
-		}
-		all = append(all, platformName(e, image))
-		if staged && sourceOf(image) == mainSource(e) && count(e, image) == 1 {
-			all = append(all, platformName(e, image)+buildSuffix)
-		}
-	}
 	return all
-}
-
-func count(e *plan.Extension, image plan.Image) int {
-	n := 0
-	for _, other := range e.Images {
-		if platform.Equal(other.Platform, image.Platform) {
-			n++
-		}
-	}
-	return n
 }
 
 const platformSuffix = "-platform"

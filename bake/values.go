@@ -95,9 +95,9 @@ func CheckSetTargets(p *plan.Plan, set []string) error {
 		return err
 	}
 	var known []string
+	of := byExtension(targets)
 	for _, e := range p.Extensions {
-		own := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return t.Extension != e })
-		known = append(known, names(e, own)...)
+		known = append(known, names(e, of[e])...)
 	}
 	// The block of a matrix is not a target itself.
 	known = slices.DeleteFunc(known, func(name string) bool { return strings.HasSuffix(name, platformSuffix) })

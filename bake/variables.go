@@ -66,22 +66,23 @@ func variableName(prefix, target string, taken map[string]bool) string {
 	return name
 }
 
-// variable returns the name of the variable of an extension: prefix alone if the
-// file has a single extension.
-func (w *fileWriter) variable(prefix string, e *plan.Extension) string {
-	taken := map[string]bool{}
-	name := prefix
-	for _, other := range w.plan.Extensions {
-		if len(w.plan.Extensions) > 1 {
-			name = variableName(prefix, baseName(other), taken)
-			taken[name] = true
-		}
-		if other == e {
-			break
-		}
+// suffixes returns the ends of the names of the variables of each extension,
+// which are empty if the file has a single extension.
+func suffixes(p *plan.Plan) map[*plan.Extension]string {
+	all := map[*plan.Extension]string{}
+	if len(p.Extensions) == 1 {
+		return all
 	}
-	return name
+	taken := map[string]bool{}
+	for _, e := range p.Extensions {
+		suffix := variableName("", baseName(e), taken)
+		taken[suffix], all[e] = true, suffix
+	}
+	return all
 }
+
+// variable returns the name of the variable of an extension.
+func (w *fileWriter) variable(prefix string, e *plan.Extension) string { return prefix + w.suffixes[e] }
 
 // versionVariable returns the name of the variable with the version of e, or ""
 // if the file is for the version of the plan only: diffIDs depend on it.
@@ -112,10 +113,10 @@ func (w *fileWriter) writeVariables() error {
 	w.String("exclude", strings.TrimPrefix(excludes(never), " "))
 	w.Comment("Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.")
 	w.Strings("output", []string{imageOutput(w.compression())})
-	var done []string
+	done := map[string]bool{"": true}
 	for _, t := range w.targets {
-		if name := w.matrices[t.Name]; name != "" && !slices.Contains(done, name) {
-			done = append(done, name)
+		if name := w.matrices[t.Name]; !done[name] {
+			done[name] = true
 			if err := w.writeMatrixVariable(name, t); err != nil {
 				return err
 			}
@@ -182,7 +183,7 @@ func (w *fileWriter) writeTagVariables(e *plan.Extension) error {
 // hasTags reports whether a target of e builds all of its images, which is then
 // the one that has tags.
 func (w *fileWriter) hasTags(e *plan.Extension) bool {
-	return slices.ContainsFunc(w.of(e), Target.shared)
+	return slices.ContainsFunc(w.of[e], Target.shared)
 }
 
 func (w *fileWriter) writeVariable(name, description string, value hcl.Value, condition, message string) error {
