@@ -2,27 +2,86 @@ package bake
 
 import (
 	"slices"
+	"strings"
 
+	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 )
 
-// checkComplete returns a [*diag.InvalidError] if a target of an extension
-// builds not all of its images: buildx does not join targets in one index.
-func checkComplete(p *plan.Plan, opts FileOptions) error {
-	if opts.DiffIDs == nil {
-		return nil
-	}
+// CheckComplete returns a [*diag.InvalidError] for an extension whose images no
+// single target can build: buildx does not join targets in one index.
+func CheckComplete(p *plan.Plan) error {
 	var list diag.List
 	for _, e := range p.Extensions {
-		if targets := extensionTargets(e); len(targets) > 1 {
-			list.Errorf(diag.Position{File: e.Descriptor.File}, "a bake file cannot be complete: %s of %s has a separate target, and buildx does not join targets in one index",
-				e.Images[targets[1].Images[0]], e.Descriptor.Info).Hint = "use docker extpack build, or name fewer platforms with --target"
+		pos := diag.Position{File: e.Descriptor.File}
+		for _, t := range extensionTargets(e) {
+			image := e.Images[t.Images[0]]
+			switch {
+			case t.distro:
+				list.Errorf(pos, "a bake file cannot be complete: %s has several images for %s, which only annotations of each distinguish, and buildx annotates all images of a platform alike",
+					e.Descriptor.Info, platform.Format(image.Platform)).Hint = "publish with docker extpack build, or name one distro for each platform with --target"
+			case !t.shared():
+				list.Errorf(pos, "a bake file cannot be complete: the files of %s for %s come from another source than those of the other images, which takes a target of its own, and buildx does not join targets in one index",
+					e.Descriptor.Info, image).Hint = "publish with docker extpack build, or build every platform from a stage, or none"
+			default:
+				continue
+			}
+			break // one reason is enough
+		}
+		for _, a := range e.Placed {
+			if a.Platform != nil && hasOSVersion(e, *a.Platform) {
+				list.Errorf(pos, "a bake file cannot be complete: the annotation %s of %s is for a platform with an os.version, which annotations of buildx cannot name",
+					a, e.Descriptor.Info).Hint = "publish with docker extpack build, or annotate all platforms"
+			}
 		}
 	}
 	return list.Err()
+}
+
+func hasOSVersion(e *plan.Extension, p v1.Platform) bool {
+	return slices.ContainsFunc(e.Images, func(i plan.Image) bool {
+		return i.Platform.OSVersion != "" && platform.Equal(i.Platform, p)
+	})
+}
+
+// osVersions returns the platforms of a complete file whose images have an
+// os.version, in the form with it. docker extpack annotate adds it to others.
+func (w *fileWriter) osVersions(e *plan.Extension) map[string]string {
+	all := map[string]string{}
+	for _, image := range e.Images {
+		if w.options.DiffIDs != nil && image.Platform.OSVersion != "" {
+			all[platform.Format(image.Platform)] = platforms.FormatAll(image.Platform)
+		}
+	}
+	return all
+}
+
+// osVersionName returns the name of the constant with the osVersions of e.
+func (w *fileWriter) osVersionName(e *plan.Extension) string {
+	return strings.ToLower(w.variable("OS_VERSION", e))
+}
+
+// writeOSVersions writes the platforms with an os.version.
+func (w *fileWriter) writeOSVersions(e *plan.Extension) {
+	if all := w.osVersions(e); len(all) > 0 {
+		w.Newline()
+		w.Comment("The os.version of images. Before 0.37, buildx leaves it out.")
+		w.Map(w.osVersionName(e), all)
+	}
+}
+
+// platformExpr returns the expression of a platform in buildx's form for name, a
+// variable with a platform.
+func (w *fileWriter) platformExpr(e *plan.Extension, name string) string {
+	if len(w.osVersions(e)) == 0 {
+		return name
+	}
+	return "lookup(" + w.osVersionName(e) + ", " + name + ", " + name + ")"
 }
 
 // layersLabel returns the label with the layer of e if it is the same for all

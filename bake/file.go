@@ -35,8 +35,10 @@ type FileOptions struct {
 // extension requests access that was not granted, because plain buildx would
 // grant what the file requests.
 func File(p *plan.Plan, dir string, opts FileOptions) ([]byte, error) {
-	if err := checkComplete(p, opts); err != nil {
-		return nil, err
+	if opts.DiffIDs != nil {
+		if err := CheckComplete(p); err != nil {
+			return nil, err
+		}
 	}
 	how := published
 	how.public = true
@@ -51,8 +53,10 @@ func file(p *plan.Plan, dir string, how spelling, opts FileOptions) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	w := &fileWriter{File: hcl.New(), dir: dir, spelling: how, options: opts, plan: p, targets: targets, of: byExtension(targets),
-		matrices: matrices(targets), suffixes: suffixes(p)}
+	w := &fileWriter{
+		File: hcl.New(), dir: dir, spelling: how, options: opts, plan: p, targets: targets, of: byExtension(targets),
+		matrices: matrices(targets), suffixes: suffixes(p),
+	}
 	w.writeHeader()
 	if err := w.writeVariables(); err != nil {
 		return nil, err

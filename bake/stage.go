@@ -136,7 +136,7 @@ func (w *fileWriter) writeStageMatrix(t Target) error {
 		return err
 	}
 	b.Strings("inherits", []string{t.Name + buildSuffix})
-	return b.Expr("platforms", "[platform]")
+	return b.Expr("platforms", "["+w.platformExpr(t.Extension, "platform")+"]")
 }
 
 func (w *fileWriter) writeContexts(b hcl.Body, contexts map[string]string) error {

@@ -118,6 +118,7 @@ func (w *fileWriter) writeCommon(e *plan.Extension, targets []Target) error {
 	if err := w.Set(w.metadataName(e), metadata); err != nil {
 		return err
 	}
+	w.writeOSVersions(e)
 	w.Newline()
 	w.Comment("What all targets below have in common.")
 	b := w.Block("target", commonName(e))
@@ -317,7 +318,11 @@ func (w *fileWriter) about(t Target) string {
 
 func (w *fileWriter) writePlatforms(b hcl.Body, t Target) error {
 	if variable := w.matrices[t.Name]; variable != "" {
-		return b.Expr("platforms", `split(",", `+variable+`)`)
+		all := `split(",", ` + variable + `)`
+		if one := w.platformExpr(t.Extension, "p"); one != "p" {
+			all = "[for p in " + all + " : " + one + "]"
+		}
+		return b.Expr("platforms", all)
 	}
 	if m := matrix(t); m != "" {
 		b.Strings("platforms", []string{m})
@@ -351,7 +356,7 @@ func (w *fileWriter) writeMatrix(t Target, content string) error {
 			return err
 		}
 	}
-	if err := b.Expr("platforms", "[platform]"); err != nil {
+	if err := b.Expr("platforms", "["+w.platformExpr(t.Extension, "platform")+"]"); err != nil {
 		return err
 	}
 	b.Strings("tags", nil)

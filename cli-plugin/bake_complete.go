@@ -19,6 +19,9 @@ func (o *bakeOptions) diffIDs(ctx context.Context, a *app, p *plan.Plan) (map[*p
 	if o.complete == "" {
 		return nil, nil
 	}
+	if err := bake.CheckComplete(p); err != nil { // before anything is built
+		return nil, err
+	}
 	var list diag.List
 	staged := &plan.Plan{}
 	all := map[*plan.Extension][]digest.Digest{}
