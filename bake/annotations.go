@@ -64,11 +64,15 @@ func (w *fileWriter) writeTargetAnnotations(b hcl.Body, t Target, index bool, bu
 			lists = append(lists, hcl.Filter(hcl.List(hcl.Text(a.Buildx())), fmt.Sprintf(built, platform.Format(a.Image.Platform()))))
 		}
 	}
+	whole := hcl.Lines(list...)
+	if index {
+		whole = hcl.Filter(whole, indexVariable)
+	}
 	switch {
 	case len(lists) > 0:
-		return b.Set("annotations", hcl.Call("concat", append([]hcl.Value{hcl.Lines(list...)}, lists...)...))
+		return b.Set("annotations", hcl.Call("concat", append([]hcl.Value{whole}, lists...)...))
 	case len(list) > 0:
-		return b.Set("annotations", hcl.Lines(list...))
+		return b.Set("annotations", whole)
 	}
 	return nil
 }

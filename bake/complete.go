@@ -6,7 +6,6 @@ import (
 
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
@@ -26,7 +25,7 @@ func CheckComplete(p *plan.Plan) error {
 				list.Errorf(pos, "a bake file cannot be complete: %s has several images for %s, which only annotations of each distinguish, and buildx annotates all images of a platform alike",
 					e.Descriptor.Info, platform.Format(image.Platform)).Hint = "publish with docker extpack build, or name one distro for each platform with --target"
 			case !t.shared():
-				list.Errorf(pos, "a bake file cannot be complete: the files of %s for %s come from another source than those of the other images, which takes a target of its own, and buildx does not join targets in one index",
+				list.Errorf(pos, "a bake file cannot be complete: the files of %s for %s come from another source than those of the other images, which takes another target, and buildx does not join targets in one index",
 					e.Descriptor.Info, image).Hint = "publish with docker extpack build, or build every platform from a stage, or none"
 			default:
 				continue
@@ -34,7 +33,7 @@ func CheckComplete(p *plan.Plan) error {
 			break // one reason is enough
 		}
 		for _, a := range e.Placed {
-			if a.Platform != nil && hasOSVersion(e, *a.Platform) {
+			if a.Image != nil && hasOSVersion(e, *a.Image) {
 				list.Errorf(pos, "a bake file cannot be complete: the annotation %s of %s is for a platform with an os.version, which annotations of buildx cannot name",
 					a, e.Descriptor.Info).Hint = "publish with docker extpack build, or annotate all platforms"
 			}
@@ -43,9 +42,9 @@ func CheckComplete(p *plan.Plan) error {
 	return list.Err()
 }
 
-func hasOSVersion(e *plan.Extension, p v1.Platform) bool {
+func hasOSVersion(e *plan.Extension, want platform.Identity) bool {
 	return slices.ContainsFunc(e.Images, func(i plan.Image) bool {
-		return i.Platform.OSVersion != "" && platform.Equal(i.Platform, p)
+		return i.Platform.OSVersion != "" && i.Identity().Matches(want)
 	})
 }
 

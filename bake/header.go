@@ -34,8 +34,7 @@ func (w *fileWriter) writeHeader() {
 
 const takes = `Without arguments it takes those of this line; --check tells when the file is out of
 date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
-"docker buildx bake --list variables" lists what the environment can set. Override
-files, --set and docker/metadata-action apply as in any bake file.
+"docker buildx bake --list variables" lists what the environment can set.
 `
 
 const incomplete = `The label that names the layer depends on the files: "docker extpack build" and

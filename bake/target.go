@@ -267,8 +267,9 @@ func (w *fileWriter) writeTarget(t Target, files map[string]string) error {
 		}
 		files[d.String()] = t.Name
 	case w.hasIndex(t):
-		b.Comment("Makes an index for a single platform, too.")
-		b.Map("args", map[string]string{"BUILDKIT_MULTI_PLATFORM": "1"})
+		if err := b.ExprMap("args", "BUILDKIT_MULTI_PLATFORM", indexVariable+" ? 1 : 0"); err != nil {
+			return err
+		}
 	}
 	built := ""
 	if t.hasMatrix() {

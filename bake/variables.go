@@ -54,6 +54,10 @@ func matrices(targets []Target) map[string]string {
 	return named
 }
 
+// indexVariable is the variable that decides whether a single platform is in an
+// index. Docker Engine loads none from other builders than its own.
+const indexVariable = "INDEX"
+
 // variableName returns the name of a variable for a target. Environment
 // variables cannot contain "-", so two targets may result in the same name; the
 // later one gets a number.
@@ -124,6 +128,14 @@ func (w *fileWriter) writeVariables() error {
 	}
 	if !w.public {
 		return nil
+	}
+	if slices.ContainsFunc(w.targets, w.hasIndex) {
+		w.Newline()
+		b := w.Block("variable", indexVariable)
+		b.String("description", "Whether a single platform has an index, too; false for --load")
+		if err := b.Expr("default", "true"); err != nil {
+			return err
+		}
 	}
 	for _, e := range w.plan.Extensions {
 		if err := w.writeVersion(e); err != nil {

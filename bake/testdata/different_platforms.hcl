@@ -4,8 +4,7 @@
 #
 # Without arguments it takes those of this line; --check tells when the file is out of
 # date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
-# "docker buildx bake --list variables" lists what the environment can set. Override
-# files, --set and docker/metadata-action apply as in any bake file.
+# "docker buildx bake --list variables" lists what the environment can set.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
@@ -31,6 +30,11 @@ variable "PLATFORMS_a_b_2" {
     error_message = "PLATFORMS_a_b_2 must be some of linux/amd64, for which there are files."
     condition     = length(setsubtract(split(",", PLATFORMS_a_b_2), ["linux/amd64"])) == 0
   }
+}
+
+variable "INDEX" {
+  description = "Whether a single platform has an index, too; false for --load"
+  default     = true
 }
 
 variable "VERSION_a_b" {
@@ -159,9 +163,8 @@ EOT
 # The image of every platform, under one index.
 target "a-b" {
   inherits = ["_a-b", "docker-metadata-action-a-b"]
-  # Makes an index for a single platform, too.
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args     = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata_a_b}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=a-b",
@@ -169,7 +172,7 @@ target "a-b" {
     "index:org.opencontainers.image.created=1980-01-01T00:00:01Z",
     "index:org.opencontainers.image.title=a-b",
     "index:org.opencontainers.image.version=${VERSION_a_b}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS_a_b)
   output    = output
 }
@@ -223,9 +226,8 @@ EOT
 # The image of every platform, under one index.
 target "a_b" {
   inherits = ["_a_b", "docker-metadata-action-a_b"]
-  # Makes an index for a single platform, too.
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args     = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata_a_b_2}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=a/b",
@@ -233,7 +235,7 @@ target "a_b" {
     "index:org.opencontainers.image.created=1980-01-01T00:00:01Z",
     "index:org.opencontainers.image.title=a/b",
     "index:org.opencontainers.image.version=${VERSION_a_b_2}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS_a_b_2)
   output    = output
 }

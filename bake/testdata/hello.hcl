@@ -4,8 +4,7 @@
 #
 # Without arguments it takes those of this line; --check tells when the file is out of
 # date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
-# "docker buildx bake --list variables" lists what the environment can set. Override
-# files, --set and docker/metadata-action apply as in any bake file.
+# "docker buildx bake --list variables" lists what the environment can set.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
@@ -22,6 +21,11 @@ variable "PLATFORMS" {
     error_message = "PLATFORMS must be platforms such as linux/amd64, separated by commas."
     condition     = length(regexall("^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)+(,[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)+)*$", PLATFORMS)) > 0
   }
+}
+
+variable "INDEX" {
+  description = "Whether a single platform has an index, too; false for --load"
+  default     = true
 }
 
 variable "VERSION" {
@@ -89,9 +93,8 @@ EOT
 # The image of every platform, under one index.
 target "samples_hello" {
   inherits = ["_samples_hello", "docker-metadata-action"]
-  # Makes an index for a single platform, too.
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args     = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=samples/hello",
@@ -102,7 +105,7 @@ target "samples_hello" {
     "index:org.opencontainers.image.title=Hello",
     "index:org.opencontainers.image.url=https://github.com/extpack/extpack/tree/main/examples/hello",
     "index:org.opencontainers.image.version=${VERSION}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS)
   output    = output
 }

@@ -4,8 +4,7 @@
 #
 # Without arguments it takes those of this line; --check tells when the file is out of
 # date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
-# "docker buildx bake --list variables" lists what the environment can set. Override
-# files, --set and docker/metadata-action apply as in any bake file.
+# "docker buildx bake --list variables" lists what the environment can set.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 

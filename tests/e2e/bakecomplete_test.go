@@ -183,7 +183,7 @@ func TestBakeVariables(t *testing.T) {
 	mustExtpack(t, dir, "bake", "-t", tag(t, "{{.Version}}"), "-t", tag(t, "{{.Major}}"))
 	for which, baker := range bakers() {
 		list := mustBake(t, baker, dir, nil, "--list", "variables")
-		for _, want := range []string{"PLATFORMS", "VERSION", "IMAGE", "TAGS", "linux/amd64,linux/arm64", "1.2.3,1", "Platforms to build, separated by commas", "Version of samples/vars"} {
+		for _, want := range []string{"PLATFORMS", "INDEX", "VERSION", "IMAGE", "TAGS", "linux/amd64,linux/arm64", "1.2.3,1", "Platforms to build, separated by commas", "Version of samples/vars"} {
 			if !strings.Contains(list, want) {
 				t.Errorf("%s: no %q in\n%s", which, want, list)
 			}
@@ -215,6 +215,12 @@ func TestBakeVariables(t *testing.T) {
 		mustBake(t, baker, dir, nil, "--push", "--set", "*.platform=linux/amd64", "--set", "*.tags="+tag(t, "set"))
 		if one := fetch(t, tag(t, "set")); len(one.images) != 1 || one.index.Annotations["io.buildpacks.extension.id"] != "samples/vars" {
 			t.Errorf("%s: --set gives %d images, annotations %v", which, len(one.images), one.index.Annotations)
+		}
+		// Without an index, it can be loaded by an engine, and have Docker's
+		// media types.
+		out := filepath.Join(t.TempDir(), "image.tar")
+		for _, output := range []string{"type=docker", "type=oci,oci-mediatypes=false"} {
+			mustBake(t, baker, dir, []string{"PLATFORMS=linux/amd64", "INDEX=false"}, "--set", "*.output="+output+",dest="+out, "--allow", "fs.write="+filepath.Dir(out))
 		}
 		for _, hostile := range []struct{ value, message string }{
 			{"VERSION=1.2", "Validation failed"},

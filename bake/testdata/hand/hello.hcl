@@ -4,6 +4,7 @@ exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclud
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
 variable "PLATFORMS" { default = "linux/amd64,linux/arm64,linux/arm/v7,linux/riscv64" }
+variable "INDEX" { default = true }
 variable "VERSION" { default = "0.0.1" }
 variable "IMAGE" { default = "registry.example/samples/hello" }
 variable "TAGS" { default = VERSION }
@@ -33,8 +34,8 @@ EOT
 
 target "samples_hello" {
   inherits = ["_samples_hello", "docker-metadata-action"]
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=samples/hello",
@@ -45,7 +46,7 @@ target "samples_hello" {
     "index:org.opencontainers.image.title=Hello",
     "index:org.opencontainers.image.url=https://github.com/extpack/extpack/tree/main/examples/hello",
     "index:org.opencontainers.image.version=${VERSION}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS)
   output    = output
 }

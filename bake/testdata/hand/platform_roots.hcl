@@ -4,6 +4,7 @@ exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclud
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
 variable "PLATFORMS" { default = "linux/arm64,linux/arm/v7" }
+variable "INDEX" { default = true }
 variable "VERSION" { default = "0.0.1" }
 variable "IMAGE" { default = "registry.example/samples/platform-roots" }
 variable "TAGS" { default = VERSION }
@@ -64,8 +65,8 @@ EOT
 
 target "samples_platform-roots" {
   inherits = ["_samples_platform-roots-files", "docker-metadata-action"]
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=samples/platform-roots",
@@ -76,7 +77,7 @@ target "samples_platform-roots" {
     "index:org.opencontainers.image.title=Platform roots",
     "index:org.opencontainers.image.url=https://github.com/extpack/extpack/tree/main/examples/platform-roots",
     "index:org.opencontainers.image.version=${VERSION}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS)
   output    = output
 }

@@ -4,6 +4,7 @@ exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclud
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
 variable "PLATFORMS" { default = "linux/amd64,linux/arm64,linux/arm/v7,linux/riscv64,linux/s390x" }
+variable "INDEX" { default = true }
 variable "VERSION" { default = "0.0.1" }
 variable "IMAGE" { default = "registry.example/samples/compiled" }
 variable "TAGS" { default = VERSION }
@@ -60,8 +61,8 @@ target "samples_compiled-build-platform" {
 
 target "samples_compiled" {
   inherits = ["_samples_compiled", "docker-metadata-action"]
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=samples/compiled",
@@ -72,7 +73,7 @@ target "samples_compiled" {
     "index:org.opencontainers.image.title=Debian packages",
     "index:org.opencontainers.image.url=https://github.com/extpack/extpack/tree/main/examples/compiled",
     "index:org.opencontainers.image.version=${VERSION}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS)
   output    = output
 }
