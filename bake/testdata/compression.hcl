@@ -4,8 +4,7 @@
 #
 # Without arguments it takes those of this line; --check tells when the file is out of
 # date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
-# "docker buildx bake --list variables" lists what the environment can set. Override
-# files, --set and docker/metadata-action apply as in any bake file.
+# "docker buildx bake --list variables" lists what the environment can set.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
@@ -31,6 +30,11 @@ variable "PLATFORMS_b" {
     error_message = "PLATFORMS_b must be some of linux/amd64, for which there are files."
     condition     = length(setsubtract(split(",", PLATFORMS_b), ["linux/amd64"])) == 0
   }
+}
+
+variable "INDEX" {
+  description = "Whether a single platform has an index, too; false for --load"
+  default     = true
 }
 
 variable "VERSION_a" {
@@ -132,9 +136,8 @@ EOT
 # The image of every platform, under one index.
 target "a" {
   inherits = ["_a", "docker-metadata-action-a"]
-  # Makes an index for a single platform, too.
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args     = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata_a}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=a",
@@ -142,7 +145,7 @@ target "a" {
     "index:org.opencontainers.image.created=1980-01-01T00:00:01Z",
     "index:org.opencontainers.image.title=a",
     "index:org.opencontainers.image.version=${VERSION_a}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS_a)
   output    = ["type=image,rewrite-timestamp=true,unpack=false,compression=zstd,compression-level=9,force-compression=true,oci-mediatypes=true"]
 }
@@ -196,9 +199,8 @@ EOT
 # The image of every platform, under one index.
 target "b" {
   inherits = ["_b", "docker-metadata-action-b"]
-  # Makes an index for a single platform, too.
-  args = { BUILDKIT_MULTI_PLATFORM = "1" }
-  annotations = [
+  args     = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  annotations = [for v in [
     "index:io.buildpacks.buildpackage.metadata=${metadata_b}",
     "index:io.buildpacks.extension.api=0.10",
     "index:io.buildpacks.extension.id=b",
@@ -206,7 +208,7 @@ target "b" {
     "index:org.opencontainers.image.created=1980-01-01T00:00:01Z",
     "index:org.opencontainers.image.title=b",
     "index:org.opencontainers.image.version=${VERSION_b}",
-  ]
+  ] : v if INDEX]
   platforms = split(",", PLATFORMS_b)
   output    = output
 }
