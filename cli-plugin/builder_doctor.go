@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -170,8 +169,11 @@ func printDiagnosis(s *screen.Screen, r *doctor.Report, quiet bool) error {
 		if quiet && c.State != doctor.Error {
 			continue
 		}
-		name, state := strings.TrimSpace(c.Name+" "+c.Subject), string(c.State)
-		table.Add(screen.Cell{Text: state, Style: severityStyles[state]}, screen.Cell{Text: name}, screen.Cell{Text: c.Message})
+		name, message, state := c.Name, c.Message, string(c.State)
+		if c.Subject != "" {
+			name, message = c.Name+" "+c.Subject, c.Subject+": "+c.Message
+		}
+		table.Add(screen.Cell{Text: state, Style: severityStyles[state]}, screen.Cell{Text: c.Name}, screen.Cell{Text: message})
 		if c.Fix != "" {
 			fixes = append(fixes, name+": "+c.Fix)
 		}
@@ -185,15 +187,21 @@ func printDiagnosis(s *screen.Screen, r *doctor.Report, quiet bool) error {
 		fmt.Fprintln(s)
 	}
 	for _, fix := range fixes {
-		fmt.Fprintln(s, text.Line(fix)) // not folded: it may be a command to copy
+		if err := s.Paragraph(screen.Style{}, fix); err != nil {
+			return err
+		}
 	}
 	if errs, warnings := r.Count(doctor.Error), r.Count(doctor.Warning); !quiet && errs == 0 {
 		summary := "a build will work"
-		if !slices.ContainsFunc(r.Checks, func(c doctor.Check) bool { return c.Name == "build" }) {
-			summary = "nothing was found that would stop a build, but none was tried"
+		tried := slices.ContainsFunc(r.Checks, func(c doctor.Check) bool { return c.Name == "build" })
+		if !tried {
+			summary = "nothing was found that would stop a build"
 		}
 		if warnings > 0 {
 			summary += ", with " + text.Count(warnings, "warning")
+		}
+		if !tried {
+			summary += "; none was tried"
 		}
 		fmt.Fprintln(s)
 		return s.Paragraph(screen.Green, summary)

@@ -54,11 +54,15 @@ func printLintText(w io.Writer, reports []*lint.Report) error {
 	if len(order) > 0 {
 		b.WriteString("\n")
 	}
-	for _, rule := range order {
-		fmt.Fprintf(&b, "%s: %s\n", rule.ID, rule.Fix)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	for _, rule := range order {
+		if err := screen.Of(w).Paragraph(screen.Style{}, rule.ID+": "+rule.Fix); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // severe returns the line of a finding, including the severity of errors.

@@ -164,7 +164,9 @@ func printFindings(s *screen.Screen, r *verify.Report, opts *verifyOptions) erro
 	}
 	for _, id := range hinted {
 		if hint := hints[id]; hint != "" {
-			fmt.Fprintln(s, text.Line(id+": "+hint))
+			if err := s.Paragraph(screen.Style{}, id+": "+hint); err != nil {
+				return err
+			}
 		}
 	}
 	if n, _ := r.Count(); n == 0 && !opts.quiet {

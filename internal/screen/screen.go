@@ -118,15 +118,16 @@ func pad(s string, columns int) string {
 }
 
 // fold breaks a line at spaces, so that the first part has at most first columns
-// and the others at most rest. Words that are too long stay whole, on
-// the line where they begin: they may be links or names to copy. With 0 columns, the line is not broken.
+// and the others at most rest. Words that are too long stay whole, on the line
+// where they begin: they may be links or names to copy. So do commands in quotes.
+// With 0 columns, the line is not broken.
 func fold(line string, first, rest int) []string {
 	if first <= 0 || width(line) <= first {
 		return []string{line}
 	}
 	var lines []string
 	current, columns := "", first
-	for word := range strings.FieldsSeq(line) {
+	for _, word := range words(line) {
 		switch {
 		case current == "":
 			current = word
@@ -138,6 +139,26 @@ func fold(line string, first, rest int) []string {
 		}
 	}
 	return append(lines, current)
+}
+
+// words splits a line at spaces that are not inside quotes.
+func words(line string) []string {
+	var all []string
+	inside := false
+	for word := range strings.FieldsSeq(line) {
+		if inside {
+			all[len(all)-1] += " " + word
+		} else {
+			all = append(all, word)
+		}
+		if strings.Count(word, `"`)%2 == 1 {
+			inside = !inside
+		}
+	}
+	if inside {
+		return strings.Fields(line) // a quote is not closed
+	}
+	return all
 }
 
 // shorten returns s with at most columns characters.

@@ -62,6 +62,19 @@ func TestTextFromOutside(t *testing.T) {
 	}
 }
 
+// Commands in quotes stay whole, unless a quote is not closed.
+func TestParagraph(t *testing.T) {
+	for line, want := range map[string]string{
+		`build it again, or run "docker extpack annotate", soon`: "build it again, or run\n  \"docker extpack annotate\", soon\n",
+		`a plate of 12" that is eaten by the people`:             "a plate of 12\" that is eaten by\n  the people\n",
+	} {
+		var out bytes.Buffer
+		if err := (&Screen{Writer: &out, Width: 34}).Paragraph(Style{}, line); err != nil || out.String() != want {
+			t.Errorf("%v, got\n%swant\n%s", err, out.String(), want)
+		}
+	}
+}
+
 func TestStory(t *testing.T) {
 	var out bytes.Buffer
 	s := &Screen{Writer: &out, Width: 40, Color: true}
