@@ -10,7 +10,7 @@ import (
 const (
 	// rareGC is the heap size up to which garbage collection is rare. It takes a
 	// tenth of the time of a small build.
-	rareGC = 32 << 20
+	rareGC = 20 << 20
 	// minPercent and maxPercent limit the growth of the heap until the next
 	// collection, in percent of what is live.
 	minPercent = 40

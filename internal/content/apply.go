@@ -34,9 +34,13 @@ func (t *Tree) apply(out Files, s Step, id string) error {
 	}
 	if f, ok := t.files[source]; ok && !f.Mode.IsDir() {
 		one := *f
-		one.Path, one.Group = s.Dest, ""
+		one.Path = s.Dest
+		if one.Group() != "" {
+			one.SetGroup("")
+		}
 		if s.Text != nil {
-			one.Mode, one.Size, one.Text = 0o644, int64(len(s.Text)), s.Text
+			one.Mode, one.Size = 0o644, int64(len(s.Text))
+			one.with(func(r *rare) { r.text = s.Text })
 		}
 		if s.Exec {
 			one.Mode |= 0o111
@@ -84,13 +88,14 @@ func (t *Tree) apply(out Files, s Step, id string) error {
 // at returns the file at another path, where id distinguishes its hard links
 // from those of other steps. Most files of large packages do not change.
 func (f *File) at(name, id string) *File {
-	if f.Path == name && f.Group == "" {
+	group := f.Group()
+	if f.Path == name && group == "" {
 		return f
 	}
 	moved := *f
 	moved.Path = name
-	if f.Group != "" {
-		moved.Group = id + ":" + f.Group
+	if group != "" {
+		moved.SetGroup(id + ":" + group)
 	}
 	return &moved
 }

@@ -50,16 +50,16 @@ func checkFile(list *diag.List, dir string, files Files, f *File) {
 
 func checkLink(list *diag.List, pos diag.Position, files Files, f *File) {
 	lookup := func(name string) (*File, bool) { found, ok := files[name]; return found, ok }
-	_, err := resolve(lookup, path.Dir(f.Path), f.Target)
-	switch to := path.Join(path.Dir(f.Path), f.Target); {
-	case path.IsAbs(f.Target):
-		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root", f.Target).Hint = "use a relative link or a copy"
-	case safefile.Leaves(to), errors.Is(err, errLeaves), errors.Is(f.LinkErr, errLeaves):
-		list.Errorf(pos, "symbolic link to %q leaves the extension root", f.Target).Hint = "use a copy"
-	case errors.Is(f.LinkErr, errLoop):
-		list.Errorf(pos, "symbolic link to %q leads in a circle", f.Target).Hint = "remove it"
+	_, err := resolve(lookup, path.Dir(f.Path), f.Target())
+	switch to := path.Join(path.Dir(f.Path), f.Target()); {
+	case path.IsAbs(f.Target()):
+		list.Errorf(pos, "symbolic link to the absolute path %q leaves the extension root", f.Target()).Hint = "use a relative link or a copy"
+	case safefile.Leaves(to), errors.Is(err, errLeaves), errors.Is(f.LinkErr(), errLeaves):
+		list.Errorf(pos, "symbolic link to %q leaves the extension root", f.Target()).Hint = "use a copy"
+	case errors.Is(f.LinkErr(), errLoop):
+		list.Errorf(pos, "symbolic link to %q leads in a circle", f.Target()).Hint = "remove it"
 	case err != nil:
-		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target)
+		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target())
 	}
 }
 

@@ -15,7 +15,9 @@ import (
 
 func TestCheck(t *testing.T) {
 	link := func(path, target string) *File {
-		return &File{Path: path, Source: "src/" + path, Mode: fs.ModeSymlink | 0o777, Target: target}
+		f := &File{Path: path, Source: "src/" + path, Mode: fs.ModeSymlink | 0o777}
+		f.SetTarget(target)
+		return f
 	}
 	special := func(mode fs.FileMode) *File { return &File{Path: "x", Source: "x", Mode: mode} }
 	tests := []struct {
@@ -154,7 +156,7 @@ func TestReadThroughALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, ok := got.Lookup("l"); !ok || f.Target != "bin/detect" {
+	if f, ok := got.Lookup("l"); !ok || f.Target() != "bin/detect" {
 		t.Errorf("got %+v, %v", f, ok)
 	}
 	if !got.Has(".") || !got.Has("bin/detect") || got.Has("bin/generate") {

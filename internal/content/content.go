@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -81,32 +80,6 @@ type Step struct {
 	Links bool
 	// Text is the content of Dest if it differs from that of the file Source.
 	Text []byte
-}
-
-// Files are entries by path. They are shared between images: to change one,
-// replace it by a copy.
-type Files map[string]*File
-
-// File is one entry of a package.
-type File struct {
-	// Path is relative to the extension's folder in the package.
-	Path string
-	// Source is the path relative to the extension root.
-	Source string
-	Mode   fs.FileMode
-	Size   int64
-	// ModTime is the modification time, to detect a change during a build.
-	ModTime time.Time
-	// Target is the target of a symbolic link, unresolved.
-	Target string
-	// Group is equal for hard links to the same file that are copied by one
-	// step, which preserves them. It is empty for other files.
-	Group string
-	// Text is the content of the file if it differs from that of Source.
-	Text []byte
-	// LinkErr is the reason why a symbolic link cannot be resolved in the build
-	// context.
-	LinkErr error
 }
 
 // Tree is the extension directory without the files that .dockerignore
@@ -217,22 +190,23 @@ func IgnorePatterns(dir string) ([]string, error) {
 }
 
 func (t *Tree) add(name string, info fs.FileInfo) error {
-	f := &File{Path: name, Source: name, Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime()}
+	f := &File{Path: name, Source: name, Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	if f.Mode&fs.ModeSymlink != 0 {
 		target, err := os.Readlink(filepath.Join(t.dir, filepath.FromSlash(name)))
 		if err != nil {
 			return err
 		}
-		f.Target = filepath.ToSlash(target)
+		f.SetTarget(filepath.ToSlash(target))
 	} else if f.Mode.IsRegular() && f.Size == 0 && t.isSocket(name) {
 		t.sockets = append(t.sockets, name)
 		return nil
 	} else if stat, ok := info.Sys().(*types.Stat); ok && stat.Linkname != "" {
 		// The walker reports later hard links with the name of the first one,
 		// and the first one without any.
-		f.Group = filepath.ToSlash(stat.Linkname)
-		if first, ok := t.files[f.Group]; ok {
-			first.Group = f.Group
+		group := filepath.ToSlash(stat.Linkname)
+		f.SetGroup(group)
+		if first, ok := t.files[group]; ok {
+			first.SetGroup(group)
 		}
 	}
 	t.files[name] = f

@@ -46,7 +46,7 @@ func resolve(lookup func(name string) (*File, bool), dir, target string) (string
 			return "", errLoop
 		default:
 			links++
-			rest = append([]string{f.Target}, rest...)
+			rest = append([]string{f.Target()}, rest...)
 		}
 	}
 	return dir, nil
@@ -56,7 +56,9 @@ func resolve(lookup func(name string) (*File, bool), dir, target string) (string
 func (t *Tree) checkLinks() {
 	for name, f := range t.files {
 		if f.Mode&fs.ModeSymlink != 0 {
-			_, f.LinkErr = resolve(t.Lookup, path.Dir(name), f.Target)
+			if _, err := resolve(t.Lookup, path.Dir(name), f.Target()); err != nil {
+				f.with(func(r *rare) { r.linkErr = err })
+			}
 		}
 	}
 }
@@ -72,17 +74,17 @@ func (t *Tree) LosesLinks(sources []string) bool {
 	}
 	first := map[string]string{} // group of hard links → the source that has one
 	for name, f := range t.files {
-		if f.Group == "" {
+		if f.Group() == "" {
 			continue
 		}
 		for _, s := range sources {
 			if _, inside := within(s, name); !inside && s != name {
 				continue
 			}
-			if other, ok := first[f.Group]; ok && other != s {
+			if other, ok := first[f.Group()]; ok && other != s {
 				return true
 			}
-			first[f.Group] = s
+			first[f.Group()] = s
 		}
 	}
 	return false

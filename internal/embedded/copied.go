@@ -138,14 +138,15 @@ func (c *copiedFiles) add(h *tar.Header) error {
 	case tar.TypeDir:
 		f.Mode, f.Size = fs.ModeDir|0o755, 0
 	case tar.TypeSymlink:
-		f.Target = h.Linkname
+		f.SetTarget(h.Linkname)
 	case tar.TypeLink:
 		// A hard link to a file of another extension is a separate file here.
 		first := strings.Trim(h.Linkname, "/")
 		c.at[name] = c.at[first]
-		f.Mode, f.Size, f.Group = f.Mode.Perm(), c.at[first].size, first
+		f.Mode, f.Size = f.Mode.Perm(), c.at[first].size
+		f.SetGroup(first)
 		if own, _, ok := c.folderOf(first); ok && own == folder {
-			c.files[folder][c.at[first].index].Group = first
+			c.files[folder][c.at[first].index].SetGroup(first)
 		}
 	case tar.TypeReg:
 		offset, err := c.tar.Seek(0, io.SeekCurrent)

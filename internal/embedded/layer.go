@@ -20,6 +20,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
@@ -33,7 +34,7 @@ type Layer struct {
 	Image     plan.Image
 
 	dir, dest string
-	names     []string // of Image.Files, in the order of a walk
+	files     []*content.File // of Image.Files, in the order of a walk
 	size      int64
 	// copied has the content of the files, or is nil if dir has it.
 	copied *copied
@@ -48,8 +49,9 @@ type Entry struct {
 	Source string
 	Mode   fs.FileMode
 	Size   int64
-	// ModTime is the modification time of the file when the build was planned.
-	ModTime time.Time
+	// ModTime is the modification time of the file when the build was planned,
+	// in nanoseconds since 1970.
+	ModTime int64
 	// Target is the target of a symbolic link, or the Name that a hard link
 	// refers to.
 	Target string
@@ -61,11 +63,11 @@ type Entry struct {
 // NewLayer returns the layer of an image.
 func NewLayer(e *plan.Extension, image int) Layer {
 	l := Layer{Extension: e, Image: e.Images[image], dir: e.Dir, dest: strings.Trim(e.Dest(), "/")}
-	l.names = make([]string, 0, len(l.Image.Files))
-	for name := range l.Image.Files {
-		l.names = append(l.names, name)
+	l.files = make([]*content.File, 0, len(l.Image.Files))
+	for _, f := range l.Image.Files {
+		l.files = append(l.files, f)
 	}
-	slices.SortFunc(l.names, compareWalk)
+	slices.SortFunc(l.files, func(a, b *content.File) int { return compareWalk(a.Path, b.Path) })
 	for e := range l.Entries() {
 		l.size += e.Size
 	}
@@ -86,14 +88,13 @@ func (l Layer) Entries() iter.Seq[Entry] {
 			}
 		}
 		first := map[string]string{} // link group → name of its first entry
-		for _, name := range l.names {
-			f := l.Image.Files[name]
-			e := Entry{Name: path.Join(l.dest, name), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target, Text: f.Text}
-			if f.Mode.IsRegular() && f.Group != "" {
-				if target, ok := first[f.Group]; ok {
+		for _, f := range l.files {
+			e := Entry{Name: path.Join(l.dest, f.Path), Source: f.Source, Mode: f.Mode, Size: f.Size, ModTime: f.ModTime, Target: f.Target(), Text: f.Text()}
+			if group := f.Group(); f.Mode.IsRegular() && group != "" {
+				if target, ok := first[group]; ok {
 					e.Target, e.Hard, e.Size = target, true, 0
 				} else {
-					first[f.Group] = e.Name
+					first[group] = e.Name
 				}
 			}
 			if !yield(e) {
@@ -269,7 +270,7 @@ func copyFile(w io.Writer, root *os.Root, e Entry) error {
 // compare compares the open file with the plan.
 func (e Entry) compare(f *os.File) error {
 	info, err := f.Stat()
-	if err == nil && (info.Size() != e.Size || info.ModTime().UnixNano() != e.ModTime.UnixNano()) {
+	if err == nil && (info.Size() != e.Size || info.ModTime().UnixNano() != e.ModTime) {
 		return ErrChanged
 	}
 	return err

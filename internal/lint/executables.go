@@ -27,7 +27,7 @@ func (c *checker) checkExecutables() error {
 		listed, isListed := c.Files[name]
 		switch {
 		case !ok && isListed:
-			c.report(rules.EntryPoint, c.at(listed), "%s links to %s, which is not in the package", name, listed.Target)
+			c.report(rules.EntryPoint, c.at(listed), "%s links to %s, which is not in the package", name, listed.Target())
 		case !ok:
 		case !isRegular(f):
 			c.report(rules.EntryPoint, c.at(listed), "%s is not a file", name)

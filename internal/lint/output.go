@@ -58,9 +58,11 @@ func filesIn(dir string) (content.Files, error) {
 		rel = filepath.ToSlash(rel)
 		f := &content.File{Path: rel, Source: rel, Mode: info.Mode(), Size: info.Size()}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			if f.Target, err = os.Readlink(name); err != nil {
+			target, err := os.Readlink(name)
+			if err != nil {
 				return err
 			}
+			f.SetTarget(target)
 		}
 		files[rel] = f
 		return nil

@@ -301,10 +301,10 @@ func TestNamedLinks(t *testing.T) {
 				switch f := all[name]; {
 				case f.Mode.IsDir():
 					name += "/"
-				case f.Target != "":
-					name += " -> " + f.Target
-				case f.Group != "":
-					name += " (" + f.Group + ")"
+				case f.Target() != "":
+					name += " -> " + f.Target()
+				case f.Group() != "":
+					name += " (" + f.Group() + ")"
 				}
 				got = append(got, name)
 			}

@@ -168,7 +168,7 @@ func equal(a, b []content.Files) bool {
 		}
 		for name, f := range a[i] {
 			g, ok := b[i][name]
-			if !ok || f.Source != g.Source || f.Mode != g.Mode || !f.Mode.IsDir() && f.Size != g.Size || f.Target != g.Target {
+			if !ok || f.Source != g.Source || f.Mode != g.Mode || !f.Mode.IsDir() && f.Size != g.Size || f.Target() != g.Target() {
 				return false
 			}
 		}

@@ -188,6 +188,33 @@ func TestForeignFormats(t *testing.T) {
 	})
 }
 
+// TestLinkedOutputOfAStage: the content of files that a build stage has written
+// is checked where their names are links too.
+func TestLinkedOutputOfAStage(t *testing.T) {
+	for name, link := range map[string]file{
+		"file":      {},
+		"symlink":   {Header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "../other"}},
+		"hard link": {Header: tar.Header{Typeflag: tar.TypeLink, Linkname: testDir + "other"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := validPackage()
+			p.promise.Images[0].Stage, p.promise.Images[1].Stage = true, true
+			p.files = func(_ int, files []file) []file {
+				const text = "FROM scratch\nRUN true\n"
+				dockerfile := reg(testDir+"generate/build.Dockerfile", text, 0o644)
+				if link.Typeflag != 0 {
+					link.Name, link.Mode = dockerfile.Name, 0o644
+					dockerfile = link
+				}
+				return append(files[:4:4], files[7], reg(testDir+"other", text, 0o644), dockerfile)
+			}
+			if found := p.check(t); !strings.Contains(lines(found), "ARG base_image is missing") {
+				t.Errorf("findings:\n%s", lines(found))
+			}
+		})
+	}
+}
+
 func TestTooManyFindingsAreCut(t *testing.T) {
 	p := validPackage()
 	p.files = func(n int, files []file) []file {

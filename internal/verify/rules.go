@@ -142,7 +142,7 @@ func (t *tree) lintFiles(all bool) *lintFiles {
 			f.Mode |= fs.ModeDir
 		case tar.TypeSymlink:
 			f.Mode |= fs.ModeSymlink
-			f.Target = t.relativeLink(e)
+			f.SetTarget(t.relativeLink(e))
 		case tar.TypeLink:
 			first := t.file(e.name)
 			if first == nil || first.kind != tar.TypeReg {

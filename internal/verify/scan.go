@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 
@@ -43,35 +42,43 @@ type scan struct {
 	kept int64
 }
 
-// entry is one entry of a layer.
-type entry struct {
-	// raw is the name in the tar. name is without "./" and leading and trailing
-	// "/".
-	raw, name string
-	kind      byte
-	// mode is the permission, setuid, setgid and sticky bits as in tar.
-	mode int64
-	link string
-	size int64
-	// capabilities reports whether the file has Linux file capabilities.
-	// overlay is an extended attribute by which overlayfs hides or redirects
-	// files.
-	capabilities bool
-	overlay      string
-	exe          *executable.Program
-	// fault is the problem of an executable that is not a program.
-	fault *executable.Fault
-	// data is the content of a wanted file, or nil if it is too large.
-	data []byte
-	// secret is text that looks like a secret.
-	secret *lint.Hit
-}
-
 // scanLayer streams a layer once: it verifies the stored bytes, computes the
 // diffID, lists the entries, and keeps the content of the files in wanted. ours
-// is set for a layer that was built here. It only returns an error if the layer
-// cannot be read.
+// is set for a layer that was built here: it is local, and is read once more if
+// wanted files are links to others. It only returns an error if the layer cannot
+// be read.
 func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wanted map[string]bool, ours bool) (*scan, error) {
+	s, err := readLayer(ctx, src, desc, scanOptions{wanted: wanted, targets: !ours, ours: ours})
+	if err == nil && ours && s.links(wanted) {
+		return readLayer(ctx, src, desc, scanOptions{wanted: wanted, targets: true, ours: true})
+	}
+	return s, err
+}
+
+// scanOptions is what to keep of a layer.
+type scanOptions struct {
+	wanted map[string]bool
+	// targets keeps other small files too, which wanted names may be links to.
+	targets bool
+	ours    bool
+}
+
+// links reports whether a wanted name is a link or below one.
+func (s *scan) links(wanted map[string]bool) bool {
+	for _, e := range s.entries {
+		if e.kind != tar.TypeSymlink && e.kind != tar.TypeLink {
+			continue
+		}
+		for name := range wanted {
+			if above(e.name, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func readLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, opts scanOptions) (*scan, error) {
 	rc, err := oci.FetchVerified(ctx, src, desc)
 	if err != nil {
 		return failedScan(idContent, err)
@@ -79,10 +86,10 @@ func scanLayer(ctx context.Context, src content.Fetcher, desc v1.Descriptor, wan
 	defer rc.Close()
 	stored := layer.From(rc)
 	budget := oci.BudgetOf(ctx)
-	if ours {
+	if opts.ours {
 		budget = nil
 	}
-	s, err := expand(stored, desc, wanted, budget)
+	s, err := expand(stored, desc, opts, budget)
 	var limit *oci.LimitError
 	if err == nil || !errors.Is(err, layer.ErrBomb) && !errors.As(err, &limit) {
 		// Data after the compressed data is part of the digest. Also, a wrong
@@ -113,7 +120,7 @@ func failedScan(id string, err error) (*scan, error) {
 
 // expand reads the layer in stored. The compression must match the media type,
 // because readers use either.
-func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool, budget *oci.Budget) (*scan, error) {
+func expand(stored *layer.Stored, desc v1.Descriptor, opts scanOptions, budget *oci.Budget) (*scan, error) {
 	plain, err := stored.Expand()
 	if err != nil {
 		return nil, err
@@ -125,7 +132,7 @@ func expand(stored *layer.Stored, desc v1.Descriptor, wanted map[string]bool, bu
 	hash := digest.SHA256.Digester()
 	expanded := io.TeeReader(&counted{plain, budget}, hash.Hash())
 	s := &scan{}
-	if err := s.list(tar.NewReader(expanded), wanted, budget); err != nil {
+	if err := s.list(tar.NewReader(expanded), opts, budget); err != nil {
 		return nil, err
 	}
 	// Padding after the last entry is part of the diffID.
@@ -168,7 +175,7 @@ func readPadding(r io.Reader) error {
 	}
 }
 
-func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) error {
+func (s *scan) list(tr *tar.Reader, opts scanOptions, budget *oci.Budget) error {
 	head := make([]byte, executable.HeadBytes)
 	for {
 		header, err := tr.Next()
@@ -187,33 +194,20 @@ func (s *scan) list(tr *tar.Reader, wanted map[string]bool, budget *oci.Budget) 
 		if err := budget.Entry(len(header.Name) + len(header.Linkname)); err != nil {
 			return err
 		}
-		e := &entry{
-			raw: header.Name, name: cleanName(header.Name),
-			kind: header.Typeflag, mode: header.Mode, link: header.Linkname, size: header.Size,
-		}
-		e.attributes(header.PAXRecords)
+		e := newEntry(header)
 		s.entries = append(s.entries, e)
 		if e.kind != tar.TypeReg {
 			continue
 		}
-		keep := wanted[e.name] || e.size <= maxKeptFile && s.kept+e.size <= maxKept
-		if keep && !wanted[e.name] {
+		wanted := opts.wanted[e.name]
+		keep := wanted || opts.targets && e.size <= maxKeptFile && s.kept+e.size <= maxKept
+		if keep && !wanted {
 			s.kept += e.size
 		}
 		if err := e.read(tr, head, keep); err != nil {
 			return fmt.Errorf("reading %q: %w", e.raw, err)
 		}
 	}
-}
-
-// cleanName returns a name of an archive without "./" and leading and trailing
-// "/". Most names differ in no more than a trailing "/", and share their memory.
-func cleanName(raw string) string {
-	name := strings.TrimSuffix(raw, "/")
-	if name == path.Clean(name) && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "..") && name != "." {
-		return name
-	}
-	return strings.TrimPrefix(path.Clean("/"+raw), "/")
 }
 
 // checkHeader reports headers that extractors interpret differently.
@@ -232,19 +226,6 @@ func checkHeader(h *tar.Header) error {
 	return nil
 }
 
-func (e *entry) attributes(records map[string]string) {
-	for key := range records {
-		name, ok := strings.CutPrefix(key, "SCHILY.xattr.")
-		switch {
-		case !ok:
-		case name == "security.capability":
-			e.capabilities = true
-		case strings.HasPrefix(name, "trusted.overlay."), strings.HasPrefix(name, "user.overlay."):
-			e.overlay = name
-		}
-	}
-}
-
 // read reads the parts of a file that the checks require. head is a buffer for
 // its beginning.
 func (e *entry) read(r io.Reader, head []byte, keep bool) error {
@@ -252,23 +233,31 @@ func (e *entry) read(r io.Reader, head []byte, keep bool) error {
 	if _, err := io.ReadFull(r, head); err != nil {
 		return err
 	}
-	e.exe = executable.Read(head)
+	own := *e.rare
+	defer func() { e.setRare(own) }()
+	own.exe = executable.Read(head)
 	switch {
-	case e.exe != nil && e.exe.IsARM():
-		return e.exe.ReadARM(io.MultiReader(bytes.NewReader(head), r), e.size)
-	case e.exe == nil && e.isExecutable():
-		e.fault = executable.ReadScript(head)
+	case own.exe != nil && own.exe.IsARM():
+		return own.exe.ReadARM(io.MultiReader(bytes.NewReader(head), r), e.size)
+	case own.exe == nil && e.isExecutable():
+		own.fault = executable.ReadScript(head)
 	}
 	if e.size > lint.MaxSecretFile || !keep && bytes.IndexByte(head, 0) >= 0 {
 		return nil
 	}
-	rest, err := io.ReadAll(r)
-	data := slices.Concat(head, rest)
-	e.secret = lint.FindSecret(data)
-	if keep {
-		e.data = data
+	data := head
+	if e.size > int64(len(head)) {
+		rest, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		data = slices.Concat(head, rest)
 	}
-	return err
+	own.secret = lint.FindSecret(data)
+	if keep {
+		own.data = slices.Clone(data)
+	}
+	return nil
 }
 
 func compressionOf(mediaType string) string {
