@@ -13,8 +13,6 @@ import (
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/annotation"
-	"github.com/extpack/extpack/internal/content"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -51,9 +49,7 @@ func (e *Engine) Attest(ctx context.Context, p *plan.Plan, labels func(e *plan.E
 				return nil, fmt.Errorf("creating output folder: %w", err)
 			}
 			args = append(args, "--allow", "fs.write="+out, "--set", one.Name+".output="+output(out, t.Extension.Compression.Attributes())+",name="+subject(t.Extension))
-			if err := writeLabels(labelled, one, labels(t.Extension, one.Images[0])); err != nil {
-				return nil, err
-			}
+			writeLabels(labelled, one, labels(t.Extension, one.Images[0]))
 			args = append(args, attestArgs(one, attest)...)
 			placed := t.Extension.Placed.At(annotation.Manifest, t.Extension.Images[one.Images[0]].Identity())
 			for _, key := range slices.Sorted(maps.Keys(placed)) {
@@ -78,15 +74,9 @@ const labelsFile = "labels.hcl"
 
 // writeLabels writes the labels of an image to a file that bake merges with the
 // first one. "--set" does not support keys that contain "=" or end in "+".
-func writeLabels(f *hcl.File, t Target, labels map[string]string) error {
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if !content.CheckName(key) || !content.CheckName(labels[key]) {
-			return diag.WithHint(diag.Invalidf("%s: the label %q is not in Unicode normalisation form C, in which bake files are read", t.Extension.Descriptor.File, key), "write it in form C, or leave out --provenance and --sbom")
-		}
-	}
+func writeLabels(f *hcl.File, t Target, labels map[string]string) {
 	f.Newline()
 	f.Block("target", t.Name).Map("labels", labels)
-	return nil
 }
 
 func attestArgs(t Target, attest []string) []string {

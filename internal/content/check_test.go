@@ -124,9 +124,9 @@ func TestCheckName(t *testing.T) {
 
 func TestReadBrokenIgnoreFile(t *testing.T) {
 	for data, want := range map[string]string{
-		"a[b":   `: "a[b" is no pattern: syntax error in pattern`,
-		"!":     `: "!" is no pattern: illegal exclusion pattern: "!"`,
-		"ok\n[": `: "[" is no pattern: syntax error in pattern`,
+		"a[b":   `:1:1: "a[b" is no pattern: syntax error in pattern`,
+		"!":     `:1:1: "!" is no pattern: illegal exclusion pattern: "!"`,
+		"ok\n[": `:2:1: "[" is no pattern: syntax error in pattern`,
 	} {
 		dir := tree(t, map[string]string{IgnoreFile: data})
 		_, err := Read(t.Context(), dir)

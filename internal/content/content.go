@@ -180,13 +180,25 @@ func IgnorePatterns(dir string) ([]string, error) {
 	}
 	for _, p := range patterns {
 		if len(p) > maxPattern {
-			return nil, diag.WithHint(diag.Invalidf("%s: the pattern %.40q… has %d characters, more than %d", name, p, len(p), maxPattern), "split it into shorter ones")
+			return nil, diag.WithHint(diag.Invalidf("%s: the pattern %.40q… has %d characters, more than %d", positionOf(name, data, p), p, len(p), maxPattern), "split it into shorter ones")
 		}
 		if _, err := patternmatcher.New([]string{p}); err != nil {
-			return nil, diag.WithHint(diag.Invalidf("%s: %q is no pattern: %v", name, p, err), hint)
+			return nil, diag.WithHint(diag.Invalidf("%s: %q is no pattern: %v", positionOf(name, data, p), p, err), hint)
 		}
 	}
 	return patterns, nil
+}
+
+// positionOf returns the position of a pattern in an ignore file.
+func positionOf(file string, data []byte, pattern string) diag.Position {
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		if found, err := ignorefile.ReadAll(bytes.NewReader(line)); err == nil && len(found) == 1 && found[0] == pattern {
+			return diag.Position{File: file, Line: n, Column: 1 + len(line) - len(bytes.TrimLeft(line, " \t"))}
+		}
+	}
+	return diag.Position{File: file}
 }
 
 func (t *Tree) add(name string, info fs.FileInfo) error {

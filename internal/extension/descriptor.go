@@ -157,13 +157,16 @@ func (r *reader) metadata(t *table, info Info) Metadata {
 }
 
 func (r *reader) settings(t *table, info Info) Settings {
-	var s Settings
+	s := Settings{LabelPositions: map[string]diag.Position{}}
 	if e := t.text("image"); e != nil {
 		r.checkImage(e, info)
 		s.Image = *e
 	}
 	s.Shared = r.checkPaths("shared entry", t.texts("shared"))
-	s.Labels = t.textMap("labels", func(key Entry) { r.checkOwnKey("label", key) })
+	s.Labels = t.textMap("labels", func(key Entry) {
+		r.checkOwnKey("label", key)
+		s.LabelPositions[key.Value] = key.Position
+	})
 	s.Annotations = t.textMap("annotations", func(key Entry) { r.checkOwnKey("annotation", key) })
 	if t.flag("git") {
 		s.Git = Flag{Set: true, Position: t.keyPosition("git")}

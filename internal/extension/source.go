@@ -145,7 +145,11 @@ func (r *reader) syntaxMessage(message string, offset int) (clear, hint string) 
 	case strings.HasPrefix(message, "expected '=' after key") && offset < len(r.data):
 		return fmt.Sprintf("expected \"=\" after the key, found %q", c), "quote a key that holds more than letters, digits, - and _"
 	case strings.HasPrefix(message, "invalid character at start of key"):
-		return fmt.Sprintf("expected a key, found %q", c), ""
+		return fmt.Sprintf("expected a key, found %q", c), "begin a comment with #"
+	case strings.HasPrefix(message, "expected ']' to close table name"):
+		return message, "write the header of a table as [name]"
+	case strings.Contains(message, "already exists"), strings.Contains(message, "already defined"):
+		return message, "keep one of them"
 	}
-	return message, ""
+	return message, "correct the syntax; https://toml.io/en/v1.0.0 describes it"
 }

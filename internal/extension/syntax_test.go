@@ -23,11 +23,11 @@ extension.toml: missing [extension]
   text is quoted in TOML: key = "value"`},
 	{"key outside ASCII", "größe = 1", `extension.toml:1:3: expected "=" after the key, found 'ö'
   quote a key that holds more than letters, digits, - and _`},
-	{"open table", "[extension\nid = 1", `extension.toml:1:11: expected ']' to close table name`},
-	{"open string", valid + `name = "Curl`, `extension.toml:5:12: unterminated basic string`},
-	{"key twice", valid + "id = \"b\"", `extension.toml:5:1: key id is already defined`},
-	{"control character in a key", valid + "\"\\u001b\\n\" = 1\n\"\\u001b\\n\" = 2", `extension.toml:6:1: key \x1b\n is already defined`},
-	{"table twice", valid + "[extension]", `extension.toml:5:2: table extension already exists`},
+	{"open table", "[extension\nid = 1", "extension.toml:1:11: expected ']' to close table name\n  write the header of a table as [name]"},
+	{"open string", valid + `name = "Curl`, "extension.toml:5:12: unterminated basic string\n  correct the syntax; https://toml.io/en/v1.0.0 describes it"},
+	{"key twice", valid + "id = \"b\"", "extension.toml:5:1: key id is already defined\n  keep one of them"},
+	{"control character in a key", valid + "\"\\u001b\\n\" = 1\n\"\\u001b\\n\" = 2", `extension.toml:6:1: key \x1b\n is already defined` + "\n  keep one of them"},
+	{"table twice", valid + "[extension]", "extension.toml:5:2: table extension already exists\n  keep one of them"},
 	{"not UTF-8", valid + "name = \"gr\xfc\xdf\"", `extension.toml:5:11: the file is not UTF-8 text, found byte 0xfc
   save the file as UTF-8`},
 	{"UTF-16", "a\x00p\x00i\x00", `extension.toml:1:2: expected "=" after the key, found '\x00'

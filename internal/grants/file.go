@@ -1,7 +1,6 @@
 package grants
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/safefile"
 )
 
@@ -21,7 +19,7 @@ import (
 const FileName = "extpack.toml"
 
 // maxFile is the size of the largest file that is read.
-const maxFile = 1 << 20
+const maxFile = extension.MaxSize
 
 // Trust grants access to the extensions below a directory without a flag.
 type Trust struct {
@@ -52,38 +50,28 @@ func ReadFile(name string) ([]Trust, error) {
 		return nil, fmt.Errorf("reading what you grant: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading what you grant: %w", err)
 	}
-	var file struct {
-		Trust []struct {
-			Directory string    `toml:"directory"`
-			Allow     *[]string `toml:"allow"`
-		} `toml:"trust"`
-	}
-	decoder := toml.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
-		return nil, invalid(name, err)
+	entries, err := extension.ParseTrust(name, data)
+	if err != nil {
+		return nil, err
 	}
 	var all []Trust
 	var list diag.List
-	for i, entry := range file.Trust {
-		at := fmt.Sprintf("[[trust]] number %d", i+1)
+	for _, entry := range entries {
 		t := Trust{By: name, Everything: entry.Allow == nil}
-		if t.Directory, err = directory(entry.Directory); err != nil {
-			list.Errorf(diag.Position{File: name}, "%s: %v", at, err)
+		if t.Directory, err = directory(entry.Directory.Value); err != nil {
+			list.Errorf(entry.Directory.Position, "%v", err)
 			continue
 		}
-		if entry.Allow != nil {
-			for _, text := range *entry.Allow {
-				g, err := Parse(text)
-				if err != nil {
-					list.Errorf(diag.Position{File: name}, "%s: allow %q: %v", at, text, err)
-				}
-				t.Allow = append(t.Allow, g)
+		for _, text := range entry.Allow {
+			g, err := Parse(text.Value)
+			if err != nil {
+				list.Errorf(text.Position, "allow %q: %v", text.Value, err)
 			}
+			t.Allow = append(t.Allow, g)
 		}
 		all = append(all, t)
 	}
@@ -101,24 +89,9 @@ func directory(name string) (string, error) {
 	}
 	switch {
 	case name == "":
-		return "", errors.New("directory is required")
+		return "", diag.WithHint(errors.New("directory is required"), `write directory = "~/src/NAME"`)
 	case !filepath.IsAbs(name):
-		return "", fmt.Errorf("directory %q is not absolute: begin it with / or ~/", name)
+		return "", diag.WithHint(fmt.Errorf("directory %q is not absolute", name), "begin it with / or ~/")
 	}
 	return safefile.Real(name)
-}
-
-func invalid(name string, err error) error {
-	d := diag.Diagnostic{Position: diag.Position{File: name}, Message: strings.TrimPrefix(err.Error(), "toml: ")}
-	var strict *toml.StrictMissingError
-	var decode *toml.DecodeError
-	switch {
-	case errors.As(err, &strict) && len(strict.Errors) > 0:
-		d.Line, d.Column = strict.Errors[0].Position()
-		d.Message = fmt.Sprintf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
-		d.Hint = "write [[trust]] with directory and allow"
-	case errors.As(err, &decode):
-		d.Line, d.Column = decode.Position()
-	}
-	return &diag.InvalidError{Diagnostics: diag.List{d}}
 }

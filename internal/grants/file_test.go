@@ -62,13 +62,17 @@ func TestTrust(t *testing.T) {
 
 func TestTrustRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[trust]]\n":                                       ": [[trust]] number 1: directory is required",
-		"[[trust]]\ndirectory = \"src\"\n":                  `: [[trust]] number 1: directory "src" is not absolute`,
-		"[[trust]]\ndirectory = \"/\"\nalow = [\"ssh\"]\n":  `:3:1: unknown key "trust.alow"`,
-		"trusted = [\"/\"]\n":                               `:1:1: unknown key "trusted"`,
-		"[[trust]]\ndirectory = \"/\"\nallow = \"ssh\"\n":   ":3:9: ",
-		"[[trust]]\ndirectory = \"/\"\nallow = [\"x=y\"]\n": `: [[trust]] number 1: allow "x=y": unknown kind "x"`,
-		"[[trust\n": ":1:",
+		"[[trust]]\n":                                            ":1:1: directory is required",
+		"[[trust]]\ndirectory = \"src\"\n":                       `:2:13: directory "src" is not absolute`,
+		"[[trust]]\ndirectory = \"/\"\nalow = [\"ssh\"]\n":       `:3:1: unknown key "alow" in [[trust]] (did you mean "allow"?)`,
+		"trusted = [\"/\"]\n":                                    `:1:1: unknown key "trusted" at the top level (did you mean "trust"?)`,
+		"[[trust]]\ndirectory = \"/\"\nallow = \"ssh\"\n":        ":3:9: allow in [[trust]] must be an array of strings, found a string",
+		"[[trust]]\ndirectory = \"/\"\nallow = [\"x=y\"]\n":      `:3:10: allow "x=y": unknown kind "x"`,
+		"[[trust]]\ndirectory = \"/\"\nallow = [\n\"ssh\", 1]\n": ":4:8: allow in [[trust]] must hold strings only",
+		"[[trust]]\ndirectory = 1\n":                             ":2:13: directory in [[trust]] must be a string, found an integer",
+		"[trust]\ndirectory = \"/\"\n":                           ":1:1: trust must be an array of tables, [[trust]], found a table",
+		"[[trust]]\nDirectory = \"/\"\n":                         `:2:1: key "Directory" in [[trust]] is ambiguous`,
+		"[[trust\n":                                              ":1:",
 	} {
 		name := filepath.Join(t.TempDir(), FileName)
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/distribution/reference"
@@ -47,6 +48,15 @@ func (e *Extension) TagsOf(version string) ([]string, error) {
 	d := *e.Descriptor
 	d.Info.Version = version
 	return tags(&d, e.tagForms)
+}
+
+// CheckTag returns an error for a tag that is invalid for every extension.
+func CheckTag(text string) error {
+	_, err := parseTag(extension.Info{ID: "a/b", Version: "1.2.3"}, text)
+	if err != nil {
+		return diag.WithHint(fmt.Errorf("tag %q: %w", text, err), tagHint)
+	}
+	return nil
 }
 
 func parseTag(info extension.Info, text string) (reference.Named, error) {

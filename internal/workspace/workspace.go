@@ -10,7 +10,6 @@
 package workspace
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +17,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -32,7 +29,7 @@ import (
 // FileName is the name of the file of a workspace.
 const FileName = "extpack.toml"
 
-const maxFile = 1 << 20
+const maxFile = extension.MaxSize
 
 // Workspace is a valid file.
 type Workspace struct {
@@ -42,19 +39,6 @@ type Workspace struct {
 	Members []string
 	// Defaults are the settings of members that do not have their own.
 	Defaults plan.Defaults
-}
-
-// document is the file as written.
-type document struct {
-	Workspace *struct {
-		Members     []string          `toml:"members"`
-		Exclude     []string          `toml:"exclude"`
-		Tags        []string          `toml:"tags"`
-		Targets     []string          `toml:"targets"`
-		Labels      map[string]string `toml:"labels"`
-		Annotations map[string]string `toml:"annotations"`
-	} `toml:"workspace"`
-	Trust any `toml:"trust"`
 }
 
 // Read returns the workspace whose file is in dir, or nil if there is none. It
@@ -70,97 +54,94 @@ func Read(dir string) (*Workspace, error) {
 	case err != nil:
 		return nil, diag.Invalidf("%s: %v", file, safefile.Cause(err))
 	}
-	var doc document
-	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&doc); err != nil {
-		return nil, invalid(file, err)
-	}
-	if doc.Trust != nil {
-		return nil, diag.WithHint(diag.Invalidf("%s: [[trust]] is not supported in a workspace: a file of a repository cannot grant access", file),
-			"move [[trust]] to "+grants.FileName+" in the configuration directory of docker")
-	}
-	if doc.Workspace == nil {
-		return nil, diag.WithHint(diag.Invalidf("%s has no [workspace]", file), `write [workspace] with members = ["extensions/*"]`)
-	}
-	w := &Workspace{File: file, Defaults: plan.Defaults{
-		Tags: doc.Workspace.Tags, Labels: doc.Workspace.Labels, Annotations: doc.Workspace.Annotations,
-	}}
-	if err := w.check(); err != nil {
+	parsed, err := extension.ParseWorkspace(file, data)
+	if err != nil {
 		return nil, err
 	}
-	for _, text := range doc.Workspace.Targets {
-		t, err := platform.ParseTarget(text)
+	w := &Workspace{File: file, Defaults: plan.Defaults{Tags: values(parsed.Tags), Labels: parsed.Labels, Annotations: parsed.Annotations}}
+	var list diag.List
+	for _, e := range parsed.Targets {
+		t, err := platform.ParseTarget(e.Value)
 		if err != nil {
-			return nil, diag.WithHint(diag.Invalidf("%s: %v", file, err), diag.Hint(err))
+			list.Errorf(e.Position, "%v", err)
 		}
 		w.Defaults.Targets = append(w.Defaults.Targets, t)
 	}
-	w.Members, err = members(dir, file, doc.Workspace.Members, doc.Workspace.Exclude)
-	return w, err
-}
-
-// check returns an error for labels and annotations that docker extpack writes.
-func (w *Workspace) check() error {
-	for _, values := range []map[string]string{w.Defaults.Labels, w.Defaults.Annotations} {
-		for key := range values {
-			if strings.HasPrefix(key, extension.ReservedPrefix) {
-				return diag.Invalidf("%s: %q: names that begin with %q are reserved", w.File, key, extension.ReservedPrefix)
-			}
+	for _, e := range parsed.Tags {
+		if err := plan.CheckTag(e.Value); err != nil {
+			list.Errorf(e.Position, "%v", err)
 		}
 	}
-	return nil
+	w.Members = members(dir, parsed, &list)
+	return w, list.Err()
+}
+
+func values(entries []extension.Entry) []string {
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Value)
+	}
+	return out
 }
 
 // members returns the folders that match the patterns. Of the matches of a
 // pattern with wildcards, those without an extension are left out.
-func members(dir, file string, patterns, exclude []string) ([]string, error) {
-	if len(patterns) == 0 {
-		return nil, diag.WithHint(diag.Invalidf("%s: members is required", file), `write members = ["extensions/*"]`)
-	}
+func members(dir string, parsed *extension.WorkspaceFile, list *diag.List) []string {
 	excluded := map[string]bool{}
-	for _, pattern := range exclude {
-		found, err := match(dir, file, pattern)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range found {
+	for _, pattern := range parsed.Exclude {
+		for _, name := range match(dir, pattern, list) {
 			excluded[name] = true
 		}
 	}
 	var all []string
-	for _, pattern := range patterns {
-		found, err := match(dir, file, pattern)
-		if err != nil {
-			return nil, err
-		}
-		wild := strings.ContainsAny(pattern, "*?[")
-		for _, name := range found {
-			if !excluded[name] && !slices.Contains(all, name) && (!wild || HasExtension(name)) {
-				all = append(all, name)
+	for _, pattern := range parsed.Members {
+		wild := strings.ContainsAny(pattern.Value, "*?[")
+		for _, name := range match(dir, pattern, list) {
+			switch {
+			case excluded[name], slices.Contains(all, name), wild && !HasExtension(name):
+				continue
+			case leaves(dir, name):
+				list.Errorf(pattern.Position, "%s is a link out of the workspace", name).Hint = "replace the link by a copy"
 			}
+			all = append(all, name)
 		}
 	}
-	if len(all) == 0 {
-		return nil, diag.WithHint(diag.Invalidf("%s: no member has an extension", file), "members are "+strings.Join(patterns, ", ")+", relative to the file")
+	if len(all) == 0 && len(*list) == 0 {
+		list.Errorf(parsed.Members[0].Position, "no member has an extension").Hint = "members are " + strings.Join(values(parsed.Members), ", ") + ", relative to the file"
 	}
-	return all, nil
+	return all
 }
 
-func match(dir, file, pattern string) ([]string, error) {
-	name := filepath.FromSlash(pattern)
-	if !filepath.IsLocal(name) {
-		return nil, diag.WithHint(diag.Invalidf("%s: %q is outside the workspace", file, pattern), "name folders below "+dir)
+// leaves reports whether name, a member of the workspace in dir, is elsewhere
+// because of a link. A member that does not exist is reported when it is read.
+func leaves(dir, name string) bool {
+	root, err := safefile.Real(dir)
+	if err != nil {
+		return false
 	}
-	if !strings.ContainsAny(pattern, "*?[") {
-		return []string{filepath.Join(dir, name)}, nil
+	real, err := safefile.Real(name)
+	return err == nil && !safefile.Within(root, real)
+}
+
+// match returns the paths that match a pattern of the workspace in dir.
+func match(dir string, pattern extension.Entry, list *diag.List) []string {
+	name := filepath.FromSlash(pattern.Value)
+	if !filepath.IsLocal(name) {
+		list.Errorf(pattern.Position, "%q is outside the workspace", pattern.Value).Hint = "name folders below " + dir
+		return nil
+	}
+	if !strings.ContainsAny(pattern.Value, "*?[") {
+		return []string{filepath.Join(dir, name)}
 	}
 	found, err := fs.Glob(os.DirFS(dir), filepath.ToSlash(filepath.Clean(name)))
 	if err != nil {
-		return nil, diag.Invalidf("%s: the pattern %q is not valid", file, pattern)
+		list.Errorf(pattern.Position, "the pattern %q is not valid", pattern.Value)
+		return nil
 	}
 	for i, name := range found {
 		found[i] = filepath.Join(dir, filepath.FromSlash(name))
 	}
-	return found, nil
+	return found
 }
 
 // HasExtension reports whether a directory has an extension.toml, or a
@@ -268,19 +249,4 @@ func boundary(dir string) string {
 		return here
 	}
 	return dir
-}
-
-func invalid(file string, err error) error {
-	d := diag.Diagnostic{Position: diag.Position{File: file}, Message: strings.TrimPrefix(err.Error(), "toml: ")}
-	var strict *toml.StrictMissingError
-	var decode *toml.DecodeError
-	switch {
-	case errors.As(err, &strict) && len(strict.Errors) > 0:
-		d.Line, d.Column = strict.Errors[0].Position()
-		d.Message = fmt.Sprintf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
-		d.Hint = "[workspace] has members, exclude, tags, targets, labels and annotations"
-	case errors.As(err, &decode):
-		d.Line, d.Column = decode.Position()
-	}
-	return &diag.InvalidError{Diagnostics: diag.List{d}}
 }

@@ -74,22 +74,42 @@ func TestRead(t *testing.T) {
 // TestReadRefuses: a file of a repository never grants access.
 func TestReadRefuses(t *testing.T) {
 	for want, content := range map[string]string{
-		"extpack.toml: [[trust]] is not supported in a workspace: a file of a repository cannot grant access": "[[trust]]\ndirectory = \"/\"\n",
-		"extpack.toml: [[trust]] is not supported":                                                            valid + "[[trust]]\ndirectory = \"/\"\n",
-		`extpack.toml:2:1: unknown key "workspace.allow"`:                                                     "[workspace]\nallow = [\"ssh\"]\n",
-		"extpack.toml has no [workspace]":                                                                     "",
-		"extpack.toml: members is required":                                                                   "[workspace]\n",
-		`extpack.toml: "../other" is outside the workspace`:                                                   "[workspace]\nmembers = [\"../other\"]\n",
-		`extpack.toml: "/etc" is outside the workspace`:                                                       "[workspace]\nmembers = [\"/etc\"]\n",
-		`extpack.toml: the pattern "[" is not valid`:                                                          "[workspace]\nmembers = [\"[\"]\n",
-		"extpack.toml: no member has an extension":                                                            "[workspace]\nmembers = [\"x*\"]\n",
-		`extpack.toml: target "linux" is not os/arch`:                                                         "[workspace]\nmembers = [\".\"]\ntargets = [\"linux\"]\n",
-		`extpack.toml: "io.buildpacks.x": names that begin`:                                                   "[workspace]\nmembers = [\".\"]\nlabels = { \"io.buildpacks.x\" = \"y\" }\n",
+		"extpack.toml:1:3: [[trust]] is not supported in a workspace: a file of a repository cannot grant access": "[[trust]]\ndirectory = \"/\"\n",
+		"extpack.toml:8:3: [[trust]] is not supported":                                                            valid + "[[trust]]\ndirectory = \"/\"\n",
+		`extpack.toml:3:1: unknown key "allow"`:                                                                   "[workspace]\nmembers = [\".\"]\nallow = [\"ssh\"]\n",
+		"extpack.toml: missing [workspace]":                                                                       "",
+		"extpack.toml:1:1: members is required":                                                                   "[workspace]\n",
+		`extpack.toml:2:12: "../other" is outside the workspace`:                                                  "[workspace]\nmembers = [\"../other\"]\n",
+		`extpack.toml:2:17: "/etc" is outside the workspace`:                                                      "[workspace]\nmembers = [\".\", \"/etc\"]\n",
+		`extpack.toml:2:12: the pattern "[" is not valid`:                                                         "[workspace]\nmembers = [\"[\"]\n",
+		"extpack.toml:2:12: no member has an extension":                                                           "[workspace]\nmembers = [\"x*\"]\n",
+		`extpack.toml:3:12: target "linux" is not os/arch`:                                                        "[workspace]\nmembers = [\".\"]\ntargets = [\"linux\"]\n",
+		`extpack.toml:3:12: label "io.buildpacks.x": names that begin`:                                            "[workspace]\nmembers = [\".\"]\nlabels = { \"io.buildpacks.x\" = \"y\" }\n",
+		`extpack.toml:3:16: tag "x y": invalid reference format`:                                                  "[workspace]\nmembers = [\".\"]\ntags = [\"a:1\", \"x y\"]\n",
+		`extpack.toml:3:9: tag "{{.Nme}}": `:                                                                      "[workspace]\nmembers = [\".\"]\ntags = [\"{{.Nme}}\"]\n",
+		`extpack.toml:2:1: key "Members" in [workspace] is ambiguous`:                                             "[workspace]\nMembers = [\".\"]\nmembers = [\".\"]\n",
+		"extpack.toml:2:11: members in [workspace] must be an array of strings":                                   "[workspace]\nmembers = \".\"\n",
 		"extpack.toml:1:": "[workspace\n",
 	} {
 		tree(t, map[string]string{"extpack.toml": content})
 		if _, err := Read("."); !diag.IsInvalid(err) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", content, err, want)
+		}
+	}
+}
+
+// TestMembersAreNotElsewhere: a link in a repository does not make a folder of
+// the user's a member of its workspace.
+func TestMembersAreNotElsewhere(t *testing.T) {
+	for _, pattern := range []string{"link", "folder/*", "folder/x"} {
+		dir := tree(t, map[string]string{"work/extpack.toml": "[workspace]\nmembers = [\"" + pattern + "\"]\n", "mine/x/extension.toml": ""})
+		for link, target := range map[string]string{"link": "../mine/x", "folder": "../mine"} {
+			if err := os.Symlink(target, filepath.Join(dir, "work", link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if w, err := Read("work"); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "extpack.toml:2:12: ") || !strings.Contains(err.Error(), "is a link out of the workspace") {
+			t.Errorf("%s: %v, %v", pattern, w, err)
 		}
 	}
 }
