@@ -29,8 +29,7 @@ func ParseWorkspace(file string, data []byte) (*WorkspaceFile, error) {
 		return nil, r.list.Err()
 	}
 	if root.has("trust") {
-		r.report(r.types, root.keyPosition("trust"), "[[trust]] is not supported in a workspace: a file of a repository cannot grant access").Hint =
-			"move [[trust]] to extpack.toml in the configuration directory of docker"
+		r.report(r.types, root.keyPosition("trust"), "[[trust]] is not supported in a workspace: a file of a repository cannot grant access").Hint = "move [[trust]] to extpack.toml in the configuration directory of docker"
 		root.known = append(root.known, "trust")
 	}
 	t := root.child("workspace")

@@ -86,8 +86,7 @@ func checkLabels(p *plan.Plan) error {
 			if own.Labels[key] == value && own.LabelPositions[key].Line > 0 {
 				at = own.LabelPositions[key]
 			}
-			list.Errorf(at, "the label %q is not in Unicode normalisation form C, which attested images require", key).Hint =
-				"write it in form C, or leave out --provenance and --sbom"
+			list.Errorf(at, "the label %q is not in Unicode normalisation form C, which attested images require", key).Hint = "write it in form C, or leave out --provenance and --sbom"
 		}
 		for _, key := range slices.Sorted(maps.Keys(e.Labels)) {
 			check(key, e.Labels[key])
