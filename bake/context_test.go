@@ -10,6 +10,7 @@ import (
 )
 
 func TestContextIsRelativeToTheFile(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	p := mustPlan(t, plan.Options{}, extensionDir(t, work, "a/b", "x", "", bin))
 	for from, want := range map[string]string{"": "a/b", "a": "b", "a/b": ".", "a/b/bin": "..", "c/d": "../../a/b"} {
@@ -26,6 +27,7 @@ func TestContextIsRelativeToTheFile(t *testing.T) {
 
 // The system goes up from the target of a link, not from the link.
 func TestContextFromALinkedFolder(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	link := filepath.Join(work, "link")
 	deep := filepath.Join(work, "d", "e", "e", "p")
@@ -50,6 +52,7 @@ func TestContextFromALinkedFolder(t *testing.T) {
 
 // A folder is a folder, also if its name is that of a repository.
 func TestContextCalledLikeARepository(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	for name, want := range map[string]string{
 		"github.com/acme/x": filepath.Join(work, "github.com/acme/x"), "git@r.example:x": filepath.Join(work, "git@r.example:x"),
@@ -65,6 +68,7 @@ func TestContextCalledLikeARepository(t *testing.T) {
 
 // bake would read another file than the one that is looked at here.
 func TestDockerfileCalledLikeOneOfBake(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(work, "x", "cwd:"), 0o755); err != nil {
 		t.Skip(err) // not a name on this system
@@ -77,6 +81,7 @@ func TestDockerfileCalledLikeOneOfBake(t *testing.T) {
 }
 
 func TestContextThatHCLWouldChange(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	for _, name := range []string{"e\u0301", "a\xff"} {
 		dir := filepath.Join(work, name)

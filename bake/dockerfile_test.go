@@ -169,6 +169,7 @@ func lint(t *testing.T, target Target) {
 
 // COPY follows a link that it is given by name, but not one that it finds.
 func TestEntryPointsBehindLinks(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	dir := extensionDir(t, work, "x", "x", "[metadata]\ninclude-files = [\"bin/detect\", \"bin/generate\", \"scripts\"]\n",
 		files{"bin/detect": "-> ../scripts/detect.sh", "bin/generate": "", "scripts/detect.sh": ""})
@@ -183,6 +184,7 @@ func TestEntryPointsBehindLinks(t *testing.T) {
 }
 
 func TestVariantsThatAreNoStageNames(t *testing.T) {
+	t.Parallel()
 	const letters = ": letters, digits and . _ - are possible"
 	tests := []struct {
 		platforms []string
@@ -209,6 +211,7 @@ func TestVariantsThatAreNoStageNames(t *testing.T) {
 }
 
 func TestUsualVariants(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	p := mustPlan(t, plan.Options{}, extensionDir(t, work, "x", "x",
 		targetTOML("linux/arm64/v9.5", "linux/arm64", "linux/arm/v6", "linux/arm/v7", "linux/amd64", "linux/amd64/v3", "linux/mips/softfloat", "linux/ppc64le/power_8"),

@@ -57,6 +57,7 @@ func checkStrings(t testing.TB, name, description, key, value string) {
 }
 
 func TestAwkwardStrings(t *testing.T) {
+	t.Parallel()
 	for _, s := range fragments {
 		t.Run(strconv.Quote(s), func(t *testing.T) {
 			checkStrings(t, s, s, s, s)
@@ -68,6 +69,7 @@ func TestAwkwardStrings(t *testing.T) {
 }
 
 func TestRandomStrings(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2)) // the same every time
 	text := func() string {
 		var b strings.Builder
@@ -98,6 +100,7 @@ func FuzzFile(f *testing.F) {
 // Label keys that HCL would read as something else, and flags, which are
 // checked less than a descriptor.
 func TestLabelKeys(t *testing.T) {
+	t.Parallel()
 	labels := map[string]string{}
 	for _, key := range append([]string{"for", "null", "true", "false", "if", "in", "x.y", "a-b", "-", "1", "", "a b", "a:b", "x\ny"}, fragments...) {
 		labels[key] = key

@@ -114,6 +114,7 @@ func example(t *testing.T, work, name string) *plan.Plan {
 }
 
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	for name, makePlan := range goldens {
 		t.Run(name, func(t *testing.T) {
 			work := t.TempDir()
@@ -144,6 +145,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestEveryGoldenHasATest(t *testing.T) {
+	t.Parallel()
 	found, err := filepath.Glob(filepath.Join("testdata", "*.hcl"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 // TestFilesAreNotMuchLonger than what an expert writes by
 // hand for the examples, without comments and validation, and evaluates alike.
 func TestFilesAreNotMuchLonger(t *testing.T) {
+	t.Parallel()
 	for name, example := range map[string]string{"hello": "hello", "platform_roots": "platform-roots", "stage": "compiled"} {
 		hand, err := os.ReadFile(filepath.Join("testdata", "hand", name+".hcl"))
 		if err != nil {

@@ -35,6 +35,7 @@ done
 // TestJobs counts the bakes: one if all is well, one more if something fails, and
 // one for each job only if that fails too.
 func TestJobs(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		jobs   []string
 		bakes  []string
@@ -98,6 +99,7 @@ func TestJobs(t *testing.T) {
 
 // TestJobsOfABrokenFile attributes the errors of the frontend, which have no step.
 func TestJobsOfABrokenFile(t *testing.T) {
+	t.Parallel()
 	for said, want := range map[string]string{
 		"ERROR: target b: failed to solve: dockerfile parse error on line 1: unknown instruction: FORM": "b",
 		"ERROR: failed to solve: dockerfile parse error on line 1: unknown instruction: FORM":           "",

@@ -31,6 +31,7 @@ func notes(t *testing.T, files map[string]string) (dir string) {
 // TestSpread asks buildx whether the targets that each platform gets are in the
 // file, and what they build.
 func TestSpread(t *testing.T) {
+	t.Parallel()
 	const node = `{"Nodes":[{},{}]}`
 	env := []string{"BUILDX_CONFIG=" + notes(t, map[string]string{"instances/two": node, "instances/one": `{"Nodes":[{}]}`})}
 	engine := func(builder string) *Engine {

@@ -30,6 +30,7 @@ func fakeBuildx(t *testing.T, dir, name, script string) string {
 }
 
 func TestBuildArguments(t *testing.T) {
+	t.Parallel()
 	work, dir := t.TempDir(), t.TempDir()
 	real := extensionDir(t, work, "real", "acme/x", targetTOML("linux/amd64"), bin)
 	link := filepath.Join(work, "link")

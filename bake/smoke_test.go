@@ -31,6 +31,7 @@ var smokePrograms = map[string]Program{
 }
 
 func TestSmokeGolden(t *testing.T) {
+	t.Parallel()
 	for name, p := range smokePrograms {
 		t.Run(name, func(t *testing.T) {
 			file, err := smokeFile(p)
@@ -82,6 +83,7 @@ func TestSmokeGolden(t *testing.T) {
 // TestSmokeEnvironment: the variables that a lifecycle sets are those in
 // detect.go and generate.go.
 func TestSmokeEnvironment(t *testing.T) {
+	t.Parallel()
 	const target = "CNB_TARGET_ARCH CNB_TARGET_OS"
 	for _, tt := range []struct {
 		file string
@@ -124,6 +126,7 @@ func smokeLines(t *testing.T, output, failed string, plain ...string) string {
 }
 
 func TestSmokeOutcome(t *testing.T) {
+	t.Parallel()
 	const exit = `process "x" did not complete successfully: exit code: `
 	const file = "/cnb/smoke/extension/bin/generate"
 	for name, tt := range map[string]struct {
@@ -165,6 +168,7 @@ func TestSmokeOutcome(t *testing.T) {
 }
 
 func TestSmokeNotTried(t *testing.T) {
+	t.Parallel()
 	p := smokePrograms["detect"]
 	const failed = `process "x" did not complete successfully: exit code: 1`
 	for want, text := range map[string]string{

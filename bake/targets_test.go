@@ -39,6 +39,7 @@ func image(arch, variant string, distros ...string) plan.Image {
 }
 
 func TestTargetNames(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		images []plan.Image
@@ -65,6 +66,7 @@ func TestTargetNames(t *testing.T) {
 }
 
 func TestNamesThatMeet(t *testing.T) {
+	t.Parallel()
 	both := []plan.Image{image("amd64", ""), image("arm64", "")}
 	tests := []struct {
 		name string
@@ -108,6 +110,7 @@ func TestNamesThatMeet(t *testing.T) {
 
 // bake merges blocks of one name, and "default" is what it builds by itself.
 func TestTheNameDefault(t *testing.T) {
+	t.Parallel()
 	p := bare([]plan.Image{{Root: "."}}, "default")
 	if got := mustTargets(t, p)[0].Name; got != "x--_64efault" {
 		t.Errorf("got the target %q", got)
@@ -119,6 +122,7 @@ func TestTheNameDefault(t *testing.T) {
 
 // Every id that is legal beside every other: all names are bake's and differ.
 func TestNamesAreInjective(t *testing.T) {
+	t.Parallel()
 	ids := []string{"a/b", "a_b", "a.b", "a-b", "a_2eb", "a/2eb", "a_5fb", "a/5fb", "a/64b", "a/2fb", "_64efault", "default", "a/.b", "a._b", "64efault"}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	valid := regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
@@ -138,6 +142,7 @@ func TestNamesAreInjective(t *testing.T) {
 }
 
 func TestVariablesAreInjective(t *testing.T) {
+	t.Parallel()
 	p := bare(nil, "a-b", "a/b", "a/b/2", "a")
 	for i, images := range [][]plan.Image{{image("amd64", "")}, {image("arm64", "")}, {image("s390x", "")}, {{Root: "."}}} {
 		p.Extensions[i].Images = images
@@ -172,6 +177,7 @@ func TestEnvironmentIsNoData(t *testing.T) {
 }
 
 func TestTheFileFollowsFoldersNotContents(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	dir := extensionDir(t, work, "x", "x", "", files{"linux/amd64/bin/detect": "one", "linux/arm64/bin/detect": "one"})
 	file := func() []byte { return mustFile(t, mustPlan(t, plan.Options{}, dir), work) }
@@ -210,6 +216,7 @@ func TestTheFileFollowsFoldersNotContents(t *testing.T) {
 // TestCachesHavePlacesOfTheirOwn: a platform that is built by itself must not
 // overwrite the cache of another.
 func TestCachesHavePlacesOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	digest := "sha256:" + strings.Repeat("a", 64)
 	e := bare([]plan.Image{image("amd64", "", "u@1"), image("arm64", "", "u@1"), image("arm64", "", "u@2")}, "x")
 	targets := mustTargets(t, e)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestCheckSet(t *testing.T) {
+	t.Parallel()
 	tests := map[string]string{
 		"x.args.BUILDKIT_SYNTAX=docker/dockerfile:1": "",
 		"*.cache-from=type=registry,ref=x":           "",
@@ -50,6 +51,7 @@ func TestCheckSet(t *testing.T) {
 
 // Each value gets the same answer from buildx.
 func TestValuesAreBuildxs(t *testing.T) {
+	t.Parallel()
 	file := bake.File{Name: "docker-bake.hcl", Data: []byte("target \"x\" {\n  secret = [\"id=memory,env=A\"]\n}\n")}
 	read := func(set string) error {
 		_, _, err := bake.ReadTargets(t.Context(), []bake.File{file}, []string{"x"}, []string{set}, nil, nil, &bake.EntitlementConf{})
@@ -83,6 +85,7 @@ func TestValuesAreBuildxs(t *testing.T) {
 }
 
 func TestCheckValues(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		err  error
 		want string

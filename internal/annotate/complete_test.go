@@ -35,6 +35,7 @@ func other(name string) []file { return []file{{"etc/" + name, name}, {"cnb/exte
 
 // TestCompleteFindsTheLayer wherever it is and however it is stored.
 func TestCompleteFindsTheLayer(t *testing.T) {
+	t.Parallel()
 	dotted, rooted := holding("a/b"), holding("a/b")
 	for i := range dotted {
 		dotted[i].name = "./" + dotted[i].name
@@ -89,6 +90,7 @@ func TestCompleteFindsTheLayer(t *testing.T) {
 }
 
 func TestCompleteRefuses(t *testing.T) {
+	t.Parallel()
 	huge := holding("a/b")
 	huge[1].content = toml("a/b", strings.Repeat("#", extension.MaxSize))
 	moved := holding("a/b")
@@ -155,6 +157,7 @@ func TestCompleteRefuses(t *testing.T) {
 // TestCompleteReadsNoMoreThanItMust: no layer of a complete package, shared
 // layers once, and of a large one not what follows the descriptor.
 func TestCompleteReadsNoMoreThanItMust(t *testing.T) {
+	t.Parallel()
 	s := newStore()
 	first := s.image(t, image{layers: [][]file{holding("a/b"), other("2")}})
 	_, manifests, configs := images(t, s.Staging, s.index(t, v1.MediaTypeImageIndex, "", first))
@@ -194,6 +197,7 @@ func TestCompleteReadsNoMoreThanItMust(t *testing.T) {
 
 // TestCompleteRepairsLabels that contradict each other or the layers.
 func TestCompleteRepairsLabels(t *testing.T) {
+	t.Parallel()
 	s := newStore()
 	diffID := func() string {
 		_, _, configs := images(t, s.Staging, s.index(t, v1.MediaTypeImageIndex, "", s.image(t, image{layers: [][]file{holding("a/b")}})))
@@ -236,6 +240,7 @@ func TestCompleteRepairsLabels(t *testing.T) {
 
 // TestCompleteKeepsTheRest: whatever another tool wrote stays, in its place.
 func TestCompleteKeepsTheRest(t *testing.T) {
+	t.Parallel()
 	for _, docker := range []bool{false, true} {
 		s := newStore()
 		made := image{
@@ -291,6 +296,7 @@ func TestCompleteKeepsTheRest(t *testing.T) {
 // TestCompleteNamesPlatforms: readers take an image that is listed without a
 // platform for linux/amd64, also one that a nested index lists.
 func TestCompleteNamesPlatforms(t *testing.T) {
+	t.Parallel()
 	s := newStore()
 	arm, riscv := s.image(t, image{arch: "arm64", layers: [][]file{holding("a/b")}}), s.image(t, image{arch: "riscv64", layers: [][]file{holding("a/b")}})
 	arm.Platform, riscv.Platform = nil, &v1.Platform{}
@@ -316,6 +322,7 @@ func TestCompleteNamesPlatforms(t *testing.T) {
 // TestCompleteLeavesArtifacts: what is listed for a platform need not be an
 // image.
 func TestCompleteLeavesArtifacts(t *testing.T) {
+	t.Parallel()
 	s := newStore()
 	config := s.Put("application/vnd.example.config", []byte("{}"))
 	artifact := s.Put(v1.MediaTypeImageManifest, fmt.Appendf(nil, `{"schemaVersion":2,"config":{%s},"layers":[{%s}]}`, refer(config), refer(config)))

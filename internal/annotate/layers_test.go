@@ -39,6 +39,7 @@ func takeLayer(t *testing.T, src *ocilayout.Layout, how layer.Compression, desc 
 // TestTakeLayer: layers that an engine compressed for the transit are compressed
 // as the package needs them; others stay.
 func TestTakeLayer(t *testing.T) {
+	t.Parallel()
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(false))
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +100,7 @@ func TestTakeLayer(t *testing.T) {
 
 // TestTakeCorruptLayer: the build's result is checked like any other input.
 func TestTakeCorruptLayer(t *testing.T) {
+	t.Parallel()
 	src := newLayout(t)
 	desc, err := src.Put(t.Context(), v1.MediaTypeImageLayerZstd, strings.NewReader(""))
 	if err != nil {

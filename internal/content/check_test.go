@@ -14,6 +14,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	link := func(path, target string) *File {
 		f := &File{Path: path, Source: "src/" + path, Mode: fs.ModeSymlink | 0o777}
 		f.SetTarget(target)
@@ -73,6 +74,7 @@ func TestCheck(t *testing.T) {
 
 // Links are followed as a system does, name by name.
 func TestCheckLinksOfATree(t *testing.T) {
+	t.Parallel()
 	dir := tree(t, map[string]string{
 		"gone": "-> nothing", "self": "-> self", "deep/gone": "-> ../nothing", "ignored": "-> a.tmp", "a.tmp": "", IgnoreFile: "*.tmp",
 		"up": "-> deep", "deep/er/top": "-> ../..", "sneaky": "-> deep/er/top/../x", "linked": "-> up/er/file", "deep/er/file": "", "dot": "-> .",
@@ -106,6 +108,7 @@ func TestCheckLinksOfATree(t *testing.T) {
 }
 
 func TestCheckReportsAllInOrder(t *testing.T) {
+	t.Parallel()
 	list := Check("d", Files{
 		"b": {Path: "b", Source: "b", Mode: fs.ModeSocket}, "a": {Path: "a", Source: "a", Mode: fs.ModeNamedPipe},
 	})
@@ -115,6 +118,7 @@ func TestCheckReportsAllInOrder(t *testing.T) {
 }
 
 func TestCheckName(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]bool{"": true, "a b": true, "\u00e9": true, "e\u0301": false, "日本": true, "\u212b": false} {
 		if CheckName(name) != want {
 			t.Errorf("CheckName(%+q) is %v", name, !want)
@@ -123,6 +127,7 @@ func TestCheckName(t *testing.T) {
 }
 
 func TestReadBrokenIgnoreFile(t *testing.T) {
+	t.Parallel()
 	for data, want := range map[string]string{
 		"a[b":   `:1:1: "a[b" is no pattern: syntax error in pattern`,
 		"!":     `:1:1: "!" is no pattern: illegal exclusion pattern: "!"`,
@@ -142,12 +147,14 @@ func TestReadBrokenIgnoreFile(t *testing.T) {
 }
 
 func TestReadMissingFolder(t *testing.T) {
+	t.Parallel()
 	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "gone")); err == nil {
 		t.Error("want an error")
 	}
 }
 
 func TestReadThroughALink(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(tree(t, map[string]string{"bin/detect": "", "l": "-> bin/detect"}), link); err != nil {
 		t.Fatal(err)
@@ -166,6 +173,7 @@ func TestReadThroughALink(t *testing.T) {
 
 // Each pattern becomes a regular expression that is tried on every path.
 func TestReadHostileIgnoreFile(t *testing.T) {
+	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(outside, []byte("a["), 0o600); err != nil {
 		t.Fatal(err)
@@ -195,6 +203,7 @@ func TestReadHostileIgnoreFile(t *testing.T) {
 // TestMatchingIsBounded: wildcards in few short patterns would take minutes with
 // the paths of some hundred files, whether these are excluded or not.
 func TestMatchingIsBounded(t *testing.T) {
+	t.Parallel()
 	files := map[string]string{}
 	for i := range 20 {
 		files[strings.Repeat("a", 200)+strconv.Itoa(i)] = ""

@@ -66,6 +66,7 @@ func applied(t *testing.T, tree *Tree, steps ...Step) map[string]string {
 }
 
 func TestIgnoreFile(t *testing.T) {
+	t.Parallel()
 	files := map[string]string{"a.md": "", "README.md": "", "docs/b.md": "", "docs/c.txt": "", "docs/deep/d.md": "", "bin/detect": ""}
 	tests := []struct {
 		name, ignore string
@@ -105,6 +106,7 @@ func TestIgnoreFile(t *testing.T) {
 }
 
 func TestNever(t *testing.T) {
+	t.Parallel()
 	got := applied(t, read(t, map[string]string{
 		".git/HEAD": "", "sub/.git/HEAD": "", "vendored/.git": "gitdir: elsewhere", "a.cnb": "", "sub/b.cnb": "", "docker-bake.hcl": "",
 		"docker-bake.override.hcl": "", "sub/docker-bake.hcl": "", ".gitignore": "", "a.cnb.txt": "", "my-docker-bake.hcl": "",
@@ -124,6 +126,7 @@ func TestNever(t *testing.T) {
 }
 
 func TestApply(t *testing.T) {
+	t.Parallel()
 	source := read(t, map[string]string{
 		"bin/detect": "root", "lib/a": "", "lib/sub/b": "", "empty/": "", "linux/amd64/bin/detect": "amd64", "linux/amd64/lib/a": "",
 		"links/file": "-> ../lib/a", "links/dir": "-> ../lib", "links/chain": "-> dir/sub/../a", "links/two": "-> file",
@@ -168,6 +171,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestApplyKeepsEmptyFolders(t *testing.T) {
+	t.Parallel()
 	files, err := read(t, map[string]string{"lib/empty/": ""}).Apply([]Step{{Source: "lib", Dest: "."}})
 	if err != nil || !files["empty"].Mode.IsDir() {
 		t.Errorf("got %v, %v", files, err)
@@ -176,6 +180,7 @@ func TestApplyKeepsEmptyFolders(t *testing.T) {
 
 // A link to one of them leads somewhere.
 func TestApplyGivesTheFoldersItMakes(t *testing.T) {
+	t.Parallel()
 	files, err := read(t, map[string]string{"lib/a": ""}).Apply([]Step{{Source: "lib", Dest: "x/y"}, {Source: "lib/a", Dest: "z/a"}})
 	if err != nil {
 		t.Fatal(err)
@@ -191,6 +196,7 @@ func TestApplyGivesTheFoldersItMakes(t *testing.T) {
 }
 
 func TestApplyExec(t *testing.T) {
+	t.Parallel()
 	files, err := read(t, map[string]string{"bin/detect": "", "bin/other": ""}).Apply([]Step{
 		{Source: "bin", Dest: "bin"}, {Source: "bin/detect", Dest: "bin/detect", Exec: true},
 	})
@@ -205,6 +211,7 @@ func TestApplyExec(t *testing.T) {
 }
 
 func TestApplyRefuses(t *testing.T) {
+	t.Parallel()
 	source := read(t, map[string]string{
 		"file": "", "dir/x": "", "as-file/dir": "", "as-dir/dir/x": "", "absolute": "-> /etc", "loop": "-> loop", "out": "-> ../x", "dangling": "-> gone",
 		"ignored/x": "", IgnoreFile: "ignored",

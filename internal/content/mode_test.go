@@ -10,6 +10,7 @@ import (
 // TestModesOfContent: the modes that a system without modes determines are those
 // that files have in a checkout on one with modes.
 func TestModesOfContent(t *testing.T) {
+	t.Parallel()
 	program := make([]byte, 64)
 	copy(program, elf.ELFMAG)
 	program[elf.EI_CLASS], program[elf.EI_DATA] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestSpecialFilesAreSeenForWhatTheyAre(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("", "x") // the name of a socket may not be long
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,7 @@ func TestSpecialFilesAreSeenForWhatTheyAre(t *testing.T) {
 
 // Opened for reading, a pipe waits for a writer, for ever.
 func TestIgnoreFileThatIsAPipe(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(dir, IgnoreFile), 0o644); err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ func open(t *testing.T, dir string) *Tree {
 }
 
 func TestVersion(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		tags []string
 		want string
@@ -84,6 +85,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestChanges(t *testing.T) {
+	t.Parallel()
 	dir, git := repository(t)
 	git("tag", "v1.2.3")
 	tree := open(t, filepath.Join(dir, "curl"))
@@ -115,6 +117,7 @@ func TestChanges(t *testing.T) {
 
 // TestOpenRunsNoProgram: a repository of a stranger names programs.
 func TestOpenRunsNoProgram(t *testing.T) {
+	t.Parallel()
 	dir, git := repository(t)
 	ran := filepath.Join(t.TempDir(), "ran")
 	program := filepath.Join(t.TempDir(), "program")
@@ -149,6 +152,7 @@ func TestOpenRunsNoProgram(t *testing.T) {
 }
 
 func TestOpenElsewhere(t *testing.T) {
+	t.Parallel()
 	if _, err := Open(t.Context(), t.TempDir()); err == nil || !strings.Contains(diag.Text(err), "is not in a Git repository\n  ") {
 		t.Errorf("got %v", err)
 	}
@@ -162,6 +166,7 @@ func TestOpenElsewhere(t *testing.T) {
 }
 
 func TestClean(t *testing.T) {
+	t.Parallel()
 	for remote, want := range map[string]string{
 		"https://user:secret@example.com/acme/x.git":  "https://example.com/acme/x.git",
 		"https://token@example.com/acme/x.git":        "https://example.com/acme/x.git",

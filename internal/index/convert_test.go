@@ -14,6 +14,7 @@ import (
 )
 
 func TestConvertThereAndBack(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm64"))
 	if err := x.Annotate(map[string]string{"a": "b"}); err != nil {
@@ -54,6 +55,7 @@ func TestConvertThereAndBack(t *testing.T) {
 }
 
 func TestConvertMovesAttestationsOfDockerImages(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	x := newIndex(t, putImage(o, "amd64"))
 	if err := x.Convert(t.Context(), o, Docker); err != nil {
@@ -69,6 +71,7 @@ func TestConvertMovesAttestationsOfDockerImages(t *testing.T) {
 }
 
 func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	image := putImage(o, "amd64")
 	artifact := put(o, v1.MediaTypeImageManifest, `{"artifactType":"a"}`)
@@ -109,6 +112,7 @@ func TestConvertRefusesWhatDockerCannotExpress(t *testing.T) {
 }
 
 func TestFlatten(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	inner, err := newIndex(t, arm64, putAttestation(o, arm64)).Put(o)
@@ -138,6 +142,7 @@ func TestFlatten(t *testing.T) {
 }
 
 func TestCommonAnnotations(t *testing.T) {
+	t.Parallel()
 	taken := func(annotations map[string]string) *SourceImages {
 		x := NewIndex()
 		if err := x.Annotate(annotations); err != nil {
@@ -160,6 +165,7 @@ func TestCommonAnnotations(t *testing.T) {
 // A foreign list with annotations keeps them; what an edit adds is left out, and
 // images that only annotations tell apart are refused.
 func TestDockerListAnnotations(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	ubuntu, alma := putImage(o, "amd64"), putImage(o, "amd64")
 	distro := func(c *Entry, name string) {

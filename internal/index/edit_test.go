@@ -113,6 +113,7 @@ func label(value string) func(*oci.Object) error {
 }
 
 func TestRewriteImageKeepsTheRest(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	old := putImage(o, "amd64")
 	old.Annotations = map[string]string{"k": "v"}
@@ -150,6 +151,7 @@ func TestRewriteImageKeepsTheRest(t *testing.T) {
 }
 
 func TestReplaceImageMovesAttestations(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	x := newIndex(t, amd64, arm64, putAttestation(o, amd64), putAttestation(o, arm64))
@@ -188,6 +190,7 @@ func TestReplaceImageMovesAttestations(t *testing.T) {
 
 // An image may be listed twice, for two versions of an os say.
 func TestReplaceImageListedTwice(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	image := putImage(o, "amd64")
 	second := image
@@ -221,6 +224,7 @@ func TestReplaceImageListedTwice(t *testing.T) {
 }
 
 func TestMoveAttestationRefusesEnvelopes(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	image, to := putImage(o, "amd64"), putImage(o, "arm64")
 	sealed := attestationOf(o, image, put(o, "application/vnd.dsse.envelope.v1+json", "{}"))

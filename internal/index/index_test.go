@@ -16,6 +16,7 @@ import (
 )
 
 func TestObject(t *testing.T) {
+	t.Parallel()
 	o, err := oci.ParseObject([]byte(` {"z": 1.50, "a": "<\u0041>", "l":{ "x" : null}} `))
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +39,7 @@ func TestObject(t *testing.T) {
 }
 
 func TestIndexBytes(t *testing.T) {
+	t.Parallel()
 	const raw = `{
   "manifests": [ {"mediaType":"m", "digest":"sha256:00", "size":1, "platform":{"os":"linux","architecture":"amd64","os.features":[],"f":1}, "u":9007199254740993} ],
   "schemaVersion": 2, "annotations": {"a":"\u003cb\u003e"}, "u": [1.0, null]
@@ -69,6 +71,7 @@ func TestIndexBytes(t *testing.T) {
 }
 
 func TestReplaceDropsWhatDescribesTheOldContent(t *testing.T) {
+	t.Parallel()
 	x, err := ParseIndex(v1.MediaTypeImageIndex, []byte(`{"manifests":[{"mediaType":"`+v1.MediaTypeImageManifest+
 		`","digest":"sha256:00","size":1,"data":"AA==","urls":["u"],"annotations":{"a":"b"},"platform":{"os":"linux","architecture":"arm","variant":"v7"},"u":1}]}`))
 	if err != nil {
@@ -92,6 +95,7 @@ func TestReplaceDropsWhatDescribesTheOldContent(t *testing.T) {
 }
 
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	x := newIndex(t, amd64, arm64, putAttestation(o, amd64), putAttestation(o, arm64))
@@ -124,6 +128,7 @@ func TestJoin(t *testing.T) {
 }
 
 func TestAdvance(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	amd64, arm64, s390x := putImage(o, "amd64"), putImage(o, "arm64"), putImage(o, "s390x")
 	rank := func(s platform.Identity) int {
@@ -146,6 +151,7 @@ func TestAdvance(t *testing.T) {
 }
 
 func TestSlotsAndSelectors(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	image := func(p v1.Platform, distro ...string) v1.Descriptor {
 		d := putImage(o, p.OS+p.Architecture+p.Variant+p.OSVersion+strings.Join(distro, ""))

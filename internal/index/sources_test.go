@@ -46,6 +46,7 @@ func mustPut(t *testing.T, s *Staging, x *Index) v1.Descriptor {
 }
 
 func TestTakeFindsPlatforms(t *testing.T) {
+	t.Parallel()
 	windows := v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.1", OSFeatures: []string{"win32k"}}
 	for name, tc := range map[string]struct {
 		config string
@@ -88,6 +89,7 @@ func TestTakeFindsPlatforms(t *testing.T) {
 }
 
 func TestTakeRefusesWhatIsNoImage(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	artifact := put(o, v1.MediaTypeImageManifest, `{"schemaVersion":2,"config":{%s},"layers":[]}`, refer(put(o, "application/vnd.example", "{}")))
 	if _, err := take(t, o, ReadOptions{}, artifact); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "artifact") {
@@ -105,6 +107,7 @@ func TestTakeRefusesWhatIsNoImage(t *testing.T) {
 }
 
 func TestJoinAll(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	amd64, arm64 := putImage(o, "amd64"), putImage(o, "arm64")
 	attested := newIndex(t, amd64, putAttestation(o, amd64))
@@ -142,6 +145,7 @@ func TestJoinAll(t *testing.T) {
 }
 
 func TestRelabel(t *testing.T) {
+	t.Parallel()
 	p := func(s string) *string { return &s }
 	for name, tc := range map[string]struct {
 		change PlatformChange
@@ -183,6 +187,7 @@ func TestRelabel(t *testing.T) {
 }
 
 func TestRemoveAll(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	amd64 := putImage(o, "amd64")
 	x := newIndex(t, amd64, putImage(o, "arm64"), putAttestation(o, amd64))
@@ -209,6 +214,7 @@ func TestRemoveAll(t *testing.T) {
 // TestSelectAnyPlatform: an image for any platform is selected by the name that
 // labels have and by the one that inspect and verify print.
 func TestSelectAnyPlatform(t *testing.T) {
+	t.Parallel()
 	s := NewStaging()
 	x := newIndex(t, putImage(s, "amd64"), putImage(s, "arm64"))
 	if _, err := x.Select("any platform"); !diag.IsInvalid(err) {
@@ -228,6 +234,7 @@ func TestSelectAnyPlatform(t *testing.T) {
 // TestDescribeAgain: a change of platform that was made already is found under
 // the new platform.
 func TestDescribeAgain(t *testing.T) {
+	t.Parallel()
 	o := NewStaging()
 	x := newIndex(t, putImage(o, "amd64"), putImage(o, "arm"))
 	v6 := "v6"
@@ -246,6 +253,7 @@ func TestDescribeAgain(t *testing.T) {
 }
 
 func TestParsePlatforms(t *testing.T) {
+	t.Parallel()
 	sources := []string{"a", "b=c.cnb"}
 	got, err := ParsePlatforms([]string{"a=linux/arm64/v8", "b=c.cnb=linux/arm"}, sources)
 	want := map[string]platform.Identity{"a": {OS: "linux", Architecture: "arm64"}, "b=c.cnb": {OS: "linux", Architecture: "arm", Variant: "v7"}}
@@ -260,6 +268,7 @@ func TestParsePlatforms(t *testing.T) {
 }
 
 func TestOverlayImports(t *testing.T) {
+	t.Parallel()
 	from, o := NewStaging(), NewStaging()
 	desc := from.Put("application/x", []byte("x"))
 	if err := o.Import(t.Context(), from, desc); err != nil || read(t, o, desc) != "x" {

@@ -35,6 +35,7 @@ func (c *counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error)
 // TestOverlayAsksWhoHasIt: a storage is not asked for what another one's
 // manifest lists, and a manifest is read once.
 func TestOverlayAsksWhoHasIt(t *testing.T) {
+	t.Parallel()
 	first, second := &counting{Staging: NewStaging()}, &counting{Staging: NewStaging()}
 	image := putImage(second.Staging, "amd64")
 	o := NewStaging(first, second)
@@ -58,6 +59,7 @@ func TestOverlayAsksWhoHasIt(t *testing.T) {
 }
 
 func TestOverlayWithoutTheContent(t *testing.T) {
+	t.Parallel()
 	desc := putImage(NewStaging(), "amd64")
 	o := NewStaging(NewStaging(), NewStaging())
 	if ok, err := o.Exists(t.Context(), desc); err != nil || ok {
@@ -77,6 +79,7 @@ func TestOverlayWithoutTheContent(t *testing.T) {
 // TestOverlayVerifiesManifests: nothing is learnt from a manifest that is not
 // what its descriptor says.
 func TestOverlayVerifiesManifests(t *testing.T) {
+	t.Parallel()
 	base := NewStaging()
 	image := putImage(base, "amd64")
 	base.docs[image.Digest][0] = ' '

@@ -31,6 +31,7 @@ func archive(t *testing.T, headers ...tar.Header) string {
 }
 
 func TestReadFiles(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	shared := archive(t,
 		tar.Header{Typeflag: tar.TypeDir, Name: "cnb/", Mode: 0o755},
@@ -60,6 +61,7 @@ func TestReadFiles(t *testing.T) {
 
 // Labels cannot leave their node.
 func TestMermaid(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	layer := archive(t)
 	hostile := v1.Platform{OS: "linux", Architecture: "amd64", OSVersion: "\"] --> x\n<script>&#"}

@@ -95,6 +95,7 @@ var curl = &Extension{
 }
 
 func TestSingleImage(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	root := b.image(arm64, labels(t), "12345", "678")
 	r := b.report(root)
@@ -118,6 +119,7 @@ func TestSingleImage(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
+	t.Parallel()
 	good := labels(t)
 	for name, tc := range map[string]struct {
 		labels map[string]string
@@ -153,6 +155,7 @@ func TestLabels(t *testing.T) {
 
 // The first image that has labels says what the package is.
 func TestIndex(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	plain, labelled := b.image(amd64, nil), b.image(amd64, labels(t))
 	plain.Platform = &arm64
@@ -175,6 +178,7 @@ func TestIndex(t *testing.T) {
 }
 
 func TestNestedIndexAndAttestations(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	image := b.image(amd64, labels(t), "x")
 	image.Platform = &amd64
@@ -195,6 +199,7 @@ func TestNestedIndexAndAttestations(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	b := newBuilder(t)
 	gone := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromString("gone"), Size: 4}
 	m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: v1.Descriptor{

@@ -63,6 +63,7 @@ func expand(t testing.TB, stored []byte) (plain []byte, compression string) {
 // processors changes the result, and small gzip layers are the standard
 // library's.
 func TestCompressor(t *testing.T) {
+	t.Parallel()
 	for _, how := range []Compression{{}, {Name: Gzip, Level: 9, HasLevel: true}, {Name: Gzip, HasLevel: true}, {Name: Zstd}, {Name: Zstd, Level: 1, HasLevel: true}} {
 		block, name := gzipBlock, Gzip
 		if how.Zstd() {
@@ -102,6 +103,7 @@ func stdGunzip(stored []byte) ([]byte, error) {
 // TestCompressorBytes pins the compressed bytes, which are part of digests: of
 // every level, of layers before and after other content, and of many at once.
 func TestCompressorBytes(t *testing.T) {
+	t.Parallel()
 	var got strings.Builder
 	for _, name := range Compressions {
 		layers, levels := map[int][]byte{1: sample(1, 1000), 2: sample(2, 2*gzipBlock+9)}, []int{-1, 0, 1, 7, 9}
@@ -138,6 +140,7 @@ func TestCompressorBytes(t *testing.T) {
 }
 
 func TestCheckCompression(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		compression Compression
 		want        string
@@ -161,6 +164,7 @@ func TestCheckCompression(t *testing.T) {
 
 // TestCompressorNowhere: a disk that is full is no success.
 func TestCompressorNowhere(t *testing.T) {
+	t.Parallel()
 	for _, how := range []Compression{{}, {Name: Zstd}} {
 		for _, size := range []int{1, 20 << 20} {
 			r, w := io.Pipe()

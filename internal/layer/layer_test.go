@@ -15,6 +15,7 @@ import (
 )
 
 func TestExpand(t *testing.T) {
+	t.Parallel()
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,7 @@ func TestExpand(t *testing.T) {
 
 // What cannot be read is told from what makes no sense.
 func TestWhoIsToBlame(t *testing.T) {
+	t.Parallel()
 	whole := layertest.Gzip(t, bytes.Repeat([]byte("x"), 1000))
 	lost := errors.New("connection lost")
 	for name, c := range map[string]struct {
@@ -69,6 +71,7 @@ func TestWhoIsToBlame(t *testing.T) {
 
 // A gzip file may consist of many; these return nothing but zeros.
 func TestBomb(t *testing.T) {
+	t.Parallel()
 	const member = 1 << 20
 	bomb := bytes.Repeat(layertest.Gzip(t, make([]byte, member)), bombGrace/member+1)
 	r, err := From(bytes.NewReader(bomb)).Expand()
@@ -83,6 +86,7 @@ func TestBomb(t *testing.T) {
 
 // TestOursMayExpand: a sparse file of one's own is no attack.
 func TestOursMayExpand(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	zw := gzip.NewWriter(&b)
 	if _, err := io.CopyN(zw, zeros{}, 2*bombGrace); err != nil {

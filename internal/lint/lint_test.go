@@ -48,6 +48,7 @@ func BenchmarkGarbage(b *testing.B) {
 
 // TestGarbage checks that every kind of garbage is refused.
 func TestGarbage(t *testing.T) {
+	t.Parallel()
 	for name, text := range garbage() {
 		for _, file := range []string{"extension.toml", "generate/build.Dockerfile"} {
 			t.Run(filepath.Base(file)+"/"+name, func(t *testing.T) {
@@ -109,6 +110,7 @@ func write(t testing.TB, name, text string) {
 
 // Several exceptions, of which one is for nothing, and one path of two.
 func TestExceptions(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ignore := func(rule, path string) string {
 		return fmt.Sprintf("[[metadata.extpack.lint.ignore]]\nrule = %q\npath = %q\nreason = \"a test\"\n", rule, path)
@@ -139,6 +141,7 @@ func TestExceptions(t *testing.T) {
 
 // TestFix repairs files, and leaves what is none of the extension's alone.
 func TestFix(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "script")
 	write(t, outside, "#!/bin/sh\r\n")
@@ -178,6 +181,7 @@ func TestFix(t *testing.T) {
 
 // A quarter of a megabyte is read, and must not take long or say much.
 func TestManyFindings(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "extension.toml"), soundDescriptor)
 	write(t, filepath.Join(dir, "generate/context/a"), "")

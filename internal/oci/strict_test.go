@@ -14,6 +14,7 @@ import (
 )
 
 func TestDecodeRefusesWhatReadersTakeDifferently(t *testing.T) {
+	t.Parallel()
 	for doc, want := range map[string]string{
 		`{"manifests":[],"unknown":{"a":1,"A":2},"annotations":{"a":"1","A":"2"}}`:   "",
 		` { "manifests" : [ { "digest" : "sha256:x" , "size" : 1 } , { } ] } `:       "",
@@ -51,6 +52,7 @@ func TestDecodeRefusesWhatReadersTakeDifferently(t *testing.T) {
 }
 
 func TestReadRefusesAmbiguousDocuments(t *testing.T) {
+	t.Parallel()
 	l, put := newLayout(t), must[v1.Descriptor](t)
 	index := put(l.PutBytes(t.Context(), v1.MediaTypeImageIndex, []byte(`{"schemaVersion":2,"manifests":[],"Manifests":[]}`)))
 	manifest := put(l.PutBytes(t.Context(), v1.MediaTypeImageManifest, []byte(`{"schemaVersion":2,"layers":[],"layers":[]}`)))

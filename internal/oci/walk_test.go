@@ -13,6 +13,7 @@ import (
 )
 
 func TestImagesTellsAttestationsApart(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	put := must[v1.Descriptor](t)
 	attestation := put(l.PutJSON(t.Context(), v1.MediaTypeImageManifest, v1.Manifest{}))
@@ -51,6 +52,7 @@ func TestImagesTellsAttestationsApart(t *testing.T) {
 }
 
 func TestWalkOneManifest(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	images, _, err := oci.Images(t.Context(), l, index.Manifests[0])
 	if err != nil || len(images) != 1 {
@@ -59,6 +61,7 @@ func TestWalkOneManifest(t *testing.T) {
 }
 
 func TestWalkLimits(t *testing.T) {
+	t.Parallel()
 	l := newLayout(t)
 	put := must[v1.Descriptor](t)
 	indexOf := func(children ...v1.Descriptor) v1.Descriptor {
@@ -88,6 +91,7 @@ func TestWalkLimits(t *testing.T) {
 }
 
 func TestWalkGoesOnAfterABrokenIndex(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	put := must[v1.Descriptor](t)
 	missing := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: "sha256:" + v1DigestOfNothing, Size: 2}
@@ -111,6 +115,7 @@ func TestWalkGoesOnAfterABrokenIndex(t *testing.T) {
 }
 
 func TestReadGraphRefusesTwoSizes(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	lie := index.Manifests[0]
 	lie.Size++

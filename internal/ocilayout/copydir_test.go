@@ -18,6 +18,7 @@ import (
 // TestCheckReplaceableWhileReplaced: a layout that another process replaces is
 // one all the time.
 func TestCheckReplaceableWhileReplaced(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	dir := filepath.Join(t.TempDir(), "out")
 	if err := CopyDir(t.Context(), dir, l, index, nil); err != nil {
@@ -49,6 +50,7 @@ func TestCheckReplaceableWhileReplaced(t *testing.T) {
 }
 
 func TestCopyDir(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	full := func(t *testing.T, dir string) {
 		t.Helper()

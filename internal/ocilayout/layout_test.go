@@ -80,6 +80,7 @@ func twoImages(t *testing.T) (*Layout, v1.Index) {
 }
 
 func TestPut(t *testing.T) {
+	t.Parallel()
 	l := newLayout(t)
 	desc := must[v1.Descriptor](t)(l.Put(t.Context(), "x/y", strings.NewReader("hello")))
 	if desc.Digest != digest.FromString("hello") || desc.Size != 5 || desc.MediaType != "x/y" {
@@ -106,6 +107,7 @@ func TestPut(t *testing.T) {
 }
 
 func TestCreateAndOpenDir(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	s := must[Store](t)(Open(l.Dir()))
 	defer s.Close()
@@ -128,6 +130,7 @@ func TestCreateAndOpenDir(t *testing.T) {
 }
 
 func TestOpenDirRefuses(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		change func(t *testing.T, dir string)
 		want   string
@@ -161,6 +164,7 @@ func TestOpenDirRefuses(t *testing.T) {
 }
 
 func TestLayoutDoesNotFollowLinksOut(t *testing.T) {
+	t.Parallel()
 	l, _ := twoImages(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	writeFile(t, secret, []byte("secret"))
@@ -174,6 +178,7 @@ func TestLayoutDoesNotFollowLinksOut(t *testing.T) {
 }
 
 func TestImportLinksOrCopies(t *testing.T) {
+	t.Parallel()
 	src, index := twoImages(t)
 	linked, copied := newLayout(t), newLayout(t)
 	if err := linked.ImportAll(t.Context(), src, index.Manifests[0]); err != nil {
@@ -197,6 +202,7 @@ func TestImportLinksOrCopies(t *testing.T) {
 }
 
 func TestRoot(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	root := must[v1.Descriptor](t)(Root(t.Context(), l))
 	raw := must[[]byte](t)(oci.ReadBytes(t.Context(), l, root, oci.MaxManifestSize))

@@ -41,6 +41,7 @@ func writeTemp(t *testing.T, data []byte) string {
 }
 
 func TestWriteTarIsDeterministicAndReadable(t *testing.T) {
+	t.Parallel()
 	data := layoutTar(t)
 	if !bytes.Equal(data, layoutTar(t)) {
 		t.Error("two runs gave different bytes")
@@ -81,6 +82,7 @@ func TestWriteTarIsDeterministicAndReadable(t *testing.T) {
 }
 
 func TestWriteTarLeavesOutUnreachableBlobs(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	var buf bytes.Buffer
 	index.Manifests = index.Manifests[:1]
@@ -95,6 +97,7 @@ func TestWriteTarLeavesOutUnreachableBlobs(t *testing.T) {
 }
 
 func TestOpenTarSurvivesReplacement(t *testing.T) {
+	t.Parallel()
 	name := writeTemp(t, layoutTar(t))
 	s := must[Store](t)(Open(name))
 	defer s.Close()
@@ -108,6 +111,7 @@ func TestOpenTarSurvivesReplacement(t *testing.T) {
 }
 
 func TestOpenTarRefuses(t *testing.T) {
+	t.Parallel()
 	good := layoutTar(t)
 	layout := tar.Header{Name: "oci-layout", Linkname: `{"imageLayoutVersion":"1.0.0"}`}
 	index := tar.Header{Name: "index.json", Linkname: `{"manifests":[]}`}
@@ -163,6 +167,7 @@ func TestOpenTarRefuses(t *testing.T) {
 }
 
 func TestOpenTarTakesWhatTarWrites(t *testing.T) {
+	t.Parallel()
 	// "tar -C layout -cf p.cnb ." writes names that begin with "./".
 	data := layertest.Headers(t, tar.Header{Name: "./", Typeflag: tar.TypeDir},
 		tar.Header{Name: "./index.json", Linkname: `{"manifests":[]}`},
@@ -175,6 +180,7 @@ func TestOpenTarTakesWhatTarWrites(t *testing.T) {
 }
 
 func TestWrongBlobInTar(t *testing.T) {
+	t.Parallel()
 	data := layoutTar(t)
 	if bytes.Count(data, []byte("one\x00")) != 1 {
 		t.Fatal("the layer is not where it was thought")
@@ -198,6 +204,7 @@ func TestWrongBlobInTar(t *testing.T) {
 }
 
 func TestWriteTarFile(t *testing.T) {
+	t.Parallel()
 	l, index := twoImages(t)
 	dir := t.TempDir()
 	name := filepath.Join(dir, "p.cnb")
@@ -246,6 +253,7 @@ const v1DigestOfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 // TestOpenTarReadsAbsoluteNames: pack writes "/blobs" and "/index.json".
 func TestOpenTarReadsAbsoluteNames(t *testing.T) {
+	t.Parallel()
 	data := layertest.Headers(t,
 		tar.Header{Name: "/blobs", Typeflag: tar.TypeDir}, tar.Header{Name: "/blobs/sha256", Typeflag: tar.TypeDir},
 		tar.Header{Name: "/blobs/sha256/" + v1DigestOfNothing}, tar.Header{Name: "/index.json", Linkname: `{"manifests":[]}`},

@@ -42,6 +42,7 @@ func (c *copier) Build(_ context.Context, p *plan.Plan, _ string) ([]plan.Built,
 }
 
 func TestCopied(t *testing.T) {
+	t.Parallel()
 	failed := errors.New("failed")
 	for name, tt := range map[string]struct {
 		slugs []string

@@ -17,6 +17,7 @@ func engine(builds *int, err error) Engine {
 }
 
 func TestFallback(t *testing.T) {
+	t.Parallel()
 	failed := errors.New("no builder")
 	for name, tt := range map[string]struct {
 		err           error
@@ -57,6 +58,7 @@ func (a *attester) Attest(_ context.Context, _ *plan.Plan, _ func(*plan.Extensio
 }
 
 func TestAttestedBuildsTwiceWhereAsked(t *testing.T) {
+	t.Parallel()
 	var builds int
 	a := &attester{Engine: engine(&builds, nil)}
 	if built, err := (Attested{Attester: a}).Build(t.Context(), &plan.Plan{}, t.TempDir()); err != nil || len(built) > 0 || builds != 1 {

@@ -47,6 +47,7 @@ func peHead(machine uint16) string {
 // TestProgramsDecide: without any target the content says which platform a
 // package is for, and the machine that builds it never does.
 func TestProgramsDecide(t *testing.T) {
+	t.Parallel()
 	const arm64, amd64 = 0x0100000c, 0x01000007
 	tests := []struct {
 		name, want, warning string
@@ -82,6 +83,7 @@ func TestProgramsDecide(t *testing.T) {
 }
 
 func TestProgramsDisagree(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, toml, want string
 		files            files

@@ -28,6 +28,7 @@ func sources(e *Extension) []string {
 }
 
 func TestStageRoots(t *testing.T) {
+	t.Parallel()
 	all := target("linux", "amd64", "") + target("linux", "arm64", "") + target("linux", "arm", "v7")
 	tests := []struct {
 		name, toml string
@@ -76,6 +77,7 @@ func TestStageRoots(t *testing.T) {
 // Of the extension directory only what is shared, and the descriptor, come with
 // what the stage holds.
 func TestStageFiles(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, "[metadata]\ninclude-files = [\"bin/generate\"]\n[metadata.extpack]\nshared = [\"LICENSE\", \"lib\"]\n"+stageTable,
 		files{"Dockerfile": "FROM scratch", "LICENSE": "", "lib/a": "", "main.go": "", "bin/other": ""})
 	e := mustPlan(t, dir, Options{})
@@ -89,6 +91,7 @@ func TestStageFiles(t *testing.T) {
 }
 
 func TestStageRefused(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, toml string
 		files      files
@@ -133,6 +136,7 @@ func TestStageRefused(t *testing.T) {
 
 // An error of a flag does not name a file.
 func TestContextOfFlagRefused(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, stageTable, files{"Dockerfile": "FROM a\n"})
 	_, _, err := New(t.Context(), []string{dir}, Options{Contexts: map[string]string{"a": "gone", "b": "target:x"}})
 	wantInvalid(t, dir, err,
@@ -145,6 +149,7 @@ func TestContextOfFlagRefused(t *testing.T) {
 // What another frontend reads, and what cannot be read here, is the builder's
 // to judge; so is a stage by its number.
 func TestStagesThatAreNotLookedAt(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]struct{ stage, file string }{
 		"another frontend": {"out", "# syntax=example.com/frontend\nwhatever\n"},
 		"not a Dockerfile": {"out", "RUN <<EOF\n"},
@@ -158,6 +163,7 @@ func TestStagesThatAreNotLookedAt(t *testing.T) {
 }
 
 func TestStageFlags(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, stageTable+"args = { A = \"1\", B = \"2\" }\ncontexts = { src = \"src\", go = \"docker-image://go\" }\n"+
 		"secrets = [\"id=a,src=a.txt\", \"id=b,env=B\"]\nssh = [\"default=a.key,/b.key\"]\ncache-from = [\"type=registry,ref=r.example/{{.Slug}}\"]\n",
 		files{"Dockerfile": "FROM scratch", "src/a": ""})
@@ -192,6 +198,7 @@ func TestStageFlags(t *testing.T) {
 }
 
 func TestUnusedStagesAreWarnedOf(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, target("linux", "amd64", "")+stageTable, files{"Dockerfile": "FROM scratch", "linux/amd64/bin/generate": ""})
 	p, list, err := New(t.Context(), []string{dir}, Options{Args: map[string]string{"A": "1"}})
 	if err != nil || len(list) != 2 || p.Extensions[0].Build != nil {
@@ -205,6 +212,7 @@ func TestUnusedStagesAreWarnedOf(t *testing.T) {
 }
 
 func TestCandidates(t *testing.T) {
+	t.Parallel()
 	want := []string{"D.linux-arm-v7", "D.linux-arm", "D.arm-v7", "D.arm", "D"}
 	if got := candidates("D", v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -212,6 +220,7 @@ func TestCandidates(t *testing.T) {
 }
 
 func TestLayoutFolder(t *testing.T) {
+	t.Parallel()
 	digest := "sha256:" + strings.Repeat("0", 64)
 	for path, want := range map[string]string{
 		"a/lay": "a/lay", "a/lay:1": "a/lay", "a/lay:1@" + digest: "a/lay", "a/lay@" + digest: "a/lay",
@@ -225,6 +234,7 @@ func TestLayoutFolder(t *testing.T) {
 }
 
 func TestCachesWithoutAPlace(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"type=registry,mode=max": "has no ref\n  write type=registry,ref=IMAGE", "type=local": "has no dest\n  write type=local,dest=FOLDER", "mode=max,ref=x": "has no type\n  write type=registry,ref=IMAGE or another that docker buildx knows",
 		"type=gha": "", "type=inline": "", "type=s3,bucket=b": "", "inline": "", "r.example/a": "",
@@ -238,6 +248,7 @@ func TestCachesWithoutAPlace(t *testing.T) {
 
 // What is checked is the first of two, and what buildx reads is the last.
 func TestFieldsThatStandTwice(t *testing.T) {
+	t.Parallel()
 	for text, parse := range map[string]func(text string) (Spec, error){
 		"id=a,ID=/etc/shadow":                            ParseSecret,
 		"type=registry,ref=r.example/a,type=local,src=/": func(text string) (Spec, error) { return ParseCache(text, "src") },
@@ -252,6 +263,7 @@ func TestFieldsThatStandTwice(t *testing.T) {
 // What is outside the extension may be any file of the user's: nothing of it is
 // quoted, and a link does not lead there.
 func TestStageOutside(t *testing.T) {
+	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(outside, []byte("FROM scratch AS password\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestCompression(t *testing.T) {
+	t.Parallel()
 	declared := "[metadata.extpack.build]\ncompression = \"zstd\"\ncompression-level = 9\n"
 	for name, c := range map[string]struct {
 		toml string

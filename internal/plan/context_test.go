@@ -8,6 +8,7 @@ import (
 // TestContextPath: what buildx would read as a folder is one here too, so that
 // it is looked at whether an extension may have it.
 func TestContextPath(t *testing.T) {
+	t.Parallel()
 	for context, local := range map[string]bool{
 		"docker-image://a": false, "https://r.example/a": false, "git://r.example/a.git#main:sub": false, "ssh://git@r.example:22/a": false,
 		"git@r.example:a/b.git?branch=x#main": false, "github.com/a/b": false,

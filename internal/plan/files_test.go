@@ -18,6 +18,7 @@ import (
 const amd64AndArm64 = "[[targets]]\nos = \"linux\"\narch = \"amd64\"\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"
 
 func TestFilesOfImages(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		toml  string
@@ -89,6 +90,7 @@ func TestFilesOfImages(t *testing.T) {
 }
 
 func TestTheDescriptorOfTheRootCounts(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, "", files{"linux/amd64/bin/detect": "", "linux/amd64/extension.toml": "other"})
 	if got := packed(t, dir, mustPlan(t, dir, Options{}).Images[0])["extension.toml"]; got != "extension.toml" {
 		t.Errorf("extension.toml is %s", got)
@@ -97,6 +99,7 @@ func TestTheDescriptorOfTheRootCounts(t *testing.T) {
 
 // A checkout on Windows has no executable bits.
 func TestEntryPointsAreExecutable(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, "", files{"bin/detect": "", "bin/generate": "-> ../detect.sh", "detect.sh": "", "bin/tool": ""})
 	want := []content.Step{{Source: "bin/detect", Dest: "bin/detect", Exec: true}}
 	if got := mustPlan(t, dir, Options{}).Images[0].Steps[1:]; !reflect.DeepEqual(got, want) {
@@ -105,6 +108,7 @@ func TestEntryPointsAreExecutable(t *testing.T) {
 }
 
 func TestFoldersThatAreNamedOtherwise(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, "", files{"bin/detect": "", "linux/x86_64/bin/detect": "", "linux/armhf/bin/detect": "", "linux/scripts/x": "", "linux/aarch64": ""})
 	_, list, err := New(t.Context(), []string{dir}, Options{})
 	var got []string
@@ -122,6 +126,7 @@ func TestFoldersThatAreNamedOtherwise(t *testing.T) {
 
 // A target that names the platform would get other files than those meant for it.
 func TestMisnamedFolderOfATarget(t *testing.T) {
+	t.Parallel()
 	bin := files{"bin/detect": "", "linux/amd46/bin/detect": "", "data/x": ""}
 	const want = "linux/amd46: is no platform folder, and linux/amd64 has none (did you mean linux/amd64?)\n  rename the folder"
 	_, _, err := New(t.Context(), []string{extensionDir(t, amd64AndArm64, bin)}, Options{})
@@ -150,6 +155,7 @@ func TestMisnamedFolderOfATarget(t *testing.T) {
 }
 
 func TestAnExtensionThatDoesNothing(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/build": ""})
 	_, list, err := New(t.Context(), []string{dir}, Options{})
 	want := "DIR/linux/arm64: warning: linux/arm64 has no bin/detect, bin/generate, detect or generate, so it does nothing"
@@ -162,6 +168,7 @@ func TestAnExtensionThatDoesNothing(t *testing.T) {
 }
 
 func TestFilesRefused(t *testing.T) {
+	t.Parallel()
 	bin := "bin/detect"
 	const at = "DIR/extension.toml:6:18: "
 	include := func(entries string) string { return "[metadata]\ninclude-files = [" + entries + "]\n" }
@@ -261,6 +268,7 @@ func TestANameThatIsNotUTF8(t *testing.T) {
 
 // Named or found in a folder, a link stays a link and a hard link a hard link.
 func TestNamedLinks(t *testing.T) {
+	t.Parallel()
 	const table = "[metadata]\ninclude-files = [\"bin/detect\", \"bin/generate\", \"bin/run\", \"lib\", \"top\"]\n"
 	for name, tc := range map[string]struct {
 		toml  string
@@ -316,6 +324,7 @@ func TestNamedLinks(t *testing.T) {
 }
 
 func TestNamedLinksThatCannotBeTold(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, "[metadata]\ninclude-files = [\"a b\", \"bin/detect\"]\n", files{"a b": "-> bin/detect", "a-b": "", "bin/detect": ""})
 	_, _, err := New(t.Context(), []string{dir}, Options{})
 	wantInvalid(t, dir, err, `DIR: "a b" cannot be told from "a-b" in a bake file, and has to be for links to stay links

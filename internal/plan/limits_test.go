@@ -23,6 +23,7 @@ const limitsDockerfile = "FROM scratch AS out\nFROM scratch AS out-arm64\n"
 // TestBuildLimits reads the settings that bake users know, and the flags that
 // replace them.
 func TestBuildLimits(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, target("linux", "amd64", "")+target("linux", "arm64", "")+limitsTable, files{"Dockerfile": limitsDockerfile})
 	e := mustPlan(t, dir, Options{})
 	if got := []string{e.Images[0].Stage, e.Images[1].Stage}; !slices.Equal(got, []string{"out", "out-arm64"}) {
@@ -59,6 +60,7 @@ func TestBuildLimits(t *testing.T) {
 }
 
 func TestWrongBuildLimits(t *testing.T) {
+	t.Parallel()
 	for table, want := range map[string]string{
 		`shm-size = "big"`:                       `shm-size "big" is not a size`,
 		`shm-size = "0"`:                         `shm-size "0" is not a size`,

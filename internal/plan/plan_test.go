@@ -15,6 +15,7 @@ import (
 )
 
 func TestTags(t *testing.T) {
+	t.Parallel()
 	image := func(ref string) string { return "[metadata.extpack]\nimage = \"" + ref + "\"\n" }
 	tests := []struct {
 		name string
@@ -44,6 +45,7 @@ func TestTags(t *testing.T) {
 }
 
 func TestTagsRefused(t *testing.T) {
+	t.Parallel()
 	const digest = "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	tests := []struct{ tag, want string }{
 		{"r.example/X", `tag "r.example/X": invalid reference format: repository name (X) must be lowercase`},
@@ -59,6 +61,7 @@ func TestTagsRefused(t *testing.T) {
 }
 
 func TestLabelsAndAnnotations(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, "[metadata.extpack]\nlabels = { a = \"file\", b = \"file\" }\nannotations = { a = \"file\" }\n", files{"bin/detect": ""})
 	e := mustPlan(t, dir, Options{Labels: map[string]string{"b": "flag", "c": "flag"}, Annotations: annotation.List{{Place: annotation.Index, Key: "a", Value: "flag"}}})
 	if want := map[string]string{"a": "file", "b": "flag", "c": "flag"}; !reflect.DeepEqual(e.Labels, want) {
@@ -70,6 +73,7 @@ func TestLabelsAndAnnotations(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	e := mustPlan(t, extensionDir(t, "", files{"bin/detect": ""}), Options{})
 	if e.Slug != "samples_x" || e.Dest() != "/cnb/extensions/samples_x/0.0.1" {
 		t.Errorf("got slug %s and folder %s", e.Slug, e.Dest())
@@ -96,6 +100,7 @@ func named(t *testing.T, id, version, toml string) string {
 }
 
 func TestSeveralExtensions(t *testing.T) {
+	t.Parallel()
 	a, b, c := named(t, "a", "1.0.0", ""), named(t, "a/b", "1.0.0", ""), named(t, "a", "2.0.0", "")
 	p, list, err := New(t.Context(), []string{b, a, c + "/./"}, Options{Tags: []string{"r.example/{{.ID}}:{{.Version}}"}})
 	if err != nil || len(list) > 0 {
@@ -114,6 +119,7 @@ func TestSeveralExtensions(t *testing.T) {
 }
 
 func TestExtensionsThatDoNotGoTogether(t *testing.T) {
+	t.Parallel()
 	a, b, c := named(t, "a", "1.0.0", ""), named(t, "b", "1.0.0", ""), named(t, "a", "1.0.0", "")
 	tests := []struct {
 		name string
@@ -145,6 +151,7 @@ func TestExtensionsThatDoNotGoTogether(t *testing.T) {
 }
 
 func TestEveryProblemOfEveryExtension(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	write(t, root, files{
 		"a/extension.toml": "api = \"0.10\"\n[extension]\nid = \"a b\"\nversion = \"1\"\n",
@@ -175,6 +182,7 @@ func TestEveryProblemOfEveryExtension(t *testing.T) {
 
 // The corpus is that of package extension: descriptors as people wrote them.
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	corpus := filepath.Join("..", "extension", "testdata", "corpus")
 	for name, id := range map[string]string{"samples-cowsay": "samples/cowsay", "samples-curl": "samples/curl", "samples-vim": "samples/vim"} {
 		dir := filepath.Join(corpus, name)
@@ -200,6 +208,7 @@ func TestCorpus(t *testing.T) {
 
 // As its release script completes it.
 func TestCorpusWithVersion(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	toml := strings.Replace(readFile(t, filepath.Join("..", "extension", "testdata", "corpus", "ubi-nodejs", "extension.toml")), "[extension]", "[extension]\nversion = \"1.2.3\"", 1)
 	write(t, dir, files{"extension.toml": toml, "bin/generate": "", "bin/detect": "", "bin/run": "", "scripts/build.sh": "", "go.mod": ""})

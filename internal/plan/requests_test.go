@@ -163,6 +163,7 @@ func TestRequests(t *testing.T) {
 
 // TestPlaceholdersAreExpandedFirst: what is checked is what buildx gets.
 func TestPlaceholdersAreExpandedFirst(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, files{
 		"extension.toml": "api = \"0.10\"\n[extension]\nid = \"gha\"\nversion = \"0.0.1\"\n[metadata.extpack.build]\n" +
@@ -182,6 +183,7 @@ func TestPlaceholdersAreExpandedFirst(t *testing.T) {
 // TestCachesBesideTags: only a cache that is where the command pushes to, and
 // that is reached like it, needs no grant.
 func TestCachesBesideTags(t *testing.T) {
+	t.Parallel()
 	for text, tags := range map[string][]string{
 		"type=registry,ref=ghcr.io/acme/cache:x":                {"ghcr.io/acme/x:1"},
 		"type=registry,ref=ghcr.io/acme/a/b,mode=max":           {"r.test/x:1", "ghcr.io/acme/x:1"},
@@ -221,6 +223,7 @@ func TestCachesBesideTags(t *testing.T) {
 // TestOptionalSecretsAreLeftOut: what a stage can do without is not in the plan
 // when it was not granted.
 func TestOptionalSecretsAreLeftOut(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, stageTable+"secrets = [\"id=a,env=A,required=false\", \"b\"]\n", files{"Dockerfile": "FROM scratch"})
 	ids := func(opts Options) string {
 		var all []string
@@ -240,6 +243,7 @@ func TestOptionalSecretsAreLeftOut(t *testing.T) {
 
 // A repository that is another user's does not widen what is inside.
 func TestRequestsInForeignRepository(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a folder to another user")
 	}

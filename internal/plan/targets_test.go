@@ -7,6 +7,7 @@ import (
 )
 
 func TestTargets(t *testing.T) {
+	t.Parallel()
 	const bin = "bin/detect"
 	folders := files{"linux/amd64/" + bin: entryPoint, "linux/arm64/" + bin: entryPoint}
 	amd64, arm64 := target("linux", "amd64", ""), target("linux", "arm64", "")
@@ -146,6 +147,7 @@ func TestTargets(t *testing.T) {
 }
 
 func TestTargetsRefused(t *testing.T) {
+	t.Parallel()
 	bin := files{"bin/detect": ""}
 	tests := []struct {
 		name  string

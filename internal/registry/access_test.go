@@ -22,6 +22,7 @@ func mustTag(t *testing.T, s string) Reference {
 
 // The upload is begun and cancelled: nothing stays, not even a session.
 func TestCheckPushWritesNothing(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	host := strings.TrimPrefix(s.URL, "http://")
 	access, err := New(Options{}).CheckPush(t.Context(), mustTag(t, host+"/acme/x:1"))
@@ -43,6 +44,7 @@ func TestCheckPushWritesNothing(t *testing.T) {
 }
 
 func TestCheckPushRefused(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	host := strings.TrimPrefix(s.URL, "http://")
 	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
@@ -66,6 +68,7 @@ func TestCheckPushRefused(t *testing.T) {
 
 // Some registries cancel nothing, and one that points elsewhere is not followed.
 func TestCheckPushCancelsAtHomeOnly(t *testing.T) {
+	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("followed to %s %s", r.Method, r.URL)
 	}))
@@ -88,6 +91,7 @@ func TestCheckPushCancelsAtHomeOnly(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	plain := newServer(t)
 	secure := httptest.NewTLSServer(plain.app)
 	defer secure.Close()

@@ -81,6 +81,7 @@ func protect(t *testing.T, s *server, ts *tokens) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	password := func(r *http.Request) bool {
 		user, pass, _ := r.BasicAuth()
 		return r.Method == http.MethodGet && user == "me" && pass == "secret" && r.Form.Get("service") == "reg" && r.Form.Get("a") == "b"
@@ -126,6 +127,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestTokenIsRenewed(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	var valid atomic.Int32
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -151,6 +153,7 @@ func TestTokenIsRenewed(t *testing.T) {
 }
 
 func TestBasic(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	var refused atomic.Int32
 	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
@@ -184,6 +187,7 @@ func TestBasic(t *testing.T) {
 // TestRedirectsLoseCredentials has blobs on another server, on the same host
 // name but another port, as the standard library would still send the header.
 func TestRedirectsLoseCredentials(t *testing.T) {
+	t.Parallel()
 	config := v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: someDigest, Size: 2}
 	seen := make(chan http.Header, 8)
 	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -227,6 +231,7 @@ func TestRedirectsLoseCredentials(t *testing.T) {
 }
 
 func TestTokenServerRedirect(t *testing.T) {
+	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		t.Errorf("the credential followed a redirect: %v %v", r.Header, r.Form)
@@ -247,6 +252,7 @@ func TestTokenServerRedirect(t *testing.T) {
 }
 
 func TestParseRealm(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		registry, realm string
 		ok              bool

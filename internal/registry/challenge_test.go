@@ -6,6 +6,7 @@ import (
 )
 
 func TestParseChallenges(t *testing.T) {
+	t.Parallel()
 	got := parseChallenges([]string{
 		`Negotiate`, `Basic realm="a \"b\", c" , BEARER  Realm = "https://x/t",scope=pull`, `, ,`, `"broken`, `Digest =`,
 	})

@@ -17,6 +17,7 @@ import (
 )
 
 func TestCredentialFailureIsNotAnonymous(t *testing.T) {
+	t.Parallel()
 	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 		w.WriteHeader(http.StatusUnauthorized)

@@ -15,6 +15,7 @@ import (
 
 // TestErrorTexts has a registry fail in its own words.
 func TestErrorTexts(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		status            int
 		contentType, body string
@@ -62,6 +63,7 @@ func TestErrorTexts(t *testing.T) {
 
 // A registry's message often repeats its code.
 func TestErrorIsSaidOnce(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ code, message, want string }{
 		{"MANIFEST_UNKNOWN", "manifest unknown", "manifest unknown"},
 		{"MANIFEST_UNKNOWN", "OCI index found, but no child", "manifest unknown: OCI index found, but no child"},

@@ -17,6 +17,7 @@ import (
 )
 
 func TestPublishExpects(t *testing.T) {
+	t.Parallel()
 	elsewhere := digest.FromString("elsewhere")
 	for name, tc := range map[string]struct {
 		expected func(old digest.Digest) digest.Digest
@@ -64,6 +65,7 @@ func TestPublishExpects(t *testing.T) {
 
 // TestPublishGuards: the guard sees where the tag is right before it is written.
 func TestPublishGuards(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	c := newTree(t, "new")
 	fresh, kept := s.ref(t, "acme/curl:fresh"), s.ref(t, "acme/curl:1.0")
@@ -122,6 +124,7 @@ func TestPublishGuards(t *testing.T) {
 // TestPublishExpectsWhatItWrites: nothing is lost when the tag is where
 // it should go already.
 func TestPublishExpectsWhatItWrites(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	client, _ := newTestClient(Options{})
 	if _, err := client.Publish(t.Context(), old, old.root, refs[:1], Expect(refs[0], digest.FromString("before"))); err != nil {
@@ -135,6 +138,7 @@ func TestPublishExpectsWhatItWrites(t *testing.T) {
 // TestPublishMountsFromItsSource: blobs of another repository of the registry
 // are neither read nor sent.
 func TestPublishMountsFromItsSource(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	client, _ := newTestClient(Options{})
 	src, err := client.Open(t.Context(), refs[0])
@@ -160,6 +164,7 @@ func TestPublishMountsFromItsSource(t *testing.T) {
 // TestPublishUploadsWhatCannotBeMounted: the right to read a repository does
 // not include mounting from it everywhere.
 func TestPublishUploadsWhatCannotBeMounted(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
 		return r.URL.Query().Get("mount") != "" && jsonError(w, http.StatusForbidden, "DENIED", "no mounts")
@@ -180,6 +185,7 @@ func TestPublishUploadsWhatCannotBeMounted(t *testing.T) {
 // TestPublishLeavesForeignLayersWhereTheyAre: images of older Windows list
 // layers that no registry holds.
 func TestPublishLeavesForeignLayersWhereTheyAre(t *testing.T) {
+	t.Parallel()
 	c := newTree(t, "a")
 	foreign := content.NewDescriptorFromBytes("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", []byte("elsewhere"))
 	foreign.URLs = []string{"https://example.com/layer"}

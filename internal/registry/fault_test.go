@@ -53,6 +53,7 @@ func busy(status int, after func() string) func(http.ResponseWriter, *http.Reque
 }
 
 func TestPublishRecovers(t *testing.T) {
+	t.Parallel()
 	isBlobPost := func(r *http.Request) bool { return r.Method == http.MethodPost }
 	isTagPut := func(r *http.Request) bool { return isManifestPut(r, "1.0") }
 	seconds := func() string { return "30" }
@@ -102,6 +103,7 @@ func TestPublishRecovers(t *testing.T) {
 }
 
 func TestPublishFindsWhatALostAnswerDid(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	s.setFault(once(isUpload, func(w http.ResponseWriter, r *http.Request) bool {
 		s.app.ServeHTTP(httptest.NewRecorder(), r)
@@ -117,6 +119,7 @@ func TestPublishFindsWhatALostAnswerDid(t *testing.T) {
 }
 
 func TestPublishGivesUp(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	c := newTree(t, "new")
 	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
@@ -139,6 +142,7 @@ func TestPublishGivesUp(t *testing.T) {
 // again as often above it, and a registry that does not answer in HTTP is given
 // up soon.
 func TestAttemptsDoNotMultiply(t *testing.T) {
+	t.Parallel()
 	damaged := func(w http.ResponseWriter, _ *http.Request) bool {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
@@ -189,6 +193,7 @@ func TestAttemptsDoNotMultiply(t *testing.T) {
 }
 
 func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
+	t.Parallel()
 	for name, applies := range map[string]func(*http.Request) bool{
 		"upload":   isUpload,
 		"manifest": func(r *http.Request) bool { return r.Method == http.MethodPut && !isUpload(r) },
@@ -211,6 +216,7 @@ func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
 }
 
 func TestPublishFailingBeforeTags(t *testing.T) {
+	t.Parallel()
 	c := newTree(t, "new")
 	invalid := func(w http.ResponseWriter) bool {
 		return jsonError(w, http.StatusBadRequest, "MANIFEST_INVALID", "we do not like \x1b[31mthis")
@@ -244,6 +250,7 @@ func TestPublishFailingBeforeTags(t *testing.T) {
 }
 
 func TestPublishCancelledWhileWaiting(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
 		return busy(503, func() string { return "50" })(w, r)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestTags(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	c := New(Options{})
 	ref, err := ParseReference(s.Listener.Addr().String() + "/acme/tool:1.0.0")

@@ -24,6 +24,7 @@ import (
 
 // TestAnswersCutInTheHeader are lost, at whatever byte.
 func TestAnswersCutInTheHeader(t *testing.T) {
+	t.Parallel()
 	answer := "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: " +
 		"18\r\n\r\n" + `{"manifests":null}`
 	for cut := range len(answer) {
@@ -53,6 +54,7 @@ func TestAnswersCutInTheHeader(t *testing.T) {
 // TestRestart: a registry that has answered before and refuses connections is
 // restarting.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 		_, _ = io.WriteString(w, emptyIndex)
@@ -92,6 +94,7 @@ func TestRestart(t *testing.T) {
 // TestNoDowngradeByLostConnections: with --insecure too, a connection that is
 // lost or refused turns no run to plain HTTP.
 func TestNoDowngradeByLostConnections(t *testing.T) {
+	t.Parallel()
 	for _, failure := range []error{io.EOF, io.ErrUnexpectedEOF, &net.OpError{Op: "dial", Err: net.ErrClosed}} {
 		client, _ := newTestClient(Options{Insecure: true})
 		client.probe.Transport.(*guardTransport).base = roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -114,6 +117,7 @@ func TestNoDowngradeByLostConnections(t *testing.T) {
 // and then dropped the connection is not asked over plain HTTP, to which it
 // responds with an error.
 func TestNoDowngradeAfterHandshake(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +162,7 @@ func TestNoDowngradeAfterHandshake(t *testing.T) {
 // TestLargeBlobIsReadOn: a read that is cut goes on where it was cut, with and
 // without ranges.
 func TestLargeBlobIsReadOn(t *testing.T) {
+	t.Parallel()
 	blob := bytes.Repeat([]byte("0123456789abcdef"), (6<<20)/16)
 	desc := v1.Descriptor{MediaType: v1.MediaTypeImageLayer, Digest: digest.FromBytes(blob), Size: int64(len(blob))}
 	for name, ranges := range map[string]bool{"ranges": true, "no ranges": false} {
@@ -255,6 +260,7 @@ func newLossyLink(t *testing.T, to string, every int64) *lossyLink {
 // TestUploadsResume: over a link that breaks every so many bytes a large blob
 // arrives, and little of it is sent twice.
 func TestUploadsResume(t *testing.T) {
+	t.Parallel()
 	const size, every, chunk = 24 << 20, 3 << 20, 256 << 10
 	s, c := newServer(t), newTree(t, "a")
 	large := c.blob(t, "application/vnd.oci.image.layer.v1.tar", strings.Repeat("0123456789abcdef", size/16))

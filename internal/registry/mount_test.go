@@ -33,6 +33,7 @@ func (e *events) count(repo string, s State) int {
 }
 
 func TestPublishToSecondRepositoryMounts(t *testing.T) {
+	t.Parallel()
 	s, c, seen := newServer(t), newTree(t, "a"), &events{}
 	client, _ := newTestClient(Options{Progress: seen.add})
 	_, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0"), s.ref(t, "other/place:2")})
@@ -61,6 +62,7 @@ func TestPublishToSecondRepositoryMounts(t *testing.T) {
 }
 
 func TestPublishUploadsWhatDoesNotMount(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"not supported": func(_ http.ResponseWriter, r *http.Request) bool {
 			r.URL.RawQuery = "" // begins an upload

@@ -18,6 +18,7 @@ import (
 )
 
 func TestPublishIndex(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	client, _ := newTestClient(Options{Concurrency: 1}) // so that order is not luck
 	refs := []Reference{s.ref(t, "acme/curl:1.0"), s.ref(t, "acme/curl:latest"), s.ref(t, "acme/curl:1.0")}
@@ -83,6 +84,7 @@ func TestPublishIndex(t *testing.T) {
 }
 
 func TestPublishAgainWritesNothing(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	refs := []Reference{s.ref(t, "acme/curl:1.0"), s.ref(t, "acme/wget:1.0")}
 	for range 2 {
@@ -103,6 +105,7 @@ func TestPublishAgainWritesNothing(t *testing.T) {
 }
 
 func TestPublishSingleManifest(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	client, _ := newTestClient(Options{})
 	image := c.manifests[2]
@@ -118,6 +121,7 @@ func TestPublishSingleManifest(t *testing.T) {
 }
 
 func TestPublishSubjectFromElsewhere(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	subject := content.NewDescriptorFromBytes(v1.MediaTypeImageManifest, []byte("not here"))
 	root := c.manifest(t, v1.MediaTypeImageManifest, v1.Manifest{
@@ -136,6 +140,7 @@ func TestPublishSubjectFromElsewhere(t *testing.T) {
 }
 
 func TestPublishIncompleteContent(t *testing.T) {
+	t.Parallel()
 	c := newTree(t, "a")
 	for name, hidden := range map[string]v1.Descriptor{"layer": c.blobs[2], "attestation layer": c.blobs[len(c.blobs)-1]} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +158,7 @@ func TestPublishIncompleteContent(t *testing.T) {
 }
 
 func TestPublishWrongContent(t *testing.T) {
+	t.Parallel()
 	c := newTree(t, "a")
 	layer := c.blobs[2]
 	for name, open := range map[string]func() io.Reader{
@@ -178,6 +184,7 @@ func TestPublishWrongContent(t *testing.T) {
 }
 
 func TestPublishReferences(t *testing.T) {
+	t.Parallel()
 	c := newTree(t, "a")
 	client, _ := newTestClient(Options{})
 	byDigest, err := ParseReference("example.com/a/b@" + c.root.Digest.String())
@@ -192,6 +199,7 @@ func TestPublishReferences(t *testing.T) {
 }
 
 func TestPublishBoundsConcurrency(t *testing.T) {
+	t.Parallel()
 	s, c := newServer(t), newTree(t, "a")
 	var (
 		mu        sync.Mutex
@@ -218,6 +226,7 @@ func TestPublishBoundsConcurrency(t *testing.T) {
 }
 
 func TestPublishCancelled(t *testing.T) {
+	t.Parallel()
 	s, old, c := newServer(t), newTree(t, "old"), newTree(t, "new")
 	client, _ := newTestClient(Options{})
 	ref := s.ref(t, "acme/curl:1.0")

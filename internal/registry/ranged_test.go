@@ -20,6 +20,7 @@ import (
 // TestLargeBlobInParts: the beginning by itself, then the rest, and the whole
 // from registries that know no ranges; never what is not the blob.
 func TestLargeBlobInParts(t *testing.T) {
+	t.Parallel()
 	blob := bytes.Repeat([]byte("0123456789abcdef"), (5<<20)/16)
 	desc := v1.Descriptor{MediaType: v1.MediaTypeImageLayer, Digest: digest.FromBytes(blob), Size: int64(len(blob))}
 	for name, c := range map[string]struct {

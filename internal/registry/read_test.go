@@ -30,6 +30,7 @@ func scripted(t *testing.T, f http.HandlerFunc) *server {
 const emptyIndex = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
 
 func TestResolve(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	client, _ := newTestClient(Options{})
 	got, err := client.Resolve(t.Context(), refs[0])
@@ -57,6 +58,7 @@ func TestResolve(t *testing.T) {
 
 // TestReadManifest has a registry answer for a tag in odd ways.
 func TestReadManifest(t *testing.T) {
+	t.Parallel()
 	sum := digest.FromString(emptyIndex)
 	answer := func(contentType, digest, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -156,6 +158,7 @@ func TestReadManifest(t *testing.T) {
 }
 
 func TestReadByDigestIsVerified(t *testing.T) {
+	t.Parallel()
 	asked := digest.FromString("something else")
 	for name, header := range map[string]string{
 		"not said": "", "truth": digest.FromString(emptyIndex).String(), "lie": asked.String(),
@@ -178,6 +181,7 @@ func TestReadByDigestIsVerified(t *testing.T) {
 // TestExistsAsksTwice: one damaged answer says nothing about content, the second
 // does.
 func TestExistsAsksTwice(t *testing.T) {
+	t.Parallel()
 	blob := content.NewDescriptorFromBytes(v1.MediaTypeImageConfig, []byte(`{"os":"linux"}`))
 	for damaged := range 3 {
 		var asked atomic.Int32
@@ -204,6 +208,7 @@ func TestExistsAsksTwice(t *testing.T) {
 }
 
 func TestFetchBlob(t *testing.T) {
+	t.Parallel()
 	small := content.NewDescriptorFromBytes(v1.MediaTypeImageConfig, []byte(`{"os":"linux"}`))
 	large := content.NewDescriptorFromBytes(v1.MediaTypeImageLayer, make([]byte, maxBufferedBlob+10))
 	endless := func(w http.ResponseWriter, _ *http.Request) {
@@ -269,6 +274,7 @@ func TestFetchBlob(t *testing.T) {
 }
 
 func TestFetchRefusesBadDescriptors(t *testing.T) {
+	t.Parallel()
 	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 		_, _ = io.WriteString(w, emptyIndex)

@@ -12,6 +12,7 @@ import (
 const someDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 func TestParseReference(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string][4]string{ // text, host, tag, digest
 		"curl":                              {"curl:latest", "docker.io", "latest", ""},
 		"docker.io/library/curl:1":          {"curl:1", "docker.io", "1", ""},
@@ -52,6 +53,7 @@ func TestParseReference(t *testing.T) {
 }
 
 func TestPublishedString(t *testing.T) {
+	t.Parallel()
 	ref, err := ParseTag("docker.io/library/curl:1")
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // TestSilence: a registry that takes a request and does not answer is waited
 // for a limited time, twice, and the user is told.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	release := make(chan struct{})
 	s := scripted(t, func(http.ResponseWriter, *http.Request) { asked.Add(1); <-release })
@@ -37,6 +38,7 @@ func TestSilence(t *testing.T) {
 // TestSlowAnswers: a transfer may take as long as it likes, and may not stop
 // still.
 func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		pause time.Duration
 		ok    bool
@@ -68,6 +70,7 @@ func TestSlowAnswers(t *testing.T) {
 // TestUploadThatIsNotTaken: a registry that stops reading is given up, one that
 // reads slowly is not.
 func TestUploadThatIsNotTaken(t *testing.T) {
+	t.Parallel()
 	for name, pause := range map[string]time.Duration{"slow": time.Millisecond, "still": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			s, c := newServer(t), newTree(t, "a")

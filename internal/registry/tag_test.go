@@ -18,6 +18,7 @@ import (
 )
 
 func TestPublishFailingAtSecondTag(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	c := newTree(t, "new")
 	refs = append(refs, s.ref(t, "acme/curl:third"))
@@ -56,6 +57,7 @@ func TestPublishFailingAtSecondTag(t *testing.T) {
 // compared. Where the registry has named the digest that it stored, replicas
 // may only lag, or another writer came next: a warning.
 func TestPublishReadsTagsBack(t *testing.T) {
+	t.Parallel()
 	for _, confirmed := range []bool{false, true} {
 		s, old, refs := published(t)
 		c := newTree(t, "new")
@@ -97,6 +99,7 @@ func TestPublishReadsTagsBack(t *testing.T) {
 }
 
 func TestPublishToleratesSlowReplicas(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	c := newTree(t, "new")
 	var wrote, stale atomic.Int32
@@ -122,6 +125,7 @@ func TestPublishToleratesSlowReplicas(t *testing.T) {
 // TestPublishCancelledBetweenTags: once the first tag is written the others
 // follow, so that an interrupt leaves no half.
 func TestPublishCancelledBetweenTags(t *testing.T) {
+	t.Parallel()
 	s, _, refs := published(t)
 	c := newTree(t, "new")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -143,6 +147,7 @@ func TestPublishCancelledBetweenTags(t *testing.T) {
 // TestPublishFinishesOnlyForAWhile: a registry that does not answer holds up an
 // interrupted run for some seconds only.
 func TestPublishFinishesOnlyForAWhile(t *testing.T) {
+	t.Parallel()
 	s, old, refs := published(t)
 	c := newTree(t, "new")
 	ctx, cancel := context.WithCancel(t.Context())

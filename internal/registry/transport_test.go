@@ -17,6 +17,7 @@ import (
 )
 
 func TestRetryAfter(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	b := &backoff{now: func() time.Time { return now }}
 	for _, tc := range []struct {
@@ -45,6 +46,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestRetryPassesOnTheLastAnswer(t *testing.T) {
+	t.Parallel()
 	s := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		jsonError(w, http.StatusServiceUnavailable, "UNAVAILABLE", "we are moving house")
 	})
@@ -65,6 +67,7 @@ func TestRetryPassesOnTheLastAnswer(t *testing.T) {
 }
 
 func TestFinalAnswersAreNotRetried(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{400, 401, 403, 404, 405, 413, 501, 505} {
 		s := scripted(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		client, pauses := newTestClient(Options{})
@@ -78,6 +81,7 @@ func TestFinalAnswersAreNotRetried(t *testing.T) {
 }
 
 func TestRefusedConnectionIsNotRetried(t *testing.T) {
+	t.Parallel()
 	s := scripted(t, func(http.ResponseWriter, *http.Request) {})
 	ref := s.ref(t, "a/b:1")
 	s.Close()
@@ -91,6 +95,7 @@ func TestRefusedConnectionIsNotRetried(t *testing.T) {
 }
 
 func TestIsLoopback(t *testing.T) {
+	t.Parallel()
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST:5000": true, "127.0.0.1": true, "127.1.2.3:80": true,
 		"[::1]": true, "[::1]:5000": true, "::1": true, "[::ffff:127.0.0.1]:1": true,
@@ -110,6 +115,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // TestPlainHTTP replaces the network, to see which schemes hosts are tried
 // with.
 func TestPlainHTTP(t *testing.T) {
+	t.Parallel()
 	plainOnly := func(seen *[]string) roundTrip {
 		return func(r *http.Request) (*http.Response, error) {
 			*seen = append(*seen, r.URL.Scheme)
@@ -151,6 +157,7 @@ func TestPlainHTTP(t *testing.T) {
 
 // TestNoPlainHTTPBehindOurBack has servers lead us to plain HTTP elsewhere.
 func TestNoPlainHTTPBehindOurBack(t *testing.T) {
+	t.Parallel()
 	const elsewhere = "http://storage.example/x"
 	for name, f := range map[string]http.HandlerFunc{
 		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) },
@@ -187,6 +194,7 @@ func tlsServer(t *testing.T, f http.HandlerFunc) *server {
 }
 
 func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
 	s := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 		_, _ = io.WriteString(w, emptyIndex)
@@ -207,6 +215,7 @@ func TestUntrustedCertificate(t *testing.T) {
 }
 
 func TestNoDowngradeByRedirect(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	plain := scripted(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
 	s := tlsServer(t, func(w http.ResponseWriter, r *http.Request) {

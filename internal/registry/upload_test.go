@@ -13,6 +13,7 @@ import (
 // TestSessionsAreCancelled: an upload that fails or is interrupted leaves no
 // session open.
 func TestSessionsAreCancelled(t *testing.T) {
+	t.Parallel()
 	c := newTree(t, "a")
 	layer := c.blobs[2]
 	for name, wrong := range map[string]bool{"wrong content": true, "refused": false, "interrupted": false, "interrupted at the beginning": false} {
@@ -65,6 +66,7 @@ func TestSessionsAreCancelled(t *testing.T) {
 
 // TestNoUploadFromHTTPSToHTTP: wherever the registry wants an upload to go on.
 func TestNoUploadFromHTTPSToHTTP(t *testing.T) {
+	t.Parallel()
 	plain := scripted(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent in the clear", r.Method, r.URL) })
 	s := tlsServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {

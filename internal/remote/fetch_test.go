@@ -102,6 +102,7 @@ func fetch(t *testing.T, name string, f Fetcher) (*Fetched, error) {
 }
 
 func TestFetchRepository(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t)
 	for kind, handler := range map[string]http.Handler{"smart": o.smart(t), "dumb": http.FileServer(http.Dir(o.root))} {
 		server := httptest.NewServer(handler)
@@ -178,6 +179,7 @@ func TestFetchRunsNothing(t *testing.T) {
 
 // TestFetchKeepsCredentials: they reach the server, and nothing else.
 func TestFetchKeepsCredentials(t *testing.T) {
+	t.Parallel()
 	o := newOrigin(t)
 	smart := o.smart(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -248,6 +250,7 @@ func archiveOf(t *testing.T, entries ...entry) []byte {
 }
 
 func TestFetchArchive(t *testing.T) {
+	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	toml := entry{name: "extension.toml", text: "x"}

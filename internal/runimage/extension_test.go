@@ -47,6 +47,7 @@ func summary(dir string, r *Report) []string {
 }
 
 func TestExtensions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	both := w.index(w.images("linux/amd64", "linux/arm64/v8")...)
 	w.tags[runName] = both
@@ -210,6 +211,7 @@ func TestExtensions(t *testing.T) {
 
 // Each problem of each file is reported, and each image is asked for once.
 func TestDockerfilesForEveryTarget(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tags[runName] = w.index(w.images("linux/amd64")...)
 	dir := extensionDir(t, amd64Target+s390xTarget, map[string]string{
@@ -234,6 +236,7 @@ func TestDockerfilesForEveryTarget(t *testing.T) {
 }
 
 func TestInvalidExtensionDoesNotHideTheImage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tags[runName] = w.index(w.images("linux/amd64")...)
 	dir := extensionDir(t, "[[targets]]\nos = \"linux\"\narch = \"amd46\"\n", nil)
@@ -244,6 +247,7 @@ func TestInvalidExtensionDoesNotHideTheImage(t *testing.T) {
 }
 
 func TestNotAnImage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tags["chart:latest"] = v1.Descriptor{MediaType: "application/json", Digest: w.image(spec{}).Digest, Size: 1}
 	dir := extensionDir(t, amd64Target, map[string]string{"generate/run.Dockerfile": "FROM chart"})
@@ -254,6 +258,7 @@ func TestNotAnImage(t *testing.T) {
 }
 
 func TestClassify(t *testing.T) {
+	t.Parallel()
 	for image, want := range map[string]string{
 		"${base_image}": "base-image ", "$base_image": "undecidable lifecycle", "${base_image:-x}": "undecidable lifecycle",
 		`"${base_image}"`: "undecidable lifecycle", "${base_image_2}": "undecidable variable", `a\$b`: "undecidable variable",

@@ -184,6 +184,7 @@ func pairs(images []Image) []string {
 // An extension that switched to a tag that is a manifest list failed in pack
 // with "image has no layers": it took the list for an image.
 func TestRunImageBehindManifestList(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	amd64 := w.image(spec{listed: "linux/amd64", layers: 3, user: "1002:1000", docker: true})
 	arm64 := w.image(spec{listed: "linux/arm64/v8", layers: 2, docker: true})
@@ -209,6 +210,7 @@ func TestRunImageBehindManifestList(t *testing.T) {
 }
 
 func TestIndexes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	both := w.images("linux/amd64", "linux/arm64")
 	bare := w.image(spec{config: "linux/amd64", seed: "bare"})
@@ -301,6 +303,7 @@ func checkErrors(t *testing.T, name string, err error, want []string) {
 
 // The order is containerd's; each case names what is there and what is chosen.
 func TestMatching(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ wanted, there, want string }{
 		{"linux/arm/v7", "linux/arm/v5 linux/arm/v6 linux/arm/v7", "linux/arm/v7"},
 		{"linux/arm/v7", "linux/arm/v5 linux/arm/v6", "linux/arm/v6"},
@@ -347,6 +350,7 @@ func TestMatching(t *testing.T) {
 func parsedString(s string) string { return platforms.Format(parsed(s)) }
 
 func TestImagesThatAreWrong(t *testing.T) {
+	t.Parallel()
 	const no = "no problem"
 	for _, tt := range []struct {
 		name string
@@ -384,6 +388,7 @@ func TestImagesThatAreWrong(t *testing.T) {
 }
 
 func TestSingleImagesThatAreWrong(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, want := range map[string]string{
 		"none":        runName + " has a config that names no platform",
@@ -409,6 +414,7 @@ func TestSingleImagesThatAreWrong(t *testing.T) {
 }
 
 func TestOSVersionOfWindowsImages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	image := w.image(spec{listed: "windows/amd64"})
 	image.Platform.OSVersion, image.Platform.OSFeatures = "10.0.17763.1", []string{"win32k"}
@@ -422,6 +428,7 @@ func TestOSVersionOfWindowsImages(t *testing.T) {
 // A layout that holds one image and does not say for which platform, as other
 // tools write it, is that image.
 func TestLayoutOfOneImage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if err := w.WriteIndex(v1.Index{Manifests: []v1.Descriptor{w.image(spec{config: "linux/arm64"})}}); err != nil {
 		t.Fatal(err)
@@ -434,6 +441,7 @@ func TestLayoutOfOneImage(t *testing.T) {
 }
 
 func TestFailuresAreNotFindings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tags[runName] = w.index(w.images("linux/amd64")...)
 	file := filepath.Join(t.TempDir(), "run.Dockerfile")
@@ -456,6 +464,7 @@ func (downWorld) Pull(context.Context, registry.Reference) (*Opened, error) {
 }
 
 func TestReportJSON(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	root := w.index(w.images("linux/amd64")...)
 	report, err := w.check(root, "linux/amd64")

@@ -16,6 +16,7 @@ const helper = "EXTPACK_TEST_SCRATCH"
 
 // TestHelper makes a folder and ends without removing it, as if killed.
 func TestHelper(t *testing.T) {
+	t.Parallel()
 	if os.Getenv(helper) == "" {
 		t.Skip("helper of the other tests")
 	}

@@ -96,6 +96,7 @@ func write(t *testing.T, p Program, name, data string) {
 
 // TestWritten judges what the programs leave as a lifecycle does.
 func TestWritten(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		file string
 		code int
@@ -133,6 +134,7 @@ func TestWritten(t *testing.T) {
 func fine(Program) (Outcome, error) { return Outcome{}, nil }
 
 func TestRun(t *testing.T) {
+	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"}, [2]string{"bin/other", "#!/bin/sh\n"})
 	started, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
 		switch p.Platform.Architecture + p.File {
@@ -165,6 +167,7 @@ func TestRun(t *testing.T) {
 // TestForeign: what is built for another platform is not run, also when a link
 // leads to it, wherever that goes.
 func TestForeign(t *testing.T) {
+	t.Parallel()
 	// ELF, 64 bits, little-endian, executable, x86-64.
 	amd64 := "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x3e\x00" + strings.Repeat("\x00", 44)
 	e, pkg := packageOf(t, [2]string{"bin/generate", "-> ../lib/tool"}, [2]string{"lib/tool", amd64}, [2]string{"bin/detect", "-> detect"})
@@ -179,6 +182,7 @@ func TestForeign(t *testing.T) {
 
 // TestUnreliable does not judge what cannot start programs.
 func TestUnreliable(t *testing.T) {
+	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"})
 	trouble := errors.New("no builder")
 	for name, tt := range map[string]struct {
@@ -230,6 +234,7 @@ func TestUnreliable(t *testing.T) {
 }
 
 func TestNothingToRun(t *testing.T) {
+	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"generate/run.Dockerfile", "FROM x\n"})
 	started, shown, err := run(t, e, pkg, fine)
 	if err != nil || len(started) > 0 || !slices.Equal(shown, []string{"acme/x@1.2.3: no platform has bin/detect or bin/generate to run"}) {
@@ -239,6 +244,7 @@ func TestNothingToRun(t *testing.T) {
 
 // TestNotTried: what is known by then is told as well.
 func TestNotTried(t *testing.T) {
+	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"})
 	trouble := errors.New("no builder")
 	_, _, err := run(t, e, pkg, func(p Program) (Outcome, error) {
@@ -258,6 +264,7 @@ func TestNotTried(t *testing.T) {
 // TestPlan passes bin/generate what a lifecycle would if buildpacks required all
 // that is provided.
 func TestPlan(t *testing.T) {
+	t.Parallel()
 	const (
 		provides = "[[provides]]\nname = \"x\"\n[[provides]]\nname = 'a \"b'\n[[provides]]\nname = \"x\"\n[[or]]\n[[or.provides]]\nname = \"y\"\n"
 		entries  = "[[entries]]\n  name = \"x\"\n[[entries]]\n  name = \"a \\\"b\"\n"

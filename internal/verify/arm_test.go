@@ -59,6 +59,7 @@ func onARM(variant, program string) func(*testPackage) {
 }
 
 func TestARMVariants(t *testing.T) {
+	t.Parallel()
 	for arch, version := range map[byte]int{1: 4, 3: 5, 4: 5, 6: 6, 7: 6, 9: 6, 10: 7, 13: 7, 14: 8} {
 		program := string(armProgram(buildAttributes(arch)))
 		for n, variant := range map[int]string{5: "v5", 6: "v6", 7: "v7", 8: "v8"} {
@@ -125,6 +126,7 @@ func goProgram(t *testing.T, goarm string) []byte {
 }
 
 func TestARMFromGo(t *testing.T) {
+	t.Parallel()
 	for _, goarm := range []string{"5", "6", "7,softfloat"} {
 		program := string(goProgram(t, goarm))
 		for n, variant := range map[int]string{5: "v5", 6: "v6", 7: "v7"} {

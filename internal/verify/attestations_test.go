@@ -58,6 +58,7 @@ func attested(t *testing.T, change func(a *testAttestation)) (*ocilayout.Layout,
 }
 
 func TestAttestations(t *testing.T) {
+	t.Parallel()
 	digested := func(hex string) map[string]any {
 		return map[string]any{"subject": []any{map[string]any{"digest": map[string]string{"sha256": hex}}}}
 	}
@@ -99,6 +100,7 @@ func TestAttestations(t *testing.T) {
 // TestNoLayersAsksForThem: without reading layers it is still known whether
 // they are there, from sources that can tell.
 func TestNoLayersAsksForThem(t *testing.T) {
+	t.Parallel()
 	l, root := attested(t, nil)
 	var read []string
 	src := counting{l, func(desc v1.Descriptor) { read = append(read, desc.MediaType) }, "", nil}
@@ -149,6 +151,7 @@ func (c counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) 
 
 // TestBrokenContentIsAFinding whatever the source calls it.
 func TestBrokenContentIsAFinding(t *testing.T) {
+	t.Parallel()
 	l, root := validPackage().build(t)
 	corrupt := diag.Invalidf("has other content") // as sources blame content
 	for _, failing := range []string{v1.MediaTypeImageIndex, v1.MediaTypeImageManifest, v1.MediaTypeImageConfig, v1.MediaTypeImageLayerGzip} {
@@ -179,6 +182,7 @@ func TestBrokenContentIsAFinding(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
+	t.Parallel()
 	l, root := attested(t, nil)
 	done := map[string]*Report{}
 	for name, opts := range map[string]Options{"": {}, "no layers": {NoLayers: true}, "promise": {Promise: validPackage().promise}} {

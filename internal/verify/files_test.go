@@ -12,6 +12,7 @@ import (
 )
 
 func TestDescriptor(t *testing.T) {
+	t.Parallel()
 	text := func(text string) func(*testPackage) { return replacing(reg(testDir+"extension.toml", text, 0o644)) }
 	run(t, map[string]mutation{
 		"missing": {
@@ -38,6 +39,7 @@ func TestDescriptor(t *testing.T) {
 }
 
 func TestEntryPoints(t *testing.T) {
+	t.Parallel()
 	script := func(mode int64) file { return reg(testDir+"bin/generate", "#!/bin/sh\n", mode) }
 	detect := func(target string) file { return link("bin/detect", target, tar.TypeSymlink) }
 	run(t, map[string]mutation{
@@ -60,6 +62,7 @@ func TestEntryPoints(t *testing.T) {
 }
 
 func TestPaths(t *testing.T) {
+	t.Parallel()
 	at := func(name string) file { return reg(name, "", 0o644) }
 	special := func(kind byte) file {
 		return file{Header: tar.Header{Name: testDir + "x", Typeflag: kind, Mode: 0o644}}
@@ -104,6 +107,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	symlink := func(name, target string) file { return link(name, target, tar.TypeSymlink) }
 	run(t, map[string]mutation{
 		"relative out":     {adding(symlink("x", "../../../../etc/passwd")), idLinkOutside, "x links to ../../../../etc/passwd, which is outside the extension"},
@@ -129,6 +133,7 @@ func TestLinks(t *testing.T) {
 
 // TestBinaries: copying amd64 programs into an arm64 image is the mistake that pack and buildx let pass.
 func TestBinaries(t *testing.T) {
+	t.Parallel()
 	words := map[string]string{"amd64": "x86-64", "arm64": "AArch64", "arm": "32-bit ARM", "riscv64": "64-bit RISC-V", "s390x": "IBM Z"}
 	for arch := range words {
 		for other := range words {
@@ -156,6 +161,7 @@ func TestBinaries(t *testing.T) {
 }
 
 func TestForeignFormats(t *testing.T) {
+	t.Parallel()
 	x86, arm := elfHeader("amd64"), elfHeader("arm64")
 	patched := func(head string, at int, with ...byte) string {
 		data := []byte(head)
@@ -216,6 +222,7 @@ func TestLinkedOutputOfAStage(t *testing.T) {
 }
 
 func TestTooManyFindingsAreCut(t *testing.T) {
+	t.Parallel()
 	p := validPackage()
 	p.files = func(n int, files []file) []file {
 		for k := range 3 * maxFindings {

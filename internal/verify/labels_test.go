@@ -13,6 +13,7 @@ import (
 )
 
 func TestLabels(t *testing.T) {
+	t.Parallel()
 	label := func(name, value string) func(*testPackage) {
 		return func(p *testPackage) {
 			p.labels = func(n int, labels map[string]string) {
@@ -74,6 +75,7 @@ func TestLabels(t *testing.T) {
 
 // TestForeignImages is about images that hold no extension: one finding each.
 func TestForeignImages(t *testing.T) {
+	t.Parallel()
 	labelled := func(want map[string]string) func(*testPackage) {
 		return func(p *testPackage) {
 			p.labels = func(n int, labels map[string]string) {
@@ -96,6 +98,7 @@ func TestForeignImages(t *testing.T) {
 }
 
 func TestAnnotations(t *testing.T) {
+	t.Parallel()
 	annotation := func(name, value string) func(*testPackage) {
 		return func(p *testPackage) { p.index = func(index *v1.Index) { index.Annotations[name] = value } }
 	}
@@ -123,6 +126,7 @@ func TestAnnotations(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
+	t.Parallel()
 	type target = map[string]any
 	labelled := func(targets ...target) func(*testPackage) {
 		return func(p *testPackage) {
@@ -168,6 +172,7 @@ func TestTargets(t *testing.T) {
 }
 
 func TestImagesOfTwoVersions(t *testing.T) {
+	t.Parallel()
 	p := validPackage()
 	p.promise = nil
 	p.metadata = func(n int, label map[string]any) { label["version"] = []string{"0.0.1", "0.0.2"}[n] }
@@ -186,6 +191,7 @@ func TestImagesOfTwoVersions(t *testing.T) {
 
 // annotate is only recommended for images that it can complete.
 func TestMissingLabelsHint(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*testPackage)
 		hint   string

@@ -18,6 +18,7 @@ import (
 )
 
 func TestPlatforms(t *testing.T) {
+	t.Parallel()
 	onConfig := func(change func(p *v1.Platform)) func(*testPackage) {
 		return func(p *testPackage) {
 			p.config = func(n int, c *v1.Image) {
@@ -75,6 +76,7 @@ func TestPlatforms(t *testing.T) {
 // TestDistros is about images of one platform for several distros, which pack
 // cannot make at all.
 func TestDistros(t *testing.T) {
+	t.Parallel()
 	noble, jammy := amd64, amd64
 	noble.OSVersion, jammy.OSVersion = "24.04", "22.04"
 	annotated := func(names ...string) func(*v1.Index) {
@@ -109,6 +111,7 @@ func TestDistros(t *testing.T) {
 }
 
 func TestSingleManifest(t *testing.T) {
+	t.Parallel()
 	p := validPackage()
 	p.promise.Images = p.promise.Images[1:]
 	p.manifest = func(_ int, m *v1.Manifest) { m.Annotations = testAnnotations() }
@@ -132,6 +135,7 @@ func TestSingleManifest(t *testing.T) {
 // TestPackageFile checks what a reader of a package file sees: index.json is
 // the index.
 func TestPackageFile(t *testing.T) {
+	t.Parallel()
 	p := validPackage()
 	l, root := p.build(t)
 	index, _, err := oci.ReadIndex(t.Context(), l, root)
@@ -157,6 +161,7 @@ func TestPackageFile(t *testing.T) {
 }
 
 func TestTroubleWithReadingIsNoFinding(t *testing.T) {
+	t.Parallel()
 	l, root := validPackage().build(t)
 	reset := errors.New("connection reset")
 	for _, failing := range []string{v1.MediaTypeImageIndex, v1.MediaTypeImageManifest, v1.MediaTypeImageConfig, v1.MediaTypeImageLayerGzip} {
@@ -196,6 +201,7 @@ type failingReader struct{ err error }
 func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 func TestErr(t *testing.T) {
+	t.Parallel()
 	warning := Finding{ID: idAPIUnsupported, Severity: Warning, Message: "w"}
 	broken := Finding{ID: idContent, Severity: Error, Platform: "linux/arm64", Message: "manifest is missing", Hint: "build again"}
 	if err := Err([]Finding{warning}); err != nil {
@@ -212,6 +218,7 @@ func TestErr(t *testing.T) {
 }
 
 func TestChecksAreDescribed(t *testing.T) {
+	t.Parallel()
 	last := ""
 	for _, check := range Checks() {
 		if check.ID <= last || !strings.HasSuffix(check.Summary, ".") || !slices.Contains([]Severity{Error, Warning, Note}, check.Severity) {
@@ -224,6 +231,7 @@ func TestChecksAreDescribed(t *testing.T) {
 // TestPackPackage has what pack 0.40 writes: absolute paths, no entries for the
 // parents. Its packages are in use everywhere and must not fail.
 func TestPackPackage(t *testing.T) {
+	t.Parallel()
 	p := validPackage()
 	p.index = func(index *v1.Index) { index.Annotations = nil }
 	p.files = func(_ int, files []file) []file {

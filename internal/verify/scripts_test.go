@@ -8,6 +8,7 @@ import (
 )
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	tool := func(content string) func(*testPackage) { return adding(reg(testDir+"lib/tool", content, 0o755)) }
 	entry := func(content string) func(*testPackage) { return replacing(reg(testDir+"bin/generate", content, 0o755)) }
 	line := func(n int) string { return "#!/bin/" + strings.Repeat("x", n-len("#!/bin/")) + "\n" }

@@ -7,6 +7,7 @@ import (
 )
 
 func TestStage(t *testing.T) {
+	t.Parallel()
 	// staged promises that the second image comes from a stage.
 	staged := func(change func(*testPackage)) func(*testPackage) {
 		return func(p *testPackage) {

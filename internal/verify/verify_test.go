@@ -20,6 +20,7 @@ import (
 )
 
 func TestValidPackage(t *testing.T) {
+	t.Parallel()
 	p := validPackage()
 	p.files = func(n int, files []file) []file {
 		return append(files, reg(testDir+"lib/tool", elfHeader(p.platforms[n].Architecture), 0o755))
@@ -130,6 +131,7 @@ func damage(pick func(index v1.Index, m v1.Manifest) v1.Descriptor, with func([]
 }
 
 func TestContent(t *testing.T) {
+	t.Parallel()
 	manifest := func(index v1.Index, _ v1.Manifest) v1.Descriptor { return index.Manifests[1] }
 	config := func(_ v1.Index, m v1.Manifest) v1.Descriptor { return m.Config }
 	layer := func(_ v1.Index, m v1.Manifest) v1.Descriptor { return m.Layers[0] }
@@ -195,6 +197,7 @@ func TestContent(t *testing.T) {
 }
 
 func TestLayerFormat(t *testing.T) {
+	t.Parallel()
 	onLayer := func(change func([]byte) []byte) func(*testPackage) {
 		return func(p *testPackage) {
 			p.layer = func(n int, raw []byte) []byte {
