@@ -180,7 +180,7 @@ func TestDoctorBuilder(t *testing.T) {
 		const name = "doctor-half"
 		remoteBuilder(t, name, "tcp://127.0.0.1:1")
 		live := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
-		buildx(t, "", "create", "--append", "--name", name, "--node", "alive", "--driver", "remote", live)
+		buildx(t, "", "create", "--timeout", "1s", "--append", "--name", name, "--node", "alive", "--driver", "remote", live)
 		d := doctor(t, empty, nil, "--builder", name)
 		d.says(t, "builder", name, "ok", "2 nodes")
 		d.says(t, "node", "alive", "ok", "running")

@@ -140,7 +140,7 @@ func contains(t *testing.T, s string, parts ...string) {
 func TestEnsure(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	h.buildx("create", "--name", "mine", "--use", "--driver", "remote", "tcp://127.0.0.1:1")
+	h.buildx("create", "--timeout", "1s", "--name", "mine", "--use", "--driver", "remote", "tcp://127.0.0.1:1")
 	mine := h.fingerprint()
 
 	contains(t, h.ensure(), "started BuildKit for the builder extpack at unix://", "created the builder extpack")
@@ -451,7 +451,7 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	other := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
-	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
+	h.buildx("create", "--timeout", "1s", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
 	h.buildx("create", "--name", "alive", "--driver", "remote", other)
 	h.buildx("ls") // the first look makes buildx write down what is current
 	before := h.fingerprint()
@@ -501,10 +501,10 @@ func TestEnsureContainerWithoutAnEngine(t *testing.T) {
 func TestBuildWithADeadBuilder(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	h.buildx("create", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
+	h.buildx("create", "--timeout", "1s", "--name", "dead", "--driver", "remote", "tcp://127.0.0.1:1")
 	dead := *h
 	dead.env = append(h.env[:len(h.env):len(h.env)], "BUILDX_BUILDER=dead")
-	h.buildx("create", "--name", "quiet", "--driver", "remote", mute(t))
+	h.buildx("create", "--timeout", "1s", "--name", "quiet", "--driver", "remote", mute(t))
 	quiet := *h
 	quiet.env = append(h.env[:len(h.env):len(h.env)], "BUILDX_BUILDER=quiet")
 	none := *h // the builder of the docker context, whose engine does not run

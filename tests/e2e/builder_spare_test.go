@@ -10,9 +10,9 @@ func TestDoctorNodeThatNothingIsBuiltOn(t *testing.T) {
 	t.Parallel()
 	const name = "doctor-spare"
 	remoteBuilder(t, name, "tcp://127.0.0.1:1")
-	buildx(t, "", "create", "--name", name, "--node", name+"0", "--platform", "linux/arm64", "tcp://127.0.0.1:1")
+	buildx(t, "", "create", "--timeout", "1s", "--name", name, "--node", name+"0", "--platform", "linux/arm64", "tcp://127.0.0.1:1")
 	live := startBuildKit(t, filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd"), "")
-	buildx(t, "", "create", "--append", "--name", name, "--node", "alive", "--platform", "linux/amd64", "--driver", "remote", live)
+	buildx(t, "", "create", "--timeout", "1s", "--append", "--name", name, "--node", "alive", "--platform", "linux/amd64", "--driver", "remote", live)
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("e2e/spare", linuxTargets), "linux/amd64/bin/detect": script, "linux/arm64/bin/detect": script + "# arm64\n",
 	})

@@ -19,6 +19,7 @@ var copyStep = regexp.MustCompile(`(?m)^#\d+ \[.*\] COPY .*$`)
 // ways that must agree: a single COPY of their directories that docker extpack
 // divides, a bake target for each, and without a builder.
 func TestCopiedOnce(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	var dirs []string
 	add := func(dir string) {

@@ -130,6 +130,7 @@ const maxNotRun = 13
 // one folder per page. A block of "console" has prompts and output, which must
 // be what is printed; "…" is any text.
 func TestDocsCommands(t *testing.T) {
+	t.Parallel()
 	notRun := 0
 	for _, page := range pages(t) {
 		blocks := readBlocks(t, page)
@@ -138,7 +139,10 @@ func TestDocsCommands(t *testing.T) {
 				notRun++
 			}
 		}
-		t.Run(page, func(t *testing.T) { runPage(t, blocks, docsEnv(t, true), true) })
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			runPage(t, blocks, docsEnv(t, true), true)
+		})
 	}
 	t.Logf("%d blocks are not run", notRun)
 	if notRun > maxNotRun {
@@ -169,7 +173,7 @@ func docsEnv(t *testing.T, builder bool) []string {
 	}
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "BUILDX_") || strings.HasPrefix(kv, "DOCKER_") })
 	if builder {
-		env = append(env, world.Env()...)
+		env = append(append(env, world.Env()...), "DOCKER_CONFIG="+loggedIn(t, "{}"))
 	} else {
 		// Only what the shell needs.
 		for _, name := range []string{"sh", "bash", "cat", "mkdir", "chmod", "cp", "ls", "rm", "sed", "grep", "mv"} {

@@ -46,8 +46,10 @@ func answer(t *testing.T, dir string, lines ...string) string {
 // TestInit makes an extension of each kind in an empty directory, answering on a
 // terminal, and takes it all the way to a registry.
 func TestInit(t *testing.T) {
+	t.Parallel()
 	for _, lang := range []string{"sh", "go", "static"} {
 		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			// The first id is wrong and asked for again; the name is the default.
 			screen := answer(t, dir, "acme/my tool", "acme/my-tool-"+lang, "", "1.2.3", "linux/amd64 linux/arm64", lang)
@@ -125,6 +127,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 // TestInitAdopts repositories for pack and jam: what is added changes no byte of
 // the package.
 func TestInitAdopts(t *testing.T) {
+	t.Parallel()
 	const script = "#!/bin/sh\n"
 	for name, files := range map[string]map[string]string{
 		"pack": {
