@@ -26,14 +26,28 @@ func CheckDescriptor(src any, desc v1.Descriptor) error {
 	return nil
 }
 
-// FetchVerified opens the content of desc for reading once; see [Verify]. For
-// missing content it returns a [*ContentError].
+// FetchVerified opens the content of desc for reading; see [Verify]. For missing
+// content it returns a [*ContentError].
 func FetchVerified(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (*Verifier, error) {
-	if err := CheckDescriptor(src, desc); err != nil {
+	v := NewVerifier(ctx, src, desc)
+	if err := v.SeekTo(0); err != nil {
 		return nil, err
 	}
-	rc, err := src.Fetch(ctx, desc)
-	if err != nil {
+	return v, nil
+}
+
+// NewVerifier is like [FetchVerified], but the content is not opened until
+// [Verifier.SeekTo] is called.
+func NewVerifier(ctx context.Context, src content.Fetcher, desc v1.Descriptor) *Verifier {
+	v := &Verifier{ctx: ctx, src: src, desc: desc}
+	v.open = func() (io.ReadCloser, error) {
+		if err := CheckDescriptor(src, desc); err != nil {
+			return nil, err
+		}
+		rc, err := src.Fetch(ctx, desc)
+		if err == nil {
+			return rc, nil
+		}
 		var broken *ContentError
 		switch {
 		case errors.As(err, &broken):
@@ -43,7 +57,7 @@ func FetchVerified(ctx context.Context, src content.Fetcher, desc v1.Descriptor)
 		}
 		return nil, fmt.Errorf("reading %s %s: %w", Noun(desc.MediaType), desc.Digest, err)
 	}
-	return Verify(ctx, src, desc, rc), nil
+	return v
 }
 
 // Verify returns a reader of rc that returns a [*ContentError] if size or
@@ -52,29 +66,46 @@ func FetchVerified(ctx context.Context, src content.Fetcher, desc v1.Descriptor)
 // was read completely is correct. It stops when ctx is done. src is the source
 // in errors.
 func Verify(ctx context.Context, src any, desc v1.Descriptor, rc io.ReadCloser) *Verifier {
-	return &Verifier{
-		ctx: ctx, src: src, rc: rc, desc: desc,
-		hash: desc.Digest.Algorithm().Hash(), close: sync.OnceValue(rc.Close),
-	}
+	v := &Verifier{ctx: ctx, src: src, desc: desc}
+	v.use(rc)
+	return v
 }
 
 // Verifier is the reader that [Verify] returns.
 type Verifier struct {
-	// OnRead, if not nil, is called with the number of bytes read so far.
-	OnRead func(n int64)
+	// OnRead, if not nil, is called with the offset that has been read up to.
+	OnRead func(at int64)
 
-	ctx   context.Context
-	src   any
-	rc    io.Reader
-	desc  v1.Descriptor
-	hash  hash.Hash
-	read  int64
-	err   error
-	close func() error
+	ctx  context.Context
+	src  any
+	desc v1.Descriptor
+	open func() (io.ReadCloser, error) // nil if it cannot be opened again
+
+	rc     io.Reader // nil before it is opened
+	close  func() error
+	hash   hash.Hash
+	hashed int64 // the length of the part that hash has
+	at     int64
+	err    error
+}
+
+func (v *Verifier) use(rc io.ReadCloser) {
+	v.rc, v.close, v.at = rc, sync.OnceValue(rc.Close), 0
+	if v.hash == nil {
+		v.hash = v.desc.Digest.Algorithm().Hash()
+	}
 }
 
 // Read implements [io.Reader].
 func (v *Verifier) Read(p []byte) (int, error) {
+	n, err := v.next(p)
+	if v.OnRead != nil && n > 0 {
+		v.OnRead(v.at)
+	}
+	return n, err
+}
+
+func (v *Verifier) next(p []byte) (int, error) {
 	if v.err != nil {
 		return 0, v.err
 	}
@@ -82,12 +113,16 @@ func (v *Verifier) Read(p []byte) (int, error) {
 		return 0, context.Cause(v.ctx)
 	}
 	n, err := v.rc.Read(p)
-	v.read += int64(n)
-	if v.read > v.desc.Size {
-		return 0, v.fail(Errorf(v.src, v.desc, ErrCorrupt, "holds more than the %d bytes its descriptor says", v.desc.Size))
+	end := v.at + int64(n)
+	if end > v.desc.Size {
+		return 0, v.fail(v.tooLong())
 	}
-	v.hash.Write(p[:n])
-	if err == nil && v.read == v.desc.Size {
+	if end > v.hashed {
+		v.hash.Write(p[v.hashed-v.at : n])
+		v.hashed = end
+	}
+	v.at = end
+	if err == nil && v.at == v.desc.Size {
 		err = v.end()
 	}
 	switch {
@@ -98,9 +133,6 @@ func (v *Verifier) Read(p []byte) (int, error) {
 		v.err = io.EOF
 	case err != nil:
 		return 0, v.fail(fmt.Errorf("reading %s %s: %w", Noun(v.desc.MediaType), v.desc.Digest, err))
-	}
-	if v.OnRead != nil && n > 0 {
-		v.OnRead(v.read)
 	}
 	if n > 0 {
 		return n, nil
@@ -113,9 +145,8 @@ func (v *Verifier) end() error {
 	var more [1]byte
 	for range 100 { // as in bufio, for readers that return no data
 		n, err := v.rc.Read(more[:])
-		v.read += int64(n)
 		if n > 0 {
-			return Errorf(v.src, v.desc, ErrCorrupt, "holds more than the %d bytes its descriptor says", v.desc.Size)
+			return v.tooLong()
 		}
 		if err != nil {
 			return err
@@ -124,9 +155,13 @@ func (v *Verifier) end() error {
 	return io.ErrNoProgress
 }
 
+func (v *Verifier) tooLong() error {
+	return Errorf(v.src, v.desc, ErrCorrupt, "holds more than the %d bytes its descriptor says", v.desc.Size)
+}
+
 func (v *Verifier) verify() error {
-	if v.read != v.desc.Size {
-		return Errorf(v.src, v.desc, ErrCorrupt, "holds %d bytes, not the %d its descriptor says", v.read, v.desc.Size)
+	if v.at != v.desc.Size {
+		return Errorf(v.src, v.desc, ErrCorrupt, "holds %d bytes, not the %d its descriptor says", v.at, v.desc.Size)
 	}
 	if got := digest.NewDigest(v.desc.Digest.Algorithm(), v.hash); got != v.desc.Digest {
 		return Errorf(v.src, v.desc, ErrCorrupt, "holds other content, of digest %s", got)
@@ -139,8 +174,69 @@ func (v *Verifier) fail(err error) error {
 	return v.err
 }
 
+// SeekTo continues at an offset, as after a request that failed. What has been
+// read is not hashed again, and not read again if the content can seek. An
+// error of an earlier read is returned again.
+func (v *Verifier) SeekTo(offset int64) error {
+	if err := v.Err(); err != nil {
+		return err
+	}
+	v.err = nil
+	if v.rc != nil && v.skipTo(offset) {
+		return nil
+	}
+	if v.open == nil {
+		return v.fail(fmt.Errorf("reading %s %s: it cannot be read again", Noun(v.desc.MediaType), v.desc.Digest))
+	}
+	_ = v.Close() // nothing more is read from it
+	rc, err := v.open()
+	if err != nil {
+		v.err = err
+		return err
+	}
+	v.use(rc)
+	if v.skipTo(offset) {
+		return nil
+	}
+	_, err = io.CopyN(io.Discard, readerFunc(v.next), offset)
+	return err
+}
+
+// skipTo moves within what has been read, and reports whether it could.
+func (v *Verifier) skipTo(offset int64) bool {
+	if v.at == offset {
+		return true
+	}
+	seeker, ok := v.rc.(io.Seeker)
+	if !ok || offset > v.hashed {
+		return false
+	}
+	if _, err := seeker.Seek(offset, io.SeekStart); err != nil {
+		return false
+	}
+	v.at = offset
+	return true
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Err returns the error that ended reading, nil at the end of the content.
+func (v *Verifier) Err() error {
+	if errors.Is(v.err, io.EOF) {
+		return nil
+	}
+	return v.err
+}
+
 // Close closes the content. It may be called more than once.
-func (v *Verifier) Close() error { return v.close() }
+func (v *Verifier) Close() error {
+	if v.close == nil {
+		return nil
+	}
+	return v.close()
+}
 
 // ReadBytes returns the content of desc, at most limit bytes, and verifies its
 // size and digest. It returns a [*ContentError] for invalid content.

@@ -17,6 +17,7 @@ import (
 )
 
 func TestReadBytesVerifies(t *testing.T) {
+	t.Parallel()
 	good := content.NewDescriptorFromBytes("x/y", []byte("hello"))
 	long, short, other, odd := good, good, good, good
 	long.Size, short.Size, other.Digest, odd.Digest = 6, 4, digest.FromString("bye"), "sha256:../../etc"
@@ -64,7 +65,103 @@ func TestReadBytesVerifies(t *testing.T) {
 	}
 }
 
+// opened is content that counts how often it was opened and what was read of it.
+type opened struct {
+	data   []byte
+	seeks  bool
+	times  int
+	length int64
+}
+
+func (o *opened) Fetch(context.Context, v1.Descriptor) (io.ReadCloser, error) {
+	o.times++
+	r := bytes.NewReader(o.data)
+	counted := io.TeeReader(r, (*lengthWriter)(&o.length))
+	if o.seeks {
+		return struct {
+			io.Reader
+			io.Seeker
+			io.Closer
+		}{counted, r, io.NopCloser(nil)}, nil
+	}
+	return io.NopCloser(counted), nil
+}
+
+type lengthWriter int64
+
+func (w *lengthWriter) Write(p []byte) (int, error) {
+	*w += lengthWriter(len(p))
+	return len(p), nil
+}
+
+// A Verifier that goes back reads content that can seek from there, opens other
+// content again, and hashes every byte once: content that changed in between is
+// refused before its last byte.
+func TestVerifierSeeks(t *testing.T) {
+	t.Parallel()
+	const text = "0123456789"
+	desc := content.NewDescriptorFromBytes("x/y", []byte(text))
+	for name, tt := range map[string]struct {
+		seeks  bool
+		change string
+		times  int
+		length int64
+		fails  bool
+	}{
+		"a file":                {true, text, 1, 8 + 7, false},
+		"a stream":              {false, text, 2, 8 + 10, false},
+		"a stream that ends":    {false, "01234", 2, 8 + 5, true},
+		"a stream that goes on": {false, text + "x", 2, 8 + 11, true},
+		"a stream that differs": {false, "01234567xx", 2, 8 + 10, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := &opened{data: []byte(text), seeks: tt.seeks}
+			v := oci.NewVerifier(t.Context(), o, desc)
+			defer v.Close()
+			var at []int64
+			v.OnRead = func(n int64) { at = append(at, n) }
+			if o.times != 0 {
+				t.Error("it was opened before it was needed")
+			}
+			buf := make([]byte, 8)
+			if err := v.SeekTo(0); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(v, buf); err != nil {
+				t.Fatal(err)
+			}
+			o.data = []byte(tt.change)
+			err := v.SeekTo(3)
+			var rest []byte
+			if err == nil {
+				rest, err = io.ReadAll(v)
+			}
+			if tt.fails {
+				if !errors.Is(err, oci.ErrCorrupt) || v.Err() == nil || len(rest) == 7 || v.SeekTo(0) == nil {
+					t.Errorf("got %q, %v", rest, err)
+				}
+				return
+			}
+			if err != nil || string(rest) != text[3:] || v.Err() != nil || at[len(at)-1] != 10 {
+				t.Errorf("got %q, %v, up to %v", rest, err, at)
+			}
+			if o.times != tt.times || o.length != tt.length {
+				t.Errorf("opened %d times, read %d bytes; want %d and %d", o.times, o.length, tt.times, tt.length)
+			}
+		})
+	}
+	v := oci.Verify(t.Context(), nil, desc, io.NopCloser(strings.NewReader(text)))
+	if _, err := io.ReadAll(v); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.SeekTo(0); err == nil {
+		t.Error("what was not opened here was opened again")
+	}
+}
+
 func TestReadManifestKeepsUnknownFieldsAndRefusesAmbiguity(t *testing.T) {
+	t.Parallel()
 	l, put := newLayout(t), must[v1.Descriptor](t)
 	raw := []byte(`{"schemaVersion":2,"x-new":1,"layers":[]}`)
 	_, got, err := oci.ReadManifest(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageManifest, raw)))

@@ -11,6 +11,8 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 const (
@@ -60,7 +62,7 @@ type sender struct {
 	src     content.Fetcher
 	desc    v1.Descriptor
 	session *upload // nil before the first and after a lost one
-	reader  *blobReader
+	reader  *oci.Verifier
 	offset  int64 // how much of the blob the session has
 	tries   int   // since there was progress
 	silent  int   // of them those without an answer
@@ -73,8 +75,8 @@ type sender struct {
 // run sends the blob. Between attempts it checks whether the registry has the
 // blob, because only the response may have been lost.
 func (s *sender) run() error {
-	s.reader = &blobReader{ctx: s.ctx, src: s.src, desc: s.desc, hash: s.desc.Digest.Algorithm().Hash()}
-	s.reader.onRead = func(n int64) { s.repo.report(s.desc, Uploading, n) }
+	s.reader = oci.NewVerifier(s.ctx, s.src, s.desc)
+	s.reader.OnRead = func(n int64) { s.repo.report(s.desc, Uploading, n) }
 	defer s.reader.Close()
 	for {
 		err := s.attempt()
@@ -155,14 +157,14 @@ func (s *sender) progress() {
 // part calls send with a part of the blob. The transport may read the body
 // after send has returned, so the body is detached from the reader then.
 func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
-	if err := s.reader.seek(offset); err != nil {
+	if err := s.reader.SeekTo(offset); err != nil {
 		return err
 	}
 	body := &partBody{src: s.reader, left: size}
 	err := send(body)
 	body.detach()
-	if s.reader.err != nil {
-		return s.reader.err // the cause, without the wrapping of the transport
+	if cause := s.reader.Err(); cause != nil {
+		return cause // without the wrapping of the transport
 	}
 	return err
 }
@@ -170,7 +172,7 @@ func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
 // retry decides whether to try again, waits, and determines the offset to
 // continue at.
 func (s *sender) retry(err error) (bool, error) {
-	if s.reader.err != nil || s.ctx.Err() != nil {
+	if s.reader.Err() != nil || s.ctx.Err() != nil {
 		return false, context.Cause(s.ctx)
 	}
 	var session *sessionError
