@@ -3,6 +3,7 @@ package bake
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -166,7 +167,8 @@ func (l *jobLog) failed(err error, builder string) ([]FailedStep, error) {
 		return failed, nil
 	}
 	text := l.plain.String()
-	if line := errorLine.FindStringSubmatch(text); line != nil {
+	line := errorLine.FindStringSubmatch(text)
+	if line != nil {
 		if m := jobFault.FindStringSubmatch(line[1]); m != nil {
 			step := FailedStep{Job: m[1], Message: line[1]}
 			if len(l.jobs) == 1 {
@@ -175,7 +177,15 @@ func (l *jobLog) failed(err error, builder string) ([]FailedStep, error) {
 			return []FailedStep{step}, nil
 		}
 	}
-	return nil, buildx.ForBuilder(buildx.Explain(err, text), builder)
+	err = buildx.Explain(err, text)
+	var failure *buildx.BuildError
+	if errors.As(err, &failure) {
+		failure.Said = strings.TrimSpace(text)
+		if line != nil {
+			failure.Said = line[1]
+		}
+	}
+	return nil, buildx.ForBuilder(err, builder)
 }
 
 // jobFault matches errors of the Dockerfile frontend, which have no step.

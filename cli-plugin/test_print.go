@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,11 +18,12 @@ var testMarks = map[exttest.Status]string{exttest.Passed: "PASS", exttest.Failed
 const maxTestDetail = 40
 
 // printTestText prints a line for each case and platform, with what differs
-// below it, and a summary.
+// below it, and a summary with the reasons why platforms were not tested.
 func printTestText(w io.Writer, results []exttest.Result, quiet bool) error {
 	var b strings.Builder
 	counts := map[exttest.Status]int{}
 	width := 0
+	var reasons []string // the same for many cases
 	for _, r := range results {
 		width = max(width, len(platformColumn(r)))
 	}
@@ -31,8 +33,8 @@ func printTestText(w io.Writer, results []exttest.Result, quiet bool) error {
 			continue
 		}
 		fmt.Fprintf(&b, "%s  %-*s  %6s  %s: %s\n", testMarks[r.Status], width, platformColumn(r), seconds(r.Time), text.Line(r.Extension), text.Line(r.Case))
-		if r.Reason != "" {
-			fmt.Fprintf(&b, "      %s\n", text.Line(r.Reason))
+		if line := r.Platform + ": " + text.Line(r.Reason); r.Reason != "" && !slices.Contains(reasons, line) {
+			reasons = append(reasons, line)
 		}
 		for _, f := range r.Failures {
 			fmt.Fprintf(&b, "      %s: %s\n", f.Position, text.Line(f.Message))
@@ -46,6 +48,9 @@ func printTestText(w io.Writer, results []exttest.Result, quiet bool) error {
 	}
 	if !quiet {
 		fmt.Fprintf(&b, "%d passed, %d failed, %d not run\n", counts[exttest.Passed], counts[exttest.Failed], counts[exttest.NotRun])
+	}
+	for _, line := range reasons {
+		fmt.Fprintf(&b, "  not run on %s\n", line)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

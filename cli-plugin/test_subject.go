@@ -106,6 +106,7 @@ func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan
 	if err != nil {
 		return nil, nil, err
 	}
+	made[0].Partial = len(t.opts.targets) > 0
 	return made[0], p.Extensions[0], nil
 }
 

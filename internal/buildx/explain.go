@@ -22,11 +22,16 @@ type BuildError struct {
 	// NoBuilder reports whether nothing was built because no node could be
 	// started.
 	NoBuilder bool
+	// Said is the message of buildx, if it was not printed.
+	Said string
 }
 
 func (e *BuildError) Error() string {
-	if e.Err == nil {
+	if e.Err == nil || e.Said != "" && e.Cause != "" {
 		return "building: " + e.Cause
+	}
+	if e.Said != "" {
+		return fmt.Sprintf("building: buildx bake failed (%v): %s", e.Err, e.Said)
 	}
 	if e.Cause != "" {
 		return fmt.Sprintf("building: %s; buildx's own message is above", e.Cause)

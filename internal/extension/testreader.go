@@ -143,7 +143,7 @@ func (r *reader) compile(name string, e Entry) *Pattern {
 		r.report(r.types, e.Position, "%s is longer than %d bytes", name, maxPattern)
 		return nil
 	case err != nil:
-		r.report(r.types, e.Position, "%s %s is not a regular expression: %v", name, quote(e.Value), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		r.report(r.types, e.Position, "%s %s is not a regular expression: %v", name, quote(e.Value), strings.Replace(strings.TrimPrefix(err.Error(), "error parsing regexp: "), "(?m)", "", 1))
 		return nil
 	}
 	return &Pattern{Regexp: re, Position: e.Position}

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage"
@@ -231,18 +232,25 @@ const (
 	defaultPlatformAPI = "0.12"
 )
 
-// newestAPI returns the newest Platform API that this package and the lifecycle
-// of an image support.
-func newestAPI(supported []string, lifecycle *base) string {
-	if lifecycle != nil {
-		var apis struct {
-			Platform struct {
-				Supported []string `json:"supported"`
-			} `json:"platform"`
+// platformAPI returns the Platform API for a case: the one that it names, or else
+// the newest that this package and the lifecycle support. lifecycle is the image
+// that has it, and supported is what its builder image says.
+func platformAPI(test *extension.TestCase, supported []string, lifecycle *base) (string, error) {
+	var apis struct {
+		Platform struct {
+			Supported []string `json:"supported"`
+		} `json:"platform"`
+	}
+	if json.Unmarshal([]byte(lifecycle.config.Labels[labelLifecycleAPIs]), &apis) == nil && len(apis.Platform.Supported) > 0 {
+		supported = apis.Platform.Supported
+	}
+	if named := test.PlatformAPI; named.Value != "" {
+		if len(supported) > 0 && !slices.Contains(supported, named.Value) {
+			var list diag.List
+			list.Errorf(named.Position, "the lifecycle of %s does not support Platform API %s; it has %s", lifecycle.name, named.Value, strings.Join(supported, ", "))
+			return "", list.Err()
 		}
-		if json.Unmarshal([]byte(lifecycle.config.Labels[labelLifecycleAPIs]), &apis) == nil {
-			supported = apis.Platform.Supported
-		}
+		return named.Value, nil
 	}
 	newest := 0
 	for _, api := range supported {
@@ -251,10 +259,14 @@ func newestAPI(supported []string, lifecycle *base) string {
 			newest = max(newest, minor)
 		}
 	}
-	if newest == 0 {
-		return defaultPlatformAPI
+	switch {
+	case newest > 0:
+		return fmt.Sprintf("0.%d", newest), nil
+	case len(supported) > 0:
+		return "", diag.WithHint(diag.Invalidf("the lifecycle of %s has Platform API %s, and extensions need 0.%d or newer", lifecycle.name, strings.Join(supported, ", "), minPlatformAPI),
+			"name an image with a newer lifecycle with --lifecycle")
 	}
-	return fmt.Sprintf("0.%d", newest)
+	return defaultPlatformAPI, nil
 }
 
 // user returns the user and the group that the lifecycle runs as in a build

@@ -86,20 +86,71 @@ func (r *run) copyApp(to string) error {
 		return fmt.Errorf("reading %s: %w", r.subject.Dir, err)
 	}
 	defer root.Close()
-	info, err := root.Stat(name)
-	if err != nil || !info.IsDir() {
+	err = copyTree(root, name, to)
+	if diag.IsInvalid(err) {
 		var list diag.List
-		list.Errorf(app.Position, "app %q is not a directory of the extension", app.Value)
+		list.Errorf(app.Position, "app %q: %v", app.Value, err)
 		return list.Err()
 	}
-	return copyTree(root, name, to)
+	return err
+}
+
+// check returns what is wrong with the directories that cases name.
+func (s *Subject) check() diag.List {
+	var list diag.List
+	for i := range s.Cases {
+		test := &s.Cases[i]
+		if _, err := s.below(test, test.App); test.App.Value != "" && err != nil {
+			list = append(list, diag.Of(err)...)
+		} else if test.App.Value != "" && !s.isDir(test, test.App) {
+			list.Errorf(test.App.Position, "app %q is not a directory of the extension", test.App.Value)
+		}
+		if golden := test.Golden; golden.Value != "" {
+			switch _, err := s.below(test, golden); {
+			case err != nil:
+				list = append(list, diag.Of(err)...)
+			case !within(filepath.Dir(test.File), s.path(test, golden)):
+				list.Errorf(golden.Position, "golden %q is not below the directory of this file", golden.Value)
+			case test.App.Value != "" && (overlap(s.path(test, test.App), s.path(test, golden))):
+				list.Errorf(golden.Position, "golden %q and app %q are the same directory, or one is in the other", golden.Value, test.App.Value)
+			}
+		}
+	}
+	return list
+}
+
+// within reports whether name is strictly below dir.
+func within(dir, name string) bool {
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && rel != "." && filepath.IsLocal(rel)
+}
+
+func overlap(a, b string) bool { return a == b || within(a, b) || within(b, a) }
+
+// path returns the path of a file that a case names.
+func (s *Subject) path(test *extension.TestCase, e extension.Entry) string {
+	return filepath.Join(filepath.Dir(test.File), filepath.FromSlash(e.Value))
+}
+
+// isDir reports whether a case names a directory below that of the extension.
+func (s *Subject) isDir(test *extension.TestCase, e extension.Entry) bool {
+	name, err := s.below(test, e)
+	if err != nil {
+		return false
+	}
+	root, err := os.OpenRoot(s.Dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // below returns the path of a file that a case names, relative to the directory
 // of the extension.
 func (s *Subject) below(test *extension.TestCase, e extension.Entry) (string, error) {
-	abs := filepath.Join(filepath.Dir(test.File), filepath.FromSlash(e.Value))
-	rel, inside, err := safefile.Below(s.Dir, abs)
+	rel, inside, err := safefile.Below(s.Dir, s.path(test, e))
 	if err != nil {
 		return "", err
 	}

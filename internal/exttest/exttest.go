@@ -37,6 +37,8 @@ type Subject struct {
 	// Layout is the absolute path of an OCI layout with the package.
 	Layout string
 	Images []Image
+	// Partial is whether the package has some of the extension's platforms only.
+	Partial bool
 }
 
 // Image is an image of a package.

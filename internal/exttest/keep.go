@@ -14,15 +14,19 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 )
 
+// maxKeepName limits the length of the names of folders.
+const maxKeepName = 80
+
 // keepDir returns the folder of a run below the directory to keep runs in.
 func (r *runner) keepDir(one *run) string {
 	name := func(s string) string {
-		return strings.Trim(strings.Map(func(c rune) rune {
+		s = strings.Trim(strings.Map(func(c rune) rune {
 			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_' {
 				return c
 			}
 			return '-'
 		}, s), ".-")
+		return s[:min(len(s), maxKeepName)]
 	}
 	dir := filepath.Join(name(extension.EscapeID(one.subject.ID)), fmt.Sprintf("%02d-%s", one.caseNumber(), name(one.test.Name)), name(one.Platform))
 	return filepath.Join(r.Keep, dir)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -26,6 +25,13 @@ func (r *runner) plan(ctx context.Context) error {
 	case r.BuilderImage == "" && r.RunImage == "":
 		return diag.WithHint(diag.Invalidf("a run image is required beside a build image"), "name one with --run-image")
 	}
+	var list diag.List
+	for _, s := range r.Subjects {
+		list = append(list, s.check()...)
+	}
+	if err := list.Err(); err != nil {
+		return err
+	}
 	for _, s := range r.Subjects {
 		platforms, err := r.platformsOf(ctx, s, buildImage)
 		if err != nil {
@@ -33,11 +39,11 @@ func (r *runner) plan(ctx context.Context) error {
 		}
 		for i := range s.Cases {
 			test := &s.Cases[i]
-			chosen, err := applicable(test, platforms)
+			chosen, err := s.applicable(test, platforms)
 			if err != nil {
 				return err
 			}
-			for _, p := range chosen {
+			for _, p := range r.wanted(chosen) {
 				one, err := r.newRun(ctx, s, test, p, buildImage)
 				if err != nil {
 					return err
@@ -46,70 +52,10 @@ func (r *runner) plan(ctx context.Context) error {
 			}
 		}
 	}
+	if len(r.runs) == 0 {
+		return diag.Invalidf("no case applies to a platform of --target")
+	}
 	return nil
-}
-
-// platformsOf returns the platforms to test an extension on: those of its
-// package, or of the build image if it is for any.
-func (r *runner) platformsOf(ctx context.Context, s *Subject, buildImage string) ([]v1.Platform, error) {
-	var all []v1.Platform
-	for _, image := range s.Images {
-		if image.Any {
-			found, err := r.bases.platforms(ctx, buildImage)
-			if err != nil {
-				return nil, err
-			}
-			all = found
-			break
-		}
-		p := v1.Platform{OS: image.Platform.OS, Architecture: image.Platform.Architecture, Variant: image.Platform.Variant}
-		if !slices.ContainsFunc(all, func(o v1.Platform) bool { return platform.Equal(o, p) }) {
-			all = append(all, p)
-		}
-	}
-	if len(r.Platforms) == 0 {
-		return all, nil
-	}
-	var wanted []v1.Platform
-	for _, p := range all {
-		if slices.ContainsFunc(r.Platforms, func(o v1.Platform) bool { return platform.Equal(o, p) }) {
-			wanted = append(wanted, p)
-		}
-	}
-	if len(wanted) == 0 {
-		return nil, diag.WithHint(diag.Invalidf("%s has none of the platforms of --target", s), "it has "+names(all))
-	}
-	return wanted, nil
-}
-
-func names(platforms []v1.Platform) string {
-	all := make([]string, len(platforms))
-	for i, p := range platforms {
-		all[i] = platform.Format(p)
-	}
-	return strings.Join(all, ", ")
-}
-
-// applicable returns the platforms that a case applies to.
-func applicable(test *extension.TestCase, platforms []v1.Platform) ([]v1.Platform, error) {
-	if len(test.Targets) == 0 {
-		return platforms, nil
-	}
-	var out []v1.Platform
-	var list diag.List
-	for _, e := range test.Targets {
-		want, err := platform.ParsePlatform(e.Value)
-		if err != nil {
-			list.Errorf(e.Position, "%v", err)
-			continue
-		}
-		for _, p := range platforms {
-			if platform.Equal(want, p) && !slices.ContainsFunc(out, func(o v1.Platform) bool { return platform.Equal(o, p) }) {
-				out = append(out, p)
-			}
-		}
-	}
-	return out, list.Err()
 }
 
 func (r *runner) newRun(ctx context.Context, s *Subject, test *extension.TestCase, p v1.Platform, buildImage string) (*run, error) {
@@ -170,8 +116,13 @@ func (r *runner) resolveImages(ctx context.Context, one *run, buildImage string)
 		one.lifecycle = builder
 	}
 	runImage := cmp.Or(r.RunImage, metadata.runImageName())
-	if runImage == "" {
-		return diag.WithHint(diag.Invalidf("%s has no label %s that names a run image", one.build.name, labelBuilder), "name a run image with --run-image")
+	switch {
+	case runImage != "":
+	case one.build.config.Labels[labelBuilder] == "":
+		return diag.WithHint(diag.Invalidf("%s is not a builder image: it has no label %s", one.build.name, labelBuilder),
+			"name a builder image of Cloud Native Buildpacks with --builder-image, or a build image, a run image and a lifecycle")
+	default:
+		return diag.WithHint(diag.Invalidf("%s names no run image in its label %s", one.build.name, labelBuilder), "name one with --run-image")
 	}
 	if r.Lifecycle != "" {
 		if one.lifecycle, err = r.bases.resolve(ctx, r.Lifecycle, one.platform); err != nil {
@@ -181,12 +132,12 @@ func (r *runner) resolveImages(ctx context.Context, one *run, buildImage string)
 	if one.runImage, err = r.bases.resolve(ctx, runImage, one.platform); err != nil {
 		return err
 	}
-	apis := one.lifecycle
-	if r.Lifecycle == "" {
-		apis = nil
+	lifecycle := one.build
+	if one.lifecycle != nil {
+		lifecycle = one.lifecycle
 	}
-	one.api = cmp.Or(one.test.PlatformAPI.Value, newestAPI(metadata.Lifecycle.APIs.Platform.Supported, apis))
-	return nil
+	one.api, err = platformAPI(one.test, metadata.Lifecycle.APIs.Platform.Supported, lifecycle)
+	return err
 }
 
 // distro returns the distro of the run image, by which a lifecycle matches
@@ -249,31 +200,4 @@ func (r *runner) other(ctx context.Context, s *Subject, dir string) (*Subject, e
 		return nil, diag.Invalidf("%s is a package, which has no other extensions beside it", s)
 	}
 	return r.Extension(ctx, filepath.Join(s.Dir, filepath.FromSlash(dir)))
-}
-
-// support finds the platforms that the builder does not run reliably.
-func (r *runner) support(ctx context.Context) error {
-	type answer struct {
-		emulated bool
-		reason   string
-	}
-	known := map[string]answer{}
-	for _, one := range r.runs {
-		if one.ended() {
-			continue
-		}
-		a, ok := known[one.Platform]
-		if !ok {
-			var err error
-			if a.emulated, a.reason, err = r.Support(ctx, one.platform); err != nil {
-				return err
-			}
-			known[one.Platform] = a
-		}
-		one.Emulated = a.emulated
-		if a.reason != "" {
-			one.Status, one.Reason = NotRun, a.reason
-		}
-	}
-	return nil
 }

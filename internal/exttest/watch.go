@@ -102,14 +102,14 @@ func Touched(cases []extension.TestCase, dir, folder string, changed []string) [
 }
 
 func touches(c extension.TestCase, all []extension.TestCase, dir, folder, name string) bool {
-	if name == c.File || within(c, c.App, name) {
+	if name == c.File || inEntry(c, c.App, name) {
 		return true
 	}
-	if within(c, c.Golden, name) {
+	if inEntry(c, c.Golden, name) {
 		return true
 	}
 	for _, other := range all {
-		if name == other.File || within(other, other.App, name) || within(other, other.Golden, name) {
+		if name == other.File || inEntry(other, other.App, name) || inEntry(other, other.Golden, name) {
 			return false
 		}
 	}
@@ -118,8 +118,8 @@ func touches(c extension.TestCase, all []extension.TestCase, dir, folder, name s
 	return err != nil || !inside || rel != folder && !strings.HasPrefix(rel, folder+"/") || !strings.HasSuffix(rel, ".toml")
 }
 
-// within reports whether a file is below a directory that a case names.
-func within(c extension.TestCase, e extension.Entry, name string) bool {
+// inEntry reports whether a file is below a directory that a case names.
+func inEntry(c extension.TestCase, e extension.Entry, name string) bool {
 	if e.Value == "" {
 		return false
 	}
