@@ -111,7 +111,7 @@ func (s *Subject) check() diag.List {
 				list = append(list, diag.Of(err)...)
 			case !within(filepath.Dir(test.File), s.path(test, golden)):
 				list.Errorf(golden.Position, "golden %q is not below the directory of this file", golden.Value)
-			case test.App.Value != "" && (overlap(s.path(test, test.App), s.path(test, golden))):
+			case test.App.Value != "" && overlap(s.path(test, test.App), s.path(test, golden)):
 				list.Errorf(golden.Position, "golden %q and app %q are the same directory, or one is in the other", golden.Value, test.App.Value)
 			}
 		}
