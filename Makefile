@@ -66,7 +66,8 @@ demo: ## build, push and inspect examples/hello, first without a daemon, then in
 picture: build sandbox-up ## record docs/picture.svg, a build on a terminal
 	@eval "$$($(SANDBOX) env)" && go run ./tests/picture -plugin bin/docker-extpack$(EXE)
 
-site: ## write the documentation as static pages to bin/site, with mkdocs
+site: ## write the documentation as static pages to bin/site, with mkdocs and npm
+	npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix bin/site-tools beautiful-mermaid@1.1.3
 	mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 sandbox-up: ## start BuildKit and a registry on loopback

@@ -201,6 +201,10 @@ func runPage(t *testing.T, blocks []block, env []string, builder bool) {
 		t.Fatal(err)
 	}
 	image := ""
+	repositories, archives := "https://github.com/acme/extensions.git", "https://example.com/"
+	if slices.ContainsFunc(blocks, func(b block) bool { return b.notRun == "" && strings.Contains(b.text, "acme/extensions.git") }) {
+		repositories, archives = serveExamples(t, dir)
+	}
 	repository := strings.NewReplacer("/", "-", ".md", "").Replace(strings.ToLower(t.Name()))
 	for _, b := range blocks {
 		if b.notRun != "" || b.builder && !builder {
@@ -221,6 +225,7 @@ func runPage(t *testing.T, blocks []block, env []string, builder bool) {
 		text := strings.NewReplacer(
 			"paketobuildpacks/builder-jammy-base", tester,
 			"docker-image://golang:1.26-alpine", "docker-image://"+image,
+			"https://github.com/acme/extensions.git", repositories, "https://example.com/", archives,
 			"ghcr.io/", world.Registry()+"/"+repository+"/", "registry.example.com/", world.Registry()+"/"+repository+"/",
 		).Replace(b.text)
 		switch {
@@ -235,6 +240,21 @@ func runPage(t *testing.T, blocks []block, env []string, builder bool) {
 			}
 		}
 	}
+}
+
+// serveExamples serves the examples as a Git repository, and as archives below the
+// URL that ends in a slash.
+func serveExamples(t *testing.T, dir string) (repository, archives string) {
+	t.Helper()
+	examples := t.TempDir()
+	if err := os.CopyFS(examples, os.DirFS(filepath.Join(dir, "examples"))); err != nil {
+		t.Fatal(err)
+	}
+	commitAll(t, examples)
+	gitIn(t, examples, "tag", "v1.2.3")
+	url, folder := serveGit(t, examples)
+	gitIn(t, examples, "archive", "-o", filepath.Join(folder, "hello-1.2.3.tgz"), "HEAD:hello")
+	return url + "/extensions.git", url + "/"
 }
 
 func shell(dir string, env []string, script string) (string, error) {

@@ -11,12 +11,14 @@ import (
 	"testing"
 )
 
-// serveGit serves the repository of dir as x.git, with git's own server, and
+// serveGit serves the repository of dir as x.git and extensions.git, with git's own server, and
 // what is in the folder of archives.
 func serveGit(t *testing.T, dir string) (url, archives string) {
 	t.Helper()
 	root := t.TempDir()
-	gitIn(t, dir, "clone", "-q", "--bare", dir, filepath.Join(root, "x.git"))
+	for _, name := range []string{"x.git", "extensions.git"} {
+		gitIn(t, dir, "clone", "-q", "--bare", dir, filepath.Join(root, name))
+	}
 	backend := &cgi.Handler{
 		Path: filepath.Join(gitIn(t, dir, "--exec-path"), "git-http-backend"),
 		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"},
@@ -24,6 +26,7 @@ func serveGit(t *testing.T, dir string) (url, archives string) {
 	archives = t.TempDir()
 	mux := http.NewServeMux()
 	mux.Handle("/x.git/", backend)
+	mux.Handle("/extensions.git/", backend)
 	mux.Handle("/", http.FileServer(http.Dir(archives)))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
