@@ -76,7 +76,7 @@ func runInspect(ctx context.Context, a *app, opts inspectOptions) error {
 			}
 			return err
 		}
-		src.Prefetch(ctx, true)
+		src.Prefetch(ctx, true, false)
 		report, err := inspect.Package(ctx, src, src.Name, src.Root)
 		if err != nil {
 			return err

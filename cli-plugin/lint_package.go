@@ -21,7 +21,7 @@ func lintPackage(ctx context.Context, client *registry.Client, name string, onli
 		return nil, err
 	}
 	defer src.Close()
-	src.Prefetch(ctx, true)
+	src.Prefetch(ctx, true, false)
 	checked, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{Advice: true})
 	if err != nil {
 		return nil, err

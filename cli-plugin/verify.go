@@ -82,7 +82,7 @@ func runVerify(ctx context.Context, a *app, opts verifyOptions) error {
 			return err
 		}
 		defer src.Close()
-		src.Prefetch(ctx, true)
+		src.Prefetch(ctx, true, opts.noLayers)
 		report, err := verify.Package(ctx, src, src.Name, src.Root, verify.Options{
 			NoLayers: opts.noLayers, AllowPlatformMismatch: opts.allowMismatch, File: src.File, NestedFile: src.NestedFile,
 		})

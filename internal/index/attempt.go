@@ -83,7 +83,7 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 		}
 		return r, false, nil
 	}
-	err = e.publish(ctx, r, o, tags, before, guards)
+	err = e.publish(ctx, r, o, tags, before, append(guards, e.lookAhead(ctx, o, x)...))
 	wrote = err == nil && len(r.Published) > 0
 	if wrote {
 		e.before = before

@@ -80,7 +80,7 @@ func (s *Staging) Open(ctx context.Context, client *registry.Client, names []str
 	sources, err := s.open(ctx, client, names)
 	var group sync.WaitGroup
 	for _, src := range sources {
-		group.Go(func() { src.Prefetch(ctx, false) })
+		group.Go(func() { src.Prefetch(ctx, false, false) })
 	}
 	group.Wait()
 	return sources, err
@@ -99,7 +99,7 @@ func (s *Staging) begin(ctx context.Context, client *registry.Client, names []st
 			src, err := source.Open(ctx, client, name)
 			s.took.Store(int64(time.Since(begin)))
 			if err == nil {
-				src.Prefetch(ctx, configs)
+				src.Prefetch(ctx, configs, configs)
 			}
 			return src, err
 		})

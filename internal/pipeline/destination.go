@@ -19,6 +19,8 @@ type Registry struct {
 	Tags   []registry.Reference
 	// Release decides which tags may be moved; nil permits all.
 	Release *release.Guard
+	// seen are the tags that Holds has looked at. It may be nil.
+	seen *seenTags
 }
 
 // Put publishes; see [registry.Client.Publish].

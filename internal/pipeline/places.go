@@ -123,7 +123,7 @@ func (r Request) registryPlace(e *plan.Extension) (Place, error) {
 	if r.Append {
 		return Place{Append{Client: r.Client, Tags: refs, Release: r.Release, Warn: r.Warn}, "append to", names}, nil
 	}
-	return Place{Registry{Client: r.Client, Tags: refs, Release: r.Release}, "push", names}, nil
+	return Place{Registry{Client: r.Client, Tags: refs, Release: r.Release, seen: &seenTags{}}, "push", names}, nil
 }
 
 // filePlace returns the place for a package file, which has the extension .cnb,

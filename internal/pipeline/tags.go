@@ -51,7 +51,11 @@ func (d Registry) changes(ctx context.Context, tags []registry.Reference, pkg *a
 	}
 	var all []TagChange
 	for _, tag := range tags {
-		c := lookAt(ctx, d.Client, tag)
+		at, ok := d.seen.at(tag)
+		c := TagChange{Tag: tag, From: at}
+		if !ok {
+			c = lookAt(ctx, d.Client, tag)
+		}
 		if c.Err == nil {
 			c.Err = failed
 		}

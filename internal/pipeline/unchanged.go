@@ -76,6 +76,12 @@ func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descri
 	for i, tag := range d.Tags {
 		group.Go(func() (err error) {
 			sources[i], err = d.Client.Open(ctx, tag)
+			switch {
+			case err == nil:
+				d.seen.add(tag, sources[i].Root.Digest)
+			case errors.Is(err, oci.ErrNotFound):
+				d.seen.add(tag, "")
+			}
 			return err
 		})
 	}

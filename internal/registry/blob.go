@@ -21,9 +21,11 @@ const smallBlob = 1 << 20
 //
 // added reports whether the repository did not have it.
 func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) (added bool, err error) {
-	ok, err := r.holds(ctx, "blobs", desc)
-	if err != nil {
-		return false, fmt.Errorf("looking for blob %s: %w", desc.Digest, err)
+	ok := false
+	if !r.missing[desc.Digest] {
+		if ok, err = r.holds(ctx, "blobs", desc); err != nil {
+			return false, fmt.Errorf("looking for blob %s: %w", desc.Digest, err)
+		}
 	}
 	if ok {
 		r.report(desc, Exists, 0)

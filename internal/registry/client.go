@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
 
@@ -127,6 +128,8 @@ type repository struct {
 	// actions are the actions that tokens are requested for.
 	actions []string
 	chunks  chunking
+	// missing are blobs that the repository did not have a moment ago.
+	missing map[digest.Digest]bool
 }
 
 // repository opens a repository for actions such as [auth.ActionPull].

@@ -16,10 +16,13 @@ type PublishOption func(*publishOptions)
 type publishOptions struct {
 	expected map[string]digest.Digest
 	guards   map[string]TagGuard
+	early    *earlyLook
+	// missing are the blobs that repositories did not have a moment ago.
+	missing map[string]func() map[digest.Digest]bool
 }
 
 func newPublishOptions(opts []PublishOption) publishOptions {
-	o := publishOptions{expected: map[string]digest.Digest{}, guards: map[string]TagGuard{}}
+	o := publishOptions{expected: map[string]digest.Digest{}, guards: map[string]TagGuard{}, missing: map[string]func() map[digest.Digest]bool{}}
 	for _, opt := range opts {
 		opt(&o)
 	}

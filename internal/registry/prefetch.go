@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"sync"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -14,10 +15,11 @@ import (
 const maxPrefetch = 256
 
 // Prefetch reads the manifests below the root side by side and, if configs is
-// set, then their configs and the statements of attestations. Readers that go
+// set, then their configs and the statements of attestations. If layers is set,
+// it looks for layers at the same time. Readers that go
 // from one image to the next otherwise wait for several answers per image. What
 // cannot be read is left to them, with the error.
-func (s *Source) Prefetch(ctx context.Context, configs bool) {
+func (s *Source) Prefetch(ctx context.Context, configs, layers bool) {
 	manifests := []v1.Descriptor{s.Root}
 	if oci.IsIndex(s.Root.MediaType) {
 		var index struct {
@@ -32,7 +34,7 @@ func (s *Source) Prefetch(ctx context.Context, configs bool) {
 	if !configs {
 		return
 	}
-	var below []v1.Descriptor
+	var below, look []v1.Descriptor
 	for _, m := range manifests {
 		data := s.data
 		if m.Digest != s.Root.Digest {
@@ -44,6 +46,7 @@ func (s *Source) Prefetch(ctx context.Context, configs bool) {
 		}
 		if oci.KindOf(m) != oci.KindAttestation {
 			below = append(below, manifest.Config)
+			look = append(look, manifest.Layers...)
 			continue
 		}
 		for _, layer := range manifest.Layers {
@@ -52,7 +55,18 @@ func (s *Source) Prefetch(ctx context.Context, configs bool) {
 			}
 		}
 	}
-	s.prefetch(ctx, below)
+	if !layers {
+		look = nil
+	}
+	var group sync.WaitGroup
+	group.Go(func() { s.prefetch(ctx, below) })
+	group.Go(func() {
+		_ = each(ctx, s.repo.client.small, look[:min(len(look), maxPrefetch)], func(ctx context.Context, desc v1.Descriptor) error {
+			_, _ = s.repo.has(withRetries(ctx, 0), "blobs", desc) // the reader reports errors
+			return nil
+		})
+	})
+	group.Wait()
 }
 
 // prefetch reads small content that is not known yet.

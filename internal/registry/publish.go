@@ -44,12 +44,25 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 	if len(g.Levels) == 0 {
 		return nil, oci.Errorf(src, root, oci.ErrMalformed, "is neither a manifest nor an index")
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		o.early.wait()
+	}()
 	for i := range repos {
 		ref := repos[i].ref
 		r, err := c.repository(ctx, ref, auth.ActionPull, auth.ActionPush)
 		if err == nil {
 			repos[i].repository = r
-			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, r))
+			if missing := o.missing[ref.RepositoryName()]; missing != nil {
+				r.missing = missing()
+			}
+			lastManifests := func() {
+				if len(repos) == 1 {
+					o.early = r.lookEarly(ctx, refs[0])
+				}
+			}
+			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, r), lastManifests)
 		}
 		if err != nil {
 			return nil, c.explain(ref, fmt.Errorf("publishing to %s: %w", ref.RepositoryName(), err))
@@ -119,8 +132,9 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 
 // copyContent copies g to r except for the root, which is written by tag: some
 // registries reject the same manifest twice, and others reject manifests by
-// digest.
-func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oci.Graph, from func(v1.Descriptor) string) error {
+// digest. lastManifests is called before the manifests that the root refers to
+// are written.
+func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oci.Graph, from func(v1.Descriptor) string, lastManifests func()) error {
 	var fresh sync.Map // digests that the repository did not have
 	err := each(ctx, r.client.small, g.Blobs, func(ctx context.Context, blob v1.Descriptor) error {
 		added, err := r.copyBlob(ctx, src, blob, from(blob))
@@ -132,7 +146,11 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oc
 	if err != nil {
 		return err
 	}
-	for _, level := range g.Levels[:len(g.Levels)-1] { // the last is the root
+	below := g.Levels[:len(g.Levels)-1] // without the root
+	for i, level := range below {
+		if i == len(below)-1 {
+			lastManifests()
+		}
 		err := each(ctx, r.client.small, level, func(ctx context.Context, m oci.Document) error {
 			return r.copyManifest(ctx, m, &fresh)
 		})

@@ -134,7 +134,13 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 	if !conditional && guard == nil {
 		looking = withRetries(ctx, 1)
 	}
-	before, etag, err := r.look(looking, ref.Tag())
+	var before v1.Descriptor
+	var etag string
+	if e := o.early; e.take(ref) {
+		before, etag, err = e.before, e.etag, e.err
+	} else {
+		before, etag, err = r.look(looking, ref.Tag())
+	}
 	if err == nil && before.Digest == root.Descriptor.Digest {
 		r.client.progress(Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Exists})
 		return true, nil, nil

@@ -67,9 +67,9 @@ func Open(ctx context.Context, client *registry.Client, name string) (*Source, e
 // Prefetch reads the documents of a package in a registry side by side, those of
 // images with their configs, for a caller that reads all of them one after
 // another.
-func (s *Source) Prefetch(ctx context.Context, configs bool) {
+func (s *Source) Prefetch(ctx context.Context, configs, layers bool) {
 	if remote, ok := s.ReadOnlyStorage.(*registry.Source); ok {
-		remote.Prefetch(ctx, configs)
+		remote.Prefetch(ctx, configs, layers)
 	}
 }
 
