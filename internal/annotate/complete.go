@@ -159,8 +159,8 @@ func Labelled(config v1.Image) *extension.Descriptor {
 	var info extension.Info
 	var layers map[string]map[string]extension.LayerInfo
 	labels := config.Config.Labels
-	if json.Unmarshal([]byte(labels[extension.LabelMetadata]), &info) != nil ||
-		json.Unmarshal([]byte(labels[extension.LabelLayers]), &layers) != nil {
+	if oci.Decode([]byte(labels[extension.LabelMetadata]), &info) != nil ||
+		oci.Decode([]byte(labels[extension.LabelLayers]), &layers) != nil {
 		return nil
 	}
 	layer, ok := layers[info.ID][info.Version]

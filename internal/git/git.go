@@ -56,6 +56,11 @@ func Open(ctx context.Context, dir string) (*Tree, error) {
 // inert are settings under which reading a repository starts no program of it.
 var inert = []string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.pager=cat"}
 
+// offline are variables under which git fetches nothing, not even the missing
+// objects of a partial clone, whose remote is the choice of a stranger. Old
+// versions do not know GIT_NO_LAZY_FETCH.
+var offline = []string{"GIT_ALLOW_PROTOCOL="}
+
 // Commit returns the digest of the commit that is checked out.
 func (t *Tree) Commit(ctx context.Context) (string, error) {
 	return t.run(ctx, "rev-parse", "--verify", "HEAD^{commit}")
@@ -157,7 +162,7 @@ func isExit(err error, code int) bool {
 }
 
 func (t *Tree) run(ctx context.Context, args ...string) (string, error) {
-	out, err := Command{Dir: t.dir, Config: t.config}.Run(ctx, args...)
+	out, err := Command{Dir: t.dir, Config: t.config, Env: offline}.Run(ctx, args...)
 	switch text := stderrOf(err); {
 	case strings.Contains(text, "dubious ownership"):
 		err = diag.WithHint(err, "if you trust it, run: git config --global --add safe.directory DIR")

@@ -151,6 +151,49 @@ func TestOpenRunsNoProgram(t *testing.T) {
 	}
 }
 
+// TestOpenFetchesNothing: a partial clone fetches what it lacks from a remote that
+// its own configuration names, which may be a program.
+func TestOpenFetchesNothing(t *testing.T) {
+	dir, git := repository(t)
+	ran := filepath.Join(t.TempDir(), "ran")
+	program := filepath.Join(t.TempDir(), "program")
+	write(t, program, "#!/bin/sh\necho \"$0\" >> "+ran+"\n")
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tree := open(t, dir)
+	id, err := tree.run(t.Context(), "rev-parse", "HEAD^{tree}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"core.repositoryFormatVersion": "1", "extensions.partialClone": "origin", "remote.origin.promisor": "true", "remote.origin.url": "ext::" + program + " x",
+		"remote.origin.uploadpack": program, "core.sshCommand": program, "protocol.ext.allow": "always", "protocol.allow": "always",
+	} {
+		git("config", name, value)
+	}
+	if err := os.Remove(filepath.Join(dir, ".git", "objects", id[:2], id[2:])); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{"ext::" + program + " x", "ssh://host/x", filepath.Dir(program)} {
+		git("config", "remote.origin.url", url)
+		if changes, err := tree.Changes(t.Context(), nil); err == nil {
+			t.Errorf("%s: changes are %q without the tree of the commit", url, changes)
+		}
+		if data, err := os.ReadFile(ran); err == nil {
+			t.Errorf("%s: git ran programs of the repository: %s", url, data)
+		}
+		// What the test would see.
+		cmd := exec.Command("git", "status")
+		cmd.Dir = dir
+		_ = cmd.Run() // it fails, the program is no server
+		if _, err := os.ReadFile(ran); err != nil {
+			t.Errorf("%s: plain git ran nothing", url)
+		}
+		_ = os.Remove(ran)
+	}
+}
+
 func TestOpenElsewhere(t *testing.T) {
 	t.Parallel()
 	if _, err := Open(t.Context(), t.TempDir()); err == nil || !strings.Contains(diag.Text(err), "is not in a Git repository\n  ") {

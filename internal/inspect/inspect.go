@@ -4,7 +4,6 @@ package inspect
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -143,11 +142,11 @@ func (r *Report) addImage(ctx context.Context, src content.Fetcher, desc v1.Desc
 // verify reports those.
 func labelled(labels map[string]string) (*Extension, string) {
 	var layers map[string]map[string]extension.LayerInfo
-	if json.Unmarshal([]byte(labels[extension.LabelLayers]), &layers) != nil || len(layers) != 1 {
+	if oci.Decode([]byte(labels[extension.LabelLayers]), &layers) != nil || len(layers) != 1 {
 		return nil, ""
 	}
 	var info extension.Info
-	_ = json.Unmarshal([]byte(labels[extension.LabelMetadata]), &info) // description only
+	_ = oci.Decode([]byte(labels[extension.LabelMetadata]), &info) // description only
 	for id, versions := range layers {
 		if len(versions) != 1 {
 			break // ambiguous

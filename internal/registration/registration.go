@@ -154,16 +154,16 @@ func images(ctx context.Context, src *source.Source) ([]image, error) {
 			return nil, err
 		}
 		i := image{platform: config.Platform, any: desc.Platform == nil}
-		var info struct{ ID, Version string }
+		var info extension.Info
 		if label := config.Config.Labels[extension.LabelMetadata]; label != "" {
-			if err := json.Unmarshal([]byte(label), &info); err != nil {
+			if err := oci.Decode([]byte(label), &info); err != nil {
 				return nil, diag.Invalidf("%s: label %s is not valid: %v", i, extension.LabelMetadata, err)
 			}
 		}
 		i.id, i.version = info.ID, info.Version
 		if label := config.Config.Labels[extension.LabelLayers]; label != "" {
 			i.layersLabelled = true
-			if err := json.Unmarshal([]byte(label), &i.layers); err != nil {
+			if err := oci.Decode([]byte(label), &i.layers); err != nil {
 				return nil, diag.Invalidf("%s: label %s is not valid: %v", i, extension.LabelLayers, err)
 			}
 		}

@@ -133,6 +133,7 @@ func TestCheckRefuses(t *testing.T) {
 		`no label io.buildpacks.buildpackage.metadata`:                                                             {{arch: "amd64"}},
 		`linux/arm64: label io.buildpacks.buildpackage.metadata is of "acme/curl@1.2.4", not of "acme/curl@1.2.3"`: {good, {arch: "arm64", id: "acme/curl", version: "1.2.4"}},
 		`label io.buildpacks.extension.layers does not name acme/curl@1.2.3`:                                       {{arch: "amd64", id: "acme/curl", version: "1.2.3", layers: `{"acme/curl":{"1.0.0":{}}}`}},
+		`label io.buildpacks.extension.layers is not valid: the field "1.2.3"`:                                     {{arch: "amd64", id: "acme/curl", version: "1.2.3", layers: `{"acme/curl": {"1.2.3": {}, "1.2.3": {}}}`}},
 		`label io.buildpacks.extension.layers is not valid`:                                                        {{arch: "amd64", id: "acme/curl", version: "1.2.3", layers: `[]`}},
 		`the package has no image for linux/amd64`:                                                                 {{arch: "arm64", id: "acme/curl", version: "1.2.3"}},
 	} {

@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,7 +80,7 @@ func (c *Content) identify(ctx context.Context, src content.Fetcher, images []v1
 			return err
 		}
 		var info extension.Info
-		if json.Unmarshal([]byte(config.Config.Labels[extension.LabelMetadata]), &info) == nil {
+		if oci.Decode([]byte(config.Config.Labels[extension.LabelMetadata]), &info) == nil {
 			c.Info = info
 		}
 		return nil

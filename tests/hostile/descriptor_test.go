@@ -157,12 +157,14 @@ func TestNothingWithoutGrant(t *testing.T) {
 	})
 }
 
-// reach is a cache through which credentials would leave, and what arrives when
-// the user grants it.
+// reaches are caches through which credentials would leave, and what arrives when
+// the user grants it, or "" for a request.
 var reaches = []struct{ name, id, text, canary string }{
 	{"placeholder gha", "gha", "type={{.ID}},url=http://ADDR/,version=1,scope=x", "ACTIONS_RUNTIME_TOKEN"},
 	{"s3", "hostile/s3", "type=s3,bucket=b,region=r,endpoint_url=http://ADDR,use_path_style=true", "AWS_SESSION_TOKEN"},
 	{"registry", "hostile/registry", "type=registry,ref=ADDR/x/cache", "the registry's password"},
+	// buildx passes no credentials of Azure on: the builder has its own, and signs.
+	{"azblob", "hostile/azblob", "type=azblob,account_url=http://ADDR/a,account_name=a,secret_access_key=Y2FuYXJ5LWF6dXJl,name=x", ""},
 }
 
 // TestCredentialsOfCaches: with nothing but "-o" no credential leaves. With the
@@ -186,7 +188,7 @@ func TestCredentialsOfCaches(t *testing.T) {
 			}
 			dir := extension(t, tt.id, "cache-from = ["+quote(text)+"]", nil)
 			r := runPlugin(t, dir, env, "build", "-o", filepath.Join(t.TempDir(), "x.cnb"), "--allow", "cache-from=*")
-			if n, found := l.received(); !slices.Contains(found, tt.canary) {
+			if n, found := l.received(); n == 0 || tt.canary != "" && !slices.Contains(found, tt.canary) {
 				t.Errorf("with a grant %d requests arrived, with %q: exit code %d\n%s", n, found, r.code, r.stderr)
 			}
 		})

@@ -6,9 +6,11 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +18,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/extpack/extpack/tests/terminal"
 )
 
 const secret = "SECRET-of-the-user"
@@ -37,6 +43,39 @@ func symlink(t *testing.T, target, name string) {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.RemoveAll(name), os.Symlink(target, name)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMissingGrantOnATerminal: who sits at a terminal is told the flag, and not
+// asked, since an answer is given faster than it is thought about.
+func TestMissingGrantOnATerminal(t *testing.T) {
+	t.Parallel()
+	dir := extension(t, "hostile/terminal", `secrets = ["id=x,env=AWS_SECRET_ACCESS_KEY"]`, nil)
+	keyboard, stdin, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keyboard.Close()
+	defer stdin.Close()
+	if _, err := keyboard.WriteString("y\ny\nyes\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"build"}, {"build", "--dry-run"}, {"bake", "-o", "-"}, {"builder", "doctor", "."}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, plugin, args...)
+		cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, append(os.Environ(), "TERM=xterm", "AWS_SECRET_ACCESS_KEY=x")
+		screen, err := terminal.Run(cmd, 200)
+		if screen == nil {
+			t.Fatal(err)
+		}
+		shown := strings.Join(screen.Lines(), "\n")
+		if code := cmd.ProcessState.ExitCode(); args[0] != "builder" && (code != 2 || !strings.Contains(shown, "which was not granted") || !strings.Contains(shown, "add --allow env=AWS_SECRET_ACCESS_KEY")) {
+			t.Errorf("%q: exit code %d\n%s", args, code, shown)
+		}
+		if ctx.Err() != nil || strings.ContainsAny(shown, "?") {
+			t.Errorf("%q asks: %v\n%s", args, ctx.Err(), shown)
+		}
 	}
 }
 
