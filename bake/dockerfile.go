@@ -80,7 +80,7 @@ func newDockerfile(t Target, how spelling, opts dockerfileOptions) *dockerfile {
 			"FROM scratch AS source\nCOPY . /source/\n")
 	}
 	if t.usesStage() {
-		d.stageFolder()
+		d.stageFolder(t)
 	}
 	if sameSteps(images, t.Images) {
 		d.stage("tree", images[t.Images[0]], "")

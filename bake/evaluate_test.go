@@ -127,6 +127,9 @@ func checkTarget(t testing.TB, target Target, got *buildx.Target, dir string) {
 	equalMap(t, "labels", got.Labels, labels)
 	d := newDockerfile(target, published, dockerfileOptions{})
 	args := argsOf(target)
+	if now := got.Args[freshArg]; target.isFresh() && now != nil {
+		args[freshArg] = *now
+	}
 	if len(got.Args) > len(args) && target.hasMatrix() { // the target with the index
 		args["BUILDKIT_MULTI_PLATFORM"] = "1"
 	}

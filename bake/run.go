@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
@@ -50,6 +53,9 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 	if err := CheckSet(e.Options.Set); err != nil {
 		return nil, err
 	}
+	if err := checkSupport(p, e.Version); err != nil {
+		return nil, err
+	}
 	targets, err := Targets(p)
 	if err != nil {
 		return nil, err
@@ -76,6 +82,21 @@ func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Bu
 		args = append(args, names...)
 	}
 	return built, e.WithTemp(dir).Run(ctx, args, e.Options.run())
+}
+
+// hostsVersion is the first buildx whose bake knows extra-hosts. Older ones
+// ignore keys that they do not know.
+const hostsVersion = "v0.25.0"
+
+// checkSupport returns an error for an extension with a key that a version of
+// buildx does not support.
+func checkSupport(p *plan.Plan, version string) error {
+	for _, e := range p.Extensions {
+		if e.Build != nil && len(e.Build.AddHosts) > 0 && semver.IsValid(version) && !strings.HasPrefix(version, "v0.0.0") && semver.Compare(version, hostsVersion) < 0 {
+			return diag.WithHint(fmt.Errorf("%s has extra hosts, which buildx supports from %s, and this is %s", e.Descriptor.Info, hostsVersion, version), buildx.InstallHint)
+		}
+	}
+	return nil
 }
 
 // sharesLayer reports whether all platforms of t produce the same layer, so

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/content"
@@ -35,12 +37,36 @@ const stageLines = "COPY " + partCopy + " " + partExclude + " --from=stage /stag
 // stageLayers is the number of layers of stageLines.
 const stageLayers = 2
 
+// freshArg is the argument that differs in every build with a no-cache-filter.
+// BuildKit builds such a stage again, and finds what follows it in the cache by
+// its definition, with the old content, unless the definition differs.
+const freshArg = "FRESH"
+
+// fresh is the value of freshArg in the files of an engine.
+var fresh = sync.OnceValue(func() string { return time.Now().UTC().Format(time.RFC3339Nano) })
+
+// isFresh reports whether a stage of t is built again every time.
+func (t Target) isFresh() bool { return t.usesStage() && len(t.Extension.Build.NoCacheFilter) > 0 }
+
+// freshValue returns the value of freshArg.
+func (w *fileWriter) freshValue() hcl.Value {
+	if w.public {
+		return hcl.Expr("timestamp()")
+	}
+	return hcl.Text(fresh())
+}
+
 // stageFolder is a stage that moves the built files into a folder, because COPY
 // --exclude preserves symbolic links below a folder but not at a root (see
 // content.Step.Links).
-func (d *dockerfile) stageFolder() {
+func (d *dockerfile) stageFolder(t Target) {
 	d.WriteString("\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n" +
-		"FROM scratch AS stage\nCOPY --from=" + rootContext + " / /stage/\n")
+		"FROM scratch AS stage\n")
+	if t.isFresh() {
+		d.WriteString("# The cache does not know this folder, so that it compares files, which may be new.\n" +
+			"ARG " + freshArg + "\nWORKDIR /fresh/${" + freshArg + "}\n")
+	}
+	d.WriteString("COPY --from=" + rootContext + " / /stage/\n")
 }
 
 // writeStage writes the target that builds the stage of t.
@@ -84,6 +110,7 @@ func (w *fileWriter) writeStage(t Target) error {
 		for _, h := range e.Build.AddHosts {
 			hosts[h.Name] = h.Address
 		}
+		b.Comment("Before 0.25, buildx ignores these.")
 		b.Map("extra-hosts", hosts)
 	}
 	if err := w.writeSpecs(b, "cache-from", t.cachesFrom()); err != nil {

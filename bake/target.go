@@ -201,6 +201,9 @@ func (w *fileWriter) writeContent(b hcl.Body, t Target, args map[string]hcl.Valu
 	for name, value := range d.args {
 		args[name] = hcl.Text(value)
 	}
+	if t.isFresh() {
+		args[freshArg] = w.freshValue()
+	}
 	if t.usesStage() {
 		b.Map("contexts", map[string]string{rootContext: "target:" + t.Name + buildSuffix})
 	}

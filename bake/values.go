@@ -23,7 +23,7 @@ var reservedAttributes = map[string]string{
 }
 
 // planArg matches the build arguments for paths.
-var planArg = regexp.MustCompile(`^(DEST|DESCRIPTOR|ROOT(_.*)?|FILE_[0-9]+)$`)
+var planArg = regexp.MustCompile(`^(DEST|DESCRIPTOR|FRESH|ROOT(_.*)?|FILE_[0-9]+)$`)
 
 // setKeys are the other attributes that --set supports in buildx 0.37; the
 // value is true for those with a name.

@@ -87,6 +87,7 @@ target "x-build" {
   ulimits         = ["nofile=1024:2048", "nproc=64"]
   no-cache-filter = ["base", "out"]
   pull            = true
+  # Before 0.25, buildx ignores these.
   extra-hosts = {
     a = "10.0.0.1"
     b = "10.0.0.3"
@@ -107,9 +108,13 @@ target "x-build-platform" {
 target "_x-files" {
   inherits          = ["_x"]
   contexts          = { root = "target:x-build" }
+  args              = { FRESH = timestamp() }
   dockerfile-inline = <<EOT
 # What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
 FROM scratch AS stage
+# The cache does not know this folder, so that it compares files, which may be new.
+ARG FRESH
+WORKDIR /fresh/$${FRESH}
 COPY --from=root / /stage/
 
 FROM scratch AS tree
@@ -168,6 +173,7 @@ target "x-linux-arm64-build" {
   ulimits         = ["nofile=1024:2048", "nproc=64"]
   no-cache-filter = ["base", "out"]
   pull            = true
+  # Before 0.25, buildx ignores these.
   extra-hosts = {
     a = "10.0.0.1"
     b = "10.0.0.3"
@@ -182,9 +188,13 @@ target "x-linux-arm64-build" {
 target "x-linux-arm64" {
   inherits          = ["_x", "docker-metadata-action"]
   contexts          = { root = "target:x-linux-arm64-build" }
+  args              = { FRESH = timestamp() }
   dockerfile-inline = <<EOT
 # What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
 FROM scratch AS stage
+# The cache does not know this folder, so that it compares files, which may be new.
+ARG FRESH
+WORKDIR /fresh/$${FRESH}
 COPY --from=root / /stage/
 
 FROM scratch AS tree

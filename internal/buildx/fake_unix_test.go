@@ -71,8 +71,8 @@ func TestFind(t *testing.T) {
 	tests := []struct{ name, version, wantErr, wantWarning string }{
 		{"fine", "v0.37.2", "", ""},
 		{"the oldest", "v0.20.0", "", ""},
-		{"too old", "v0.19.3", "buildx v0.19.3 at PATH is too old, v0.20.0 or newer is needed\n  " + installHint, ""},
-		{"a candidate of the oldest", "v0.20.0-rc1", "buildx v0.20.0-rc1 at PATH is too old, v0.20.0 or newer is needed\n  " + installHint, ""},
+		{"too old", "v0.19.3", "buildx v0.19.3 at PATH is too old, v0.20.0 or newer is needed\n  " + InstallHint, ""},
+		{"a candidate of the oldest", "v0.20.0-rc1", "buildx v0.20.0-rc1 at PATH is too old, v0.20.0 or newer is needed\n  " + InstallHint, ""},
 		{"built without a version", "v0.0.0+unknown", "", `PATH does not say its version ("v0.0.0+unknown"); v0.20.0 or newer is needed`},
 		{"no version", "", "", `PATH does not say its version (""); v0.20.0 or newer is needed`},
 		{"a distribution's version", "0.13.1+ds1-0ubuntu1", "", `PATH does not say its version ("0.13.1+ds1-0ubuntu1"); v0.20.0 or newer is needed`},
@@ -100,7 +100,7 @@ func TestFind(t *testing.T) {
 
 func TestFindABrokenPlugin(t *testing.T) {
 	_, _, err := find(t, "echo no JSON", "")
-	if err == nil || !strings.HasPrefix(diag.Text(err), "using the buildx plugin at ") || !strings.HasSuffix(diag.Text(err), installHint) {
+	if err == nil || !strings.HasPrefix(diag.Text(err), "using the buildx plugin at ") || !strings.HasSuffix(diag.Text(err), InstallHint) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestFindABrokenPlugin(t *testing.T) {
 func TestFindOnPath(t *testing.T) {
 	if b, _, err := find(t, "", ""); err == nil {
 		t.Skipf("buildx is installed for all users, in %s", b.Path)
-	} else if want := "finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH\n  " + installHint; diag.Text(err) != want {
+	} else if want := "finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH\n  " + InstallHint; diag.Text(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	tests := []struct{ name, output, version, wantErr string }{
@@ -133,7 +133,7 @@ func TestFindOnPath(t *testing.T) {
 	}
 	dir := t.TempDir()
 	fakeBuildx(t, dir, "buildx", "exit 1\n")
-	if _, _, err := find(t, "", dir); err == nil || !strings.Contains(diag.Text(err), "for its version: exit status 1\n  "+installHint) {
+	if _, _, err := find(t, "", dir); err == nil || !strings.Contains(diag.Text(err), "for its version: exit status 1\n  "+InstallHint) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -23,7 +23,8 @@ import (
 // --allow settings of the generated file.
 const MinVersion = "v0.20.0"
 
-const installHint = "install or update buildx: https://github.com/docker/buildx#installing"
+// InstallHint is the hint of a missing or old buildx.
+const InstallHint = "install or update buildx: https://github.com/docker/buildx#installing"
 
 // Client is the user's buildx.
 type Client struct {
@@ -49,7 +50,7 @@ func FindClient(cli config.Provider, root *cobra.Command, warn func(string)) (*C
 	case !semver.IsValid(b.Version) || strings.HasPrefix(b.Version, "v0.0.0"):
 		warn(fmt.Sprintf("%s does not say its version (%q); %s or newer is needed", b.Path, b.Version, MinVersion))
 	case semver.Compare(b.Version, MinVersion) < 0:
-		return nil, diag.WithHint(fmt.Errorf("buildx %s at %s is too old, %s or newer is needed", b.Version, b.Path, MinVersion), installHint)
+		return nil, diag.WithHint(fmt.Errorf("buildx %s at %s is too old, %s or newer is needed", b.Version, b.Path, MinVersion), InstallHint)
 	}
 	return b, nil
 }
@@ -65,7 +66,7 @@ func findPlugin(cli config.Provider, root *cobra.Command) (*Client, error) {
 		return b, nil
 	}
 	if err == nil {
-		return nil, diag.WithHint(fmt.Errorf("using the buildx plugin at %s: %w", p.Path, p.Err), installHint)
+		return nil, diag.WithHint(fmt.Errorf("using the buildx plugin at %s: %w", p.Path, p.Err), InstallHint)
 	}
 	for _, name := range []string{"docker-buildx", "buildx"} {
 		path, lookErr := exec.LookPath(name)
@@ -78,7 +79,7 @@ func findPlugin(cli config.Provider, root *cobra.Command) (*Client, error) {
 		}
 		return &Client{Path: path, Version: version}, nil
 	}
-	return nil, diag.WithHint(errors.New("finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH"), installHint)
+	return nil, diag.WithHint(errors.New("finding buildx: no docker-buildx in the docker CLI's plugin folders or on PATH"), InstallHint)
 }
 
 // versionOf returns the version that a standalone binary prints: "MODULE
@@ -86,7 +87,7 @@ func findPlugin(cli config.Provider, root *cobra.Command) (*Client, error) {
 func versionOf(path string) (string, error) {
 	out, err := exec.Command(path, "version").Output()
 	if err != nil {
-		return "", diag.WithHint(fmt.Errorf("asking %s for its version: %w", path, err), installHint)
+		return "", diag.WithHint(fmt.Errorf("asking %s for its version: %w", path, err), InstallHint)
 	}
 	fields := strings.Fields(string(out))
 	if len(fields) < 2 {

@@ -262,3 +262,49 @@ func TestStageSSH(t *testing.T) {
 		t.Errorf("bin/generate is %q", got)
 	}
 }
+
+// TestStageKeys shows the effect of each key about how stages run.
+func TestStageKeys(t *testing.T) {
+	const made = "FROM base AS make\nRUN mkdir -p /out/bin && (echo '#!/bin/sh'; ulimit -Sn; ulimit -Hn; df -k /dev/shm | tail -n 1; grep extra /etc/hosts) > /out/bin/generate\n"
+	const random = "FROM base AS random\nRUN cat /proc/sys/kernel/random/uuid > /uuid\n"
+	dir := extensionDir(t, map[string]string{
+		"extension.toml": descriptor("e2e/keys", linuxTargets+"\n[metadata.extpack.build]\ncontexts = { base = \"docker-image://"+shellImage(t)+"\" }\n"+
+			"stage = \"out\"\ntarget = { \"linux/arm64\" = \"other\" }\nno-cache-filter = [\"random\"]\nshm-size = \"5m\"\nulimits = [\"nofile=1111:2222\"]\nextra-hosts = { \"extra.test\" = \"10.1.2.3\" }\n"),
+		"Dockerfile": strings.ReplaceAll(made+random, "FROM base", "FROM --platform=$BUILDPLATFORM base") +
+			"FROM scratch AS out\nCOPY --from=make /out /\nCOPY --from=random /uuid /\n" +
+			"FROM scratch AS other\nCOPY --from=make --chmod=0755 /out/bin/generate /bin/detect\nCOPY --from=make /out /\n",
+	})
+	build := func(ref string, flags ...string) published {
+		mustExtpack(t, dir, append([]string{"build", "--push", "-q", "-t", ref, "--allow", "add-host=extra.test=10.1.2.3"}, flags...)...)
+		return fetch(t, ref)
+	}
+	printed := func(p published, name string) string {
+		return p.images[0].files["cnb/extensions/e2e_keys/1.2.3/"+name].content
+	}
+	first := build(tag(t, "1"))
+	for _, want := range []string{"\n1111\n", "\n2222\n", " 5120 ", "10.1.2.3\textra.test"} {
+		if text := printed(first, "bin/generate"); !strings.Contains(text, want) {
+			t.Errorf("the stage printed %q, want %q", text, want)
+		}
+	}
+	if names := first.images[1].names(); names["cnb/extensions/e2e_keys/1.2.3/bin/detect"] == "" {
+		t.Errorf("linux/arm64 has %v, want the files of its stage", names)
+	}
+	again := build(tag(t, "2"))
+	if printed(again, "uuid") == printed(first, "uuid") || printed(again, "bin/generate") != printed(first, "bin/generate") {
+		t.Errorf("the stages printed %q, then %q, and %q, then %q: only that of no-cache-filter is built again",
+			printed(first, "bin/generate"), printed(again, "bin/generate"), printed(first, "uuid"), printed(again, "uuid"))
+	}
+	mustExtpack(t, dir, "bake", "-t", tag(t, "baked"), "--allow", "add-host=extra.test=10.1.2.3")
+	mustBake(t, world.BuildxPath(), dir, nil, "e2e_keys", "--push")
+	if baked := fetch(t, tag(t, "baked")); printed(baked, "uuid") == printed(again, "uuid") || printed(baked, "bin/generate") != printed(first, "bin/generate") {
+		t.Errorf("plain bake takes %q from the cache", printed(baked, "uuid"))
+	}
+	// Flags replace what the descriptor says.
+	other := build(tag(t, "3"), "--ulimit", "nofile=333:444", "--shm-size", "6m", "--add-host", "extra.test=10.9.9.9")
+	for _, want := range []string{"\n333\n", "\n444\n", " 6144 ", "10.9.9.9\textra.test"} {
+		if text := printed(other, "bin/generate"); !strings.Contains(text, want) {
+			t.Errorf("with flags, the stage printed %q, want %q", text, want)
+		}
+	}
+}
