@@ -5,23 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
-	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
-	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/screen"
-	"github.com/extpack/extpack/internal/smoke"
-	"github.com/extpack/extpack/internal/text"
-	"github.com/extpack/extpack/internal/verify"
 	"github.com/extpack/extpack/internal/workspace"
 )
 
@@ -212,114 +205,4 @@ func interrupted(err error, results []pipeline.Result) error {
 		return fmt.Errorf("%w: only what is listed on standard output was published or written", errInterrupted)
 	}
 	return fmt.Errorf("%w: no tag was moved", errInterrupted)
-}
-
-// buildRun is the validated input of a build.
-type buildRun struct {
-	plan    *plan.Plan
-	daemon  *pipeline.Daemon
-	places  pipeline.Places
-	options pipeline.Options
-}
-
-func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
-	annotateOptions, err := o.annotateOptions()
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(o.checkEngine(), o.checkAttest(), o.check()); err != nil {
-		return nil, err
-	}
-	o.pushes, o.Allow, o.git.ofDescriptor = o.push, o.grants.forBuildx(), true
-	p, err := o.plan(ctx, a, o.labels, o.annotations)
-	if err != nil {
-		return nil, err
-	}
-	if err := pipeline.CheckIndex(p, o.append, o.Any()); err != nil {
-		return nil, err
-	}
-	if err := checkSizes(ctx, a.cli.Err(), p, annotateOptions); err != nil {
-		return nil, err
-	}
-	o.bars.Begin(p)
-	if o.smoke != "" {
-		if o.smoke, err = smoke.Check(p, o.smoke); err != nil {
-			return nil, err
-		}
-	}
-	if err := o.checkStages(p); err != nil {
-		return nil, err
-	}
-	// The tag becomes the name in a layout directory.
-	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
-	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
-		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
-	}
-	if o.metadataFile != "" {
-		if err := pipeline.CheckFile("--metadata-file", o.metadataFile); err != nil {
-			return nil, err
-		}
-	}
-	if o.single && o.append {
-		return nil, diag.WithHint(diag.Invalidf("--single publishes an image without an index, and --append joins platforms to one"), "leave one of them out")
-	}
-	if o.single {
-		if err := pipeline.CheckSingle(p); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := bake.Targets(p); err != nil {
-		return nil, err
-	}
-	if err := bake.CheckSetTargets(p, o.Set); err != nil {
-		return nil, err
-	}
-	log := logTo(o.bars, o.quiet)
-	request := o.request(a, log, o.bars)
-	run := &buildRun{plan: p, daemon: request.Daemon}
-	if run.places, err = pipeline.Resolve(p, request); err != nil {
-		return nil, err
-	}
-	if err := run.places.CheckAnnotations(o.annotations, o.single); err != nil {
-		return nil, err
-	}
-	if !run.places.OnlyFiles() { // whose index.json has annotations
-		annotateOptions.LeftOut = func(names []string) { log("note: %s", index.LeftOut(names)) }
-	}
-	if err := run.places.CheckCompression(annotateOptions.Docker); err != nil {
-		return nil, err
-	}
-	o.warnAttest(a.cli.Err(), run.places)
-	run.options = pipeline.Options{
-		Annotate:              annotateOptions,
-		AllowPlatformMismatch: o.allowMismatch,
-		AllowSecrets:          o.allowSecrets,
-		KeepGoing:             o.keepGoing,
-		// The result of a bake override is not known before the build, and a
-		// published package may lack the attestations or the cache.
-		Force:         o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "" || o.test,
-		Unpredictable: len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any(),
-		Destinations:  run.places.Of,
-		Warn: func(e *plan.Extension, f verify.Finding) {
-			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
-		},
-		Annotated: func(e *plan.Extension, pkg *annotate.Package) {
-			if o.bars.terminal {
-				log("annotated %s: labels of %s, %s", e.Descriptor.Info,
-					text.Count(len(pkg.Images), "image"), text.Count(len(pkg.Index.Annotations), "annotation"))
-			}
-		},
-		Verified: func(e *plan.Extension, images []annotate.Image) {
-			o.bars.Verified(e, images)
-			on := text.Count(len(images), "platform")
-			if e.AnyPlatform() {
-				on = "any platform"
-			}
-			log("verified %s: %s", e.Descriptor.Info, on)
-		},
-		Unchanged: func(e *plan.Extension) {
-			log("nothing to do for %s: it is published already", e.Descriptor.Info)
-		},
-	}
-	return run, nil
 }

@@ -194,7 +194,7 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"ignore file broken", "",
 			files{bin: "", ".dockerignore": "["},
-			[]string{`DIR/.dockerignore: "[" is no pattern: syntax error in pattern`, `  see the Dockerfile reference, ".dockerignore files"`},
+			[]string{`DIR/.dockerignore:1:1: "[" is no pattern: syntax error in pattern`, `  see the Dockerfile reference, ".dockerignore files"`},
 		},
 		{"include-files absent", include(`"gone", "bin"`), files{bin: ""}, []string{at + `include-files "gone" does not exist in DIR`}},
 		{

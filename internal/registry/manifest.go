@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -232,89 +231,4 @@ func checkMediaType(mediaType string, data []byte) (string, error) {
 
 func tooLarge(size int64) error {
 	return faultf(oci.ErrTooLarge, "is %d bytes long; the limit is %d", size, oci.MaxManifestSize)
-}
-
-// put writes a manifest by tag or digest, with the conditions in header. Any
-// successful status is accepted, with the correct digest or none. The request
-// is repeated if the registry has not yet processed the content that was just
-// uploaded.
-//
-// confirmed reports whether the response had the digest.
-func (r *repository) put(ctx context.Context, m oci.Document, target string, header http.Header) (confirmed bool, err error) {
-	for n := 0; ; n++ {
-		confirmed, err = r.putOnce(ctx, m, target, header)
-		var refusal *ResponseError
-		if n == maxRetries || !errors.As(err, &refusal) || !refusal.lacksContent() {
-			return confirmed, err
-		}
-		if err := r.client.backoff.wait(ctx, n, refusal.after, "pushing manifest "+short(m.Descriptor.Digest), err); err != nil {
-			return false, err
-		}
-	}
-}
-
-func (r *repository) putOnce(ctx context.Context, m oci.Document, target string, header http.Header) (confirmed bool, err error) {
-	req, err := http.NewRequestWithContext(r.scoped(ctx), http.MethodPut, r.url("manifests/"+target).String(), bytes.NewReader(m.Raw))
-	if err != nil {
-		return false, err
-	}
-	maps.Copy(req.Header, header)
-	req.Header.Set("Content-Type", m.Descriptor.MediaType)
-	resp, err := r.client.auth.Do(req)
-	if err != nil {
-		return false, err
-	}
-	defer drain(resp.Body)
-	if !isSuccess(resp) {
-		return false, newResponseError(resp)
-	}
-	return resp.Header.Get("Docker-Content-Digest") != "", checkDigest(resp, m.Descriptor.Digest)
-}
-
-// holds is like has, for a check before a write: it ignores denied access and
-// registries that do not support the request.
-func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
-	ok, err := r.has(withRetries(ctx, 1), kind, desc)
-	var refusal *ResponseError
-	if errors.As(err, &refusal) || errors.Is(err, oci.ErrCorrupt) {
-		return false, nil
-	}
-	return ok, err
-}
-
-// has reports whether content exists under its digest. A response that
-// contradicts the digest is asked for once more.
-func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (ok bool, err error) {
-	if r.client.known.has(r.ref.RepositoryName(), desc) {
-		return true, nil
-	}
-	err = r.reread(ctx, "HEAD "+r.ref.RepositoryName(), func() error {
-		ok, err = r.hasOnce(ctx, kind, desc)
-		return err
-	})
-	if ok {
-		r.knows(desc, nil)
-	}
-	return ok, err
-}
-
-func (r *repository) hasOnce(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
-	resp, err := r.do(ctx, http.MethodHead, kind, desc.Digest.String())
-	if err != nil {
-		return false, err
-	}
-	drain(resp.Body)
-	switch resp.StatusCode {
-	case http.StatusOK:
-		if _, _, err := describe(resp, desc.Digest.String()); err != nil {
-			return false, err
-		}
-		if n := resp.ContentLength; n > 0 && n != desc.Size {
-			return false, faultf(oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", n, desc.Size)
-		}
-		return true, nil
-	case http.StatusNotFound:
-		return false, nil
-	}
-	return false, newResponseError(resp)
 }
