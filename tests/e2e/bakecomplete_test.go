@@ -245,6 +245,7 @@ func TestBakeVariables(t *testing.T) {
 
 // TestBakeMetadataAction merges the files that docker/metadata-action writes.
 func TestBakeMetadataAction(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("samples/meta", linuxTargets), "bin/detect": script,
 	})
@@ -289,6 +290,7 @@ func TestBakeMetadataAction(t *testing.T) {
 
 // TestBakeFromGit uses a committed file as a remote definition.
 func TestBakeFromGit(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("samples/remote", linuxTargets), "linux/amd64/bin/generate": script, "linux/arm64/bin/generate": script + "# arm64\n",
 	})

@@ -56,6 +56,7 @@ func diffIDsIn(t *testing.T, dir string) map[string]string {
 
 // TestPlainBakeGivesTheSameLayers runs the generated file without the plugin.
 func TestPlainBakeGivesTheSameLayers(t *testing.T) {
+	t.Parallel()
 	dir := copyTree(t, example("hello"), 0, 0)
 	ref := tag(t, "1")
 	mustExtpack(t, dir, "build", "--push", "-t", ref)
@@ -91,6 +92,7 @@ func TestPlainBakeGivesTheSameLayers(t *testing.T) {
 // TestPlainBakePush pushes with nothing but buildx, which the generated file
 // makes reproducible by itself.
 func TestPlainBakePush(t *testing.T) {
+	t.Parallel()
 	dir := copyTree(t, example("hello"), 0, 0)
 	ref := tag(t, "1")
 	mustExtpack(t, dir, "bake", "-t", ref)

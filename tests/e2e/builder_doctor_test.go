@@ -71,6 +71,7 @@ func TestDoctorTable(t *testing.T) {
 }
 
 func TestDoctorDockerCLI(t *testing.T) {
+	t.Parallel()
 	t.Run("none", func(t *testing.T) {
 		d := doctor(t, t.TempDir(), []string{"PATH=" + filepath.Dir(world.BuildxPath())})
 		d.says(t, "docker", "", "ok", "no docker CLI", "none is needed")
@@ -92,6 +93,7 @@ func TestDoctorDockerCLI(t *testing.T) {
 }
 
 func TestDoctorBuildx(t *testing.T) {
+	t.Parallel()
 	empty := t.TempDir()
 	t.Run("missing", func(t *testing.T) {
 		for _, system := range []string{"/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"} {
@@ -215,6 +217,7 @@ func TestDoctorInterrupted(t *testing.T) {
 
 // The daemon is the pinned one, which says an older version of itself.
 func TestDoctorOldBuildKit(t *testing.T) {
+	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "buildkitd")
 	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", bin,
 		"-ldflags", "-s -w -X github.com/moby/buildkit/version.Version=v0.24.0", "github.com/moby/buildkit/cmd/buildkitd")
@@ -231,6 +234,7 @@ func TestDoctorOldBuildKit(t *testing.T) {
 }
 
 func TestDoctorBuildFails(t *testing.T) {
+	t.Parallel()
 	buildkitd := filepath.Join(filepath.Dir(world.BuildxPath()), "buildkitd")
 	t.Run("the builder's disk is full", func(t *testing.T) {
 		root := tmpfs(t, "64m")

@@ -76,6 +76,7 @@ func TestDoctorRegistryMute(t *testing.T) {
 }
 
 func TestDoctorSelfSigned(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t, false, true, "127.0.0.1:0")
 	ref := r.host + "/acme/static:1"
 	d := doctor(t, static(t), nil, "-t", ref)
@@ -102,6 +103,7 @@ func outside(t *testing.T) string {
 }
 
 func TestDoctorPlainHTTP(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t, false, false, outside(t)+":0")
 	ref := r.host + "/acme/static:1"
 	doctor(t, static(t), nil, "-t", ref).says(t, "registry", r.host, "error", "does not speak HTTPS", "--insecure")
@@ -111,6 +113,7 @@ func TestDoctorPlainHTTP(t *testing.T) {
 // The builder itself pulls base images and caches: what it has to be told is
 // known, whether it has been is not, for a BuildKit of another user.
 func TestDoctorBuilderRegistry(t *testing.T) {
+	t.Parallel()
 	secret := startRegistry(t, false, true, "127.0.0.1:0")
 	plain := startRegistry(t, false, false, outside(t)+":0")
 	dir := compiled(t, "FROM "+secret.host+"/base:1\nCOPY --from="+plain.host+"/tools:1 / /\nCOPY --from=localhost:1/more / /\n", "linux/amd64")
@@ -121,6 +124,7 @@ func TestDoctorBuilderRegistry(t *testing.T) {
 }
 
 func TestDoctorClock(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t, false, false, "127.0.0.1:0")
 	for skew, text := range map[time.Duration]string{10 * time.Minute: "10m0s behind " + r.host, -3 * time.Hour: "3h0m0s ahead of " + r.host} {
 		r.mu.Lock()

@@ -25,6 +25,7 @@ func printedDigest(t *testing.T, stdout string) string {
 // neither on the engine nor on the number of processors. The layer of amd64 has
 // several blocks of either compression.
 func TestCompression(t *testing.T) {
+	t.Parallel()
 	files := map[string]string{
 		"extension.toml":         descriptor("samples/compressed", linuxTargets),
 		"linux/amd64/bin/detect": script, "linux/arm64/bin/detect": script,
@@ -87,6 +88,7 @@ func TestCompression(t *testing.T) {
 // TestCompressionOfStages: what BuildKit builds and attests has the compression
 // too, and so has a plain bake.
 func TestCompressionOfStages(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("samples/compressed", linuxTargets+useZstd+"stage = \"out\"\n"),
 		"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY detect /bin/detect\nCOPY detect /bin/generate\n",

@@ -11,6 +11,7 @@ import (
 // TestDeadBuilder has a builder that refuses connections, named by a flag and
 // selected by "buildx use". buildx tries it for 20 seconds and more.
 func TestDeadBuilder(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

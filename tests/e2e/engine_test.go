@@ -13,6 +13,7 @@ import (
 // TestEnginesAgree packs extensions without a daemon and compares with what
 // buildx made: the same diffIDs, and the same bytes.
 func TestEnginesAgree(t *testing.T) {
+	t.Parallel()
 	large := extensionDir(t, map[string]string{
 		"extension.toml":         descriptor("samples/large", linuxTargets),
 		"linux/amd64/bin/detect": script + strings.Repeat("# some text that is compressed\n", 100_000),

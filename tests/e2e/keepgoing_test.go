@@ -12,6 +12,7 @@ import (
 // unless --keep-going asks for what passes; the metadata file lists what was
 // published, also of a run that fails.
 func TestOneRun(t *testing.T) {
+	t.Parallel()
 	right := example("hello")
 	// What a stage holds is only known after the build: one program for both.
 	wrong := extensionDir(t, map[string]string{

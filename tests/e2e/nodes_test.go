@@ -56,6 +56,7 @@ func built(t *testing.T, builder string) map[string][]string {
 // it builds for arm64. What the machine runs, all of them say; the first that
 // does gets it.
 func TestNodes(t *testing.T) {
+	t.Parallel()
 	builder := addNodes(t, "linux/amd64", "linux/arm64")
 	dir := extensionDir(t, map[string]string{
 		"extension.toml":           descriptor("samples/nodes", linuxTargets),
@@ -109,6 +110,7 @@ func TestNodesSelected(t *testing.T) {
 
 // TestNodesStage has each node build the stage of its platform and attest it.
 func TestNodesStage(t *testing.T) {
+	t.Parallel()
 	builder := addNodes(t, "linux/amd64", "linux/arm64")
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("samples/nodes", linuxTargets+"\n[metadata.extpack.build]\nstage = \"out\"\n"),

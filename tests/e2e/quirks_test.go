@@ -135,6 +135,7 @@ func TestQuirksThatFail(t *testing.T) {
 
 // TestMountIsOneTry: a registry that fails to mount gets an upload.
 func TestMountIsOneTry(t *testing.T) {
+	t.Parallel()
 	r := quirks.New(t, quirks.Mount(500))
 	if got := newClient(t).push(t, r, quirky(t, 0)); got.code != 0 {
 		t.Fatal(got.stderr)
@@ -148,6 +149,7 @@ func TestMountIsOneTry(t *testing.T) {
 // TestTokensForOneRepository: what is read within a registry that grants no
 // token for two repositories is read with another token.
 func TestTokensForOneRepository(t *testing.T) {
+	t.Parallel()
 	r := quirks.New(t, quirks.TokensForOne())
 	if got := newClient(t).push(t, r, quirky(t, 0)); got.code != 0 {
 		t.Fatal(got.stderr)
@@ -161,6 +163,7 @@ func TestTokensForOneRepository(t *testing.T) {
 // TestCertificatesAreReadLikeDocker: without the registry's authority it is not
 // trusted, and the error says where to put it.
 func TestCertificatesAreReadLikeDocker(t *testing.T) {
+	t.Parallel()
 	r := quirks.New(t, quirks.HTTP2())
 	user, dir := newClient(t), quirky(t, 0)
 	got := user.push(t, r, dir)
@@ -181,6 +184,7 @@ func TestCertificatesAreReadLikeDocker(t *testing.T) {
 // TestClientCertificates: without the one that the registry asks for, the push
 // fails.
 func TestClientCertificates(t *testing.T) {
+	t.Parallel()
 	r := quirks.New(t, quirks.ClientCertificates(t))
 	user, dir := newClient(t), quirky(t, 0)
 	certs := filepath.Join(user.config, "certs.d")

@@ -29,6 +29,7 @@ func has(t *testing.T, r result, code int, want ...string) {
 
 // TestSmoke runs what the machine can run, as a user who owns nothing.
 func TestSmoke(t *testing.T) {
+	t.Parallel()
 	user := strings.Replace(shellImage(t), "/shell:", "/user:", 1)
 	base := t.TempDir()
 	writeFile(t, filepath.Join(base, "Dockerfile"), "FROM "+shellImage(t)+"\nUSER 1001\nENTRYPOINT [\"/bin/false\"]\n")
@@ -67,6 +68,7 @@ func TestSmoke(t *testing.T) {
 
 // TestSmokeStage runs what a stage made, and nothing where there is nothing.
 func TestSmokeStage(t *testing.T) {
+	t.Parallel()
 	shell := shellImage(t)
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("e2e/staged", "\n[metadata.extpack.build]\n"),
@@ -164,6 +166,7 @@ func TestSmokeUnderEmulation(t *testing.T) {
 // TestSmokeJudges what the programs write, and passes them the variables of their
 // api and no others.
 func TestSmokeJudges(t *testing.T) {
+	t.Parallel()
 	shell := shellImage(t)
 	write := func(file, text string) string {
 		return "#!/bin/sh\nprintf '" + text + "' > " + file + "\n"

@@ -130,6 +130,7 @@ func TestProvenanceSurvives(t *testing.T) {
 // TestProvenanceRewritten: where an image is for one version of a distro, a
 // config is needed that BuildKit does not write.
 func TestProvenanceRewritten(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	mustExtpack(t, t.TempDir(), "build", example("platform-roots"), "--push", "-t", ref, "--provenance")
 	for _, image := range fetch(t, ref).images {

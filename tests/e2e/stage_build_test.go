@@ -16,6 +16,7 @@ import (
 // TestCompiled compiles the example for five platforms in one command, and
 // compiles again only what depends on a change.
 func TestCompiled(t *testing.T) {
+	t.Parallel()
 	image := goImage(t)
 	dir := copyTree(t, example("compiled"), 0, 0)
 	// -v lists what is compiled.
@@ -80,6 +81,7 @@ func TestCompiled(t *testing.T) {
 // TestCompiledOnFreshMachines: a registry's cache has the steps of the standard
 // library, so that only the example's own packages are compiled.
 func TestCompiledOnFreshMachines(t *testing.T) {
+	t.Parallel()
 	image, cache := goImage(t), "type=registry,ref="+tag(t, "cache")
 	dir := copyTree(t, example("compiled"), 0, 0)
 	replaceIn(t, filepath.Join(dir, "Dockerfile"), "go build ", "go build -v ")
@@ -145,6 +147,7 @@ func stageExtension(t *testing.T) string {
 }
 
 func TestStage(t *testing.T) {
+	t.Parallel()
 	dir := stageExtension(t)
 	ref := tag(t, "1")
 	plan := mustExtpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--dry-run")
@@ -193,6 +196,7 @@ func TestStage(t *testing.T) {
 
 // TestStageWithPlainBake builds the generated file without the plugin.
 func TestStageWithPlainBake(t *testing.T) {
+	t.Parallel()
 	dir := stageExtension(t)
 	ref := tag(t, "1")
 	mustExtpack(t, dir, "build", "--push", "-t", ref)

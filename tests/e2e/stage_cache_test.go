@@ -24,6 +24,7 @@ func dice(t *testing.T) string {
 // TestCaches builds on one BuildKit and again on one that has nothing but the
 // cache in a registry.
 func TestCaches(t *testing.T) {
+	t.Parallel()
 	dir := dice(t)
 	freshBuilder(t, "cold")
 	for _, tt := range []struct{ name, from, to string }{
@@ -58,6 +59,7 @@ func TestCaches(t *testing.T) {
 // TestCachesOfNodes: two nodes write one cache setting, and neither loses what
 // the other wrote.
 func TestCachesOfNodes(t *testing.T) {
+	t.Parallel()
 	builder, dir := addNodes(t, "linux/amd64", "linux/arm64"), dice(t)
 	first, second, cache := tag(t, "1"), tag(t, "2"), "type=registry,ref="+tag(t, "cache")
 	mustExtpack(t, dir, "build", "--push", "-t", first, "--builder", builder, "--cache-to", cache+",mode=max")
@@ -71,6 +73,7 @@ func TestCachesOfNodes(t *testing.T) {
 // TestCacheOfTheDescriptor: the settings are in extension.toml, and plain
 // buildx reads them too.
 func TestCacheOfTheDescriptor(t *testing.T) {
+	t.Parallel()
 	repository := strings.TrimSuffix(tag(t, "1"), "1")
 	dir := dice(t)
 	writeFile(t, filepath.Join(dir, "extension.toml"), descriptor("e2e/dice", linuxTargets+"\n[metadata.extpack.build]\n"+
@@ -99,6 +102,7 @@ func layersAt(t *testing.T, ref string) string {
 // TestCacheBackends has buildx read settings of backends that are not here: it
 // must get all of them, and nothing else.
 func TestCacheBackends(t *testing.T) {
+	t.Parallel()
 	// With all that buildx would take from the environment.
 	settings := []string{
 		"type=gha,scope=s,url=https://x?a=b,url_v2=https://y,token=t", "type=s3,region=eu,bucket=b,name=${n},access_key_id=k,secret_access_key=s", "type=azblob,name=n,account_url=https://x", `type=registry,ref=r.example/a,"x=1,2"`,

@@ -10,6 +10,7 @@ import (
 // TestStageRefusals: one clear sentence with the cause and the next command,
 // after buildx's own text where it ran.
 func TestStageRefusals(t *testing.T) {
+	t.Parallel()
 	shell := shellImage(t)
 	index := strings.TrimSuffix(shell, "1") + "index" // one image alone passes for every platform
 	buildx(t, t.TempDir(), "imagetools", "create", "-t", index, shell)

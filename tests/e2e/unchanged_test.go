@@ -10,6 +10,7 @@ import (
 // TestNothingToDo publishes again what is published: nothing is built, the same
 // reference is printed, and every difference is noticed.
 func TestNothingToDo(t *testing.T) {
+	t.Parallel()
 	dir := copyTree(t, example("hello"), 0, 0)
 	ref, other := tag(t, "1"), tag(t, "2")
 	build := func(flags ...string) (published string, skipped bool) {

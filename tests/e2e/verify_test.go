@@ -55,6 +55,7 @@ func verifyJSON(t *testing.T, code int, args ...string) verified {
 // TestVerifyWhatBuildMakes: what build publishes has nothing to find, wherever
 // it is and however it was made.
 func TestVerifyWhatBuildMakes(t *testing.T) {
+	t.Parallel()
 	for name, platforms := range map[string]int{"hello": 4, "platform-roots": 4} {
 		work := t.TempDir()
 		ref := tag(t, name)
@@ -84,6 +85,7 @@ func TestVerifyWhatBuildMakes(t *testing.T) {
 // TestVerifyWhatPackMakes has the documents that pack 0.40.5 wrote
 // (testdata/pack-labels.json) around a layer of pack's shape.
 func TestVerifyWhatPackMakes(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("testdata/pack-labels.json")
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +135,7 @@ func TestVerifyWhatPackMakes(t *testing.T) {
 
 // TestVerifyFindsWhatBuildRefuses: build and verify judge alike.
 func TestVerifyFindsWhatBuildRefuses(t *testing.T) {
+	t.Parallel()
 	dir := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("e2e/broken", linuxTargets), "bin/detect": script, "bin/generate": script,
 	})
@@ -174,6 +177,7 @@ func TestVerifyFindsWhatBuildRefuses(t *testing.T) {
 // TestVerifyAttestations: BuildKit's own pass once build has moved them to the
 // images it annotated; one that is listed as another's does not.
 func TestVerifyAttestations(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-t", ref, "--set", "*.attest=type=provenance,mode=min")
 	if got := verifyJSON(t, 0, ref); len(got.Findings) != 0 || got.Attestations != 4 {
@@ -239,6 +243,7 @@ func TestVerifyNoLayersMovesLittle(t *testing.T) {
 
 // TestVerifyBadInput: one clear error each, and never a result.
 func TestVerifyBadInput(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	mustExtpack(t, work, "build", example("hello"), "-o", "good.cnb", "-q")
 	good, err := os.ReadFile(filepath.Join(work, "good.cnb"))
@@ -301,6 +306,7 @@ func TestVerifyBadInput(t *testing.T) {
 // TestVerifyDamagedRegistry: a blob that the registry lost, or serves wrong, is
 // a finding and no failure.
 func TestVerifyDamagedRegistry(t *testing.T) {
+	t.Parallel()
 	ref := tag(t, "1")
 	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-t", ref)
 	image := fetch(t, ref).images[0]

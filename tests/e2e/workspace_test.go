@@ -9,6 +9,7 @@ import (
 // TestWorkspace publishes the extensions of a workspace, and then only the one
 // that changed. A [[trust]] in the file of the repository grants nothing.
 func TestWorkspace(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	repository, _, _ := strings.Cut(tag(t, "x"), ":x")
 	file := "[workspace]\nmembers = [\"*\"]\ntags = [\"" + repository + "/{{.Slug}}:{{.Version}}\"]\ntargets = [\"linux/amd64\", \"linux/arm64\"]\n"
