@@ -34,8 +34,8 @@ type Options struct {
 	Docker bool
 	// Single omits the index of a package with a single image.
 	Single bool
-	// LeftOut is told of annotations that Docker's format has no place for; may
-	// be nil.
+	// LeftOut is called with the annotations that Docker's format cannot hold.
+	// It may be nil.
 	LeftOut func(names []string)
 }
 

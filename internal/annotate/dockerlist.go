@@ -11,8 +11,8 @@ import (
 )
 
 // leaveOut returns the index without annotations, as a Docker manifest list has
-// none, and records which they were. Images that nothing else tells apart are a
-// [*diag.InvalidError].
+// none, and records which they were. It returns a [*diag.InvalidError] for
+// images that only annotations distinguish.
 func (d *Description) leaveOut() (v1.Index, error) {
 	index := d.Index
 	names := slices.Collect(maps.Keys(index.Annotations))

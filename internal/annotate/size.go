@@ -14,7 +14,8 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 )
 
-// noteworthy is the size of all configs of a package from which on it is told.
+// noteworthy is the total size of the configs of a package above which a note
+// is printed.
 const noteworthy = 32 << 20
 
 // CheckSize refuses, before anything is built, a package whose index would be

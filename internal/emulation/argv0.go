@@ -12,9 +12,9 @@ import (
 // versionTimeout limits how long an emulator may take to print its version.
 const versionTimeout = 5 * time.Second
 
-// passesArgv0 reports whether the kernel tells an emulator that argv[0] is among
-// its arguments, and the emulator understands that. The kernel does so since
-// Linux 5.12, QEMU since 6.0; any other combination would shift all arguments.
+// passesArgv0 reports whether both the kernel and the emulator support argv[0]
+// among the emulator's arguments: Linux does since 5.12, QEMU since 6.0. In any
+// other combination all arguments would be shifted.
 func passesArgv0(emulator string) bool {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil || !atLeast(string(release), 5, 12) {

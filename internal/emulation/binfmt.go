@@ -44,8 +44,9 @@ func Handlers(prefix string, emulators map[string]string) []Handler {
 	return all
 }
 
-// header returns the beginning of the ELF files of a machine and the bits of it
-// that count: not those of the ABI, and programs may be position-independent.
+// header returns the first bytes of the ELF files of a machine and a mask of
+// the bits to compare. The ABI is not compared, and programs may be
+// position-independent.
 func (m machine) header() (magic, mask string) {
 	head := m.file(nil)[:20]
 	bits := []byte(strings.Repeat("\xff", len(head)))
@@ -58,10 +59,10 @@ func (m machine) header() (magic, mask string) {
 	return string(head), string(bits)
 }
 
-// String returns the line to register with. The kernel opens the interpreter at
-// once (F), so that it is found in containers, and minds set-user-ID bits (C). It
-// keeps argv[0] where it can (P), by which programs of several names, such as
-// busybox, know what to do.
+// String returns the line to register with. The kernel opens the interpreter
+// during the registration (F), so that containers find it, and respects
+// set-user-ID bits (C). It keeps argv[0] where it can (P), because programs
+// with several names, such as busybox, depend on it.
 func (h Handler) String() string {
 	flags := "OCF"
 	if h.argv0 {

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// writeFile writes to a file of the kernel, which takes one line at once.
+// writeFile writes one line to a file of the kernel, which must receive it in
+// one write.
 func writeFile(name, text string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {

@@ -107,8 +107,8 @@ func (b *bases) open(ctx context.Context, name string) (*openBase, registry.Refe
 	return found, ref, nil
 }
 
-// openLocal returns the image of the Docker Engine in place of one that could not
-// be pulled because of an error, which it returns if there is none.
+// openLocal returns the image of the Docker Engine for a name that could not be
+// pulled. If there is none, it returns the error of the pull.
 func (b *bases) openLocal(ctx context.Context, ref registry.Reference, pulling error) (*runimage.Opened, string, error) {
 	if b.local == nil || context.Cause(ctx) != nil {
 		return nil, "", pulling

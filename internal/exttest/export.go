@@ -158,8 +158,8 @@ func (r *run) exports() []kind {
 	return kinds
 }
 
-// write writes the Dockerfile of the job of a group below dir. The job also makes
-// the images be built.
+// write writes the Dockerfile of the job of a group below dir. The job depends
+// on the images, so that they are built.
 func (g *exportGroup) write(dir, name string) error {
 	g.job = Job{
 		Name: name, Dockerfile: filepath.Join(dir, "exports", name), Context: filepath.Join(g.runs[0].dir, "context"),
@@ -203,7 +203,7 @@ func (r *run) exportStages() string {
 	for _, k := range r.exports() {
 		_, checks := r.imageOf(k)
 		stage := r.stage(k)
-		// A pattern that matches nothing makes the image be built.
+		// A pattern that matches nothing still causes the image to be built.
 		fmt.Fprintf(&copies, "COPY --from=%s /extpack-none* /%s/\n", stage, k)
 		for i, f := range checks.Files {
 			fmt.Fprintf(&copies, "COPY --from=%s %s /%s/file-%d/\n", stage, optional(f.Path), k, i)

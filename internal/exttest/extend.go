@@ -78,8 +78,8 @@ func (r *runner) switchRunImage(ctx context.Context, one *run) {
 	one.extended.run = &image{base: found, switched: true}
 }
 
-// chain returns a job for each Dockerfile, each on the result of the one before.
-// A job that is equal to one of another run is that one.
+// chain returns a job for each Dockerfile, each on the result of the one
+// before. Runs share jobs that are equal.
 func (r *run) chain(k kind, target *image, files []generated, made map[string]Job) ([]Job, error) {
 	target.config = newConfig(target.base.config)
 	ownerUID, ownerGID, err := r.build.user()

@@ -180,7 +180,8 @@ type runner struct {
 	dir   string
 	bases *bases
 	runs  []*run
-	// made are the jobs that extend images, by all that they depend on.
+	// made are the jobs that extend images, keyed by everything that they
+	// depend on.
 	made map[string]Job
 }
 

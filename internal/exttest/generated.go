@@ -164,7 +164,7 @@ func writeDockerfile(name string, text []byte) error {
 }
 
 // withoutSyntax removes the directive that names another frontend: lifecycles
-// ignore it, and the image would be a stranger's.
+// ignore it, and builders would run an image that the user did not choose.
 func withoutSyntax(data []byte) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	for i, line := range lines {

@@ -147,7 +147,8 @@ func (r *run) distro() extension.Distro {
 	return extension.Distro{Name: labels[labelDistroName], Version: labels[labelDistroVersion]}
 }
 
-// imageFor returns the image for a platform, of several the one for the distro.
+// imageFor returns the image for a platform. If several are for it, it returns
+// the one for the distro.
 func imageFor(images []Image, p v1.Platform, distro extension.Distro) (Image, bool) {
 	var found []Image
 	for _, image := range images {

@@ -88,9 +88,9 @@ func (s Snapshot) diff(now Snapshot) []string {
 	return changed
 }
 
-// Touched returns the cases that changed files matter for: a file of cases is for
-// its own, one in the application of a case for that, and any other one, as those
-// of the extension, for all.
+// Touched returns the cases that changed files affect. A file of cases affects
+// its own cases, a file in the application of a case affects that case, and any
+// other file, such as those of the extension, affects all cases.
 func Touched(cases []extension.TestCase, dir, folder string, changed []string) []extension.TestCase {
 	var out []extension.TestCase
 	for _, c := range cases {

@@ -12,14 +12,15 @@ import (
 )
 
 // isDocker reports whether x is a Docker manifest list, whose format has no
-// annotations: neither on the list nor on the entries of images. What tells
-// images apart there is os.version, and which extension they hold is in the
-// labels of their configs.
+// annotations: neither on the list nor on the entries of images. There,
+// os.version distinguishes images, and the labels of their configs name the
+// extension.
 func (x *Index) isDocker() bool { return x.mediaType == oci.MediaTypeDockerIndex && !x.inFile }
 
 // dropAnnotations removes the annotations that a manifest list cannot carry,
-// except for those that it had when it was read. Images that only their distro
-// annotations told apart are a [*diag.InvalidError].
+// except for those that it had when it was read. It returns a
+// [*diag.InvalidError] for images that only their distro annotations
+// distinguish.
 func (x *Index) dropAnnotations() error {
 	if err := x.drop(x.fields, x.had); err != nil {
 		return err

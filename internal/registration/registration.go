@@ -118,8 +118,7 @@ func (e Entry) check(list *diag.List) {
 	}
 }
 
-// image is what an image says of itself. id and version are empty without the
-// label.
+// image has the labels of an image. id and version are empty without the label.
 type image struct {
 	platform       v1.Platform
 	any            bool // without a platform

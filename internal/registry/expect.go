@@ -49,9 +49,9 @@ type TagGuard func(ctx context.Context, now digest.Digest) error
 // ErrKept is returned by a [TagGuard] for a tag that should not be written.
 var ErrKept = errors.New("the tag stays as it is")
 
-// Guard makes a publish ask guard right before it writes the tag. The write is
-// conditional as with [Expect]. A guard is not asked about a tag that points at
-// the new content already, or that cannot be read.
+// Guard makes a publish call guard right before it writes the tag. The write is
+// conditional as with [Expect]. The guard is not called for a tag that points
+// at the new content already, or that cannot be read.
 func Guard(ref Reference, guard TagGuard) PublishOption {
 	return func(o *publishOptions) { o.guards[ref.String()] = guard }
 }

@@ -88,7 +88,8 @@ func (c *Content) identify(ctx context.Context, src content.Fetcher, images []v1
 	return nil
 }
 
-// differs returns in what next is not c with more platforms, or "".
+// differs describes how next differs from c with more platforms. It returns ""
+// if it does not.
 func (c *Content) differs(next *Content) string {
 	if c.Info.ID != next.Info.ID {
 		return fmt.Sprintf("it holds %q, and this is %q", c.Info.ID, next.Info.ID)

@@ -61,7 +61,7 @@ type Options struct {
 	// Unreliable returns why programs of a platform cannot be judged, "" when they
 	// can. It is only called after one has failed.
 	Unreliable func(ctx context.Context, p v1.Platform) (string, error)
-	// Show is told line by line what happened.
+	// Show is called with each line of what happened.
 	Show func(line string)
 }
 

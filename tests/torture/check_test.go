@@ -18,11 +18,11 @@ import (
 // The checker. It shares no code with the product: what is in a registry is read
 // by plain HTTP, hashed and decoded here.
 
-// accept is what a client says that takes every kind of manifest.
+// accept is the Accept header of a client that supports every kind of manifest.
 const accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " +
 	"application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 
-// descriptor is what a manifest says of content.
+// descriptor is the part of a descriptor that the checker needs.
 type descriptor struct {
 	MediaType string `json:"mediaType"`
 	Digest    string `json:"digest"`

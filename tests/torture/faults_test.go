@@ -20,7 +20,7 @@ type ending int
 const (
 	byHandler ending = iota
 	goAway           // HTTP/2: GOAWAY in the middle of the request
-	hangUp           // the connection is closed without a word
+	hangUp           // the connection is closed without a response
 )
 
 // fault is one way to break a request.
@@ -49,7 +49,7 @@ func faults() []fault {
 			answer(fmt.Sprintf("%d, empty", status), status, nil, ""),
 		)
 	}
-	for _, status := range []int{500, 502, 503, 504} { // 4xx would be a lie that no client can see through
+	for _, status := range []int{500, 502, 503, 504} { // a client cannot detect a false 4xx
 		all = append(all, afterwards(fmt.Sprintf("%d after it was done", status), func(w http.ResponseWriter, _ *httptest.ResponseRecorder) { w.WriteHeader(status) }))
 	}
 	for _, status := range []int{429, 503} {
@@ -185,7 +185,7 @@ func faults() []fault {
 	return all
 }
 
-// answer is an answer in place of the registry's.
+// answer is a response in place of the registry's.
 func answer(name string, status int, h http.Header, body string) fault {
 	return fault{name: name, strike: func(_ *station, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
