@@ -150,6 +150,47 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
+// TestDocsCoverFlags: docs/buildx.md has every flag of the commands that it
+// replaces, and "the same" flags exist.
+func TestDocsCoverFlags(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(world.root, "docs", "buildx.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := [][]string{{world.BuildxPath(), "build"}, {world.BuildxPath(), "imagetools", "create"}}
+	if docker, err := exec.LookPath("docker"); err == nil {
+		for _, name := range []string{"create", "annotate", "push", "inspect", "rm"} {
+			commands = append(commands, []string{docker, "manifest", name})
+		}
+	}
+	flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[a-z-]+)`)
+	for _, command := range commands {
+		help, err := exec.CommandContext(t.Context(), command[0], append(command[1:], "--help")...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", command, err, help)
+		}
+		for _, m := range flags.FindAllStringSubmatch(string(help), -1) {
+			if m[1] != "--help" && !regexp.MustCompile(m[1]+"\\b[^-]").Match(page) {
+				t.Errorf("docs/buildx.md does not have %s of %q", m[1], command[1:])
+			}
+		}
+	}
+	help := extpack(t, t.TempDir(), "build", "--help").stdout
+	_, table, _ := strings.Cut(string(page), "| docker buildx build |")
+	table, _, _ = strings.Cut(table, "\n## ")
+	count := 0
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+) \| the same`).FindAllStringSubmatch(table, -1) {
+		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(row[1], -1) {
+			if count++; !strings.Contains(help, flag+" ") {
+				t.Errorf("docs/buildx.md: build has no %s", flag)
+			}
+		}
+	}
+	if count < 20 {
+		t.Errorf("found only %d flags", count)
+	}
+}
+
 // TestReader does what the README says in an empty folder, on a machine without
 // a Docker Engine, buildx and BuildKit.
 func TestReader(t *testing.T) {

@@ -141,7 +141,14 @@ func TestPackageFlags(t *testing.T) {
 	if len(theirs) < 12 {
 		t.Fatalf("pack lists the flags %q", theirs)
 	}
+	page, err := os.ReadFile("../../docs/pack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, flag := range theirs {
+		if _, long, _ := strings.Cut(flag, "--"); long != "help" && !strings.Contains(string(page), "--"+long+"`") && !strings.Contains(string(page), "--"+long+" ") {
+			t.Errorf("docs/pack.md does not have --%s", long)
+		}
 		if !slices.Contains(ours, flag) && flag != "-h --help" {
 			t.Errorf("pack has %s, docker extpack package has %q", flag, ours)
 		}
