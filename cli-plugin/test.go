@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
@@ -136,6 +137,9 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 	})
 }
 
+// maxChanged is the number of files that are named as changed.
+const maxChanged = 3
+
 // watch runs the cases, and again what a change touches. Failures do not end it.
 func (t *tester) watch(ctx context.Context, show func([]exttest.Result) error) error {
 	dirs := slices.DeleteFunc(slices.Clone(t.opts.names), func(name string) bool { return !isExtensionDir(name) })
@@ -161,6 +165,7 @@ func (t *tester) watch(ctx context.Context, show func([]exttest.Result) error) e
 		if state, changed, err = state.Wait(ctx, dirs); err != nil {
 			return err
 		}
+		t.log("\n%s changed", strings.Join(changed[:min(len(changed), maxChanged)], ", "))
 	}
 }
 
@@ -194,10 +199,11 @@ type tester struct {
 	dirs   int
 	nodes  []buildx.Node     // of the builder, once they are known
 	saved  map[string]string // layouts of images of the Docker Engine, by their IDs
+	log    func(string, ...any)
 }
 
 func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
-	t := &tester{app: a, opts: opts, dir: dir, client: a.registry(opts.insecure, a.log(opts.quiet), nil), made: map[string]*exttest.Subject{}}
+	t := &tester{app: a, opts: opts, dir: dir, client: a.registry(opts.insecure, a.log(opts.quiet), nil), made: map[string]*exttest.Subject{}, log: a.log(opts.quiet)}
 	var err error
 	if t.only, err = regexp.Compile(opts.only); err != nil {
 		return nil, diag.Invalidf("--case: %v", err)
@@ -210,7 +216,7 @@ func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
 
 // run runs the cases, or those that changed files touch if there are any.
 func (t *tester) run(ctx context.Context, changed []string) ([]exttest.Result, error) {
-	found := 0
+	found, read := 0, 0
 	var all []tested
 	for _, name := range t.opts.names {
 		if len(changed) > 0 && !touchesDir(name, changed) {
@@ -220,11 +226,14 @@ func (t *tester) run(ctx context.Context, changed []string) ([]exttest.Result, e
 		if err != nil {
 			return nil, err
 		}
-		found += len(one.Cases)
+		found, read = found+len(one.Cases), read+one.read
 		all = append(all, one)
 	}
 	if found == 0 && len(changed) > 0 {
 		return nil, nil
+	}
+	if found == 0 && read > 0 {
+		return nil, diag.Invalidf("--case %q: no case has such a name", t.opts.only)
 	}
 	if found == 0 {
 		return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/guides/test.md`)
@@ -243,6 +252,7 @@ func touchesDir(dir string, changed []string) bool {
 type tested struct {
 	*exttest.Subject
 	images testImages
+	read   int // the number of cases before --case
 }
 
 // test runs the cases of packages, those with the same images together.
@@ -264,7 +274,7 @@ func (t *tester) test(ctx context.Context, all []tested) ([]exttest.Result, erro
 		own, err := exttest.Run(ctx, exttest.Request{
 			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
 			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
-			Support: t.support, Extension: t.beside, Local: t.local,
+			Support: t.support, Extension: t.beside, Local: t.local, Log: t.log,
 		})
 		if err != nil {
 			return nil, err

@@ -51,7 +51,13 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 		names: o.dirs, images: testImages{builder: o.builderImage}, builder: o.Builder, noCache: o.NoCache, insecure: o.insecure, quiet: o.quiet,
 		stage: o.stage, grants: o.grants,
 	}
-	find := sync.OnceValues(func() (*tester, error) { return newTester(a, opts, dir) })
+	find := sync.OnceValues(func() (*tester, error) {
+		t, err := newTester(a, opts, dir)
+		if err == nil {
+			t.log = logTo(o.bars, o.quiet)
+		}
+		return t, err
+	})
 	var one sync.Mutex // keeps the output of one extension together
 	return func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
 		one.Lock()

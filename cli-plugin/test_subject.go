@@ -36,8 +36,7 @@ func (t *tester) subject(ctx context.Context, name string, changed []string) (te
 		}
 		s.Dir = "."
 		s.Cases, err = extension.ReadTests(s.Dir, t.opts.cases, nil)
-		t.choose(s)
-		return tested{s, t.opts.images}, err
+		return tested{s, t.opts.images, t.choose(s)}, err
 	}
 	s, e, err := t.build(ctx, name)
 	if err != nil {
@@ -61,13 +60,14 @@ func (t *tester) withCases(s *exttest.Subject, e *plan.Extension) (tested, error
 	images.run, images.lifecycle = cmp.Or(images.run, own.RunImage.Value), cmp.Or(images.lifecycle, own.Lifecycle.Value)
 	var err error
 	s.Cases, err = extension.ReadTests(e.Dir, t.opts.cases, e.Descriptor)
-	t.choose(s)
-	return tested{s, images}, err
+	return tested{s, images, t.choose(s)}, err
 }
 
-// choose keeps the cases of --case.
-func (t *tester) choose(s *exttest.Subject) {
+// choose keeps the cases of --case, and returns how many there were.
+func (t *tester) choose(s *exttest.Subject) (read int) {
+	read = len(s.Cases)
 	s.Cases = slices.DeleteFunc(s.Cases, func(c extension.TestCase) bool { return !t.only.MatchString(c.Name) })
+	return read
 }
 
 // open copies a published package.
@@ -172,7 +172,7 @@ func (t *tester) local(ctx context.Context, name string) (dir string, ok bool, e
 	if !ok || t.saved[image.ID] != "" {
 		return t.saved[image.ID], ok, context.Cause(ctx)
 	}
-	t.app.log(t.opts.quiet)("%s cannot be pulled; copying that of the Docker Engine (%s, %s)", name, platform.Format(image.Platform), text.Size(image.Size))
+	t.log("%s cannot be pulled; copying that of the Docker Engine (%s, %s)", name, platform.Format(image.Platform), text.Size(image.Size))
 	if dir = t.newDir(); t.saved == nil {
 		t.saved = map[string]string{}
 	}

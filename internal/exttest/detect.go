@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/unpack"
 )
 
@@ -103,11 +104,15 @@ func (r *runner) detectGroups() []*detectGroup {
 func (r *runner) detect(ctx context.Context) error {
 	groups := r.detectGroups()
 	var jobs []Job
+	runs := 0
 	for i, g := range groups {
 		if err := g.write(r.dir, i); err != nil {
 			return err
 		}
-		jobs = append(jobs, g.job)
+		jobs, runs = append(jobs, g.job), runs+len(g.runs)
+	}
+	if runs > 0 {
+		r.Log("running detect and generate of %s", text.Count(runs, "case"))
 	}
 	built, err := r.build(ctx, jobs, "detect")
 	if err != nil {
@@ -179,32 +184,32 @@ func (g *detectGroup) write(dir string, n int) error {
 		Output: filepath.Join(dir, name+".tar"),
 	}
 	first.build.use(&g.job, "BUILD_IMAGE", "build-image")
-	var text, exports strings.Builder
-	text.WriteString("ARG BUILD_IMAGE\n")
+	var file, exports strings.Builder
+	file.WriteString("ARG BUILD_IMAGE\n")
 	if first.lifecycle != nil {
-		text.WriteString("ARG LIFECYCLE\nFROM ${LIFECYCLE} AS lifecycle\n")
+		file.WriteString("ARG LIFECYCLE\nFROM ${LIFECYCLE} AS lifecycle\n")
 		first.lifecycle.use(&g.job, "LIFECYCLE", "lifecycle-image")
 	}
-	text.WriteString(detectStages)
+	file.WriteString(detectStages)
 	if first.lifecycle != nil {
-		text.WriteString("COPY --from=lifecycle /cnb/lifecycle /cnb/lifecycle\n")
+		file.WriteString("COPY --from=lifecycle /cnb/lifecycle /cnb/lifecycle\n")
 	}
-	fmt.Fprintf(&text, "ENV CNB_PLATFORM_API=%s CNB_EXPERIMENTAL_MODE=warn CNB_LOG_LEVEL=debug CNB_NO_COLOR=true\n", first.api)
+	fmt.Fprintf(&file, "ENV CNB_PLATFORM_API=%s CNB_EXPERIMENTAL_MODE=warn CNB_LOG_LEVEL=debug CNB_NO_COLOR=true\n", first.api)
 	for i, o := range first.order {
 		name := "package-" + strconv.Itoa(i)
 		g.job.Contexts[name] = layoutContext(o.Layout, o.digest)
 		g.job.Layouts = append(g.job.Layouts, o.Layout)
-		text.WriteString("COPY --from=" + name + " /cnb/extensions /cnb/extensions\n")
+		file.WriteString("COPY --from=" + name + " /cnb/extensions /cnb/extensions\n")
 	}
 	for _, one := range g.runs {
 		if err := one.writeContext(filepath.Join(one.dir, "context")); err != nil {
 			return err
 		}
-		fmt.Fprintf(&text, runDetector, one.n)
+		fmt.Fprintf(&file, runDetector, one.n)
 		fmt.Fprintf(&exports, exportDetected, one.n)
 	}
-	text.WriteString("\nFROM scratch\n" + exports.String())
-	if err := os.WriteFile(g.job.Dockerfile, []byte(text.String()), 0o600); err != nil {
+	file.WriteString("\nFROM scratch\n" + exports.String())
+	if err := os.WriteFile(g.job.Dockerfile, []byte(file.String()), 0o600); err != nil {
 		return fmt.Errorf("writing Dockerfile: %w", err)
 	}
 	return nil

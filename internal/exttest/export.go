@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/extpack/extpack/internal/text"
 )
 
 // maxExportGroup is the number of runs that one job exports for.
@@ -47,6 +49,7 @@ func (r *runner) extend(ctx context.Context) error {
 		}
 	}
 	for round := 0; len(runs) > 0; round++ {
+		r.Log("extending the images of %s", text.Count(len(runs), "case"))
 		var err error
 		if runs, err = r.export(ctx, exportGroups(runs, round < maxGroupRounds), "extend-"+strconv.Itoa(round)); err != nil {
 			return err
@@ -183,8 +186,8 @@ func (g *exportGroup) write(dir, name string) error {
 		stages.WriteString(one.exportStages())
 		fmt.Fprintf(&copies, "COPY --from=%[1]s / /%[1]s/\n", one.name())
 	}
-	text := args.String() + "FROM scratch AS folders\nWORKDIR /out\n" + stages.String() + "FROM scratch\n" + copies.String()
-	return writeDockerfile(g.job.Dockerfile, []byte(text))
+	file := args.String() + "FROM scratch AS folders\nWORKDIR /out\n" + stages.String() + "FROM scratch\n" + copies.String()
+	return writeDockerfile(g.job.Dockerfile, []byte(file))
 }
 
 // name is that of the stage, and of the folder, with what is exported for a run.

@@ -104,6 +104,9 @@ type Request struct {
 	// its own.
 	Extension func(ctx context.Context, dir string) (*Subject, error)
 	Builder   Builder
+	// Log is called with what happens, since images may take long to pull. It may
+	// be nil.
+	Log func(format string, args ...any)
 	// Support returns whether a platform is emulated, and why programs for it
 	// cannot be relied on, or "".
 	Support func(ctx context.Context, p v1.Platform) (emulated bool, reason string, err error)
@@ -153,6 +156,9 @@ func Run(ctx context.Context, request Request) ([]Result, error) {
 		return nil, err
 	}
 	defer temp.Remove()
+	if request.Log == nil {
+		request.Log = func(string, ...any) {}
+	}
 	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images, local: request.Local}, made: map[string]Job{}}
 	defer r.bases.close()
 	if err := r.plan(ctx); err != nil {

@@ -89,7 +89,7 @@ func diffText(dir string, want, have map[string]treeFile) string {
 			to = "/dev/null"
 		}
 		text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-			A: difflib.SplitLines(string(w.data)), B: difflib.SplitLines(string(h.data)), FromFile: from, ToFile: to, Context: 3,
+			A: diffLines(w.data), B: diffLines(h.data), FromFile: from, ToFile: to, Context: 3,
 		})
 		if err != nil {
 			text = name + ": differs\n"
@@ -97,6 +97,17 @@ func diffText(dir string, want, have map[string]treeFile) string {
 		out.WriteString(text)
 	}
 	return strings.TrimRight(out.String(), "\n")
+}
+
+// diffLines returns lines with their ends, as they are in a diff.
+func diffLines(data []byte) []string {
+	lines := strings.SplitAfter(string(data), "\n")
+	last := len(lines) - 1
+	if lines[last] == "" {
+		return lines[:last]
+	}
+	lines[last] += "\n\\ No newline at end of file\n"
+	return lines
 }
 
 // updateGolden replaces the golden files. It removes those that generate no

@@ -78,4 +78,16 @@ func TestEmulationOfOneProgram(t *testing.T) {
 	if !strings.Contains(r.stdout, message) || !strings.Contains(r.stdout, "programs run natively") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
+
+	args := []string{"test", example("hello"), "--case", "greets", "--builder", "one-program", "--builder-image", images.Builder, "--target", "linux/amd64", "--target", "linux/arm64"}
+	r = extpack(t, t.TempDir(), args...)
+	if kernelEmulates(t) {
+		has(t, r, 0)
+		return
+	}
+	has(t, r, 0)
+	if !strings.Contains(r.stdout, "1 passed, 0 failed, 1 not run\n  not run on linux/arm64: emulation of linux/arm64 cannot start a second program") {
+		t.Errorf("test says\n%s", r.stdout)
+	}
+	has(t, extpack(t, t.TempDir(), append(args, "--all-platforms")...), 1, "1 case of 2 could not be run (--all-platforms)")
 }
