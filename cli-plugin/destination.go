@@ -119,6 +119,8 @@ func describeChange(c pipeline.TagChange) string {
 	switch {
 	case errors.Is(c.Err, registry.ErrKept):
 		return fmt.Sprintf("would stay at %s, which is newer", c.From)
+	case diag.IsInvalid(c.Err) && c.From == "":
+		return "refused"
 	case diag.IsInvalid(c.Err):
 		return fmt.Sprintf("refused; it is at %s", c.From)
 	case c.Err != nil:

@@ -59,6 +59,11 @@ func (d Registry) changes(ctx context.Context, tags []registry.Reference, pkg *a
 		if c.Err == nil {
 			c.Err = failed
 		}
+		if next != nil && registry.IsHidden(c.Err) {
+			if err := d.Release.Check(ctx, tag, registry.Hidden, next); err != nil {
+				c.Err = err
+			}
+		}
 		if c.Err == nil && next != nil {
 			c.To = next.Root.Digest
 			c.Err = d.Release.Check(ctx, tag, c.From, next)

@@ -42,7 +42,7 @@ func Expect(ref Reference, at digest.Digest) PublishOption {
 }
 
 // TagGuard decides whether a tag that is at the digest now, "" if it does not
-// exist, may be written. An error fails the publish; [ErrKept] leaves the tag as
+// exist, or [Hidden], may be written. An error fails the publish; [ErrKept] leaves the tag as
 // it is.
 type TagGuard func(ctx context.Context, now digest.Digest) error
 
@@ -51,13 +51,13 @@ var ErrKept = errors.New("the tag stays as it is")
 
 // Guard makes a publish call guard right before it writes the tag. The write is
 // conditional as with [Expect]. The guard is not called for a tag that points
-// at the new content already, or that cannot be read.
+// at the new content already.
 func Guard(ref Reference, guard TagGuard) PublishOption {
 	return func(o *publishOptions) { o.guards[ref.String()] = guard }
 }
 
-// Hidden is expected of a tag that cannot be read, because some credentials are
-// write-only. A tag that can be read has moved.
+// Hidden stands for the digest of a tag that cannot be read, because some
+// credentials are write-only. For [Expect], a tag that can be read has moved.
 const Hidden digest.Digest = "hidden"
 
 // MovedError is returned if a tag is not written because it moved since it was

@@ -109,14 +109,24 @@ func TestPublishGuards(t *testing.T) {
 	if got := s.digestOf(t, "acme/curl", "raced"); !errors.Is(err, refused) || got != other.root.Digest {
 		t.Errorf("the tag is at %s, error %v", got, err)
 	}
-	// A registry that hides its tags is written to; one that fails is not.
-	for status, want := range map[int]bool{http.StatusForbidden: true, http.StatusInternalServerError: false} {
+	// The guard decides about a tag that cannot be read, and one of a registry
+	// that fails is not written to.
+	for _, tt := range []struct {
+		status int
+		guard  error
+		asked  bool
+	}{{http.StatusForbidden, nil, true}, {http.StatusUnauthorized, nil, true}, {http.StatusForbidden, refused, true}, {http.StatusInternalServerError, nil, false}} {
 		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method != http.MethodPut && (strings.HasSuffix(r.URL.Path, "/manifests/hidden") || strings.HasSuffix(r.URL.Path, "/tags/list")) && jsonError(w, status, "X", "x")
+			return r.Method != http.MethodPut && (strings.HasSuffix(r.URL.Path, "/manifests/hidden") || strings.HasSuffix(r.URL.Path, "/tags/list")) && jsonError(w, tt.status, "X", "x")
 		})
 		ref := s.ref(t, "acme/curl:hidden")
-		if _, err := client.Publish(t.Context(), c, c.root, []Reference{ref}, Guard(ref, guard(refused))); (err == nil) != want {
-			t.Errorf("%d: %v", status, err)
+		var asked []digest.Digest
+		_, err := client.Publish(t.Context(), c, c.root, []Reference{ref}, Guard(ref, func(_ context.Context, now digest.Digest) error {
+			asked = append(asked, now)
+			return tt.guard
+		}))
+		if (err == nil) != (tt.asked && tt.guard == nil) || tt.guard != nil && !errors.Is(err, tt.guard) || slices.Equal(asked, []digest.Digest{Hidden}) != tt.asked {
+			t.Errorf("%+v: asked about %q, %v", tt, asked, err)
 		}
 	}
 }

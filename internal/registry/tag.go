@@ -146,12 +146,16 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 		return true, nil, nil
 	}
 	known := err == nil || errors.Is(err, oci.ErrNotFound)
-	if guard != nil && known {
-		if err := guard(ctx, before.Digest); err != nil {
+	var refusal *ResponseError
+	if guard != nil && (known || IsHidden(err)) {
+		now := before.Digest
+		if !known {
+			now = Hidden
+		}
+		if err := guard(ctx, now); err != nil {
 			return false, nil, err
 		}
 	}
-	var refusal *ResponseError
 	if guard != nil && errors.As(err, &refusal) && (refusal.StatusCode >= http.StatusInternalServerError || refusal.rateLimited()) {
 		return false, nil, err // the registry does not refuse, it fails
 	}
@@ -175,6 +179,13 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 		condition = http.Header{"If-Match": {etag}}
 	}
 	return false, condition, nil
+}
+
+// IsHidden reports whether err is the refusal to show a tag, which is then
+// [Hidden].
+func IsHidden(err error) bool {
+	var refusal *ResponseError
+	return errors.As(err, &refusal) && errors.Is(refusal, ErrUnauthorized) && !refusal.rateLimited()
 }
 
 // written reads a tag back after it was written. Replicas may lag. If they lag

@@ -99,8 +99,8 @@ func (e *KeptError) Error() string {
 // Unwrap returns [registry.ErrKept].
 func (e *KeptError) Unwrap() error { return registry.ErrKept }
 
-// Check decides whether tag, which is at the digest now or does not exist (""),
-// may be moved to next. It returns a [*diag.InvalidError] for a release, and a
+// Check decides whether tag, which is at the digest now, does not exist ("") or
+// cannot be read ([registry.Hidden]), may be moved to next. It returns a [*diag.InvalidError] for a release, and a
 // [*KeptError] for a tag that stays.
 func (g *Guard) Check(ctx context.Context, tag registry.Reference, now digest.Digest, next *Content) error {
 	if g == nil || now == "" || now == next.Root.Digest {
@@ -120,6 +120,11 @@ func (g *Guard) checkRelease(ctx context.Context, tag registry.Reference, now di
 	if g.AllowOverwrite {
 		return nil
 	}
+	if now == registry.Hidden {
+		return diag.WithHint(
+			diag.Invalidf("%s may be published already with other content: the registry does not show it", tag),
+			"log in as a user who may pull, or publish without looking with --"+AllowOverwrite)
+	}
 	have, err := g.at(ctx, tag, now)
 	difference := "it cannot be read"
 	if err == nil {
@@ -135,7 +140,7 @@ func (g *Guard) checkRelease(ctx context.Context, tag registry.Reference, now di
 }
 
 func (g *Guard) checkOlder(ctx context.Context, tag registry.Reference, now digest.Digest, next *Content) error {
-	if g.AllowDowngrade {
+	if g.AllowDowngrade || now == registry.Hidden {
 		return nil
 	}
 	have, err := g.at(ctx, tag, now)

@@ -55,7 +55,7 @@ func TestQuirksDoNotFailAPush(t *testing.T) {
 		says     string
 	}{
 		"a tag that is not there is 403":       {[]quirks.Switch{quirks.HiddenTags()}, 0, ""},
-		"credentials for writing only":         {[]quirks.Switch{quirks.WriteOnly()}, 0, "could not be read back"},
+		"credentials for writing only":         {[]quirks.Switch{quirks.WriteOnly(), quirks.NoTagList()}, 0, "could not be read back"},
 		"looks for blobs fail":                 {[]quirks.Switch{quirks.BlobLook(500)}, 0, ""},
 		"looks for blobs are not allowed":      {[]quirks.Switch{quirks.BlobLook(405)}, 0, ""},
 		"no manifest twice":                    {[]quirks.Switch{quirks.NoRedeploy()}, 0, ""},
@@ -93,6 +93,26 @@ func TestQuirksDoNotFailAPush(t *testing.T) {
 				t.Errorf("the tag is at %q, stdout %q", d, got.stdout)
 			}
 		})
+	}
+}
+
+// TestHiddenVersion: a version that may be published, which the credentials do not
+// show, is not replaced by accident.
+func TestHiddenVersion(t *testing.T) {
+	t.Parallel()
+	r, user, dir := quirks.New(t, quirks.WriteOnly(), quirks.NoTagList()), newClient(t), quirky(t, 0)
+	push := func(args ...string) result {
+		return user.run(t, append([]string{"build", dir, "--engine", "embedded", "--push", "-t", r.Host() + "/acme/hidden:{{.Version}}"}, args...)...)
+	}
+	const want = "/acme/hidden:1.2.3 may be published already with other content: the registry does not show it\n" +
+		"  log in as a user who may pull, or publish without looking with --allow-overwrite\n"
+	for _, args := range [][]string{nil, {"--force"}, {"--dry-run"}} {
+		if got := push(args...); got.code != 2 || !strings.Contains(got.stderr, want) || r.Digest("acme/hidden", "1.2.3") != "" {
+			t.Errorf("%v: exit code %d\n%s", args, got.code, got.stderr)
+		}
+	}
+	if got := push("--allow-overwrite"); got.code != 0 || r.Digest("acme/hidden", "1.2.3") == "" {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 }
 

@@ -28,6 +28,13 @@ func WriteOnly() Switch {
 	})
 }
 
+// NoTagList refuses to list tags.
+func NoTagList() Switch {
+	return When(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/tags/list") }, func(w http.ResponseWriter, _ *http.Request) {
+		Error(w, http.StatusForbidden, "DENIED", "requested access to the resource is denied", nil)
+	})
+}
+
 // BlobLook answers looks for blobs with a status.
 func BlobLook(status int) Switch {
 	return When(func(r *http.Request) bool {
