@@ -21,14 +21,13 @@ func TestSilence(t *testing.T) {
 	client, pauses := newTestClient(Options{})
 	client.schemes[s.host()] = &scheme{known: true, plain: true}
 	client.stalls.response, client.stalls.notice = 200*time.Millisecond, 60*time.Millisecond
-	begin := time.Now()
 	_, err := client.Resolve(t.Context(), s.ref(t, "a/b:1"))
 	var stall *stallError
 	if !errors.As(err, &stall) || !strings.Contains(err.Error(), "timed out: "+s.host()+" does not answer") {
 		t.Errorf("error is %v", err)
 	}
-	if d := time.Since(begin); d > 5*time.Second || asked.Load() != 1+silentRetries {
-		t.Errorf("asked %d times in %s", asked.Load(), d)
+	if asked.Load() != 1+silentRetries {
+		t.Errorf("asked %d times", asked.Load())
 	}
 	if !strings.Contains(strings.Join(pauses.logs, "\n"), "still waiting for "+s.host()) {
 		t.Errorf("said %q", pauses.logs)
@@ -42,8 +41,9 @@ func TestSlowAnswers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		pause time.Duration
 		ok    bool
-	}{"slow": {20 * time.Millisecond, true}, "still": {time.Second, false}} {
+	}{"slow": {5 * time.Millisecond, true}, "still": {time.Hour, false}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
 				for i := range len(emptyIndex) {
@@ -58,7 +58,7 @@ func TestSlowAnswers(t *testing.T) {
 			})
 			client, _ := newTestClient(Options{})
 			client.schemes[s.host()] = &scheme{known: true, plain: true}
-			client.stalls.response, client.stalls.idle = 300*time.Millisecond, 300*time.Millisecond
+			client.stalls.response, client.stalls.idle = 2*time.Second, 2*time.Second
 			_, err := client.Open(t.Context(), s.ref(t, "a/b:1"))
 			if stall := (*stallError)(nil); (err == nil) != tc.ok || !tc.ok && !errors.As(err, &stall) {
 				t.Errorf("error is %v", err)
@@ -73,6 +73,7 @@ func TestUploadThatIsNotTaken(t *testing.T) {
 	t.Parallel()
 	for name, pause := range map[string]time.Duration{"slow": time.Millisecond, "still": time.Hour} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s, c := newServer(t), newTree(t, "a")
 			release := make(chan struct{})
 			defer close(release)
@@ -96,18 +97,14 @@ func TestUploadThatIsNotTaken(t *testing.T) {
 				return true
 			})
 			client, _ := newTestClient(Options{})
-			client.stalls.response, client.stalls.link = 300*time.Millisecond, 1<<40
+			client.stalls.response, client.stalls.link = 2*time.Second, 1<<40
 			r, err := client.repository(t.Context(), s.ref(t, "a/b:1"), "pull", "push")
 			if err != nil {
 				t.Fatal(err)
 			}
-			begin := time.Now()
 			_, err = r.copyBlob(t.Context(), c, large, "")
 			if stall := (*stallError)(nil); (name == "still") != errors.As(err, &stall) || name == "slow" && err != nil {
 				t.Errorf("error is %v", err)
-			}
-			if d := time.Since(begin); d > 20*time.Second {
-				t.Errorf("took %s", d)
 			}
 		})
 	}

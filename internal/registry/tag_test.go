@@ -172,7 +172,7 @@ func TestPublishFinishesOnlyForAWhile(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || !failed.Uncertain || len(got) != 1 {
 		t.Errorf("published %v, error %v", got, err)
 	}
-	if d := time.Since(begin); d < finishTime || d > 3*finishTime {
+	if d := time.Since(begin); d < finishTime {
 		t.Errorf("took %s to stop", d)
 	}
 	if got := s.digestOf(t, "acme/curl", "latest"); got != old.root.Digest {

@@ -273,18 +273,38 @@ func startBuildKit(t *testing.T, bin, root string, env ...string) string {
 	return ""
 }
 
-// remoteBuilder registers a builder in the sandbox's docker configuration for
-// as long as the test runs.
-func remoteBuilder(t *testing.T, name, endpoint string) {
+// builderConfig is a docker configuration with one builder. buildx locks its
+// configuration while it waits for a builder that does not answer, which would
+// stop all other tests.
+type builderConfig struct {
+	t    *testing.T
+	name string
+	// env selects the configuration.
+	env []string
+}
+
+// remoteBuilder returns a configuration with a builder for a BuildKit.
+func remoteBuilder(t *testing.T, name, endpoint string) *builderConfig {
 	t.Helper()
-	buildx(t, "", "create", "--timeout", "1s", "--name", name, "--driver", "remote", endpoint)
-	t.Cleanup(func() {
-		// Without the flag it asks the daemon, for 20 seconds.
-		cmd := in(exec.Command(world.BuildxPath(), "rm", "--keep-daemon", name), "")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-	})
+	c := &builderConfig{t: t, name: name, env: []string{"DOCKER_CONFIG=" + ownConfig(t, world.BuildxPath()), "BUILDX_BUILDER="}}
+	c.create("--driver", "remote", endpoint)
+	return c
+}
+
+// create runs "buildx create" for the builder, or for a node of it.
+func (c *builderConfig) create(args ...string) {
+	c.t.Helper()
+	cmd := in(exec.CommandContext(c.t.Context(), world.BuildxPath(), append([]string{"create", "--timeout", "1s", "--name", c.name}, args...)...), "")
+	cmd.Env = append(cmd.Env, c.env...)
+	if r := runCommand(c.t, cmd); r.code != 0 {
+		c.t.Fatalf("buildx create %q: %s", args, r.stderr)
+	}
+}
+
+// doctor runs "builder doctor" on the builder.
+func (c *builderConfig) doctor(dir string, args ...string) diagnosis {
+	c.t.Helper()
+	return doctor(c.t, dir, c.env, append([]string{"--builder", c.name}, args...)...)
 }
 
 // tmpfs mounts a small file system for as long as the test runs.

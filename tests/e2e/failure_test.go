@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,29 +91,15 @@ func TestBuildxMessageIsKept(t *testing.T) {
 // TestInterrupt sends SIGINT while buildx waits for a builder that never
 // answers: exit code 130, no file, no process and no temporary file left.
 func TestInterrupt(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	accepted := make(chan struct{}, 16)
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-			accepted <- struct{}{}
-		}
-	}()
-	remoteBuilder(t, "deaf", "tcp://"+listener.Addr().String())
-	defer listener.Close()
+	t.Parallel()
+	address, accepted := muteServer(t)
+	deaf := remoteBuilder(t, "deaf", address)
 	for len(accepted) > 0 {
 		<-accepted // of buildx create
 	}
 	work, temp := t.TempDir(), t.TempDir()
 	cmd := command(t.Context(), work, "build", example("hello"), "--builder", "deaf")
-	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	cmd.Env = append(append(cmd.Env, deaf.env...), "TMPDIR="+temp)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

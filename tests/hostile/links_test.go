@@ -61,7 +61,7 @@ func TestMissingGrantOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"build"}, {"build", "--dry-run"}, {"bake", "-o", "-"}, {"builder", "doctor", "."}} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, plugin, args...)
 		cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, append(os.Environ(), "TERM=xterm", "AWS_SECRET_ACCESS_KEY=x")
@@ -211,7 +211,7 @@ func TestInputIsALink(t *testing.T) {
 					}
 					start := time.Now()
 					r := runPlugin(t, dir, []string{"EXTPACK_SECRET=" + secret}, args...)
-					if took := time.Since(start); took > 20*time.Second {
+					if took := time.Since(start); took > time.Minute {
 						t.Errorf("%q took %v", args, took)
 					}
 					if strings.Contains(r.stdout+r.stderr, secret) {
