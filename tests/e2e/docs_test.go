@@ -27,8 +27,8 @@ type block struct {
 	file string
 	// notRun is the reason why the commands of the block are not run.
 	notRun string
-	// builder reports whether the block needs BuildKit.
-	builder bool
+	// needs is "builder" if the block needs BuildKit, or a program.
+	needs string
 }
 
 func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
@@ -41,6 +41,7 @@ func (b block) isCommand() bool { return b.lang == "sh" || b.lang == "console" |
 //	<!-- file: NAME -->        it is written to a file
 //	<!-- not run: REASON -->   its commands need what a test does not have
 //	<!-- needs: builder -->    its commands need BuildKit
+//	<!-- needs: PROGRAM -->    they are run where the program is installed
 var directive = regexp.MustCompile(`^<!-- (file|not run|needs): (.+) -->$`)
 
 // readBlocks returns the blocks of a page in their order.
@@ -81,10 +82,8 @@ func readBlocks(t *testing.T, page string) []block {
 				next.file = m[2]
 			case m[1] == "not run":
 				next.notRun = m[2]
-			case m[2] == "builder":
-				next.builder = true
 			default:
-				t.Errorf("%s:%d: %q is not known", page, n, line)
+				next.needs = m[2]
 			}
 		}
 	}
@@ -124,7 +123,7 @@ func pages(t *testing.T) []string {
 }
 
 // maxNotRun is the number of blocks that are not run. It may only fall.
-const maxNotRun = 13
+const maxNotRun = 9
 
 // TestDocsCommands runs the commands of every page, in the order of the page, in
 // one folder per page. A block of "console" has prompts and output, which must
@@ -232,7 +231,10 @@ func docsEnv(t *testing.T, builder bool) []string {
 			env[i] = "PATH=" + bin + string(os.PathListSeparator) + path
 		}
 	}
-	return append(env, "TOKEN=secret", "NPM_TOKEN=secret", "HOME="+t.TempDir(), "GOFLAGS=")
+	home := t.TempDir()
+	// skopeo expects TLS otherwise.
+	writeFile(t, filepath.Join(home, ".config/containers/registries.conf"), fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", world.Registry()))
+	return append(env, "TOKEN=secret", "NPM_TOKEN=secret", "HOME="+home, "GOFLAGS=")
 }
 
 // runPage writes the files of a page and runs its commands.
@@ -248,8 +250,14 @@ func runPage(t *testing.T, blocks []block, env []string, builder bool) {
 	}
 	repository := strings.NewReplacer("/", "-", ".md", "").Replace(strings.ToLower(t.Name()))
 	for _, b := range blocks {
-		if b.notRun != "" || b.builder && !builder {
+		if b.notRun != "" || b.needs != "" && !builder {
 			continue
+		}
+		if b.needs != "" && b.needs != "builder" {
+			if _, err := exec.LookPath(b.needs); err != nil {
+				t.Logf("%s: not run: %v", b, err)
+				continue
+			}
 		}
 		if strings.Contains(b.text, "golang:1.26-alpine") {
 			if !builder {
