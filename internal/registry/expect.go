@@ -56,7 +56,7 @@ func Guard(ref Reference, guard TagGuard) PublishOption {
 	return func(o *publishOptions) { o.guards[ref.String()] = guard }
 }
 
-// Hidden stands for the digest of a tag that cannot be read, because some
+// Hidden replaces the digest of a tag that cannot be read, because some
 // credentials are write-only. For [Expect], a tag that can be read has moved.
 const Hidden digest.Digest = "hidden"
 
