@@ -55,7 +55,7 @@ ci-files: ## check workflows, actions and GitLab jobs by their published schemas
 
 bench: build ## time the hot parts, and whole runs beside buildx, pack and docker manifest
 	go test -run '^$$' -bench . ./bake ./internal/...
-	go run ./tests/bench -plugin bin/docker-extpack$(EXE)
+	go run ./tests/bench -plugin bin/docker-extpack$(EXE) -picture docs/benchmarks.svg
 
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt

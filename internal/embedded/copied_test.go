@@ -14,6 +14,7 @@ import (
 // TestBuildCopied divides a tar file of two extensions, one of which has a hard
 // link to a file of the other.
 func TestBuildCopied(t *testing.T) {
+	t.Parallel()
 	work := t.TempDir()
 	extension := func(name string) string {
 		dir := filepath.Join(work, name)

@@ -70,10 +70,12 @@ func (z *Compressor) Close() error {
 	if z.compression.HasLevel {
 		level = z.compression.Level
 	}
-	small, err := gzip.NewWriterLevel(z.w, level)
+	small, err := gzippers.get(level)
 	if err != nil {
 		return err
 	}
+	defer gzippers.put(level, small)
+	small.Reset(z.w)
 	if _, err := small.Write(z.head); err != nil {
 		return err
 	}

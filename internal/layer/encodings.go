@@ -2,6 +2,7 @@ package layer
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
@@ -23,6 +24,9 @@ type deflate struct {
 // klauspost/compress is faster than at gzip's fastest one, with a better ratio;
 // layers of programs are 10 % larger than at the default level.
 const fastLevel = 3
+
+// gzippers are large: a run of many small layers would allocate little else.
+var gzippers = pool[*gzip.Writer]{make: func(level int) (*gzip.Writer, error) { return gzip.NewWriterLevel(io.Discard, level) }}
 
 var deflaters = pool[*flate.Writer]{make: func(level int) (*flate.Writer, error) { return flate.NewWriter(io.Discard, level) }}
 

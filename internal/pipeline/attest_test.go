@@ -21,6 +21,7 @@ func (noAttester) Attest(context.Context, *plan.Plan, func(*plan.Extension, int)
 // TestLabelsThatAttestedImagesCannotHave: the second build reads labels from a
 // bake file, which is in form C, so others are refused before the first.
 func TestLabelsThatAttestedImagesCannotHave(t *testing.T) {
+	t.Parallel()
 	const decomposed = "e\u0301"
 	engine := noAttester{pipeline.EngineFunc(func(context.Context, *plan.Plan, string) ([]plan.Built, error) {
 		return nil, errors.New("built")

@@ -49,6 +49,14 @@ func (b *bench) cases() []benchCase {
 			contenders: b.optional(b.embedded(twentyNames()...)), linked: true,
 		},
 		{
+			name: "twenty-floor", prepare: makeTwenty(fourPlatforms, true), change: changeTwenty(fourPlatforms, true),
+			contenders: []contender{b.embedded(twentyNames()...), b.bareClient(twentyNames()...)},
+		},
+		{
+			name: "layout", prepare: makeExtensionIn("x", fourPlatforms, 2<<20, b.box.BuildxPath()), change: changeIn("x", fourPlatforms),
+			contenders: b.publishLayout("x"),
+		},
+		{
 			name: "lint-200", prepare: makeMany(lintCount), change: nothing,
 			contenders: []contender{b.lint(lintCount), b.printBake()},
 		},

@@ -122,3 +122,13 @@ func readAt(name string, data []byte, offset int64) error {
 	_, err = f.ReadAt(data, offset)
 	return err
 }
+
+// makeExtensionIn and changeIn are makeExtension and changeScripts for an
+// extension in a folder.
+func makeExtensionIn(name string, arches []string, large int, program string) func(dir string) error {
+	return func(dir string) error { return makeExtension(arches, true, large, program)(filepath.Join(dir, name)) }
+}
+
+func changeIn(name string, arches []string) func(dir string, n int) error {
+	return func(dir string, n int) error { return changeScripts(arches, true)(filepath.Join(dir, name), n) }
+}

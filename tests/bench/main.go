@@ -21,26 +21,42 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == bareFlag {
+		if err := runBare(context.Background(), os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bare client:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	rounds := flag.Int("rounds", 5, "counted runs of each contender, after one that is not")
-	only := flag.String("run", "", "regular expression of the cases to run")
+	only := flag.String("run", "", "regular expression of the cases to run, and of what grows")
 	plugin := flag.String("plugin", "bin/docker-extpack", "the plugin to time")
-	grow := flag.Bool("curve", false, "print how CPU time grows with files, extensions and targets, and nothing else")
+	grow := flag.Bool("curve", false, "print how time and memory grow, and nothing else")
+	picture := flag.String("picture", "", "write the curves to an SVG file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *only, *plugin, *grow); err != nil {
+	if err := run(ctx, options{*rounds, *only, *plugin, *grow, *picture}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, only, plugin string, grow bool) error {
-	pattern, err := regexp.Compile(only)
+// options are the flags.
+type options struct {
+	rounds       int
+	only, plugin string
+	curve        bool
+	picture      string
+}
+
+func run(ctx context.Context, o options) error {
+	pattern, err := regexp.Compile(o.only)
 	if err != nil {
 		return fmt.Errorf("reading -run: %w", err)
 	}
-	b := &bench{rounds: rounds}
-	if b.plugin, err = filepath.Abs(plugin); err != nil {
+	b := &bench{rounds: o.rounds}
+	if b.plugin, err = filepath.Abs(o.plugin); err != nil {
 		return err
 	}
 	if _, err := os.Stat(b.plugin); err != nil {
@@ -50,35 +66,43 @@ func run(ctx context.Context, rounds int, only, plugin string, grow bool) error 
 		return err
 	}
 	defer os.RemoveAll(b.work)
-	if grow {
-		return curve(ctx, b.plugin, b.work)
-	}
 	if b.box, err = sandbox.Start(ctx, sandbox.Options{Log: os.Stderr}); err != nil {
 		return err
 	}
 	defer func() { _ = b.box.Stop() }()
-	b.pack, _ = exec.LookPath("pack")     // absent peers are left out
-	b.docker, _ = exec.LookPath("docker") // and so is the hand recipe
-	fmt.Printf("| case | contender | median | min – max | ratio |\n|---|---|---|---|---|\n")
-	for _, c := range b.cases() {
-		if !pattern.MatchString(c.name) {
-			continue
+	b.pack, b.crane, b.oras = b.peer("pack"), b.peer("crane"), b.peer("oras")
+	b.docker, _ = exec.LookPath("docker") // without it, the hand recipe is left out
+	if !o.curve {
+		fmt.Printf("| case | contender | median | min – max | ratio |\n|---|---|---|---|---|\n")
+		for _, c := range b.cases() {
+			if !pattern.MatchString(c.name) {
+				continue
+			}
+			if err := b.runCase(ctx, c); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
 		}
-		if err := b.runCase(ctx, c); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+		if o.only != "" || o.picture == "" {
+			return nil
 		}
+		fmt.Println()
 	}
-	return nil
+	curves, err := b.curves(ctx, pattern)
+	if err != nil || o.picture == "" {
+		return err
+	}
+	return writePicture(o.picture, curves)
 }
 
 // bench is one run of the program.
 type bench struct {
-	rounds       int
-	work         string
-	plugin       string
-	pack, docker string
-	box          *sandbox.Sandbox
-	changes      int
+	rounds int
+	work   string
+	plugin string
+	// Programs of others; absent ones are left out.
+	pack, crane, oras, docker string
+	box                       *sandbox.Sandbox
+	changes                   int
 }
 
 // a benchCase compares contenders on the same input.
@@ -102,6 +126,23 @@ type contender struct {
 	commands func(dir string) [][]string
 	// peer marks what the others are compared with.
 	peer bool
+	// waits is the time that a contender is idle on purpose, which is deducted.
+	waits time.Duration
+	// before, if not nil, prepares each run and is not timed.
+	before func(ctx context.Context, dir string) error
+}
+
+// peer returns the path of a program of others, on PATH or among those that the
+// sandbox compiled, or "".
+func (b *bench) peer(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	path := filepath.Join(filepath.Dir(b.box.BuildxPath()), "peers", name)
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
 }
 
 func (b *bench) runCase(ctx context.Context, c benchCase) error {
@@ -121,6 +162,11 @@ func (b *bench) runCase(ctx context.Context, c benchCase) error {
 			if err := c.change(dir, b.changes); err != nil {
 				return err
 			}
+			if contender.before != nil {
+				if err := contender.before(ctx, dir); err != nil {
+					return fmt.Errorf("%s: %w", contender.name, err)
+				}
+			}
 			commands := contender.commands(dir)
 			if slow != nil {
 				slow.Take()
@@ -138,7 +184,7 @@ func (b *bench) runCase(ctx context.Context, c benchCase) error {
 				return fmt.Errorf("%s: %w", contender.name, err)
 			}
 			if round > 0 { // the first warms caches
-				times[i] = append(times[i], took)
+				times[i] = append(times[i], took-contender.waits)
 			}
 		}
 	}
