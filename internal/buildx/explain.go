@@ -3,12 +3,12 @@ package buildx
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // BuildError is returned for a failed build. The output of buildx has already
@@ -44,7 +44,7 @@ func (e *BuildError) Unwrap() error { return e.Err }
 // causes are failures that a user can fix although BuildKit's error does not
 // explain how.
 var causes = []struct {
-	text *regexp.Regexp
+	text *lazyregexp.Regexp
 	hint string
 	// cause is the clause of a [BuildError]. $1 and so on refer to the groups
 	// of text. It is optional.
@@ -53,37 +53,37 @@ var causes = []struct {
 	noBuilder bool
 }{
 	{
-		text:  regexp.MustCompile(`(?m)^panic: (.*)$`),
+		text:  lazyregexp.New(`(?m)^panic: (.*)$`),
 		cause: "buildx crashed: $1",
 		hint:  "update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
 	},
 	{
-		text: regexp.MustCompile(`unknown flag: (?:--)?exclude|invalid chmod`),
+		text: lazyregexp.New(`unknown flag: (?:--)?exclude|invalid chmod`),
 		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
 	},
 	{
-		text:  regexp.MustCompile(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
+		text:  lazyregexp.New(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
 		cause: "the builder is a Docker Engine without the containerd image store, which cannot export images",
 		hint: `turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
 			`or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`,
 	},
 	{
-		text: regexp.MustCompile(`for multi-node builds currently not supported`),
+		text: lazyregexp.New(`for multi-node builds currently not supported`),
 		hint: "the builder has several nodes: name it with --builder, so that each platform is built on its own node",
 	},
 	{
-		text:  regexp.MustCompile(`no builder "(.*)" found`),
+		text:  lazyregexp.New(`no builder "(.*)" found`),
 		cause: `there is no builder "$1"`,
 		hint:  `run "docker buildx ls" to see the builders there are, or "docker context ls" if $1 should be a docker context`,
 	},
 	{
-		text:      regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
+		text:      lazyregexp.New(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
 		cause:     "the cluster of the builder's node $1 does not answer: $2",
 		hint:      `see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
 		noBuilder: true,
 	},
 	{
-		text:      regexp.MustCompile(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*)$`),
+		text:      lazyregexp.New(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*)$`),
 		cause:     "the builder's node $1 cannot be started: $2",
 		hint:      `run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
 		noBuilder: true,
@@ -95,21 +95,21 @@ var causes = []struct {
 	},
 	{
 		// BuildKit also prints it for a builder that responds later.
-		text:  regexp.MustCompile(`(?s)waiting for connection.*deadline exceeded`),
+		text:  lazyregexp.New(`(?s)waiting for connection.*deadline exceeded`),
 		cause: "the builder does not answer",
 		hint:  unreachableHint,
 	},
 	{
-		text:  regexp.MustCompile(`listing workers`),
+		text:  lazyregexp.New(`listing workers`),
 		cause: "a node of the builder does not answer",
 		hint:  unreachableHint,
 	},
 	{
-		text: regexp.MustCompile(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused`),
+		text: lazyregexp.New(`[Cc]annot connect to the Docker daemon|failed to connect to the docker API|failed to find driver|connection refused`),
 		hint: unreachableHint,
 	},
 	{
-		text: regexp.MustCompile(`additional privileges requested`),
+		text: lazyregexp.New(`additional privileges requested`),
 		hint: "the build asks for what needs a grant: add the --allow that buildx names above, if you trust it",
 	},
 }
@@ -137,7 +137,7 @@ func ForBuilder(err error, name string) error {
 // Explain returns the error of a failed buildx with what output, its messages,
 // says about the cause, and a hint where there is one.
 func Explain(err error, output string) error {
-	output = escapes.ReplaceAllString(output, "")
+	output = escapes.Get().ReplaceAllString(output, "")
 	failed := &BuildError{Err: err}
 	if explained := explainStage(failed, output); explained != nil {
 		return explained
@@ -147,10 +147,10 @@ func Explain(err error, output string) error {
 		return diag.WithHint(failed, failure.Hint())
 	}
 	for _, c := range causes {
-		if match := c.text.FindStringSubmatchIndex(output); match != nil {
+		if match := c.text.Get().FindStringSubmatchIndex(output); match != nil {
 			failed.NoBuilder = c.noBuilder
-			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))
-			return diag.WithHint(failed, string(c.text.ExpandString(nil, c.hint, output, match)))
+			failed.Cause = string(c.text.Get().ExpandString(nil, c.cause, output, match))
+			return diag.WithHint(failed, string(c.text.Get().ExpandString(nil, c.hint, output, match)))
 		}
 	}
 	if output == "" {
@@ -162,7 +162,7 @@ func Explain(err error, output string) error {
 
 // escapes matches the sequences with which buildx draws on a terminal (ECMA-48,
 // section 5.4), and carriage returns.
-var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[@-~]|\r")
+var escapes = lazyregexp.New("\x1b\\[[0-9;?]*[@-~]|\r")
 
 // TailBuffer keeps the last bytes written to it.
 type TailBuffer struct {

@@ -1,43 +1,44 @@
 package buildx
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // imageCauses are failures to pull an image: $1 is its name, $2 its registry.
 // {correct} in a hint is replaced by how to correct the name.
 var imageCauses = []struct {
-	text        *regexp.Regexp
+	text        *lazyregexp.Regexp
 	cause, hint string
 }{
 	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)\S*): (?:\S+: )?not found`),
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)\S*): (?:\S+: )?not found`),
 		"there is no image $1",
 		`{correct}; "docker buildx imagetools inspect $1" tells whether it is there`,
 	},
 	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
 		"the builder may not pull the image $1",
 		`run "docker login $2", or {correct}`,
 	},
 	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:429 Too Many Requests|toomanyrequests)`),
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:429 Too Many Requests|toomanyrequests)`),
 		"the registry of the image $1 limits how often it is asked",
 		`wait, or run "docker login $2": registries limit anonymous pulls more`,
 	},
 	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): failed to do request: (.*(?:x509:|tls:|server gave HTTP response to HTTPS client).*)`),
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): failed to do request: (.*(?:x509:|tls:|server gave HTTP response to HTTPS client).*)`),
 		"the builder does not trust the registry of the image $1: $3",
 		`run "docker extpack builder ensure --registry $2" and add --builder extpack, if you trust it`,
 	},
 	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/:]+)(?::[0-9]+)?/\S+): failed to do request: (.*dial tcp: lookup .*)`),
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/:]+)(?::[0-9]+)?/\S+): failed to do request: (.*dial tcp: lookup .*)`),
 		"the builder's machine cannot look up the registry of the image $1: $3",
 		`see whether DNS works there and $2 is spelled right, or configure a mirror or proxy for the builder`,
 	},
 	{
-		regexp.MustCompile(`failed to resolve source metadata for (([^\s/]+)/\S+): failed to do request: (.*)`),
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): failed to do request: (.*)`),
 		"the builder does not reach the registry of the image $1: $3",
 		`see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not`,
 	},
@@ -48,9 +49,9 @@ var imageCauses = []struct {
 // other failures.
 func ExplainImage(output, correct string) (cause, hint string, ok bool) {
 	for _, c := range imageCauses {
-		if m := c.text.FindStringSubmatchIndex(output); m != nil {
-			hint := string(c.text.ExpandString(nil, c.hint, output, m))
-			return string(c.text.ExpandString(nil, c.cause, output, m)), strings.ReplaceAll(hint, "{correct}", correct), true
+		if m := c.text.Get().FindStringSubmatchIndex(output); m != nil {
+			hint := string(c.text.Get().ExpandString(nil, c.hint, output, m))
+			return string(c.text.Get().ExpandString(nil, c.cause, output, m)), strings.ReplaceAll(hint, "{correct}", correct), true
 		}
 	}
 	return "", "", false

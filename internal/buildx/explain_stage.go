@@ -2,9 +2,9 @@ package buildx
 
 import (
 	"fmt"
-	"regexp"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // BaseImageError is returned if a base image lacks a platform of the build.
@@ -17,91 +17,91 @@ type BaseImageError struct {
 func (e *BaseImageError) Unwrap() error { return e.BuildError }
 
 // noPlatform matches BuildKit's error for such an image.
-var noPlatform = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform`)
+var noPlatform = lazyregexp.New(`failed to resolve source metadata for (\S+): no match for platform`)
 
 // LacksPlatform reports whether output says that an index has no image for the
 // platform of the build.
-func LacksPlatform(output string) bool { return noPlatform.MatchString(output) }
+func LacksPlatform(output string) bool { return noPlatform.Get().MatchString(output) }
 
 // stageCauses are failures of the user's Dockerfile. BuildKit's error has the
 // position but not how to fix it with docker extpack. $1 and so on refer to the
 // groups of text.
 var stageCauses = []struct {
-	text        *regexp.Regexp
+	text        *lazyregexp.Regexp
 	cause, hint string
 }{
 	{
-		regexp.MustCompile(`failed to solve: target stage "?([^"\s]+)"? could not be found`),
+		lazyregexp.New(`failed to solve: target stage "?([^"\s]+)"? could not be found`),
 		"the Dockerfile has no stage $1",
 		`correct stage = "…" in [metadata.extpack.build]`,
 	},
 	{
 		// The first for several platforms, the second for one.
-		regexp.MustCompile(`failed to solve: .*(?:invalid nil input definition|unsupported context source target for root)`),
+		lazyregexp.New(`failed to solve: .*(?:invalid nil input definition|unsupported context source target for root)`),
 		"the build stage holds nothing",
 		`copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = "…"`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: (?:.*: )?secret (\S+): not found`),
+		lazyregexp.New(`failed to solve: (?:.*: )?secret (\S+): not found`),
 		"the build stage requires secret $1, which was not provided",
 		`add --secret id=$1,src=FILE or --secret id=$1,env=VARIABLE`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: .*(?:unset ssh forward key|no SSH key "?)(?: )?([^"\s:]*)`),
+		lazyregexp.New(`failed to solve: .*(?:unset ssh forward key|no SSH key "?)(?: )?([^"\s:]*)`),
 		"the build stage requires an SSH agent, which was not provided",
 		`add --ssh $1`,
 	},
 	{
-		regexp.MustCompile(`invalid empty ssh agent socket`),
+		lazyregexp.New(`invalid empty ssh agent socket`),
 		"there is no SSH agent to forward, because SSH_AUTH_SOCK is not set",
 		`start one and give it your key (eval "$$(ssh-agent)"; ssh-add), or forward a key with --ssh default=FILE`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: base name \((.*)\) should not be blank`),
+		lazyregexp.New(`failed to solve: base name \((.*)\) should not be blank`),
 		"the Dockerfile names a base image by $1, which is empty",
 		`give it with --build-arg, or in args = { … } of [metadata.extpack.build]`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: failed to parse stage name "(.*)": invalid reference format`),
+		lazyregexp.New(`failed to solve: failed to parse stage name "(.*)": invalid reference format`),
 		`the Dockerfile names the image "$1", and no image can have that name`,
 		correctName,
 	},
 	{
 		// These precede causes that would mistake the server of the cache for
 		// the builder. Quiet output has no headings.
-		regexp.MustCompile(`> \[[^\]\n]+\] exporting cache to [^\n]*:\n(?s:.*)failed to solve: ([^\n]*)` +
+		lazyregexp.New(`> \[[^\]\n]+\] exporting cache to [^\n]*:\n(?s:.*)failed to solve: ([^\n]*)` +
 			`|failed to solve: ((?:unknown cache exporter|failed to configure \S+ cache exporter|failed to check file presence in cache|error writing layer blob)[^\n]*)`),
 		"the cache cannot be written: $1$2",
 		`correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: failed to load LLB: (\S+) is not allowed`),
+		lazyregexp.New(`failed to solve: failed to load LLB: (\S+) is not allowed`),
 		"a step of the Dockerfile requires $1, which was not granted",
 		`if you trust it, add --allow $1`,
 	},
 	{
-		regexp.MustCompile(`granting entitlement (\S+) is not allowed by build daemon configuration`),
+		lazyregexp.New(`granting entitlement (\S+) is not allowed by build daemon configuration`),
 		"the builder does not permit $1",
 		`make a builder that does: docker buildx create --name extpack --buildkitd-flags "--allow-insecure-entitlement $1"`,
 	},
 	{
-		regexp.MustCompile(`exec format error`),
+		lazyregexp.New(`exec format error`),
 		"a program of another platform was run, which this builder's machine cannot run or emulate",
 		`compile on the builder's own platform (FROM --platform=$$BUILDPLATFORM), or run ` + DoctorCommand + `, which says what platform that is and how this builder can get it`,
 	},
 	{
 		// The line is one of the generated Dockerfile (stageLines).
-		regexp.MustCompile(`(?s)>>> COPY [^\n]* /bi\[n\]/detec\[t\] .*failed to calculate checksum of ref [^\n]*: "(/bin/[a-z]+)": not found`),
+		lazyregexp.New(`(?s)>>> COPY [^\n]* /bi\[n\]/detec\[t\] .*failed to calculate checksum of ref [^\n]*: "(/bin/[a-z]+)": not found`),
 		"$1 of the build stage is a link to what is not in the stage",
 		`copy the file it links to into the stage as well, or copy that file to $1`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: .*failed to calculate checksum of ref .*: ("[^"]+"): not found`),
+		lazyregexp.New(`failed to solve: .*failed to calculate checksum of ref .*: ("[^"]+"): not found`),
 		"the Dockerfile copies $1, which is not there",
 		`correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it`,
 	},
 	{
-		regexp.MustCompile(`failed to solve: process "(.*)" did not complete successfully: exit code: ([0-9]+)`),
+		lazyregexp.New(`failed to solve: process "(.*)" did not complete successfully: exit code: ([0-9]+)`),
 		"the step $1 of the Dockerfile failed with exit code $2",
 		"its output is above; --progress plain shows all of it",
 	},
@@ -112,7 +112,7 @@ const correctName = "correct the name in the Dockerfile, or where it comes from"
 // explainStage explains a failure of a build stage. It returns nil for unknown
 // failures.
 func explainStage(failed *BuildError, output string) error {
-	if m := noPlatform.FindStringSubmatch(output); m != nil {
+	if m := noPlatform.Get().FindStringSubmatch(output); m != nil {
 		failed.Cause = fmt.Sprintf("the base image %s has no image for a platform that is built", m[1])
 		return &BaseImageError{BuildError: failed, Image: m[1]}
 	}
@@ -121,9 +121,9 @@ func explainStage(failed *BuildError, output string) error {
 		return diag.WithHint(failed, hint)
 	}
 	for _, c := range stageCauses {
-		if match := c.text.FindStringSubmatchIndex(output); match != nil {
-			failed.Cause = string(c.text.ExpandString(nil, c.cause, output, match))
-			return diag.WithHint(failed, string(c.text.ExpandString(nil, c.hint, output, match)))
+		if match := c.text.Get().FindStringSubmatchIndex(output); match != nil {
+			failed.Cause = string(c.text.Get().ExpandString(nil, c.cause, output, match))
+			return diag.WithHint(failed, string(c.text.Get().ExpandString(nil, c.hint, output, match)))
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // Runner runs buildx. [*Client] implements it.
@@ -118,7 +118,7 @@ const StatusTimeout = 5 * time.Second
 
 // noContext is an error of "buildx ls" without builders: every docker context
 // is a builder too.
-var noContext = regexp.MustCompile(`no builder "([^"]+)" found`)
+var noContext = lazyregexp.New(`no builder "([^"]+)" found`)
 
 // List returns all builders of buildx. A builder that accepts connections but
 // does not respond delays it by [StatusTimeout], or by 20 seconds with buildx
@@ -131,7 +131,7 @@ func List(ctx context.Context, client Runner) ([]Builder, error) {
 		out, err = client.Output(ctx, args...)
 	}
 	if errors.As(err, &failed) {
-		if m := noContext.FindStringSubmatch(failed.Stderr); m != nil {
+		if m := noContext.Get().FindStringSubmatch(failed.Stderr); m != nil {
 			return nil, diag.WithHint(fmt.Errorf("listing builders: there is no docker context %q", m[1]),
 				`run "docker context ls" to see the contexts there are, and "docker context use default", or correct --context or DOCKER_CONTEXT`)
 		}
@@ -164,7 +164,7 @@ func decode(out []byte) ([]Builder, error) {
 	}
 }
 
-var namePrinted = regexp.MustCompile(`(?m)^Name:\s+(\S+)`)
+var namePrinted = lazyregexp.New(`(?m)^Name:\s+(\S+)`)
 
 // markCurrent determines the current builder if the list does not have it, as
 // with buildx 0.23. If that fails, none is marked.
@@ -176,7 +176,7 @@ func markCurrent(ctx context.Context, client Runner, list []Builder) {
 	if err != nil {
 		return
 	}
-	if name := namePrinted.FindSubmatch(out); name != nil {
+	if name := namePrinted.Get().FindSubmatch(out); name != nil {
 		if b := Find(list, string(name[1])); b != nil {
 			b.Current = true
 		}

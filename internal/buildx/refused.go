@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // NoBuilder returns in a clause why the builder called name, or the current one,
@@ -46,11 +46,11 @@ func (b *Client) NoBuilder(ctx context.Context, name string) (string, error) {
 }
 
 // engineDown matches the error of the docker client for an unreachable engine.
-var engineDown = regexp.MustCompile(`(?:[Cc]annot connect to the Docker daemon|failed to connect to the docker API) at ([^\s;]*[^\s;.])`)
+var engineDown = lazyregexp.New(`(?:[Cc]annot connect to the Docker daemon|failed to connect to the docker API) at ([^\s;]*[^\s;.])`)
 
 // EngineDown returns the address of the unreachable Docker Engine in a message.
 func EngineDown(message string) (address string, ok bool) {
-	m := engineDown.FindStringSubmatch(message)
+	m := engineDown.Get().FindStringSubmatch(message)
 	if m == nil {
 		return "", false
 	}

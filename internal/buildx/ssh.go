@@ -4,15 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // sshFailure matches the error of the docker CLI for a failed ssh command: the
 // request, the command, advice, and the last output.
-var sshFailure = regexp.MustCompile(`(?:error during connect: [^\n]*?)?command \[ssh ([^\]\n]*)\] has exited with [^\n]*?stderr=([^\n]*(?:\n[^\n]+)*)`)
+var sshFailure = lazyregexp.New(`(?:error during connect: [^\n]*?)?command \[ssh ([^\]\n]*)\] has exited with [^\n]*?stderr=([^\n]*(?:\n[^\n]+)*)`)
 
 // An SSHFailure is a failed SSH connection to a Docker host.
 type SSHFailure struct {
@@ -36,7 +36,7 @@ func (f SSHFailure) Hint() string {
 // the output with [SSHFailure.Clause] instead of it. ok is false if there is
 // none.
 func FindSSHFailure(output string) (failure SSHFailure, plain string, ok bool) {
-	match := sshFailure.FindStringSubmatchIndex(output)
+	match := sshFailure.Get().FindStringSubmatchIndex(output)
 	if match == nil {
 		return SSHFailure{}, output, false
 	}

@@ -3,11 +3,11 @@ package lint
 import (
 	"bytes"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -25,28 +25,28 @@ const largeFile = 10_000_000
 type secret struct {
 	what    string
 	marks   string
-	pattern *regexp.Regexp
+	pattern *lazyregexp.Regexp
 }
 
 var secrets = []secret{
-	{"a private key", "PRIVATE", regexp.MustCompile(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n)+(?:[A-Za-z-]+: [^\n]*\n)*\s*[A-Za-z0-9+/=]{20,}`)},
-	{"an age key", "AGE-SECRET-KEY-1", regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b`)},
-	{"a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36,}\b`)},
-	{"a GitHub token", "github_pat_", regexp.MustCompile(`\bgithub_pat_\w{82}\b`)},
-	{"a GitLab token", "glpat-", regexp.MustCompile(`\bglpat-[\w-]{20,}`)},
-	{"an AWS access key", "AKIA ASIA", regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)},
-	{"an npm token", "npm_", regexp.MustCompile(`\bnpm_[A-Za-z0-9]{36}\b`)},
-	{"an npm token", "_auth", regexp.MustCompile(`(?m)^[^#;\n]*:?_auth(?:Token)?\s*=\s*[^\s$][^\s]{7,}`)},
-	{"a PyPI token", "pypi-AgE", regexp.MustCompile(`\bpypi-AgE[\w-]{50,}`)},
-	{"a Docker Hub token", "dckr_", regexp.MustCompile(`\bdckr_[po]at_[\w-]{20,}`)},
-	{"a registry password", `"auth"`, regexp.MustCompile(`"auths"\s*:[^]]*"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"`)},
-	{"a Slack token", "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs-", regexp.MustCompile(`\bxox[abeoprs]-[\w-]{20,}`)},
-	{"a Google API key", "AIza", regexp.MustCompile(`\bAIza[\w-]{35}\b`)},
-	{"a Stripe key", "k_live_", regexp.MustCompile(`\b[rs]k_live_[A-Za-z0-9]{20,}`)},
-	{"an Azure storage key", "AccountKey=", regexp.MustCompile(`AccountKey=[A-Za-z0-9+/]{86}==`)},
-	{"a Vault token", "hvs.", regexp.MustCompile(`\bhvs\.[\w-]{24,}`)},
-	{"an Anthropic API key", "sk-ant-", regexp.MustCompile(`\bsk-ant-[\w-]{40,}`)},
-	{"an OpenAI API key", "T3BlbkFJ", regexp.MustCompile(`\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}`)},
+	{"a private key", "PRIVATE", lazyregexp.New(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n)+(?:[A-Za-z-]+: [^\n]*\n)*\s*[A-Za-z0-9+/=]{20,}`)},
+	{"an age key", "AGE-SECRET-KEY-1", lazyregexp.New(`\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b`)},
+	{"a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", lazyregexp.New(`\bgh[pousr]_[A-Za-z0-9]{36,}\b`)},
+	{"a GitHub token", "github_pat_", lazyregexp.New(`\bgithub_pat_\w{82}\b`)},
+	{"a GitLab token", "glpat-", lazyregexp.New(`\bglpat-[\w-]{20,}`)},
+	{"an AWS access key", "AKIA ASIA", lazyregexp.New(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)},
+	{"an npm token", "npm_", lazyregexp.New(`\bnpm_[A-Za-z0-9]{36}\b`)},
+	{"an npm token", "_auth", lazyregexp.New(`(?m)^[^#;\n]*:?_auth(?:Token)?\s*=\s*[^\s$][^\s]{7,}`)},
+	{"a PyPI token", "pypi-AgE", lazyregexp.New(`\bpypi-AgE[\w-]{50,}`)},
+	{"a Docker Hub token", "dckr_", lazyregexp.New(`\bdckr_[po]at_[\w-]{20,}`)},
+	{"a registry password", `"auth"`, lazyregexp.New(`"auths"\s*:[^]]*"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"`)},
+	{"a Slack token", "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs-", lazyregexp.New(`\bxox[abeoprs]-[\w-]{20,}`)},
+	{"a Google API key", "AIza", lazyregexp.New(`\bAIza[\w-]{35}\b`)},
+	{"a Stripe key", "k_live_", lazyregexp.New(`\b[rs]k_live_[A-Za-z0-9]{20,}`)},
+	{"an Azure storage key", "AccountKey=", lazyregexp.New(`AccountKey=[A-Za-z0-9+/]{86}==`)},
+	{"a Vault token", "hvs.", lazyregexp.New(`\bhvs\.[\w-]{24,}`)},
+	{"an Anthropic API key", "sk-ant-", lazyregexp.New(`\bsk-ant-[\w-]{40,}`)},
+	{"an OpenAI API key", "T3BlbkFJ", lazyregexp.New(`\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}`)},
 }
 
 // examples are the names of .env files that hold no secrets.
@@ -113,7 +113,7 @@ func FindSecret(data []byte) *Hit {
 		if !slices.ContainsFunc(strings.Fields(s.marks), contains) {
 			continue
 		}
-		if at := s.pattern.FindIndex(data); at != nil {
+		if at := s.pattern.Get().FindIndex(data); at != nil {
 			return &Hit{
 				Line: 1 + bytes.Count(data[:at[0]], []byte("\n")), Column: at[0] - bytes.LastIndexByte(data[:at[0]], '\n'), What: s.what,
 			}

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +19,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
@@ -32,9 +32,9 @@ const issues = "https://github.com/buildpacks/registry-index/issues/new"
 // The forms of ids, versions and addresses, and the reserved
 // namespaces.
 var (
-	validID      = regexp.MustCompile(`^([a-zA-Z0-9.-]+)/([a-zA-Z0-9./-]+)$`)
-	validVersion = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
-	validAddress = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9](:[0-9]+)?/[^:]+@sha256:[A-Fa-f0-9]{64}$`)
+	validID      = lazyregexp.New(`^([a-zA-Z0-9.-]+)/([a-zA-Z0-9./-]+)$`)
+	validVersion = lazyregexp.New(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+	validAddress = lazyregexp.New(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9](:[0-9]+)?/[^:]+@sha256:[A-Fa-f0-9]{64}$`)
 	restricted   = []string{
 		"buildpack", "buildpack-io", "buildpack.io", "buildpackio", "buildpacks", "buildpacks-io", "buildpacks.io", "buildpacksio",
 		"cnb", "cnbs", "cncf", "cncf-cnb", "cncf-cnbs", "example", "examples", "official", "pack", "sample", "samples",
@@ -105,15 +105,15 @@ func address(ref registry.Reference, root v1.Descriptor) string {
 }
 
 func (e Entry) check(list *diag.List) {
-	if m := validID.FindStringSubmatch(e.ID); m == nil {
+	if m := validID.Get().FindStringSubmatch(e.ID); m == nil {
 		list.Errorf(diag.Position{}, "id %q is not NAMESPACE/NAME of letters, digits, dots and dashes", e.ID).Hint = "change id in extension.toml"
 	} else if slices.Contains(restricted, m[1]) {
 		list.Errorf(diag.Position{}, "id %q: the namespace %q is reserved", e.ID, m[1]).Hint = "change id in extension.toml"
 	}
-	if !validVersion.MatchString(e.Version) {
+	if !validVersion.Get().MatchString(e.Version) {
 		list.Errorf(diag.Position{}, "version %q is not a semantic version", e.Version).Hint = "change version in extension.toml"
 	}
-	if !validAddress.MatchString(e.Address) {
+	if !validAddress.Get().MatchString(e.Address) {
 		list.Errorf(diag.Position{}, "address %s does not have the form HOST.DOMAIN/REPOSITORY@sha256:DIGEST", e.Address).Hint = "publish to a registry that is reachable from the internet"
 	}
 }
