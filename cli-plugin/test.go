@@ -177,6 +177,8 @@ func testVerdict(results []exttest.Result, all bool) error {
 		counts[r.Status]++
 	}
 	switch {
+	case len(results) == 0:
+		return diag.Invalidf("no case applies to a platform of --target")
 	case counts[exttest.Failed] > 0:
 		return diag.Invalidf("%s of %d failed", text.Count(counts[exttest.Failed], "case"), len(results))
 	case all && counts[exttest.NotRun] > 0:

@@ -2,13 +2,11 @@ package cliplugin
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/text"
 )
 
 // tries describes what is run before a package is published.
@@ -71,14 +69,17 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 			return err
 		}
 		if len(s.Cases) == 0 {
-			if !o.quiet {
-				fmt.Fprintln(o.bars, text.Clean(fmt.Sprintf("%s has no test cases", e.Descriptor.Info)))
-			}
+			t.log("%s has no test cases", e.Descriptor.Info)
 			return nil
 		}
+		s.Partial = len(o.targets) > 0
 		results, err := t.test(ctx, []tested{s})
 		if err != nil {
 			return err
+		}
+		if len(results) == 0 {
+			t.log("%s has no test cases for its platforms", e.Descriptor.Info)
+			return nil
 		}
 		if err := printTestText(o.bars, results, o.quiet); err != nil {
 			return err

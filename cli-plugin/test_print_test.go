@@ -90,6 +90,7 @@ func TestTestVerdict(t *testing.T) {
 		{[]exttest.Result{all[0], all[2]}, false, "", false},
 		{[]exttest.Result{all[0], all[2]}, true, "1 case of 2 could not be run (--all-platforms)", false},
 		{all[2:], false, "no case could be run", false},
+		{nil, false, "no case applies to a platform of --target", true},
 	} {
 		err := testVerdict(tt.results, tt.all)
 		got := ""

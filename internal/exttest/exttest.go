@@ -149,7 +149,8 @@ type Result struct {
 }
 
 // Run runs the cases of a request and returns their results, in the order of
-// subjects, cases and platforms. Its error is that they could not be run.
+// subjects, cases and platforms. There are none if no case applies to the
+// platforms. Its error is that the cases could not be run.
 func Run(ctx context.Context, request Request) ([]Result, error) {
 	temp, err := scratch.New()
 	if err != nil {

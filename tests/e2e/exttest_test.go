@@ -469,6 +469,8 @@ func TestBuildTest(t *testing.T) {
 	if r.stdout != "" || exists(t, ref) {
 		t.Errorf("published %q", r.stdout)
 	}
+	writeFile(t, filepath.Join(dir, "tests/cases.toml"), "[[case]]\nname = \"elsewhere\"\ntargets = [\"linux/arm64\"]\n")
+	has(t, extpack(t, dir, "build", "--test", "-o", filepath.Join(t.TempDir(), "x.cnb"), "--target", "linux/amd64"), 0, "lab/build@1.2.3 has no test cases for its platforms")
 	r = extpack(t, dir, "build", "--test", "--dry-run", "--push", "-t", ref)
 	if !strings.Contains(r.stdout, "  run the test cases\n") {
 		t.Errorf("--dry-run says\n%s", r.stdout)
