@@ -134,6 +134,27 @@ func TestEnsureRootless(t *testing.T) {
 		t.Errorf("without root rights %s, with them %s", without, with)
 	}
 
+	// Programs for arm64, which start others: QEMU is registered in the namespace of
+	// the daemon where the kernel has registrations of namespaces.
+	program(t, "qemu-aarch64-static", "qemu-user-static")
+	images, err := world.TestImages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := filepath.Join(u.dir, "hello")
+	if err := os.CopyFS(hello, os.DirFS("../../examples/hello")); err != nil {
+		t.Fatal(err)
+	}
+	r := must("test", hello, "--case", "greets", "--builder", "extpack", "--builder-image", images.Builder, "--target", "linux/amd64", "--target", "linux/arm64")
+	want := "2 passed, 0 failed, 0 not run\n"
+	if out, err := exec.Command("unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "binfmt_misc", "none", "/proc/sys/fs/binfmt_misc").CombinedOutput(); err != nil {
+		t.Logf("registrations of namespaces need Linux 6.7: %v %s", err, out)
+		want = "1 passed, 0 failed, 1 not run\n  not run on linux/arm64: emulation of linux/arm64 cannot start a second program"
+	}
+	if !strings.Contains(r.stdout, want) {
+		t.Errorf("got\n%swant %s", r.stdout, want)
+	}
+
 	// Another configuration, with which the cache stays.
 	must("builder", "ensure", "--registry", "registry.test:5000=http")
 	if r := must("build", "--builder", "extpack", "--progress", "plain", "--push", "-t", ref, "--force", dir); !strings.Contains(r.stderr, "CACHED") {
