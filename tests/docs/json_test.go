@@ -50,6 +50,9 @@ func TestJSON(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "\n```json\n%s\n```\n", strings.TrimSpace(string(example)))
 		compareFields(t, s.title, rows, example)
+		if files, err := os.ReadFile(filepath.Join(root, "cli-plugin", "testdata", strings.Replace(filepath.FromSlash(s.golden), ".json", "-files.json", 1))); err == nil {
+			compareFields(t, s.title+" with --files", rows, files)
+		}
 	}
 	generated(t, "docs/json.md", "shapes", out.String())
 }
