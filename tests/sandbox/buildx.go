@@ -107,33 +107,47 @@ func findPlugin(config string) string {
 // chooseBuildx takes the user's buildx when it is new enough, else the pinned
 // one, which becomes the docker plugin only where there was none.
 func (s *Sandbox) chooseBuildx(ctx context.Context) error {
-	own := s.bin("buildx")
-	s.state.Buildx = own
 	config := s.state.DockerConfig
+	plugin, reason := s.usersBuildx(ctx, config)
+	if plugin != "" {
+		s.state.Buildx = plugin
+		return nil
+	}
+	s.state.Buildx = s.bin("buildx")
+	if reason != "" {
+		s.logf("%s", reason)
+		return nil
+	}
+	shared := findPlugin(config) != ""
 	link := s.pluginLink(config)
-	plugin := findPlugin(config)
+	if err := link.take(ctx); err != nil {
+		s.logf("docker has no working buildx plugin: %v", err)
+		return nil
+	}
+	s.state.PluginLink = link.path()
+	if !shared {
+		s.logf("linked %s to the buildx of the sandbox, as docker had none; down removes it", link.path())
+	}
+	return s.saveState()
+}
+
+// usersBuildx returns the buildx plugin of a docker configuration, or the reason
+// why it is not used. It returns neither if there is none, or that of a sandbox.
+func (s *Sandbox) usersBuildx(ctx context.Context, config string) (plugin, reason string) {
+	plugin = findPlugin(config)
+	link := s.pluginLink(config)
 	target, err := os.Readlink(link.path())
-	if shared := err == nil && plugin == link.path() && link.isSandboxes(target); plugin == "" || shared {
-		if err := link.take(ctx); err != nil {
-			s.logf("docker has no working buildx plugin: %v", err)
-			return nil
-		}
-		s.state.PluginLink = link.path()
-		if !shared {
-			s.logf("linked %s to the buildx of the sandbox, as docker had none; down removes it", link.path())
-		}
-		return s.saveState()
+	if plugin == "" || err == nil && plugin == link.path() && link.isSandboxes(target) {
+		return "", ""
 	}
 	out, err := exec.CommandContext(ctx, plugin, "version").Output()
 	switch {
 	case err != nil:
-		s.logf("%s does not run (%v): using the buildx built from go.mod", plugin, err)
+		return "", fmt.Sprintf("%s does not run (%v): using the buildx built from go.mod", plugin, err)
 	case !newEnough(string(out)):
-		s.logf("%s is older than 0.%d: using the buildx built from go.mod and leaving yours as it is", plugin, minBuildxMinor)
-	default:
-		s.state.Buildx = plugin
+		return "", fmt.Sprintf("%s is older than 0.%d: using the buildx built from go.mod and leaving yours as it is", plugin, minBuildxMinor)
 	}
-	return nil
+	return plugin, ""
 }
 
 var versionPattern = regexp.MustCompile(`\bv?(\d+)\.(\d+)\.\d+`)

@@ -112,7 +112,7 @@ func (s *Sandbox) bringUpIsolated(ctx context.Context) error {
 		s.opts.DockerConfig = filepath.Join(s.opts.Dir, "docker")
 	}
 	s.state.DockerConfig = s.opts.DockerConfig
-	if err := s.ensureTools(ctx); err != nil {
+	if err := s.ensureTools(ctx, tools); err != nil {
 		return err
 	}
 	s.state.Buildx = s.bin("buildx")

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -24,9 +26,10 @@ var tools = map[string]string{
 
 func (s *Sandbox) bin(name string) string { return filepath.Join(s.opts.BinDir, name) }
 
-// ensureTools makes everything that the daemons need: rights, runc, binaries.
-// The lock on the binaries keeps parallel test processes from doing it twice.
-func (s *Sandbox) ensureTools(ctx context.Context) error {
+// ensureTools makes everything that the daemons need: rights, runc, and the needed
+// binaries. The lock on the binaries keeps parallel test processes from doing it
+// twice.
+func (s *Sandbox) ensureTools(ctx context.Context, needed map[string]string) error {
 	unlock, err := lock(ctx, s.bin("lock"))
 	if err != nil {
 		return err
@@ -37,12 +40,12 @@ func (s *Sandbox) ensureTools(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.ensureBinaries(ctx)
+	return s.ensureBinaries(ctx, needed)
 }
 
-// ensureBinaries compiles the tools unless they were compiled from the same
+// ensureBinaries compiles the needed tools unless they were compiled from the same
 // go.mod by the same Go before.
-func (s *Sandbox) ensureBinaries(ctx context.Context) error {
+func (s *Sandbox) ensureBinaries(ctx context.Context, needed map[string]string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
@@ -51,20 +54,27 @@ func (s *Sandbox) ensureBinaries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if old, err := os.ReadFile(s.bin("stamp")); err == nil && string(old) == stamp && haveBinaries(s.opts.BinDir, tools) {
+	if old, err := os.ReadFile(s.bin("stamp")); err == nil && string(old) == stamp && haveBinaries(s.opts.BinDir, needed) {
 		return nil
 	}
-	s.logf("compiling BuildKit, buildx and the registry from go.mod (a few minutes the first time)")
+	s.logf("compiling %s from go.mod (a few minutes the first time)", strings.Join(slices.Sorted(maps.Keys(needed)), ", "))
 	temp, err := os.MkdirTemp(s.opts.BinDir, "build-")
 	if err != nil {
 		return fmt.Errorf("compiling the sandbox's tools: %w", err)
 	}
 	defer os.RemoveAll(temp)
-	if err := compile(ctx, root, temp); err != nil {
+	if err := compile(ctx, root, temp, needed); err != nil {
 		return err
 	}
 	// A rename replaces a binary that runs; writing into it would fail.
 	for name := range tools {
+		if needed[name] == "" {
+			// It may be of another go.mod.
+			if err := os.Remove(s.bin(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("installing the sandbox's tools: %w", err)
+			}
+			continue
+		}
 		if err := os.Rename(filepath.Join(temp, name), s.bin(name)); err != nil {
 			return fmt.Errorf("installing the sandbox's tools: %w", err)
 		}
@@ -95,9 +105,9 @@ func buildStamp(root string) (string, error) {
 	return runtime.Version() + " " + hex.EncodeToString(sum[:]) + "\n", nil
 }
 
-// compile builds all tools into dir, with the build settings of `go test`, so
+// compile builds tools into dir, with the build settings of `go test`, so
 // that packages compiled for the one are cached for the other.
-func compile(ctx context.Context, root, dir string) error {
+func compile(ctx context.Context, root, dir string, tools map[string]string) error {
 	ldflags := "-s -w"
 	// Without a version both are taken for development builds.
 	for _, module := range []string{"github.com/docker/buildx", "github.com/moby/buildkit"} {

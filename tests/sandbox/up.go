@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ func Up(ctx context.Context, opts Options) (*Sandbox, error) {
 		return nil, err
 	}
 	defer unlock()
-	if err := s.ensureTools(ctx); err != nil {
+	if err := s.ensureTools(ctx, s.neededForUp(ctx)); err != nil {
 		return nil, err
 	}
 	if err := s.leaveOld(ctx); err != nil {
@@ -41,6 +42,19 @@ func Up(ctx context.Context, opts Options) (*Sandbox, error) {
 		return nil, err
 	}
 	return s, s.saveState()
+}
+
+// neededForUp returns the tools without those that the user has: a buildx that is
+// new enough, and a builder.
+func (s *Sandbox) neededForUp(ctx context.Context) map[string]string {
+	needed := maps.Clone(tools)
+	if plugin, _ := s.usersBuildx(ctx, s.opts.DockerConfig); plugin != "" {
+		delete(needed, "buildx")
+	}
+	if s.opts.Builder != "" {
+		delete(needed, "buildkitd")
+	}
+	return needed
 }
 
 // attach takes the state directory for this process and reads its state.

@@ -3,10 +3,12 @@ package sandbox
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -192,6 +194,32 @@ func TestUpLeavesAnOldPluginAlone(t *testing.T) {
 	}
 	if now, err := os.ReadFile(plugin); err != nil || string(now) != old {
 		t.Errorf("the plugin is now %q (%v)", now, err)
+	}
+}
+
+// What the user has is not compiled.
+func TestUpNeeds(t *testing.T) {
+	for name, c := range map[string]struct{ version, builder, want string }{
+		"new buildx":       {"v0.30.1", "", "buildkitd registry"},
+		"old buildx":       {"v0.12.1", "", "buildkitd buildx registry"},
+		"buildx, builder":  {"v0.30.1", "mine", "registry"},
+		"a builder, alone": {"v0.1.0", "mine", "buildx registry"},
+	} {
+		config := filepath.Join(t.TempDir(), "docker")
+		plugin := filepath.Join(config, "cli-plugins", "docker-buildx")
+		if err := os.MkdirAll(filepath.Dir(plugin), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(plugin, []byte("#!/bin/sh\necho github.com/docker/buildx "+c.version+" 30feaa1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s, err := newSandbox(Options{Dir: t.TempDir(), DockerConfig: config, Builder: c.builder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(s.neededForUp(t.Context()))), " "); got != c.want {
+			t.Errorf("%s: needs %q, want %q", name, got, c.want)
+		}
 	}
 }
 
