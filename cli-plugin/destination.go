@@ -102,7 +102,7 @@ func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) err
 			return err
 		}
 		for _, c := range changes {
-			fmt.Fprintf(w, "  tag %s: %s\n", c.Tag, describeChange(c))
+			fmt.Fprintf(w, "  %s\n", c)
 			if c.Err != nil && !diag.IsInvalid(c.Err) && !errors.Is(c.Err, registry.ErrKept) {
 				fmt.Fprintf(a.cli.Err(), "warning: %s\n", text.Line(c.Err.Error()))
 			}
@@ -112,25 +112,4 @@ func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) err
 		}
 	}
 	return errors.Join(refused...)
-}
-
-// describeChange returns what a run would do to a tag.
-func describeChange(c pipeline.TagChange) string {
-	switch {
-	case errors.Is(c.Err, registry.ErrKept):
-		return fmt.Sprintf("would stay at %s, which is newer", c.From)
-	case diag.IsInvalid(c.Err) && c.From == "":
-		return "refused"
-	case diag.IsInvalid(c.Err):
-		return fmt.Sprintf("refused; it is at %s", c.From)
-	case c.Err != nil:
-		return "unknown, it could not be looked at"
-	case c.From == "":
-		return "new"
-	case c.To == "":
-		return fmt.Sprintf("is at %s; the new digest is known after the build", c.From)
-	case c.From == c.To:
-		return fmt.Sprintf("unchanged, at %s", c.From)
-	}
-	return fmt.Sprintf("would move from %s to %s", c.From, c.To)
 }

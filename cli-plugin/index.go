@@ -78,6 +78,9 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 		return err
 	}
 	if o.dryRun {
+		for _, c := range r.Changes {
+			fmt.Fprintln(a.cli.Err(), c)
+		}
 		if err == nil {
 			_, err = a.cli.Out().Write(r.Raw)
 		}

@@ -92,33 +92,44 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 }
 
 // permitted returns the tags to write, and a guard for each. It leaves out those
-// that stay as they are.
+// that stay as they are. It adds what happens to each tag to r.
 func (e *editor) permitted(ctx context.Context, s *Staging, r *Result, before map[registry.Reference]digest.Digest) ([]registry.Reference, []registry.PublishOption, error) {
-	if e.Release == nil || len(e.Tags) == 0 {
-		return e.Tags, nil, nil
-	}
-	next, err := release.Read(ctx, s, r.Root)
-	if err != nil {
-		return nil, nil, err
+	next := &release.Content{Root: r.Root}
+	if e.Release != nil && len(e.Tags) > 0 {
+		var err error
+		if next, err = release.Read(ctx, s, r.Root); err != nil {
+			return nil, nil, err
+		}
 	}
 	var tags []registry.Reference
 	var guards []registry.PublishOption
+	var refused []error
 	for _, tag := range release.Order(e.Tags, next.Info.Version) {
-		if now := before[tag]; now != registry.Hidden {
-			err := e.Release.Check(ctx, tag, now, next)
-			if errors.Is(err, registry.ErrKept) {
-				continue
-			}
-			if err != nil {
-				return nil, nil, err
-			}
+		change := release.Change{Tag: tag, From: before[tag], To: r.Root.Digest}
+		if err := e.unseen[tag]; err != nil {
+			change.Err = err
+		} else {
+			change.Err = e.Release.Check(ctx, tag, change.From, next)
+		}
+		if change.From == registry.Hidden {
+			change.From = ""
+		}
+		r.Changes = append(r.Changes, change)
+		switch {
+		case errors.Is(change.Err, registry.ErrKept):
+			continue
+		case change.Err != nil && e.unseen[tag] == nil:
+			refused = append(refused, change.Err)
 		}
 		tags = append(tags, tag)
-		if release.Guards(tag, next.Info.Version) {
+		if release.Guards(tag, next.Info.Version) && e.Release != nil {
 			guards = append(guards, e.Release.Option(tag, next))
 		}
 	}
-	if len(tags) == 0 && len(e.Files)+len(e.Dirs) == 0 {
+	if len(refused) > 0 {
+		return nil, nil, errors.Join(refused...)
+	}
+	if len(e.Tags) > 0 && len(tags) == 0 && len(e.Files)+len(e.Dirs) == 0 {
 		return nil, nil, release.ErrNothing
 	}
 	return tags, guards, nil
@@ -128,9 +139,7 @@ func (e *editor) permitted(ctx context.Context, s *Staging, r *Result, before ma
 // which is read itself. Tags that will be replaced as a whole may be unreadable.
 func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Digest, error) {
 	now := map[registry.Reference]digest.Digest{}
-	if e.DryRun && e.Release == nil {
-		return now, nil
-	}
+	e.unseen = map[registry.Reference]error{}
 	begin := time.Now()
 	for _, tag := range e.Tags {
 		if e.isSource(tag) {
@@ -143,7 +152,9 @@ func (e *editor) tagsNow(ctx context.Context) (map[registry.Reference]digest.Dig
 			now[tag] = desc.Digest
 		case errors.Is(err, oci.ErrNotFound):
 			now[tag] = ""
-		case e.Force, e.DryRun, errors.Is(err, oci.ErrCorrupt), errors.Is(err, oci.ErrTooLarge), errors.Is(err, oci.ErrMalformed):
+		case e.DryRun && (e.merges || !registry.IsForbidden(err)):
+			e.unseen[tag] = err
+		case e.Force, errors.Is(err, oci.ErrCorrupt), errors.Is(err, oci.ErrTooLarge), errors.Is(err, oci.ErrMalformed):
 			// If it is read, reading it reports the error.
 		case !e.merges && registry.IsForbidden(err):
 			now[tag] = registry.Hidden

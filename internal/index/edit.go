@@ -72,6 +72,8 @@ type Result struct {
 	Files []string
 	// Published are the tags that point at the index.
 	Published []registry.Published
+	// Changes are what happens to the tags, in the order of the writes.
+	Changes []release.Change
 	// Unchanged reports whether there was nothing to change.
 	Unchanged bool
 	// dropped are the annotations that the written index lost; see
@@ -154,6 +156,8 @@ type editor struct {
 	merges bool // the result depends on the state of a tag that is written
 	// before are the previous digests of the tags that were written, or nil.
 	before map[registry.Reference]digest.Digest
+	// unseen are the errors of tags that could not be looked at in a dry run.
+	unseen map[registry.Reference]error
 	// took is the duration of reading a tag, to estimate that of other
 	// writers' requests.
 	took time.Duration

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
@@ -20,39 +18,28 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// TagChange is what publishing would do to a tag.
-type TagChange struct {
-	Tag registry.Reference
-	// From is the digest of the tag, "" if it does not exist. To is the digest
-	// of the package, "" if it is not known before the build.
-	From, To digest.Digest
-	// Err is the reason why the tag would not be moved, or could not be looked
-	// at: a [*release.KeptError], a [*diag.InvalidError] or another failure.
-	Err error
-}
-
 // tagger is a destination that writes tags.
 type tagger interface {
 	// tags returns the tags, and the guard that decides about them.
 	tags() ([]registry.Reference, *release.Guard)
 	// changes returns what publishing a package would do to each of the tags.
 	// pkg is nil if the package is not known.
-	changes(ctx context.Context, tags []registry.Reference, pkg *annotate.Package) []TagChange
+	changes(ctx context.Context, tags []registry.Reference, pkg *annotate.Package) []release.Change
 }
 
 func (d Registry) tags() ([]registry.Reference, *release.Guard) { return d.Tags, d.Release }
 func (d Append) tags() ([]registry.Reference, *release.Guard)   { return d.Tags, d.Release }
 
-func (d Registry) changes(ctx context.Context, tags []registry.Reference, pkg *annotate.Package) []TagChange {
+func (d Registry) changes(ctx context.Context, tags []registry.Reference, pkg *annotate.Package) []release.Change {
 	var next *release.Content
 	var failed error
 	if pkg != nil {
 		next, failed = release.Read(ctx, pkg.Layout, pkg.Root)
 	}
-	var all []TagChange
+	var all []release.Change
 	for _, tag := range tags {
 		at, ok := d.seen.at(tag)
-		c := TagChange{Tag: tag, From: at}
+		c := release.Change{Tag: tag, From: at}
 		if !ok {
 			c = lookAt(ctx, d.Client, tag)
 		}
@@ -73,8 +60,8 @@ func (d Registry) changes(ctx context.Context, tags []registry.Reference, pkg *a
 	return all
 }
 
-func (d Append) changes(ctx context.Context, tags []registry.Reference, pkg *annotate.Package) []TagChange {
-	var all []TagChange
+func (d Append) changes(ctx context.Context, tags []registry.Reference, pkg *annotate.Package) []release.Change {
+	var all []release.Change
 	for _, tag := range tags {
 		c := lookAt(ctx, d.Client, tag)
 		if c.Err == nil && pkg != nil {
@@ -93,7 +80,7 @@ func (d Append) changes(ctx context.Context, tags []registry.Reference, pkg *ann
 const lookTime = 10 * time.Second
 
 // lookAt returns where a tag is.
-func lookAt(ctx context.Context, client *registry.Client, tag registry.Reference) TagChange {
+func lookAt(ctx context.Context, client *registry.Client, tag registry.Reference) release.Change {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	desc, err := client.Resolve(ctx, tag)
@@ -103,7 +90,7 @@ func lookAt(ctx context.Context, client *registry.Client, tag registry.Reference
 	case err != nil:
 		err = &unseenError{err}
 	}
-	return TagChange{Tag: tag, From: desc.Digest, Err: err}
+	return release.Change{Tag: tag, From: desc.Digest, Err: err}
 }
 
 // unseenError is the failure to look at a tag. Publishing reports it, if it is
@@ -148,8 +135,8 @@ func checkTags(ctx context.Context, destinations []Destination, pkg *annotate.Pa
 // TagChanges returns what a run would do to the tags of an extension. It packs
 // the extension if that needs no builder, because the digest depends on the
 // content.
-func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Options) ([]TagChange, error) {
-	var all []TagChange
+func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Options) ([]release.Change, error) {
+	var all []release.Change
 	var pkg *annotate.Package
 	for _, d := range places.Of(e) {
 		t, ok := d.(tagger)

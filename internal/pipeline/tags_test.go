@@ -37,7 +37,7 @@ func TestTagChanges(t *testing.T) {
 		}
 		return p.Extensions[0], places
 	}
-	changes := func(kind pipeline.Request, opts pipeline.Options, tags ...string) []pipeline.TagChange {
+	changes := func(kind pipeline.Request, opts pipeline.Options, tags ...string) []release.Change {
 		t.Helper()
 		e, places := to(kind, tags...)
 		all, err := pipeline.TagChanges(t.Context(), e, places, opts)

@@ -96,6 +96,22 @@ func TestRelease(t *testing.T) {
 			t.Errorf("%q: exit code %d\n%s", args, got.code, got.stderr)
 		}
 	}
+	// Dry runs of edits print what would happen to each tag.
+	dry = extpack(t, r.dir, "index", "create", "--dry-run", "-t", r.repository+":1.2.3", "-t", r.repository+":none", "-t", copied, copied)
+	if want := regexp.MustCompile(`(?m)^tag \S+:1\.2\.3: refused; it is at ` + first + `\ntag \S+:none: new\ntag \S+:copy: unchanged, at (sha256:[0-9a-f]{64})$`); dry.code != 2 || dry.stdout != "" || !want.MatchString(dry.stderr) {
+		t.Errorf("exit code %d\n%s%s", dry.code, dry.stdout, dry.stderr)
+	}
+	for _, args := range [][]string{
+		{"annotate", "--dry-run", copied, "--annotation", "a=b"},
+		{"index", "annotate", "--dry-run", copied, "--index-annotation", "a=b"},
+		{"index", "remove", "--dry-run", copied, "linux/arm64"},
+		{"index", "add", "--dry-run", copied, r.repository + ":1.2.3", "--replace"},
+	} {
+		got := extpack(t, r.dir, args...)
+		if want := regexp.MustCompile(`(?m)^tag \S+:copy: would move from ` + r.at("copy") + ` to sha256:[0-9a-f]{64}$`); got.code != 0 || !strings.HasPrefix(got.stdout, "{") || !want.MatchString(got.stderr) {
+			t.Errorf("%q: exit code %d\n%s%s", args, got.code, got.stdout, got.stderr)
+		}
+	}
 	if got := r.build("--allow-overwrite"); got.code != 0 {
 		t.Fatal(got.stderr)
 	}
