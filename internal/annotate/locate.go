@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"slices"
@@ -56,7 +55,7 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 		seen[desc.Digest] = true
 		descriptors, err := search(ctx, src, desc)
 		if err != nil {
-			return nil, fmt.Errorf("looking into layer %s: %w", desc.Digest, err)
+			return nil, oci.About(desc, err, "looking into layer %s", desc.Digest)
 		}
 		for _, d := range descriptors {
 			if found != nil {

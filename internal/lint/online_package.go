@@ -52,7 +52,7 @@ func OnlinePackage(ctx context.Context, client *registry.Client, src content.Fet
 		for _, l := range m.Layers {
 			text, err := readRunDockerfile(ctx, src, l, r.Extension.Info)
 			if err != nil {
-				return fmt.Errorf("reading layer %s: %w", l.Digest, err)
+				return oci.About(l, err, "reading layer %s", l.Digest)
 			}
 			if text == nil {
 				continue

@@ -3,6 +3,7 @@ package oci
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/errdef"
@@ -62,6 +63,15 @@ func Errorf(src any, desc v1.Descriptor, cause error, format string, args ...any
 		e.Source = n.SourceName(desc)
 	}
 	return e
+}
+
+// About returns err with what was done to which content, unless err names the
+// content already: "GET ghcr.io/v2/acme/curl/blobs/sha256:…: 503" says it all.
+func About(desc v1.Descriptor, err error, format string, args ...any) error {
+	if err == nil || strings.Contains(err.Error(), desc.Digest.String()) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
 
 // Error returns "curl.cnb: manifest sha256:… holds 3 bytes, not 4".

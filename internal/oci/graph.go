@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -239,7 +238,7 @@ func (r *graphReader) blob(desc v1.Descriptor) error {
 func (r *graphReader) exists(desc v1.Descriptor) (bool, error) {
 	ok, err := r.src.Exists(r.ctx, desc)
 	if broken := (*ContentError)(nil); err != nil && !errors.As(err, &broken) {
-		err = fmt.Errorf("looking for %s %s: %w", Noun(desc.MediaType), desc.Digest, err)
+		err = About(desc, err, "looking for %s %s", Noun(desc.MediaType), desc.Digest)
 	}
 	return ok, err
 }

@@ -55,7 +55,7 @@ func NewVerifier(ctx context.Context, src content.Fetcher, desc v1.Descriptor) *
 		case errors.Is(err, ErrNotFound):
 			return nil, Errorf(src, desc, ErrNotFound, "is missing")
 		}
-		return nil, fmt.Errorf("reading %s %s: %w", Noun(desc.MediaType), desc.Digest, err)
+		return nil, About(desc, err, "reading %s %s", Noun(desc.MediaType), desc.Digest)
 	}
 	return v
 }
@@ -132,7 +132,7 @@ func (v *Verifier) next(p []byte) (int, error) {
 		}
 		v.err = io.EOF
 	case err != nil:
-		return 0, v.fail(fmt.Errorf("reading %s %s: %w", Noun(v.desc.MediaType), v.desc.Digest, err))
+		return 0, v.fail(About(v.desc, err, "reading %s %s", Noun(v.desc.MediaType), v.desc.Digest))
 	}
 	if n > 0 {
 		return n, nil

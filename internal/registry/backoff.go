@@ -46,6 +46,7 @@ func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what str
 		// which may be the dropped connection of another request.
 		return context.Cause(ctx)
 	}
+	what = withoutNamed(what, cause)
 	if after > maxWait {
 		return fmt.Errorf("%s: %w: %w (in %s)", what, cause, ErrRetryLater, after.Round(time.Second))
 	}
@@ -56,6 +57,16 @@ func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what str
 	}
 	b.logf("%s: %s; trying again in %s", cleanText(what), cleanText(cause.Error()), d.Round(100*time.Millisecond))
 	return b.sleep(ctx, d)
+}
+
+// withoutNamed returns what without the digest at its end if the cause names that
+// content, too.
+func withoutNamed(what string, cause error) string {
+	action, name, found := strings.Cut(what, " sha256:")
+	if found && strings.Contains(cause.Error(), "sha256:"+name) {
+		return action
+	}
+	return what
 }
 
 // retryAfter reads Retry-After in both forms of RFC 9110 section 10.2.3. A date

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 // smallBlob is the size up to which sending a blob takes less than the round
@@ -24,7 +27,7 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 	ok := false
 	if !r.missing[desc.Digest] {
 		if ok, err = r.holds(ctx, "blobs", desc); err != nil {
-			return false, fmt.Errorf("looking for blob %s: %w", desc.Digest, err)
+			return false, oci.About(desc, err, "looking for blob %s", desc.Digest)
 		}
 	}
 	if ok {
@@ -70,7 +73,11 @@ type contentError struct {
 }
 
 func (e *contentError) Error() string {
-	return fmt.Sprintf("%s (%s %s)", e.err, e.kind, e.desc.Digest)
+	text := e.err.Error()
+	if strings.Contains(text, e.desc.Digest.String()) {
+		return text // it names the content
+	}
+	return fmt.Sprintf("%s (%s %s)", text, e.kind, e.desc.Digest)
 }
 func (e *contentError) Unwrap() error { return e.err }
 

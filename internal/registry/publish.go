@@ -168,7 +168,7 @@ func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sy
 	if !isNew {
 		ok, err := r.holds(ctx, "manifests", m.Descriptor)
 		if err != nil {
-			return fmt.Errorf("looking for manifest %s: %w", m.Descriptor.Digest, err)
+			return oci.About(m.Descriptor, err, "looking for manifest %s", m.Descriptor.Digest)
 		}
 		if ok {
 			r.report(m.Descriptor, Exists, 0)

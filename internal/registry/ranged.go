@@ -106,7 +106,7 @@ func (b *partsBody) reopen() error {
 		return oci.Errorf(b.repo.ref, b.desc, oci.ErrCorrupt, "is served from another byte than %d", b.read)
 	}
 	if _, err := io.CopyN(io.Discard, resp.Body, b.read); err != nil {
-		return fmt.Errorf("%s: reading it again: %w", b.desc.Digest, err)
+		return oci.About(b.desc, fmt.Errorf("reading it again: %w", err), "%s", b.desc.Digest)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (s *Source) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	rc, err := s.fetch(ctx, desc)
 	if err != nil {
 		err = asInput(s.repo.ref, desc, err)
-		return nil, s.repo.client.explain(s.repo.ref, fmt.Errorf("reading %s of %s: %w", desc.Digest, s.repo.ref.RepositoryName(), err))
+		return nil, s.repo.client.explain(s.repo.ref, oci.About(desc, err, "reading %s of %s", desc.Digest, s.repo.ref.RepositoryName()))
 	}
 	return rc, nil
 }
@@ -118,7 +118,7 @@ func (s *Source) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) {
 	ok, err := s.exists(ctx, desc)
 	if err != nil {
 		err = asInput(s.repo.ref, desc, err)
-		return false, s.repo.client.explain(s.repo.ref, fmt.Errorf("looking for %s in %s: %w", desc.Digest, s.repo.ref.RepositoryName(), err))
+		return false, s.repo.client.explain(s.repo.ref, oci.About(desc, err, "looking for %s in %s", desc.Digest, s.repo.ref.RepositoryName()))
 	}
 	return ok, nil
 }

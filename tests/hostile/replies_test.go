@@ -12,6 +12,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/extpack/extpack/tests/plugintest"
 )
 
 // replyTexts are texts that a registry may put where a person reads them.
@@ -159,6 +161,9 @@ func TestRepliesOfRegistries(t *testing.T) {
 				if n := len(r.stdout) + len(r.stderr); n > 64<<10 {
 					t.Errorf("%s: prints %d bytes", args[0], n)
 				}
+				for _, p := range plugintest.Repetitions(r.stderr) {
+					t.Errorf("%s: %s", args[0], p)
+				}
 				if r.memory > maxMemory {
 					t.Errorf("%s: takes %d MiB", args[0], r.memory)
 				}
@@ -166,6 +171,38 @@ func TestRepliesOfRegistries(t *testing.T) {
 		})
 	}
 	t.Logf("%d of %d replies, 4 commands each", cases, len(replies))
+}
+
+// TestUnreachable: every command that reads or writes a package names the registry
+// that cannot be reached, says it once, and has a hint on a line of its own.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"extension.toml": descriptor("acme/demo", ""), "bin/generate": "#!/bin/sh\n"})
+	for _, host := range []string{"127.0.0.1:1", "localhost:1", "registry.invalid"} {
+		ref := host + "/acme/demo:1"
+		for _, args := range [][]string{
+			{"build", dir, "--engine", "embedded", "--push", "-t", ref},
+			{"build", dir, "--engine", "embedded", "--push", "--append", "--target", "linux/amd64", "-t", ref},
+			{"verify", ref},
+			{"inspect", ref},
+			{"annotate", ref},
+			{"run-image", ref},
+			{"register", ref},
+			{"index", "create", "-t", ref, ref},
+			{"index", "add", ref, ref},
+			{"index", "remove", ref, "linux/amd64"},
+			{"index", "annotate", ref, "--index-annotation", "a=b"},
+		} {
+			r := runPlugin(t, t.TempDir(), []string{"DOCKER_CONFIG=" + dir}, args...)
+			if r.code != 1 || !strings.Contains(r.stderr, host) || !strings.Contains(r.stderr, "\n  check ") {
+				t.Errorf("%q: exit code %d\n%s", args, r.code, r.stderr)
+			}
+			for _, p := range plugintest.Repetitions(r.stderr) {
+				t.Errorf("%q: %s", args, p)
+			}
+		}
+	}
 }
 
 // unfit reports characters that a terminal acts on or that reverse the text.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/extpack/extpack/tests/plugintest"
 )
 
 // outputs are the files and folders that the builds of this file write.
@@ -154,6 +156,9 @@ func (c fileCase) checkIn(ctx context.Context, r *room) (problems []string, firs
 	}
 	if strings.Contains(first.stderr, "panic: ") {
 		wrong("a panic")
+	}
+	for _, p := range plugintest.Repetitions(first.stderr) {
+		wrong("%s", p)
 	}
 	if first.took > 60*time.Second {
 		wrong("took %s", first.took)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/extpack/extpack/tests/plugintest"
 )
 
 // operation is a command that moves tags, and how the repository came to be that
@@ -134,6 +136,9 @@ func (d disturbance) check(ctx context.Context, s *station, dir, name string) (p
 	}
 	if first.took > d.limit {
 		wrong("took %s", first.took)
+	}
+	for _, p := range plugintest.Repetitions(first.stderr) {
+		wrong("%s", p)
 	}
 	tags, err := repo.tags()
 	if err != nil {
