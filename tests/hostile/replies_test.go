@@ -174,7 +174,7 @@ func TestRepliesOfRegistries(t *testing.T) {
 }
 
 // TestUnreachable: every command that reads or writes a package names the registry
-// that cannot be reached, says it once, and has a hint on a line of its own.
+// that cannot be reached, says it once, and adds a hint on a separate line.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

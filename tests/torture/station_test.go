@@ -112,9 +112,9 @@ func (s *station) disarm() int {
 	return s.seen
 }
 
-// lies reports whether a client takes the fault for an answer of the registry,
+// misleads reports whether a client takes the fault for an answer of the registry,
 // which has not done what was asked for.
-func (f fault) lies() bool {
+func (f fault) misleads() bool {
 	return strings.HasPrefix(f.name, "2") || f.name == "a cut chunk" || f.name == "broken chunks"
 }
 
@@ -128,7 +128,7 @@ func (s *station) choose(next http.Handler) http.Handler {
 		hit := s.at > 0 && (s.seen == s.at || s.rest && s.seen > s.at)
 		f, hook := s.fault, s.hook
 		begins := r.Method == http.MethodPost && strings.Contains(r.URL.Path, uploads)
-		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (begins || r.Method == http.MethodDelete || f.lies())
+		s.hit = s.hit || hit && strings.Contains(r.URL.Path, uploads) && (begins || r.Method == http.MethodDelete || f.misleads())
 		if r.ProtoMajor == 2 {
 			// A fault may end the connection, and with it the answers to others.
 			// The answer may still be on its way.
