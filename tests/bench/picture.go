@@ -18,7 +18,7 @@ const (
 )
 
 // writePicture writes the curves as SVG: CPU time over size, both logarithmic,
-// beside what is linear; time over the round trip.
+// beside the line that is linear up to the largest; time over the round trip.
 func writePicture(name string, curves []curve) error {
 	var b strings.Builder
 	rows := (len(curves) + perRow - 1) / perRow
@@ -49,14 +49,14 @@ func (c curve) draw(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, `<text x="%d" y="20" font-weight="bold">%s</text>`+"\n", marginLeft, html.EscapeString(title))
 	fmt.Fprintf(b, `<path d="M%d %dV%dH%d" fill="none" stroke="#888"/>`+"\n", marginLeft, marginTop, panelHeight-marginBase, panelWidth-marginRight)
-	first := c.samples[0]
+	last := c.samples[len(c.samples)-1]
 	var line, linear []string
 	for _, s := range c.samples {
 		at, v := x(float64(s.size)), c.value(s)
 		line = append(line, fmt.Sprintf("%.1f,%.1f", at, y(v.Seconds())))
 		if !c.link {
-			grown := c.value(first).Seconds() * float64(s.size) / float64(first.size)
-			linear = append(linear, fmt.Sprintf("%.1f,%.1f", at, max(y(grown), marginTop)))
+			share := c.value(last).Seconds() * float64(s.size) / float64(last.size)
+			linear = append(linear, fmt.Sprintf("%.1f,%.1f", at, min(y(share), panelHeight-marginBase)))
 		}
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="#0a5dc2"/>`+"\n", at, y(v.Seconds()))
 		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", at, y(v.Seconds())-7, round(v))
@@ -64,8 +64,7 @@ func (c curve) draw(b *strings.Builder) {
 	}
 	if !c.link {
 		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="#bbb" stroke-dasharray="4 3"/>`+"\n", strings.Join(linear, " "))
-		largest := c.samples[len(c.samples)-1]
-		fmt.Fprintf(b, `<text x="%d" y="%d" fill="#555">peak memory of the largest: %d MiB</text>`+"\n", marginLeft, panelHeight-4, largest.memory)
+		fmt.Fprintf(b, `<text x="%d" y="%d" fill="#555">peak memory of the largest: %d MiB</text>`+"\n", marginLeft, panelHeight-4, last.memory)
 	}
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="#0a5dc2" stroke-width="1.5"/>`+"\n", strings.Join(line, " "))
 }
