@@ -26,6 +26,7 @@ type buildRun struct {
 	options pipeline.Options
 }
 
+// prepare validates a build: its flags, the extensions, and where they go.
 func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	annotateOptions, err := o.annotateOptions()
 	if err != nil {
@@ -46,64 +47,81 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		return nil, err
 	}
 	o.bars.Begin(p)
-	if o.smoke != "" {
-		if o.smoke, err = smoke.Check(p, o.smoke); err != nil {
-			return nil, err
-		}
-	}
-	if err := o.checkStages(p); err != nil {
-		return nil, err
-	}
 	// The tag becomes the name in a layout directory.
 	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
 	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
-	if o.metadataFile != "" {
-		if err := pipeline.CheckFile("--metadata-file", o.metadataFile); err != nil {
-			return nil, err
-		}
-	}
-	if o.single && o.append {
-		return nil, diag.WithHint(diag.Invalidf("--single publishes an image without an index, and --append joins platforms to one"), "leave one of them out")
-	}
-	if o.single {
-		if err := pipeline.CheckSingle(p); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := bake.Targets(p); err != nil {
-		return nil, err
-	}
-	if err := bake.CheckSetTargets(p, o.Set); err != nil {
+	if err := o.checkPlan(p); err != nil {
 		return nil, err
 	}
 	log := logTo(o.bars, o.quiet)
 	request := o.request(a, log, o.bars)
 	run := &buildRun{plan: p, daemon: request.Daemon}
-	if run.places, err = pipeline.Resolve(p, request); err != nil {
-		return nil, err
-	}
-	if err := run.places.CheckAnnotations(o.annotations, o.single); err != nil {
+	if run.places, err = o.resolve(p, request, annotateOptions.Docker); err != nil {
 		return nil, err
 	}
 	if !run.places.OnlyFiles() { // whose index.json has annotations
 		annotateOptions.LeftOut = func(names []string) { log("note: %s", index.LeftOut(names)) }
 	}
-	if err := run.places.CheckCompression(annotateOptions.Docker); err != nil {
+	o.warnAttest(a.cli.Err(), run.places)
+	run.options = o.pipelineOptions(log)
+	run.options.Annotate, run.options.Destinations = annotateOptions, run.places.Of
+	return run, nil
+}
+
+// checkPlan returns an error for flags that do not go with the extensions.
+func (o *buildOptions) checkPlan(p *plan.Plan) (err error) {
+	if o.smoke != "" {
+		if o.smoke, err = smoke.Check(p, o.smoke); err != nil {
+			return err
+		}
+	}
+	if err := o.checkStages(p); err != nil {
+		return err
+	}
+	if o.metadataFile != "" {
+		if err := pipeline.CheckFile("--metadata-file", o.metadataFile); err != nil {
+			return err
+		}
+	}
+	if o.single && o.append {
+		return diag.WithHint(diag.Invalidf("--single publishes an image without an index, and --append joins platforms to one"), "leave one of them out")
+	}
+	if o.single {
+		if err := pipeline.CheckSingle(p); err != nil {
+			return err
+		}
+	}
+	if _, err := bake.Targets(p); err != nil {
+		return err
+	}
+	return bake.CheckSetTargets(p, o.Set)
+}
+
+// resolve returns where the packages go, if these places can hold them.
+func (o *buildOptions) resolve(p *plan.Plan, request pipeline.Request, docker bool) (pipeline.Places, error) {
+	places, err := pipeline.Resolve(p, request)
+	if err != nil {
 		return nil, err
 	}
-	o.warnAttest(a.cli.Err(), run.places)
-	run.options = pipeline.Options{
-		Annotate:              annotateOptions,
+	if err := places.CheckAnnotations(o.annotations, o.single); err != nil {
+		return nil, err
+	}
+	return places, places.CheckCompression(docker)
+}
+
+// pipelineOptions returns the options of the flags, which print what happens.
+func (o *buildOptions) pipelineOptions(log func(format string, args ...any)) pipeline.Options {
+	overridden := len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any()
+	return pipeline.Options{
 		AllowPlatformMismatch: o.allowMismatch,
 		AllowSecrets:          o.allowSecrets,
 		KeepGoing:             o.keepGoing,
 		// The result of a bake override is not known before the build, and a
 		// published package may lack the attestations or the cache.
-		Force:         o.force || o.NoCache || len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any() || o.smoke != "" || o.test,
-		Unpredictable: len(o.Set) > 0 || len(o.stage.cacheTo) > 0 || o.Any(),
-		Destinations:  run.places.Of,
+		Force:         overridden || o.force || o.NoCache || o.smoke != "" || o.test,
+		Unpredictable: overridden,
 		Warn: func(e *plan.Extension, f verify.Finding) {
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},
@@ -125,5 +143,4 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 			log("nothing to do for %s: it is published already", e.Descriptor.Info)
 		},
 	}
-	return run, nil
 }
