@@ -192,24 +192,32 @@ func writeGitHub(b *strings.Builder, command string, at diag.Position, title, me
 	fmt.Fprintf(b, ",title=%s::%s\n", property.Replace(title), data.Replace(text.Clean(message)))
 }
 
+// ruleInfo is the JSON of a rule.
+type ruleInfo struct {
+	ID       string `json:"id"`
+	Severity string `json:"severity"`
+	// Summary is what holds when nothing is found.
+	Summary string `json:"summary"`
+	// Source is the document that the rule comes from.
+	Source  string `json:"source"`
+	Section string `json:"section"`
+	Fix     string `json:"fix"`
+	// Lifecycle reports whether the lifecycle refuses a violation.
+	Lifecycle bool `json:"lifecycle"`
+	// Online reports whether the rule needs --online.
+	Online bool `json:"online"`
+	// Fixable reports whether --fix repairs a violation.
+	Fixable bool `json:"fixable"`
+	// Required reports whether the rule cannot be turned off.
+	Required bool `json:"required"`
+}
+
 func printRules(out io.Writer, format string) error {
-	type rule struct {
-		ID        string `json:"id"`
-		Severity  string `json:"severity"`
-		Summary   string `json:"summary"`
-		Source    string `json:"source"`
-		Section   string `json:"section"`
-		Fix       string `json:"fix"`
-		Lifecycle bool   `json:"lifecycle"`
-		Online    bool   `json:"online"`
-		Fixable   bool   `json:"fixable"`
-		Required  bool   `json:"required"`
-	}
 	switch format {
 	case "json":
-		var list []rule
+		var list []ruleInfo
 		for _, r := range rules.All() {
-			list = append(list, rule{r.ID, r.Severity.String(), r.Summary, r.Source, r.Section, r.Fix, r.Lifecycle, r.Online, r.Fixable, r.Required})
+			list = append(list, ruleInfo{r.ID, r.Severity.String(), r.Summary, r.Source, r.Section, r.Fix, r.Lifecycle, r.Online, r.Fixable, r.Required})
 		}
 		return printJSON(out, list)
 	case "text":

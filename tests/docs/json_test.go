@@ -19,7 +19,9 @@ import (
 var shapes = []struct{ title, dir, name, golden string }{
 	{"inspect --format json", "internal/inspect", "Report", "json/inspect.json"},
 	{"verify --format json", "internal/verify", "Report", "json/verify.json"},
+	{"verify --list-checks --format json (a list)", "internal/verify", "CheckInfo", "json/verify-checks.json"},
 	{"lint --format json (a list)", "cli-plugin", "lintReport", "json/lint.json"},
+	{"lint --list-rules --format json (a list)", "cli-plugin", "ruleInfo", "json/lint-rules.json"},
 	{"run-image --format json", "internal/runimage", "Report", "json/run-image.json"},
 	{"builder doctor --format json", "internal/doctor", "Report", "json/doctor.json"},
 	{"test --format json (a list)", "cli-plugin", "testResult", "test/json.txt"},
