@@ -132,6 +132,9 @@ func (w *fileWriter) writeCommon(e *plan.Extension, targets []Target) error {
 	if err := b.Set("description", text); err != nil {
 		return err
 	}
+	if strings.Contains(e.Remote, "#") && strings.Contains(e.Remote[strings.Index(e.Remote, "#"):], ":") {
+		b.Comment("BuildKit 0.33 fails with a folder of a repository: https://github.com/moby/buildkit/issues/7151.")
+	}
 	b.String("context", context)
 	args, err := w.commonArgs(e)
 	if err != nil {

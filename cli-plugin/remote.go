@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/remote"
@@ -73,7 +74,7 @@ func (r *remotes) contextOf(dir string) (string, error) {
 			return name, nil
 		}
 		if strings.HasPrefix(abs, s.Root) {
-			return "", diag.WithHint(diag.Invalidf("%s: a bake file cannot name a folder in an archive", s.name), "extract it, and name the directory, or build it with docker extpack build")
+			return "", diag.WithHint(diag.Invalidf("%s: the extension is in a folder of the archive, and buildx takes an archive as a whole only", s.name), "extract it, and name the directory, or build it with docker extpack build")
 		}
 	}
 	return "", nil
@@ -86,7 +87,14 @@ func (r *remotes) setContexts(p *plan.Plan) error {
 		if e.Remote, err = r.contextOf(e.Dir); err != nil {
 			return err
 		}
-		if e.Build == nil || e.Remote == "" {
+		if e.Remote == "" {
+			continue
+		}
+		if patterns, err := content.IgnorePatterns(e.Dir); err != nil || len(patterns) > 0 {
+			return errors.Join(err, diag.WithHint(diag.Invalidf("%s: a bake file would pack what its %s excludes, because BuildKit reads none in a remote context", r.shown(e.Dir), content.IgnoreFile),
+				"clone or extract it, and name the directory, or build it with docker extpack build"))
+		}
+		if e.Build == nil {
 			continue
 		}
 		for name, value := range e.Build.Contexts {

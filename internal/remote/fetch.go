@@ -73,13 +73,18 @@ func (f Fetcher) Fetch(ctx context.Context, s *Source, dir string) (*Fetched, er
 
 // Name returns the name of a folder in the source, in the form that buildx
 // takes, with the commit in place of a branch or tag; or "" for a folder
-// elsewhere, and for an archive, of which buildx cannot take a folder.
+// elsewhere, and for one below the root of an archive, which buildx takes as a
+// whole only.
 func (f *Fetched) Name(dir string) string {
 	rel, err := filepath.Rel(f.Root, dir)
-	if err != nil || !filepath.IsLocal(rel) || f.Commit == "" {
+	switch {
+	case err != nil || !filepath.IsLocal(rel):
 		return ""
-	}
-	if rel == "." {
+	case f.source.archive && rel == ".":
+		return f.source.URL
+	case f.source.archive:
+		return ""
+	case rel == ".":
 		return f.source.URL + "#" + f.Commit
 	}
 	return f.source.URL + "#" + f.Commit + ":" + filepath.ToSlash(rel)

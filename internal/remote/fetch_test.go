@@ -301,6 +301,13 @@ func TestFetchArchive(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		want := ""
+		if strings.HasPrefix(name, "flat.tgz") { // the extension is at its root
+			want = server.URL + "/flat.tgz"
+		}
+		if n := got.Name(got.Dir); !strings.HasPrefix(name, "moved") && n != want {
+			t.Errorf("%s: its name is %q, want %q", name, n, want)
+		}
 		if _, err := os.Stat(filepath.Join(got.Dir, "extension.toml")); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
