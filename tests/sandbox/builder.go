@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// buildkitdConfig keeps the cache small, needs no CNI plugins, and speaks
-// plain HTTP to our registry only.
+// buildkitdConfig limits the cache to more than concurrent tests use, needs no
+// CNI plugins, and speaks plain HTTP to our registry only.
 const buildkitdConfig = `[worker.oci]
   networkMode = "host"
   gc = true
-  maxUsedSpace = "4GB"
+  maxUsedSpace = "10GB"
 
 [registry.%q]
   http = true
