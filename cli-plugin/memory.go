@@ -13,7 +13,7 @@ const (
 	rareGC = 20 << 20
 	// minPercent and maxPercent limit the growth of the heap until the next
 	// collection, in percent of what is live.
-	minPercent = 40
+	minPercent = 25
 	maxPercent = 400
 )
 
