@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -149,10 +150,7 @@ func checkTogether(list *diag.List, extensions []*Extension) {
 
 func merge(under, over map[string]string) map[string]string {
 	out := make(map[string]string, len(under)+len(over))
-	for _, m := range []map[string]string{under, over} {
-		for k, v := range m {
-			out[k] = v
-		}
-	}
+	maps.Copy(out, under)
+	maps.Copy(out, over)
 	return out
 }
