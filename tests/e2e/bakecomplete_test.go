@@ -137,7 +137,7 @@ func checkSamePackage(t *testing.T, baker string, baked, built published) {
 	}
 	for i, want := range built.images {
 		got := baked.images[i]
-		if baker == "oldest" { // leaves it out
+		if baker == "oldest" && want.descriptor.Platform != nil { // leaves it out
 			want.descriptor.Platform.OSVersion, want.config.OSVersion = "", ""
 		}
 		if !reflect.DeepEqual(got.descriptor.Platform, want.descriptor.Platform) || !reflect.DeepEqual(got.config.Platform, want.config.Platform) || got.diffID != want.diffID {
