@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -89,13 +90,17 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 	if len(r.Files) > len(files) {
 		files = r.Files // a name with placeholders expands to several
 	}
+	var out strings.Builder
 	if err == nil {
 		for _, name := range files {
-			fmt.Fprintln(a.cli.Out(), name)
+			fmt.Fprintln(&out, name)
 		}
 	}
 	for _, p := range r.Published {
-		fmt.Fprintln(a.cli.Out(), p)
+		fmt.Fprintln(&out, p)
+	}
+	if _, printErr := io.WriteString(a.cli.Out(), out.String()); printErr != nil && err == nil {
+		return fmt.Errorf("writing to standard output: %w", printErr)
 	}
 	return err
 }

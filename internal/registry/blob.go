@@ -74,7 +74,7 @@ type contentError struct {
 
 func (e *contentError) Error() string {
 	text := e.err.Error()
-	if strings.Contains(text, e.desc.Digest.String()) {
+	if strings.Contains(text, short(e.desc.Digest)) {
 		return text // it names the content
 	}
 	return fmt.Sprintf("%s (%s %s)", text, e.kind, e.desc.Digest)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -133,7 +134,7 @@ func in(parent string) (*Dir, error) {
 		if err == nil && (!locked || !d.holds()) || err != nil && !exists(path) {
 			continue // another run's sweep was faster
 		}
-		if err != nil && !exists(d.lock.Path()) {
+		if err != nil && (!exists(d.lock.Path()) || !lacksLocks(err)) {
 			_ = os.RemoveAll(path)
 			return nil, err // a full disk, or a folder that cannot be written
 		}
@@ -145,6 +146,12 @@ func in(parent string) (*Dir, error) {
 		return d, nil
 	}
 	return nil, errors.New("other processes removed the folder")
+}
+
+// lacksLocks reports whether err is of a file system without locks. After any
+// other error the next sweep could lock the folder, and remove it while it is used.
+func lacksLocks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK)
 }
 
 // holds reports whether the lock is that of the file in the folder.
@@ -173,7 +180,7 @@ func (d *Dir) Remove() { remove(d.Path, d.lock) }
 // an end in between leaves the rest for the next sweep, and the lock is released
 // after that, or another process could take it and lose its folder.
 func remove(path string, lock *flock.Flock) {
-	if removeAllBut(path, lockFile) != nil {
+	if removeAllBut(path, lockFile) != nil && removeAllBut(path, lockFile) != nil { // it may have been a limit for a moment
 		_ = lock.Close()
 		return
 	}

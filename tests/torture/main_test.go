@@ -93,7 +93,7 @@ type result struct {
 // crashed reports that the runtime of Go ended the program, as it does when
 // its own system calls fail.
 func (r result) crashed() bool {
-	return strings.Contains(r.stderr, "fatal error: ") || strings.Contains(r.stderr, "runtime: ")
+	return strings.Contains(r.stderr, "fatal error: ") || strings.Contains(r.stderr, "runtime: ") || strings.Contains(r.stderr, "error while loading shared libraries")
 }
 
 // room is where one case runs: its own folder to work in and for temporary

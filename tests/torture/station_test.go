@@ -104,6 +104,13 @@ func (s *station) lost() bool {
 	return s.hit
 }
 
+// lose notes that the client may not know of an upload.
+func (s *station) lose(may bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hit = s.hit || may
+}
+
 // disarm returns how many requests were seen since [station.arm].
 func (s *station) disarm() int {
 	s.mu.Lock()

@@ -98,8 +98,10 @@ func TestSystemCalls(t *testing.T) {
 				disturbance
 				injectionCase
 			}{disturbance{
-				rehearsal: done, codes: []int{0, 1, 2, -1}, killed: true, limit: 40 * time.Second,
-				run: func(ctx context.Context, _ *station, r *room, args []string) (result, error) {
+				rehearsal: done, codes: []int{0, 1, 2, -1}, killed: true, mute: c.calls == "write", limit: 40 * time.Second,
+				run: func(ctx context.Context, s *station, r *room, args []string) (result, error) {
+					s.arm(fault{}, 0, false, nil)
+					s.lose(c.calls == "read" || c.calls == "write") // an answer about an upload may be
 					return finish(r.command(ctx, strace(c.calls, c.injection, c.n), args...), nil)
 				},
 			}, c})
