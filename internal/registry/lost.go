@@ -79,6 +79,7 @@ var droppedTexts = []string{
 	"http2: client connection lost", // no answer to a ping
 	"http2: client connection force closed",
 	"http2: Transport: cannot retry err", // wraps a lost connection as text
+	"net/http: cannot rewind body after connection loss",
 	"http2: client conn not usable",
 	"http2: client conn is closed",
 	"http2: Transport received Server's graceful shutdown GOAWAY",
