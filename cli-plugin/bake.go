@@ -25,7 +25,7 @@ type bakeOptions struct {
 	planOptions
 	output, builder      string
 	set                  []string
-	annotations          []string
+	labels, annotations  []string
 	complete             string
 	check, print, matrix bool
 	named                bool // the output was named by a flag
@@ -103,6 +103,7 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 	complete(cmd, "complete", completeStatic, completeBuild)
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print and --complete=build")
 	register(cmd, "builder", completeBuilders)
+	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
 	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation ("KEY=VALUE" for the index, "manifest:KEY=VALUE", "manifest-descriptor[linux/amd64]:KEY=VALUE")`)
 	f.StringArrayVar(&opts.set, "set", nil, `Override a value, with --print ("TARGET.KEY=VALUE")`)
 	return cmd
@@ -114,7 +115,7 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		var archives archives
 		defer archives.remove()
 		opts.remotes = remotes{folder: archives.newFolder, log: a.log(false)}
-		p, err := opts.plan(ctx, a, nil, opts.annotations)
+		p, err := opts.plan(ctx, a, opts.labels, opts.annotations)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 
 // recordedFlags are the flags that decide what a bake file contains. The file
 // records them. --allow is not one of them: a file cannot grant access.
-var recordedFlags = []string{"complete", "version", "version-from", "git", "target", "tag", "annotation"}
+var recordedFlags = []string{"complete", "version", "version-from", "git", "target", "tag", "label", "annotation"}
 
 // takeRecorded sets the flags and returns the directories that the existing bake
 // file records, if none were given.
@@ -115,7 +115,7 @@ func (o *bakeOptions) flags() []string {
 	for _, list := range []struct {
 		flag   string
 		values []string
-	}{{"--target", o.targets}, {"--tag", o.tags}, {"--annotation", o.annotations}} {
+	}{{"--target", o.targets}, {"--tag", o.tags}, {"--label", o.labels}, {"--annotation", o.annotations}} {
 		for _, value := range list.values {
 			words = append(words, list.flag, value)
 		}
