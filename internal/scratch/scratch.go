@@ -180,7 +180,11 @@ func (d *Dir) Remove() { remove(d.Path, d.lock) }
 // an end in between leaves the rest for the next sweep, and the lock is released
 // after that, or another process could take it and lose its folder.
 func remove(path string, lock *flock.Flock) {
-	if removeAllBut(path, lockFile) != nil && removeAllBut(path, lockFile) != nil { // it may have been a limit for a moment
+	left := removeAllBut(path, lockFile)
+	if left != nil {
+		left = removeAllBut(path, lockFile) // a limit may have been reached for a moment
+	}
+	if left != nil {
 		_ = lock.Close()
 		return
 	}
