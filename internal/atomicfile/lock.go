@@ -29,7 +29,9 @@ func Lock(ctx context.Context, names ...string) (unlock func(), err error) {
 	var locks []*flock.Flock
 	unlock = func() {
 		for _, lock := range locks {
-			_ = lock.Close()
+			if lock.Close() != nil {
+				_ = lock.Close() // it stays locked, also for this process, until it is closed
+			}
 		}
 	}
 	for _, dir := range slices.Compact(dirs) {
