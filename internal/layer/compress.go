@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"os"
 	"slices"
 )
 
@@ -28,6 +29,7 @@ type Compressor struct {
 	// head buffers the input while the layer may still be a single block.
 	head   []byte
 	blocks *blocks
+	closed bool
 }
 
 // NewCompressor returns a Compressor that writes to w. It must be closed, even
@@ -40,7 +42,11 @@ func NewCompressor(w io.Writer, c Compression) *Compressor {
 	return z
 }
 
+// Write fails with [os.ErrClosed] after Close.
 func (z *Compressor) Write(p []byte) (int, error) {
+	if z.closed {
+		return 0, os.ErrClosed
+	}
 	if size := z.encoding.size(); z.blocks == nil && len(z.head)+len(p) <= size {
 		if len(z.head) > size/16 { // grow once to the final size
 			z.head = slices.Grow(z.head, size-len(z.head))
@@ -58,8 +64,13 @@ func (z *Compressor) Write(p []byte) (int, error) {
 	return z.blocks.Write(p)
 }
 
-// Close writes the remaining data.
+// Close writes the remaining data. Later calls do nothing: the buffers may
+// belong to another layer by then.
 func (z *Compressor) Close() error {
+	if z.closed {
+		return nil
+	}
+	z.closed = true
 	switch {
 	case z.blocks != nil:
 		return z.blocks.Close()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -174,6 +175,59 @@ func TestCompressorNowhere(t *testing.T) {
 			if err := errors.Join(writeErr, c.Close()); !errors.Is(err, io.ErrClosedPipe) {
 				t.Errorf("%+v: %d bytes: %v", how, size, err)
 			}
+		}
+	}
+}
+
+// TestCompressorClosed: what was closed stays as it is.
+func TestCompressorClosed(t *testing.T) {
+	t.Parallel()
+	for _, how := range []Compression{{}, {Name: Zstd}} {
+		for _, size := range []int{0, 1, zstdBlock + 1} {
+			plain := sample(6, size)
+			want := compress(t, how, plain, size+1)
+			var b bytes.Buffer
+			c := NewCompressor(&b, how)
+			_, err := c.Write(plain)
+			if err := errors.Join(err, c.Close(), c.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Write(plain); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("%+v: %d bytes: written after Close: %v", how, size, err)
+			}
+			if err := c.Close(); err != nil || !bytes.Equal(b.Bytes(), want) {
+				t.Errorf("%+v: %d bytes: closed again: %d bytes, want %d: %v", how, size, b.Len(), len(want), err)
+			}
+		}
+	}
+}
+
+// brokenAfter fails after some bytes.
+type brokenAfter struct{ left int }
+
+func (w *brokenAfter) Write(p []byte) (int, error) {
+	if w.left -= len(p); w.left < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// TestCompressorBreaks: wherever the output breaks, Close returns the error, and
+// later layers are compressed as before.
+func TestCompressorBreaks(t *testing.T) {
+	t.Parallel()
+	plain := sample(7, zstdBlock+gzipBlock)
+	for _, how := range []Compression{{}, {Name: Zstd}} {
+		want := compress(t, how, plain, len(plain))
+		for _, left := range []int{0, 10, len(want) / 4, len(want) / 2, len(want) - 1} {
+			c := NewCompressor(&brokenAfter{left}, how)
+			_, _ = c.Write(plain)
+			if err := c.Close(); !errors.Is(err, io.ErrShortWrite) {
+				t.Errorf("%+v: broken after %d of %d bytes: %v", how, left, len(want), err)
+			}
+		}
+		if got := compress(t, how, plain, len(plain)); !bytes.Equal(got, want) {
+			t.Errorf("%+v: the layer after broken ones differs", how)
 		}
 	}
 }
