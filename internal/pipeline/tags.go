@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
@@ -137,6 +139,13 @@ func checkTags(ctx context.Context, destinations []Destination, pkg *annotate.Pa
 // content.
 func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Options) ([]release.Change, error) {
 	var all []release.Change
+	opts.Destinations = places.Of
+	if !opts.Force {
+		// What is published may have another level of compression.
+		if r, ok := unchanged(ctx, e, opts); ok {
+			return sameTags(r.Root.Digest, places.Of(e)), nil
+		}
+	}
 	var pkg *annotate.Package
 	for _, d := range places.Of(e) {
 		t, ok := d.(tagger)
@@ -160,6 +169,22 @@ func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Opti
 		all = append(all, t.changes(ctx, tags, pkg)...)
 	}
 	return all, nil
+}
+
+// sameTags returns the changes of a run that has nothing to do.
+func sameTags(at digest.Digest, destinations []Destination) []release.Change {
+	var all []release.Change
+	for _, d := range destinations {
+		t, ok := d.(tagger)
+		if !ok {
+			continue
+		}
+		tags, _ := t.tags()
+		for _, tag := range tags {
+			all = append(all, release.Change{Tag: tag, From: at, To: at})
+		}
+	}
+	return all
 }
 
 // predictable reports whether the embedded engine makes the same package.

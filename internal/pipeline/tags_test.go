@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/registry"
@@ -93,6 +94,37 @@ func TestTagChanges(t *testing.T) {
 	}
 	if all, err := pipeline.TagChanges(t.Context(), unseen.Extensions[0], places, pipeline.Options{}); err != nil || len(all) != 1 || all[0].Err == nil || !strings.Contains(all[0].Err.Error(), "connection refused") {
 		t.Errorf("a registry that is not there: %+v, %v", all, err)
+	}
+}
+
+// A package that was published with another level of compression stays, and the
+// tag of its version is not refused.
+func TestTagChangesLevel(t *testing.T) {
+	t.Parallel()
+	client := registry.New(registry.Options{})
+	p := planOf(t, extensionDir(t, "a/one", script))
+	e := p.Extensions[0]
+	e.Tags = []string{newRegistry(t) + "/a/one:1.0.0"}
+	places, err := pipeline.Resolve(p, pipeline.Request{Push: true, Client: client, Release: &release.Guard{Client: client}, Warn: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts, _ := options(places.Of(e)...)
+	e.Compression = layer.Compression{Level: 1, HasLevel: true}
+	first, err := pipeline.Run(t.Context(), p, &embedded.Engine{}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Compression = layer.Compression{}
+	all, err := pipeline.TagChanges(t.Context(), e, places, pipeline.Options{})
+	if err != nil || len(all) != 1 || all[0].From != first[0].Root.Digest || all[0].To != all[0].From || all[0].Err != nil {
+		t.Errorf("before the build: %+v, %v, want %s", all, err, first[0].Root.Digest)
+	}
+	if forced, err := pipeline.TagChanges(t.Context(), e, places, pipeline.Options{Force: true}); err != nil || len(forced) != 1 || forced[0].Err == nil {
+		t.Errorf("before a build with --force: %+v, %v", forced, err)
+	}
+	if again, err := pipeline.Run(t.Context(), p, &embedded.Engine{}, opts); err != nil || !again[0].Unchanged || again[0].Root.Digest != first[0].Root.Digest {
+		t.Errorf("the build: %+v, %v", again, err)
 	}
 }
 
