@@ -149,9 +149,9 @@ func TestCheckCompression(t *testing.T) {
 		{Compression{}, ""},
 		{Compression{Name: Gzip, Level: 9, HasLevel: true}, ""},
 		{Compression{Name: Zstd, Level: 22, HasLevel: true}, ""},
-		{Compression{Level: 10, HasLevel: true}, "compression level 10 is not a level of gzip, which has 0 to 9"},
-		{Compression{Name: Zstd, Level: -1, HasLevel: true}, "compression level -1 is not a level of zstd, which has 0 to 22"},
-		{Compression{Name: "xz"}, `compression "xz" is not supported, want gzip or zstd`},
+		{Compression{Level: 10, HasLevel: true}, "compression level 10 is not supported: gzip has 0 to 9"},
+		{Compression{Name: Zstd, Level: -1, HasLevel: true}, "compression level -1 is not supported: zstd has 0 to 22"},
+		{Compression{Name: "xz"}, `compression "xz" is not supported: want gzip or zstd`},
 	} {
 		got := ""
 		if err := c.compression.Check(); err != nil {

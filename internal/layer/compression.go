@@ -29,10 +29,10 @@ func (c Compression) Check() error {
 	name := c.name()
 	highest, ok := maxLevels[name]
 	if !ok {
-		return fmt.Errorf("compression %q is not supported, want gzip or zstd", name)
+		return fmt.Errorf("compression %q is not supported: want gzip or zstd", name)
 	}
 	if c.HasLevel && (c.Level < 0 || c.Level > highest) {
-		return fmt.Errorf("compression level %d is not a level of %s, which has 0 to %d", c.Level, name, highest)
+		return fmt.Errorf("compression level %d is not supported: %s has 0 to %d", c.Level, name, highest)
 	}
 	return nil
 }

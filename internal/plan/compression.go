@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"strconv"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -25,7 +24,7 @@ func (e *Extension) setCompression(list *diag.List, opts Options) {
 	what, at := "--compression-level", table.CompressionLevel.Position
 	switch {
 	case at != (diag.Position{}):
-		what = "compression-level"
+		what = "[metadata.extpack.build]"
 	case opts.Compression != "" && opts.CompressionLevel == "":
 		what = "--compression"
 	}
@@ -39,6 +38,6 @@ func (e *Extension) setCompression(list *diag.List, opts Options) {
 		e.Compression.Level, e.Compression.HasLevel = level, true
 	}
 	if err := e.Compression.Check(); err != nil {
-		list.Errorf(at, "%s %s: %v", what, cmp.Or(table.CompressionLevel.Value, table.Compression.Value), err)
+		list.Errorf(at, "%s: %v", what, err)
 	}
 }

@@ -128,11 +128,11 @@ func TestCompressionOfStages(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
-		"which pack cannot read in package files":              {"-o", "x.cnb"},
-		"Docker's format has no media type":                    {"-o", t.TempDir() + "/x/", "--media-types", "docker"},
-		"zstd, which has 0 to 22":                              {"-o", "x/", "--compression-level", "23"},
-		`"high" is not a number`:                               {"-o", "x/", "--compression-level", "high"},
-		`compression "xz" is not supported, want gzip or zstd`: {"-o", "x/", "--compression", "xz"},
+		"which pack cannot read in package files":                 {"-o", "x.cnb"},
+		"Docker's format has no media type":                       {"-o", t.TempDir() + "/x/", "--media-types", "docker"},
+		"compression level 23 is not supported: zstd has 0 to 22": {"-o", "x/", "--compression-level", "23"},
+		`"high" is not a number`:                                  {"-o", "x/", "--compression-level", "high"},
+		`compression "xz" is not supported: want gzip or zstd`:    {"-o", "x/", "--compression", "xz"},
 	} {
 		if r := extpack(t, dir, append([]string{"build"}, args...)...); r.code != 2 || !strings.Contains(r.stderr, want) {
 			t.Errorf("%v: exit code %d\n%s", args, r.code, r.stderr)
