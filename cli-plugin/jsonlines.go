@@ -20,6 +20,7 @@ const progressJSON = "rawjson"
 // message is a line of docker extpack among those of BuildKit. Readers of
 // BuildKit's progress ignore it, because its fields are different.
 type message struct {
+	// Level is "info", "warning" or "error".
 	Level   string `json:"level"`
 	Message string `json:"message"`
 	// Hint is the hint of an error.

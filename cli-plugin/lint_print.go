@@ -75,21 +75,27 @@ func severe(d diag.Diagnostic) string {
 
 // lintReport is the JSON of one directory or package.
 type lintReport struct {
-	Name      string        `json:"name"`
-	ID        string        `json:"id,omitempty"`
-	Version   string        `json:"version,omitempty"`
-	Findings  []lintFinding `json:"findings"`
-	Platforms []string      `json:"platforms,omitempty"`
+	// Name is the directory, file or reference as it was given.
+	Name     string        `json:"name"`
+	ID       string        `json:"id,omitempty"`
+	Version  string        `json:"version,omitempty"`
+	Findings []lintFinding `json:"findings"`
+	// Platforms are those of a package.
+	Platforms []string `json:"platforms,omitempty"`
 }
 
 type lintFinding struct {
-	Rule     string `json:"rule"`
+	// Rule is the id of the rule; "lint --list-rules" lists them.
+	Rule string `json:"rule"`
+	// Severity is "error", "warning" or "note".
 	Severity string `json:"severity"`
-	File     string `json:"file,omitempty"`
-	Line     int    `json:"line,omitempty"`
-	Column   int    `json:"column,omitempty"`
-	Message  string `json:"message"`
-	Fix      string `json:"fix,omitempty"`
+	// File, Line and Column are the place, counted from 1.
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+	// Fix is the next step.
+	Fix string `json:"fix,omitempty"`
 }
 
 func printLintJSON(w io.Writer, reports []*lint.Report) error {
@@ -194,14 +200,18 @@ func writeGitHub(b *strings.Builder, command string, at diag.Position, title, me
 
 // ruleInfo is the JSON of a rule.
 type ruleInfo struct {
-	ID       string `json:"id"`
+	// ID is stable: scripts may rely on it.
+	ID string `json:"id"`
+	// Severity is "error", "warning" or "note".
 	Severity string `json:"severity"`
 	// Summary is what holds when nothing is found.
 	Summary string `json:"summary"`
 	// Source is the document that the rule comes from.
-	Source  string `json:"source"`
+	Source string `json:"source"`
+	// Section is the part of the document.
 	Section string `json:"section"`
-	Fix     string `json:"fix"`
+	// Fix is the next step after a violation.
+	Fix string `json:"fix"`
 	// Lifecycle reports whether the lifecycle refuses a violation.
 	Lifecycle bool `json:"lifecycle"`
 	// Online reports whether the rule needs --online.

@@ -84,26 +84,36 @@ func lastLines(s string, n int) []string {
 
 // testResult is the JSON of a case on a platform.
 type testResult struct {
-	Extension string        `json:"extension"`
-	Case      string        `json:"case"`
-	Platform  string        `json:"platform"`
-	Emulated  bool          `json:"emulated,omitempty"`
-	File      string        `json:"file"`
-	Line      int           `json:"line"`
-	Status    string        `json:"status"`
-	Reason    string        `json:"reason,omitempty"`
-	Seconds   float64       `json:"seconds"`
-	Failures  []testFailure `json:"failures,omitempty"`
-	Output    string        `json:"output,omitempty"`
-	Updated   []string      `json:"updated,omitempty"`
+	// Extension is "id@version".
+	Extension string `json:"extension"`
+	Case      string `json:"case"`
+	Platform  string `json:"platform"`
+	// Emulated reports whether the builder ran the platform's programs with QEMU.
+	Emulated bool `json:"emulated,omitempty"`
+	// File and Line are where the case is.
+	File string `json:"file"`
+	Line int    `json:"line"`
+	// Status is "passed", "failed" or "not run".
+	Status string `json:"status"`
+	// Reason is why a case was not run.
+	Reason  string  `json:"reason,omitempty"`
+	Seconds float64 `json:"seconds"`
+	// Failures are the assertions that failed.
+	Failures []testFailure `json:"failures,omitempty"`
+	// Output is what the lifecycle and the extension printed.
+	Output string `json:"output,omitempty"`
+	// Updated are the golden files that --update wrote.
+	Updated []string `json:"updated,omitempty"`
 }
 
 type testFailure struct {
+	// File, Line and Column are where the assertion is, counted from 1.
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
 	Message string `json:"message"`
-	Detail  string `json:"detail,omitempty"`
+	// Detail is a diff, or what a command printed.
+	Detail string `json:"detail,omitempty"`
 }
 
 func printTestJSON(w io.Writer, results []exttest.Result) error {

@@ -34,7 +34,8 @@ type Check struct {
 	// Subject is the node, extension or registry that was checked, if there are
 	// several.
 	Subject string `json:"subject,omitempty"`
-	State   State  `json:"state"`
+	// State is "ok", "warning" or "error".
+	State State `json:"state"`
 	// Message is one sentence.
 	Message string `json:"message"`
 	// Fix is the next step, preferably a command.
@@ -44,7 +45,8 @@ type Check struct {
 // Report is the results of all checks.
 type Report struct {
 	// State is the worst state of the checks.
-	State   State   `json:"state"`
+	State State `json:"state"`
+	// Builder is the name of the builder that was checked.
 	Builder string  `json:"builder,omitempty"`
 	Checks  []Check `json:"checks"`
 }

@@ -52,9 +52,12 @@ type Platform struct {
 	DistroVersion string        `json:"distro.version,omitempty"`
 	Digest        digest.Digest `json:"digest"`
 	// Size is the download size in bytes: manifest, config and layers.
-	Size        int64             `json:"size"`
-	Layers      int               `json:"layers"`
-	DiffID      string            `json:"layerDiffID,omitempty"`
+	Size int64 `json:"size"`
+	// Layers is the number of layers.
+	Layers int `json:"layers"`
+	// DiffID is the digest of the extension's layer, uncompressed, by the labels.
+	DiffID string `json:"layerDiffID,omitempty"`
+	// Annotations are those of the descriptor in the index.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Files are those of the layers, in their order, with --files only.
 	Files []File `json:"files,omitempty"`

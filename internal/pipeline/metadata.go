@@ -14,17 +14,21 @@ import (
 
 // builtMetadata is one extension in the --metadata-file.
 type builtMetadata struct {
-	ID         string          `json:"id"`
-	Version    string          `json:"version"`
-	Descriptor v1.Descriptor   `json:"descriptor"`
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	// Descriptor is that of the index.
+	Descriptor v1.Descriptor `json:"descriptor"`
+	// References are what was written: tags, files and directories.
 	References []string        `json:"references"`
 	Platforms  []builtPlatform `json:"platforms"`
 }
 
 type builtPlatform struct {
-	Platform   string        `json:"platform"`
+	Platform string `json:"platform"`
+	// Descriptor is that of the image's manifest.
 	Descriptor v1.Descriptor `json:"descriptor"`
-	DiffID     string        `json:"layerDiffID"`
+	// DiffID is the digest of the extension's layer, uncompressed.
+	DiffID string `json:"layerDiffID"`
 }
 
 // WriteMetadata writes the file of --metadata-file, which describes the packages

@@ -113,8 +113,9 @@ type Dockerfile struct {
 	Extension string `json:"extension,omitempty"`
 	// Targets are the targets of the file; none means any platform.
 	Targets []string `json:"targets,omitempty"`
-	From    []From   `json:"from,omitempty"`
-	Note    string   `json:"note,omitempty"`
+	// From are its FROM instructions.
+	From []From `json:"from,omitempty"`
+	Note string `json:"note,omitempty"`
 
 	platforms []v1.Platform
 	// dir is the extension root that the file must be below, and source its

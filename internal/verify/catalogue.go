@@ -13,7 +13,8 @@ import (
 // CheckInfo describes a check.
 type CheckInfo struct {
 	// ID is stable: scripts may rely on it.
-	ID       string   `json:"id"`
+	ID string `json:"id"`
+	// Severity is "error", "warning" or "note".
 	Severity Severity `json:"severity"`
 	// Summary is what holds if the check passes, in one sentence.
 	Summary string `json:"summary"`

@@ -35,7 +35,8 @@ const (
 // Finding is one problem of a package.
 type Finding struct {
 	// ID is the ID of the check; see [Checks].
-	ID       string   `json:"id"`
+	ID string `json:"id"`
+	// Severity is "error", "warning" or "note".
 	Severity Severity `json:"severity"`
 	// Platform is the name of the image, "linux/arm64" or
 	// "linux/amd64:ubuntu@24.04". It is empty if the finding is about the whole

@@ -67,11 +67,10 @@ func base(t *testing.T) string {
 	return ref
 }
 
-// lifecycle writes an archive that pack takes for a lifecycle: it only copies
-// the programs, and nothing here runs them.
-func lifecycle(t *testing.T) string {
-	t.Helper()
-	entries := []layertest.Entry{layertest.File("lifecycle.toml", `[lifecycle]
+// phases are the programs of a lifecycle that pack asks for.
+var phases = []string{"detector", "restorer", "analyzer", "builder", "exporter", "launcher", "creator", "extender"}
+
+const lifecycleDescriptor = `[lifecycle]
 version = "0.21.0"
 [apis.buildpack]
 deprecated = []
@@ -79,8 +78,14 @@ supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12"]
 [apis.platform]
 deprecated = []
 supported = ["0.7", "0.8", "0.9", "0.10", "0.11", "0.12", "0.13", "0.14"]
-`, 0o644)}
-	for _, name := range []string{"detector", "restorer", "analyzer", "builder", "exporter", "launcher", "creator", "extender"} {
+`
+
+// lifecycle writes an archive that pack takes for a lifecycle: it only copies
+// the programs, and nothing here runs them.
+func lifecycle(t *testing.T) string {
+	t.Helper()
+	entries := []layertest.Entry{layertest.File("lifecycle.toml", lifecycleDescriptor, 0o644)}
+	for _, name := range phases {
 		entries = append(entries, layertest.File("lifecycle/"+name, "#!/bin/sh\nexit 1\n", 0o755))
 	}
 	name := filepath.Join(t.TempDir(), "lifecycle.tgz")
