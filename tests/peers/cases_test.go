@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/extpack/extpack/internal/layertest"
@@ -22,20 +21,19 @@ func TestPackBuilderRunsCases(t *testing.T) {
 		"bp/buildpack.toml": "api = \"0.10\"\n[buildpack]\nid = \"peers/bp\"\nversion = \"0.0.1\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n",
 		"bp/bin/build":      "#!/bin/sh\n", "bp/bin/detect": "#!/bin/sh\n",
 	})
-	program := filepath.Join(dir, "lifecycle")
-	if r := runIn(t, dir, filepath.Join(world.peers, "crane"), "export", "--insecure", "--platform", "linux/amd64", images.Lifecycle, "root.tar"); r.code != 0 {
-		t.Fatal(r.stderr)
-	}
+	program, base := filepath.Join(dir, "lifecycle"), tag(t, "base")
+	peer(t, dir, "crane", "copy", "--insecure", images.Build, base) // pack mounts no layers of another repository
+	peer(t, dir, "crane", "export", "--insecure", "--platform", "linux/amd64", images.Lifecycle, "root.tar")
 	if r := runIn(t, dir, "tar", "-xf", "root.tar", "--strip-components=2", "cnb/lifecycle/lifecycle"); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	writeBuilder(t, dir, "uri = "+quote(extensionDir(t)), images.Build, packedLifecycle(t, program))
+	writeBuilder(t, dir, "uri = "+quote(extensionDir(t)), base, packedLifecycle(t, program))
 	pack(t, dir, "builder", "create", ref, "--config", filepath.Join(dir, "builder.toml"), "--publish", "--target", "linux/amd64")
 
 	writeFiles(t, dir, map[string]string{
 		"ext/extension.toml": "api = \"0.10\"\n[extension]\nid = \"peers/cases\"\nversion = \"0.0.1\"\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n",
 		"ext/bin/detect":     "#!/bin/sh\nprintf '[[provides]]\\nname = \"x\"\\n' >\"$CNB_BUILD_PLAN_PATH\"\n",
-		"ext/bin/generate":   "#!/bin/sh\nprintf 'ARG base_image\\nFROM ${base_image}\\nRUN echo yes >/made\\n' >\"$CNB_OUTPUT_DIR/build.Dockerfile\"\n",
+		"ext/bin/generate":   "#!/bin/sh\nprintf 'ARG base_image\\nFROM ${base_image}\\nARG user_id\\nUSER root\\nRUN echo yes >/made\\nUSER ${user_id}\\n' >\"$CNB_OUTPUT_DIR/build.Dockerfile\"\n",
 		"ext/tests/x.toml":   "[[case]]\nname = \"made\"\nrequires = [\"x\"]\n[[case.build-image.file]]\npath = \"/made\"\ncontent = \"^yes$\"\n",
 	})
 	for _, name := range []string{"detect", "generate"} {
@@ -44,11 +42,12 @@ func TestPackBuilderRunsCases(t *testing.T) {
 		}
 	}
 	r := runIn(t, dir, world.plugin, "test", "ext", "--builder-image", ref, "--format", "json")
-	var got struct {
-		Cases []struct{ Name, Result string }
+	var got []struct{ Case, Platform, Status string }
+	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.code != 0 {
+		t.Fatalf("%v, exit code %d\n%s%s", err, r.code, r.stdout, r.stderr)
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.code != 0 || !strings.Contains(r.stdout, "made") {
-		t.Errorf("%v, exit code %d\n%s%s", err, r.code, r.stdout, r.stderr)
+	if len(got) != 1 || got[0].Case != "made" || got[0].Platform != "linux/amd64" || got[0].Status != "passed" {
+		t.Errorf("got %+v", got)
 	}
 }
 
