@@ -108,7 +108,9 @@ func (d *Dir) reaches(dir string) bool {
 	if err := os.Rename(probe, moved); err != nil {
 		return false
 	}
-	_ = os.Remove(moved) // or another run does
+	if os.Remove(moved) != nil {
+		_ = os.Remove(moved) // or another run does
+	}
 	return true
 }
 
