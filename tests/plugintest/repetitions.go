@@ -36,10 +36,12 @@ func repeats(line string) string {
 }
 
 // Repetitions returns the lines of standard error that repeat themselves. Tags
-// that have moved are listed with their digest, as on standard output.
+// that have moved are listed with their digest, as on standard output, and what a
+// registry says about a manifest that it does not have is the registry's.
 func Repetitions(stderr string) (problems []string) {
 	for line := range strings.Lines(stderr) {
 		line, _, _ = strings.Cut(line, "already moved: ")
+		line, _, _ = strings.Cut(line, ": manifest unknown: ")
 		if found := repeats(line); found != "" {
 			problems = append(problems, fmt.Sprintf("repeats %q: %s", found, strings.TrimSpace(line)))
 		}
