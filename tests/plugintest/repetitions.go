@@ -9,6 +9,10 @@ import (
 var (
 	digests  = regexp.MustCompile(`sha256:[0-9a-f]{12}`) // some are shortened
 	requests = regexp.MustCompile(`\b(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S+`)
+
+	// unknownManifest is the text of a registry (distribution) about a manifest
+	// that it does not have; it holds the digest of the request's path.
+	unknownManifest = regexp.MustCompile(`: unknown manifest name=\S+ revision=[0-9a-z:]+`)
 )
 
 // repeats returns what a line of an error says twice: a digest, a request, or a
@@ -36,12 +40,11 @@ func repeats(line string) string {
 }
 
 // Repetitions returns the lines of standard error that repeat themselves. Tags
-// that have moved are listed with their digest, as on standard output, and what a
-// registry says about a manifest that it does not have is the registry's.
+// that have moved are listed with their digest, as on standard output.
 func Repetitions(stderr string) (problems []string) {
 	for line := range strings.Lines(stderr) {
 		line, _, _ = strings.Cut(line, "already moved: ")
-		line, _, _ = strings.Cut(line, ": manifest unknown: ")
+		line = unknownManifest.ReplaceAllLiteralString(line, "")
 		if found := repeats(line); found != "" {
 			problems = append(problems, fmt.Sprintf("repeats %q: %s", found, strings.TrimSpace(line)))
 		}
