@@ -8,6 +8,7 @@
 package bake
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
@@ -33,12 +34,17 @@ type FileOptions struct {
 // File returns the bake file of a plan. Paths in it are relative to dir, the
 // working directory of buildx. File returns a [*diag.InvalidError] if an
 // extension requests access that was not granted, because plain buildx would
-// grant what the file requests.
+// grant what the file requests, and for labels and annotations that buildx would
+// change.
 func File(p *plan.Plan, dir string, opts FileOptions) ([]byte, error) {
 	if opts.DiffIDs != nil {
 		if err := CheckComplete(p); err != nil {
 			return nil, err
 		}
+	}
+	const what, hint = "bake files require", "write it in form C"
+	if err := errors.Join(p.CheckLabels(what, hint), p.CheckAnnotations(what, hint)); err != nil {
+		return nil, err
 	}
 	how := published
 	how.public = true

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -52,6 +53,12 @@ func checkStrings(t testing.TB, name, description, key, value string) {
 	p := mustPlan(t, plan.Options{Tags: []string{"r.example/x"}}, extensionDir(t, work, "x", "x", toml, bin))
 	if got := p.Extensions[0].Descriptor.Info.Description; got != description {
 		t.Fatalf("the descriptor says %q, want %q", got, description)
+	}
+	if p.CheckLabels("", "") != nil { // what buildx would change
+		if _, err := File(p, work, FileOptions{}); !diag.IsInvalid(err) {
+			t.Errorf("%q, %q, %q, %q: got %v", name, description, key, value, err)
+		}
+		return
 	}
 	checkEvaluated(t, p, work)
 }

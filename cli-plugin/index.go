@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/source"
@@ -113,6 +114,9 @@ func annotationValues(flag string, list []string) (map[string]string, error) {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok || key == "" {
 			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, kv), "write it as KEY=VALUE")
+		}
+		if err := annotation.CheckText(key, value); err != nil {
+			return nil, diag.Invalidf("%s %q: %v", flag, kv, err)
 		}
 		values[key] = value
 	}

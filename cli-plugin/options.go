@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -193,9 +195,9 @@ func printDiagnostics(w io.Writer, list diag.List) {
 
 func keyValues(flag string, list []string) (map[string]string, error) {
 	values, err := annotationValues(flag, list)
-	for key, value := range values {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if strings.HasPrefix(key, extension.ReservedPrefix) {
-			return nil, diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, key+"="+value, extension.ReservedPrefix)
+			return nil, diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, key+"="+values[key], extension.ReservedPrefix)
 		}
 	}
 	return values, err

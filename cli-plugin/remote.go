@@ -134,6 +134,7 @@ func (r *remotes) rename(list diag.List) {
 			if rest, ok := strings.CutPrefix(list[i].File, s.Dir); ok {
 				list[i].File = s.name + rest
 			}
+			list[i].Message = strings.ReplaceAll(list[i].Message, s.Dir, s.name)
 		}
 	}
 }

@@ -4,9 +4,12 @@
 package annotation
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -69,6 +72,9 @@ func Parse(flag string, values []string) (List, error) {
 		if key == "" {
 			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, text), hint)
 		}
+		if err := CheckText(key, value); err != nil {
+			return nil, diag.Invalidf("%s %q: %v", flag, text, err)
+		}
 		for typ := range strings.SplitSeq(types, ",") {
 			a, err := place(typ)
 			if err != nil {
@@ -79,6 +85,18 @@ func Parse(flag string, values []string) (List, error) {
 		}
 	}
 	return list, nil
+}
+
+// CheckText returns an error for the key or value of an annotation or label that
+// JSON cannot hold, and for keys that descriptors cannot have either.
+func CheckText(key, value string) error {
+	switch {
+	case !utf8.ValidString(key) || !utf8.ValidString(value):
+		return errors.New("it is not valid UTF-8")
+	case strings.ContainsFunc(key, unicode.IsControl):
+		return errors.New("the key holds a control character")
+	}
+	return nil
 }
 
 func place(text string) (Annotation, error) {

@@ -51,6 +51,18 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// Text that JSON would change, or that a terminal acts on, is refused.
+func TestParseRefusesText(t *testing.T) {
+	for text, want := range map[string]string{"a=\xff": "it is not valid UTF-8", "\xff=a": "it is not valid UTF-8", "a\nb=c": "the key holds a control character", "manifest:\x1b=c": "the key holds a control character"} {
+		if _, err := annotation.Parse("--annotation", []string{text}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "--annotation ") || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+	if _, err := annotation.Parse("--annotation", []string{"a=b\nc"}); err != nil {
+		t.Errorf("a value of two lines: %v", err)
+	}
+}
+
 func TestAt(t *testing.T) {
 	list, err := annotation.Parse("--annotation", []string{"i=1", "manifest:m=2", "manifest[linux/arm64]:m=3", "manifest-descriptor[linux/arm64]:d=4"})
 	if err != nil {

@@ -157,17 +157,14 @@ func (r *reader) metadata(t *table, info Info) Metadata {
 }
 
 func (r *reader) settings(t *table, info Info) Settings {
-	s := Settings{LabelPositions: map[string]diag.Position{}}
+	s := Settings{}
 	if e := t.text("image"); e != nil {
 		r.checkImage(e, info)
 		s.Image = *e
 	}
 	s.Shared = r.checkPaths("shared entry", t.texts("shared"))
-	s.Labels = t.textMap("labels", func(key Entry) {
-		r.checkOwnKey("label", key)
-		s.LabelPositions[key.Value] = key.Position
-	})
-	s.Annotations = t.textMap("annotations", func(key Entry) { r.checkOwnKey("annotation", key) })
+	s.Labels, s.LabelPositions = r.ownMap(t, "label")
+	s.Annotations, s.AnnotationPositions = r.ownMap(t, "annotation")
 	if t.flag("git") {
 		s.Git = Flag{Set: true, Position: t.keyPosition("git")}
 	}
@@ -206,6 +203,17 @@ func (r *reader) test(t *table) Test {
 // ReservedPrefix is the prefix of labels of the Cloud Native Buildpacks
 // project, which builders and lifecycles read, and docker extpack writes.
 const ReservedPrefix = "io.buildpacks."
+
+// ownMap reads the labels or annotations of a table, which are called what, and
+// the positions of their names.
+func (r *reader) ownMap(t *table, what string) (values map[string]string, positions map[string]diag.Position) {
+	positions = map[string]diag.Position{}
+	values = t.textMap(what+"s", func(key Entry) {
+		r.checkOwnKey(what, key)
+		positions[key.Value] = key.Position
+	})
+	return values, positions
+}
 
 func (r *reader) checkOwnKey(what string, key Entry) {
 	r.checkKey(what, key)

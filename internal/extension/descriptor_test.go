@@ -86,11 +86,12 @@ func TestParse(t *testing.T) {
 		Metadata: Metadata{
 			IncludeFiles: []Entry{{"bin/detect", at(30, 18)}},
 			Extpack: Settings{
-				Image:          Entry{"example.com/curl", at(32, 9)},
-				Shared:         []Entry{{"lib", at(34, 3)}, {"é", at(35, 3)}, {"share", at(35, 8)}},
-				Labels:         map[string]string{"org.example.a": "${x}\n"},
-				LabelPositions: map[string]diag.Position{"org.example.a": {File: "x/extension.toml", Line: 36, Column: 12}},
-				Annotations:    map[string]string{"a.b": "c"},
+				Image:               Entry{"example.com/curl", at(32, 9)},
+				Shared:              []Entry{{"lib", at(34, 3)}, {"é", at(35, 3)}, {"share", at(35, 8)}},
+				Labels:              map[string]string{"org.example.a": "${x}\n"},
+				LabelPositions:      map[string]diag.Position{"org.example.a": {File: "x/extension.toml", Line: 36, Column: 12}},
+				Annotations:         map[string]string{"a.b": "c"},
+				AnnotationPositions: map[string]diag.Position{"a.b": {File: "x/extension.toml", Line: 37, Column: 13}},
 				Build: &Build{
 					Position: at(38, 1), Dockerfile: Entry{"Dockerfile", at(39, 14)}, Stage: Entry{"out", at(40, 9)}, Network: Entry{"none", at(41, 11)},
 					Args: map[string]string{"A": "1"}, Contexts: map[string]string{"src": "./src"},

@@ -117,8 +117,8 @@ type Settings struct {
 	Shared      []Entry
 	Labels      map[string]string
 	Annotations map[string]string
-	// LabelPositions are the positions of the names.
-	LabelPositions map[string]diag.Position
+	// LabelPositions and AnnotationPositions are the positions of the names.
+	LabelPositions, AnnotationPositions map[string]diag.Position
 	// Git adds the annotations of source and revision.
 	Git Flag
 	// Build is the [metadata.extpack.build] table, or nil.

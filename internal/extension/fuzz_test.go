@@ -17,11 +17,18 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add([]byte(everything))
+	f.Add([]byte("[workspace]\nmembers = [\"x/*\"]\nlabels = { a = \"b\" }\n[[trust]]\ndirectory = \"~/x\"\nallow = [\"ssh\"]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, list, err := Parse("extension.toml", data)
 		checkInvariants(t, d != nil, "extension.toml", data, list, err)
 		p, list, err := ParsePackage("package.toml", data)
 		checkInvariants(t, p != nil, "package.toml", data, list, err)
+		_, err = ParseWorkspace("extpack.toml", data)
+		checkInvariants(t, err == nil, "extpack.toml", data, diag.Of(err), err)
+		_, err = ParseTrust("extpack.toml", data)
+		checkInvariants(t, err == nil, "extpack.toml", data, diag.Of(err), err)
+		ParsePlan("plan.toml", data)
+		ParseExtendConfig("extend-config.toml", data)
 		checkTree(t, data)
 	})
 }

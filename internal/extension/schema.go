@@ -37,9 +37,7 @@ type schema struct {
 // added.
 func Schema() ([]byte, error) {
 	r := newReader(DescriptorFile, nil)
-	root := &schema{
-		Schema: "http://json-schema.org/draft-07/schema#", ID: SchemaURL, Title: "extension.toml of an image extension", Type: "object",
-	}
+	root := newSchema(SchemaURL, "extension.toml of an image extension")
 	r.descriptor(&table{r: r, node: newTable(0), schema: root})
 	return root.encode(keyDocs)
 }

@@ -11,7 +11,7 @@ var update = flag.Bool("update", false, "write the schemas in docs")
 // TestSchemaFiles keeps the schemas as the parser has them. That they are right is
 // tested in tests/rules.
 func TestSchemaFiles(t *testing.T) {
-	for file, schema := range map[string]func() ([]byte, error){"extension": Schema, "test": TestSchema} {
+	for file, schema := range map[string]func() ([]byte, error){"extension": Schema, "test": TestSchema, "workspace": WorkspaceSchema, "package": PackageSchema} {
 		file = "../../docs/" + file + ".schema.json"
 		want, err := schema()
 		if err != nil {

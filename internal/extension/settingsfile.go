@@ -18,6 +18,8 @@ type WorkspaceFile struct {
 	Position                        diag.Position
 	Members, Exclude, Tags, Targets []Entry
 	Labels, Annotations             map[string]string
+	// LabelPositions and AnnotationPositions are the positions of the names.
+	LabelPositions, AnnotationPositions map[string]diag.Position
 }
 
 // ParseWorkspace reads an extpack.toml of a repository. file is its name in
@@ -28,32 +30,39 @@ func ParseWorkspace(file string, data []byte) (*WorkspaceFile, error) {
 	if root == nil {
 		return nil, r.list.Err()
 	}
+	w := r.workspace(root)
+	_, err := r.result()
+	return w, err
+}
+
+// workspace reads an extpack.toml of a repository. Its result is only used if it
+// reports no error.
+func (r *reader) workspace(root *table) *WorkspaceFile {
+	root.needs("workspace")
 	if root.has("trust") {
 		r.report(r.types, root.keyPosition("trust"), "[[trust]] is not supported in a workspace: a file of a repository cannot grant access").Hint = "move [[trust]] to extpack.toml in the configuration directory of docker"
 		root.known = append(root.known, "trust")
 	}
 	t := root.child("workspace")
 	root.unknown()
-	switch {
-	case t != nil:
-	case len(r.list) > 0: // says more
-		return nil, r.list.Err()
-	default:
-		r.report(r.types, r.whole(), "missing [workspace]").Hint = `write [workspace] with members = ["extensions/*"]`
-		return nil, r.list.Err()
+	if t == nil {
+		if len(r.list) == 0 { // else it says more
+			r.report(r.types, r.whole(), "missing [workspace]").Hint = `write [workspace] with members = ["extensions/*"]`
+		}
+		return nil
 	}
 	w := &WorkspaceFile{
 		Position: t.position(),
 		Members:  t.texts("members"), Exclude: t.texts("exclude"), Tags: t.texts("tags"), Targets: t.texts("targets"),
-		Labels:      t.textMap("labels", func(key Entry) { r.checkOwnKey("label", key) }),
-		Annotations: t.textMap("annotations", func(key Entry) { r.checkOwnKey("annotation", key) }),
 	}
+	w.Labels, w.LabelPositions = r.ownMap(t, "label")
+	w.Annotations, w.AnnotationPositions = r.ownMap(t, "annotation")
+	t.needs("members")
 	if len(w.Members) == 0 && len(r.list) == 0 {
 		r.report(r.types, t.position(), "members is required").Hint = `write members = ["extensions/*"]`
 	}
 	t.unknown()
-	_, err := r.result()
-	return w, err
+	return w
 }
 
 // TrustEntry is one [[trust]] of the user's extpack.toml, with positions.

@@ -9,9 +9,7 @@ const TestSchemaURL = "https://raw.githubusercontent.com/extpack/extpack/main/do
 // parser as that of [Schema].
 func TestSchema() ([]byte, error) {
 	r := newReader("", nil)
-	root := &schema{
-		Schema: "http://json-schema.org/draft-07/schema#", ID: TestSchemaURL, Title: "test cases of docker extpack test", Type: "object",
-	}
+	root := newSchema(TestSchemaURL, "test cases of docker extpack test")
 	r.testCases(&table{r: r, node: newTable(0), schema: root})
 	docs := maps.Clone(caseDocs)
 	for _, image := range []string{"case.build-image", "case.run-image"} {

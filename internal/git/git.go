@@ -37,20 +37,41 @@ func Open(ctx context.Context, dir string) (*Tree, error) {
 	if inside != "true" {
 		return nil, diag.WithHint(fmt.Errorf("%s is not in a working tree of Git", dir), "run it in a clone, or leave out the options that read Git")
 	}
-	filters, err := t.run(ctx, "config", "--local", "--includes", "--name-only", "--get-regexp", `^filter\.`)
+	filters, err := t.filters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range filters {
+		value := ""
+		if strings.HasSuffix(name, ".required") {
+			value = "false"
+		}
+		t.config = append(slices.Clip(t.config), "-c", name+"="+value)
+	}
+	return t, nil
+}
+
+// filters returns the names of the settings of filters that the repository
+// itself configures, in .git/config, in .git/config.worktree, or in files that
+// these include. Those of the user, such as Git LFS, stay.
+func (t *Tree) filters(ctx context.Context) ([]string, error) {
+	out, err := t.run(ctx, "config", "--includes", "--show-scope", "--name-only", "--get-regexp", `^filter\.`)
 	if err != nil && !isExit(err, 1) { // there are none
 		return nil, err
 	}
-	for name := range strings.Lines(filters) {
-		if name = strings.TrimSpace(name); name != "" {
-			value := ""
-			if strings.HasSuffix(name, ".required") {
-				value = "false"
-			}
-			t.config = append(slices.Clip(t.config), "-c", name+"="+value)
+	var names []string
+	for line := range strings.Lines(out) {
+		scope, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		switch {
+		case scope == "system", scope == "global", scope == "command":
+			continue
+		case strings.Contains(name, "="):
+			// -c would take the name up to here.
+			return nil, diag.WithHint(fmt.Errorf("the Git repository of %s configures the filter setting %q, which cannot be turned off", t.dir, name), "remove it from the configuration of the repository, or leave out the options that read Git")
 		}
+		names = append(names, name)
 	}
-	return t, nil
+	return names, nil
 }
 
 // inert are settings under which reading a repository starts no program of it.

@@ -151,6 +151,50 @@ func TestOpenRunsNoProgram(t *testing.T) {
 	}
 }
 
+// TestOpenFindsEveryFilter: a repository has several files of settings, and names
+// that end early where an argument is split.
+func TestOpenFindsEveryFilter(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		filter string
+		config []string
+		says   string
+	}{
+		"of the working tree": {"evil", []string{"--worktree"}, ""},
+		"of an included file": {"evil", []string{"--file", ".git/more"}, ""},
+		"with a sign":         {"a=b", nil, `the filter setting "filter.a=b.clean", which cannot be turned off`},
+	} {
+		dir, git := repository(t)
+		ran, program := filepath.Join(t.TempDir(), "ran"), filepath.Join(t.TempDir(), "program")
+		write(t, program, "#!/bin/sh\necho \"$0\" >> "+ran+"\ncat\n")
+		if err := os.Chmod(program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		git("config", "core.repositoryFormatVersion", "1")
+		git("config", "extensions.worktreeConfig", "true")
+		git("config", "include.path", "more")
+		git(append(append([]string{"config"}, tc.config...), "filter."+tc.filter+".clean", program)...)
+		write(t, filepath.Join(dir, ".gitattributes"), "* filter="+tc.filter+"\n")
+		write(t, filepath.Join(dir, "other"), "b") // same size, so git reads it
+		tree, err := Open(t.Context(), dir)
+		if tc.says != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tree.Changes(t.Context(), nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if data, err := os.ReadFile(ran); err == nil {
+			t.Errorf("%s: git ran a program of the repository: %s", name, data)
+		}
+	}
+}
+
 // TestOpenFetchesNothing: a partial clone fetches what it lacks from a remote that
 // its own configuration names, which may be a program.
 func TestOpenFetchesNothing(t *testing.T) {

@@ -3,17 +3,12 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/extpack/extpack/internal/annotate"
-	"github.com/extpack/extpack/internal/content"
-	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -41,7 +36,8 @@ func (a Attested) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.B
 	if len(a.Settings) == 0 {
 		return a.Attester.Build(ctx, p, dir)
 	}
-	if err := checkLabels(p); err != nil {
+	// The second build reads the labels from a bake file.
+	if err := p.CheckLabels("attested images require", "write it in form C, or leave out --provenance and --sbom"); err != nil {
 		return nil, err
 	}
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "attested")
@@ -62,39 +58,6 @@ func (a Attested) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.B
 	}
 	of := func(e *plan.Extension, image int) map[string]string { return labels[e][image] }
 	return a.Attest(ctx, p, of, a.Settings, second)
-}
-
-// checkLabels returns a [*diag.InvalidError] for labels that the second build
-// would change: it reads them from a bake file, which is in Unicode form C.
-func checkLabels(p *plan.Plan) error {
-	var list diag.List
-	for _, e := range p.Extensions {
-		metadata, err := e.Descriptor.MetadataLabel()
-		if err != nil {
-			return err
-		}
-		layers, err := e.Descriptor.LayersLabel("")
-		if err != nil {
-			return err
-		}
-		own := e.Descriptor.Metadata.Extpack
-		check := func(key, value string) {
-			if content.CheckName(key) && content.CheckName(value) {
-				return
-			}
-			at := diag.Position{File: e.Descriptor.File}
-			if own.Labels[key] == value && own.LabelPositions[key].Line > 0 {
-				at = own.LabelPositions[key]
-			}
-			list.Errorf(at, "the label %q is not in Unicode normalisation form C, which attested images require", key).Hint = "write it in form C, or leave out --provenance and --sbom"
-		}
-		for _, key := range slices.Sorted(maps.Keys(e.Labels)) {
-			check(key, e.Labels[key])
-		}
-		check(extension.LabelMetadata, metadata)
-		check(extension.LabelLayers, layers)
-	}
-	return list.Err()
 }
 
 func builtLabels(ctx context.Context, e *plan.Extension, built []plan.Built) (map[int]map[string]string, error) {

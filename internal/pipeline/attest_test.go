@@ -29,10 +29,9 @@ func TestLabelsThatAttestedImagesCannotHave(t *testing.T) {
 	for want, change := range map[string]func(e *plan.Extension){
 		`extension.toml:6:12: the label "key" is not in Unicode normalisation form C`: func(e *plan.Extension) {
 			e.Labels = map[string]string{"composed": "\u00e9", "key": decomposed}
-			own := &e.Descriptor.Metadata.Extpack
-			own.Labels, own.LabelPositions = e.Labels, map[string]diag.Position{"key": {File: "extension.toml", Line: 6, Column: 12}}
+			e.LabelPositions = map[string]diag.Position{"key": {File: "extension.toml", Line: 6, Column: 12}}
 		},
-		`extension.toml: the label "flag" is not`:                                func(e *plan.Extension) { e.Labels = map[string]string{"flag": decomposed} },
+		`--label "flag=…" is not in Unicode`:                                     func(e *plan.Extension) { e.Labels = map[string]string{"flag": decomposed} },
 		`extension.toml: the label "io.buildpacks.buildpackage.metadata" is not`: func(e *plan.Extension) { e.Descriptor.Info.Description = decomposed },
 		"built": func(*plan.Extension) {},
 	} {

@@ -92,7 +92,7 @@ func (p *buildPlanner) build(opts Options) *Build {
 	if !p.hasStage() {
 		return nil
 	}
-	p.checkArgs()
+	p.checkStrings(opts)
 	b := &Build{
 		Network: p.table.Network.Value, Contexts: map[string]string{}, Given: map[string]bool{},
 		Args: merge(p.table.Args, opts.Args),
@@ -148,14 +148,33 @@ func (p *buildPlanner) build(opts Options) *Build {
 	return b
 }
 
-// checkArgs reports build arguments that a bake file would change.
-func (p *buildPlanner) checkArgs() {
+// checkStrings reports arguments and names of stages that a bake file would
+// change.
+func (p *buildPlanner) checkStrings(opts Options) {
+	p.checkForm(p.table.Stage.Position, "stage", p.table.Stage.Value)
+	for _, name := range slices.Sorted(maps.Keys(p.table.Targets)) {
+		p.checkForm(p.table.TargetPositions[name], "stage", p.table.Targets[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(opts.Args)) {
+		p.checkForm(diag.Position{}, "--build-arg", name, opts.Args[name])
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.table.Args)) {
-		if !content.CheckName(name) || !content.CheckName(p.table.Args[name]) {
-			p.list.Errorf(p.table.ArgPositions[name], "build argument %q is not in Unicode normalisation form C, in which bake files are read", name).Hint = "write it in that form"
+		p.checkForm(p.table.ArgPositions[name], "build argument", name, p.table.Args[name])
+	}
+}
+
+// checkForm reports text of which one part would be changed by a bake file. The
+// first part is named.
+func (p *buildPlanner) checkForm(pos diag.Position, what string, parts ...string) {
+	for _, part := range parts {
+		if !content.CheckName(part) {
+			p.list.Errorf(pos, "%s %q "+decomposed, what, parts[0]).Hint = composeIt
+			return
 		}
 	}
 }
+
+const decomposed, composeIt = "is not in Unicode normalisation form C, in which bake files are read", "write it in that form"
 
 func fromSpec(base, name string) string {
 	if name == "" {

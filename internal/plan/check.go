@@ -61,7 +61,7 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 	return p.list.Err()
 }
 
-const notNormal = "%q is not in Unicode normalisation form C, in which bake files are read"
+const notNormal = "%q " + decomposed
 
 const renameIt = "rename it"
 

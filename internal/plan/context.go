@@ -48,6 +48,7 @@ const (
 // context returns a context with its path relative to the working directory.
 // pos and what are its origin in messages.
 func (p *buildPlanner) context(pos diag.Position, what, value, base string) string {
+	p.checkForm(pos, what, value)
 	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
 		layout = from(base, layout)
 		if folder := LayoutFolder(layout); !isFolder(folder) {

@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/extpack/extpack/internal/extension"
+import (
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+)
 
 // Defaults are settings that several extensions share, for those without their
 // own.
@@ -12,6 +15,8 @@ type Defaults struct {
 	// Labels and Annotations are overridden by those of the descriptor with the
 	// same name.
 	Labels, Annotations map[string]string
+	// LabelPositions and AnnotationPositions are the positions of the names.
+	LabelPositions, AnnotationPositions map[string]diag.Position
 }
 
 // defaults returns the shared settings for the extension at name.

@@ -9,6 +9,7 @@ import (
 	"github.com/docker/go-units"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
@@ -33,6 +34,9 @@ func (p *buildPlanner) checked(entries []extension.Entry, name string, given []s
 func checkStageName(name string) error {
 	if name == "" || strings.Contains(name, ",") {
 		return errors.New("is not the name of a stage")
+	}
+	if !content.CheckName(name) {
+		return diag.WithHint(errors.New(decomposed), composeIt)
 	}
 	return nil
 }

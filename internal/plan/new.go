@@ -63,14 +63,8 @@ func newExtension(ctx context.Context, name string, opts Options) (*Extension, d
 	if err != nil {
 		return nil, withInvalid(list, err), ifNot(diag.IsInvalid, err)
 	}
-	e := &Extension{
-		Dir:         filepath.Clean(dir),
-		Descriptor:  descriptor,
-		Slug:        extension.Slug(descriptor.Info.ID),
-		Labels:      merge(merge(defaults.Labels, descriptor.Metadata.Extpack.Labels), opts.Labels),
-		Annotations: merge(merge(merge(origin, defaults.Annotations), descriptor.Metadata.Extpack.Annotations), opts.Annotations.At(annotation.Index, platform.Identity{})),
-		Placed:      slices.DeleteFunc(slices.Clone(opts.Annotations), func(a annotation.Annotation) bool { return a.Place == annotation.Index }),
-	}
+	e := &Extension{Dir: filepath.Clean(dir), Descriptor: descriptor, Slug: extension.Slug(descriptor.Info.ID)}
+	e.mergeSettings(opts, defaults, origin)
 	images := imagePlanner{dir: dir, descriptor: descriptor, list: &list, defaults: defaults.Targets}
 	if table := descriptor.Metadata.Extpack.Build; table != nil {
 		images.stages = &buildPlanner{dir: dir, table: table, list: &list}
@@ -98,6 +92,22 @@ func newExtension(ctx context.Context, name string, opts Options) (*Extension, d
 		return nil, list, nil
 	}
 	return e, list, e.decide(opts)
+}
+
+// mergeSettings sets the labels and annotations. origin are annotations of the
+// Git repository, which everything else overrides.
+func (e *Extension) mergeSettings(opts Options, defaults Defaults, origin map[string]string) {
+	own := e.Descriptor.Metadata.Extpack
+	e.Labels = merge(merge(defaults.Labels, own.Labels), opts.Labels)
+	e.LabelPositions = positions(opts.Labels, defaults.LabelPositions, own.LabelPositions)
+	given := opts.Annotations.At(annotation.Index, platform.Identity{})
+	e.Annotations = merge(merge(merge(origin, defaults.Annotations), own.Annotations), given)
+	git := map[string]diag.Position{}
+	for name := range origin {
+		git[name] = diag.Position{File: e.Descriptor.File}
+	}
+	e.AnnotationPositions = positions(given, git, defaults.AnnotationPositions, own.AnnotationPositions)
+	e.Placed = slices.DeleteFunc(slices.Clone(opts.Annotations), func(a annotation.Annotation) bool { return a.Place == annotation.Index })
 }
 
 // withInvalid adds the diagnostics of an [*diag.InvalidError] to the list,

@@ -46,6 +46,9 @@ type Extension struct {
 	tagForms []string
 	// Labels and Annotations are the user's own, flags before the descriptor.
 	Labels, Annotations map[string]string
+	// LabelPositions and AnnotationPositions are the positions of those from
+	// files. Those from flags have none.
+	LabelPositions, AnnotationPositions map[string]diag.Position
 	// Placed are annotations of the user for other places than the index.
 	Placed annotation.List
 	// Build is the configuration of build stages, or nil if the descriptor has

@@ -12,6 +12,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -81,6 +82,9 @@ func (s Spec) String() string { return s.Text(s.Path) }
 func fields(text string) ([]string, error) {
 	if strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Zl, unicode.Zp) }) {
 		return nil, errors.New("has a line break or another control character")
+	}
+	if !content.CheckName(text) {
+		return nil, diag.WithHint(errors.New(decomposed), composeIt)
 	}
 	list, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil || len(list) == 0 {

@@ -32,6 +32,7 @@ const writeSSH = "write default, ID=SOCKET or ID=KEY"
 func (p *buildPlanner) ssh(pos diag.Position, text, base string) SSH {
 	id, paths, given := strings.Cut(text, "=")
 	s := SSH{ID: id, Position: pos}
+	p.checkForm(pos, "ssh", text)
 	for _, path := range strings.Split(paths, ",") {
 		switch {
 		case path != "":

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,9 +16,14 @@ import (
 
 const (
 	maxTagPage = 4 << 20
-	// maxTagPages limits the number of pages of tags.
-	maxTagPages = 100
+	// maxTagPages limits the number of pages of tags, and maxTagBytes what is
+	// kept of them. A name has 128 bytes at most.
+	maxTagPages = 1000
+	maxTagBytes = 32 << 20
+	tagOverhead = 16
 )
+
+var errManyTags = errors.New("the registry sends more tags than docker extpack reads")
 
 // Tags returns the tags of the repository of a reference, or none if the
 // repository does not exist (OCI distribution specification, "Listing Tags").
@@ -27,18 +33,24 @@ func (c *Client) Tags(ctx context.Context, ref Reference) ([]string, error) {
 		return nil, c.explain(ref, fmt.Errorf("listing the tags of %s: %w", ref.RepositoryName(), err))
 	}
 	var tags []string
-	query := ""
+	query, left := "", maxTagBytes
 	for range maxTagPages {
 		page, next, err := r.tagPage(ctx, query)
 		if err != nil {
 			return nil, c.explain(ref, fmt.Errorf("listing the tags of %s: %w", ref.RepositoryName(), err))
 		}
-		tags = append(tags, page...)
-		if query = next; query == "" {
+		for _, tag := range page {
+			left -= len(tag) + tagOverhead
+		}
+		if query = next; left < 0 {
 			break
 		}
+		tags = append(tags, page...)
+		if query == "" {
+			return tags, nil
+		}
 	}
-	return tags, nil
+	return nil, c.explain(ref, fmt.Errorf("listing the tags of %s: %w", ref.RepositoryName(), errManyTags))
 }
 
 // tagPage returns a page of tags and the query of the next one, or "" if it is

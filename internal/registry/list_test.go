@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -41,5 +43,22 @@ func TestTags(t *testing.T) {
 	})
 	if _, err := c.Tags(t.Context(), ref); err == nil {
 		t.Error("a list of another form is taken")
+	}
+	for name, page := range map[string]string{
+		"without end": `{"tags":["a"]}`, "large": `{"tags":["` + strings.Repeat("x", 3<<20) + `"]}`, "many": `{"tags":[` + strings.Repeat(`"a",`, 500_000) + `"a"]}`,
+	} {
+		n := 0
+		s.setFault(func(w http.ResponseWriter, _ *http.Request) bool {
+			n++
+			w.Header().Set("Link", fmt.Sprintf(`</v2/acme/tool/tags/list?last=%d>; rel="next"`, n))
+			fmt.Fprint(w, page)
+			return true
+		})
+		if tags, err := c.Tags(t.Context(), ref); !errors.Is(err, errManyTags) || tags != nil {
+			t.Errorf("%s: got %d tags, %v", name, len(tags), err)
+		}
+		if n > maxTagPages || n > 20 && name != "without end" {
+			t.Errorf("%s: %d requests", name, n)
+		}
 	}
 }

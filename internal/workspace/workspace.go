@@ -31,6 +31,10 @@ const FileName = "extpack.toml"
 
 const maxFile = extension.MaxSize
 
+// maxEntries is how many entries of folders the patterns of a workspace are
+// compared with. Links to folders above make their number exponential.
+const maxEntries = 100_000
+
 // Workspace is a valid file.
 type Workspace struct {
 	File string
@@ -58,7 +62,10 @@ func Read(dir string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{File: file, Defaults: plan.Defaults{Tags: values(parsed.Tags), Labels: parsed.Labels, Annotations: parsed.Annotations}}
+	w := &Workspace{File: file, Defaults: plan.Defaults{
+		Tags: values(parsed.Tags), Labels: parsed.Labels, Annotations: parsed.Annotations,
+		LabelPositions: parsed.LabelPositions, AnnotationPositions: parsed.AnnotationPositions,
+	}}
 	var list diag.List
 	for _, e := range parsed.Targets {
 		t, err := platform.ParseTarget(e.Value)
@@ -87,22 +94,24 @@ func values(entries []extension.Entry) []string {
 // members returns the folders that match the patterns. Of the matches of a
 // pattern with wildcards, those without an extension are left out.
 func members(dir string, parsed *extension.WorkspaceFile, list *diag.List) []string {
-	excluded := map[string]bool{}
+	files := &folder{FS: os.DirFS(dir), dir: dir, left: maxEntries}
+	excluded, seen := map[string]bool{}, map[string]bool{}
 	for _, pattern := range parsed.Exclude {
-		for _, name := range match(dir, pattern, list) {
+		for _, name := range files.match(pattern, list) {
 			excluded[name] = true
 		}
 	}
 	var all []string
 	for _, pattern := range parsed.Members {
 		wild := strings.ContainsAny(pattern.Value, "*?[")
-		for _, name := range match(dir, pattern, list) {
+		for _, name := range files.match(pattern, list) {
 			switch {
-			case excluded[name], slices.Contains(all, name), wild && !HasExtension(name):
+			case excluded[name], seen[name], wild && !HasExtension(name):
 				continue
 			case leaves(dir, name):
 				list.Errorf(pattern.Position, "%s is a link out of the workspace", name).Hint = "replace the link by a copy"
 			}
+			seen[name] = true
 			all = append(all, name)
 		}
 	}
@@ -123,23 +132,48 @@ func leaves(dir, name string) bool {
 	return err == nil && !safefile.Within(root, real)
 }
 
-// match returns the paths that match a pattern of the workspace in dir.
-func match(dir string, pattern extension.Entry, list *diag.List) []string {
+// folder is the folder of a workspace. It counts the entries that are read.
+type folder struct {
+	fs.FS
+	dir  string
+	left int
+}
+
+var errTooMany = errors.New("too many entries")
+
+// ReadDir implements [fs.ReadDirFS] for [fs.Glob], which ignores the error.
+func (f *folder) ReadDir(name string) ([]fs.DirEntry, error) {
+	if f.left < 0 {
+		return nil, errTooMany
+	}
+	entries, err := fs.ReadDir(f.FS, name)
+	if f.left -= len(entries) + 1; f.left < 0 {
+		return nil, errTooMany
+	}
+	return entries, err
+}
+
+// match returns the paths that match a pattern.
+func (f *folder) match(pattern extension.Entry, list *diag.List) []string {
 	name := filepath.FromSlash(pattern.Value)
 	if !filepath.IsLocal(name) {
-		list.Errorf(pattern.Position, "%q is outside the workspace", pattern.Value).Hint = "name folders below " + dir
+		list.Errorf(pattern.Position, "%q is outside the workspace", pattern.Value).Hint = "name folders below " + f.dir
 		return nil
 	}
 	if !strings.ContainsAny(pattern.Value, "*?[") {
-		return []string{filepath.Join(dir, name)}
+		return []string{filepath.Join(f.dir, name)}
 	}
-	found, err := fs.Glob(os.DirFS(dir), filepath.ToSlash(filepath.Clean(name)))
-	if err != nil {
+	found, err := fs.Glob(f, filepath.ToSlash(filepath.Clean(name)))
+	switch {
+	case err != nil:
 		list.Errorf(pattern.Position, "the pattern %q is not valid", pattern.Value)
+		return nil
+	case f.left < 0:
+		list.Errorf(pattern.Position, "the pattern %q has to be compared with more than %d entries", pattern.Value, maxEntries).Hint = "name the folders of extensions, or fewer levels of folders"
 		return nil
 	}
 	for i, name := range found {
-		found[i] = filepath.Join(dir, filepath.FromSlash(name))
+		found[i] = filepath.Join(f.dir, filepath.FromSlash(name))
 	}
 	return found
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,6 +112,37 @@ func TestMembersAreNotElsewhere(t *testing.T) {
 		if w, err := Read("work"); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "extpack.toml:2:12: ") || !strings.Contains(err.Error(), "is a link out of the workspace") {
 			t.Errorf("%s: %v, %v", pattern, w, err)
 		}
+	}
+}
+
+// TestPatternsAreBounded: links to the folder itself make the number of matches
+// exponential.
+func TestPatternsAreBounded(t *testing.T) {
+	for _, key := range []string{"members", "members = [\"x\"]\nexclude"} {
+		dir := tree(t, map[string]string{"extpack.toml": "[workspace]\n" + key + " = [\"" + strings.Repeat("*/", 30) + "x\"]\n"})
+		for i := range 10 {
+			if err := os.Symlink(".", filepath.Join(dir, strconv.Itoa(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if w, err := Read("."); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "has to be compared with more than 100000 entries") {
+			t.Errorf("%s: %v, %v", key, w, err)
+		}
+	}
+}
+
+// TestPositions: labels and annotations are named with their place.
+func TestPositions(t *testing.T) {
+	tree(t, map[string]string{"extpack.toml": "[workspace]\nmembers = [\".\"]\nlabels = { a = \"1\" }\n[workspace.annotations]\nb = \"2\"\n", "extension.toml": ""})
+	w, err := Read(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Defaults.LabelPositions["a"].String(); got != "extpack.toml:3:12" {
+		t.Errorf("the label is at %s", got)
+	}
+	if got := w.Defaults.AnnotationPositions["b"].String(); got != "extpack.toml:5:1" {
+		t.Errorf("the annotation is at %s", got)
 	}
 }
 
