@@ -181,11 +181,16 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 	return false, condition, nil
 }
 
-// IsHidden reports whether err is the refusal to show a tag, which is then
-// [Hidden].
+// IsHidden reports whether a tag may exist although the registry does not show
+// it, or shows something that cannot be used. It is then [Hidden]. Harbor, for
+// instance, returns 412 for an image that a policy withholds.
 func IsHidden(err error) bool {
 	var refusal *ResponseError
-	return errors.As(err, &refusal) && errors.Is(refusal, ErrUnauthorized) && !refusal.rateLimited()
+	if !errors.As(err, &refusal) {
+		return isUnusable(err)
+	}
+	return refusal.StatusCode < http.StatusInternalServerError && !isTemporary(refusal.StatusCode) &&
+		!refusal.rateLimited() && !errors.Is(err, oci.ErrNotFound)
 }
 
 // written reads a tag back after it was written. Replicas may lag. If they lag
