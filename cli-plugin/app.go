@@ -40,7 +40,7 @@ func (a *app) buildx(warn func(string)) (*buildx.Client, error) {
 func (a *app) registry(insecure bool, log func(string, ...any), progress func(registry.Event)) *registry.Client {
 	v, _ := version.Get()
 	return registry.New(registry.Options{
-		Credentials: registry.DockerCredentials(a.cli.ConfigFile()),
+		Credentials: registry.DockerCredentials(a.cli.ConfigFile(), log),
 		Insecure:    insecure,
 		CertDirs:    registry.DockerCertDirs(config.Dir()),
 		UserAgent:   "docker-extpack/" + v,

@@ -52,7 +52,7 @@ func TestDockerCredentials(t *testing.T) {
 	cfg.CredentialHelpers = map[string]string{
 		"token.example": "test", "empty.example": "test", "locked.example": "test", "absent.example": "no-such-helper",
 	}
-	lookup := DockerCredentials(cfg)
+	lookup := DockerCredentials(cfg, nil)
 	for host, want := range map[string]auth.Credential{
 		"registry-1.docker.io":   {Username: "hub", Password: "p"},
 		"docker.io":              {Username: "hub", Password: "p"},
@@ -70,9 +70,25 @@ func TestDockerCredentials(t *testing.T) {
 			}
 		}
 	}
-	for _, host := range []string{"locked.example", "absent.example"} {
-		if got, err := lookup(t.Context(), host); err == nil {
-			t.Errorf("%s: a failing helper gave %+v", host, got)
+	for host, hint := range map[string]string{
+		"locked.example": "echo locked.example | docker-credential-test get",
+		"absent.example": `install docker-credential-no-such-helper, or remove "no-such-helper" from credsStore or credHelpers`,
+	} {
+		if got, err := lookup(t.Context(), host); err == nil || !strings.Contains(diag.Hint(err), hint) {
+			t.Errorf("%s: a failing helper returned %+v, %v, hint %q", host, got, err, diag.Hint(err))
 		}
+	}
+}
+
+// A helper may wait for the user for ever.
+func TestHelperThatHangs(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	defer close(hang)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := waitFor(ctx, "hangs", nil, func() (struct{}, error) { <-hang; return struct{}{}, nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
