@@ -88,7 +88,7 @@ func (c *Client) Preflight(ctx context.Context, ref Reference) error {
 	_, err := c.CheckPush(ctx, ref)
 	switch {
 	case errors.Is(err, ErrUnauthorized), errors.Is(err, oci.ErrNotFound), errors.Is(err, ErrPlainHTTP),
-		isPlainHTTPServer(err), isUntrusted(err), isDial(err), isSilent(err):
+		isPlainHTTPServer(err), isUntrusted(err), isDial(err), isSilent(err), isProxy(err):
 		return err
 	}
 	return context.Cause(ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,6 +46,7 @@ func DockerCertDirs(dockerConfig string) []string {
 type hostTransport struct {
 	insecure bool
 	dirs     []string
+	proxy    func(*http.Request) (*url.URL, error)
 
 	mu    sync.Mutex
 	hosts map[string]*hostConns
@@ -59,7 +61,7 @@ type hostConns struct {
 }
 
 func newHostTransport(insecure bool, dirs []string) *hostTransport {
-	return &hostTransport{insecure: insecure, dirs: dirs, hosts: map[string]*hostConns{}}
+	return &hostTransport{insecure: insecure, dirs: dirs, proxy: proxyFromEnvironment, hosts: map[string]*hostConns{}}
 }
 
 func (t *hostTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -71,9 +73,11 @@ func (t *hostTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := conns.RoundTrip(req)
+	err = t.aboutProxy(req, err)
 	switch {
 	case err == nil:
 		conns.answered.Store(true)
+	case isProxy(err):
 	case conns.asked.Load() && !conns.answered.Load() && req.Context().Err() == nil:
 		// With TLS 1.3 the server decides after the handshake, and the alert that
 		// says so may be lost with the connection.
@@ -102,6 +106,7 @@ func (t *hostTransport) of(host string) (*hostConns, error) {
 		return conns, nil
 	}
 	conns := &hostConns{Transport: newHTTPTransport(t.insecure)}
+	conns.Proxy, conns.OnProxyConnectResponse = t.proxy, refusedByProxy
 	for _, dir := range t.dirs {
 		config, err := readCerts(filepath.Join(dir, certFolder(host)), conns.TLSClientConfig)
 		if err != nil {

@@ -132,7 +132,7 @@ func (e *cleanError) Unwrap() error { return e.err }
 // handshake.
 func isPlainHTTPServer(err error) bool {
 	var record tls.RecordHeaderError
-	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
+	return !isProxy(err) && (errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record))
 }
 
 // isUntrusted reports whether err is a certificate that cannot be verified.
@@ -143,6 +143,6 @@ func isUntrusted(err error) bool {
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
 	)
-	return errors.As(err, &verification) || errors.As(err, &authority) ||
-		errors.As(err, &hostname) || errors.As(err, &invalid)
+	return !isProxy(err) && (errors.As(err, &verification) || errors.As(err, &authority) ||
+		errors.As(err, &hostname) || errors.As(err, &invalid))
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -44,8 +45,11 @@ func (c *Client) hint(ref Reference, err error) string {
 		refusal *ResponseError
 		dns     *net.DNSError
 		client  *clientCertificateError
+		proxy   *proxyError
 	)
 	switch {
+	case errors.As(err, &proxy):
+		return proxy.hint(host)
 	case errors.As(err, &moved):
 		return "look at what is there now and run the command again, or pass --force to replace it"
 	case errors.Is(err, ErrUnauthorized):
@@ -53,7 +57,7 @@ func (c *Client) hint(ref Reference, err error) string {
 	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
 		return fmt.Sprintf("%s does not speak HTTPS throughout; pass --insecure to allow plain HTTP", host)
 	case isUntrusted(err) && !c.insecure:
-		return fmt.Sprintf("add the certificate authority of %s to /etc/docker/certs.d/%s/ca.crt, or pass --insecure to skip the check", host, host)
+		return untrustedHint(host, err)
 	case errors.As(err, &client):
 		return fmt.Sprintf("add the client certificate for %s and its key as /etc/docker/certs.d/%s/client.cert and client.key", client.host, client.host)
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -66,6 +70,21 @@ func (c *Client) hint(ref Reference, err error) string {
 		return refusal.hint(host, repo, login)
 	}
 	return ""
+}
+
+// untrustedHint returns the hint for a certificate that cannot be verified.
+func untrustedHint(host string, err error) string {
+	var (
+		name    x509.HostnameError
+		invalid x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &name):
+		return fmt.Sprintf("use a name that the certificate of %s is for, or pass --insecure to skip the check", host)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Sprintf("check the clock of this machine, renew the certificate of %s, or pass --insecure to skip the check", host)
+	}
+	return fmt.Sprintf("add the certificate authority of %s to /etc/docker/certs.d/%s/ca.crt, or pass --insecure to skip the check", host, host)
 }
 
 // hint returns the hint for a response.

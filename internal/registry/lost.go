@@ -86,10 +86,13 @@ var droppedTexts = []string{
 	"connection error: ", // of http2.ConnectionError
 }
 
-// isDial reports whether err is a failure to connect.
+// isDial reports whether err is a failure to connect, also of a proxy.
 func isDial(err error) bool {
+	if proxy := (*proxyError)(nil); errors.As(err, &proxy) {
+		return proxy.status == 0 || isTemporary(proxy.status)
+	}
 	var op *net.OpError
-	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // isSilent reports whether a server accepts requests, or connections, but does
