@@ -2,12 +2,8 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"io"
-	"net/http"
-	"slices"
 	"sync"
-	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -136,6 +132,7 @@ func (s *sender) attempt() error {
 type sessionError struct{ err error }
 
 func (e *sessionError) Error() string { return e.err.Error() }
+
 func (e *sessionError) Unwrap() error { return e.err }
 
 // chunkError is a failure to send a chunk, as opposed to a whole blob.
@@ -145,6 +142,7 @@ type chunkError struct {
 }
 
 func (e *chunkError) Error() string { return e.err.Error() }
+
 func (e *chunkError) Unwrap() error { return e.err }
 
 // progress resets the number of attempts if the session has advanced.
@@ -167,108 +165,4 @@ func (s *sender) part(offset, size int64, send func(io.Reader) error) error {
 		return cause // without the wrapping of the transport
 	}
 	return err
-}
-
-// retry decides whether to try again, waits, and determines the offset to
-// continue at.
-func (s *sender) retry(err error) (bool, error) {
-	if s.reader.Err() != nil || s.ctx.Err() != nil {
-		return false, context.Cause(s.ctx)
-	}
-	var session *sessionError
-	if errors.As(err, &session) {
-		return false, nil
-	}
-	var chunk *chunkError
-	isChunk := errors.As(err, &chunk)
-	var refusal *ResponseError
-	if errors.As(err, &refusal) {
-		switch {
-		case refusal.StatusCode == http.StatusRequestEntityTooLarge:
-			tooLarge := s.desc.Size
-			if isChunk {
-				tooLarge = chunk.size
-			}
-			if !s.repo.chunks.shrink(tooLarge) {
-				return false, nil
-			}
-			s.again()
-			return true, nil
-		case refusal.StatusCode == http.StatusUnauthorized && !s.renewed:
-			// The token expired during the request. The next request, which has
-			// no body, gets a new one.
-			s.renewed = true
-			return true, s.resume()
-		case isChunk && refusal.StatusCode == http.StatusRequestedRangeNotSatisfiable && s.tries < maxRetries:
-			s.tries++
-			return true, s.resume()
-		case s.resumed && slices.Contains(refusal.Codes, "DIGEST_INVALID"):
-			// The registry has stored some bytes twice, so start over.
-			s.resumed = false
-			s.again()
-			return true, s.wait(0, err)
-		case s.session != nil && refusal.StatusCode == http.StatusNotFound && (s.offset > 0 || slices.Contains(refusal.Codes, "BLOB_UPLOAD_UNKNOWN")) && s.tries < maxRetries:
-			s.session = nil // lost, by a restart for instance
-			return true, s.wait(0, err)
-		case isChunk && s.offset == 0 && refusesChunks(refusal.StatusCode):
-			s.repo.chunks.refuse()
-			s.again()
-			return true, nil
-		}
-	}
-	after, ok := s.repo.client.mayRetry(s.repo.host(), err)
-	if isSilent(err) {
-		s.silent++
-	}
-	if isDamaged(err) {
-		s.damaged++
-	}
-	if !ok || s.tries >= maxRetries || s.silent > silentRetries || s.damaged > damagedRetries {
-		return false, nil
-	}
-	if err := s.wait(after, err); err != nil {
-		return false, err
-	}
-	return true, s.resume()
-}
-
-func refusesChunks(status int) bool {
-	return status >= http.StatusBadRequest && status < http.StatusInternalServerError &&
-		status != http.StatusForbidden && status != http.StatusUnauthorized && status != http.StatusTooManyRequests ||
-		status == http.StatusNotImplemented
-}
-
-func (s *sender) wait(after time.Duration, cause error) error {
-	s.tries++
-	return s.repo.client.backoff.wait(s.ctx, s.tries-1, after, "pushing blob "+short(s.desc.Digest), cause)
-}
-
-// again starts over with a new session.
-func (s *sender) again() {
-	if s.session != nil {
-		s.session.cancel(s.ctx)
-	}
-	s.session = nil
-}
-
-// resume queries the offset of the session. The upload starts over if it was
-// not sent in chunks, or if the query fails, because the offset is then not
-// reliable.
-func (s *sender) resume() error {
-	size, refused := s.repo.chunks.get()
-	if s.session == nil || refused || s.desc.Size <= size {
-		s.again()
-		return nil
-	}
-	offset, err := s.session.offset(withRetries(s.ctx, 1))
-	if s.ctx.Err() != nil {
-		return context.Cause(s.ctx)
-	}
-	if err != nil || offset > s.desc.Size {
-		s.again()
-		return nil
-	}
-	s.offset, s.resumed = offset, true
-	s.progress()
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/opencontainers/go-digest"
 
@@ -36,14 +37,14 @@ func newPublishOptions(opts []PublishOption) publishOptions {
 // The write is conditional (If-Match) if the registry returns entity tags for
 // manifests and supports the condition. The distribution specification requires
 // neither, so other registries have a race between check and write. Callers
-// check again afterwards; see package edit.
+// check again afterwards; see package index.
 func Expect(ref Reference, at digest.Digest) PublishOption {
 	return func(o *publishOptions) { o.expected[ref.String()] = at }
 }
 
 // TagGuard decides whether a tag that is at the digest now, "" if it does not
-// exist, or [Hidden], may be written. An error fails the publish; [ErrKept] leaves the tag as
-// it is.
+// exist, or [Hidden], may be written. An error fails the publish; [ErrKept]
+// leaves the tag as it is.
 type TagGuard func(ctx context.Context, now digest.Digest) error
 
 // ErrKept is returned by a [TagGuard] for a tag that should not be written.
@@ -97,4 +98,19 @@ func checkExpected(ref Reference, expected, now digest.Digest, err error) error 
 		now = ""
 	}
 	return &MovedError{Reference: ref, Expected: expected, Actual: now}
+}
+
+// check calls the guard with what a tag points at, where looked is the error of
+// reading it. A guard is not asked about a tag that could not be read.
+func (g TagGuard) check(ctx context.Context, now digest.Digest, looked error) error {
+	var refusal *ResponseError
+	switch {
+	case looked == nil, errors.Is(looked, oci.ErrNotFound):
+		return g(ctx, now)
+	case IsHidden(looked):
+		return g(ctx, Hidden)
+	case errors.As(looked, &refusal) && (refusal.StatusCode >= http.StatusInternalServerError || refusal.rateLimited()):
+		return looked // the registry does not refuse, it fails
+	}
+	return nil
 }

@@ -125,74 +125,6 @@ func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, 
 	}
 }
 
-// lookBefore reads a tag before it is written. It reports whether it already
-// points at root, or returns the condition for the write.
-func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (done bool, condition http.Header, err error) {
-	expected, conditional := o.expected[ref.String()]
-	guard := o.guards[ref.String()]
-	looking := ctx
-	if !conditional && guard == nil {
-		looking = withRetries(ctx, 1)
-	}
-	var before v1.Descriptor
-	var etag string
-	if e := o.early; e.take(ref) {
-		before, etag, err = e.before, e.etag, e.err
-	} else {
-		before, etag, err = r.look(looking, ref.Tag())
-	}
-	if err == nil && before.Digest == root.Descriptor.Digest {
-		r.client.progress(Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Exists})
-		return true, nil, nil
-	}
-	known := err == nil || errors.Is(err, oci.ErrNotFound)
-	var refusal *ResponseError
-	if guard != nil && (known || IsHidden(err)) {
-		now := before.Digest
-		if !known {
-			now = Hidden
-		}
-		if err := guard(ctx, now); err != nil {
-			return false, nil, err
-		}
-	}
-	if guard != nil && errors.As(err, &refusal) && (refusal.StatusCode >= http.StatusInternalServerError || refusal.rateLimited()) {
-		return false, nil, err // the registry does not refuse, it fails
-	}
-	if !conditional && (guard == nil || !known) {
-		if err == nil || errors.As(err, &refusal) || errors.Is(err, oci.ErrNotFound) || isUnusable(err) {
-			// The tag does not exist, will be moved, has invalid content, or
-			// cannot be read: some registries return 403 for missing tags.
-			return false, nil, nil
-		}
-		return false, nil, err
-	}
-	if conditional {
-		if err := checkExpected(ref, expected, before.Digest, err); err != nil {
-			return false, nil, err
-		}
-	}
-	switch {
-	case conditional && expected == "", !conditional && before.Digest == "":
-		condition = http.Header{"If-None-Match": {"*"}}
-	case etag != "":
-		condition = http.Header{"If-Match": {etag}}
-	}
-	return false, condition, nil
-}
-
-// IsHidden reports whether a tag may exist although the registry does not show
-// it, or shows something that cannot be used. It is then [Hidden]. Harbor, for
-// instance, returns 412 for an image that a policy withholds.
-func IsHidden(err error) bool {
-	var refusal *ResponseError
-	if !errors.As(err, &refusal) {
-		return isUnusable(err)
-	}
-	return refusal.StatusCode < http.StatusInternalServerError && !isTemporary(refusal.StatusCode) &&
-		!refusal.rateLimited() && !errors.Is(err, oci.ErrNotFound)
-}
-
 // written reads a tag back after it was written. Replicas may lag. If they lag
 // for long, or if the tag cannot be read, a response with the correct digest
 // suffices.
@@ -245,4 +177,5 @@ type pointsElsewhereError struct{ now, want digest.Digest }
 func (e *pointsElsewhereError) Error() string {
 	return fmt.Sprintf("it points at %s, not at %s", e.now, e.want)
 }
+
 func (e *pointsElsewhereError) Unwrap() error { return ErrTagMoved }
