@@ -53,7 +53,7 @@ func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
 		var add annotate.Additions
 		var err error
-		if add.Labels, err = keyValues("--label", opts.labels); err != nil {
+		if add.Labels, err = annotation.Labels("--label", opts.labels); err != nil {
 			return err
 		}
 		list, err := annotation.Parse("--annotation", opts.annotations)

@@ -17,6 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/scratch"
 )
@@ -114,12 +115,12 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		opts.allowMismatch = true // the file does not depend on the platform of programs
 		var archives archives
 		defer archives.remove()
-		opts.remotes = remotes{folder: archives.newFolder, log: a.log(false)}
+		opts.remotes = remote.Sources{Folder: archives.newFolder, Log: a.log(false)}
 		p, err := opts.plan(ctx, a, opts.labels, opts.annotations)
 		if err != nil {
 			return err
 		}
-		if err := opts.remotes.setContexts(p); err != nil {
+		if err := opts.remotes.SetContexts(p); err != nil {
 			return err
 		}
 		if opts.matrix {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -53,7 +54,7 @@ func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]strin
 		return nil, err
 	}
 	for _, dir := range known.Args() {
-		if isRemote(dir) {
+		if remote.IsRemote(dir) {
 			found = append(found, dir)
 			continue
 		}
@@ -72,8 +73,8 @@ func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]strin
 func (o *bakeOptions) arguments(dir string) ([]string, error) {
 	words := o.flags()
 	var dirs []string
-	for _, d := range o.remotes.names(o.dirs) {
-		if isRemote(d) {
+	for _, d := range o.remotes.Names(o.dirs) {
+		if remote.IsRemote(d) {
 			dirs = append(dirs, d)
 			continue
 		}
@@ -136,7 +137,7 @@ func (o *bakeOptions) commandLine() string {
 		words = append(words, "--allow", a)
 	}
 	if !o.recorded && (len(o.dirs) != 1 || o.dirs[0] != ".") {
-		words = append(words, o.remotes.names(o.dirs)...)
+		words = append(words, o.remotes.Names(o.dirs)...)
 	}
 	return quoted(words)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/workspace"
@@ -116,7 +117,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		defer opts.bars.Close()
 		var archives archives
 		defer archives.remove()
-		opts.unpack, opts.remotes = archives.unpack, remotes{folder: archives.newFolder, log: a.log(opts.quiet)}
+		opts.unpack, opts.remotes = archives.unpack, remote.Sources{Folder: archives.newFolder, Log: a.log(opts.quiet)}
 		run, err := opts.prepare(ctx, a)
 		if err != nil {
 			return err

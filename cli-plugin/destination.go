@@ -74,7 +74,7 @@ func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) err
 	// A run without the grants ends before a registry is contacted.
 	granted := run.plan.Missing() == nil
 	for _, e := range run.plan.Extensions {
-		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, o.remotes.shown(e.Dir))
+		fmt.Fprintf(w, "%s (%s)\n", e.Descriptor.Info, o.remotes.Shown(e.Dir))
 		for _, image := range e.Images {
 			root := image.Root
 			switch {

@@ -185,7 +185,7 @@ func (o *buildOptions) missing(p *plan.Plan) error {
 	if o.engineName == engineEmbedded {
 		return nil
 	}
-	return o.remotes.explain(p.Missing())
+	return o.remotes.Explain(p.Missing())
 }
 
 func needsBuild(p *plan.Plan) bool {

@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/annotation"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
@@ -104,23 +102,6 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 		return fmt.Errorf("writing to standard output: %w", printErr)
 	}
 	return err
-}
-
-// annotationValues parses KEY=VALUE with any key, because the index may belong
-// to another tool.
-func annotationValues(flag string, list []string) (map[string]string, error) {
-	values := map[string]string{}
-	for _, kv := range list {
-		key, value, ok := strings.Cut(kv, "=")
-		if !ok || key == "" {
-			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, kv), "write it as KEY=VALUE")
-		}
-		if err := annotation.CheckText(key, value); err != nil {
-			return nil, diag.Invalidf("%s %q: %v", flag, kv, err)
-		}
-		values[key] = value
-	}
-	return values, nil
 }
 
 // minArgs requires a number of arguments, none of them empty.

@@ -105,7 +105,7 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 		}
 		named, others := annotate.Explicit(list)
 		ofImage := others.At(annotation.Index, platform.Identity{}) // without a place, they are for the entry
-		ofIndex, err := annotationValues("--index-annotation", opts.indexAnnotations)
+		ofIndex, err := annotation.KeyValues("--index-annotation", opts.indexAnnotations)
 		if err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func (o *indexCreateOptions) request(a *app) (index.Request, error) {
 		Client: options.Client, Sources: o.sources,
 		Read: index.ReadOptions{Nested: !o.flatten, NoAttestations: o.noAttestations},
 	}
-	if c.Annotations, err = annotationValues("--index-annotation", o.annotations); err != nil {
+	if c.Annotations, err = annotation.KeyValues("--index-annotation", o.annotations); err != nil {
 		return index.Request{}, err
 	}
 	if c.Read.Platforms, err = index.ParsePlatforms(o.platforms, o.sources); err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/docker/cli/cli"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
 )
 
@@ -58,17 +57,5 @@ func TestIndexUsage(t *testing.T) {
 	}
 	if err := errors.Join(add("r", "s"), remove("r", "linux/arm", "linux/arm64")); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestAnnotationValues(t *testing.T) {
-	got, err := annotationValues("--annotation", []string{"a=b=c", "io.buildpacks.x=", "a=d"})
-	if err != nil || !reflect.DeepEqual(got, map[string]string{"a": "d", "io.buildpacks.x": ""}) {
-		t.Errorf("%v %v", got, err)
-	}
-	for _, bad := range []string{"a", "=b", ""} {
-		if got, err := annotationValues("--annotation", []string{bad}); !diag.IsInvalid(err) {
-			t.Errorf("%q gives %v, %v", bad, got, err)
-		}
 	}
 }

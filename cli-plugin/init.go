@@ -114,7 +114,7 @@ type answers struct{ id, name, version, targets, lang string }
 func (o *initOptions) defaults() answers {
 	a := answers{id: o.id, name: o.name, version: o.version, targets: strings.Join(o.targets, " "), lang: o.lang}
 	if a.id == "" {
-		a.id = "my-company/" + dirWord(o.dir)
+		a.id = scaffold.DefaultID(o.dir)
 	}
 	if a.version == "" {
 		a.version = "0.0.1"
@@ -129,18 +129,6 @@ func (o *initOptions) defaults() answers {
 		a.name = filepath.Base(a.id)
 	}
 	return a
-}
-
-// dirWord returns the default name of an extension in dir.
-func dirWord(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	word := regexp.MustCompile(`[^a-z0-9.-]+`).ReplaceAllString(strings.ToLower(filepath.Base(dir)), "-")
-	if word = strings.Trim(word, "-."); word == "" {
-		return "my-extension"
-	}
-	return word
 }
 
 // platformWord matches a platform in a list separated by spaces, with the space

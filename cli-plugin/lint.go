@@ -3,9 +3,7 @@ package cliplugin
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -14,6 +12,8 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/remote"
+	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -88,12 +88,12 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 		log := a.log(opts.quiet)
 		var archives archives
 		defer archives.remove()
-		remotes := remotes{folder: archives.newFolder, log: log}
-		if opts.names, err = remotes.fetch(ctx, opts.names); err != nil {
+		remotes := remote.Sources{Folder: archives.newFolder, Log: log}
+		if opts.names, err = remotes.Fetch(ctx, opts.names); err != nil {
 			return err
 		}
-		if opts.fix && len(remotes.all) > 0 {
-			return diag.WithHint(diag.Invalidf("--fix repairs files on this machine, and %s is not", remotes.all[0].name), "clone or extract it, and name the directory")
+		if name := remotes.First(); opts.fix && name != "" {
+			return diag.WithHint(diag.Invalidf("--fix repairs files on this machine, and %s is not", name), "clone or extract it, and name the directory")
 		}
 		l := linter{opts: opts, client: a.registry(opts.insecure, log, nil)}
 		reports, err := l.checkAll(ctx)
@@ -107,8 +107,8 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 		}
 		lint.Together(reports)
 		for _, r := range reports {
-			r.Name = remotes.shown(r.Name)
-			remotes.rename(r.Findings)
+			r.Name = remotes.Shown(r.Name)
+			remotes.Rename(r.Findings)
 		}
 		if opts.quiet {
 			for _, r := range reports {
@@ -118,7 +118,11 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 		if err := print(a.cli.Out(), reports); err != nil {
 			return fmt.Errorf("printing the result: %w", err)
 		}
-		return lintVerdict(reports, log)
+		summary, err := lint.Verdict(reports)
+		if err == nil {
+			log("%s", summary)
+		}
+		return err
 	})
 }
 
@@ -143,7 +147,7 @@ func (l *linter) checkAll(ctx context.Context) ([]*lint.Report, error) {
 }
 
 func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
-	if isExtensionDir(name) {
+	if source.IsExtension(name) {
 		r, err := lint.Dir(ctx, name, l.opts.version)
 		if err == nil && l.opts.online {
 			err = lint.Online(ctx, l.client, r)
@@ -153,27 +157,10 @@ func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
 	return lintPackage(ctx, l.client, name, l.opts.online)
 }
 
-// isExtensionDir reports whether name is a directory of files, not an OCI
-// layout. A name that does not exist and is not clearly a reference is a
-// missing directory.
-func isExtensionDir(name string) bool {
-	info, err := os.Stat(name)
-	if err != nil {
-		_, refErr := registry.ParseReference(name)
-		return refErr != nil || !strings.ContainsAny(name, "/:@")
-	}
-	if !info.IsDir() {
-		return false
-	}
-	_, err = os.Stat(name + string(os.PathSeparator) + "oci-layout")
-	_, descriptorErr := os.Stat(name + string(os.PathSeparator) + extension.DescriptorFile)
-	return err != nil || descriptorErr == nil
-}
-
 // fix repairs directories and checks them again.
 func (l *linter) fix(ctx context.Context, a *app, reports []*lint.Report) ([]*lint.Report, error) {
 	for i, r := range reports {
-		if !isExtensionDir(r.Name) {
+		if !source.IsExtension(r.Name) {
 			continue
 		}
 		diff, err := lint.Fix(r.Findings)
@@ -189,21 +176,4 @@ func (l *linter) fix(ctx context.Context, a *app, reports []*lint.Report) ([]*li
 		}
 	}
 	return reports, nil
-}
-
-// lintVerdict returns an error if a finding is one.
-func lintVerdict(reports []*lint.Report, log func(string, ...any)) error {
-	counts := map[diag.Severity]int{}
-	for _, r := range reports {
-		for _, d := range r.Findings {
-			counts[d.Severity]++
-		}
-	}
-	summary := fmt.Sprintf("%s, %s, %s in %s", text.Count(counts[diag.Error], "error"), text.Count(counts[diag.Warning], "warning"),
-		text.Count(counts[diag.Note], "note"), text.Count(len(reports), "extension"))
-	if counts[diag.Error] > 0 {
-		return diag.Invalidf("%s", summary)
-	}
-	log("%s", summary)
-	return nil
 }

@@ -2,12 +2,9 @@ package cliplugin
 
 import (
 	"context"
-	"strings"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/registry"
-	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/verify"
 )
@@ -30,31 +27,9 @@ func lintPackage(ctx context.Context, client *registry.Client, name string, onli
 	for _, p := range checked.Platforms {
 		r.Platforms = append(r.Platforms, p.Platform)
 	}
-	on := map[diag.Diagnostic][]string{}
-	for _, f := range checked.Findings {
-		if rules.ByID(f.ID) == nil && f.Severity != verify.Error {
-			continue
-		}
-		d := diag.Diagnostic{
-			Position: diag.Position{File: f.Subject, Line: f.Line, Column: f.Column}, Severity: severities[f.Severity], Rule: f.ID, Message: f.Message,
-		}
-		if rules.ByID(f.ID) == nil {
-			d.Hint = f.Hint
-		}
-		if on[d] == nil {
-			r.Findings = append(r.Findings, d)
-		}
-		on[d] = append(on[d], f.Platform)
-	}
-	for i, d := range r.Findings {
-		if platforms := on[d]; len(platforms) < len(r.Platforms) && platforms[0] != "" {
-			r.Findings[i].Message += " (" + strings.Join(platforms, ", ") + ")"
-		}
-	}
+	r.Findings = checked.Diagnostics()
 	if online {
 		err = lint.OnlinePackage(ctx, client, src, src.Root, r)
 	}
 	return r, err
 }
-
-var severities = map[verify.Severity]diag.Severity{verify.Error: diag.Error, verify.Warning: diag.Warning, verify.Note: diag.Note}

@@ -3,7 +3,6 @@ package cliplugin
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -106,18 +105,11 @@ func printLintJSON(w io.Writer, reports []*lint.Report) error {
 			one.ID, one.Version = r.Extension.Info.ID, r.Extension.Info.Version
 		}
 		for _, d := range r.Findings {
-			one.Findings = append(one.Findings, lintFinding{d.Rule, d.Severity.String(), d.File, d.Line, d.Column, d.Message, fixOf(d)})
+			one.Findings = append(one.Findings, lintFinding{d.Rule, d.Severity.String(), d.File, d.Line, d.Column, d.Message, rules.FixOf(d)})
 		}
 		out = append(out, one)
 	}
 	return printJSON(w, out)
-}
-
-func fixOf(d diag.Diagnostic) string {
-	if rule := rules.ByID(d.Rule); d.Hint == "" && rule != nil {
-		return rule.Fix
-	}
-	return d.Hint
 }
 
 func printLintSARIF(w io.Writer, reports []*lint.Report) error {
@@ -133,7 +125,7 @@ func printLintSARIF(w io.Writer, reports []*lint.Report) error {
 			}
 			uri := sarif.FileURI(d.File)
 			if r.Package {
-				uri = packageURI(r.Name)
+				uri = sarif.PackageURI(r.Name)
 			}
 			inside := ""
 			if r.Package {
@@ -145,15 +137,6 @@ func printLintSARIF(w io.Writer, reports []*lint.Report) error {
 		}
 	}
 	return sarif.Write(w, run)
-}
-
-// packageURI returns the URI of a package: that of a file, or oci://, as in
-// Helm, for a reference.
-func packageURI(name string) string {
-	if _, err := os.Stat(name); err == nil {
-		return sarif.FileURI(name)
-	}
-	return "oci://" + name
 }
 
 // checkRule returns the check of verify with that ID as a rule, unless it is

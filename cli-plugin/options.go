@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,7 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
 	"github.com/extpack/extpack/internal/workspace"
@@ -45,7 +41,7 @@ type planOptions struct {
 	// not supported.
 	unpack func(ctx context.Context, archive string) (string, error)
 	// remotes fetches the sources among dirs that are not on this machine.
-	remotes remotes
+	remotes remote.Sources
 	// pushes reports whether the command pushes to the tags.
 	pushes bool
 	// allowSecrets disables the warnings about secrets. allowMismatch permits
@@ -96,7 +92,7 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if opts.Grants, err = o.grants.set(a); err != nil {
 		return nil, err
 	}
-	if opts.Labels, err = keyValues("--label", labels); err != nil {
+	if opts.Labels, err = annotation.Labels("--label", labels); err != nil {
 		return nil, err
 	}
 	if opts.Annotations, err = annotation.Parse("--annotation", annotations); err == nil {
@@ -105,15 +101,15 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if err != nil {
 		return nil, err
 	}
-	local, err := o.remotes.fetch(ctx, o.dirs)
+	local, err := o.remotes.Fetch(ctx, o.dirs)
 	if err != nil {
 		return nil, err
 	}
 	p, warnings, err := plan.New(ctx, local, opts)
-	o.remotes.rename(warnings)
+	o.remotes.Rename(warnings)
 	printDiagnostics(a.cli.Err(), warnings)
 	if err != nil {
-		err = o.remotes.explain(err)
+		err = o.remotes.Explain(err)
 	}
 	if p == nil {
 		return nil, err
@@ -130,44 +126,22 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	return p, nil
 }
 
-// lint checks the files of a plan before the build, and prints the warnings
-// about secrets. It returns the findings that are errors, and removes the
-// extensions that have some from the plan.
+// lint checks the files of a plan before the build, and prints the warnings. It
+// returns the findings that are errors, and removes the extensions that have some
+// from the plan.
 func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) (found, err error) {
-	var errs diag.List
-	var before []*extension.Descriptor
-	var clean []*plan.Extension
-	for _, e := range p.Extensions {
-		list, err := lint.Plan(ctx, e, o.allowSecrets)
-		if err != nil {
-			return nil, err
-		}
-		if d := lint.SameButCase(before, e.Descriptor); d != nil {
-			list = append(list, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
-		}
-		o.remotes.rename(list)
-		before = append(before, e.Descriptor)
-		earlier := len(errs)
-		for _, d := range list {
-			mismatch := d.Rule == rules.BinaryPlatform.ID || d.Rule == rules.BinaryVariant.ID
-			guard := d.Rule == rules.Secret.ID || d.Rule == rules.VersionControl.ID || d.Rule == rules.LargeFile.ID
-			if mismatch && o.allowMismatch || d.Severity != diag.Error && !guard {
-				continue
-			}
-			d.Message += " [" + d.Rule + "]"
-			d.Hint = fixOf(d)
-			if d.Severity == diag.Error {
-				errs = append(errs, d)
-			} else {
-				printDiagnostics(w, diag.List{d})
-			}
-		}
-		if len(errs) == earlier {
-			clean = append(clean, e)
+	clean, list, err := lint.Build(ctx, p, lint.BuildOptions{AllowSecrets: o.allowSecrets, AllowMismatch: o.allowMismatch})
+	if err != nil {
+		return nil, err
+	}
+	o.remotes.Rename(list)
+	for _, d := range list {
+		if d.Severity != diag.Error {
+			printDiagnostics(w, diag.List{d})
 		}
 	}
 	p.Extensions = clean
-	return errs.Err(), nil
+	return list.Err(), nil
 }
 
 // printUnnamed prints which platform packages without specified platforms get,
@@ -191,16 +165,6 @@ func printDiagnostics(w io.Writer, list diag.List) {
 			fmt.Fprintln(w, "  "+text.Clean(d.Hint))
 		}
 	}
-}
-
-func keyValues(flag string, list []string) (map[string]string, error) {
-	values, err := annotationValues(flag, list)
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if strings.HasPrefix(key, extension.ReservedPrefix) {
-			return nil, diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, key+"="+values[key], extension.ReservedPrefix)
-		}
-	}
-	return values, err
 }
 
 // buildxOptions are flags that are passed to buildx.
@@ -240,7 +204,7 @@ func (o *buildxOptions) engine(a *app, quiet bool) (*bake.Engine, error) {
 }
 
 func (o *buildOptions) annotateOptions() (annotate.Options, error) {
-	created, err := sourceDate()
+	created, err := plan.SourceDate()
 	opts := annotate.Options{Created: created, Single: o.single}
 	switch o.mediaTypes {
 	case "oci":
@@ -250,22 +214,6 @@ func (o *buildOptions) annotateOptions() (annotate.Options, error) {
 		return opts, diag.Invalidf(`--media-types %q is neither "oci" nor "docker"`, o.mediaTypes)
 	}
 	return opts, err
-}
-
-// sourceDate reads SOURCE_DATE_EPOCH
-// (https://reproducible-builds.org/specs/source-date-epoch/), zero when unset.
-func sourceDate() (time.Time, error) {
-	const name = "SOURCE_DATE_EPOCH"
-	value := os.Getenv(name)
-	if value == "" {
-		return time.Time{}, nil
-	}
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	// Later years cannot be represented in RFC 3339.
-	if err != nil || seconds < 0 || seconds > time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix() {
-		return time.Time{}, diag.WithHint(diag.Invalidf("%s %q is not a time between 1970 and 9999", name, value), "set it to seconds since 1970, or unset it")
-	}
-	return time.Unix(seconds, 0).UTC(), nil
 }
 
 // complete registers completions for a flag.

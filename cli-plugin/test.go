@@ -3,10 +3,8 @@ package cliplugin
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
@@ -19,15 +17,14 @@ import (
 	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage"
-	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/scratch"
-	"github.com/extpack/extpack/internal/text"
+	"github.com/extpack/extpack/internal/source"
 )
 
 type testOptions struct {
 	names   []string
 	targets []string
-	images  testImages
+	images  exttest.With
 	cases   string
 	only    string
 	format  string
@@ -39,10 +36,6 @@ type testOptions struct {
 
 	update, allPlatforms, noCache, insecure, quiet, watch bool
 }
-
-// testImages are the images to test with; the descriptor names those that are
-// not given.
-type testImages struct{ builder, build, run, lifecycle string }
 
 func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cobra.Command {
 	var opts testOptions
@@ -73,10 +66,10 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.images.builder, "builder-image", "", "Builder image: build image, lifecycle, and name of the run image (default: that of the descriptor)")
-	f.StringVar(&opts.images.build, "build-image", "", "Build image, instead of the builder image")
-	f.StringVar(&opts.images.run, "run-image", "", "Run image, instead of the one that the builder image names")
-	f.StringVar(&opts.images.lifecycle, "lifecycle", "", "Image with the lifecycle, instead of the builder image's")
+	f.StringVar(&opts.images.BuilderImage, "builder-image", "", "Builder image: build image, lifecycle, and name of the run image (default: that of the descriptor)")
+	f.StringVar(&opts.images.BuildImage, "build-image", "", "Build image, instead of the builder image")
+	f.StringVar(&opts.images.RunImage, "run-image", "", "Run image, instead of the one that the builder image names")
+	f.StringVar(&opts.images.Lifecycle, "lifecycle", "", "Image with the lifecycle, instead of the builder image's")
 	f.StringArrayVar(&opts.targets, "target", nil, `Test on these platforms only ("os/arch[/variant]")`)
 	f.BoolVar(&opts.allPlatforms, "all-platforms", false, "Fail if a platform cannot be tested")
 	f.StringVar(&opts.cases, "cases", "", "Folder with the test cases, relative to the extension, or to the working directory for packages")
@@ -123,7 +116,7 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 			if err := print(a.cli.Out(), results); err != nil {
 				return fmt.Errorf("printing the result: %w", err)
 			}
-			return testVerdict(results, opts.allPlatforms)
+			return exttest.Verdict(results, opts.allPlatforms)
 		}
 		if opts.watch {
 			return t.watch(ctx, show)
@@ -134,26 +127,6 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 		}
 		return show(results)
 	})
-}
-
-// testVerdict returns an error if a case failed, or could not be run although it
-// has to.
-func testVerdict(results []exttest.Result, all bool) error {
-	counts := map[exttest.Status]int{}
-	for _, r := range results {
-		counts[r.Status]++
-	}
-	switch {
-	case len(results) == 0:
-		return diag.Invalidf("no case applies to a platform of --target")
-	case counts[exttest.Failed] > 0:
-		return diag.Invalidf("%s of %d failed", text.Count(counts[exttest.Failed], "case"), len(results))
-	case all && counts[exttest.NotRun] > 0:
-		return fmt.Errorf("%s of %d could not be run (--all-platforms)", text.Count(counts[exttest.NotRun], "case"), len(results))
-	case counts[exttest.Passed] == 0:
-		return errors.New("no case could be run")
-	}
-	return nil
 }
 
 // tester packages extensions and runs their cases.
@@ -186,71 +159,39 @@ func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
 // run runs the cases, or those that changed files touch if there are any.
 func (t *tester) run(ctx context.Context, changed []string) ([]exttest.Result, error) {
 	found, read := 0, 0
-	var all []tested
+	var all []*exttest.Subject
 	for _, name := range t.opts.names {
-		if len(changed) > 0 && !touchesDir(name, changed) {
+		if len(changed) > 0 && source.IsExtension(name) && !exttest.TouchesDir(name, changed) {
 			continue
 		}
-		one, err := t.subject(ctx, name, changed)
+		one, before, err := t.subject(ctx, name, changed)
 		if err != nil {
 			return nil, err
 		}
-		found, read = found+len(one.Cases), read+one.read
+		found, read = found+len(one.Cases), read+before
 		all = append(all, one)
 	}
-	if found == 0 && len(changed) > 0 {
+	switch {
+	case found > 0:
+		return t.test(ctx, all)
+	case len(changed) > 0:
 		return nil, nil
-	}
-	if found == 0 && read > 0 {
+	case read > 0:
 		return nil, diag.Invalidf("--case %q: no case has such a name", t.opts.only)
 	}
-	if found == 0 {
-		return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/guides/test.md`)
-	}
-	return t.test(ctx, all)
+	return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/guides/test.md`)
 }
 
-func touchesDir(dir string, changed []string) bool {
-	return !isExtensionDir(dir) || slices.ContainsFunc(changed, func(name string) bool {
-		_, inside, err := safefile.Below(dir, name)
-		return err != nil || inside
-	})
-}
-
-// tested is a package with its cases and what they run with.
-type tested struct {
-	*exttest.Subject
-	images testImages
-	read   int // the number of cases before --case
-}
-
-// test runs the cases of packages, those with the same images together.
-func (t *tester) test(ctx context.Context, all []tested) ([]exttest.Result, error) {
+// test runs the cases of packages.
+func (t *tester) test(ctx context.Context, all []*exttest.Subject) ([]exttest.Result, error) {
 	platforms, err := parsePlatforms(t.opts.targets)
 	if err != nil {
 		return nil, err
 	}
-	byImages := map[testImages][]*exttest.Subject{}
-	var order []testImages
-	for _, one := range all {
-		if byImages[one.images] == nil {
-			order = append(order, one.images)
-		}
-		byImages[one.images] = append(byImages[one.images], one.Subject)
-	}
-	var results []exttest.Result
-	for _, images := range order {
-		own, err := exttest.Run(ctx, exttest.Request{
-			Subjects: byImages[images], BuilderImage: images.builder, BuildImage: images.build, RunImage: images.run, Lifecycle: images.lifecycle,
-			Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client), Builder: testBuilder{t.engine},
-			Support: t.support, Extension: t.beside, Local: t.local, Log: t.log,
-		})
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, own...)
-	}
-	return results, nil
+	return exttest.Run(ctx, exttest.Request{
+		Subjects: all, With: t.opts.images, Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client),
+		Builder: testBuilder{t.engine}, Support: t.support, Extension: t.beside, Local: t.local, Log: t.log,
+	})
 }
 
 // support returns whether the builder emulates a platform, and if it has to, why

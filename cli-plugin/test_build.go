@@ -46,7 +46,7 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 		return nil
 	}
 	opts := &testOptions{
-		names: o.dirs, images: testImages{builder: o.builderImage}, builder: o.Builder, noCache: o.NoCache, insecure: o.insecure, quiet: o.quiet,
+		names: o.dirs, images: exttest.With{BuilderImage: o.builderImage}, builder: o.Builder, noCache: o.NoCache, insecure: o.insecure, quiet: o.quiet,
 		stage: o.stage, grants: o.grants,
 	}
 	find := sync.OnceValues(func() (*tester, error) {
@@ -64,8 +64,8 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 		if err != nil {
 			return err
 		}
-		s, err := t.withCases(exttest.FromPlan(e, pkg.Images, pkg.Layout.Dir()), e)
-		if err != nil {
+		s := exttest.FromPlan(e, pkg.Images, pkg.Layout.Dir())
+		if _, err := t.addCases(s, e); err != nil {
 			return err
 		}
 		if len(s.Cases) == 0 {
@@ -73,7 +73,7 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 			return nil
 		}
 		s.Partial = len(o.targets) > 0
-		results, err := t.test(ctx, []tested{s})
+		results, err := t.test(ctx, []*exttest.Subject{s})
 		if err != nil {
 			return err
 		}
@@ -84,6 +84,6 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 		if err := printTestText(o.bars, results, o.quiet); err != nil {
 			return err
 		}
-		return testVerdict(results, false)
+		return exttest.Verdict(results, false)
 	}
 }

@@ -77,32 +77,6 @@ func TestTestQuiet(t *testing.T) {
 	}
 }
 
-func TestTestVerdict(t *testing.T) {
-	all := testResults()
-	for _, tt := range []struct {
-		results []exttest.Result
-		all     bool
-		want    string
-		invalid bool
-	}{
-		{all[:1], true, "", false},
-		{all, false, "1 case of 3 failed", true},
-		{[]exttest.Result{all[0], all[2]}, false, "", false},
-		{[]exttest.Result{all[0], all[2]}, true, "1 case of 2 could not be run (--all-platforms)", false},
-		{all[2:], false, "no case could be run", false},
-		{nil, false, "no case applies to a platform of --target", true},
-	} {
-		err := testVerdict(tt.results, tt.all)
-		got := ""
-		if err != nil {
-			got = err.Error()
-		}
-		if got != tt.want || diag.IsInvalid(err) != tt.invalid {
-			t.Errorf("got %q, want %q", got, tt.want)
-		}
-	}
-}
-
 func TestLastLines(t *testing.T) {
 	var long []string
 	for i := range 50 {

@@ -9,58 +9,49 @@ import (
 	"strconv"
 	"time"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/daemon"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/exttest"
-	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
 // subject returns the package of a directory, or a published one, with the cases
-// that changed files touch, or all.
-func (t *tester) subject(ctx context.Context, name string, changed []string) (tested, error) {
-	if !isExtensionDir(name) {
-		s, err := t.open(ctx, name)
-		if err != nil {
-			return tested{}, err
+// of --case that changed files touch, or all. It also returns how many cases there
+// were before --case.
+func (t *tester) subject(ctx context.Context, name string, changed []string) (s *exttest.Subject, read int, err error) {
+	if !source.IsExtension(name) {
+		if s, err = t.open(ctx, name); err != nil {
+			return nil, 0, err
 		}
 		s.Dir = "."
 		s.Cases, err = extension.ReadTests(s.Dir, t.opts.cases, nil)
-		return tested{s, t.opts.images, t.choose(s)}, err
+		return s, t.choose(s), err
 	}
 	s, e, err := t.build(ctx, name)
 	if err != nil {
-		return tested{}, err
+		return nil, 0, err
 	}
-	one, err := t.withCases(s, e)
+	read, err = t.addCases(s, e)
 	if len(changed) > 0 {
 		folder := cmp.Or(t.opts.cases, e.Descriptor.Metadata.Extpack.Test.Cases.Value, extension.DefaultTests)
 		s.Cases = exttest.Touched(s.Cases, e.Dir, folder, changed)
 	}
-	return one, err
+	return s, read, err
 }
 
-// withCases reads the cases of a package, and chooses the images of the flags
-// before those of the descriptor.
-func (t *tester) withCases(s *exttest.Subject, e *plan.Extension) (tested, error) {
-	images, own := t.opts.images, e.Descriptor.Metadata.Extpack.Test
-	if images.build == "" && images.builder == "" {
-		images.builder, images.build = own.BuilderImage.Value, own.BuildImage.Value
-	}
-	images.run, images.lifecycle = cmp.Or(images.run, own.RunImage.Value), cmp.Or(images.lifecycle, own.Lifecycle.Value)
-	var err error
+// addCases reads the cases of a package, and returns how many there were before
+// --case. It chooses the images of the flags before those of the descriptor.
+func (t *tester) addCases(s *exttest.Subject, e *plan.Extension) (read int, err error) {
+	s.With = t.opts.images.Or(e.Descriptor.Metadata.Extpack.Test)
 	s.Cases, err = extension.ReadTests(e.Dir, t.opts.cases, e.Descriptor)
-	return tested{s, images, t.choose(s)}, err
+	return t.choose(s), err
 }
 
 // choose keeps the cases of --case, and returns how many there were.
@@ -95,8 +86,12 @@ func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan
 	if err := p.Missing(); err != nil {
 		return nil, nil, err
 	}
-	if err := t.keepTargets(p.Extensions[0]); err != nil {
+	wanted, err := parsePlatforms(t.opts.targets)
+	if err != nil {
 		return nil, nil, err
+	}
+	if len(wanted) > 0 {
+		p.Extensions[0].KeepPlatforms(wanted)
 	}
 	var engine pipeline.Engine = &embedded.Engine{}
 	if needsBuild(p) {
@@ -110,48 +105,14 @@ func (t *tester) build(ctx context.Context, dir string) (*exttest.Subject, *plan
 	return made[0], p.Extensions[0], nil
 }
 
-// keepTargets removes the images from a plan that are for none of the platforms to
-// test on, unless all are, which is reported later.
-func (t *tester) keepTargets(e *plan.Extension) error {
-	wanted, err := parsePlatforms(t.opts.targets)
-	if err != nil || len(wanted) == 0 {
-		return err
-	}
-	kept := slices.DeleteFunc(slices.Clone(e.Images), func(i plan.Image) bool {
-		p := v1.Platform{OS: i.Platform.OS, Architecture: i.Platform.Architecture, Variant: i.Platform.Variant}
-		return !i.Any && !platform.IsZero(i.Platform) && !slices.ContainsFunc(wanted, func(w v1.Platform) bool { return platform.Equal(w, p) })
-	})
-	if len(kept) > 0 {
-		e.Images = kept
-	}
-	return nil
-}
-
-// beside returns the extension in a directory that a case names. It has to be in
-// the repository of the working directory or of the extension.
+// beside returns the extension in a directory that a case names.
 func (t *tester) beside(ctx context.Context, dir string) (*exttest.Subject, error) {
-	real, err := safefile.Real(dir)
+	real, err := exttest.CheckBeside(dir, t.opts.names)
 	if err != nil {
 		return nil, err
 	}
 	if s := t.made[real]; s != nil {
 		return s, nil
-	}
-	allowed := false
-	for _, name := range t.opts.names {
-		own, err := safefile.Real(name)
-		if err != nil {
-			return nil, err
-		}
-		root, _ := grants.RepositoryOf(own)
-		_, inside, err := safefile.Below(root, real)
-		if err != nil {
-			return nil, err
-		}
-		allowed = allowed || inside
-	}
-	if !allowed {
-		return nil, diag.WithHint(diag.Invalidf("the extension %s is outside the repository of the one under test", dir), "name both as arguments, or copy it")
 	}
 	s, _, err := t.build(ctx, real)
 	if err == nil {

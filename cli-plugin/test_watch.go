@@ -7,6 +7,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/exttest"
+	"github.com/extpack/extpack/internal/source"
 )
 
 // maxChanged is the number of files that are named as changed.
@@ -14,7 +15,7 @@ const maxChanged = 3
 
 // watch runs the cases, and again what a change touches. Failures do not end it.
 func (t *tester) watch(ctx context.Context, show func([]exttest.Result) error) error {
-	dirs := slices.DeleteFunc(slices.Clone(t.opts.names), func(name string) bool { return !isExtensionDir(name) })
+	dirs := slices.DeleteFunc(slices.Clone(t.opts.names), func(name string) bool { return !source.IsExtension(name) })
 	if len(dirs) == 0 {
 		return diag.Invalidf("--watch: there is no directory of an extension among the arguments")
 	}

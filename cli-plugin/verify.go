@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -106,11 +105,7 @@ func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error)
 	case "json":
 		return func(w io.Writer, r *verify.Report) error { return printJSON(w, r) }, nil
 	case "sarif":
-		uri := "oci://" // as in Helm; there is no standard URI for images
-		if _, err := os.Stat(o.name); err == nil {
-			uri = ""
-		}
-		return func(w io.Writer, r *verify.Report) error { return printSARIF(w, r, uri) }, nil
+		return printSARIF, nil
 	}
 	return nil, diag.Invalidf(`--format %q is none of "table", "json" and "sarif"`, o.format)
 }
@@ -208,7 +203,7 @@ func countFindings(r *verify.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-func printSARIF(w io.Writer, r *verify.Report, prefix string) error {
+func printSARIF(w io.Writer, r *verify.Report) error {
 	v, _ := version.Get()
 	run := sarif.Run{Tool: "docker extpack", Version: v, URI: "https://github.com/extpack/extpack"}
 	done := map[string]bool{}
@@ -220,10 +215,7 @@ func printSARIF(w io.Writer, r *verify.Report, prefix string) error {
 			run.Rules = append(run.Rules, sarif.Rule{ID: c.ID, Summary: c.Summary, Help: c.Hint(), Level: sarif.Level(c.Severity)})
 		}
 	}
-	uri := sarif.FileURI(r.Name)
-	if prefix != "" {
-		uri = prefix + r.Name
-	}
+	uri := sarif.PackageURI(r.Name)
 	for _, f := range r.Findings {
 		run.Results = append(run.Results, sarif.Result{
 			RuleID: f.ID, Level: sarif.Level(f.Severity), Message: f.Message, URI: uri,

@@ -1,6 +1,6 @@
 // Package annotation reads annotations as people type them, with the place that
 // each is for: buildx's forms "index:KEY=VALUE", "manifest[PLATFORM]:KEY=VALUE"
-// and so on. It writes none.
+// and so on, and labels. It writes none.
 package annotation
 
 import (
@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -125,8 +124,8 @@ func place(text string) (Annotation, error) {
 // CheckReserved refuses the names that docker extpack writes itself.
 func (l List) CheckReserved(flag string) error {
 	for _, a := range l {
-		if strings.HasPrefix(a.Key, extension.ReservedPrefix) {
-			return diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, a.Key+"="+a.Value, extension.ReservedPrefix)
+		if err := checkReserved(flag, a.Key, a.Value); err != nil {
+			return err
 		}
 	}
 	return nil

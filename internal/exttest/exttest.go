@@ -12,6 +12,7 @@
 package exttest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -39,6 +40,22 @@ type Subject struct {
 	Images []Image
 	// Partial is whether the package has some of the extension's platforms only.
 	Partial bool
+	// With are the images to test with, those of the request if it is zero.
+	With With
+}
+
+// With are images to test with. BuilderImage has a build image, a lifecycle and
+// the name of a run image; BuildImage, RunImage and Lifecycle replace these.
+type With struct{ BuilderImage, BuildImage, RunImage, Lifecycle string }
+
+// Or returns w, and the images of a descriptor where w has none. A build image
+// of w replaces the builder image of the descriptor too.
+func (w With) Or(own extension.Test) With {
+	if w.BuildImage == "" && w.BuilderImage == "" {
+		w.BuilderImage, w.BuildImage = own.BuilderImage.Value, own.BuildImage.Value
+	}
+	w.RunImage, w.Lifecycle = cmp.Or(w.RunImage, own.RunImage.Value), cmp.Or(w.Lifecycle, own.Lifecycle.Value)
+	return w
 }
 
 // Image is an image of a package.
@@ -87,9 +104,7 @@ type Builder interface {
 // Request is what to test, and with what.
 type Request struct {
 	Subjects []*Subject
-	// BuilderImage has a build image, a lifecycle and the name of a run image.
-	// BuildImage, RunImage and Lifecycle replace these.
-	BuilderImage, BuildImage, RunImage, Lifecycle string
+	With
 	// Platforms are those to test on; none means all of an extension.
 	Platforms []v1.Platform
 	// Update writes golden files instead of comparing them.
@@ -149,36 +164,72 @@ type Result struct {
 }
 
 // Run runs the cases of a request and returns their results, in the order of
-// subjects, cases and platforms. There are none if no case applies to the
-// platforms. Its error is that the cases could not be run.
+// subjects, cases and platforms; subjects with the same images are run together.
+// There are none if no case applies to the platforms. Its error is that the cases
+// could not be run.
 func Run(ctx context.Context, request Request) ([]Result, error) {
+	if request.Log == nil {
+		request.Log = func(string, ...any) {}
+	}
+	var results []Result
+	for _, group := range request.groups() {
+		own, err := group.run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, own...)
+	}
+	return results, nil
+}
+
+// groups returns a request for all subjects with the same images.
+func (r Request) groups() []Request {
+	var groups []Request
+	places := map[With]int{}
+	for _, s := range r.Subjects {
+		with := s.With
+		if with == (With{}) {
+			with = r.With
+		}
+		i, ok := places[with]
+		if !ok {
+			i = len(groups)
+			places[with] = i
+			group := r
+			group.With, group.Subjects = with, nil
+			groups = append(groups, group)
+		}
+		groups[i].Subjects = append(groups[i].Subjects, s)
+	}
+	return groups
+}
+
+// run runs the cases of subjects with the same images.
+func (r Request) run(ctx context.Context) ([]Result, error) {
 	temp, err := scratch.New()
 	if err != nil {
 		return nil, err
 	}
 	defer temp.Remove()
-	if request.Log == nil {
-		request.Log = func(string, ...any) {}
-	}
-	r := &runner{Request: request, dir: temp.Path, bases: &bases{images: request.Images, local: request.Local}, made: map[string]Job{}}
-	defer r.bases.close()
-	if err := r.plan(ctx); err != nil {
+	all := &runner{Request: r, dir: temp.Path, bases: &bases{images: r.Images, local: r.Local}, made: map[string]Job{}}
+	defer all.bases.close()
+	if err := all.plan(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.support(ctx); err != nil {
+	if err := all.support(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.detect(ctx); err != nil {
+	if err := all.detect(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.extend(ctx); err != nil {
+	if err := all.extend(ctx); err != nil {
 		return nil, err
 	}
-	results := make([]Result, len(r.runs))
-	for i, run := range r.runs {
+	results := make([]Result, len(all.runs))
+	for i, run := range all.runs {
 		results[i] = run.result()
 	}
-	return results, r.keep(ctx)
+	return results, all.keep(ctx)
 }
 
 // runner runs one request.

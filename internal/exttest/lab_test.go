@@ -140,7 +140,7 @@ func (l *lab) subject(id, cases string, platforms ...string) *Subject {
 
 func (l *lab) request(subjects ...*Subject) Request {
 	return Request{
-		Subjects: subjects, BuilderImage: "localhost/builder:1", Images: l, Builder: l,
+		Subjects: subjects, With: With{BuilderImage: "localhost/builder:1"}, Images: l, Builder: l,
 		Support: func(_ context.Context, p v1.Platform) (bool, string, error) {
 			return p.Architecture != "amd64", "", nil
 		},

@@ -101,6 +101,15 @@ func Touched(cases []extension.TestCase, dir, folder string, changed []string) [
 	return out
 }
 
+// TouchesDir reports whether a changed file is below the directory of an
+// extension.
+func TouchesDir(dir string, changed []string) bool {
+	return slices.ContainsFunc(changed, func(name string) bool {
+		_, inside, err := safefile.Below(dir, name)
+		return err != nil || inside
+	})
+}
+
 func touches(c extension.TestCase, all []extension.TestCase, dir, folder, name string) bool {
 	if name == c.File || inEntry(c, c.App, name) {
 		return true

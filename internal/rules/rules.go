@@ -70,6 +70,15 @@ func ByID(id string) *Rule {
 	return nil
 }
 
+// FixOf returns the hint of a finding, which is the fix of its rule unless it has
+// one itself.
+func FixOf(d diag.Diagnostic) string {
+	if rule := ByID(d.Rule); d.Hint == "" && rule != nil {
+		return rule.Fix
+	}
+	return d.Hint
+}
+
 // catalogue holds the rules in the order in which they are defined.
 var catalogue []*Rule
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -72,6 +73,16 @@ func FileURI(name string) string {
 		slashed = "/" + slashed // a drive letter
 	}
 	return (&url.URL{Scheme: "file", Path: slashed}).String()
+}
+
+// PackageURI returns the URI reference of a package: that of a file or directory
+// that exists, else oci:// as in Helm, because there is no standard URI for
+// images.
+func PackageURI(name string) string {
+	if _, err := os.Stat(name); err == nil {
+		return FileURI(name)
+	}
+	return "oci://" + name
 }
 
 // Objects of the format, with only the properties in use.

@@ -1,6 +1,7 @@
 package sarif
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -104,6 +105,20 @@ func TestFileURI(t *testing.T) {
 	} {
 		if got := FileURI(name); got != want {
 			t.Errorf("%q gives %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestPackageURI tells files and directories, which a reader looks for in the
+// checkout, from references.
+func TestPackageURI(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("x y.cnb", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"x y.cnb": "x%20y.cnb", "localhost:5000/acme/x:1": "oci://localhost:5000/acme/x:1"} {
+		if got := PackageURI(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 }

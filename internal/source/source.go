@@ -114,6 +114,23 @@ func IsPath(name string) bool {
 	return err == nil || looksLikePath(name)
 }
 
+// IsExtension reports whether name is the directory of an extension and not a
+// package: an OCI layout with a descriptor is an extension. A name that does not
+// exist and is not clearly a reference is a missing directory.
+func IsExtension(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil {
+		_, refErr := registry.ParseReference(name)
+		return refErr != nil || !strings.ContainsAny(name, "/:@")
+	}
+	if !info.IsDir() {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(name, v1.ImageLayoutFile))
+	_, descriptorErr := os.Stat(filepath.Join(name, extension.DescriptorFile))
+	return err != nil || descriptorErr == nil
+}
+
 // looksLikePath reports whether name cannot be a reference.
 func looksLikePath(name string) bool {
 	return strings.HasSuffix(name, ".cnb") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") ||

@@ -156,3 +156,28 @@ func TestOpenReference(t *testing.T) {
 		t.Errorf("%q: %s, %v", s.Name, raw, err)
 	}
 }
+
+// TestIsExtension tells directories of extensions from packages, and what does
+// not exist from references.
+func TestIsExtension(t *testing.T) {
+	t.Chdir(t.TempDir())
+	layout(t)
+	for _, dir := range []string{"plain", "both"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"both/oci-layout", "both/extension.toml", "plain/extension.toml"} {
+		if err := os.WriteFile(filepath.FromSlash(name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]bool{
+		"plain": true, "./plain/": true, "both": true, ".": true, "layout": false, "package.cnb": false,
+		"missing": true, "./missing": true, "acme/curl": false, "curl:1.0": false, "localhost:5000/curl": false,
+	} {
+		if got := IsExtension(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

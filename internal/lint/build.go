@@ -1,0 +1,60 @@
+package lint
+
+import (
+	"context"
+
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/rules"
+)
+
+// BuildOptions are what a build permits.
+type BuildOptions struct {
+	// AllowSecrets disables the warnings about secrets and large files.
+	AllowSecrets bool
+	// AllowMismatch permits programs for another platform.
+	AllowMismatch bool
+}
+
+// Build checks what the extensions of a plan will hold. It returns the extensions
+// without an error, and the findings that matter to a build: errors, and warnings
+// about secrets and large files. Each names its rule and has a hint.
+func Build(ctx context.Context, p *plan.Plan, opts BuildOptions) (clean []*plan.Extension, found diag.List, err error) {
+	var before []*extension.Descriptor
+	for _, e := range p.Extensions {
+		list, err := Plan(ctx, e, opts.AllowSecrets)
+		if err != nil {
+			return nil, nil, err
+		}
+		if d := SameButCase(before, e.Descriptor); d != nil {
+			list = append(list, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
+		}
+		before = append(before, e.Descriptor)
+		failed := false
+		for _, d := range list {
+			if !opts.reports(d) {
+				continue
+			}
+			failed = failed || d.Severity == diag.Error
+			d.Message += " [" + d.Rule + "]"
+			d.Hint = rules.FixOf(d)
+			found = append(found, d)
+		}
+		if !failed {
+			clean = append(clean, e)
+		}
+	}
+	return clean, found, nil
+}
+
+// reports reports whether a finding matters to a build.
+func (o BuildOptions) reports(d diag.Diagnostic) bool {
+	switch d.Rule {
+	case rules.BinaryPlatform.ID, rules.BinaryVariant.ID:
+		return !o.AllowMismatch && d.Severity == diag.Error
+	case rules.Secret.ID, rules.VersionControl.ID, rules.LargeFile.ID:
+		return true
+	}
+	return d.Severity == diag.Error
+}

@@ -1,0 +1,163 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/text"
+)
+
+// Sources are the sources among the arguments of a command that are not on this
+// machine.
+type Sources struct {
+	// Folder returns the path of a folder to fetch into. If it is nil, the
+	// command takes no remote sources.
+	Folder func() (string, error)
+	// Log is called with what was fetched.
+	Log func(format string, args ...any)
+	all []*Fetched
+}
+
+// Fetch returns the arguments with the folders of remote sources in place of
+// their names.
+func (r *Sources) Fetch(ctx context.Context, names []string) ([]string, error) {
+	local := slices.Clone(names)
+	for i, name := range names {
+		src, err := Parse(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case src == nil:
+			continue
+		case r.Folder == nil:
+			return nil, diag.WithHint(diag.Invalidf("%s: this command takes no remote source", src), "clone or extract it, and name the directory")
+		}
+		dir, err := r.Folder()
+		if err != nil {
+			return nil, err
+		}
+		got, err := Fetcher{}.Fetch(ctx, src, dir)
+		if err != nil {
+			return nil, err
+		}
+		if got.Commit != "" {
+			r.Log("fetched %s at commit %s", src, got.Commit)
+		}
+		for _, note := range got.Notes {
+			r.Log("warning: %s: %s", src, note)
+		}
+		r.all = append(r.all, got)
+		local[i] = got.Dir
+	}
+	return local, nil
+}
+
+// contextOf returns the name of a folder of a remote source for a bake file, or
+// "" for a folder of this machine.
+func (r *Sources) contextOf(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range r.all {
+		if name := s.Name(abs); name != "" {
+			return name, nil
+		}
+		if strings.HasPrefix(abs, s.Root) {
+			return "", diag.WithHint(diag.Invalidf("%s: the extension is in a folder of the archive, and buildx takes an archive as a whole only", s.source.String()), "extract it, and name the directory, or build it with docker extpack build")
+		}
+	}
+	return "", nil
+}
+
+// SetContexts makes a bake file read remote extensions where they are.
+func (r *Sources) SetContexts(p *plan.Plan) error {
+	for _, e := range p.Extensions {
+		var err error
+		if e.Remote, err = r.contextOf(e.Dir); err != nil {
+			return err
+		}
+		if e.Remote == "" {
+			continue
+		}
+		if patterns, err := content.IgnorePatterns(e.Dir); err != nil || len(patterns) > 0 {
+			return errors.Join(err, diag.WithHint(diag.Invalidf("%s: a bake file would pack what its %s excludes, because BuildKit reads none in a remote context", r.Shown(e.Dir), content.IgnoreFile),
+				"clone or extract it, and name the directory, or build it with docker extpack build"))
+		}
+		if e.Build == nil {
+			continue
+		}
+		for name, value := range e.Build.Contexts {
+			within, err := r.contextOf(value)
+			if err != nil {
+				return err
+			}
+			if within != "" {
+				e.Build.Contexts[name] = within
+			}
+		}
+	}
+	return nil
+}
+
+// First returns the name of the first source, or "".
+func (r *Sources) First() string {
+	if len(r.all) == 0 {
+		return ""
+	}
+	return r.all[0].source.String()
+}
+
+// IsRemote reports whether an argument names a source elsewhere.
+func IsRemote(arg string) bool {
+	src, err := Parse(arg)
+	return src != nil || err != nil
+}
+
+// Names returns arguments without the credentials of remote sources.
+func (r *Sources) Names(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if src, err := Parse(arg); err == nil && src != nil {
+			args[i] = src.String()
+		}
+	}
+	return args
+}
+
+// Rename replaces the folders of remote sources in diagnostics by their names.
+func (r *Sources) Rename(list diag.List) {
+	for i := range list {
+		for _, s := range r.all {
+			if rest, ok := strings.CutPrefix(list[i].File, s.Dir); ok {
+				list[i].File = s.source.String() + rest
+			}
+			list[i].Message = strings.ReplaceAll(list[i].Message, s.Dir, s.name)
+		}
+	}
+}
+
+// Explain renames the folders in an error.
+func (r *Sources) Explain(err error) error {
+	var invalid *diag.InvalidError
+	if errors.As(err, &invalid) {
+		r.Rename(invalid.Diagnostics)
+	}
+	return err
+}
+
+// Shown returns the name of the directory of an extension.
+func (r *Sources) Shown(dir string) string {
+	for _, s := range r.all {
+		if rest, ok := strings.CutPrefix(dir, s.Dir); ok {
+			return text.Line(s.source.String() + filepath.ToSlash(rest))
+		}
+	}
+	return text.Line(dir)
+}
