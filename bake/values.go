@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/text"
@@ -62,7 +63,7 @@ func CheckSetForm(set []string) error {
 		case target == "" || attribute == "":
 			return diag.WithHint(diag.Invalidf("--set %q names no target and key", s), setForm)
 		case !ok:
-			return unsupported("--set "+s+": the key", attribute, slices.Sorted(maps.Keys(setKeys)))
+			return choice.Check("--set "+s+": the key", attribute, slices.Sorted(maps.Keys(setKeys))...)
 		case takesName && name == "":
 			return diag.WithHint(diag.Invalidf("--set %s: %s takes a name", s, attribute), fmt.Sprintf("write it as TARGET.%s.NAME=VALUE", attribute))
 		case !strings.Contains(s, "=") && attribute != "args":
@@ -110,7 +111,7 @@ func CheckSetTargets(p *plan.Plan, set []string) error {
 		if found {
 			continue
 		}
-		return unsupported("--set "+s+": the target", pattern, known)
+		return diag.WithHint(diag.Invalidf("--set %s: the target %q does not exist%s", s, pattern, text.DidYouMean(pattern, known)), choice.Hint(known))
 	}
 	return nil
 }
@@ -121,17 +122,8 @@ var ProgressModes = []string{"auto", "plain", "tty", "rawjson", "quiet"}
 // CheckProgress returns an error for a mode that buildx does not support. "" is
 // the default.
 func CheckProgress(mode string) error {
-	if mode == "" || slices.Contains(ProgressModes, mode) {
+	if mode == "" {
 		return nil
 	}
-	return unsupported("--progress", mode, ProgressModes)
-}
-
-// unsupported returns the error for a word that is not one of known.
-func unsupported(what, word string, known []string) error {
-	meant := ""
-	if match := text.Closest(word, known); match != "" {
-		meant = fmt.Sprintf(" (did you mean %q?)", match)
-	}
-	return diag.WithHint(diag.Invalidf("%s %q does not exist%s", what, word, meant), "the choices are "+strings.Join(known, ", "))
+	return choice.Check("--progress", mode, ProgressModes...)
 }

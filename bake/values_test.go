@@ -90,12 +90,12 @@ func TestCheckValues(t *testing.T) {
 		err  error
 		want string
 	}{
-		{CheckProgress("plian"), `--progress "plian" does not exist (did you mean "plain"?)` + "\n  the choices are auto, plain, tty, rawjson, quiet"},
-		{CheckSet([]string{"x.arg.A=b"}), `--set x.arg.A=b: the key "arg" does not exist (did you mean "args"?)`},
+		{CheckProgress("plian"), `--progress "plian" is not supported (did you mean "plain"?)` + "\n  use auto, plain, tty, rawjson or quiet"},
+		{CheckSet([]string{"x.arg.A=b"}), `--set x.arg.A=b: the key "arg" is not supported (did you mean "args"?)`},
 		{CheckSet([]string{"x.args=b"}), "--set x.args=b: args takes a name\n  write it as TARGET.args.NAME=VALUE"},
 		{CheckSet([]string{"novalue"}), `--set "novalue" names no target and key` + "\n  write it as TARGET.KEY=VALUE"},
 		{CheckSetTargets(simple(t, "a/curl"), []string{"a_crul.pull=true"}), `--set a_crul.pull=true: the target "a_crul" does not exist (did you mean`},
-		{CheckSetTargets(simple(t, "a/curl"), []string{"default.pull=true"}), `--set default.pull=true: the target "default" does not exist` + "\n  the choices are "},
+		{CheckSetTargets(simple(t, "a/curl"), []string{"default.pull=true"}), `--set default.pull=true: the target "default" does not exist` + "\n  use "},
 	} {
 		if !diag.IsInvalid(tc.err) || !strings.HasPrefix(diag.Text(tc.err), tc.want) {
 			t.Errorf("got %v, want %s", tc.err, tc.want)

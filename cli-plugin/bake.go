@@ -14,6 +14,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/atomicfile"
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -62,7 +63,7 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 				return err
 			}
 			if opts.complete != "" && opts.complete != completeStatic && opts.complete != completeBuild {
-				return usageError(cmd, fmt.Sprintf("--complete %q is neither %s nor %s", opts.complete, completeStatic, completeBuild))
+				return usageError(cmd, diag.Text(choice.Check("--complete", opts.complete, completeStatic, completeBuild)))
 			}
 			if opts.output == "" {
 				return usageError(cmd, "--output is empty: name the file, or leave it out for "+bake.FileName)

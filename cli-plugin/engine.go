@@ -9,6 +9,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/pipeline"
@@ -32,7 +33,7 @@ func (o *buildOptions) checkEngine() error {
 	case engineEmbedded:
 		return o.checkEmbedded()
 	}
-	return diag.WithHint(diag.Invalidf("--engine %q does not exist", o.engineName), "the choices are auto, buildx, embedded")
+	return choice.Check("--engine", o.engineName, engineAuto, engineBuildx, engineEmbedded)
 }
 
 // chooseEngine returns the engine of --engine, which checkEngine has validated.

@@ -28,7 +28,7 @@ func formatter(format string) (func(w io.Writer, v any) error, error) {
 		return printJSON, nil
 	}
 	if !strings.Contains(format, "{{") {
-		return nil, diag.WithHint(diag.Invalidf("--format %q is neither \"json\" nor a Go template", format), `use "json", or a template such as '{{json .}}'`)
+		return nil, diag.WithHint(diag.Invalidf("--format %q is not supported", format), `use "json", or a template such as '{{json .}}'`)
 	}
 	tmpl, err := templates.Parse(format)
 	if err != nil {
@@ -61,11 +61,7 @@ func execute(tmpl *template.Template, v any) (string, error) {
 	if m == nil {
 		return "", diag.WithHint(diag.Invalidf("--format: %v", err), "use --format json to see the fields")
 	}
-	message := fmt.Sprintf("--format: there is no field %q", m[1])
-	if match := text.Closest(m[1], jsonNames(v)); match != "" {
-		message += fmt.Sprintf(" (did you mean %q?)", match)
-	}
-	return "", diag.WithHint(diag.Invalidf("%s", message), "use --format json to see the fields")
+	return "", diag.WithHint(diag.Invalidf("--format: there is no field %q%s", m[1], text.DidYouMean(m[1], jsonNames(v))), "use --format json to see the fields")
 }
 
 // unknownField matches text/template's error for a missing key of a map.

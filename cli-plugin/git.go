@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"github.com/spf13/pflag"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -30,7 +31,7 @@ func (o *gitOptions) apply(opts *plan.Options) error {
 	case opts.Version != "":
 		return diag.WithHint(diag.Invalidf("--version and --version-from both name the version"), "leave one of them out")
 	default:
-		return diag.WithHint(diag.Invalidf("--version-from %q does not exist", o.versionFrom), "the choice is git")
+		return choice.Check("--version-from", o.versionFrom, "git")
 	}
 	opts.Git = plan.GitOptions{Version: o.versionFrom != "", Origin: o.origin, OriginOfDescriptor: o.ofDescriptor, AllowDirty: o.allowDirty}
 	return nil

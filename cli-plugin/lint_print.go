@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/rules"
@@ -27,7 +28,7 @@ func lintPrinter(format string) (func(io.Writer, []*lint.Report) error, error) {
 	case "github":
 		return printLintGitHub, nil
 	}
-	return nil, diag.Invalidf(`--format %q is none of "text", "json", "sarif" and "github"`, format)
+	return nil, choice.Check("--format", format, "text", "json", "sarif", "github")
 }
 
 // printLintText prints a line for each finding, followed by the hint of each
@@ -215,7 +216,7 @@ func printRules(out io.Writer, format string) error {
 		return printJSON(out, list)
 	case "text":
 	default:
-		return diag.Invalidf(`--list-rules: --format %q is neither "text" nor "json"`, format)
+		return choice.Check("--list-rules: --format", format, "text", "json")
 	}
 	table := screen.Table{Headers: []string{"RULE", "SEVERITY", "WHAT HOLDS"}, Fold: true}
 	for _, r := range rules.All() {

@@ -15,6 +15,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
@@ -211,7 +212,7 @@ func (o *buildOptions) annotateOptions() (annotate.Options, error) {
 	case "docker":
 		opts.Docker = true
 	default:
-		return opts, diag.Invalidf(`--media-types %q is neither "oci" nor "docker"`, o.mediaTypes)
+		return opts, choice.Check("--media-types", o.mediaTypes, "oci", "docker")
 	}
 	return opts, err
 }

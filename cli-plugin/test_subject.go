@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/bake"
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/daemon"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/exttest"
@@ -175,5 +175,5 @@ func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) e
 	case "github":
 		return printTestGitHub, nil
 	}
-	return nil, diag.Invalidf(`--format %q is none of "text", "json", "junit" and "github"`, format)
+	return nil, choice.Check("--format", format, "text", "json", "junit", "github")
 }

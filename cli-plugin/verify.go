@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/sarif"
 	"github.com/extpack/extpack/internal/screen"
@@ -107,7 +108,7 @@ func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error)
 	case "sarif":
 		return printSARIF, nil
 	}
-	return nil, diag.Invalidf(`--format %q is none of "table", "json" and "sarif"`, o.format)
+	return nil, choice.Check("--format", o.format, "table", "json", "sarif")
 }
 
 func printChecks(out io.Writer, format string) error {
@@ -116,7 +117,7 @@ func printChecks(out io.Writer, format string) error {
 		return printJSON(out, verify.Checks())
 	case "table":
 	default:
-		return diag.Invalidf(`--list-checks: --format %q is neither "table" nor "json"`, format)
+		return choice.Check("--list-checks: --format", format, "table", "json")
 	}
 	s := screen.Of(out)
 	table := screen.Table{Headers: []string{"CHECK", "SEVERITY", "WHAT HOLDS"}, Fold: true}

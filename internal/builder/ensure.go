@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -49,8 +50,10 @@ func (o *Options) Check() error {
 	if !namePattern.MatchString(o.Name) {
 		return diag.WithHint(diag.Invalidf("%q cannot be the name of a builder", o.Name), "use lower-case letters, digits, and single dots, dashes or underscores between them")
 	}
-	if o.Driver != "" && o.Driver != buildx.DriverContainer && o.Driver != buildx.DriverRemote {
-		return diag.Invalidf("--driver %q is neither %q nor %q", o.Driver, buildx.DriverContainer, buildx.DriverRemote)
+	if o.Driver != "" {
+		if err := choice.Check("--driver", o.Driver, buildx.DriverContainer, buildx.DriverRemote); err != nil {
+			return err
+		}
 	}
 	seen := map[string]bool{}
 	for _, n := range o.Native {

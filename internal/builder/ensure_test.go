@@ -258,7 +258,7 @@ func TestEnsureRefuses(t *testing.T) {
 	}{
 		"reserves the name":                 {nil, func(o *Options) { o.Name = "default" }},
 		"cannot be the name":                {nil, func(o *Options) { o.Name = "Upper" }},
-		"is neither":                        {nil, func(o *Options) { o.Driver = "kubernetes" }},
+		`--driver "kubernetes"`:             {nil, func(o *Options) { o.Driver = "kubernetes" }},
 		"--native names linux/arm64 twice":  {nil, func(o *Options) { o.Native = []Native{{"linux/arm64", "a"}, {"linux/arm64", "b"}} }},
 		"--registry names h twice":          {nil, func(o *Options) { o.Registries = []Registry{{"h", ModeHTTP}, {"h", ModeInsecure}} }},
 		"cannot be repaired here":           {[]buildx.Builder{{Name: "x", Driver: "kubernetes"}}, func(*Options) {}},

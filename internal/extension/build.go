@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/rules"
@@ -56,13 +57,13 @@ func (r *reader) build(t *table) *Build {
 	}
 	if e := t.text("network"); e != nil {
 		if !slices.Contains(networks, e.Value) {
-			r.report(rules.Setting, e.Position, "network %s is none of %s%s", quote(e.Value), strings.Join(networks, ", "), suggest(e.Value, networks))
+			r.report(rules.Setting, e.Position, "network %s is not supported%s", quote(e.Value), suggest(e.Value, networks)).Hint = choice.Hint(networks)
 		}
 		b.Network = *e
 	}
 	if e := t.text("compression"); e != nil {
 		if !slices.Contains(layer.Compressions, e.Value) {
-			r.report(rules.Setting, e.Position, "compression %s is none of %s%s", quote(e.Value), strings.Join(layer.Compressions, ", "), suggest(e.Value, layer.Compressions))
+			r.report(rules.Setting, e.Position, "compression %s is not supported%s", quote(e.Value), suggest(e.Value, layer.Compressions)).Hint = choice.Hint(layer.Compressions)
 		}
 		b.Compression = *e
 	}

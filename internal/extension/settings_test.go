@@ -47,7 +47,8 @@ extension.toml:10:1: "org" in [metadata.extpack.labels] must be a string, found 
   quote a key that holds dots: "org.example.title" = …`},
 	{"annotations", settings("[metadata.extpack.annotations]\n\"io.buildpacks.x\" = \"\"\n\"a\\nb\" = \"c\""), `extension.toml:7:1: annotation "io.buildpacks.x": names that begin with "io.buildpacks." are reserved
 extension.toml:8:1: annotation "a\nb" holds a control character`},
-	{"build values", settings("[metadata.extpack.build]\nnetwork = \"hots\"\ncontexts = { \"a b\" = \"x\", \"docker.io/library/go:1\" = \"y\" }\nstage = \"a\\u0000\""), `extension.toml:7:11: network "hots" is none of default, host, none (did you mean "host"?)
+	{"build values", settings("[metadata.extpack.build]\nnetwork = \"hots\"\ncontexts = { \"a b\" = \"x\", \"docker.io/library/go:1\" = \"y\" }\nstage = \"a\\u0000\""), `extension.toml:7:11: network "hots" is not supported (did you mean "host"?)
+  use default, host or none
 extension.toml:8:14: context "a b" is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -
 extension.toml:9:9: stage "a\x00" holds a control character`},
 	{"build", settings("[metadata.extpack.build]\nargs = { \"\" = \"x\", A = 1 }\ncontexts = [\"x\"]\nsecrets = [{ id = \"x\" }]\ndockerfile = \"a\\u001b\"\nssh = true\ncache-from = 1\nstage = 2"), `extension.toml:7:10: build argument without a name

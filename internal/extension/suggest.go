@@ -39,5 +39,5 @@ func didYouMean(suggestion string) string {
 // suggest returns the end of a message that suggests the known word closest to
 // word, ignoring case.
 func suggest(word string, known []string) string {
-	return didYouMean(text.Closest(word, known))
+	return text.DidYouMean(word, known)
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/text"
@@ -100,11 +101,7 @@ func Parse(s string) (Grant, error) {
 	form, known := shapes[g.Kind]
 	switch {
 	case !known:
-		meant := ""
-		if match := text.Closest(kind, kinds()); match != "" {
-			meant = fmt.Sprintf(" (did you mean %q?)", match)
-		}
-		return Grant{}, diag.WithHint(fmt.Errorf("unknown kind %q%s", kind, meant), "the choices are "+strings.Join(kinds(), ", "))
+		return Grant{}, diag.WithHint(fmt.Errorf("unknown kind %q%s", kind, text.DidYouMean(kind, kinds())), choice.Hint(kinds()))
 	case form == bare && given:
 		return Grant{}, fmt.Errorf("%s does not take a value", kind)
 	case form == valued && value == "", form == either && given && value == "":

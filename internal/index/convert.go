@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
 )
@@ -34,7 +35,7 @@ func ParseTypes(s string) (Types, error) {
 	case "docker":
 		return Docker, nil
 	}
-	return AsIs, diag.Invalidf(`media types are "oci" or "docker", not %q`, s)
+	return AsIs, choice.Check("--media-types", s, "oci", "docker")
 }
 
 // ociToDocker maps the media types that both families have. Their content is

@@ -3,6 +3,8 @@ package layer
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/extpack/extpack/internal/choice"
 )
 
 // Compression is a compression of layers. The zero value is gzip at its default
@@ -29,7 +31,7 @@ func (c Compression) Check() error {
 	name := c.name()
 	highest, ok := maxLevels[name]
 	if !ok {
-		return fmt.Errorf("compression %q is not supported: want gzip or zstd", name)
+		return choice.Check("compression", name, Compressions...)
 	}
 	if c.HasLevel && (c.Level < 0 || c.Level > highest) {
 		return fmt.Errorf("compression level %d is not supported: %s has 0 to %d", c.Level, name, highest)

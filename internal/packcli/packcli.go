@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/packagefile"
@@ -106,9 +107,9 @@ func (c Command) check() error {
 	case c.Name == "":
 		return diag.WithHint(diag.Invalidf("the name of the package is empty"), "name an image, or a file with --format file")
 	case c.Format != "" && c.Format != FormatImage && c.Format != FormatFile:
-		return diag.WithHint(diag.Invalidf("--format %q is not supported", c.Format), "the formats are image and file")
+		return choice.Check("--format", c.Format, FormatImage, FormatFile)
 	case c.PullPolicy != "" && !slices.Contains(PullPolicies, c.PullPolicy):
-		return diag.WithHint(diag.Invalidf("--pull-policy %q is not supported", c.PullPolicy), "the policies are "+strings.Join(PullPolicies, ", "))
+		return choice.Check("--pull-policy", c.PullPolicy, PullPolicies...)
 	case c.Publish && c.PullPolicy == "never":
 		return diag.WithHint(diag.Invalidf("--publish and --pull-policy never cannot be used together"), "leave out --pull-policy: packaging pulls no image")
 	}

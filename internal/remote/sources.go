@@ -138,7 +138,7 @@ func (r *Sources) Rename(list diag.List) {
 			if rest, ok := strings.CutPrefix(list[i].File, s.Dir); ok {
 				list[i].File = s.source.String() + rest
 			}
-			list[i].Message = strings.ReplaceAll(list[i].Message, s.Dir, s.name)
+			list[i].Message = strings.ReplaceAll(list[i].Message, s.Dir, s.source.String())
 		}
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 )
@@ -47,8 +47,8 @@ type File struct {
 // New returns the files of a new extension. What is wrong with the request is a
 // [*diag.InvalidError].
 func New(r Request) ([]File, error) {
-	if !slices.Contains(Langs, r.Lang) {
-		return nil, diag.Invalidf("language %q is none of %s", r.Lang, strings.Join(Langs, ", "))
+	if err := choice.Check("language", r.Lang, Langs...); err != nil {
+		return nil, err
 	}
 	var files []File
 	for _, set := range []string{"common", r.Lang} {

@@ -1,10 +1,21 @@
 package text
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/agext/levenshtein"
 )
+
+// DidYouMean returns the end of a message that suggests the known word closest to
+// word, " (did you mean %q?)", or "".
+func DidYouMean(word string, known []string) string {
+	match := Closest(word, known)
+	if match == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", match)
+}
 
 // wordLimit bounds the words that Closest compares.
 const wordLimit = 80
