@@ -76,7 +76,7 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 				return err
 			}
 			if !opts.print && (opts.builder != "" && opts.complete != completeBuild || len(opts.set) > 0) {
-				return usageError(cmd, "--builder and --set go with --print")
+				return usageError(cmd, "--builder and --set require --print")
 			}
 			if err := bake.CheckSetForm(opts.set); err != nil {
 				return err

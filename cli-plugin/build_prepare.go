@@ -10,6 +10,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -135,7 +136,7 @@ func (o *buildOptions) pipelineOptions(log func(format string, args ...any)) pip
 			o.bars.Verified(e, images)
 			on := text.Count(len(images), "platform")
 			if e.AnyPlatform() {
-				on = "any platform"
+				on = extension.AnyPlatformName
 			}
 			log("verified %s: %s", e.Descriptor.Info, on)
 		},

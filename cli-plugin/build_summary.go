@@ -59,7 +59,7 @@ func printAllBuilt(s *screen.Screen, results []pipeline.Result) error {
 func builtName(e *plan.Extension, i int, image annotate.Image) string {
 	switch {
 	case image.Any:
-		return "any platform"
+		return extension.AnyPlatformName
 	case i >= len(e.Images) || platform.IsZero(e.Images[i].Platform): // chosen by the builder
 		return platform.Format(image.Platform)
 	case image.Descriptor.Annotations[extension.AnnotationDistroName] == "":

@@ -146,7 +146,7 @@ func (o *buildOptions) checkEmbedded() error {
 		{"--test", o.test},
 	} {
 		if f.given {
-			return diag.WithHint(diag.Invalidf("%s goes with a builder, not with --engine embedded", f.flag), "leave one of them out")
+			return diag.WithHint(diag.Invalidf("%s requires a builder, and --engine embedded has none", f.flag), "leave one of them out")
 		}
 	}
 	return nil

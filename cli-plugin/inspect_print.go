@@ -192,7 +192,7 @@ func printPlatforms(s *screen.Screen, r *inspect.Report, whole bool) error {
 
 func platformName(p inspect.Platform) string {
 	if p.Platform == extension.AnyPlatform {
-		return "any platform"
+		return extension.AnyPlatformName
 	}
 	return p.Identity().String()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/sarif"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/source"
@@ -178,8 +179,8 @@ func passed(r *verify.Report) string {
 		what = r.Extension.ID + "@" + r.Extension.Version
 	}
 	on := text.Count(len(r.Platforms), "platform")
-	if len(r.Platforms) == 1 && r.Platforms[0].Platform == "any platform" {
-		on = "any platform"
+	if len(r.Platforms) == 1 && r.Platforms[0].Platform == extension.AnyPlatformName {
+		on = extension.AnyPlatformName
 	}
 	line := fmt.Sprintf("%s: %s passed %s on %s", r.Name, what, text.Count(len(r.Checks), "check"), on)
 	if _, n := r.Count(); n > 0 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/emulation"
 )
 
 // StateDir returns the folder of the daemons that this package starts: below
@@ -140,15 +141,12 @@ func (d daemon) environ() []string {
 	return append(env, "XDG_RUNTIME_DIR="+d.runtime())
 }
 
-// emulators are the names of QEMU's user mode emulators in Debian and in
-// BuildKit, which does not need binfmt_misc if it finds them.
-var emulators = []string{"aarch64", "arm", "i386", "ppc64le", "riscv64", "s390x", "x86_64"}
-
 // emulatorLinks returns the links by which the daemon finds emulators that the
-// distribution installs under other names.
+// distribution installs under other names. BuildKit does not need binfmt_misc if
+// it finds them.
 func emulatorLinks() map[string]string {
 	links := map[string]string{}
-	for _, arch := range emulators {
+	for _, arch := range emulation.Names() {
 		name := "buildkit-qemu-" + arch
 		if _, err := exec.LookPath(name); err == nil {
 			continue

@@ -202,7 +202,7 @@ func (d daemon) stop(ctx context.Context) error {
 		}
 	}
 	if pid := d.pid(); pid != 0 {
-		return fmt.Errorf("stopping BuildKit: process %d does not end; end it by hand", pid)
+		return fmt.Errorf("stopping BuildKit: process %d did not exit; kill it", pid)
 	}
 	for _, name := range []string{d.pidFile(), d.socket()} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

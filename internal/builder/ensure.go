@@ -158,7 +158,7 @@ func (e *ensurer) rollBack(ctx context.Context, err error) error {
 	}
 	for _, undo := range e.undo {
 		if undoErr := undo(ctx); undoErr != nil {
-			e.Log("taking it back: %v", undoErr)
+			e.Log("rolling back: %v", undoErr)
 		}
 	}
 	return err

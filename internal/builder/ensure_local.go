@@ -75,7 +75,7 @@ func (e *ensurer) binfmt(ctx context.Context) error {
 		return err
 	}
 	e.changed = true
-	e.Log("registered QEMU with the kernel of this machine; --remove takes that back")
+	e.Log("registered QEMU with the kernel of this machine; --remove undoes that")
 	return e.daemon.stop(ctx)
 }
 

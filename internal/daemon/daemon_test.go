@@ -272,7 +272,7 @@ func TestNamesRefused(t *testing.T) {
 	for in, want := range map[string]string{
 		"Curl:1":                                 `--load: "Curl:1" is no name for an image: `,
 		"":                                       `--load: "" is no name for an image: `,
-		"curl@" + digest.FromString("").String(): `holds a digest`,
+		"curl@" + digest.FromString("").String(): `has a digest`,
 	} {
 		if _, err := ParseName(in); err == nil || !strings.Contains(diag.Text(err), want) || !strings.HasSuffix(diag.Text(err), "\n  add -t NAME:TAG") {
 			t.Errorf("%q: %v", in, err)

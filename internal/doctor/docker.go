@@ -36,7 +36,7 @@ func FindDocker(env []string) func(ctx context.Context) (Docker, error) {
 		}
 		if jsonErr := json.Unmarshal(out, &info); jsonErr != nil || info.ClientInfo.Context == "" {
 			if err == nil {
-				err = errors.New("its answer is not understood")
+				err = errors.New("its response is not valid")
 			}
 			return Docker{}, err
 		}

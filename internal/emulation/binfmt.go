@@ -27,6 +27,10 @@ var qemuNames = map[string]string{
 	"amd64": "x86_64", "386": "i386", "arm64": "aarch64", "arm": "arm", "riscv64": "riscv64", "ppc64le": "ppc64le", "s390x": "s390x",
 }
 
+// Names returns QEMU's names of all architectures that can be emulated, sorted:
+// those of its user mode emulators in Debian and in BuildKit.
+func Names() []string { return slices.Sorted(maps.Values(qemuNames)) }
+
 // Handlers returns the registrations of emulators, by QEMU's name of their
 // architecture, for what this machine does not run itself. Their names begin with
 // prefix.

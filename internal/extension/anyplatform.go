@@ -12,6 +12,10 @@ func ForAnyPlatform(desc v1.Descriptor, manifest v1.Manifest, config v1.Image) b
 	return manifest.Annotations[AnnotationPlatform] == AnyPlatform || LacksArchitecture(config)
 }
 
+// AnyPlatformName is the name of an image for any platform in messages and
+// tables, which selects it too.
+const AnyPlatformName = "any platform"
+
 // LacksArchitecture reports whether a config has no architecture, as pack
 // writes it for a package without targets. OCI does not allow that.
 func LacksArchitecture(config v1.Image) bool {

@@ -65,7 +65,7 @@ func pushable(image string) error {
 		return fmt.Errorf("is not an image reference: %w", err)
 	}
 	if _, ok := ref.(reference.Digested); ok {
-		return errors.New("has a digest: a package gets its digest when it is built")
+		return errors.New("has a digest and cannot be published to")
 	}
 	return nil
 }

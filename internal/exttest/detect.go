@@ -126,7 +126,7 @@ func (r *runner) detect(ctx context.Context) error {
 				return fmt.Errorf("creating temporary folder: %w", err)
 			}
 			if err := unpack.Output(ctx, g.job.Output, dir); err != nil {
-				return fmt.Errorf("reading what the detector left: %w", err)
+				return fmt.Errorf("reading the output of the detector: %w", err)
 			}
 		}
 		for _, one := range g.runs {

@@ -62,19 +62,19 @@ func (r *run) readDetected(dir string) error {
 	}
 	code, err := read("out/code")
 	if err != nil {
-		return fmt.Errorf("reading what the detector left: %w", err)
+		return fmt.Errorf("reading the output of the detector: %w", err)
 	}
 	if d.code, err = strconv.Atoi(strings.TrimSpace(string(code))); err != nil {
 		return fmt.Errorf("detecting for %s: the exit code was not written", r.Platform)
 	}
 	said, err := read("out/output")
 	if err != nil {
-		return fmt.Errorf("reading what the detector left: %w", err)
+		return fmt.Errorf("reading the output of the detector: %w", err)
 	}
 	r.Output = string(said)
 	static, err := read("out/static")
 	if err != nil {
-		return fmt.Errorf("reading what the detector left: %w", err)
+		return fmt.Errorf("reading the output of the detector: %w", err)
 	}
 	d.static = strings.Fields(string(static))
 	var group struct {

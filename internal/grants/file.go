@@ -47,12 +47,12 @@ func ReadFile(name string) ([]Trust, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading what you grant: %w", err)
+		return nil, fmt.Errorf("reading grants: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading what you grant: %w", err)
+		return nil, fmt.Errorf("reading grants: %w", err)
 	}
 	entries, err := extension.ParseTrust(name, data)
 	if err != nil {

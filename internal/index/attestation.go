@@ -17,7 +17,7 @@ import (
 
 // ErrSealed is returned for an attestation that is not a plain in-toto
 // statement, such as a signed envelope: only its signer can change the subject.
-var ErrSealed = errors.New("the attestation cannot be changed by anybody but its maker")
+var ErrSealed = errors.New("only its creator can change the attestation")
 
 // sealedError is an ErrSealed with a hint.
 type sealedError struct{ error }

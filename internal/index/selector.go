@@ -85,7 +85,9 @@ func checkSelector(s string) error {
 
 // namesAnyPlatform reports whether s is how labels or reports name the platform of
 // an image for any.
-func namesAnyPlatform(s string) bool { return s == extension.AnyPlatform || s == "any platform" }
+func namesAnyPlatform(s string) bool {
+	return s == extension.AnyPlatform || s == extension.AnyPlatformName
+}
 
 func (x *Index) matching(s string) ([]*Entry, error) {
 	images := x.Images()

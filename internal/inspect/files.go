@@ -78,7 +78,7 @@ func list(stored *layer.Stored, budget *oci.Budget) ([]File, error) {
 	}
 	defer plain.Close()
 	var files []File
-	for tr := tar.NewReader(&counted{plain, budget}); ; {
+	for tr := tar.NewReader(budget.Reader(plain)); ; {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			return files, nil
@@ -96,18 +96,4 @@ func list(stored *layer.Stored, budget *oci.Budget) ([]File, error) {
 			Path: header.Name, Mode: header.FileInfo().Mode().String(), Size: header.Size, Link: header.Linkname,
 		})
 	}
-}
-
-// counted counts what it reads towards a budget.
-type counted struct {
-	r      io.Reader
-	budget *oci.Budget
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if limit := c.budget.Expand(int64(n)); limit != nil {
-		return n, limit
-	}
-	return n, err
 }

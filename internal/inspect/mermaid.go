@@ -35,7 +35,7 @@ func (r *Report) Mermaid(w io.Writer) error {
 		id := fmt.Sprintf("image%d", i+1)
 		name := p.Identity().String()
 		if p.Platform == extension.AnyPlatform {
-			name = "any platform"
+			name = extension.AnyPlatformName
 		}
 		node(id, "[", name+"\n"+short(p.Digest.String()), "]")
 		if root == "index" {

@@ -327,6 +327,6 @@ func TestNamedLinksThatCannotBeTold(t *testing.T) {
 	t.Parallel()
 	dir := extensionDir(t, "[metadata]\ninclude-files = [\"a b\", \"bin/detect\"]\n", files{"a b": "-> bin/detect", "a-b": "", "bin/detect": ""})
 	_, _, err := New(t.Context(), []string{dir}, Options{})
-	wantInvalid(t, dir, err, `DIR: "a b" cannot be told from "a-b" in a bake file, and has to be for links to stay links
+	wantInvalid(t, dir, err, `DIR: "a b" and "a-b" match one pattern of a bake file, so their links cannot be preserved
   rename one of them`)
 }

@@ -31,7 +31,7 @@ func (p *imagePlanner) keepLinks(base string, steps []content.Step) []content.St
 		pattern := content.Pattern(name)
 		for _, other := range p.tree.Matching(path.Join(base, pattern)) {
 			if other != source {
-				p.list.Errorf(diag.Position{File: p.dir}, "%q cannot be told from %q in a bake file, and has to be for links to stay links", source, other).Hint = "rename one of them"
+				p.list.Errorf(diag.Position{File: p.dir}, "%q and %q match one pattern of a bake file, so their links cannot be preserved", source, other).Hint = "rename one of them"
 			}
 		}
 		all.Exclude = append(all.Exclude, "!"+pattern)

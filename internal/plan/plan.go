@@ -115,7 +115,7 @@ func (i Image) Identity() platform.Identity {
 func (i Image) String() string {
 	switch {
 	case i.Any:
-		return "any platform"
+		return extension.AnyPlatformName
 	case !platform.IsZero(i.Platform):
 		return i.Identity().String()
 	case len(i.Distros) == 1:

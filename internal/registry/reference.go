@@ -54,7 +54,7 @@ func ParseTag(s string) (Reference, error) {
 		return Reference{}, err
 	}
 	if d := ref.Digest(); d != "" {
-		return Reference{}, diag.WithHint(diag.Invalidf("%q holds a digest and cannot be published to", s), "leave out @"+d.String())
+		return Reference{}, diag.WithHint(diag.Invalidf("%q has a digest and cannot be published to", s), "leave out @"+d.String())
 	}
 	return ref, nil
 }

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -115,23 +114,21 @@ func (a *authClient) tokenRequest(ctx context.Context, realm *url.URL, service s
 func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL, error) {
 	u, err := url.Parse(realm)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("the registry names %q as its token server", cleanText(realm))
+		return nil, fmt.Errorf("refusing to request a token from %q: it is not a valid http or https URL", cleanText(realm))
 	}
 	if u.Scheme == "http" && registry.Scheme == "https" {
-		return nil, fmt.Errorf("the token server %s has no TLS, the registry %s has: %w", u.Host, registry.Host, errRealm)
+		return nil, fmt.Errorf("refusing to request a token from %s: it has no TLS, and the registry %s has", u.Host, registry.Host)
 	}
 	if strings.EqualFold(u.Hostname(), registry.Hostname()) {
 		return u, nil
 	}
 	for _, addr := range addresses(ctx, u.Hostname()) {
 		if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || (addr.IsLoopback() && !loopback.Is(registry.Host)) {
-			return nil, fmt.Errorf("the registry names %s as its token server, which is %s: %w", u.Host, addr, errRealm)
+			return nil, fmt.Errorf("refusing to request a token from %s: its address %s is not one of a token server", u.Host, addr)
 		}
 	}
 	return u, nil
 }
-
-var errRealm = errors.New("tokens are not asked for there")
 
 // addresses returns none for a name that cannot be resolved, because a proxy
 // may resolve it.

@@ -113,7 +113,7 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 			i.setPlatform(&config.Platform)
 		}
 		if i.any = extension.ForAnyPlatform(desc, manifest, config); i.any {
-			i.name = anyPlatform
+			i.name = extension.AnyPlatformName
 		}
 	}
 	c.checkDocumentType(i, desc, raw)
@@ -151,9 +151,6 @@ func (i *image) setPlatform(p *v1.Platform) {
 	i.platform, i.id = *p, platform.IdentityOf(*p, i.desc.Annotations)
 	i.name = i.id.String()
 }
-
-// anyPlatform is the name of an image for any platform.
-const anyPlatform = "any platform"
 
 // checkDocumentType compares the media type in a document with that of its
 // descriptor, because readers use either.

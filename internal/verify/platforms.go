@@ -66,7 +66,7 @@ func (c *checker) checkPromise(p *pkg) {
 		if !found {
 			name := platform.NewIdentity(want.Platform, extension.Distro{Name: want.DistroName, Version: want.DistroVersion}).String()
 			if want.Any {
-				name = anyPlatform
+				name = extension.AnyPlatformName
 			}
 			c.report(idPlatformMissing, nil, "", "%s was promised, but no image is for it", name)
 		}

@@ -130,7 +130,7 @@ func expand(stored *layer.Stored, desc v1.Descriptor, opts scanOptions, budget *
 		return nil, fmt.Errorf("it has %s compression, but its media type %q says %s", plain.Compression, desc.MediaType, want)
 	}
 	hash := digest.SHA256.Digester()
-	expanded := io.TeeReader(&counted{plain, budget}, hash.Hash())
+	expanded := io.TeeReader(budget.Reader(plain), hash.Hash())
 	s := &scan{}
 	if err := s.list(tar.NewReader(expanded), opts, budget); err != nil {
 		return nil, err
@@ -141,20 +141,6 @@ func expand(stored *layer.Stored, desc v1.Descriptor, opts scanOptions, budget *
 	}
 	s.diffID = hash.Digest()
 	return s, nil
-}
-
-// counted counts what it reads towards a budget.
-type counted struct {
-	r      io.Reader
-	budget *oci.Budget
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if limit := c.budget.Expand(int64(n)); limit != nil {
-		return n, limit
-	}
-	return n, err
 }
 
 // readPadding reads the data after the end of the archive, which must be zeros,

@@ -170,7 +170,7 @@ func TestEnsureRootless(t *testing.T) {
 	}
 }
 
-// TestEnsureRootlessRefused: the system gave the user no numbers of other users.
+// TestEnsureRootlessRefused: the system assigned the user no numbers of other users.
 func TestEnsureRootlessRefused(t *testing.T) {
 	u := newUser(t, "")
 	r := u.run(t, u.dir, "builder", "ensure")

@@ -136,6 +136,26 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 	}
 }
 
+// TestArchitectureNamesPackages: docs/architecture.md says what each package holds.
+func TestArchitectureNamesPackages(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n## Rooms\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	dirs, err := os.ReadDir("../../internal")
+	if err != nil || len(dirs) < 30 {
+		t.Fatalf("%d packages, %v", len(dirs), err)
+	}
+	for _, d := range dirs {
+		if !strings.Contains(table, "`"+d.Name()+"`") && !strings.Contains(table, "`internal/"+d.Name()+"`") {
+			t.Errorf("internal/%s is in no row of the table", d.Name())
+		}
+	}
+}
+
 // TestReleaseIsBuiltAlike: what is released is what was tested, so make build and
 // the release use the same tags.
 func TestReleaseIsBuiltAlike(t *testing.T) {

@@ -4,10 +4,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -19,19 +19,27 @@ var banned = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoev
 // allowed are words of other programs, and a phrase that is good English.
 var allowed = regexp.MustCompile(`gives up|server gave HTTP response`)
 
-// TestWords reads the comments and string literals of the product, and the
-// comments of tests: misspelt input is what some tests are about.
+// TestWords reads the comments and string literals of the product, also those of
+// other systems and build tags, and the comments of tests: misspelt input is what
+// some tests are about.
 func TestWords(t *testing.T) {
-	for _, p := range list(t, nil, "./...") {
-		dir := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
-		for _, name := range p.GoFiles {
-			words(t, filepath.Join("../..", dir, name), true)
+	t.Parallel()
+	read := 0
+	err := filepath.WalkDir("../..", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "../.." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "bin" && filepath.Dir(name) == filepath.Clean("../..")):
+			return fs.SkipDir
+		case filepath.Ext(name) != ".go" || d.Name() == "words_test.go": // which has them
+			return nil
 		}
-		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
-			if name != "words_test.go" { // which has them
-				words(t, filepath.Join("../..", dir, name), true)
-			}
-		}
+		read++
+		words(t, name, true)
+		return nil
+	})
+	if err != nil || read < 500 {
+		t.Fatalf("read %d files, %v", read, err)
 	}
 }
 
