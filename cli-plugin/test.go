@@ -11,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/daemon"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/extension"
@@ -139,13 +140,14 @@ type tester struct {
 	engine *bake.Engine
 	made   map[string]*exttest.Subject // of directories that cases name
 	dirs   int
-	nodes  []buildx.Node     // of the builder, once they are known
-	saved  map[string]string // layouts of images of the Docker Engine, by their IDs
+	nodes  []buildx.Node // of the builder, once they are known
+	local  daemon.Saver
 	log    func(string, ...any)
 }
 
 func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
 	t := &tester{app: a, opts: opts, dir: dir, client: a.registry(opts.insecure, a.log(opts.quiet), nil), made: map[string]*exttest.Subject{}, log: a.log(opts.quiet)}
+	t.local = daemon.Saver{API: func() daemon.Source { return a.cli.Client() }, NewDir: t.newDir, Log: func(format string, args ...any) { t.log(format, args...) }}
 	var err error
 	if t.only, err = regexp.Compile(opts.only); err != nil {
 		return nil, diag.Invalidf("--case: %v", err)
@@ -190,7 +192,7 @@ func (t *tester) test(ctx context.Context, all []*exttest.Subject) ([]exttest.Re
 	}
 	return exttest.Run(ctx, exttest.Request{
 		Subjects: all, With: t.opts.images, Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client),
-		Builder: testBuilder{t.engine}, Support: t.support, Extension: t.beside, Local: t.local, Log: t.log,
+		Builder: testBuilder{t.engine}, Support: t.support, Extension: t.beside, Local: t.local.Layout, Log: t.log,
 	})
 }
 

@@ -7,19 +7,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/choice"
-	"github.com/extpack/extpack/internal/daemon"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/source"
-	"github.com/extpack/extpack/internal/text"
 )
 
 // subject returns the package of a directory, or a published one, with the cases
@@ -119,29 +115,6 @@ func (t *tester) beside(ctx context.Context, dir string) (*exttest.Subject, erro
 		t.made[real] = s
 	}
 	return s, err
-}
-
-// findTimeout limits how long a Docker Engine may take to answer.
-const findTimeout = 10 * time.Second
-
-// local returns an OCI layout with an image of the Docker Engine, saved once.
-func (t *tester) local(ctx context.Context, name string) (dir string, ok bool, err error) {
-	api := t.app.cli.Client()
-	finding, cancel := context.WithTimeout(ctx, findTimeout)
-	defer cancel()
-	image, ok := daemon.Find(finding, api, name)
-	if !ok || t.saved[image.ID] != "" {
-		return t.saved[image.ID], ok, context.Cause(ctx)
-	}
-	t.log("%s cannot be pulled; copying that of the Docker Engine (%s, %s)", name, platform.Format(image.Platform), text.Size(image.Size))
-	if dir = t.newDir(); t.saved == nil {
-		t.saved = map[string]string{}
-	}
-	if err := image.Save(ctx, api, dir); err != nil {
-		return "", false, err
-	}
-	t.saved[image.ID] = dir
-	return dir, true, nil
 }
 
 // testBuilder builds jobs with buildx.

@@ -13,20 +13,13 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/layertest"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
 
-func newLayout(t *testing.T) *ocilayout.Layout {
-	t.Helper()
-	l, err := ocilayout.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
+func newLayout(t *testing.T) *ocilayout.Layout { t.Helper(); return layouttest.New(t).Layout }
 
 // takeLayer takes a layer of an extension with a compression.
 func takeLayer(t *testing.T, src *ocilayout.Layout, how layer.Compression, desc v1.Descriptor, transit bool) (*maker, v1.Descriptor, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
@@ -78,15 +79,7 @@ func build(t *testing.T, e *plan.Extension) (sources []annotate.Source) {
 	return sources
 }
 
-func newLayout(t *testing.T) *ocilayout.Layout {
-	t.Helper()
-	l, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
+func newLayout(t *testing.T) *ocilayout.Layout { t.Helper(); return layouttest.New(t).Layout }
 
 var distros = []string{"linux/amd64:ubuntu@22.04", "linux/amd64:ubuntu@24.04"}
 

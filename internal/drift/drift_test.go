@@ -16,6 +16,7 @@ import (
 
 	"github.com/extpack/extpack/internal/drift"
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -92,19 +93,10 @@ func pack(t *testing.T, e *plan.Extension, change func(h *tar.Header, data []byt
 	if err := tw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := ocilayout.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	id := digest.FromBytes(out.Bytes())
-	layer, layerErr := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, out.Bytes())
-	config, configErr := l.PutJSON(t.Context(), v1.MediaTypeImageConfig, v1.Image{RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{id}}})
-	manifest, err := l.PutJSON(t.Context(), v1.MediaTypeImageManifest, v1.Manifest{Config: config, Layers: []v1.Descriptor{layer}})
-	if err := errors.Join(layerErr, configErr, err); err != nil {
-		t.Fatal(err)
-	}
-	return l, drift.Packed{Manifest: manifest, DiffID: id}
+	l, id := layouttest.New(t), digest.FromBytes(out.Bytes())
+	layer := l.Bytes(v1.MediaTypeImageLayer, out.Bytes())
+	manifest := l.Image(v1.Image{RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{id}}}, layer)
+	return l.Layout, drift.Packed{Manifest: manifest, DiffID: id}
 }
 
 func TestCheck(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage"
@@ -27,7 +27,7 @@ import (
 // lab has images, and a builder that behaves as the variable BP_DO of a case says.
 type lab struct {
 	t      *testing.T
-	layout *ocilayout.Layout
+	layout *layouttest.Layout
 	images map[string]v1.Descriptor
 	// calls are the jobs of each call of Build.
 	calls [][]Job
@@ -37,12 +37,7 @@ var errNoImage = errors.New("not found")
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	layout, err := ocilayout.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { layout.Close() })
-	l := &lab{t: t, layout: layout, images: map[string]v1.Descriptor{}}
+	l := &lab{t: t, layout: layouttest.New(t), images: map[string]v1.Descriptor{}}
 	l.builder("localhost/builder:1", `["0.7", "0.10", "0.13", "0.99"]`, "linux/amd64", "linux/arm64")
 	l.image("localhost/run:1", v1.ImageConfig{User: "1002:1000", Labels: map[string]string{labelDistroName: "debian", labelDistroVersion: "12"}}, "linux/amd64", "linux/arm64")
 	l.image("localhost/other:1", v1.ImageConfig{User: "1002:1000"}, "linux/amd64")
@@ -60,31 +55,14 @@ func (l *lab) builder(name, apis string, platforms ...string) {
 // image adds an index with an image for each platform.
 func (l *lab) image(name string, config v1.ImageConfig, platforms ...string) {
 	l.t.Helper()
-	put := func(mediaType string, v any) v1.Descriptor {
-		desc, err := l.layout.PutJSON(l.t.Context(), mediaType, v)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		return desc
-	}
-	index := v1.Index{MediaType: v1.MediaTypeImageIndex}
-	index.SchemaVersion = 2
+	var entries []v1.Descriptor
 	for _, s := range platforms {
-		p := parsePlatform(l.t, s)
-		layer, err := l.layout.PutBytes(l.t.Context(), v1.MediaTypeImageLayer, []byte(name+s))
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		manifest := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Layers: []v1.Descriptor{layer}}
-		manifest.SchemaVersion = 2
-		manifest.Config = put(v1.MediaTypeImageConfig, v1.Image{
-			Platform: p, Config: config, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
-		})
-		desc := put(v1.MediaTypeImageManifest, manifest)
-		desc.Platform = &p
-		index.Manifests = append(index.Manifests, desc)
+		layer := l.layout.Bytes(v1.MediaTypeImageLayer, []byte(name+s))
+		entries = append(entries, l.layout.Image(v1.Image{
+			Platform: parsePlatform(l.t, s), Config: config, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
+		}, layer))
 	}
-	l.images[name] = put(v1.MediaTypeImageIndex, index)
+	l.images[name] = l.layout.Index(entries...)
 }
 
 func parsePlatform(t *testing.T, s string) v1.Platform {

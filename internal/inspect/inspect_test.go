@@ -12,34 +12,20 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/oci"
-	"github.com/extpack/extpack/internal/ocilayout"
 )
 
 var amd64, arm64 = v1.Platform{OS: "linux", Architecture: "amd64"}, v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}
 
 type builder struct {
 	*testing.T
-	*ocilayout.Layout
+	*layouttest.Layout
 }
 
 func newBuilder(t *testing.T) builder {
 	t.Helper()
-	l, err := ocilayout.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return builder{t, l}
-}
-
-func (b builder) put(mediaType string, v any) v1.Descriptor {
-	b.Helper()
-	desc, err := b.PutJSON(context.Background(), mediaType, v)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return desc
+	return builder{t, layouttest.New(t)}
 }
 
 func (b builder) image(p v1.Platform, labels map[string]string, layers ...string) v1.Descriptor {
@@ -47,22 +33,18 @@ func (b builder) image(p v1.Platform, labels map[string]string, layers ...string
 	config := v1.Image{Platform: p, Config: v1.ImageConfig{Labels: labels}}
 	m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Annotations: map[string]string{"of": "the manifest"}}
 	m.SchemaVersion = 2
-	m.Config = b.put(v1.MediaTypeImageConfig, config)
+	m.Config = b.JSON(v1.MediaTypeImageConfig, config)
 	for _, text := range layers {
-		desc, err := b.PutBytes(context.Background(), v1.MediaTypeImageLayer, []byte(text))
-		if err != nil {
-			b.Fatal(err)
-		}
-		m.Layers = append(m.Layers, desc)
+		m.Layers = append(m.Layers, b.Bytes(v1.MediaTypeImageLayer, []byte(text)))
 	}
-	return b.put(v1.MediaTypeImageManifest, m)
+	return b.JSON(v1.MediaTypeImageManifest, m)
 }
 
 func (b builder) index(annotations map[string]string, manifests ...v1.Descriptor) v1.Descriptor {
 	b.Helper()
 	index := v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: manifests, Annotations: annotations}
 	index.SchemaVersion = 2
-	return b.put(v1.MediaTypeImageIndex, index)
+	return b.JSON(v1.MediaTypeImageIndex, index)
 }
 
 func (b builder) report(root v1.Descriptor) *Report {
@@ -187,7 +169,7 @@ func TestNestedIndexAndAttestations(t *testing.T) {
 		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
 		oci.AnnotationReferenceDigest: image.Digest.String(),
 	}
-	artifact := b.put("application/vnd.example.thing+json", "thing")
+	artifact := b.JSON("application/vnd.example.thing+json", "thing")
 	r := b.report(b.index(nil, b.index(map[string]string{"inner": "x"}, image, attestation), artifact))
 	if len(r.Platforms) != 1 || r.Attestations != 1 || r.Extension == nil || len(r.Annotations) != 0 {
 		t.Errorf("%+v", r)
@@ -210,11 +192,11 @@ func TestErrors(t *testing.T) {
 		root  v1.Descriptor
 		words string
 	}{
-		"no package":         {b.put("application/vnd.example+json", "x"), "neither an image nor an index"},
+		"no package":         {b.JSON("application/vnd.example+json", "x"), "neither an image nor an index"},
 		"missing root":       {gone, "manifest " + gone.Digest.String() + " is missing"},
 		"missing image":      {b.index(nil, gone), "manifest " + gone.Digest.String() + " is missing"},
-		"missing config":     {b.put(v1.MediaTypeImageManifest, m), "config "},
-		"not JSON":           {b.index(nil, b.put(v1.MediaTypeImageManifest, "text")), "manifest sha256:"},
+		"missing config":     {b.JSON(v1.MediaTypeImageManifest, m), "config "},
+		"not JSON":           {b.index(nil, b.JSON(v1.MediaTypeImageManifest, "text")), "manifest sha256:"},
 		"missing root index": {v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: gone.Digest, Size: 4}, "index "},
 	} {
 		r, err := Package(t.Context(), b.Layout, "the name", tc.root)

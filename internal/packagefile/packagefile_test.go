@@ -11,6 +11,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 )
@@ -19,32 +20,15 @@ import (
 // holds the text with the same place.
 func layoutOf(t *testing.T, platforms []v1.Platform, layers ...string) (*ocilayout.Layout, v1.Index) {
 	t.Helper()
-	l, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	put := func(mediaType string, v any) v1.Descriptor {
-		desc, err := l.PutJSON(t.Context(), mediaType, v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return desc
-	}
+	l := layouttest.New(t)
 	var index v1.Index
 	for i, p := range platforms {
-		layer, err := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, []byte(layers[i]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		desc := put(v1.MediaTypeImageManifest, v1.Manifest{Config: put(v1.MediaTypeImageConfig, v1.Image{Platform: p}), Layers: []v1.Descriptor{layer}})
-		desc.Platform = &platforms[i]
-		index.Manifests = append(index.Manifests, desc)
+		index.Manifests = append(index.Manifests, l.Image(v1.Image{Platform: p}, l.Bytes(v1.MediaTypeImageLayer, []byte(layers[i]))))
 	}
-	attestation := put(v1.MediaTypeImageManifest, v1.Manifest{})
+	attestation := l.JSON(v1.MediaTypeImageManifest, v1.Manifest{})
 	attestation.Annotations = map[string]string{oci.AnnotationReferenceType: oci.ReferenceTypeAttestation}
 	index.Manifests = append(index.Manifests, attestation)
-	return l, index
+	return l.Layout, index
 }
 
 var (

@@ -19,7 +19,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/registry"
 )
 
@@ -54,22 +54,9 @@ type made struct {
 // publish publishes an index of the images.
 func publish(t *testing.T, ref string, images ...made) {
 	t.Helper()
-	layout, err := ocilayout.Create(t.TempDir() + "/layout")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer layout.Close()
-	put := func(mediaType string, v any) v1.Descriptor {
-		desc, err := layout.PutJSON(t.Context(), mediaType, v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return desc
-	}
-	index := v1.Index{MediaType: v1.MediaTypeImageIndex}
-	index.SchemaVersion = 2
+	layout := layouttest.New(t)
+	var entries []v1.Descriptor
 	for _, i := range images {
-		p := v1.Platform{OS: "linux", Architecture: i.arch}
 		if i.layers == "" {
 			i.layers = fmt.Sprintf(`{%q:{%q:{"api":"0.10"}}}`, i.id, i.version)
 		}
@@ -77,14 +64,11 @@ func publish(t *testing.T, ref string, images ...made) {
 		if i.id != "" {
 			labels[extension.LabelMetadata] = fmt.Sprintf(`{"id":%q,"version":%q,"stacks":null}`, i.id, i.version)
 		}
-		manifest := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Layers: []v1.Descriptor{}}
-		manifest.SchemaVersion = 2
-		manifest.Config = put(v1.MediaTypeImageConfig, v1.Image{Platform: p, Config: v1.ImageConfig{Labels: labels}, RootFS: v1.RootFS{Type: "layers"}})
-		desc := put(v1.MediaTypeImageManifest, manifest)
-		desc.Platform = &p
-		index.Manifests = append(index.Manifests, desc)
+		entries = append(entries, layout.Image(v1.Image{
+			Platform: v1.Platform{OS: "linux", Architecture: i.arch}, Config: v1.ImageConfig{Labels: labels}, RootFS: v1.RootFS{Type: "layers"},
+		}))
 	}
-	root := put(v1.MediaTypeImageIndex, index)
+	root := layout.Index(entries...)
 	tag, err := registry.ParseTag(ref)
 	if err != nil {
 		t.Fatal(err)

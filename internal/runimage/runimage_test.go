@@ -17,8 +17,8 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/oci"
-	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -28,19 +28,14 @@ const runName = "localhost:5000/run:1"
 // world writes images into a layout and serves them as a registry would.
 type world struct {
 	t *testing.T
-	*ocilayout.Layout
+	*layouttest.Layout
 	tags  map[string]v1.Descriptor
 	pulls int
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	layout, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { layout.Close() })
-	return &world{t: t, Layout: layout, tags: map[string]v1.Descriptor{}}
+	return &world{t: t, Layout: layouttest.New(t), tags: map[string]v1.Descriptor{}}
 }
 
 func (w *world) Open(_ context.Context, name string) (*Opened, error) {
@@ -54,15 +49,6 @@ func (w *world) Open(_ context.Context, name string) (*Opened, error) {
 func (w *world) Pull(ctx context.Context, ref registry.Reference) (*Opened, error) {
 	w.pulls++
 	return w.Open(ctx, ref.String())
-}
-
-func (w *world) put(mediaType string, v any) v1.Descriptor {
-	w.t.Helper()
-	desc, err := w.PutJSON(w.t.Context(), mediaType, v)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return desc
 }
 
 // spec is an image to write; the zero value has one layer.
@@ -106,17 +92,13 @@ func (w *world) image(s spec) v1.Descriptor {
 	}
 	for i := range layers {
 		layer := []byte(fmt.Sprint(s.seed, s.listed, i))
-		desc, err := w.PutBytes(w.t.Context(), layerType, layer)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		manifest.Layers = append(manifest.Layers, desc)
+		manifest.Layers = append(manifest.Layers, w.Bytes(layerType, layer))
 		if s.diffIDs == 0 || i < s.diffIDs {
 			config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, digest.FromBytes(layer))
 		}
 	}
-	manifest.Config = w.put(configType, config)
-	desc := w.put(manifest.MediaType, manifest)
+	manifest.Config = w.JSON(configType, config)
+	desc := w.JSON(manifest.MediaType, manifest)
 	if s.listed != "" {
 		p := parsed(s.listed)
 		desc.Platform = &p
@@ -137,7 +119,7 @@ func (w *world) index(children ...v1.Descriptor) v1.Descriptor {
 	w.t.Helper()
 	index := v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: children}
 	index.SchemaVersion = 2
-	return w.put(v1.MediaTypeImageIndex, index)
+	return w.JSON(v1.MediaTypeImageIndex, index)
 }
 
 func (w *world) attestation(about v1.Descriptor) v1.Descriptor {
@@ -190,7 +172,7 @@ func TestRunImageBehindManifestList(t *testing.T) {
 	arm64 := w.image(spec{listed: "linux/arm64/v8", layers: 2, docker: true})
 	list := v1.Index{MediaType: oci.MediaTypeDockerIndex, Manifests: []v1.Descriptor{amd64, arm64}}
 	list.SchemaVersion = 2
-	root := w.put(oci.MediaTypeDockerIndex, list)
+	root := w.JSON(oci.MediaTypeDockerIndex, list)
 	got, err := w.check(root)
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +200,7 @@ func TestIndexes(t *testing.T) {
 	half.Platform = &v1.Platform{OS: "linux"}
 	unknown := w.image(spec{config: "linux/amd64", seed: "unknown"})
 	unknown.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
-	other := w.put("application/vnd.example+json", map[string]string{})
+	other := w.JSON("application/vnd.example+json", map[string]string{})
 	again := w.image(spec{listed: "linux/amd64", seed: "again"})
 	single := w.image(spec{config: "linux/arm/v6"})
 	missing := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromString("no"), Size: 2}
@@ -400,8 +382,8 @@ func TestSingleImagesThatAreWrong(t *testing.T) {
 	_, err := w.check(w.image(spec{config: "none"}), "linux/amd64")
 	checkErrors(t, "no platform", err, []string{runName + " has no image for linux/amd64; it is a single image whose config names no platform"})
 
-	artifact := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: w.put("application/vnd.oci.empty.v1+json", struct{}{})}
-	desc := w.put(v1.MediaTypeImageManifest, artifact)
+	artifact := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: w.JSON("application/vnd.oci.empty.v1+json", struct{}{})}
+	desc := w.JSON(v1.MediaTypeImageManifest, artifact)
 	_, err = w.check(desc)
 	checkErrors(t, "artifact", err, []string{runName + ` is no image: its config is of type "application/vnd.oci.empty.v1+json"`})
 	desc.Platform = &v1.Platform{OS: "linux", Architecture: "amd64"}

@@ -17,7 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layertest"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -26,11 +26,7 @@ import (
 func packageOf(t *testing.T, files ...[2]string) (*plan.Extension, *annotate.Package) {
 	t.Helper()
 	e := &plan.Extension{Descriptor: &extension.Descriptor{Info: extension.Info{ID: "acme/x", Version: "1.2.3"}}}
-	l, err := ocilayout.Create(t.TempDir() + "/layout")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := layouttest.New(t)
 	var entries []layertest.Entry
 	for _, f := range files {
 		name := e.Dest()[1:] + "/" + f[0]
@@ -40,23 +36,11 @@ func packageOf(t *testing.T, files ...[2]string) (*plan.Extension, *annotate.Pac
 		}
 		entries = append(entries, layertest.File(name, f[1], 0o755))
 	}
-	layer, err := l.PutBytes(t.Context(), v1.MediaTypeImageLayer, layertest.Tar(t, entries...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkg := &annotate.Package{Layout: l}
+	layer := l.Bytes(v1.MediaTypeImageLayer, layertest.Tar(t, entries...))
+	pkg := &annotate.Package{Layout: l.Layout}
 	for _, arch := range []string{"amd64", "arm64"} {
 		p := v1.Platform{OS: "linux", Architecture: arch}
-		config, err := l.PutJSON(t.Context(), v1.MediaTypeImageConfig, v1.Image{Platform: p, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: config, Layers: []v1.Descriptor{layer}}
-		m.SchemaVersion = 2
-		desc, err := l.PutJSON(t.Context(), v1.MediaTypeImageManifest, m)
-		if err != nil {
-			t.Fatal(err)
-		}
+		desc := l.Image(v1.Image{Platform: p, RootFS: v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}}, layer)
 		e.Images = append(e.Images, plan.Image{Platform: p})
 		pkg.Images = append(pkg.Images, annotate.Image{Platform: p, Descriptor: desc})
 	}

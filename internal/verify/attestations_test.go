@@ -12,8 +12,8 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/oci"
-	"github.com/extpack/extpack/internal/ocilayout"
 )
 
 // testAttestation is what a build adds to an index for its second image.
@@ -24,7 +24,7 @@ type testAttestation struct {
 
 // attested builds a valid package with an attestation as BuildKit writes it, in
 // which change changes one thing.
-func attested(t *testing.T, change func(a *testAttestation)) (*ocilayout.Layout, v1.Descriptor) {
+func attested(t *testing.T, change func(a *testAttestation)) (*layouttest.Layout, v1.Descriptor) {
 	t.Helper()
 	l, root := validPackage().build(t)
 	index, _, err := oci.ReadIndex(t.Context(), l, root)
@@ -42,19 +42,19 @@ func attested(t *testing.T, change func(a *testAttestation)) (*ocilayout.Layout,
 	}
 	manifest := v1.Manifest{
 		MediaType: v1.MediaTypeImageManifest,
-		Config:    putJSON(t, l, v1.MediaTypeImageConfig, v1.Image{Platform: v1.Platform{OS: "unknown", Architecture: "unknown"}}),
-		Layers:    []v1.Descriptor{putJSON(t, l, oci.MediaTypeStatement, a.statement)},
+		Config:    l.JSON(v1.MediaTypeImageConfig, v1.Image{Platform: v1.Platform{OS: "unknown", Architecture: "unknown"}}),
+		Layers:    []v1.Descriptor{l.JSON(oci.MediaTypeStatement, a.statement)},
 		Subject:   a.subject,
 	}
 	manifest.SchemaVersion = 2
-	desc := putJSON(t, l, v1.MediaTypeImageManifest, manifest)
+	desc := l.JSON(v1.MediaTypeImageManifest, manifest)
 	desc.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
 	desc.Annotations = map[string]string{
 		oci.AnnotationReferenceType:   oci.ReferenceTypeAttestation,
 		oci.AnnotationReferenceDigest: image.Digest.String(),
 	}
 	index.Manifests = append(index.Manifests, desc)
-	return l, putJSON(t, l, v1.MediaTypeImageIndex, index)
+	return l, l.JSON(v1.MediaTypeImageIndex, index)
 }
 
 func TestAttestations(t *testing.T) {
@@ -131,7 +131,7 @@ func TestNoLayersAsksForThem(t *testing.T) {
 
 // counting tells what is read, and hides what is of a media type.
 type counting struct {
-	*ocilayout.Layout
+	*layouttest.Layout
 	read    func(v1.Descriptor)
 	missing string
 	err     error

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +14,7 @@ import (
 
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layertest"
-	"github.com/extpack/extpack/internal/ocilayout"
+	"github.com/extpack/extpack/internal/layouttest"
 )
 
 const (
@@ -72,13 +71,9 @@ func testAnnotations() map[string]string {
 }
 
 // build writes the package and returns its layout and its index's descriptor.
-func (p *testPackage) build(t *testing.T) (*ocilayout.Layout, v1.Descriptor) {
+func (p *testPackage) build(t *testing.T) (*layouttest.Layout, v1.Descriptor) {
 	t.Helper()
-	l, err := ocilayout.Create(filepath.Join(t.TempDir(), "layout"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := layouttest.New(t)
 	index := v1.Index{MediaType: v1.MediaTypeImageIndex, Annotations: testAnnotations()}
 	index.SchemaVersion = 2
 	for n, platform := range p.platforms {
@@ -87,14 +82,14 @@ func (p *testPackage) build(t *testing.T) (*ocilayout.Layout, v1.Descriptor) {
 	if p.index != nil {
 		p.index(&index)
 	}
-	root := putJSON(t, l, v1.MediaTypeImageIndex, index)
+	root := l.JSON(v1.MediaTypeImageIndex, index)
 	if p.after != nil {
 		p.after(t, l.Dir(), index)
 	}
 	return l, root
 }
 
-func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platform v1.Platform) v1.Descriptor {
+func (p *testPackage) buildImage(t *testing.T, l *layouttest.Layout, n int, platform v1.Platform) v1.Descriptor {
 	t.Helper()
 	files := []file{
 		{Header: tar.Header{Name: "cnb/", Typeflag: tar.TypeDir, Mode: 0o755}},
@@ -137,14 +132,14 @@ func (p *testPackage) buildImage(t *testing.T, l *ocilayout.Layout, n int, platf
 	}
 	manifest := v1.Manifest{
 		MediaType: v1.MediaTypeImageManifest,
-		Config:    putJSON(t, l, v1.MediaTypeImageConfig, config),
-		Layers:    []v1.Descriptor{put(t, l, v1.MediaTypeImageLayerGzip, stored)},
+		Config:    l.JSON(v1.MediaTypeImageConfig, config),
+		Layers:    []v1.Descriptor{l.Bytes(v1.MediaTypeImageLayerGzip, stored)},
 	}
 	manifest.SchemaVersion = 2
 	if p.manifest != nil {
 		p.manifest(n, &manifest)
 	}
-	desc := putJSON(t, l, v1.MediaTypeImageManifest, manifest)
+	desc := l.JSON(v1.MediaTypeImageManifest, manifest)
 	desc.Platform = &platform
 	return desc
 }
@@ -156,20 +151,6 @@ func marshal(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-func put(t *testing.T, l *ocilayout.Layout, mediaType string, data []byte) v1.Descriptor {
-	t.Helper()
-	desc, err := l.PutBytes(t.Context(), mediaType, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return desc
-}
-
-func putJSON(t *testing.T, l *ocilayout.Layout, mediaType string, v any) v1.Descriptor {
-	t.Helper()
-	return put(t, l, mediaType, []byte(marshal(t, v)))
 }
 
 // elfHeader returns the head of an executable.
