@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"runtime"
 
 	"github.com/extpack/extpack/internal/executable"
@@ -34,7 +33,7 @@ func ModeOf(r io.Reader) (fs.FileMode, error) {
 
 // setModes replaces the modes of regular files by those of their content.
 func (t *Tree) setModes() error {
-	root, err := os.OpenRoot(t.dir)
+	root, err := safefile.OpenRoot(t.dir)
 	if err != nil {
 		return err
 	}
@@ -43,7 +42,7 @@ func (t *Tree) setModes() error {
 		if !f.Mode.IsRegular() {
 			continue
 		}
-		file, err := safefile.Open(root, f.Source)
+		file, err := root.Open(f.Source)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +28,7 @@ import (
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Packed is an image that an engine built: its index in the plan, its manifest,
@@ -138,7 +138,7 @@ func list(ctx context.Context, src content.Fetcher, desc v1.Descriptor) (map[str
 // compare returns an error for the first entry that differs. If others is set,
 // further entries of the layer are ignored.
 func compare(ctx context.Context, e *plan.Extension, planned iter.Seq[embedded.Entry], packed map[string]file, others bool) error {
-	root, err := os.OpenRoot(e.Dir)
+	root, err := safefile.OpenRoot(e.Dir)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func compare(ctx context.Context, e *plan.Extension, planned iter.Seq[embedded.E
 }
 
 // differs returns how a packed entry differs from the planned one, or "".
-func differs(root *os.Root, want embedded.Entry, got file) (string, error) {
+func differs(root *safefile.Root, want embedded.Entry, got file) (string, error) {
 	switch {
 	case want.Mode.IsDir():
 		if got.kind != tar.TypeDir {

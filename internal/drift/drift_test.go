@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // planned returns the plan of an extension with a file of each kind.
@@ -51,7 +52,7 @@ func planned(t *testing.T) *plan.Extension {
 // them, which is as builders do.
 func pack(t *testing.T, e *plan.Extension, change func(h *tar.Header, data []byte) []byte) (*ocilayout.Layout, drift.Packed) {
 	t.Helper()
-	root, err := os.OpenRoot(e.Dir)
+	root, err := safefile.OpenRoot(e.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

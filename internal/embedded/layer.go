@@ -152,7 +152,7 @@ func (l Layer) Size() int64 { return l.size }
 
 // Copy writes the content of the file e below root, the extension root. It
 // returns [ErrChanged] if the file has changed since it was planned.
-func (e Entry) Copy(w io.Writer, root *os.Root) error { return copyFile(w, root, e) }
+func (e Entry) Copy(w io.Writer, root *safefile.Root) error { return copyFile(w, root, e) }
 
 // String returns the name of the first image that the layer is written for.
 func (l Layer) String() string { return l.Extension.Descriptor.Info.ID + " " + l.Image.String() }
@@ -193,7 +193,7 @@ func (l Layer) openContent() (write func(io.Writer, Entry) error, closer func(),
 	if l.copied != nil {
 		return l.copied.copyFile, func() {}, nil
 	}
-	root, err := os.OpenRoot(l.dir)
+	root, err := safefile.OpenRoot(l.dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -244,13 +244,13 @@ var ErrChanged = errors.New("changed during the build")
 
 // copyFile writes the content of a file. It returns [ErrChanged] if the file
 // differs from the planned one before or after it is read.
-func copyFile(w io.Writer, root *os.Root, e Entry) error {
+func copyFile(w io.Writer, root *safefile.Root, e Entry) error {
 	if e.Text != nil {
 		_, err := w.Write(e.Text)
 		return err
 	}
 	name := filepath.Join(root.Name(), filepath.FromSlash(e.Source))
-	f, err := safefile.Open(root, e.Source)
+	f, err := root.Open(e.Source)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrOutside) {
 			err = ErrChanged // it was a file

@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/workspace"
 )
 
@@ -87,7 +88,7 @@ func (r *Report) unplanned(ctx context.Context, version string, problems diag.Li
 
 // check adds what is wrong with the files of images in dir.
 func (r *Report) check(ctx context.Context, dir string, images []Image) error {
-	root, err := os.OpenRoot(dir)
+	root, err := safefile.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", dir, err)
 	}
@@ -102,7 +103,7 @@ func (r *Report) check(ctx context.Context, dir string, images []Image) error {
 
 // Plan checks the files that a planned extension will hold.
 func Plan(ctx context.Context, e *plan.Extension, allowSecrets bool) (diag.List, error) {
-	root, err := os.OpenRoot(e.Dir)
+	root, err := safefile.OpenRoot(e.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", e.Dir, err)
 	}

@@ -19,7 +19,7 @@ import (
 
 // checkImages checks images whose files are below root. What is found in a file
 // that several images have is reported once.
-func checkImages(ctx context.Context, root *os.Root, images []Image) (diag.List, error) {
+func checkImages(ctx context.Context, root *safefile.Root, images []Image) (diag.List, error) {
 	var list diag.List
 	checked := map[sameFiles]bool{}
 	for _, image := range images {
@@ -60,12 +60,12 @@ func (i Image) sameFiles() sameFiles {
 	}
 }
 
-func reader(ctx context.Context, root *os.Root) func(*content.File, int64) ([]byte, error) {
+func reader(ctx context.Context, root *safefile.Root) func(*content.File, int64) ([]byte, error) {
 	return func(f *content.File, limit int64) ([]byte, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		file, err := safefile.Open(root, f.Source)
+		file, err := root.Open(f.Source)
 		if err != nil {
 			return nil, unreadable(err)
 		}
@@ -74,13 +74,13 @@ func reader(ctx context.Context, root *os.Root) func(*content.File, int64) ([]by
 	}
 }
 
-func inspector(ctx context.Context, root *os.Root) func(*content.File) (*executable.Program, *executable.Fault, error) {
+func inspector(ctx context.Context, root *safefile.Root) func(*content.File) (*executable.Program, *executable.Fault, error) {
 	buffer := make([]byte, executable.HeadBytes)
 	return func(f *content.File) (*executable.Program, *executable.Fault, error) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, nil, err
 		}
-		file, err := safefile.Open(root, f.Source)
+		file, err := root.Open(f.Source)
 		if err != nil {
 			return nil, nil, unreadable(err)
 		}

@@ -15,7 +15,7 @@ import (
 // OutputDir checks the files that bin/generate wrote to dir, by the rules for
 // an extension of the api. A directory that does not exist has no files.
 func OutputDir(api, dir string) (diag.List, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := safefile.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -30,7 +30,7 @@ func OutputDir(api, dir string) (diag.List, error) {
 	return Output(Image{
 		API: api, Files: files,
 		Read: func(f *content.File, limit int64) ([]byte, error) {
-			file, err := safefile.Open(root, f.Source)
+			file, err := root.Open(f.Source)
 			if err != nil {
 				return nil, err
 			}

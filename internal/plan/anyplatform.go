@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -87,7 +86,7 @@ type boundProgram struct {
 // findPrograms returns the first program for each platform, in the order of
 // their names.
 func (p *imagePlanner) findPrograms(image *Image) ([]boundProgram, error) {
-	root, err := os.OpenRoot(p.dir)
+	root, err := safefile.OpenRoot(p.dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading extension directory: %w", err)
 	}
@@ -115,8 +114,8 @@ func (p *imagePlanner) findPrograms(image *Image) ([]boundProgram, error) {
 }
 
 // readProgram returns the program in a file, or nil if it is not a program.
-func readProgram(root *os.Root, name string, size int64) (*executable.Program, error) {
-	f, err := safefile.Open(root, name)
+func readProgram(root *safefile.Root, name string, size int64) (*executable.Program, error) {
+	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
