@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/content"
@@ -56,8 +57,12 @@ func (e *Engine) CopyDirs(ctx context.Context, extensions []*plan.Extension, dir
 			return nil, err
 		}
 		tar := filepath.Join(work, name+".tar")
+		named, err := nameable(c.dir, filepath.Join(work, name+".context"))
+		if err != nil {
+			return nil, err
+		}
 		t := file.Block("target", name)
-		t.String("context", c.dir)
+		t.String("context", named)
 		t.String("dockerfile", dockerfile)
 		t.Strings("output", []string{"type=tar," + destField(tar)})
 		t.Strings("attest", []string{"type=provenance,disabled=true"})
@@ -70,6 +75,18 @@ func (e *Engine) CopyDirs(ctx context.Context, extensions []*plan.Extension, dir
 	}
 	args = append(append(args, "--"), names...)
 	return copies, e.WithTemp(dir).Run(ctx, args, e.Options.run())
+}
+
+// nameable returns dir, or a link to it that it creates if an HCL string would
+// change the name: it holds Unicode text in normalization form C.
+func nameable(dir, link string) (string, error) {
+	if utf8.ValidString(dir) && content.CheckName(dir) {
+		return dir, nil
+	}
+	if err := os.Symlink(dir, link); err != nil {
+		return "", fmt.Errorf("creating link to %s: %w", dir, err)
+	}
+	return link, nil
 }
 
 // sharedContext is a build context with the directories of extensions.
