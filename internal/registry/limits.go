@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -65,6 +66,9 @@ func newResponseError(resp *http.Response) *ResponseError {
 		}
 	} else if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
 		e.Message = cleanText(string(body))
+	}
+	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 && e.Method != http.MethodGet && e.Method != http.MethodHead {
+		e.Message = fmt.Sprintf("redirects to %s, which a %s does not follow", cleanText(to.Scheme+"://"+to.Host), e.Method)
 	}
 	return e
 }

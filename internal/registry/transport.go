@@ -198,6 +198,11 @@ func redirectPolicy(insecure bool) func(*http.Request, []*http.Request) error {
 		if len(via) >= maxRedirects {
 			return fmt.Errorf("stopped after %d redirects", maxRedirects)
 		}
+		// After a 301, 302 or 303, net/http continues with GET. That of an upload
+		// answers with success, and nothing was uploaded.
+		if last := via[len(via)-1]; req.Method != last.Method {
+			return http.ErrUseLastResponse
+		}
 		if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" && !insecure {
 			return fmt.Errorf("redirect from https to %s://%s: %w", req.URL.Scheme, req.URL.Host, ErrPlainHTTP)
 		}

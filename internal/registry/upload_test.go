@@ -83,3 +83,36 @@ func TestNoUploadFromHTTPSToHTTP(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// TestUploadRedirectedToGET: net/http follows a 302 with GET, whose success says
+// nothing about the upload.
+func TestUploadRedirectedToGET(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther} {
+		for name, applies := range map[string]func(*http.Request) bool{
+			"upload": isUpload, "tag": func(r *http.Request) bool { return isManifestPut(r, "1.0") }, "session": func(r *http.Request) bool { return r.Method == http.MethodPost },
+		} {
+			s := newServer(t)
+			s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+				if applies(r) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					http.Redirect(w, r, r.URL.String(), status)
+					return true
+				}
+				return false
+			})
+			client, pauses := newTestClient(Options{})
+			c := newTree(t, "a")
+			_, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
+			if want := "redirects to http://" + s.host() + ", which a "; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%d, %s: error is %v", status, name, err)
+			}
+			if got := pauses.all(); len(got) > 0 {
+				t.Errorf("%d, %s: retried after %v", status, name, got)
+			}
+			if s.digestOf(t, "acme/curl", "1.0") != "" {
+				t.Errorf("%d, %s: the tag was written", status, name)
+			}
+		}
+	}
+}
