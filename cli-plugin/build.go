@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -155,7 +154,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		engine := opts.chooseEngine(a)
 		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
 		opts.bars.Close()
-		recordErr := errors.Join(printReferences(a.cli.Out(), results), opts.record(ctx, results, err))
+		recordErr := errors.Join(printWritten(a.cli.Out(), references(results)), opts.record(ctx, results, err))
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return errors.Join(interrupted(err, results), recordErr)
@@ -185,15 +184,13 @@ func names(results []pipeline.Result) string {
 	return strings.Join(all, ", ")
 }
 
-func printReferences(w io.Writer, results []pipeline.Result) error {
+// references returns what was written of all results.
+func references(results []pipeline.Result) []string {
+	var all []string
 	for _, r := range results {
-		for _, ref := range r.References {
-			if _, err := fmt.Fprintln(w, ref); err != nil {
-				return fmt.Errorf("printing the result: %w", err)
-			}
-		}
+		all = append(all, r.References...)
 	}
-	return nil
+	return all
 }
 
 // interrupted returns what an interrupted build has done.

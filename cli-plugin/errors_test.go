@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,13 +127,13 @@ type fullDisk struct{}
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 // References that did not get out are not a success.
-func TestPrintReferencesFails(t *testing.T) {
-	results := []pipeline.Result{{References: []string{"a", "b"}}, {References: []string{"c"}}}
-	if err := printReferences(fullDisk{}, results); err == nil {
-		t.Error("no error")
+func TestPrintWrittenFails(t *testing.T) {
+	written := references([]pipeline.Result{{References: []string{"a", "b"}}, {References: []string{"c"}}})
+	if err := printWritten(fullDisk{}, written); err == nil || !strings.HasSuffix(err.Error(), "(written: a, b, c)") {
+		t.Errorf("got %v", err)
 	}
 	var out bytes.Buffer
-	if err := printReferences(&out, results); err != nil || out.String() != "a\nb\nc\n" {
+	if err := printWritten(&out, written); err != nil || out.String() != "a\nb\nc\n" {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }

@@ -2,6 +2,7 @@ package cliplugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -89,19 +90,26 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 	if len(r.Files) > len(files) {
 		files = r.Files // a name with placeholders expands to several
 	}
-	var out strings.Builder
+	var written []string
 	if err == nil {
-		for _, name := range files {
-			fmt.Fprintln(&out, name)
-		}
+		written = files
 	}
 	for _, p := range r.Published {
-		fmt.Fprintln(&out, p)
+		written = append(written[:len(written):len(written)], p.String())
 	}
-	if _, printErr := io.WriteString(a.cli.Out(), out.String()); printErr != nil && err == nil {
-		return fmt.Errorf("writing to standard output: %w", printErr)
+	return errors.Join(err, printWritten(a.cli.Out(), written))
+}
+
+// printWritten prints what was written, one name on each line. If that fails, the
+// error has the names.
+func printWritten(w io.Writer, names []string) error {
+	if len(names) == 0 {
+		return nil
 	}
-	return err
+	if _, err := io.WriteString(w, strings.Join(names, "\n")+"\n"); err != nil {
+		return fmt.Errorf("printing the result: %w (written: %s)", err, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // minArgs requires a number of arguments, none of them empty.
