@@ -37,7 +37,7 @@ func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additio
 	c := &completer{staging: s, add: add, seen: map[string]*located{}}
 	for _, child := range x.Images() {
 		if err := c.image(ctx, x, child); err != nil {
-			return fmt.Errorf("%s (%s): %w", child.Identity(), child.Descriptor().Digest, err)
+			return named(child, err)
 		}
 	}
 	if c.first == nil {
@@ -52,6 +52,16 @@ func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additio
 		return err
 	}
 	return x.Annotate(annotations)
+}
+
+// named returns err with the platform of the image, and its digest unless err has
+// it already.
+func named(child *index.Entry, err error) error {
+	desc := child.Descriptor()
+	if about := oci.About(desc, err, "%s (%s)", child.Identity(), desc.Digest); about != err { //nolint:errorlint // the error itself
+		return about
+	}
+	return fmt.Errorf("%s: %w", child.Identity(), err)
 }
 
 type completer struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -111,7 +112,11 @@ type WrittenError struct {
 }
 
 func (e *WrittenError) Error() string {
-	return fmt.Sprintf("%s was written: %s", e.Published[0], e.Err)
+	first, failed := e.Published[0], e.Err.Error()
+	if strings.Contains(failed, first.Descriptor.Digest.String()) {
+		return fmt.Sprintf("%s was written: %s", first.Reference, failed)
+	}
+	return fmt.Sprintf("%s was written: %s", first, failed)
 }
 func (e *WrittenError) Unwrap() error { return e.Err }
 
