@@ -72,6 +72,7 @@ var lasting = []string{
 // TestLastingFaults breaks a request and all that follow. A command ends, says
 // where the tags are, and succeeds when the registry has recovered.
 func TestLastingFaults(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	all := slices.DeleteFunc(faults(), func(f fault) bool { return !slices.Contains(lasting, f.name) })
 	if len(all) != len(lasting) {
 		t.Fatalf("%d of %d faults", len(all), len(lasting))

@@ -34,6 +34,12 @@ type fault struct {
 	slow      bool // takes a minute or more
 }
 
+// largeHeader is the name of a fault that ends a connection of HTTP/2.
+const largeHeader = "a header of 2 MiB"
+
+// endsConnection reports whether the answers to other requests may be lost.
+func (f fault) endsConnection() bool { return f.ending != byHandler || f.name == largeHeader }
+
 // faults returns all ways to break a request.
 func faults() []fault {
 	var all []fault
@@ -122,7 +128,7 @@ func faults() []fault {
 				time.Sleep(50 * time.Millisecond)
 			}
 		}),
-		afterwards("a header of 2 MiB", header("X-Large", strings.Repeat("x", 2<<20))),
+		afterwards(largeHeader, header("X-Large", strings.Repeat("x", 2<<20))),
 		afterwards("early hints", func(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
 			w.WriteHeader(http.StatusEarlyHints)
 			copyAnswer(w, rec, rec.Body.Bytes())

@@ -30,6 +30,7 @@ type service struct {
 // TestKilledServices kills the builder, buildx or the registry in the middle of a
 // build that publishes.
 func TestKilledServices(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	s, err := sandbox.Start(ctx, sandbox.Options{})

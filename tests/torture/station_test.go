@@ -140,7 +140,7 @@ func (s *station) choose(next http.Handler) http.Handler {
 		if r.ProtoMajor == 2 {
 			// A fault may end the connection, and with it the answers to others.
 			// The answer may still be on its way.
-			s.hit = s.hit || hit && (s.posting > 0 || f.ending != byHandler && time.Since(s.posted) < time.Second) || begins && s.breaking > 0
+			s.hit = s.hit || hit && (s.posting > 0 || f.endsConnection() && time.Since(s.posted) < time.Second) || begins && s.breaking > 0
 			defer s.count(begins, hit)()
 		}
 		s.mu.Unlock()
