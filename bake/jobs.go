@@ -9,66 +9,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/task"
 )
-
-// Job is a build of a Dockerfile that is not part of a plan. Its text comes from
-// a stranger: it is built without secrets, agents and privileges.
-type Job struct {
-	// Name is that of the bake target.
-	Name string
-	// Dockerfile is the absolute path of the file, and Stage the stage to build,
-	// empty for the last one.
-	Dockerfile, Stage string
-	// Context is the absolute path of the build context.
-	Context string
-	// Contexts are named contexts. "target:NAME" is the result of another job.
-	Contexts map[string]string
-	// Layouts are the absolute paths of OCI layouts in Contexts.
-	Layouts  []string
-	Args     map[string]string
-	Platform v1.Platform
-	// Output is the absolute path of the tar file to write. A job without one is
-	// only built for the jobs that refer to it.
-	Output string
-	// Image makes Output an OCI layout with the image, instead of its files.
-	Image bool
-	// Alone builds the job in a bake without others: it is expected to fail.
-	Alone bool
-}
-
-// JobResult is how a job went.
-type JobResult struct {
-	// Failed are the steps for which the job could not be built, in the order in
-	// which they failed. It is empty for jobs without an output.
-	Failed []FailedStep
-	// Time is from the start of the first step of the job to the end of the last.
-	Time time.Duration
-}
-
-// FailedStep is a step of a Dockerfile that failed.
-type FailedStep struct {
-	// Job is the job of the step, which is the one that failed or one that it
-	// refers to, or "" if that is not known.
-	Job string
-	// Name is the instruction with its stage, or "" for a Dockerfile that cannot
-	// be read.
-	Name string
-	// ExitCode is that of a RUN instruction, or 0.
-	ExitCode int
-	// Message is BuildKit's error.
-	Message string
-	// Output is the end of what the step printed.
-	Output string
-}
 
 const (
 	// maxJobsAtOnce is the number of buildx processes of jobs that are built one
@@ -83,7 +32,7 @@ const (
 // too, the rest are built one by one, as are jobs that are expected to fail. It
 // returns the results by name; its own error is that nothing could be built. dir
 // is an empty folder for the bake file.
-func (e *Engine) Jobs(ctx context.Context, jobs []Job, dir string) (map[string]JobResult, error) {
+func (e *Engine) Jobs(ctx context.Context, jobs []task.Job, dir string) (map[string]task.Result, error) {
 	file, err := writeJobs(jobs, dir)
 	if err != nil {
 		return nil, err
@@ -92,7 +41,7 @@ func (e *Engine) Jobs(ctx context.Context, jobs []Job, dir string) (map[string]J
 	if err != nil {
 		return nil, err
 	}
-	r := &jobRunner{engine: e, file: file, dir: dir, allow: allow, jobs: map[string]Job{}, results: map[string]JobResult{}}
+	r := &jobRunner{engine: e, file: file, dir: dir, allow: allow, jobs: map[string]task.Job{}, results: map[string]task.Result{}}
 	var together, alone []string
 	for _, j := range jobs {
 		r.jobs[j.Name] = j
@@ -117,9 +66,9 @@ type jobRunner struct {
 	engine    *Engine
 	file, dir string
 	allow     []string
-	jobs      map[string]Job
+	jobs      map[string]task.Job
 	mu        sync.Mutex
-	results   map[string]JobResult
+	results   map[string]task.Result
 }
 
 // bake builds the named jobs in one bake. It returns those that were not built,
@@ -131,12 +80,12 @@ func (r *jobRunner) bake(ctx context.Context, names []string) (left []string, er
 	}
 	for _, name := range names {
 		needed := r.needs(name)
-		own := slices.DeleteFunc(slices.Clone(failed), func(s FailedStep) bool { return !slices.Contains(needed, s.Job) })
+		own := slices.DeleteFunc(slices.Clone(failed), func(s task.FailedStep) bool { return !slices.Contains(needed, s.Job) })
 		if len(own) == 0 {
 			left = append(left, name)
 			continue
 		}
-		r.results[name] = JobResult{Failed: own, Time: r.results[name].Time}
+		r.results[name] = task.Result{Failed: own, Time: r.results[name].Time}
 	}
 	return left, nil
 }
@@ -150,7 +99,7 @@ func (r *jobRunner) each(ctx context.Context, names []string) error {
 			failed, err := r.run(ctx, []string{name})
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.results[name] = JobResult{Failed: failed, Time: r.results[name].Time}
+			r.results[name] = task.Result{Failed: failed, Time: r.results[name].Time}
 			return err
 		})
 	}
@@ -171,7 +120,7 @@ func (r *jobRunner) needs(name string) []string {
 }
 
 // writeJobs writes the bake file of jobs.
-func writeJobs(jobs []Job, dir string) (string, error) {
+func writeJobs(jobs []task.Job, dir string) (string, error) {
 	f := hcl.New()
 	for _, j := range jobs {
 		b := f.Block("target", j.Name)
@@ -207,7 +156,7 @@ func writeJobs(jobs []Job, dir string) (string, error) {
 }
 
 // allowJobs returns the flags that grant jobs the files they read and write.
-func allowJobs(jobs []Job) ([]string, error) {
+func allowJobs(jobs []task.Job) ([]string, error) {
 	var args []string
 	add := func(kind, name string) error {
 		dir, err := safefile.Real(name)
@@ -236,7 +185,7 @@ func allowJobs(jobs []Job) ([]string, error) {
 
 // run bakes the named jobs, adds the times of all that were built, and returns
 // the steps that failed. Its error is that of a build that has no such step.
-func (r *jobRunner) run(ctx context.Context, names []string) ([]FailedStep, error) {
+func (r *jobRunner) run(ctx context.Context, names []string) ([]task.FailedStep, error) {
 	e := r.engine
 	args := slices.Concat([]string{"bake", "--file", r.file, "--progress", "rawjson"}, r.allow)
 	if e.Options.Builder != "" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // progressStatus is the part of a line of buildx's progress (--progress rawjson)
@@ -150,14 +151,14 @@ func (l *jobLog) times() map[string]time.Duration {
 var canceled = regexp.MustCompile(`(?i)context canceled|\bCanceled\b`)
 
 // failed returns the steps that failed, or an error of buildx.
-func (l *jobLog) failed(err error, builder string) ([]FailedStep, error) {
-	var failed []FailedStep
+func (l *jobLog) failed(err error, builder string) ([]task.FailedStep, error) {
+	var failed []task.FailedStep
 	for _, digest := range l.order {
 		s := l.steps[digest]
 		if s.err == "" || canceled.MatchString(s.err) {
 			continue
 		}
-		step := FailedStep{Job: l.job(s.name), Name: s.name, Message: s.err, Output: s.output.String()}
+		step := task.FailedStep{Job: l.job(s.name), Name: s.name, Message: s.err, Output: s.output.String()}
 		if m := exitCode.FindStringSubmatch(s.err); m != nil {
 			step.ExitCode, _ = strconv.Atoi(m[1])
 		}
@@ -170,11 +171,11 @@ func (l *jobLog) failed(err error, builder string) ([]FailedStep, error) {
 	line := errorLine.FindStringSubmatch(text)
 	if line != nil {
 		if m := jobFault.FindStringSubmatch(line[1]); m != nil {
-			step := FailedStep{Job: m[1], Message: line[1]}
+			step := task.FailedStep{Job: m[1], Message: line[1]}
 			if len(l.jobs) == 1 {
 				step.Job = l.jobs[0]
 			}
-			return []FailedStep{step}, nil
+			return []task.FailedStep{step}, nil
 		}
 	}
 	err = buildx.Explain(err, text)

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // failingBuildx is a buildx that writes down which targets it is asked for, and
@@ -53,13 +54,13 @@ func TestJobs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			log := filepath.Join(dir, "log")
-			var jobs []Job
+			var jobs []task.Job
 			for _, name := range tt.jobs {
-				j := Job{Name: strings.TrimSuffix(name, "!"), Alone: strings.HasSuffix(name, "!"), Context: dir, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
+				j := task.Job{Name: strings.TrimSuffix(name, "!"), Alone: strings.HasSuffix(name, "!"), Context: dir, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
 				j.Dockerfile, j.Output = filepath.Join(dir, j.Name+".Dockerfile"), filepath.Join(dir, j.Name+".tar")
 				if base, ok := strings.CutPrefix(name, "uses-"); ok {
 					j.Contexts = map[string]string{"base": "target:" + base}
-					jobs = append(jobs, Job{Name: base, Context: dir, Dockerfile: j.Dockerfile})
+					jobs = append(jobs, task.Job{Name: base, Context: dir, Dockerfile: j.Dockerfile})
 				}
 				jobs = append(jobs, j)
 			}
@@ -84,7 +85,7 @@ func TestJobs(t *testing.T) {
 					continue
 				}
 				failed = append(failed, j.Name)
-				want := FailedStep{Job: strings.TrimPrefix(j.Name, "uses-"), ExitCode: 7, Output: "no luck\n"}
+				want := task.FailedStep{Job: strings.TrimPrefix(j.Name, "uses-"), ExitCode: 7, Output: "no luck\n"}
 				if got := r.Failed[0]; len(r.Failed) != 1 || got.Job != want.Job || got.ExitCode != want.ExitCode || got.Output != want.Output {
 					t.Errorf("%s: failed with %+v, want %+v", j.Name, r.Failed, want)
 				}

@@ -9,39 +9,12 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/buildx"
-	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
+	"github.com/extpack/extpack/internal/task"
 )
-
-// Program is an entry point of a built image.
-type Program struct {
-	// File is "bin/detect" or "bin/generate".
-	File string
-	// Layout is the absolute path of the OCI layout with the image, and
-	// Manifest the digest of the image manifest.
-	Layout, Manifest string
-	// Dest is the extension's folder in the image.
-	Dest     string
-	Platform v1.Platform
-	// Distro is the distro of the image. It is zero if there are several, or if
-	// the image is for any.
-	Distro extension.Distro
-	// Image is the full reference of the image to run in. Its tag or digest
-	// distinguishes it from the name of a stage.
-	Image string
-	// API is the minor version of the extension's Buildpack API.
-	API int
-	// Dir is the absolute path of a folder for the output of a successful
-	// program: app, output and plan.toml.
-	Dir string
-	// Plan is the buildpack plan that bin/generate is passed.
-	Plan string
-}
 
 const (
 	smokeTarget = "smoke"
@@ -89,7 +62,7 @@ COPY --from=smoke /cnb/smoke/plan.tom[l] /
 // environment returns the variables that a lifecycle sets for an extension.
 // Source: lifecycle, runDetect in buildpack/detect.go and runGenerateCmd in
 // buildpack/generate.go.
-func (p Program) environment() map[string]string {
+func environment(p task.Program) map[string]string {
 	env := map[string]string{"CNB_EXTENSION_DIR": p.Dest}
 	detect := p.File == "bin/detect"
 	if detect && p.API >= 8 {
@@ -116,12 +89,12 @@ func (p Program) environment() map[string]string {
 }
 
 // smokeFile writes the bake file that runs a program once.
-func smokeFile(p Program) ([]byte, error) {
+func smokeFile(p task.Program) ([]byte, error) {
 	run, ok := smokeRuns[p.File]
 	if !ok {
 		return nil, fmt.Errorf("%s is not run by lifecycles", p.File)
 	}
-	args := p.environment()
+	args := environment(p)
 	f := hcl.New()
 	b := f.Block("target", smokeTarget)
 	b.Map("contexts", map[string]string{"tree": "oci-layout://" + filepath.ToSlash(p.Layout) + "@" + p.Manifest})
@@ -146,7 +119,7 @@ func smokeFile(p Program) ([]byte, error) {
 // Smoke runs a program once, without cache. A program that does not start or
 // fails is an outcome. Smoke returns an error, which names the platform and the
 // image, if it could not run the program.
-func (e *Engine) Smoke(ctx context.Context, p Program) (*Outcome, error) {
+func (e *Engine) Smoke(ctx context.Context, p task.Program) (*task.Outcome, error) {
 	text, err := smokeFile(p)
 	if err != nil {
 		return nil, err

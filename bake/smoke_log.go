@@ -11,17 +11,8 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/task"
 )
-
-// Outcome is the result of running a program.
-type Outcome struct {
-	// Output is the output of the program on both streams.
-	Output string
-	// ExitCode is undefined if Fault is set.
-	ExitCode int
-	// Fault is the reason why the program did not start, or "".
-	Fault string
-}
 
 // SmokeImageError is returned if the image to run in lacks the platform of a
 // program.
@@ -97,8 +88,8 @@ const otherImage = "name another with --smoke, or choose other targets with --ta
 
 const formatError = "exec format error"
 
-func (l *smokeLog) outcome(p Program, err error) (*Outcome, error) {
-	o := &Outcome{Output: l.output.String()}
+func (l *smokeLog) outcome(p task.Program, err error) (*task.Outcome, error) {
+	o := &task.Outcome{Output: l.output.String()}
 	if l.other != "" {
 		return nil, diag.WithHint(fmt.Errorf("the image %s is for %s, and nothing can be told from it about %s", p.Image, l.other, platform.Format(p.Platform)), otherImage)
 	}
@@ -119,14 +110,14 @@ func (l *smokeLog) outcome(p Program, err error) (*Outcome, error) {
 	// Programs for another platform are not run, so the builder is at fault.
 	if cause == formatError {
 		return nil, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
-			`run `+p.doctor()+`, which tells how to give it an emulator, or choose other targets with --target`)
+			`run `+doctor(p)+`, which tells how to give it an emulator, or choose other targets with --target`)
 	}
 	o.Fault = fault(o, cause)
 	return o, nil
 }
 
 // fault returns the reason why a failed program did not start, or "" if it did.
-func fault(o *Outcome, cause string) string {
+func fault(o *task.Outcome, cause string) string {
 	library, emulator := noLibrary.FindString(o.Output), emulated.FindStringSubmatch(o.Output)
 	switch {
 	case cause == "no such file or directory":
@@ -149,7 +140,7 @@ func fault(o *Outcome, cause string) string {
 }
 
 // explain returns an error if buildx did not run the program.
-func (l *smokeLog) explain(p Program, err error) error {
+func (l *smokeLog) explain(p task.Program, err error) error {
 	text := l.plain.String()
 	if buildx.LacksPlatform(text) {
 		return diag.WithHint(&SmokeImageError{Image: p.Image, Platform: platform.Format(p.Platform)}, otherImage)
@@ -163,15 +154,15 @@ func (l *smokeLog) explain(p Program, err error) error {
 	case strings.Contains(line[1], "failed to resolve source metadata for "):
 		cause, hint, ok := buildx.ExplainImage(line[1], "correct the name after --smoke")
 		if !ok {
-			cause, hint = line[1], p.doctor()+" tells whether the builder works"
+			cause, hint = line[1], doctor(p)+" tells whether the builder works"
 		}
 		return diag.WithHint(fmt.Errorf("--smoke %s: %s", p.Image, cause), hint)
 	}
 	return diag.WithHint(fmt.Errorf("running %s for %s: buildx: %s", p.File, platform.Format(p.Platform), line[1]),
-		p.doctor()+` tells whether the builder works`)
+		doctor(p)+` tells whether the builder works`)
 }
 
 // doctor returns the command that checks the requirements of running a program.
-func (p Program) doctor() string {
+func doctor(p task.Program) string {
 	return strings.TrimSuffix(buildx.DoctorCommand, `"`) + " --smoke " + p.Image + `"`
 }

@@ -16,9 +16,10 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/task"
 )
 
-var smokePrograms = map[string]Program{
+var smokePrograms = map[string]task.Program{
 	"detect": {
 		File: "bin/detect", Layout: "/tmp/layout", Manifest: "sha256:" + strings.Repeat("a", 64), Dest: "/cnb/extensions/acme_x/1.2.3",
 		Platform: v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7", OSVersion: "24.04"},
@@ -75,7 +76,7 @@ func TestSmokeGolden(t *testing.T) {
 			}
 		})
 	}
-	if _, err := smokeFile(Program{File: "bin/build"}); err == nil {
+	if _, err := smokeFile(task.Program{File: "bin/build"}); err == nil {
 		t.Error("a program that no lifecycle runs is run")
 	}
 }
@@ -99,8 +100,8 @@ func TestSmokeEnvironment(t *testing.T) {
 		{"bin/generate", 9, "CNB_BP_PLAN_PATH CNB_EXTENSION_DIR CNB_OUTPUT_DIR CNB_PLATFORM_DIR"},
 		{"bin/generate", 12, "CNB_BP_PLAN_PATH CNB_EXTENSION_DIR CNB_OUTPUT_DIR CNB_PLATFORM_DIR " + target},
 	} {
-		p := Program{File: tt.file, API: tt.api, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
-		if got := strings.Join(slices.Sorted(maps.Keys(p.environment())), " "); got != tt.want {
+		p := task.Program{File: tt.file, API: tt.api, Platform: v1.Platform{OS: "linux", Architecture: "amd64"}}
+		if got := strings.Join(slices.Sorted(maps.Keys(environment(p))), " "); got != tt.want {
 			t.Errorf("%s with api 0.%d: got %s, want %s", tt.file, tt.api, got, tt.want)
 		}
 	}
@@ -160,7 +161,7 @@ func TestSmokeOutcome(t *testing.T) {
 				ended = errors.New("exit status 1")
 			}
 			got, err := l.outcome(smokePrograms["generate"], ended)
-			if err != nil || *got != (Outcome{tt.output, tt.code, tt.fault}) {
+			if err != nil || *got != (task.Outcome{Output: tt.output, ExitCode: tt.code, Fault: tt.fault}) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})

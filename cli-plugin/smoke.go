@@ -15,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/smoke"
+	"github.com/extpack/extpack/internal/task"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -36,8 +37,8 @@ func (o *buildOptions) try(a *app) func(context.Context, *plan.Extension, *annot
 		var said []string
 		err = smoke.Run(ctx, e, pkg, smoke.Options{
 			Image: o.smoke,
-			Start: func(ctx context.Context, p smoke.Program) (smoke.Outcome, error) {
-				outcome, err := engine.Smoke(ctx, bake.Program(p))
+			Start: func(ctx context.Context, p task.Program) (task.Outcome, error) {
+				outcome, err := engine.Smoke(ctx, p)
 				var lacks *bake.SmokeImageError
 				if errors.As(err, &lacks) {
 					have, _ := pipeline.PlatformsAt(ctx, a.registry(o.insecure, func(string, ...any) {}, nil), lacks.Image)
@@ -46,9 +47,9 @@ func (o *buildOptions) try(a *app) func(context.Context, *plan.Extension, *annot
 					}
 				}
 				if err != nil {
-					return smoke.Outcome{}, err
+					return task.Outcome{}, err
 				}
-				return smoke.Outcome(*outcome), nil
+				return *outcome, nil
 			},
 			Unreliable: func(ctx context.Context, p v1.Platform) (string, error) {
 				if platform.IsZero(p) {

@@ -192,7 +192,7 @@ func (t *tester) test(ctx context.Context, all []*exttest.Subject) ([]exttest.Re
 	}
 	return exttest.Run(ctx, exttest.Request{
 		Subjects: all, With: t.opts.images, Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client),
-		Builder: testBuilder{t.engine}, Support: t.support, Extension: t.beside, Local: t.local.Layout, Log: t.log,
+		Builder: t.engine, Support: t.support, Extension: t.beside, Local: t.local.Layout, Log: t.log,
 	})
 }
 

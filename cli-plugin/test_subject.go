@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/embedded"
 	"github.com/extpack/extpack/internal/extension"
@@ -115,26 +114,6 @@ func (t *tester) beside(ctx context.Context, dir string) (*exttest.Subject, erro
 		t.made[real] = s
 	}
 	return s, err
-}
-
-// testBuilder builds jobs with buildx.
-type testBuilder struct{ engine *bake.Engine }
-
-func (b testBuilder) Build(ctx context.Context, jobs []exttest.Job, dir string) (map[string]exttest.JobResult, error) {
-	all := make([]bake.Job, len(jobs))
-	for i, j := range jobs {
-		all[i] = bake.Job(j)
-	}
-	built, err := b.engine.Jobs(ctx, all, dir)
-	results := map[string]exttest.JobResult{}
-	for name, r := range built {
-		own := exttest.JobResult{Time: r.Time}
-		for _, step := range r.Failed {
-			own.Failed = append(own.Failed, exttest.FailedStep(step))
-		}
-		results[name] = own
-	}
-	return results, err
 }
 
 func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) error, error) {

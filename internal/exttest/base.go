@@ -18,6 +18,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // base is the image of a name for one platform.
@@ -34,7 +35,7 @@ type base struct {
 
 // use makes the image the value of an argument of a job, by the name of a context
 // if builders cannot pull it.
-func (b *base) use(j *Job, arg, context string) {
+func (b *base) use(j *task.Job, arg, context string) {
 	if b.layout == "" {
 		j.Args[arg] = b.ref
 		return

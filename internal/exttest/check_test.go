@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/extpack/extpack/internal/task"
 )
 
 func TestWhyNotDetected(t *testing.T) {
@@ -38,12 +40,12 @@ func TestWhyGenerate(t *testing.T) {
 
 func TestWhyStep(t *testing.T) {
 	for _, tt := range []struct {
-		step FailedStep
+		step task.FailedStep
 		want string
 	}{
-		{FailedStep{Job: "build-3-0", Name: "[build-3-0 2/2] RUN false", ExitCode: 1}, "build.Dockerfile: RUN false ended with exit code 1"},
-		{FailedStep{Job: "run-3-0", Name: "[run-3-0 2/2] COPY a b"}, "run.Dockerfile: COPY a b failed"},
-		{FailedStep{Message: "no space left on device"}, "the images cannot be extended: no space left on device"},
+		{task.FailedStep{Job: "build-3-0", Name: "[build-3-0 2/2] RUN false", ExitCode: 1}, "build.Dockerfile: RUN false ended with exit code 1"},
+		{task.FailedStep{Job: "run-3-0", Name: "[run-3-0 2/2] COPY a b"}, "run.Dockerfile: COPY a b failed"},
+		{task.FailedStep{Message: "no space left on device"}, "the images cannot be extended: no space left on device"},
 	} {
 		if got := whyStep(tt.step); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.step.Name, got, tt.want)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // exported is a file of the export job.
@@ -29,7 +30,7 @@ const maxExported = 1 << 20
 
 // checkExtended checks the files and commands of a run among exported files, or
 // explains the step that failed.
-func (r *run) checkExtended(files map[string]exported, failed []FailedStep) {
+func (r *run) checkExtended(files map[string]exported, failed []task.FailedStep) {
 	if len(failed) > 0 {
 		r.extendFailed(failed[0])
 		return
@@ -50,7 +51,7 @@ func (r *run) checkExtended(files map[string]exported, failed []FailedStep) {
 }
 
 // extendFailed explains why a Dockerfile could not be built.
-func (r *run) extendFailed(step FailedStep) {
+func (r *run) extendFailed(step task.FailedStep) {
 	text := strings.TrimSpace(strings.TrimSpace(step.Output) + "\n" + step.Message)
 	if k, c := r.commandOf(step); c != nil {
 		reason := step.Message
@@ -73,7 +74,7 @@ func (r *run) extendFailed(step FailedStep) {
 var noShell = regexp.MustCompile(`"?/bin/sh"?: (?:stat /bin/sh: )?no such file or directory`)
 
 // commandOf returns the command of the case that a step runs, or nil.
-func (r *run) commandOf(step FailedStep) (kind, *extension.CommandCheck) {
+func (r *run) commandOf(step task.FailedStep) (kind, *extension.CommandCheck) {
 	for _, k := range []kind{buildKind, runKind} {
 		_, checks := r.imageOf(k)
 		for i := range checks.Commands {
@@ -87,13 +88,13 @@ func (r *run) commandOf(step FailedStep) (kind, *extension.CommandCheck) {
 
 // stepWords returns the words in the brackets of the name of a step: its job, if
 // there are several, its stage and its number.
-func stepWords(step FailedStep) []string {
+func stepWords(step task.FailedStep) []string {
 	words, _, _ := strings.Cut(strings.TrimPrefix(step.Name, "["), "]")
 	return strings.Fields(words)
 }
 
 // whyStep returns what failed: the instruction, without the name of the job.
-func whyStep(step FailedStep) string {
+func whyStep(step task.FailedStep) string {
 	name := step.Name
 	if _, rest, ok := strings.Cut(name, "] "); ok {
 		name = rest

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/task"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/unpack"
 )
@@ -65,7 +66,7 @@ const maxDetectGroup = 10
 type detectGroup struct {
 	key  string
 	runs []*run
-	job  Job
+	job  task.Job
 }
 
 // detectKey returns what the runs of a group have in common.
@@ -103,7 +104,7 @@ func (r *runner) detectGroups() []*detectGroup {
 // detect runs the detector for all runs in one bake.
 func (r *runner) detect(ctx context.Context) error {
 	groups := r.detectGroups()
-	var jobs []Job
+	var jobs []task.Job
 	runs := 0
 	for i, g := range groups {
 		if err := g.write(r.dir, i); err != nil {
@@ -146,7 +147,7 @@ func (r *runner) detect(ctx context.Context) error {
 }
 
 // build builds jobs in a new folder.
-func (r *runner) build(ctx context.Context, jobs []Job, name string) (map[string]JobResult, error) {
+func (r *runner) build(ctx context.Context, jobs []task.Job, name string) (map[string]task.Result, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
@@ -154,11 +155,11 @@ func (r *runner) build(ctx context.Context, jobs []Job, name string) (map[string
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating temporary folder: %w", err)
 	}
-	return r.Builder.Build(ctx, jobs, dir)
+	return r.Builder.Jobs(ctx, jobs, dir)
 }
 
 // detectorFailed explains why the detector was not started.
-func (r *run) detectorFailed(step FailedStep) error {
+func (r *run) detectorFailed(step task.FailedStep) error {
 	if strings.Contains(step.Message+step.Output, "exec format error") {
 		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither itself nor by emulation"
 		return nil
@@ -178,7 +179,7 @@ func (g *detectGroup) write(dir string, n int) error {
 		return err
 	}
 	name := "detect-" + strconv.Itoa(n)
-	g.job = Job{
+	g.job = task.Job{
 		Name: name, Dockerfile: filepath.Join(dir, name+".Dockerfile"), Context: dir, Platform: first.platform,
 		Contexts: map[string]string{}, Args: map[string]string{"BUILD_USER": uid + ":" + gid},
 		Output: filepath.Join(dir, name+".tar"),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/extpack/extpack/internal/task"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -22,7 +23,7 @@ const maxGroupRounds = 2
 // cases assert and runs their commands.
 type exportGroup struct {
 	runs []*run
-	job  Job
+	job  task.Job
 	// alone is whether the group has one run, whose Dockerfile may fail.
 	alone bool
 }
@@ -82,7 +83,7 @@ func exportGroups(runs []*run, together bool) []*exportGroup {
 // It returns the runs that were not built because another one of their group
 // failed.
 func (r *runner) export(ctx context.Context, groups []*exportGroup, name string) ([]*run, error) {
-	var jobs []Job
+	var jobs []task.Job
 	for i, g := range groups {
 		if err := g.write(r.dir, name+"-"+strconv.Itoa(i)); err != nil {
 			return nil, err
@@ -90,7 +91,7 @@ func (r *runner) export(ctx context.Context, groups []*exportGroup, name string)
 		for _, one := range g.runs {
 			for _, job := range one.extended.jobs {
 				job.Alone = g.alone
-				if !slices.ContainsFunc(jobs, func(j Job) bool { return j.Name == job.Name }) {
+				if !slices.ContainsFunc(jobs, func(j task.Job) bool { return j.Name == job.Name }) {
 					jobs = append(jobs, job)
 				}
 			}
@@ -114,7 +115,7 @@ func (r *runner) export(ctx context.Context, groups []*exportGroup, name string)
 
 // check checks what the job of a group exported. It returns the runs that were not
 // built, although none of their steps failed.
-func (g *exportGroup) check(ctx context.Context, built map[string]JobResult) ([]*run, error) {
+func (g *exportGroup) check(ctx context.Context, built map[string]task.Result) ([]*run, error) {
 	result := built[g.job.Name]
 	var files map[string]exported
 	if len(result.Failed) == 0 {
@@ -131,7 +132,7 @@ func (g *exportGroup) check(ctx context.Context, built map[string]JobResult) ([]
 		}
 		failed := result.Failed
 		if len(g.runs) > 1 {
-			failed = slices.DeleteFunc(slices.Clone(failed), func(s FailedStep) bool { return !one.has(s) })
+			failed = slices.DeleteFunc(slices.Clone(failed), func(s task.FailedStep) bool { return !one.has(s) })
 		}
 		if len(failed) == 0 && len(result.Failed) > 0 {
 			left = append(left, one)
@@ -144,8 +145,8 @@ func (g *exportGroup) check(ctx context.Context, built map[string]JobResult) ([]
 
 // has reports whether a step is one of the run: of a Dockerfile of its extensions,
 // or of a stage that checks the case.
-func (r *run) has(step FailedStep) bool {
-	return slices.ContainsFunc(r.extended.jobs, func(j Job) bool { return j.Name == step.Job }) ||
+func (r *run) has(step task.FailedStep) bool {
+	return slices.ContainsFunc(r.extended.jobs, func(j task.Job) bool { return j.Name == step.Job }) ||
 		slices.ContainsFunc(stepWords(step), func(word string) bool { return strings.HasPrefix(word, r.name()+"-") })
 }
 
@@ -164,7 +165,7 @@ func (r *run) exports() []kind {
 // write writes the Dockerfile of the job of a group below dir. The job depends
 // on the images, so that they are built.
 func (g *exportGroup) write(dir, name string) error {
-	g.job = Job{
+	g.job = task.Job{
 		Name: name, Dockerfile: filepath.Join(dir, "exports", name), Context: filepath.Join(g.runs[0].dir, "context"),
 		Platform: g.runs[0].platform, Contexts: map[string]string{}, Args: map[string]string{}, Output: filepath.Join(dir, name+".tar"),
 		Alone: g.alone,

@@ -8,13 +8,14 @@ import (
 	"strconv"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // extended is what the Dockerfiles made.
 type extended struct {
 	build, run *image
 	// jobs extend them.
-	jobs []Job
+	jobs []task.Job
 }
 
 // image is an extended image.
@@ -34,9 +35,9 @@ func (r *runner) prepare(ctx context.Context, one *run) (bool, error) {
 	r.switchRunImage(ctx, one)
 	made := r.made
 	if r.Keep != "" {
-		made = map[string]Job{} // each run exports its images
+		made = map[string]task.Job{} // each run exports its images
 	}
-	var jobs []Job
+	var jobs []task.Job
 	for _, k := range []kind{buildKind, runKind} {
 		files, err := one.dockerfiles(k)
 		if err != nil {
@@ -80,13 +81,13 @@ func (r *runner) switchRunImage(ctx context.Context, one *run) {
 
 // chain returns a job for each Dockerfile, each on the result of the one
 // before. Runs share jobs that are equal.
-func (r *run) chain(k kind, target *image, files []generated, made map[string]Job) ([]Job, error) {
+func (r *run) chain(k kind, target *image, files []generated, made map[string]task.Job) ([]task.Job, error) {
 	target.config = newConfig(target.base.config)
 	ownerUID, ownerGID, err := r.build.user()
 	if err != nil {
 		return nil, err
 	}
-	var jobs []Job
+	var jobs []task.Job
 	for i, g := range files {
 		name := string(k) + "-" + strconv.Itoa(r.n) + "-" + strconv.Itoa(i)
 		uid, gid := target.config.ids()
@@ -94,7 +95,7 @@ func (r *run) chain(k kind, target *image, files []generated, made map[string]Jo
 		for name, value := range g.args {
 			args[name] = value
 		}
-		job := Job{
+		job := task.Job{
 			Name: name, Dockerfile: filepath.Join(r.dir, "dockerfiles", name), Context: g.context, Args: args, Platform: r.platform,
 			Contexts: map[string]string{},
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/runimage"
 	"github.com/extpack/extpack/internal/scratch"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // Subject is a packaged extension and its cases.
@@ -70,35 +71,11 @@ type Image struct {
 // String returns "id@version".
 func (s *Subject) String() string { return s.ID + "@" + s.Version }
 
-// Job is a build of a Dockerfile; see bake.Job.
-type Job struct {
-	Name, Dockerfile, Stage, Context string
-	Contexts                         map[string]string
-	Layouts                          []string
-	Args                             map[string]string
-	Platform                         v1.Platform
-	Output                           string
-	Image, Alone                     bool
-}
-
-// JobResult is how a job went; see bake.JobResult.
-type JobResult struct {
-	Failed []FailedStep
-	Time   time.Duration
-}
-
-// FailedStep is a step of a Dockerfile that failed; see bake.FailedStep.
-type FailedStep struct {
-	Job, Name       string
-	ExitCode        int
-	Message, Output string
-}
-
 // Builder builds jobs.
 type Builder interface {
-	// Build builds the jobs that have an output and returns the results of all
+	// Jobs builds the jobs that have an output and returns the results of all
 	// that were built by name.
-	Build(ctx context.Context, jobs []Job, dir string) (map[string]JobResult, error)
+	Jobs(ctx context.Context, jobs []task.Job, dir string) (map[string]task.Result, error)
 }
 
 // Request is what to test, and with what.
@@ -211,7 +188,7 @@ func (r Request) run(ctx context.Context) ([]Result, error) {
 		return nil, err
 	}
 	defer temp.Remove()
-	all := &runner{Request: r, dir: temp.Path, bases: &bases{images: r.Images, local: r.Local}, made: map[string]Job{}}
+	all := &runner{Request: r, dir: temp.Path, bases: &bases{images: r.Images, local: r.Local}, made: map[string]task.Job{}}
 	defer all.bases.close()
 	if err := all.plan(ctx); err != nil {
 		return nil, err
@@ -240,7 +217,7 @@ type runner struct {
 	runs  []*run
 	// made are the jobs that extend images, keyed by everything that they
 	// depend on.
-	made map[string]Job
+	made map[string]task.Job
 }
 
 // run is a case on a platform.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // maxKeepName limits the length of the names of folders.
@@ -44,13 +45,13 @@ func (r *run) caseNumber() int {
 }
 
 // keepImages makes the last job of each image export it.
-func (r *runner) keepImages(one *run, jobs []Job) {
+func (r *runner) keepImages(one *run, jobs []task.Job) {
 	if r.Keep == "" {
 		return
 	}
 	for _, k := range []kind{buildKind, runKind} {
 		target, _ := one.imageOf(k)
-		i := slices.IndexFunc(jobs, func(j Job) bool { return target.job != "" && j.Name == target.job })
+		i := slices.IndexFunc(jobs, func(j task.Job) bool { return target.job != "" && j.Name == target.job })
 		if i >= 0 {
 			jobs[i].Output, jobs[i].Image = filepath.Join(one.dir, string(k)+"-image.tar"), true
 		}

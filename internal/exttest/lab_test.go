@@ -22,6 +22,7 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/runimage"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // lab has images, and a builder that behaves as the variable BP_DO of a case says.
@@ -30,7 +31,7 @@ type lab struct {
 	layout *layouttest.Layout
 	images map[string]v1.Descriptor
 	// calls are the jobs of each call of Build.
-	calls [][]Job
+	calls [][]task.Job
 }
 
 var errNoImage = errors.New("not found")
@@ -131,15 +132,15 @@ var (
 )
 
 // Build makes what a BuildKit with a lifecycle would.
-func (l *lab) Build(_ context.Context, jobs []Job, _ string) (map[string]JobResult, error) {
+func (l *lab) Jobs(_ context.Context, jobs []task.Job, _ string) (map[string]task.Result, error) {
 	l.calls = append(l.calls, jobs)
-	results := map[string]JobResult{}
+	results := map[string]task.Result{}
 	for _, j := range jobs {
 		if j.Output == "" {
 			continue
 		}
 		if failed := l.failed(j, jobs); failed != nil {
-			results[j.Name] = JobResult{Failed: []FailedStep{*failed}}
+			results[j.Name] = task.Result{Failed: []task.FailedStep{*failed}}
 			continue
 		}
 		files := map[string]string{}
@@ -158,15 +159,15 @@ func (l *lab) Build(_ context.Context, jobs []Job, _ string) (map[string]JobResu
 		if err := os.WriteFile(j.Output, l.archive(files), 0o600); err != nil {
 			return nil, err
 		}
-		results[j.Name] = JobResult{}
+		results[j.Name] = task.Result{}
 	}
 	return results, nil
 }
 
 // failed returns the step of a job, or of one that it needs, that runs "false".
-func (l *lab) failed(j Job, jobs []Job) *FailedStep {
+func (l *lab) failed(j task.Job, jobs []task.Job) *task.FailedStep {
 	if strings.HasPrefix(j.Name, "build-") && strings.Contains(l.read(j.Dockerfile), "RUN false") {
-		return &FailedStep{Job: j.Name, Name: "[" + j.Name + " 2/2] RUN false", ExitCode: 1, Output: "no luck\n"}
+		return &task.FailedStep{Job: j.Name, Name: "[" + j.Name + " 2/2] RUN false", ExitCode: 1, Output: "no luck\n"}
 	}
 	for _, value := range sortedValues(j.Contexts) {
 		for _, other := range jobs {

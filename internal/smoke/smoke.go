@@ -30,34 +30,15 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/task"
 )
-
-// Program is an entry point of an image of a package.
-type Program struct {
-	File             string
-	Layout, Manifest string
-	Dest             string
-	Platform         v1.Platform
-	Distro           extension.Distro
-	Image            string
-	API              int
-	Dir              string
-	Plan             string
-}
-
-// Outcome is how a program ended. Fault says why it did not start.
-type Outcome struct {
-	Output   string
-	ExitCode int
-	Fault    string
-}
 
 // Options say how programs are run.
 type Options struct {
 	// Image is the image that programs are run in.
 	Image string
 	// Start runs a program.
-	Start func(ctx context.Context, p Program) (Outcome, error)
+	Start func(ctx context.Context, p task.Program) (task.Outcome, error)
 	// Unreliable returns why programs of a platform cannot be judged, "" when they
 	// can. It is only called after one has failed.
 	Unreliable func(ctx context.Context, p v1.Platform) (string, error)
@@ -78,7 +59,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 	var list diag.List
 	ran := false
 	for i, image := range pkg.Images {
-		p := Program{
+		p := task.Program{
 			API: minor(e.Descriptor.API), Layout: pkg.Layout.Dir(), Manifest: image.Descriptor.Digest.String(), Dest: e.Dest(), Platform: image.Platform, Image: opts.Image,
 		}
 		name := platform.Format(image.Platform)
@@ -116,7 +97,7 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 			if file == entryPoints[0] {
 				buildPlan = o.plan
 			}
-			refused := o.refused(file, applies)
+			refused := refusal(o.Outcome, file, applies)
 			if o.Fault != "" || refused != "" || len(found) > 0 {
 				why, err := opts.Unreliable(ctx, image.Platform)
 				if err != nil {
@@ -149,9 +130,9 @@ func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Opt
 	return list.Err()
 }
 
-// refused returns why a lifecycle stops the build after a program that ended with
+// refusal returns why a lifecycle stops the build after a program that ended with
 // the exit code; "" when it goes on, or does not come to run it.
-func (o Outcome) refused(file string, applies bool) string {
+func refusal(o task.Outcome, file string, applies bool) string {
 	switch {
 	case o.Fault != "", o.ExitCode == 0, !applies, file == entryPoints[0] && o.ExitCode == exitNotMeant:
 		return ""
@@ -161,7 +142,7 @@ func (o Outcome) refused(file string, applies bool) string {
 	return fmt.Sprintf("ends with exit code %d, and lifecycles stop the build", o.ExitCode)
 }
 
-func (o Options) show(name, file string, out Outcome) {
+func (o Options) show(name, file string, out task.Outcome) {
 	how := "ran"
 	switch {
 	case out.Fault != "":

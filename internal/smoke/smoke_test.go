@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/layouttest"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // packageOf makes a package for linux/amd64 and linux/arm64 of files in the
@@ -48,11 +49,11 @@ func packageOf(t *testing.T, files ...[2]string) (*plan.Extension, *annotate.Pac
 }
 
 // run returns what was started, what was shown, and the error.
-func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p Program) (Outcome, error)) (started, shown []string, err error) {
+func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p task.Program) (task.Outcome, error)) (started, shown []string, err error) {
 	t.Helper()
 	err = Run(t.Context(), e, pkg, Options{
 		Image: "builder:1",
-		Start: func(_ context.Context, p Program) (Outcome, error) {
+		Start: func(_ context.Context, p task.Program) (task.Outcome, error) {
 			if p.Image != "builder:1" || p.Dest != e.Dest() || p.Layout != pkg.Layout.Dir() || !strings.HasPrefix(p.Manifest, "sha256:") {
 				t.Errorf("started %+v", p)
 			}
@@ -67,7 +68,7 @@ func run(t *testing.T, e *plan.Extension, pkg *annotate.Package, start func(p Pr
 }
 
 // write adds a file to what a program leaves.
-func write(t *testing.T, p Program, name, data string) {
+func write(t *testing.T, p task.Program, name, data string) {
 	t.Helper()
 	file := filepath.Join(p.Dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -102,11 +103,11 @@ func TestWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, pkg := packageOf(t, [2]string{tt.file, "#!/bin/sh\n"})
 			pkg.Images = pkg.Images[:1]
-			_, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+			_, shown, err := run(t, e, pkg, func(p task.Program) (task.Outcome, error) {
 				for file, data := range tt.data {
 					write(t, p, file, data)
 				}
-				return Outcome{ExitCode: tt.code}, nil
+				return task.Outcome{ExitCode: tt.code}, nil
 			})
 			if tt.want == "" && err != nil || tt.want != "" && (!diag.IsInvalid(err) || !strings.Contains(err.Error(), "linux/amd64: "+tt.want)) {
 				t.Errorf("got %v, want %q, shown %q", err, tt.want, shown)
@@ -115,21 +116,21 @@ func TestWritten(t *testing.T) {
 	}
 }
 
-func fine(Program) (Outcome, error) { return Outcome{}, nil }
+func fine(task.Program) (task.Outcome, error) { return task.Outcome{}, nil }
 
 func TestRun(t *testing.T) {
 	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"}, [2]string{"bin/other", "#!/bin/sh\n"})
-	started, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+	started, shown, err := run(t, e, pkg, func(p task.Program) (task.Outcome, error) {
 		switch p.Platform.Architecture + p.File {
 		case "amd64bin/detect":
-			return Outcome{Output: "no\n\nreally\n", ExitCode: 100}, nil
+			return task.Outcome{Output: "no\n\nreally\n", ExitCode: 100}, nil
 		case "amd64bin/generate":
-			return Outcome{ExitCode: 100}, nil
+			return task.Outcome{ExitCode: 100}, nil
 		case "arm64bin/detect":
-			return Outcome{Output: "x\n", ExitCode: 127, Fault: "no library"}, nil
+			return task.Outcome{Output: "x\n", ExitCode: 127, Fault: "no library"}, nil
 		}
-		return Outcome{}, nil
+		return task.Outcome{}, nil
 	})
 	if want := []string{"amd64 bin/detect", "amd64 bin/generate", "arm64 bin/detect", "arm64 bin/generate"}; !slices.Equal(started, want) {
 		t.Errorf("started %q, want %q", started, want)
@@ -170,24 +171,24 @@ func TestUnreliable(t *testing.T) {
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"}, [2]string{"bin/generate", "#!/bin/sh\n"})
 	trouble := errors.New("no builder")
 	for name, tt := range map[string]struct {
-		outcome Outcome
+		outcome task.Outcome
 		probe   error
 		want    []string
 	}{
-		"fault": {outcome: Outcome{Fault: "exec format error"}, want: []string{
+		"fault": {outcome: task.Outcome{Fault: "exec format error"}, want: []string{
 			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
 			"smoke test linux/arm64: bin/detect not run: no second program", "smoke test linux/arm64: bin/generate not run: no second program",
 		}},
-		"exit code": {outcome: Outcome{ExitCode: 126}, want: []string{
+		"exit code": {outcome: task.Outcome{ExitCode: 126}, want: []string{
 			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
 			"smoke test linux/arm64: bin/detect not run: no second program", "smoke test linux/arm64: bin/generate not run: no second program",
 		}},
-		"not applicable": {outcome: Outcome{ExitCode: 100}, want: []string{
+		"not applicable": {outcome: task.Outcome{ExitCode: 100}, want: []string{
 			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
 			"smoke test linux/arm64: bin/detect ran, exit code 100: it does not apply to an empty application",
 			"smoke test linux/arm64: bin/generate ran, warning: exit code 100",
 		}},
-		"not tried": {outcome: Outcome{ExitCode: 1}, probe: trouble, want: []string{
+		"not tried": {outcome: task.Outcome{ExitCode: 1}, probe: trouble, want: []string{
 			"smoke test linux/amd64: bin/detect ran", "smoke test linux/amd64: bin/generate ran",
 		}},
 	} {
@@ -195,12 +196,12 @@ func TestUnreliable(t *testing.T) {
 			var shown []string
 			err := Run(t.Context(), e, pkg, Options{
 				Image: "builder:1",
-				Start: func(_ context.Context, p Program) (Outcome, error) {
+				Start: func(_ context.Context, p task.Program) (task.Outcome, error) {
 					write(t, p, "plan.toml", "")
 					if p.Platform.Architecture == "arm64" {
 						return tt.outcome, nil
 					}
-					return Outcome{}, nil
+					return task.Outcome{}, nil
 				},
 				Unreliable: func(_ context.Context, p v1.Platform) (string, error) {
 					if p.Architecture != "arm64" {
@@ -231,16 +232,16 @@ func TestNotTried(t *testing.T) {
 	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"})
 	trouble := errors.New("no builder")
-	_, _, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+	_, _, err := run(t, e, pkg, func(p task.Program) (task.Outcome, error) {
 		if p.Platform.Architecture == "arm64" {
-			return Outcome{}, trouble
+			return task.Outcome{}, trouble
 		}
-		return Outcome{Fault: "broken"}, nil
+		return task.Outcome{Fault: "broken"}, nil
 	})
 	if !errors.Is(err, trouble) || !strings.Contains(err.Error(), "bin/detect does not start in builder:1: broken\n") {
 		t.Errorf("got %v", err)
 	}
-	if _, _, err := run(t, e, pkg, func(Program) (Outcome, error) { return Outcome{}, trouble }); !errors.Is(err, trouble) || diag.IsInvalid(err) {
+	if _, _, err := run(t, e, pkg, func(task.Program) (task.Outcome, error) { return task.Outcome{}, trouble }); !errors.Is(err, trouble) || diag.IsInvalid(err) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -271,19 +272,19 @@ func TestPlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, pkg := packageOf(t, tt.files...)
 			ran := 0
-			_, shown, err := run(t, e, pkg, func(p Program) (Outcome, error) {
+			_, shown, err := run(t, e, pkg, func(p task.Program) (task.Outcome, error) {
 				if p.File == "bin/detect" {
 					if p.Plan != "" {
 						t.Errorf("bin/detect is passed the plan %q", p.Plan)
 					}
 					write(t, p, "plan.toml", tt.writes)
-					return Outcome{ExitCode: tt.code}, nil
+					return task.Outcome{ExitCode: tt.code}, nil
 				}
 				ran++
 				if p.Plan != tt.want {
 					t.Errorf("got plan %q, want %q", p.Plan, tt.want)
 				}
-				return Outcome{}, nil
+				return task.Outcome{}, nil
 			})
 			if err != nil || ran != len(pkg.Images) {
 				t.Errorf("bin/generate ran %d times, shown %q, %v", ran, shown, err)

@@ -18,11 +18,12 @@ import (
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/scratch"
+	"github.com/extpack/extpack/internal/task"
 )
 
 // result is what a program did and wrote.
 type result struct {
-	Outcome
+	task.Outcome
 	// found are violations of the rules for static files.
 	found diag.List
 	// plan is the build plan of bin/detect.
@@ -30,7 +31,7 @@ type result struct {
 }
 
 // try runs a program and checks what it wrote.
-func (o Options) try(ctx context.Context, e *plan.Extension, p Program) (result, error) {
+func (o Options) try(ctx context.Context, e *plan.Extension, p task.Program) (result, error) {
 	temp, err := scratch.New()
 	if err != nil {
 		return result{}, err
@@ -54,7 +55,7 @@ func (o Options) try(ctx context.Context, e *plan.Extension, p Program) (result,
 }
 
 // written checks what bin/generate left in its folder.
-func written(e *plan.Extension, p Program) (diag.List, error) {
+func written(e *plan.Extension, p task.Program) (diag.List, error) {
 	var list diag.List
 	if name := firstFile(filepath.Join(p.Dir, "app")); name != "" {
 		list = append(list, rules.AppChanged.At(diag.Position{}, "%s writes %s to the application", p.File, name))
