@@ -28,6 +28,12 @@ type progressStatus struct {
 	}
 }
 
+// parseProgress parses a line of buildx's progress. Lines of text are among them.
+func parseProgress(line []byte) (status progressStatus, ok bool) {
+	ok = bytes.HasPrefix(line, []byte("{")) && json.Unmarshal(line, &status) == nil
+	return status, ok
+}
+
 // lineWriter calls line for each line that is written to it.
 type lineWriter struct {
 	line func([]byte)
@@ -88,8 +94,8 @@ func (l *jobLog) step(digest string) *jobStep {
 }
 
 func (l *jobLog) line(line []byte) {
-	var status progressStatus
-	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &status) != nil {
+	status, ok := parseProgress(line)
+	if !ok {
 		_, _ = l.plain.Write(append(line, '\n'))
 		return
 	}

@@ -2,7 +2,6 @@ package bake
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -45,8 +44,8 @@ type smokeLog struct {
 var smokeStep = regexp.MustCompile(`^\[(?:\S+ )*smoke [0-9]+/[0-9]+\] RUN `)
 
 func (l *smokeLog) line(line []byte) {
-	var status progressStatus
-	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &status) != nil {
+	status, ok := parseProgress(line)
+	if !ok {
 		_, _ = l.plain.Write(append(line, '\n'))
 		return
 	}
