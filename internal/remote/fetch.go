@@ -32,9 +32,10 @@ type Fetched struct {
 	Root string
 	// Commit is the commit of a Git repository, or "".
 	Commit string
-	// Notes are what the extension may lack.
-	Notes  []string
-	source *Source
+	// Submodules are the submodules below the folder of the extension, which are
+	// not fetched, relative to Root.
+	Submodules []string
+	source     *Source
 }
 
 // Fetcher fetches sources.

@@ -167,8 +167,8 @@ func TestFetchRunsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Notes) != 1 || got.Notes[0] != "the submodule in/m is not fetched" {
-		t.Errorf("notes are %q", got.Notes)
+	if len(got.Submodules) != 1 || got.Submodules[0] != "in/m" {
+		t.Errorf("submodules are %q", got.Submodules)
 	}
 	for _, name := range []string{ran, filepath.Join(o.root, "ran")} {
 		if _, err := os.Stat(name); err == nil {

@@ -66,7 +66,7 @@ func (f Fetcher) repository(ctx context.Context, s *Source, to *Fetched) error {
 	if to.Commit, err = c.fetch(ctx, target); err != nil {
 		return explain(err)
 	}
-	if to.Notes, err = c.check(ctx, to.Commit); err != nil {
+	if to.Submodules, err = c.check(ctx, to.Commit); err != nil {
 		return err
 	}
 	if _, err := c.Run(ctx, "checkout", "--quiet", "--detach", "--no-recurse-submodules", to.Commit, "--"); err != nil {
@@ -133,8 +133,8 @@ func (c *clone) fetch(ctx context.Context, target string) (string, error) {
 }
 
 // check refuses a commit with too many or too large files before it is checked
-// out, and notes submodules below the folder of the extension.
-func (c *clone) check(ctx context.Context, commit string) (notes []string, err error) {
+// out. It returns the submodules below the folder of the extension.
+func (c *clone) check(ctx context.Context, commit string) (submodules []string, err error) {
 	args := []string{"ls-tree", "-r", "-l", "-z", "--full-tree", commit}
 	out, err := c.Run(ctx, args...)
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *clone) check(ctx context.Context, commit string) (notes []string, err e
 		n, _ := strconv.ParseInt(fields[3], 10, 64) // "-" for a submodule
 		size, files = size+n, files+1
 		if fields[1] == "commit" && (c.source.Dir == "" || strings.HasPrefix(name, c.source.Dir+"/")) {
-			notes = append(notes, fmt.Sprintf("the submodule %s is not fetched", name))
+			submodules = append(submodules, name)
 		}
 	}
 	switch {
@@ -159,7 +159,7 @@ func (c *clone) check(ctx context.Context, commit string) (notes []string, err e
 	case files > maxFiles:
 		return nil, diag.Invalidf("it has more than %d files", maxFiles)
 	}
-	return notes, nil
+	return submodules, nil
 }
 
 // stopWhenLarge stops a download that fills the folder.

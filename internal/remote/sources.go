@@ -49,8 +49,8 @@ func (r *Sources) Fetch(ctx context.Context, names []string) ([]string, error) {
 		if got.Commit != "" {
 			r.Log("fetched %s at commit %s", src, got.Commit)
 		}
-		for _, note := range got.Notes {
-			r.Log("warning: %s: %s", src, note)
+		for _, name := range got.Submodules {
+			r.Log("warning: %s: the submodule %s is not fetched", src, text.Line(name))
 		}
 		r.all = append(r.all, got)
 		local[i] = got.Dir
@@ -90,6 +90,9 @@ func (r *Sources) SetContexts(p *plan.Plan) error {
 			return errors.Join(err, diag.WithHint(diag.Invalidf("%s: a bake file would pack what its %s excludes, because BuildKit reads none in a remote context", r.Shown(e.Dir), content.IgnoreFile),
 				"clone or extract it, and name the directory, or build it with docker extpack build"))
 		}
+		if err := r.checkSubmodules(e.Dir); err != nil {
+			return err
+		}
 		if e.Build == nil {
 			continue
 		}
@@ -101,6 +104,18 @@ func (r *Sources) SetContexts(p *plan.Plan) error {
 			if within != "" {
 				e.Build.Contexts[name] = within
 			}
+		}
+	}
+	return nil
+}
+
+// checkSubmodules refuses an extension with submodules, which BuildKit fetches
+// for a remote context.
+func (r *Sources) checkSubmodules(dir string) error {
+	for _, s := range r.all {
+		if len(s.Submodules) > 0 && s.Name(dir) != "" {
+			return diag.WithHint(diag.Invalidf("%s: a bake file would pack the submodule %s, which BuildKit fetches and docker extpack does not", r.Shown(dir), text.Line(s.Submodules[0])),
+				"clone it with its submodules, and name the directory")
 		}
 	}
 	return nil
