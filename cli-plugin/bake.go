@@ -16,6 +16,8 @@ import (
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/remote"
@@ -81,6 +83,9 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 			if err := bake.CheckSetForm(opts.set); err != nil {
 				return err
 			}
+			if err := opts.stage.checkRecorded(); err != nil {
+				return err
+			}
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
 			}
@@ -93,10 +98,14 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 	opts.bind(f)
 	opts.git.bindOrigin(f)
 	opts.grants.bind(f)
+	opts.stage.bindRecorded(f)
+	opts.compression.bind(f)
 	f.StringVarP(&opts.output, "output", "o", bake.FileName, `File to write, "-" for standard output`)
 	completeFiles(cmd, "output")
 	register(cmd, "target", completePlatforms)
 	complete(cmd, "version-from", "git")
+	complete(cmd, "compression", layer.Compressions...)
+	complete(cmd, "network", extension.Networks()...)
 	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference when the file is out of date")
 	f.BoolVar(&opts.print, "print", false, "Write nothing; show how buildx evaluates the file")
 	f.BoolVar(&opts.matrix, "matrix", false, "Write nothing; print the targets of single platforms as JSON, for the matrix of a CI workflow")

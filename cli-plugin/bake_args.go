@@ -17,7 +17,10 @@ import (
 
 // recordedFlags are the flags that decide what a bake file contains. The file
 // records them. --allow is not one of them: a file cannot grant access.
-var recordedFlags = []string{"complete", "version", "version-from", "git", "target", "tag", "label", "annotation"}
+var recordedFlags = []string{
+	"complete", "version", "version-from", "git", "target", "tag", "label", "annotation", "compression", "compression-level",
+	"build-arg", "network", "pull", "no-cache-filter", "shm-size", "ulimit",
+}
 
 // takeRecorded sets the flags and returns the directories that the existing bake
 // file records, if none were given.
@@ -104,23 +107,32 @@ func (o *bakeOptions) flags() []string {
 	default:
 		words = append(words, "--complete="+o.complete)
 	}
-	if o.version != "" {
-		words = append(words, "--version", o.version)
+	add := func(flag string, values ...string) {
+		for _, value := range values {
+			if value != "" {
+				words = append(words, flag, value)
+			}
+		}
 	}
-	if o.git.versionFrom != "" {
-		words = append(words, "--version-from", o.git.versionFrom)
-	}
+	add("--version", o.version)
+	add("--version-from", o.git.versionFrom)
 	if o.git.origin {
 		words = append(words, "--git")
 	}
-	for _, list := range []struct {
-		flag   string
-		values []string
-	}{{"--target", o.targets}, {"--tag", o.tags}, {"--label", o.labels}, {"--annotation", o.annotations}} {
-		for _, value := range list.values {
-			words = append(words, list.flag, value)
-		}
+	add("--target", o.targets...)
+	add("--tag", o.tags...)
+	add("--label", o.labels...)
+	add("--annotation", o.annotations...)
+	add("--compression", o.compression.name)
+	add("--compression-level", o.compression.level)
+	add("--build-arg", o.stage.buildArgs...)
+	add("--network", o.stage.network)
+	if o.stage.pull {
+		words = append(words, "--pull")
 	}
+	add("--no-cache-filter", o.stage.noCacheFilter...)
+	add("--shm-size", o.stage.shmSize)
+	add("--ulimit", o.stage.ulimits...)
 	return words
 }
 

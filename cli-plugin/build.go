@@ -10,6 +10,7 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/remote"
@@ -99,6 +100,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	complete(cmd, "engine", engineAuto, engineBuildx, engineEmbedded)
 	complete(cmd, "media-types", "oci", "docker")
 	complete(cmd, "compression", layer.Compressions...)
+	complete(cmd, "network", extension.Networks()...)
 	complete(cmd, "progress", bake.ProgressModes...)
 	complete(cmd, "provenance", "true", "false", "mode=min", "mode=max")
 	complete(cmd, "sbom", "true", "false")

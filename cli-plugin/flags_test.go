@@ -70,8 +70,8 @@ func TestBuildFlags(t *testing.T) {
 				cacheFrom: []string{"x"}, cacheTo: []string{"type=inline"},
 			}
 		})},
-		{"--pull --no-cache-filter a --shm-size 64m --ulimit nofile=1 --add-host a:1", with(func(o *buildOptions) {
-			o.stage = stageOptions{pull: true, noCacheFilter: []string{"a"}, shmSize: "64m", ulimits: []string{"nofile=1"}, addHosts: []string{"a:1"}}
+		{"--pull --no-cache-filter a --shm-size 64m --ulimit nofile=1 --add-host a:1 --network none", with(func(o *buildOptions) {
+			o.stage = stageOptions{network: "none", pull: true, noCacheFilter: []string{"a"}, shmSize: "64m", ulimits: []string{"nofile=1"}, addHosts: []string{"a:1"}}
 		})},
 		{"--provenance --sbom a", with(func(o *buildOptions) {
 			o.dirs, o.Attest = []string{"a"}, buildx.Attest{Provenance: "true", SBOM: "true"}
@@ -103,6 +103,10 @@ func TestBakeFlags(t *testing.T) {
 		{"-o - a", with(func(o *bakeOptions) { o.output, o.named, o.dirs = "-", true, []string{"a"} })},
 		{"--check -o x.hcl", with(func(o *bakeOptions) { o.check, o.output, o.named = true, "x.hcl", true })},
 		{"--print --builder b --set x.tags=y", with(func(o *bakeOptions) { o.print, o.builder, o.set = true, "b", []string{"x.tags=y"} })},
+		{"--build-arg A=1 --network none --pull --no-cache-filter a --shm-size 64m --ulimit nofile=1 --compression zstd --compression-level 3", with(func(o *bakeOptions) {
+			o.stage = stageOptions{buildArgs: []string{"A=1"}, network: "none", pull: true, noCacheFilter: []string{"a"}, shmSize: "64m", ulimits: []string{"nofile=1"}}
+			o.compression = compressionOptions{"zstd", "3"}
+		})},
 		{"--target linux/arm64 -t x:1", with(func(o *bakeOptions) { o.targets, o.tags = []string{"linux/arm64"}, []string{"x:1"} })},
 	} {
 		got, err := parse(t, newBakeCmd, strings.Fields(tc.args)...)

@@ -86,7 +86,6 @@ var flagHabits = []flagHabit{
 	{"build", "pull-policy", "use --pull, or leave it out: BuildKit looks for newer base images by itself"},
 	{"build", "docker-host", "set DOCKER_HOST, or name a builder with --builder"},
 	{"build", "flatten", "leave it out: a package has one layer"},
-	{"bake", "compression compression-level", "set it in [metadata.extpack.build] of extension.toml"},
 	{"package", "compression compression-level", "set it in [metadata.extpack.build] of extension.toml"},
 	{"bake", "push load", `use "docker buildx bake" with it, or "docker extpack build"`},
 	{"verify, inspect", "platform platforms", "leave it out: every platform is read"},

@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -17,22 +19,41 @@ type stageOptions struct {
 	cacheFrom, cacheTo       []string
 	noCacheFilter, ulimits   []string
 	addHosts                 []string
-	shmSize                  string
+	shmSize, network         string
 	pull                     bool
 }
 
-func (o *stageOptions) bind(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set an argument of build stages ("NAME=VALUE", or "NAME" for that of the environment)`)
-	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Set a named context of build stages ("NAME=FOLDER")`)
-	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to build stages ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
-	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to build stages ("default|ID[=SOCKET|KEY[,KEY]]")`)
-	f.BoolVar(&o.pull, "pull", false, "Look up the base images of build stages in their registry even if the builder has them")
+// bindRecorded binds the flags that a bake file records. The others grant access
+// to something of this machine, or name it.
+func (o *stageOptions) bindRecorded(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set an argument of build stages ("NAME=VALUE")`)
+	f.StringVar(&o.network, "network", "", `Network of build stages ("default", "none", or "host", which needs --allow network.host)`)
+	f.BoolVar(&o.pull, "pull", false, "Look up the base images of build stages in their registry even if the Docker Engine that builds has them; other builders always do")
 	f.StringArrayVar(&o.noCacheFilter, "no-cache-filter", nil, "Do not use the cache for these stages of Dockerfiles")
 	f.StringVar(&o.shmSize, "shm-size", "", "Size of /dev/shm of build stages")
 	f.StringArrayVar(&o.ulimits, "ulimit", nil, `Set a limit of build stages ("nofile=1024:2048")`)
+}
+
+func (o *stageOptions) bind(f *pflag.FlagSet) {
+	o.bindRecorded(f)
+	f.Lookup("build-arg").Usage = `Set an argument of build stages ("NAME=VALUE", or "NAME" for that of the environment)`
+	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Set a named context of build stages ("NAME=FOLDER")`)
+	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to build stages ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
+	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to build stages ("default|ID[=SOCKET|KEY[,KEY]]")`)
 	f.StringArrayVar(&o.addHosts, "add-host", nil, `Add an entry to the hosts file of build stages ("HOST:IP")`)
 	f.StringArrayVar(&o.cacheFrom, "cache-from", nil, `Take the build cache from these instead of the descriptor's; may hold {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…")`)
 	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Put the build cache there instead of where the descriptor says ("type=registry,ref=…", "type=inline")`)
+}
+
+// checkRecorded returns an error for an argument with the value of an environment
+// variable: a file that records it would read the environment of others.
+func (o *stageOptions) checkRecorded() error {
+	for _, kv := range o.buildArgs {
+		if !strings.Contains(kv, "=") {
+			return diag.WithHint(diag.Invalidf("--build-arg %q has no value, and a bake file does not depend on the environment", kv), "write it as NAME=VALUE")
+		}
+	}
+	return nil
 }
 
 // apply sets the options of a plan.
@@ -68,7 +89,13 @@ func (o *stageOptions) apply(opts *plan.Options) error {
 		s.Flag = "--secret"
 		opts.Secrets = append(opts.Secrets, s)
 	}
-	opts.Pull, opts.NoCacheFilter, opts.ShmSize, opts.Ulimits, opts.AddHosts = o.pull, o.noCacheFilter, o.shmSize, o.ulimits, o.addHosts
+	if o.network != "" {
+		if err := choice.Check("--network", o.network, extension.Networks()...); err != nil {
+			return err
+		}
+	}
+	opts.Network, opts.Pull, opts.NoCacheFilter, opts.ShmSize = o.network, o.pull, o.noCacheFilter, o.shmSize
+	opts.Ulimits, opts.AddHosts = o.ulimits, o.addHosts
 	opts.CacheFrom, opts.CacheTo = o.cacheFrom, o.cacheTo
 	return nil
 }

@@ -86,6 +86,7 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 	opts.stage.bind(f)
 	opts.grants.bind(f)
 	complete(cmd, "format", "text", "json", "junit", "github")
+	complete(cmd, "network", extension.Networks()...)
 	completeFiles(cmd, "cases")
 	completeFiles(cmd, "keep")
 	register(cmd, "builder", completeBuilders)

@@ -89,6 +89,9 @@ func (r *reader) oneLine(what string, entries []Entry) []Entry {
 // --network").
 var networks = []string{"default", "host", "none"}
 
+// Networks returns the network modes of build stages.
+func Networks() []string { return slices.Clone(networks) }
+
 // checkContextName reports names that FROM and COPY cannot use.
 func (r *reader) checkContextName(key Entry) {
 	if !contextName.MatchString(key.Value) {

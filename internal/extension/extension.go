@@ -174,8 +174,8 @@ type Build struct {
 	// and TargetPositions the positions of the platforms.
 	Targets         map[string]string
 	TargetPositions map[string]diag.Position
-	// Pull is whether images are looked up in their registry even if the builder
-	// has them.
+	// Pull is whether base images are looked up in their registry even if the
+	// Docker Engine that builds has them. Other builders always do.
 	Pull bool
 	// NoCacheFilter are stages that are always built.
 	NoCacheFilter []Entry

@@ -153,7 +153,7 @@ var keyDocs = map[string]keyDoc{
 	"metadata.extpack.build.ssh":               {text: "SSH agents or keys that the stage needs, as of docker buildx build --ssh."},
 	"metadata.extpack.build.add-hosts":         {text: "Hosts of the stage, as of docker buildx build --add-host."},
 	"metadata.extpack.build.target":            {text: "Stages of platforms that have another one than stage, by platform."},
-	"metadata.extpack.build.pull":              {text: "Whether base images are looked up in their registry even if the builder has them."},
+	"metadata.extpack.build.pull":              {text: "Whether base images are looked up in their registry even if the Docker Engine that builds has them; other builders always do."},
 	"metadata.extpack.build.no-cache-filter":   {text: "Stages that are always built, as of docker buildx build --no-cache-filter."},
 	"metadata.extpack.build.shm-size":          {text: "Size of /dev/shm, as of docker buildx build --shm-size."},
 	"metadata.extpack.build.ulimits":           {text: "Limits of RUN instructions, as of docker buildx build --ulimit."},

@@ -60,9 +60,9 @@ func (e *Extension) caches(list *diag.List, opts Options) {
 
 // checkUsed warns of flags for build stages if there are none.
 func (o Options) checkUsed(list *diag.List, extensions []*Extension) {
-	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH)+len(o.NoCacheFilter)+len(o.Ulimits)+len(o.AddHosts) > 0 || o.Pull || o.ShmSize != ""
+	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH)+len(o.NoCacheFilter)+len(o.Ulimits)+len(o.AddHosts) > 0 || o.Pull || o.ShmSize+o.Network != ""
 	if given && len(extensions) > 0 && !slices.ContainsFunc(extensions, (*Extension).NeedsBuild) {
-		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret, --ssh, --pull, --no-cache-filter, --shm-size, --ulimit and --add-host are for build stages, and no target has one")
+		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret, --ssh, --network, --pull, --no-cache-filter, --shm-size, --ulimit and --add-host are for build stages, and no target has one")
 	}
 }
 
@@ -130,6 +130,9 @@ func (p *buildPlanner) build(opts Options) *Build {
 		b.SSH = append(b.SSH, s)
 	}
 	b.AddHosts = p.hosts(opts.AddHosts)
+	if opts.Network != "" {
+		b.Network = opts.Network
+	}
 	b.Pull = p.table.Pull || opts.Pull
 	b.NoCacheFilter = p.checked(p.table.NoCacheFilter, "no-cache-filter", opts.NoCacheFilter, checkStageName)
 	b.Ulimits = p.checked(p.table.Ulimits, "ulimit", opts.Ulimits, checkUlimit)

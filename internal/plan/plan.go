@@ -171,8 +171,9 @@ type Options struct {
 	Args, Contexts map[string]string
 	Secrets        []Spec
 	SSH            []string
-	// Pull, NoCacheFilter, ShmSize, Ulimits and AddHosts are those of docker
-	// buildx build. They replace those of the descriptor, hosts by name.
+	// Network, Pull, NoCacheFilter, ShmSize, Ulimits and AddHosts are those of
+	// docker buildx build. They replace those of the descriptor, hosts by name.
+	Network                          string
 	Pull                             bool
 	NoCacheFilter, Ulimits, AddHosts []string
 	ShmSize                          string

@@ -84,8 +84,12 @@ func (c *collector) stage() {
 		c.ssh(s)
 	}
 	if b.Network == "host" {
+		pos := table.Network.Position
+		if table.Network.Value != b.Network {
+			pos = diag.Position{} // --network, which grants nothing by itself, as in docker buildx build
+		}
 		c.add(grants.Request{
-			Kind: grants.NetworkHost, Subject: "the network of the builder's machine", Position: table.Network.Position,
+			Kind: grants.NetworkHost, Subject: "the network of the builder's machine", Position: pos,
 			Entitlements: []string{string(grants.NetworkHost)},
 		})
 	}
