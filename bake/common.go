@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/extpack/extpack/hcl"
+	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/plan"
 )
@@ -42,8 +43,13 @@ func (w *fileWriter) writeCommon(e *plan.Extension, targets []Target) error {
 	if err := b.Set("description", text); err != nil {
 		return err
 	}
-	if strings.Contains(e.Remote, "#") && strings.Contains(e.Remote[strings.Index(e.Remote, "#"):], ":") {
-		b.Comment("BuildKit 0.33 fails with a folder of a repository: https://github.com/moby/buildkit/issues/7151.")
+	if isGitFolder(e) {
+		b.Comment("With it, BuildKit 0.33 takes no SOURCE_DATE_EPOCH: https://github.com/moby/buildkit/issues/7151.")
+	}
+	if w.public && e.Remote == "" {
+		if patterns, err := content.IgnorePatterns(e.Dir); err == nil && len(patterns) > 0 {
+			b.Comment("BuildKit does not read " + content.IgnoreFile + " where this file is used from a Git repository.")
+		}
 	}
 	b.String("context", context)
 	args, err := w.commonArgs(e)
@@ -80,6 +86,9 @@ func (w *fileWriter) commonArgs(e *plan.Extension) (map[string]hcl.Value, error)
 	dest, err := w.versioned(e, func(e *plan.Extension) (string, error) { return e.Dest(), nil })
 	// rewrite-timestamp clamps timestamps to this one.
 	args := map[string]hcl.Value{"DEST": dest, "SOURCE_DATE_EPOCH": hcl.Text("0")}
+	if isGitFolder(e) {
+		delete(args, "SOURCE_DATE_EPOCH")
+	}
 	version := w.versionVariable(e)
 	if err != nil || version == "" && e.Descriptor.Text == nil {
 		return args, err

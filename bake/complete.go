@@ -12,25 +12,21 @@ import (
 	"github.com/extpack/extpack/internal/platform"
 )
 
-// CheckComplete returns a [*diag.InvalidError] for an extension whose images no
-// single target can build: buildx does not join targets in one index.
+// CheckComplete returns a [*diag.InvalidError] for an extension whose images
+// plain buildx cannot annotate: the platform of an annotation is without
+// os.version, in buildx (util/buildflags, ParseAnnotations) and in BuildKit
+// (exporter/containerimage/exptypes, ParseAnnotationKey).
 func CheckComplete(p *plan.Plan) error {
 	var list diag.List
 	for _, e := range p.Extensions {
 		pos := diag.Position{File: e.Descriptor.File}
 		for _, t := range extensionTargets(e) {
 			image := e.Images[t.Images[0]]
-			switch {
-			case t.distro:
+			if t.distro {
 				list.Errorf(pos, "a bake file cannot be complete: %s has several images for %s, which only annotations of each distinguish, and buildx annotates all images of a platform alike",
 					e.Descriptor.Info, platform.Format(image.Platform)).Hint = "publish with docker extpack build, or name one distro for each platform with --target"
-			case !t.shared():
-				list.Errorf(pos, "a bake file cannot be complete: the files of %s for %s come from another source than those of the other images, which takes another target, and buildx does not join targets in one index",
-					e.Descriptor.Info, image).Hint = "publish with docker extpack build, or build every platform from a stage, or none"
-			default:
-				continue
+				break // one reason is enough
 			}
-			break // one reason is enough
 		}
 		for _, a := range e.Placed {
 			if a.Image != nil && hasOSVersion(e, *a.Image) {

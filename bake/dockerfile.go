@@ -54,10 +54,10 @@ type dockerfile struct {
 	strings.Builder
 	spelling
 	dockerfileOptions
-	extension *plan.Extension
-	args      map[string]string
-	names     map[string]string // path → name of its arg
-	files     int               // number of args named FILE_n
+	target Target
+	args   map[string]string
+	names  map[string]string // path → name of its arg
+	files  int               // number of args named FILE_n
 	// layers is the largest number of layers that a stage with files has.
 	layers int
 }
@@ -70,7 +70,7 @@ type dockerfileOptions struct {
 }
 
 func newDockerfile(t Target, how spelling, opts dockerfileOptions) *dockerfile {
-	d := &dockerfile{spelling: how, dockerfileOptions: opts, extension: t.Extension, args: map[string]string{}, names: map[string]string{}}
+	d := &dockerfile{spelling: how, dockerfileOptions: opts, target: t, args: map[string]string{}, names: map[string]string{}}
 	images := t.Extension.Images
 	if slices.ContainsFunc(t.Images, func(i int) bool { return slices.ContainsFunc(images[i].Steps, viaFolder) }) {
 		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
@@ -142,7 +142,7 @@ func (d *dockerfile) parts() []hcl.Value {
 		case i%2 == 0:
 			parts = append(parts, hcl.Text(text))
 		case text == "else":
-			parts = append(parts, hcl.Directive("%{ if "+d.version+` != "`+d.extension.Descriptor.Info.Version+"\" ~}\n"))
+			parts = append(parts, hcl.Directive("%{ if "+d.version+` != "`+d.target.Extension.Descriptor.Info.Version+"\" ~}\n"))
 		case text == "end":
 			parts = append(parts, hcl.Directive("%{ endif ~}\n"))
 		default:

@@ -143,7 +143,9 @@ func lint(t *testing.T, target Target) {
 	d := newDockerfile(target, published, dockerfileOptions{})
 	text := d.String()
 	if target.usesStage() {
-		text = "FROM scratch AS " + rootContext + "\n" + text // instead of the linked target
+		for _, suffix := range target.stageSuffixes() {
+			text = "FROM scratch AS " + rootContext + suffix + "\n" + text // instead of a linked target
+		}
 	}
 	for _, i := range target.Images {
 		p := target.Extension.Images[i].Platform

@@ -59,6 +59,9 @@ func file(p *plan.Plan, dir string, how spelling, opts FileOptions) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
+	if opts.DiffIDs != nil {
+		targets = joinSources(p, targets)
+	}
 	w := &fileWriter{
 		File: hcl.New(), dir: dir, spelling: how, options: opts, plan: p, targets: targets, of: byExtension(targets),
 		matrices: matrices(targets), suffixes: suffixes(p),

@@ -81,8 +81,14 @@ func mustFile(t testing.TB, p *plan.Plan, dir string) []byte {
 // evaluate returns what buildx builds when it is told to bake names.
 func evaluate(t testing.TB, file []byte, names ...string) map[string]*buildx.Target {
 	t.Helper()
+	return evaluateWith(t, file, nil, names...)
+}
+
+// evaluateWith is evaluate with other values of variables.
+func evaluateWith(t testing.TB, file []byte, variables map[string]string, names ...string) map[string]*buildx.Target {
+	t.Helper()
 	in := []buildx.File{{Name: FileName, Data: file}}
-	targets, _, err := buildx.ReadTargets(t.Context(), in, names, nil, nil, nil, &buildx.EntitlementConf{})
+	targets, _, err := buildx.ReadTargets(t.Context(), in, names, nil, nil, variables, &buildx.EntitlementConf{})
 	if err != nil {
 		t.Fatalf("buildx does not read the file: %v\n%s", err, file)
 	}

@@ -38,10 +38,15 @@ func (w *fileWriter) writeMatrix(t Target, content string) error {
 		return err
 	}
 	b.Strings("inherits", w.inherits(content, t.Extension))
-	if t.usesStage() {
-		if err := b.ExprMap("contexts", rootContext, `"target:`+matrixName(t)+buildSuffix+`"`); err != nil {
-			return err
-		}
+	var err error
+	switch {
+	case t.joined:
+		err = b.Expr("contexts", t.links("[platform]"))
+	case t.usesStage():
+		err = b.ExprMap("contexts", rootContext, `"target:`+matrixName(t)+buildSuffix+`"`)
+	}
+	if err != nil {
+		return err
 	}
 	if err := b.Expr("platforms", "["+w.platformExpr(t.Extension, "platform")+"]"); err != nil {
 		return err
@@ -101,7 +106,7 @@ func (w *fileWriter) writeMatrixVariable(name string, t Target) error {
 		return nil
 	}
 	condition, message := matches(platformsPattern, name), name+" must be platforms such as linux/amd64, separated by commas."
-	if !t.usesStage() && !t.sameFiles() {
+	if t.joined || !t.usesStage() && !t.sameFiles() {
 		condition, message = `length(setsubtract(split(",", `+name+`), ["`+strings.Join(platformNames(t), `", "`)+`"])) == 0`,
 			name+" must be some of "+matrix(t)+", for which there are files."
 	}

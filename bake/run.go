@@ -125,7 +125,7 @@ func (e *Engine) buildArgs(p *plan.Plan, targets []Target, dir string) ([]string
 		args = append(args, allowed...)
 		out := outputDir(dir, t)
 		args = append(args, "--allow", "fs.write="+out,
-			"--set", t.Name+".output="+output(out, e.compression(t)))
+			"--set", t.Name+".output="+output(out, e.compression(t)+epochAttribute(t.Extension)))
 		if e.sharesLayer(t) {
 			args = append(args, "--set", t.Name+".platform="+platform.Format(t.Extension.Images[t.Images[0]].Platform))
 		}

@@ -1,6 +1,8 @@
 package bake
 
 import (
+	"strings"
+
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/plan"
@@ -35,11 +37,28 @@ func (w *fileWriter) compression() layer.Compression {
 // writeOutput writes the output. --push changes only the output that a target
 // does not inherit.
 func (w *fileWriter) writeOutput(b hcl.Body, e *plan.Extension) error {
-	if e.Compression == w.compression() {
+	epoch := epochAttribute(e)
+	if epoch == "" && e.Compression == w.compression() {
 		return b.Expr("output", "output")
 	}
-	b.Strings("output", []string{imageOutput(e.Compression)})
+	b.Strings("output", []string{imageOutput(e.Compression) + epoch})
 	return nil
+}
+
+// epochAttribute returns the attribute of an output that sets the time of files
+// where no build argument does, or "".
+func epochAttribute(e *plan.Extension) string {
+	if isGitFolder(e) {
+		return ",source-date-epoch=0"
+	}
+	return ""
+}
+
+// isGitFolder reports whether the context of e is a folder of a Git repository,
+// with which BuildKit 0.33 fails if there is a build argument SOURCE_DATE_EPOCH.
+func isGitFolder(e *plan.Extension) bool {
+	_, fragment, _ := strings.Cut(e.Remote, "#")
+	return strings.Contains(fragment, ":")
 }
 
 // imageOutput returns an output. Layers in the cache may have been compressed in

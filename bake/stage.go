@@ -22,17 +22,21 @@ const (
 	rootContext = "root"
 )
 
-// usesStage reports whether the files of a target come from a build stage.
-func (t Target) usesStage() bool { return t.dockerfile() != "" }
+// usesStage reports whether the files of an image of t come from a build stage.
+func (t Target) usesStage() bool {
+	return slices.ContainsFunc(t.Images, func(i int) bool { return t.Extension.Images[i].NeedsBuild() })
+}
 
-// dockerfile returns the Dockerfile of the target's build stage.
+// dockerfile returns the Dockerfile of the build stage of t, which is not joined.
 func (t Target) dockerfile() string { return t.Extension.Images[t.Images[0]].Dockerfile }
 
 // stageLines copy a build stage into the package. Entry points are copied again
 // to make them executable. They are patterns because a stage may lack one of
-// them, or both.
-const stageLines = "COPY " + partCopy + " " + partExclude + " --from=stage /stage ${DEST}/\n" +
-	"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
+// them, or both. suffix is that of the names of the stage and its context.
+func stageLines(suffix string) string {
+	return "COPY " + partCopy + " " + partExclude + " --from=stage" + suffix + " /stage ${DEST}/\n" +
+		"COPY --chown=0:0 --chmod=0755 --from=" + rootContext + suffix + " /bi[n]/detec[t] /bi[n]/generat[e] ${DEST}/bin/\n"
+}
 
 // stageLayers is the number of layers of stageLines.
 const stageLayers = 2
@@ -60,13 +64,16 @@ func (w *fileWriter) freshValue() hcl.Value {
 // --exclude preserves symbolic links below a folder but not at a root (see
 // content.Step.Links).
 func (d *dockerfile) stageFolder(t Target) {
-	d.WriteString("\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n" +
-		"FROM scratch AS stage\n")
-	if t.isFresh() {
-		d.WriteString("# The cache does not know this folder, so that it compares files, which may be new.\n" +
-			"ARG " + freshArg + "\nWORKDIR /fresh/${" + freshArg + "}\n")
+	comment := "\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root."
+	for _, suffix := range t.stageSuffixes() {
+		d.WriteString(comment + "\nFROM scratch AS stage" + suffix + "\n")
+		if t.isFresh() {
+			d.WriteString("# The cache does not know this folder, so that it compares files, which may be new.\n" +
+				"ARG " + freshArg + "\nWORKDIR /fresh/${" + freshArg + "}\n")
+		}
+		d.WriteString("COPY --from=" + rootContext + suffix + " / /stage/\n")
+		comment = ""
 	}
-	d.WriteString("COPY --from=" + rootContext + " / /stage/\n")
 }
 
 // writeStage writes the target that builds the stage of t.
@@ -77,7 +84,11 @@ func (w *fileWriter) writeStage(t Target) error {
 		return err
 	}
 	w.Newline()
-	w.Comment("The build stage whose files are packed, for each platform.")
+	if t.linked {
+		w.Comment("The build stage whose files are packed for " + matrix(t) + ".")
+	} else {
+		w.Comment("The build stage whose files are packed, for each platform.")
+	}
 	b := w.Block("target", t.Name+buildSuffix)
 	b.String("context", context)
 	if !content.CheckName(t.dockerfile()) {
@@ -89,7 +100,7 @@ func (w *fileWriter) writeStage(t Target) error {
 		b.String("target", stage)
 	}
 	args := maps.Clone(e.Build.Args)
-	if _, given := args["SOURCE_DATE_EPOCH"]; !given {
+	if _, given := args["SOURCE_DATE_EPOCH"]; !given && !isGitFolder(e) {
 		args["SOURCE_DATE_EPOCH"] = "0"
 	}
 	b.Map("args", args)
@@ -230,7 +241,7 @@ func (t Target) caches(specs []plan.Spec) []plan.Spec {
 // cachesFrom returns the caches that a target reads: those that were specified,
 // which may be published images with inline caches, and its separate ones.
 func (t Target) cachesFrom() []plan.Spec {
-	if t.shared() {
+	if t.shared() || t.linked {
 		return t.Extension.CacheFrom
 	}
 	return append(slices.Clone(t.Extension.CacheFrom), t.caches(t.Extension.CacheFrom)...)

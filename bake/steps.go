@@ -22,7 +22,7 @@ func (d *dockerfile) stage(name string, image plan.Image, suffix string) {
 	for i := 0; i < len(image.Steps); i++ {
 		step := image.Steps[i]
 		if image.NeedsBuild() && i == len(image.Steps)-1 {
-			lines.WriteString(stageLines) // before the descriptor
+			lines.WriteString(stageLines(d.target.linkSuffix(image))) // before the descriptor
 			layers += stageLayers
 		}
 		layers++

@@ -38,10 +38,8 @@ func (w *fileWriter) writeExtension(e *plan.Extension) error {
 	}
 	files := map[string]string{} // Dockerfile → name of the first target with it
 	for _, t := range targets {
-		if t.usesStage() {
-			if err := w.writeStage(t); err != nil {
-				return err
-			}
+		if err := w.writeStages(t); err != nil {
+			return err
 		}
 		if err := w.writeTarget(t, files); err != nil {
 			return err
@@ -64,7 +62,7 @@ func (w *fileWriter) writeContent(b hcl.Body, t Target, args map[string]hcl.Valu
 	if t.isFresh() {
 		args[freshArg] = w.freshValue()
 	}
-	if t.usesStage() {
+	if t.usesStage() && !t.joined {
 		b.Map("contexts", map[string]string{rootContext: "target:" + t.Name + buildSuffix})
 	}
 	if len(args) > 0 {
@@ -112,6 +110,9 @@ func (w *fileWriter) writeTarget(t Target, files map[string]string) error {
 		if w.hasIndex(t) {
 			err = b.ExprMap("args", "BUILDKIT_MULTI_PLATFORM", indexVariable+" ? 1 : 0")
 		}
+	}
+	if err == nil && t.joined {
+		err = b.Expr("contexts", t.links(`split(",", `+w.matrices[t.Name]+`)`))
 	}
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type Target struct {
 	Images []int
 	// distro reports whether t is for one distro of several of its platform.
 	distro bool
+	// joined reports whether the files of images come from several sources, see
+	// joinSources. linked reports whether t builds the stage of one of them.
+	joined, linked bool
 }
 
 // Targets returns the bake targets that build the plan, extension by extension.
@@ -222,17 +225,25 @@ const platformSuffix = "-platform"
 
 // platformName returns the value of matrixName for a platform.
 func platformName(e *plan.Extension, image plan.Image) string {
-	return baseName(e) + "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
+	return baseName(e) + tokenSuffix(image)
+}
+
+func tokenSuffix(image plan.Image) string {
+	return "-" + strings.NewReplacer("/", "-", ".", "_").Replace(platform.Format(image.Platform))
 }
 
 // matrixName is the HCL template that names the targets of a matrix. Few variants have
 // a dot, and without it the file is easier to read.
-func matrixName(t Target) string {
-	name := `replace(platform, "/", "-")`
+func matrixName(t Target) string { return t.Name + `-${` + platformToken(t, "platform") + `}` }
+
+// platformToken returns the expression of a platform of t in the form that names
+// have, for a variable with a platform.
+func platformToken(t Target, variable string) string {
+	token := `replace(` + variable + `, "/", "-")`
 	if strings.Contains(matrix(t), ".") {
-		name = `replace(` + name + `, ".", "_")`
+		token = `replace(` + token + `, ".", "_")`
 	}
-	return t.Name + `-${` + name + `}`
+	return token
 }
 
 // distroName returns the part of a target's name for the distros of an image.

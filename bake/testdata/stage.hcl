@@ -66,8 +66,9 @@ metadata = "{\"id\":\"samples/compiled\",\"name\":\"Debian packages\",\"version\
 # What all targets below have in common.
 target "_samples_compiled" {
   description = "samples/compiled@${VERSION}: Debian packages"
-  context     = "compiled"
-  contexts    = { root = "target:samples_compiled-build" }
+  # BuildKit does not read .dockerignore where this file is used from a Git repository.
+  context  = "compiled"
+  contexts = { root = "target:samples_compiled-build" }
   args = {
     DESCRIPTOR        = VERSION == "0.0.1" ? null : "api = \"0.10\"\n\n[extension]\nid = \"samples/compiled\"\nversion = \"${VERSION}\"\nname = \"Debian packages\"\ndescription = \"Installs the Debian packages that the Aptfile of an app lists\"\nhomepage = \"https://github.com/extpack/extpack/tree/main/examples/compiled\"\n\n[[extension.licenses]]\ntype = \"Apache-2.0\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm\"\nvariant = \"v7\"\n\n[[targets]]\nos = \"linux\"\narch = \"riscv64\"\n\n[[targets]]\nos = \"linux\"\narch = \"s390x\"\n\n# The files of every platform are those of this stage, compiled for it.\n[metadata.extpack.build]\nstage = \"package\"\ncontexts = { go = \"docker-image://golang:1.26-alpine\" }\n\n# A cache makes a fresh machine repeat only what a change touches. In the\n# registry and namespace that \"docker extpack build --push\" publishes to it needs\n# no flag. Any other is used only when the person who builds gives it, because it\n# is read and written with their credentials:\n#   docker extpack build --allow cache-from=type=s3,region=eu,bucket=acme\n# cache-from = [\"type=registry,ref=ghcr.io/acme/cache:{{.Slug}}\"]\n# cache-to = [\"type=registry,ref=ghcr.io/acme/cache:{{.Slug}},mode=max\"]\n\n[metadata.extpack.test]\nbuilder-image = \"paketobuildpacks/builder-jammy-base\""
     DEST              = "/cnb/extensions/samples_compiled/${VERSION}"

@@ -1,13 +1,13 @@
 package e2e_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +67,9 @@ func TestBakeComplete(t *testing.T) {
 		"static output": extensionDir(t, map[string]string{
 			"extension.toml": descriptor("complete/static", linuxTargets), "detect/plan.toml": "[[provides]]\nname = \"x\"\n", "generate/build.Dockerfile": "ARG base_image\nFROM ${base_image}\n",
 		}),
+		"large": extensionDir(t, map[string]string{
+			"extension.toml": descriptor("complete/large", linuxTargets), "bin/generate": script, "data/numbers": numbers(400_000),
+		}),
 		"allow-list and links": linked(t),
 		"hello":                copyTree(t, example("hello"), 0, 0),
 	}
@@ -80,11 +83,16 @@ func TestBakeComplete(t *testing.T) {
 			}
 			mustExtpack(t, dir, "build", "--push", "-q", "-t", built, "--engine", "embedded")
 			writeFile(t, filepath.Join(dir, "docker-bake.hcl"), file)
+			var further []string
+			if name == "large" {
+				further = fromGzip
+			}
 			for which, baker := range bakers() {
 				mustBake(t, baker, dir, nil, "--push")
 				checkVerified(t, ref)
-				checkSamePackage(t, which, fetch(t, ref), fetch(t, built))
+				checkDiffers(t, which, ref, built, further...)
 			}
+			checkPackReads(t, ref, fetch(t, built))
 			// As it is read from a pipe in a CI job.
 			mustBake(t, world.BuildxPath(), dir, nil, "-f", "docker-bake.hcl", "--print")
 			writeFile(t, filepath.Join(dir, changed(dir)), script+"# changed\n")
@@ -93,6 +101,15 @@ func TestBakeComplete(t *testing.T) {
 			}
 		})
 	}
+}
+
+// numbers is a text of n lines, of which no two are the same.
+func numbers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintln(&b, i*i)
+	}
+	return b.String()
 }
 
 // changed is a file of the package that a test changes.
@@ -126,53 +143,54 @@ func checkVerified(t *testing.T, ref string) {
 	}
 }
 
-// checkSamePackage compares all that readers look at.
-func checkSamePackage(t *testing.T, baker string, baked, built published) {
-	t.Helper()
-	if !maps.Equal(baked.index.Annotations, built.index.Annotations) {
-		t.Errorf("%s: annotations of the index\ngot  %v\nwant %v", baker, baked.index.Annotations, built.index.Annotations)
-	}
-	if len(baked.images) != len(built.images) {
-		t.Fatalf("%s: %d images, want %d", baker, len(baked.images), len(built.images))
-	}
-	for i, want := range built.images {
-		got := baked.images[i]
-		if baker == "oldest" && want.descriptor.Platform != nil { // leaves it out
-			want.descriptor.Platform.OSVersion, want.config.OSVersion = "", ""
-		}
-		if !reflect.DeepEqual(got.descriptor.Platform, want.descriptor.Platform) || !reflect.DeepEqual(got.config.Platform, want.config.Platform) || got.diffID != want.diffID {
-			t.Errorf("%s: image %d is %v with %s, want %v with %s", baker, i, got.descriptor.Platform, got.diffID, want.descriptor.Platform, want.diffID)
-		}
-		if !maps.Equal(got.config.Config.Labels, want.config.Config.Labels) {
-			t.Errorf("%s: labels of image %d\ngot  %v\nwant %v", baker, i, got.config.Config.Labels, want.config.Config.Labels)
-		}
-		if !maps.Equal(got.manifest.Annotations, want.manifest.Annotations) {
-			t.Errorf("%s: annotations of image %d\ngot  %v\nwant %v", baker, i, got.manifest.Annotations, want.manifest.Annotations)
-		}
-		// What the frontend adds, and nothing else.
-		rest := got.config.Config
-		rest.Labels, rest.Env, rest.WorkingDir = nil, nil, ""
-		if len(rest.Cmd)+len(rest.Entrypoint)+len(rest.ExposedPorts)+len(rest.Volumes) > 0 || rest.User != "" {
-			t.Errorf("%s: config %+v", baker, got.config.Config)
-		}
+// TestBakeCompleteOfBuild learns the layers of build stages from a build, also
+// where the images of a package come from different sources.
+func TestBakeCompleteOfBuild(t *testing.T) {
+	t.Parallel()
+	const build = "\n[metadata.extpack.build]\nstage = \"out\"\n"
+	for name, files := range map[string]map[string]string{
+		"one stage": {
+			"extension.toml": descriptor("complete/stage", linuxTargets+build+"pull = true\nno-cache-filter = [\"out\"]\nshm-size = \"64m\"\nulimits = [\"nofile=1024:2048\"]\n"),
+			"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY detect-${TARGETARCH} /bin/generate\n",
+			"detect-amd64":   script, "detect-arm64": script + "# arm64\n",
+		},
+		// A folder, two images of a stage, one of another stage, and one of
+		// another Dockerfile.
+		"mixed sources": {
+			"extension.toml": descriptor("complete/mixed", target("s390x")+linuxTargets+target("riscv64")+target("ppc64le")+"\n[metadata.extpack]\nshared = [\"LICENSE\"]\n"+build+"target = { \"linux/riscv64\" = \"slim\" }\n"),
+			"Dockerfile":     "FROM scratch AS slim\nCOPY detect-slim /bin/generate\nFROM scratch AS out\nARG TARGETARCH\nCOPY detect-${TARGETARCH} /bin/generate\nCOPY detect-slim /lib/only\n",
+			"detect-amd64":   script, "detect-arm64": script + "# arm64\n", "detect-slim": script + "# slim\n", "LICENSE": "text\n",
+			"Dockerfile.ppc64le":       "FROM scratch AS out\nCOPY detect-slim /bin/detect\nCOPY detect-arm64 /bin/generate\n",
+			"linux/s390x/bin/generate": script + "# s390x\n", "linux/s390x/data/a": "a\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := extensionDir(t, files)
+			ref, built := tag(t, "baked"), tag(t, "built")
+			mustExtpack(t, dir, "bake", "--complete=build", "-t", ref)
+			mustExtpack(t, dir, "build", "--push", "-q", "-t", built)
+			for which, baker := range bakers() {
+				mustBake(t, baker, dir, nil, "--push")
+				checkVerified(t, ref)
+				checkDiffers(t, which, ref, built)
+			}
+			checkPackReads(t, ref, fetch(t, built))
+			mustExtpack(t, dir, "bake", "--check")
+			// One platform alone, of each source.
+			for _, image := range fetch(t, built).images {
+				one := tag(t, strings.ReplaceAll(image.platform(), "/", "-"))
+				mustBake(t, world.BuildxPath(), dir, []string{"PLATFORMS=" + image.platform()}, "--push", "--set", "*.tags="+one)
+				if got := fetch(t, one); len(got.images) != 1 || got.images[0].diffID != image.diffID {
+					t.Errorf("%s alone has %d images, %s, want %s", image.platform(), len(got.images), got.images[0].diffID, image.diffID)
+				}
+			}
+		})
 	}
 }
 
-// TestBakeCompleteOfBuild learns the layers of a build stage from a build.
-func TestBakeCompleteOfBuild(t *testing.T) {
-	t.Parallel()
-	dir := extensionDir(t, map[string]string{
-		"extension.toml": descriptor("complete/stage", linuxTargets+"\n[metadata.extpack.build]\nstage = \"out\"\npull = true\nno-cache-filter = [\"out\"]\nshm-size = \"64m\"\nulimits = [\"nofile=1024:2048\"]\n"),
-		"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY detect-${TARGETARCH} /bin/generate\n",
-		"detect-amd64":   script, "detect-arm64": script + "# arm64\n",
-	})
-	ref, built := tag(t, "baked"), tag(t, "built")
-	mustExtpack(t, dir, "bake", "--complete=build", "-t", ref)
-	mustBake(t, world.BuildxPath(), dir, nil, "--push")
-	checkVerified(t, ref)
-	mustExtpack(t, dir, "build", "--push", "-q", "-t", built)
-	checkSamePackage(t, "pinned", fetch(t, ref), fetch(t, built))
-}
+// target is a target of a descriptor.
+func target(arch string) string { return "\n[[targets]]\nos = \"linux\"\narch = \"" + arch + "\"\n" }
 
 // TestBakeVariables sets what a generated file lets people set.
 func TestBakeVariables(t *testing.T) {

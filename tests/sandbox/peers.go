@@ -2,10 +2,13 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -35,8 +38,27 @@ func (s *Sandbox) Peers(ctx context.Context) (dir string, err error) {
 	return s.ensureModule(ctx, "peers", "pack, crane, oras and regctl", peerTools)
 }
 
+// moduleStamp is buildStamp of a module that contains programs, too.
+func moduleStamp(module string, tools map[string]string) (string, error) {
+	stamp, err := buildStamp(module)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(tools)) {
+		if !strings.HasPrefix(tools[name], "./") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(module, tools[name], "main.go"))
+		if err != nil {
+			return "", fmt.Errorf("reading the source of %s: %w", name, err)
+		}
+		stamp += fmt.Sprintf("%s %x\n", name, sha256.Sum256(text))
+	}
+	return stamp, nil
+}
+
 // ensureModule compiles tools of the module tests/NAME/tools unless they were
-// compiled from the same go.mod by the same Go before.
+// compiled from the same sources by the same Go before.
 func (s *Sandbox) ensureModule(ctx context.Context, name, what string, tools map[string]string) (dir string, err error) {
 	dir = s.bin(name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -52,7 +74,7 @@ func (s *Sandbox) ensureModule(ctx context.Context, name, what string, tools map
 		return "", err
 	}
 	module := filepath.Join(root, "tests", name, "tools")
-	stamp, err := buildStamp(module)
+	stamp, err := moduleStamp(module, tools)
 	if err != nil {
 		return "", err
 	}
