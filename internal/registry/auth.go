@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
@@ -36,6 +37,11 @@ type authHeader struct {
 	value string
 	// challenge is the challenge that value answers.
 	challenge challenge
+	// failures counts the requests for a token that failed. failed is the error
+	// of the last one, which was repeated up to retries times.
+	failures atomic.Int64
+	failed   error
+	retries  int
 }
 
 // Do sends req, and repeats it if it can answer a challenge.
@@ -164,13 +170,21 @@ func (a *authClient) answer(ctx context.Context, registry *url.URL, challenges [
 				key = tokenKey(registry.Host, scopes)
 			}
 			e := a.entry(key)
+			failures, retries := e.failures.Load(), retriesOf(ctx)
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			if e.value != "" && e.value != used {
 				return e.value, nil // fetched by another request
 			}
+			if e.failures.Load() != failures && e.retries >= retries {
+				return "", e.failed // while this one waited
+			}
 			value, err := a.header(ctx, registry, c, scopes)
 			if err != nil {
+				if ctx.Err() == nil {
+					e.failures.Add(1)
+					e.failed, e.retries = err, retries
+				}
 				return "", err
 			}
 			e.value, e.challenge = value, c

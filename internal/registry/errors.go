@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -95,8 +96,8 @@ func (e *ResponseError) setErrors(errs errcode.Errors) {
 		detail := detailText(one.Detail)
 		one.Detail = nil
 		text := one.Error()
-		if strings.EqualFold(strings.ReplaceAll(one.Code, "_", " "), one.Message) {
-			text = one.Message // it begins with the code, which is redundant
+		if one.Code == "" || strings.EqualFold(strings.ReplaceAll(one.Code, "_", " "), one.Message) {
+			text = one.Message // it begins with the code, which is missing or redundant
 		}
 		if detail != "" && !strings.Contains(text, detail) {
 			text += ": " + detail
@@ -127,6 +128,29 @@ type cleanError struct{ err error }
 
 func (e *cleanError) Error() string { return cleanText(e.err.Error()) }
 func (e *cleanError) Unwrap() error { return e.err }
+
+// noRegistryError is a web page instead of the response of a registry or token
+// server.
+type noRegistryError struct {
+	host string
+	err  error
+}
+
+func (e *noRegistryError) Error() string {
+	return fmt.Sprintf("%s answers with a web page: %v", e.host, e.err)
+}
+
+func (e *noRegistryError) Unwrap() error { return e.err }
+
+// aboutPage returns the error about a response as a [*noRegistryError] if the
+// response is a web page.
+func aboutPage(resp *http.Response, err error) error {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err == nil || kind != "text/html" {
+		return err
+	}
+	return &noRegistryError{resp.Request.URL.Host, err}
+}
 
 // isPlainHTTPServer reports whether err is a plain HTTP response to a TLS
 // handshake.

@@ -29,6 +29,11 @@ func TestErrorTexts(t *testing.T) {
 		},
 		"malformed":  {status: 401, contentType: "application/json", body: "{\x1b[2J", want: "401 Unauthorized", not: "[2J", hint: true},
 		"plain text": {status: 400, contentType: "text/plain", body: "no\x00 such\nthing", want: "400 Bad Request: no such thing"},
+		"no code":    {status: 403, contentType: "application/json", body: `{"errors":[{"status":403,"message":"rejected"}]}`, want: "403 Forbidden: rejected", hint: true},
+		"a string":   {status: 403, contentType: "application/json", body: `{"errors":"rejected"}`, want: "403 Forbidden: rejected", hint: true},
+		"message":    {status: 403, contentType: "application/json", body: `{"status":403,"message":"rejected"}`, want: "403 Forbidden: rejected", hint: true},
+		"problem":    {status: 400, contentType: "application/problem+json", body: `{"title":"Bad","detail":"rejected"}`, want: "400 Bad Request: rejected"},
+		"OAuth":      {status: 400, contentType: "application/json", body: `{"error":"invalid_grant","error_description":"rejected"}`, want: "400 Bad Request: rejected"},
 		"web page":   {status: 413, contentType: "text/html", body: "<html>", want: "413 Request Entity Too Large", not: "<html>"},
 		"long":       {status: 400, contentType: "text/plain", body: strings.Repeat("x", 1<<20), want: "…", not: strings.Repeat("x", maxErrorText+1)},
 	} {

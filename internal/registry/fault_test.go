@@ -155,6 +155,13 @@ func TestAttemptsDoNotMultiply(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	}
+	tokenless := func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/token" {
+			return unavailable(w, r)
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="x"`)
+		return jsonError(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+	}
 	method := func(m string) func(*http.Request) bool {
 		return func(r *http.Request) bool { return r.Method == m }
 	}
@@ -171,6 +178,7 @@ func TestAttemptsDoNotMultiply(t *testing.T) {
 		"unavailable, POST": {method(http.MethodPost), unavailable, 20 * time.Second},
 		"unavailable, PUT":  {method(http.MethodPut), unavailable, 20 * time.Second},
 		"unavailable, all":  {all, unavailable, 20 * time.Second},
+		"no tokens":         {all, tokenless, 25 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, tree := newServer(t), newTree(t, "a")

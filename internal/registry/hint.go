@@ -46,12 +46,18 @@ func (c *Client) hint(ref Reference, err error) string {
 		dns     *net.DNSError
 		client  *clientCertificateError
 		proxy   *proxyError
+
+		noRegistry *noRegistryError
 	)
 	switch {
 	case errors.As(err, &proxy):
 		return proxy.hint(host)
 	case errors.As(err, &moved):
 		return "look at what is there now and run the command again, or pass --force to replace it"
+	case errors.As(err, &refusal) && refusal.hintOfPolicy() != "":
+		return refusal.hintOfPolicy()
+	case errors.As(err, &noRegistry):
+		return fmt.Sprintf("check that %s is a registry; a login page of a network or a proxy answers like that", noRegistry.host)
 	case errors.Is(err, ErrUnauthorized):
 		return fmt.Sprintf("check that you may use %s on %s, or log in: %s", repo, host, login)
 	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
@@ -99,10 +105,27 @@ func (e *ResponseError) hint(host, repo, login string) string {
 		return fmt.Sprintf("%s may not take OCI indexes: try --media-types docker", host)
 	case writes && (e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusNotImplemented):
 		return fmt.Sprintf("%s is read-only, a mirror, or no registry: publish to another", host)
+	case writes && e.StatusCode == http.StatusNotFound && len(e.Codes) == 0:
+		return fmt.Sprintf("check that %s is a registry, and that the repository %s exists there", host, repo)
 	case writes && e.StatusCode == http.StatusNotFound:
 		return fmt.Sprintf("create the repository %s on %s first, or check its name", repo, host)
 	case e.StatusCode == http.StatusNotFound && strings.Contains(e.Path, "/manifests/"):
 		return fmt.Sprintf("check the repository and the tag, or log in if it is private: %s", login)
+	}
+	return ""
+}
+
+// hintOfPolicy returns the hint for a write that rules of the registry refuse to
+// every user. Their status and code differ: the tag is immutable with 400
+// (Amazon ECR), 403, 405 (Azure) or 412 (Harbor).
+func (e *ResponseError) hintOfPolicy() string {
+	text := strings.ToLower(e.Message)
+	switch {
+	case e.Method == http.MethodGet || e.Method == http.MethodHead || e.StatusCode >= http.StatusInternalServerError:
+	case strings.Contains(text, "immutable") || strings.Contains(text, "cannot be overwritten"):
+		return "publish a new version, or under another tag"
+	case strings.Contains(text, "quota") || strings.Contains(text, "storage resource"):
+		return "delete what is not needed from the registry, or raise its quota"
 	}
 	return ""
 }

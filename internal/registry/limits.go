@@ -54,15 +54,14 @@ func newResponseError(resp *http.Response) *ResponseError {
 		mediaType: resp.Request.Header.Get("Content-Type"),
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came is enough
-	var doc struct {
-		Errors errcode.Errors `json:"errors"`
-		// Details is used by token servers of other frameworks.
-		Details string `json:"details"`
-	}
+	var doc map[string]json.RawMessage
 	if json.Unmarshal(body, &doc) == nil {
-		e.setErrors(doc.Errors)
+		var errs errcode.Errors
+		if json.Unmarshal(doc["errors"], &errs) == nil {
+			e.setErrors(errs)
+		}
 		if e.Message == "" {
-			e.Message = cleanText(doc.Details)
+			e.Message = cleanText(otherText(doc))
 		}
 	} else if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/plain" {
 		e.Message = cleanText(string(body))
@@ -71,6 +70,19 @@ func newResponseError(resp *http.Response) *ResponseError {
 		e.Message = fmt.Sprintf("redirects to %s, which a %s does not follow", cleanText(to.Scheme+"://"+to.Host), e.Method)
 	}
 	return e
+}
+
+// otherText returns the text of an error that is not in the form of the OCI
+// distribution specification: of OAuth 2 (RFC 6749), problem details (RFC 9457),
+// and the frameworks of registries and proxies.
+func otherText(doc map[string]json.RawMessage) string {
+	for _, key := range []string{"message", "detail", "details", "error_description", "errors", "error", "title"} {
+		var text string
+		if json.Unmarshal(doc[key], &text) == nil && text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // drain reads a part of an unused body, so that its connection can be reused,

@@ -129,7 +129,7 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 			}
 		}
 		if mediaType, err = checkMediaType(mediaType, data); err != nil {
-			return err
+			return aboutPage(resp, err)
 		}
 		desc = v1.Descriptor{MediaType: mediaType, Digest: actual, Size: int64(len(data))}
 		return oci.CheckDocument(r.ref, desc, data)

@@ -56,7 +56,7 @@ func (a *authClient) fetchToken(ctx context.Context, registry *url.URL, c challe
 		err = json.Unmarshal(body, &answer)
 	}
 	if err != nil {
-		return "", fmt.Errorf("reading the answer of %s: %w", realm.Host, err)
+		return "", aboutPage(resp, fmt.Errorf("reading the answer of %s: %w", realm.Host, err))
 	}
 	token := answer.Token
 	if token == "" {

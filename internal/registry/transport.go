@@ -35,6 +35,13 @@ func withRetries(ctx context.Context, n int) context.Context {
 	return context.WithValue(ctx, triesKey{}, n)
 }
 
+func retriesOf(ctx context.Context) int {
+	if retries, limited := ctx.Value(triesKey{}).(int); limited {
+		return retries
+	}
+	return maxRetries
+}
+
 // silentRetries is how often a request without a response is repeated,
 // damagedRetries one whose response is not HTTP.
 const (
@@ -59,10 +66,7 @@ type retryTransport struct {
 
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	what := req.Method + " " + req.URL.Host + req.URL.Path
-	retries, limited := req.Context().Value(triesKey{}).(int)
-	if !limited {
-		retries = maxRetries
-	}
+	retries := retriesOf(req.Context())
 	silent, damaged := 0, 0
 	for n, attempt := 0, req; ; n++ {
 		resp, err := t.base.RoundTrip(attempt)

@@ -119,7 +119,7 @@ func (u *upload) follow(resp *http.Response) error {
 		if u.location != nil {
 			return nil
 		}
-		return fmt.Errorf("the registry began an upload without saying where (%d without Location)", resp.StatusCode)
+		return aboutPage(resp, fmt.Errorf("the registry began an upload without saying where (%d without Location)", resp.StatusCode))
 	}
 	base := resp.Request.URL // of the last redirect
 	next, err := base.Parse(location)
