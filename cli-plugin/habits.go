@@ -144,6 +144,18 @@ func flagError(cmd *cobra.Command, err error) error {
 	return cli.FlagErrorFunc(cmd, err)
 }
 
+// earlyFlagError returns the error of a command with docker's exit code if it is
+// about a flag before the name of a command, for which cobra does not call
+// [flagError].
+func earlyFlagError(root *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var status cli.StatusError
+	if errors.As(err, &unknown) && !errors.As(err, &status) {
+		return flagError(root, err)
+	}
+	return err
+}
+
 // flagHint returns what to use instead of a flag that cmd does not have.
 func flagHint(cmd *cobra.Command, unknown *pflag.NotExistError) string {
 	name := unknown.GetSpecifiedName()

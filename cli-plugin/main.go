@@ -55,12 +55,13 @@ func Main() int {
 func runPlugin(dockerCLI *command.DockerCli) error {
 	v, _ := version.Get()
 	root := newRootCmd(dockerCLI, pluginName)
-	return plugin.RunPlugin(dockerCLI, root, metadata.Metadata{
+	err := plugin.RunPlugin(dockerCLI, root, metadata.Metadata{
 		SchemaVersion:    "0.1.0",
 		Vendor:           "docker extpack authors",
 		Version:          v,
 		ShortDescription: root.Short,
 	})
+	return earlyFlagError(root, err)
 }
 
 func runStandalone(dockerCLI *command.DockerCli) error {
@@ -72,7 +73,7 @@ func runStandalone(dockerCLI *command.DockerCli) error {
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		return dockerCLI.Initialize(flags.NewClientOptions())
 	}
-	return root.ExecuteContext(context.Background())
+	return earlyFlagError(root, root.ExecuteContext(context.Background()))
 }
 
 // likePlugin makes root print and complete like a plugin of docker.

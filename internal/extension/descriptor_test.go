@@ -153,7 +153,7 @@ func TestCorpus(t *testing.T) {
 
 func TestReadWithoutDescriptor(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"empty", "folder/extension.toml", "large", "upper", "buildpack", "layout", "many/a", "many/b"} {
+	for _, name := range []string{"empty", "folder/extension.toml", "large", "upper", "buildpack", "layout", "many/a/bin/deep", "many/b"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -171,6 +171,7 @@ func TestReadWithoutDescriptor(t *testing.T) {
 		"b.cnb":  "b.cnb: there is no such directory" + hint + `; to write that file, add "-o b.cnb"`,
 		"many":   "many/extension.toml: there is no such file" + hint + ": many/a many/b",
 
+		"many/a/bin/deep":        "many/a/bin/deep/extension.toml: there is no such file" + hint + ": many/a",
 		"ghcr.io/acme/curl":      "ghcr.io/acme/curl: there is no such directory" + hint + `; to publish there, add "--push -t ghcr.io/acme/curl"`,
 		"acme/curl:1":            "acme/curl:1: there is no such directory" + hint + `; to publish there, add "--push -t acme/curl:1"`,
 		"./v1.0/curl":            "./v1.0/curl: there is no such directory" + hint,

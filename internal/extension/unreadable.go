@@ -98,7 +98,23 @@ func besides(dir, hint string) string {
 	if below := extensionsBelow(dir); len(below) > 0 {
 		return hint + ": " + strings.Join(below, " ")
 	}
+	if above := extensionAbove(dir); above != "" {
+		return hint + ": " + above
+	}
 	return hint
+}
+
+// extensionAbove returns the nearest directory above dir that has a descriptor,
+// or "".
+func extensionAbove(dir string) string {
+	const most = 5
+	for range most {
+		dir = filepath.Join(dir, "..")
+		if info, err := os.Lstat(filepath.Join(dir, DescriptorFile)); err == nil && info.Mode().IsRegular() {
+			return dir
+		}
+	}
+	return ""
 }
 
 // extensionsBelow returns some directories in dir that have a descriptor.

@@ -2,7 +2,9 @@ package lint
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -68,6 +70,9 @@ func (r *Report) unplanned(ctx context.Context, version string, problems diag.Li
 	info, statErr := os.Stat(r.Name)
 	if statErr != nil || !info.IsDir() {
 		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(r.Name, extension.DescriptorFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil // what is there is no extension
 	}
 	images, err := unplanned(ctx, r.Name, d, &r.Findings)
 	if err != nil {

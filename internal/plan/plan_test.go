@@ -47,16 +47,18 @@ func TestTags(t *testing.T) {
 func TestTagsRefused(t *testing.T) {
 	t.Parallel()
 	const digest = "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	tests := []struct{ tag, want string }{
-		{"r.example/X", `tag "r.example/X": invalid reference format: repository name (X) must be lowercase`},
-		{"", `tag "": invalid reference format`},
-		{"r.example/x" + digest, `tag "r.example/x` + digest + `": a tag cannot hold a digest`},
-		{"r.example/{{.Nmae}}", `tag "r.example/{{.Nmae}}": has the unknown placeholder "{{.Nmae}}"`},
+	tests := []struct{ tag, want, hint string }{
+		{"r.example/X", `tag "r.example/X": invalid reference format: repository name (X) must be lowercase`, tagHint},
+		{"", `tag "": invalid reference format`, tagHint},
+		{"r.example/x" + digest, `tag "r.example/x` + digest + `": a tag cannot hold a digest`, "leave the digest out: r.example/x"},
+		{"https://r.example/x:1", `tag "https://r.example/x:1": invalid reference format`, "leave the scheme out: r.example/x:1"},
+		{"r.example/x:1,r.example/x:2", `tag "r.example/x:1,r.example/x:2": invalid reference format`, "repeat --tag for each"},
+		{"r.example/{{.Nmae}}", `tag "r.example/{{.Nmae}}": has the unknown placeholder "{{.Nmae}}"`, tagHint},
 	}
 	for _, tt := range tests {
 		dir := extensionDir(t, "", files{"bin/detect": ""})
 		_, _, err := New(t.Context(), []string{dir}, Options{Tags: []string{tt.tag}})
-		wantInvalid(t, dir, err, tt.want, "  "+tagHint)
+		wantInvalid(t, dir, err, tt.want, "  "+tt.hint)
 	}
 }
 

@@ -1,8 +1,8 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 
@@ -33,7 +33,7 @@ func tags(d *extension.Descriptor, given []string) ([]string, error) {
 	for _, tag := range given {
 		named, err := parseTag(d.Info, tag)
 		if err != nil {
-			return nil, diag.WithHint(diag.Invalidf("tag %q: %v", tag, err), tagHint)
+			return nil, invalidTag(tag, err)
 		}
 		if complete := reference.TagNameOnly(named).String(); !slices.Contains(out, complete) {
 			out = append(out, complete)
@@ -54,7 +54,7 @@ func (e *Extension) TagsOf(version string) ([]string, error) {
 func CheckTag(text string) error {
 	_, err := parseTag(extension.Info{ID: "a/b", Version: "1.2.3"}, text)
 	if err != nil {
-		return diag.WithHint(fmt.Errorf("tag %q: %w", text, err), tagHint)
+		return invalidTag(text, err)
 	}
 	return nil
 }
@@ -77,5 +77,21 @@ func parseTag(info extension.Info, text string) (reference.Named, error) {
 type constError string
 
 func (e constError) Error() string { return string(e) }
+
+// invalidTag returns the error for an invalid tag.
+func invalidTag(text string, err error) error {
+	invalid := diag.Invalidf("tag %q: %v", text, err)
+	_, withoutScheme, hasScheme := strings.Cut(text, "://")
+	withoutDigest, _, hasDigest := strings.Cut(text, "@")
+	switch {
+	case hasScheme:
+		return diag.WithHint(invalid, "leave the scheme out: "+withoutScheme)
+	case strings.Contains(text, ","):
+		return diag.WithHint(invalid, "repeat --tag for each")
+	case hasDigest:
+		return diag.WithHint(invalid, "leave the digest out: "+withoutDigest)
+	}
+	return diag.WithHint(diag.Invalidf("tag %q: %v", text, err), tagHint)
+}
 
 const errDigest = constError("a tag cannot hold a digest")

@@ -88,6 +88,9 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 		if _, statErr := os.Stat(filepath.Join(name, extension.DescriptorFile)); statErr == nil {
 			return nil, diag.WithHint(diag.Invalidf("%s is the directory of an extension, not a package", name), "build it first: docker extpack build "+name)
 		}
+		if strings.EqualFold(filepath.Base(name), extension.DescriptorFile) {
+			return nil, diag.WithHint(diag.Invalidf("%s is the descriptor of an extension, not a package", name), "name its directory: "+filepath.Dir(name))
+		}
 		return nil, err
 	}
 	root, err := ocilayout.Root(ctx, store)

@@ -85,7 +85,7 @@ func TestOpenRefuses(t *testing.T) {
 		"./missing":                    "./missing does not exist",
 		"missing/":                     "missing/ does not exist",
 		"/no/such/layout":              "/no/such/layout does not exist",
-		"extension/extension.toml":     "extension/extension.toml is empty",
+		"extension/extension.toml":     "extension/extension.toml is the descriptor of an extension, not a package\n  name its directory: extension",
 		"./extension/extension.toml/x": "reading ./extension/extension.toml/x: ",
 		"Not A Reference":              `"Not A Reference" is not an image reference`,
 		"":                             `"" is not an image reference`,
