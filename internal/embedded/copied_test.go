@@ -60,6 +60,7 @@ func TestBuildCopied(t *testing.T) {
 		{name: "b/extension.toml"},
 		{name: "b/hard", link: "a/data"},
 		{name: "b/hard2", link: "a/data"},
+		{name: "b/docker-bake.hcl"}, // a FIFO with a name that never enters a package
 	} {
 		header := &tar.Header{Name: h.name, Mode: 0o755, Linkname: h.link, Typeflag: tar.TypeReg}
 		data := []byte(h.data)
@@ -68,6 +69,8 @@ func TestBuildCopied(t *testing.T) {
 			header.Typeflag = tar.TypeLink
 		case h.name[len(h.name)-1] == '/':
 			header.Typeflag = tar.TypeDir
+		case filepath.Base(h.name) == "docker-bake.hcl":
+			header.Typeflag = tar.TypeFifo
 		case filepath.Base(h.name) == "extension.toml":
 			if data, err = os.ReadFile(filepath.Join(work, h.name)); err != nil {
 				t.Fatal(err)
