@@ -17,9 +17,9 @@ import (
 // checkExecutables checks that programs run on the platform of the image and
 // that scripts name their interpreter. Lifecycles run extensions on systems that
 // run ELF only.
-func (c *checker) checkExecutables() error {
+func (c *checker) checkExecutables() {
 	if c.Platform.OS == "windows" || c.Platform.OS == "darwin" {
-		return nil
+		return
 	}
 	entryPoints := map[string]bool{} // by path, after links
 	for _, name := range []string{detectFile, generateBin} {
@@ -42,18 +42,13 @@ func (c *checker) checkExecutables() error {
 		if !isRegular(f) {
 			continue
 		}
-		if err := c.checkExecutable(f, entryPoints[name]); err != nil {
-			return err
-		}
+		c.checkExecutable(f, entryPoints[name])
 	}
-	return nil
 }
 
-func (c *checker) checkExecutable(f *content.File, entryPoint bool) error {
-	program, fault, err := c.Inspect(f)
+func (c *checker) checkExecutable(f *content.File, entryPoint bool) {
+	program, fault := c.inspected[f].Program, c.inspected[f].Fault
 	switch {
-	case err != nil:
-		return err
 	case program != nil:
 		words, variant := program.Mismatch(c.Platform)
 		rule := rules.BinaryPlatform
@@ -79,7 +74,6 @@ func (c *checker) checkExecutable(f *content.File, entryPoint bool) error {
 		}
 		c.report(fault.Rule, pos, "%s %s", f.Path, fault.Words)
 	}
-	return nil
 }
 
 // maxScript bounds what is read of a script.

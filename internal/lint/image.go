@@ -8,8 +8,10 @@ package lint
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -51,32 +53,44 @@ type Image struct {
 	Files content.Files
 	// Read returns the first bytes of a file, at most limit.
 	Read func(f *content.File, limit int64) ([]byte, error)
-	// Inspect returns what program a file is, or, of an executable file that is
-	// none, what is wrong with it.
-	Inspect func(f *content.File) (*executable.Program, *executable.Fault, error)
-	// Search returns what in a file of at most [MaxSecretFile] bytes looks like a
-	// secret; see [FindSecret].
-	Search func(f *content.File) (*Hit, error)
+	// Inspect returns what is in a regular file.
+	Inspect func(f *content.File) (Inspection, error)
 	// AllowSecrets leaves the rules for secrets and large files out.
 	AllowSecrets bool
 	// OnlyExecutables leaves all rules out but those for programs and scripts.
 	OnlyExecutables bool
 }
 
+// Inspection is what rules need to know of the content of a file. For most files
+// it is empty.
+type Inspection struct {
+	Program *executable.Program
+	// Fault is what is wrong with an executable file that is no program.
+	Fault *executable.Fault
+	// Secret is what in a file of at most [MaxSecretFile] bytes looks like a
+	// secret; see [FindSecret].
+	Secret *Hit
+}
+
 // Check returns what is wrong with the files of an image. Its error is trouble
 // with reading them.
 func Check(image Image) (diag.List, error) {
 	c := &checker{Image: image}
+	if err := c.inspect(); err != nil {
+		return nil, err
+	}
 	if image.OnlyExecutables {
-		err := c.checkExecutables()
-		return c.list, err
+		c.checkExecutables()
+		return c.list, nil
 	}
 	c.checkLayout()
-	for _, check := range []func() error{c.checkExecutables, c.checkVariables, c.checkPlan, c.checkSecrets} {
+	c.checkExecutables()
+	for _, check := range []func() error{c.checkVariables, c.checkPlan} {
 		if err := check(); err != nil {
 			return nil, err
 		}
 	}
+	c.checkSecrets()
 	if !c.has(generateBin) {
 		if err := c.checkGenerated(generateDir); err != nil {
 			return nil, err
@@ -99,7 +113,28 @@ var ErrNotKept = errors.New("content was not kept")
 
 type checker struct {
 	Image
-	list diag.List
+	// inspected are the inspections that are not empty.
+	inspected map[*content.File]Inspection
+	list      diag.List
+}
+
+// inspect inspects all regular files, each of them once.
+func (c *checker) inspect() error {
+	c.inspected = map[*content.File]Inspection{}
+	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+		f := c.Files[name]
+		if !isRegular(f) {
+			continue
+		}
+		found, err := c.Inspect(f)
+		if err != nil {
+			return err
+		}
+		if found != (Inspection{}) {
+			c.inspected[f] = found
+		}
+	}
+	return nil
 }
 
 func (c *checker) report(rule *rules.Rule, pos diag.Position, format string, args ...any) {

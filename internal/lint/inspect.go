@@ -28,11 +28,7 @@ func checkImages(ctx context.Context, root *safefile.Root, images []Image) (diag
 			continue
 		}
 		checked[same] = true
-		image.Read, image.Inspect = reader(ctx, root), inspector(ctx, root)
-		image.Search = func(f *content.File) (*Hit, error) {
-			data, err := image.Read(f, MaxSecretFile)
-			return FindSecret(data), err
-		}
+		image.Read, image.Inspect = reader(ctx, root), inspector(ctx, root, !image.AllowSecrets)
 		found, err := Check(image)
 		if err != nil {
 			return nil, err
@@ -74,31 +70,40 @@ func reader(ctx context.Context, root *safefile.Root) func(*content.File, int64)
 	}
 }
 
-func inspector(ctx context.Context, root *safefile.Root) func(*content.File) (*executable.Program, *executable.Fault, error) {
-	buffer := make([]byte, executable.HeadBytes)
-	return func(f *content.File) (*executable.Program, *executable.Fault, error) {
+// inspector returns a function that reads a file once for all that is asked of its
+// content.
+func inspector(ctx context.Context, root *safefile.Root, secrets bool) func(*content.File) (Inspection, error) {
+	var buffer bytes.Buffer
+	return func(f *content.File) (found Inspection, err error) {
 		if err := context.Cause(ctx); err != nil {
-			return nil, nil, err
+			return found, err
 		}
 		file, err := root.Open(f.Source)
 		if err != nil {
-			return nil, nil, unreadable(err)
+			return found, unreadable(err)
 		}
 		defer file.Close()
-		n, err := io.ReadFull(file, buffer)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, nil, err
+		search := secrets && f.Size <= MaxSecretFile
+		limit := int64(executable.HeadBytes)
+		if search {
+			limit = MaxSecretFile
 		}
-		head := buffer[:n]
-		program := executable.Read(head)
+		buffer.Reset()
+		if _, err := buffer.ReadFrom(io.LimitReader(file, limit)); err != nil {
+			return found, err
+		}
+		if search {
+			found.Secret = FindSecret(buffer.Bytes())
+		}
+		head := buffer.Bytes()[:min(buffer.Len(), executable.HeadBytes)]
+		found.Program = executable.Read(head)
 		switch {
-		case program != nil && program.IsARM():
-			err := program.ReadARM(io.MultiReader(bytes.NewReader(head), file), f.Size)
-			return program, nil, err
-		case program == nil && f.Mode&0o111 != 0:
-			return nil, executable.ReadScript(head), nil
+		case found.Program != nil && found.Program.IsARM():
+			err = found.Program.ReadARM(io.MultiReader(bytes.NewReader(buffer.Bytes()), file), f.Size)
+		case found.Program == nil && f.Mode&0o111 != 0:
+			found.Fault = executable.ReadScript(head)
 		}
-		return program, nil, nil
+		return found, err
 	}
 }
 

@@ -53,9 +53,9 @@ var secrets = []secret{
 var examples = []string{".example", ".sample", ".template", ".dist"}
 
 // checkSecrets finds what should not be in a package.
-func (c *checker) checkSecrets() error {
+func (c *checker) checkSecrets() {
 	if c.AllowSecrets {
-		return nil
+		return
 	}
 	reported := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
@@ -69,31 +69,23 @@ func (c *checker) checkSecrets() error {
 		if !isRegular(f) {
 			continue
 		}
-		if err := c.checkSecret(f); err != nil {
-			return err
-		}
+		c.checkSecret(f)
 	}
-	return nil
 }
 
-func (c *checker) checkSecret(f *content.File) error {
+func (c *checker) checkSecret(f *content.File) {
 	if f.Size > largeFile {
 		c.report(rules.LargeFile, c.at(f), "%s has %.1f MB", f.Path, float64(f.Size)/1e6)
 	}
 	if b := base(f); b == ".env" || strings.HasPrefix(b, ".env.") && !slices.ContainsFunc(examples, func(e string) bool { return strings.HasSuffix(b, e) }) {
 		c.report(rules.Secret, c.at(f), "%s is in the package, and such files hold secrets", f.Path)
-		return nil
+		return
 	}
-	if f.Size > MaxSecretFile || f.Size == 0 {
-		return nil
-	}
-	hit, err := c.Search(f)
-	if hit != nil {
+	if hit := c.inspected[f].Secret; hit != nil {
 		pos := c.at(f)
 		pos.Line, pos.Column = hit.Line, hit.Column
 		c.report(rules.Secret, pos, "%s holds what looks like %s", f.Path, hit.What)
 	}
-	return err
 }
 
 // Hit is a place in a file that looks like a secret.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/platform"
@@ -82,11 +81,10 @@ func (c *checker) lint(key lintKey, i *image) lintResult {
 	list, err := lint.Check(lint.Image{
 		API: i.labels.api, Platform: i.platform, AnyPlatform: i.any, Files: files.byPath, OnlyExecutables: key.known, Incomplete: key.stage, AllowSecrets: c.opts.AllowSecrets,
 		Read: files.read,
-		Inspect: func(f *content.File) (*executable.Program, *executable.Fault, error) {
+		Inspect: func(f *content.File) (lint.Inspection, error) {
 			e := files.entries[f.Path]
-			return e.exe, e.fault, nil
+			return lint.Inspection{Program: e.exe, Fault: e.fault, Secret: e.secret}, nil
 		},
-		Search: func(f *content.File) (*lint.Hit, error) { return files.entries[f.Path].secret, nil },
 	})
 	c.linted[key] = lintResult{list, err}
 	return c.linted[key]
