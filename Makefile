@@ -44,7 +44,7 @@ fuzz: ## run each fuzz target for FUZZTIME; minimising every new input would tak
 		go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 10x || exit 1; done; done
 
 torture: ## run everything that "make test" runs a sample of: hostile input, pack beside us, faults
-	EXTPACK_TORTURE=full go test -timeout 40m ./tests/hostile ./tests/differential $(if $(wildcard tests/torture),./tests/torture)
+	EXTPACK_TORTURE=full go test -timeout 40m -parallel 8 ./tests/hostile ./tests/differential ./tests/torture
 
 lint: $(GOLANGCI) ## check formatting and code
 	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }
