@@ -47,7 +47,7 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 		}
 		return r, false, nil
 	}
-	err = e.publish(ctx, r, s, tags, before, append(guards, e.lookAhead(ctx, s, x)...))
+	err = e.publish(ctx, r, s, tags, before, guards)
 	wrote = err == nil && len(r.Published) > 0
 	if wrote {
 		e.before = before

@@ -19,50 +19,93 @@ import (
 const smallBlob = 1 << 20
 
 // copyBlob makes a blob available in r: it may exist, be mounted from another
-// repository of the registry (from, which may be empty), or be uploaded. It is
-// uploaded if checking or mounting fails.
+// repository of the registry (from, which may be empty), or be uploaded.
 //
-// added reports whether the repository did not have it.
+// added reports whether the repository certainly did not have it.
 func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.Descriptor, from string) (added bool, err error) {
-	ok := false
-	if !r.missing[desc.Digest] {
-		if ok, err = r.holds(ctx, "blobs", desc); err != nil {
-			return false, oci.About(desc, err, "looking for blob %s", desc.Digest)
-		}
-	}
-	if ok {
+	if r.client.known.has(r.ref.RepositoryName(), desc) {
 		r.report(desc, Exists, 0)
 		return false, nil
 	}
-	ctx = r.scoped(ctx)
-	s := &sender{ctx: ctx, repo: r, src: src, desc: desc}
-	if from != "" {
-		session, err := r.mount(ctx, desc, from)
-		switch {
-		case err == nil:
-			r.report(desc, Mounted, 0)
-			r.knows(desc, nil)
-			return true, nil
-		case errors.Is(err, errNotMounted):
-			s.session = session // which is cancelled after an interrupt
-		case ctx.Err() != nil:
-			return false, context.Cause(ctx)
-		}
+	tried, isTried := r.ahead.take(desc)
+	if isTried && tried.err == nil {
+		r.report(desc, Mounted, 0)
+		r.knows(desc, nil)
+		return false, nil // it may have been there before
 	}
+	if isTried && tried.session == nil {
+		from = "" // the registry refused
+	}
+	session, state, err := r.offer(ctx, desc, from, tried.session)
+	if err != nil {
+		return false, err
+	}
+	if state != Uploading {
+		r.report(desc, state, 0)
+		r.knows(desc, nil)
+		return state == Mounted, nil
+	}
+	ctx = r.scoped(ctx)
 	if desc.Size > smallBlob {
 		select {
 		case r.client.large <- struct{}{}:
 			defer func() { <-r.client.large }()
 		case <-ctx.Done():
+			if session != nil {
+				session.cancel(ctx)
+			}
 			return false, context.Cause(ctx)
 		}
 	}
+	s := &sender{ctx: ctx, repo: r, src: src, desc: desc, session: session}
 	if err := s.run(); err != nil {
 		return false, &contentError{kind: "blob", desc: desc, err: err}
 	}
 	r.report(desc, Done, 0)
 	r.knows(desc, nil)
 	return true, nil
+}
+
+// offer asks the registry for a blob. It returns [Exists], [Mounted] or, if the
+// blob has to be uploaded, [Uploading] and the session, which may be nil. begun
+// is the session of an earlier mount.
+func (r *repository) offer(ctx context.Context, desc v1.Descriptor, from string, begun *upload) (*upload, State, error) {
+	// A mount is one request for what otherwise are two: the registry has the
+	// blob or begins an upload. So a small blob that is probably new is mounted
+	// from r itself. A large one is looked for instead: a registry that does not
+	// support mounts would be sent it again.
+	if from == "" && desc.Size <= smallBlob && !r.noMounts.Load() && !r.client.known.isListed(r.ref.RepositoryName(), desc.Digest) {
+		session, err := r.mount(ctx, desc, r.remote.Repository)
+		switch {
+		case err == nil:
+			return nil, Exists, nil
+		case errors.Is(err, errNotMounted):
+			return session, Uploading, nil
+		case !isRefusal(err) || ctx.Err() != nil:
+			return nil, Uploading, &contentError{kind: "blob", desc: desc, err: err}
+		}
+		r.noMounts.Store(true)
+	}
+	ok, err := r.holds(withRetries(ctx, 1), "blobs", desc)
+	if begun != nil && (ok || err != nil) {
+		begun.cancel(ctx)
+	}
+	switch {
+	case err != nil:
+		return nil, Uploading, oci.About(desc, err, "looking for blob %s", desc.Digest)
+	case ok:
+		return nil, Exists, nil
+	case from != "" && begun == nil:
+		// Once: an upload may work if it fails.
+		begun, err = r.mount(withRetries(ctx, 0), desc, from)
+		switch {
+		case err == nil:
+			return nil, Mounted, nil
+		case ctx.Err() != nil:
+			return nil, Uploading, context.Cause(ctx)
+		}
+	}
+	return begun, Uploading, nil
 }
 
 // contentError adds the content to the end of an error.

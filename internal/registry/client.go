@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
 
@@ -128,13 +128,15 @@ type repository struct {
 	// actions are the actions that tokens are requested for.
 	actions []string
 	chunks  chunking
-	// missing are blobs that the repository did not have a moment ago.
-	missing map[digest.Digest]bool
+	// noMounts is set if the registry refused to mount a blob of the repository
+	// itself.
+	noMounts atomic.Bool
+	ahead    *mountsAhead
 }
 
 // repository opens a repository for actions such as [auth.ActionPull].
 func (c *Client) repository(ctx context.Context, ref Reference, actions ...string) (*repository, error) {
-	r := &repository{client: c, ref: ref, remote: ref.remote(), actions: actions}
+	r := &repository{client: c, ref: ref, remote: ref.remote(), actions: actions, ahead: &mountsAhead{}}
 	r.chunks.size = c.chunkSize
 	var err error
 	r.plain, err = c.plainHTTP(ctx, r.host())

@@ -13,7 +13,7 @@ import (
 // holds is like has, for a check before a write: it ignores denied access and
 // registries that do not support the request.
 func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor) (bool, error) {
-	ok, err := r.has(withRetries(ctx, 1), kind, desc)
+	ok, err := r.has(ctx, kind, desc)
 	var refusal *ResponseError
 	if errors.As(err, &refusal) || errors.Is(err, oci.ErrCorrupt) {
 		return false, nil

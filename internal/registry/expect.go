@@ -18,12 +18,10 @@ type publishOptions struct {
 	expected map[string]digest.Digest
 	guards   map[string]TagGuard
 	early    *earlyLook
-	// missing are the blobs that repositories did not have a moment ago.
-	missing map[string]func() map[digest.Digest]bool
 }
 
 func newPublishOptions(opts []PublishOption) publishOptions {
-	o := publishOptions{expected: map[string]digest.Digest{}, guards: map[string]TagGuard{}, missing: map[string]func() map[digest.Digest]bool{}}
+	o := publishOptions{expected: map[string]digest.Digest{}, guards: map[string]TagGuard{}}
 	for _, opt := range opts {
 		opt(&o)
 	}

@@ -1,11 +1,14 @@
 package registry
 
 import (
+	"encoding/json"
 	"sync"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/extpack/extpack/internal/oci"
 )
 
 const (
@@ -23,6 +26,9 @@ type known struct {
 	mu        sync.Mutex
 	content   map[knownKey]knownContent
 	documents int64
+	// listed is what the manifests in content refer to, which the registry
+	// probably has.
+	listed map[knownKey]bool
 }
 
 type knownKey struct {
@@ -50,11 +56,34 @@ func (k *known) add(repository string, desc v1.Descriptor, data []byte) {
 	if c.data == nil && data != nil && k.documents+int64(len(data)) <= maxKnownDocuments {
 		c.data = data
 		k.documents += int64(len(data))
+		k.list(repository, desc.MediaType, data)
 	}
 	if k.content == nil {
 		k.content = map[knownKey]knownContent{}
 	}
 	k.content[key] = c
+}
+
+// list records what a manifest refers to.
+func (k *known) list(repository, mediaType string, data []byte) {
+	var m v1.Manifest
+	if !oci.IsManifest(mediaType) || json.Unmarshal(data, &m) != nil {
+		return
+	}
+	if k.listed == nil {
+		k.listed = map[knownKey]bool{}
+	}
+	k.listed[knownKey{repository, m.Config.Digest}] = true
+	for _, layer := range m.Layers {
+		k.listed[knownKey{repository, layer.Digest}] = true
+	}
+}
+
+// isListed reports whether a manifest that was read refers to a blob.
+func (k *known) isListed(repository string, d digest.Digest) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.listed[knownKey{repository, d}]
 }
 
 // has reports whether a repository had content of that digest and size recently.

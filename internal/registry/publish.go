@@ -26,7 +26,7 @@ import (
 // not sent again, and a tag that already points at root is not written.
 //
 // It returns a [*diag.InvalidError] for references that cannot be published to,
-// [oci.ErrNotFound] if src lacks content (before anything is written),
+// [oci.ErrNotFound] if src lacks content (before anything is uploaded),
 // [oci.ErrCorrupt] if content differs from its descriptor, [ErrUnauthorized],
 // [ErrRetryLater], or, after the first tag, a [*TagError] with the tags that
 // moved. The published tags are returned too. [Expect] adds the condition that
@@ -37,7 +37,13 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 	if err != nil {
 		return nil, err
 	}
-	g, err := oci.ReadGraph(ctx, src, root)
+	ahead := &mountsAhead{client: c, ref: repos[0].ref}
+	defer ahead.close(ctx)
+	looked := src
+	if _, ok := src.(Locator); ok && len(repos) == 1 {
+		looked = mountingSource{src, ahead}
+	}
+	g, err := oci.ReadGraph(ctx, looked, root)
 	if err != nil {
 		return nil, &cleanError{err}
 	}
@@ -54,15 +60,13 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 		r, err := c.repository(ctx, ref, auth.ActionPull, auth.ActionPush)
 		if err == nil {
 			repos[i].repository = r
-			if missing := o.missing[ref.RepositoryName()]; missing != nil {
-				r.missing = missing()
-			}
+			r.ahead = ahead
 			lastManifests := func() {
 				if len(repos) == 1 {
 					o.early = r.lookEarly(ctx, refs[0])
 				}
 			}
-			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, r), lastManifests)
+			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, ref), lastManifests)
 		}
 		if err != nil {
 			return nil, c.explain(ref, fmt.Errorf("publishing to %s: %w", ref.RepositoryName(), err))
@@ -108,12 +112,12 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 	return repos, once, nil
 }
 
-// mountFrom returns the repository of r's registry that a blob can be mounted
-// from, or "": an earlier destination, which has every blob, or the repository
-// that src read it from.
-func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository) func(v1.Descriptor) string {
+// mountFrom returns the repository of the registry of ref that a blob can be
+// mounted from, or "": an earlier destination, which has every blob, or the
+// repository that src read it from.
+func mountFrom(earlier []destination, src content.ReadOnlyStorage, ref Reference) func(v1.Descriptor) string {
 	for _, d := range earlier {
-		if d.ref.Host() == r.ref.Host() {
+		if d.ref.Host() == ref.Host() {
 			return func(v1.Descriptor) string { return d.remote.Repository }
 		}
 	}
@@ -123,7 +127,7 @@ func mountFrom(earlier []destination, src content.ReadOnlyStorage, r *repository
 	}
 	return func(blob v1.Descriptor) string {
 		from, ok := locator.Locate(blob)
-		if !ok || from.Host() != r.ref.Host() || from.RepositoryName() == r.ref.RepositoryName() {
+		if !ok || from.Host() != ref.Host() || from.RepositoryName() == ref.RepositoryName() {
 			return ""
 		}
 		return from.remote().Repository
@@ -165,8 +169,8 @@ func (r *repository) copyContent(ctx context.Context, src content.Fetcher, g *oc
 // refers to new content, it cannot exist, and no check is necessary.
 func (r *repository) copyManifest(ctx context.Context, m oci.Document, fresh *sync.Map) error {
 	isNew := slices.ContainsFunc(m.Refs, func(d digest.Digest) bool { _, ok := fresh.Load(d); return ok })
-	if !isNew {
-		ok, err := r.holds(ctx, "manifests", m.Descriptor)
+	if !isNew && !r.ahead.isAbsent(m.Descriptor) {
+		ok, err := r.holds(withRetries(ctx, 1), "manifests", m.Descriptor)
 		if err != nil {
 			return oci.About(m.Descriptor, err, "looking for manifest %s", m.Descriptor.Digest)
 		}

@@ -95,10 +95,11 @@ func TestPublishAgainWritesNothing(t *testing.T) {
 		}
 	}
 	requests := s.take()
-	if w := writes(requests); len(w) > 0 {
-		t.Errorf("the second publish wrote %q", w)
+	sent := slices.DeleteFunc(writes(requests), func(r string) bool { return strings.Contains(r, "mount=") })
+	if len(sent) > 0 {
+		t.Errorf("the second publish wrote %q", sent)
 	}
-	// One look at each blob, each manifest below the root, and each tag, in both.
+	// One request for each blob, each manifest below the root, and each tag, in both.
 	if got, want := len(requests), 2*(len(c.blobs)+len(c.manifests)+1); got != want {
 		t.Errorf("%d requests, want %d:\n%s", got, want, strings.Join(requests, "\n"))
 	}

@@ -59,14 +59,13 @@ func (r *repository) beginUpload(ctx context.Context, desc v1.Descriptor) (*uplo
 	return u, nil
 }
 
-// mount requests a blob from another repository of the registry. It is tried
-// once, because an upload may work if it fails. If the registry begins an
-// upload instead, mount returns it with errNotMounted.
+// mount requests a blob of a repository of the registry. If the registry begins
+// an upload instead, mount returns it with errNotMounted.
 func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string) (*upload, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	longer, stop := outlive(withRetries(r.alsoReading(ctx, from), 0), beginTimeout)
+	longer, stop := outlive(r.alsoReading(ctx, from), beginTimeout)
 	defer stop()
 	resp, err := r.post(longer, url.Values{"mount": {desc.Digest.String()}, "from": {from}})
 	if err != nil {
@@ -74,8 +73,10 @@ func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string)
 	}
 	defer drain(resp.Body)
 	switch {
+	case resp.StatusCode == http.StatusCreated && says(resp, desc.Digest):
+		return nil, nil
 	case resp.StatusCode == http.StatusCreated:
-		return nil, checkDigest(resp, desc.Digest)
+		return nil, errNotMounted
 	case !isSuccess(resp):
 		return nil, newResponseError(resp)
 	}
@@ -88,6 +89,14 @@ func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string)
 		return nil, context.Cause(ctx)
 	}
 	return u, errNotMounted
+}
+
+// says reports whether a response is about a blob, by its digest or location.
+func says(resp *http.Response, want digest.Digest) bool {
+	if got := resp.Header.Get("Docker-Content-Digest"); got != "" {
+		return got == want.String()
+	}
+	return strings.Contains(resp.Header.Get("Location"), want.Encoded())
 }
 
 func (r *repository) post(ctx context.Context, query url.Values) (*http.Response, error) {
