@@ -69,12 +69,8 @@ func build(t *testing.T, e *plan.Extension) (sources []annotate.Source) {
 		t.Fatal(err)
 	}
 	for _, b := range built {
-		l, err := ocilayout.OpenDir(b.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared})
+		t.Cleanup(func() { b.Layout.Close() })
+		sources = append(sources, annotate.Source{Layout: b.Layout, Images: b.Images, Shared: b.Shared})
 	}
 	return sources
 }

@@ -23,9 +23,9 @@ import (
 // their directories. It divides each copy by the steps of the plan, so a file
 // that was added or removed since the plan was made is in the layer or not, and
 // the caller has to compare the layers with the plan.
-func (e *Engine) BuildCopied(ctx context.Context, p *plan.Plan, copies []plan.Copy, dir string) ([]plan.Built, error) {
+func (e *Engine) BuildCopied(ctx context.Context, p *plan.Plan, copies []plan.Copy, dir string) (all []plan.Built, err error) {
 	b := &builder{engine: e}
-	defer b.close()
+	defer b.closeAfter(&err)
 	for _, c := range copies {
 		files, err := openCopied(ctx, c)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -104,7 +105,7 @@ func TestBuildCopied(t *testing.T) {
 		t.Fatalf("%d layouts, want %d", len(got), len(want))
 	}
 	for i := range got {
-		a, b := readIndex(t, got[i].Dir), readIndex(t, want[i].Dir)
+		a, b := readIndex(t, got[i].Layout), readIndex(t, want[i].Layout)
 		if !bytes.Equal(a, b) || got[i].Extension != p.Extensions[i] || got[i].Checked {
 			t.Errorf("%+v:\n%s\nwant %s", got[i], a, b)
 		}
@@ -122,9 +123,9 @@ func TestBuildCopied(t *testing.T) {
 	}
 }
 
-func readIndex(t *testing.T, dir string) []byte {
+func readIndex(t *testing.T, l *ocilayout.Layout) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	data, err := l.RawIndex(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,14 +34,14 @@ type Engine struct {
 // Build reads and compresses each layer once. Images with the same files share
 // one layout with a single image; the others share one per set of images for
 // distinct platforms.
-func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.Built, error) {
+func (e *Engine) Build(ctx context.Context, p *plan.Plan, dir string) (all []plan.Built, err error) {
 	for _, extension := range p.Extensions {
 		if extension.NeedsBuild() {
 			return nil, diag.WithHint(fmt.Errorf("packing %s: %w", extension.Descriptor.Info, plan.ErrNeedsBuild), "leave out --engine, or use --engine buildx")
 		}
 	}
 	b := &builder{engine: e}
-	defer b.close()
+	defer b.closeAfter(&err)
 	for i, extension := range p.Extensions {
 		if err := b.add(ctx, extension, nil, filepath.Join(dir, "out", strconv.Itoa(i))); err != nil {
 			return nil, err
@@ -75,13 +75,16 @@ type builder struct {
 // output is a layout and the layers of its images.
 type output struct {
 	plan.Built
-	layout *ocilayout.Layout
-	jobs   []*job // one per image
+	jobs []*job // one per image
 }
 
-func (b *builder) close() {
+// closeAfter closes the layouts after an error. Otherwise they stay open.
+func (b *builder) closeAfter(err *error) {
+	if *err == nil {
+		return
+	}
 	for _, o := range b.outputs {
-		o.layout.Close()
+		o.Layout.Close()
 	}
 }
 
@@ -116,12 +119,12 @@ func (b *builder) add(ctx context.Context, e *plan.Extension, from *copied, dir 
 func (b *builder) addOutput(e *plan.Extension, dir string, layers ...shared) error {
 	o := &output{Built: plan.Built{Extension: e, Dir: dir + "-" + strconv.Itoa(len(b.outputs)), Checked: layers[0].copied == nil}}
 	var err error
-	if o.layout, err = ocilayout.Create(o.Dir); err != nil {
+	if o.Layout, err = ocilayout.Stage(o.Dir); err != nil {
 		return err
 	}
 	b.outputs = append(b.outputs, o)
 	for _, l := range layers {
-		j := &job{Layer: l.Layer, home: o.layout}
+		j := &job{Layer: l.Layer, home: o.Layout}
 		b.jobs = append(b.jobs, j)
 		for _, i := range l.images {
 			o.Images, o.jobs = append(o.Images, i), append(o.jobs, j)
@@ -131,9 +134,15 @@ func (b *builder) addOutput(e *plan.Extension, dir string, layers ...shared) err
 	return nil
 }
 
+// maxLayers limits the number of layers that are packed at once, and with it the
+// memory of their compressors.
+const maxLayers = 8
+
+func layersAtOnce() int { return min(runtime.GOMAXPROCS(0), maxLayers) }
+
 func (b *builder) writeLayers(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(layersAtOnce())
 	for _, j := range b.jobs {
 		group.Go(func() (err error) {
 			j.descriptor, j.diffID, err = b.engine.writeLayer(groupCtx, j.home, j.Layer)
@@ -148,7 +157,7 @@ func (b *builder) writeLayers(ctx context.Context) error {
 func (o *output) write(ctx context.Context) error {
 	index := v1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageIndex}
 	for n, i := range o.Images {
-		desc, err := writeImage(ctx, o.layout, o.jobs[n], platformOf(o.Extension.Images[i]))
+		desc, err := writeImage(ctx, o.Layout, o.jobs[n], platformOf(o.Extension.Images[i]))
 		if err != nil {
 			return err
 		}
@@ -157,7 +166,7 @@ func (o *output) write(ctx context.Context) error {
 			break
 		}
 	}
-	return o.layout.WriteIndex(index)
+	return o.Layout.WriteIndex(index)
 }
 
 // job is a layer to write, and the result.

@@ -70,12 +70,8 @@ type image struct {
 	diffID  digest.Digest
 }
 
-func images(t *testing.T, dir string) (all []image) {
+func images(t *testing.T, l *ocilayout.Layout) (all []image) {
 	t.Helper()
-	l, err := ocilayout.OpenDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer l.Close()
 	index, err := l.Index(t.Context())
 	if err != nil {
@@ -141,7 +137,7 @@ func TestBuild(t *testing.T) {
 	if b := built[0]; !b.Shared || !b.Checked || !slices.Equal(b.Images, []int{0, 1}) {
 		t.Errorf("got %+v", b)
 	}
-	all := images(t, built[0].Dir)
+	all := images(t, built[0].Layout)
 	if len(all) != 1 {
 		t.Fatalf("%d images, want 1 for both platforms", len(all))
 	}
@@ -189,7 +185,7 @@ func TestBuildLayouts(t *testing.T) {
 	if err != nil || len(built) != 1 || built[0].Shared {
 		t.Fatalf("got %+v, %v", built, err)
 	}
-	all := images(t, built[0].Dir)
+	all := images(t, built[0].Layout)
 	if len(all) != 2 || all[0].diffID == all[1].diffID || all[0].config.Architecture != "amd64" || all[1].config.Architecture != "arm64" {
 		t.Errorf("got %+v", all)
 	}
@@ -205,7 +201,7 @@ func TestBuildIsReproducible(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sums = append(sums, images(t, built[0].Dir)[0].layer.Digest)
+		sums = append(sums, images(t, built[0].Layout)[0].layer.Digest)
 	}
 	if sums[0] != sums[1] {
 		t.Errorf("got %v", sums)

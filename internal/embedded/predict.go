@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"runtime"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
@@ -21,7 +20,7 @@ func DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error) {
 	}
 	ids := make([]digest.Digest, len(e.Images))
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(layersAtOnce())
 	for _, l := range layers {
 		group.Go(func() error {
 			id, err := l.DiffID(groupCtx)

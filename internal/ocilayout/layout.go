@@ -1,6 +1,7 @@
 package ocilayout
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,8 @@ type Layout struct {
 	name string
 	// root prevents symbolic links from leading out of the layout.
 	root *os.Root
+	// staged is nil if all files are in dir.
+	staged *staged
 
 	hashed atomic.Pointer[hashedIndex]
 }
@@ -98,7 +101,12 @@ func (l *Layout) Dir() string { return l.dir }
 func (l *Layout) SourceName(v1.Descriptor) string { return l.name }
 
 // Close closes the layout. It does not remove the directory.
-func (l *Layout) Close() error { return l.root.Close() }
+func (l *Layout) Close() error {
+	if l.staged != nil {
+		return l.staged.close()
+	}
+	return l.root.Close()
+}
 
 // RawIndex returns the bytes of index.json.
 func (l *Layout) RawIndex(context.Context) ([]byte, error) {
@@ -124,6 +132,9 @@ func (l *Layout) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 	f, err := l.open(name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
+	}
+	if l.staged != nil {
+		return l.fetchIndex(ctx, desc)
 	}
 	// A hostile index may list thousands of missing blobs: check before
 	// reading, and hash once.
@@ -156,7 +167,14 @@ func (l *Layout) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	info, err := l.root.Stat(name)
+	if _, ok := l.staged.get(name); ok {
+		return true, nil
+	}
+	var info fs.FileInfo
+	root, err := l.disk()
+	if err == nil {
+		info, err = root.Stat(name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -166,14 +184,21 @@ func (l *Layout) Exists(_ context.Context, desc v1.Descriptor) (bool, error) {
 // open opens a regular file. It checks the type first, because opening a FIFO
 // would block.
 func (l *Layout) open(name string) (io.ReadCloser, error) {
-	info, err := l.root.Stat(name)
+	if data, ok := l.staged.get(name); ok {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}
+	root, err := l.disk()
+	if err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, diag.Invalidf("%s is not an OCI layout: %s is not a regular file", l.name, name)
 	}
-	return l.root.Open(name)
+	return root.Open(name)
 }
 
 func (l *Layout) readFile(name string, limit int64) ([]byte, error) {

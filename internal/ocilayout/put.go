@@ -19,6 +19,16 @@ import (
 // Put writes the content of r as a blob and returns its descriptor. A blob
 // appears under its name once it is complete.
 func (l *Layout) Put(ctx context.Context, mediaType string, r io.Reader) (v1.Descriptor, error) {
+	if l.staged != nil {
+		head, err := io.ReadAll(io.LimitReader(contextReader{ctx, r}, maxStaged+1))
+		if err != nil {
+			return v1.Descriptor{}, fmt.Errorf("writing %s: %w", oci.Noun(mediaType), err)
+		}
+		if desc, ok := l.stageBlob(mediaType, head); ok {
+			return desc, nil
+		}
+		r = io.MultiReader(bytes.NewReader(head), r)
+	}
 	hash := digest.SHA256.Digester()
 	desc := v1.Descriptor{MediaType: mediaType}
 	err := l.writeVia(func(w io.Writer) error {
@@ -34,6 +44,9 @@ func (l *Layout) Put(ctx context.Context, mediaType string, r io.Reader) (v1.Des
 
 // PutBytes writes data as a blob and returns its descriptor.
 func (l *Layout) PutBytes(ctx context.Context, mediaType string, data []byte) (v1.Descriptor, error) {
+	if desc, ok := l.stageBlob(mediaType, data); ok {
+		return desc, nil
+	}
 	return l.Put(ctx, mediaType, bytes.NewReader(data))
 }
 
@@ -55,10 +68,10 @@ func (l *Layout) Import(ctx context.Context, src content.Fetcher, desc v1.Descri
 	if err != nil {
 		return err
 	}
-	if info, err := l.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == desc.Size {
+	if l.has(name, desc.Size) {
 		return nil
 	}
-	if from, ok := src.(*Layout); ok && l.link(from, name, desc.Size) {
+	if from, ok := src.(*Layout); ok && (l.share(from, name, desc.Size) || l.link(from, name, desc.Size)) {
 		return nil
 	}
 	rc, err := oci.FetchVerified(ctx, src, desc)
@@ -91,7 +104,11 @@ func (l *Layout) ImportAll(ctx context.Context, src content.ReadOnlyStorage, des
 // If not (another file system, a symbolic link, permissions), a copy works or
 // returns the error.
 func (l *Layout) link(from *Layout, name string, size int64) bool {
-	info, err := from.root.Lstat(name)
+	root, err := from.disk()
+	if err != nil || l.staged.makeDir(l.dir) != nil {
+		return false
+	}
+	info, err := root.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm() != 0o644 || info.Size() != size {
 		return false
 	}
@@ -113,6 +130,13 @@ func (l *Layout) WriteIndex(index v1.Index) error {
 }
 
 func (l *Layout) writeFile(name string, data []byte) error {
+	if l.staged.put(name, data) {
+		return nil
+	}
+	return l.write(name, data)
+}
+
+func (l *Layout) write(name string, data []byte) error {
 	err := l.writeVia(func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
@@ -127,6 +151,9 @@ func (l *Layout) writeFile(name string, data []byte) error {
 // name, a path relative to the layout, so that readers never see a partial
 // file.
 func (l *Layout) writeVia(fill func(io.Writer) error, name func() (string, error)) (err error) {
+	if err := l.staged.makeDir(l.dir); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(l.dir, ".ingest-*")
 	if err != nil {
 		return err

@@ -80,21 +80,26 @@ func BuiltDiffIDs(ctx context.Context, e *plan.Extension, built []plan.Built) ([
 	return annotate.DiffIDs(ctx, e, sources)
 }
 
-// openBuilt opens the layouts of e. done closes them.
+// openBuilt opens the layouts of e. done closes those that the engine has not
+// opened.
 func openBuilt(e *plan.Extension, built []plan.Built) (sources []annotate.Source, done func(), err error) {
+	var opened []*ocilayout.Layout
 	done = func() {
-		for _, s := range sources {
-			s.Layout.Close()
+		for _, l := range opened {
+			l.Close()
 		}
 	}
 	for _, b := range built {
 		if b.Extension != e {
 			continue
 		}
-		l, err := ocilayout.OpenDir(b.Dir)
-		if err != nil {
-			done()
-			return nil, nil, fmt.Errorf("reading build result: %w", err)
+		l := b.Layout
+		if l == nil {
+			if l, err = ocilayout.OpenDir(b.Dir); err != nil {
+				done()
+				return nil, nil, fmt.Errorf("reading build result: %w", err)
+			}
+			opened = append(opened, l)
 		}
 		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared, Transit: b.Transit})
 	}

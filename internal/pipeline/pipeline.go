@@ -66,7 +66,8 @@ type Options struct {
 	// Verified is called for each package that passed.
 	Verified func(e *plan.Extension, images []annotate.Image)
 	// Try is called for each package that passed, before it is written. An
-	// error holds it back. It may be nil.
+	// error holds it back. The layout of the package is in its directory then. It
+	// may be nil.
 	Try func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error
 	// Unchanged is called for each package that all destinations already have.
 	Unchanged func(e *plan.Extension)
@@ -176,6 +177,7 @@ func (r *run) build(todo *plan.Plan, places []int, engine Engine) error {
 	if err != nil {
 		return err
 	}
+	defer closeBuilt(nil, built)
 	packages := make([]*prepared, len(todo.Extensions))
 	forEach(len(packages), packAtOnce, func(i int) {
 		e, place := todo.Extensions[i], places[i]

@@ -16,13 +16,23 @@ import (
 
 // prepared is a package that passed, in a separate layout.
 type prepared struct {
-	pkg     *annotate.Package
-	layouts []*ocilayout.Layout
+	pkg    *annotate.Package
+	layout *ocilayout.Layout // nil if it could not be made
 }
 
 func (p *prepared) close() {
-	for _, l := range p.layouts {
-		l.Close()
+	if p.layout != nil {
+		p.layout.Close()
+	}
+}
+
+// closeBuilt closes the layouts of e, or of all extensions if e is nil, that an
+// engine left open.
+func closeBuilt(e *plan.Extension, built []plan.Built) {
+	for _, b := range built {
+		if b.Layout != nil && (e == nil || b.Extension == e) {
+			b.Layout.Close()
+		}
 	}
 }
 
@@ -37,6 +47,7 @@ func closeAll(all []*prepared) {
 // prepare annotates and verifies one extension.
 func (r *run) prepare(e *plan.Extension, built []plan.Built, dir string) (*prepared, error) {
 	p := &prepared{}
+	defer closeBuilt(e, built)
 	err := p.fill(oci.WithoutBudget(r.ctx), e, built, dir, r.opts)
 	if err != nil {
 		p.close()
@@ -60,23 +71,16 @@ func (p *prepared) fill(ctx context.Context, e *plan.Extension, built []plan.Bui
 
 // make writes the package.
 func (p *prepared) make(ctx context.Context, e *plan.Extension, built []plan.Built, dir string, opts Options) error {
-	var sources []annotate.Source
-	for _, b := range built {
-		if b.Extension != e {
-			continue
-		}
-		l, err := ocilayout.OpenDir(b.Dir)
-		if err != nil {
-			return fmt.Errorf("reading build result: %w", err)
-		}
-		p.layouts = append(p.layouts, l)
-		sources = append(sources, annotate.Source{Layout: l, Images: b.Images, Shared: b.Shared, Transit: b.Transit})
-	}
-	dst, err := ocilayout.Create(dir)
+	sources, done, err := openBuilt(e, built)
 	if err != nil {
 		return err
 	}
-	p.layouts = append(p.layouts, dst)
+	defer done()
+	dst, err := ocilayout.Stage(dir)
+	if err != nil {
+		return err
+	}
+	p.layout = dst
 	p.pkg, err = annotate.Make(ctx, dst, e, sources, opts.Annotate)
 	return err
 }
@@ -116,6 +120,9 @@ func check(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts O
 	opts.Verified(e, pkg.Images)
 	if opts.Try == nil {
 		return nil
+	}
+	if err := pkg.Layout.Flush(); err != nil {
+		return err
 	}
 	return opts.Try(ctx, e, pkg)
 }

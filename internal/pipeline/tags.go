@@ -199,6 +199,7 @@ func pack(ctx context.Context, e *plan.Extension, dir string, opts Options) (*pr
 	if err != nil {
 		return nil, err
 	}
+	defer closeBuilt(e, built)
 	p := &prepared{}
 	if err := p.make(ctx, e, built, filepath.Join(dir, "package"), opts); err != nil {
 		p.close()

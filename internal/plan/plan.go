@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -131,6 +132,8 @@ type Built struct {
 	// Images are indices into Extension.Images.
 	Images []int
 	Dir    string
+	// Layout is the layout if the engine has it open, or nil.
+	Layout *ocilayout.Layout
 	// Checked reports whether the engine compared every file with the plan.
 	Checked bool
 	// Shared reports whether the layout has a single image whose layer is
