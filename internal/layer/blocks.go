@@ -3,21 +3,17 @@ package layer
 import (
 	"bytes"
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
-
-// slots limits the blocks that the process compresses or that wait to be
-// written, over all layers. The blocks of a layer get theirs in order, so that
-// the first one never waits for the others.
-var slots = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 
 // encoding is a format in which the blocks of a layer are compressed
 // separately.
 type encoding interface {
 	// size is the size of all blocks but the last.
 	size() int
+	// memory is what a block takes while it is compressed, with the result.
+	memory() int64
 	// window is how much of the preceding block a block may refer to.
 	window() int
 	// encode writes a block to dst. before is the end of the preceding block.
@@ -46,12 +42,16 @@ type blocks struct {
 type block struct {
 	plain  []byte
 	stored bytes.Buffer
+	// filled frees the memory of plain.
+	filled func()
 }
 
 var freeBlocks = sync.Pool{New: func() any { return new(block) }}
 
-func newBlocks(w io.Writer, e encoding) *blocks {
-	b := &blocks{w: w, encoding: e, filling: newBlock(e), turn: make(chan struct{})}
+// newBlocks continues with a block that has the beginning of the layer.
+func newBlocks(w io.Writer, e encoding, first *block) *blocks {
+	b := &blocks{w: w, encoding: e, filling: first, turn: make(chan struct{})}
+	e.sum(first.plain)
 	if _, err := w.Write(e.begin()); err != nil {
 		b.fail(err)
 	}
@@ -60,13 +60,16 @@ func newBlocks(w io.Writer, e encoding) *blocks {
 }
 
 func newBlock(e encoding) *block {
+	filled := filling.take(int64(e.size()))
 	n := freeBlocks.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
+	n.filled = filled
 	if cap(n.plain) < e.size() {
 		n.plain = make([]byte, 0, e.size())
 	}
 	return n
 }
 
+// free returns the block after use.
 func (n *block) free() {
 	n.plain = n.plain[:0]
 	n.stored.Reset()
@@ -102,23 +105,25 @@ func (b *blocks) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// start begins to compress the block that was filled.
+// start begins to compress the block that was filled. The blocks of a layer get
+// their memory in order, so that the first one never waits for the others.
 func (b *blocks) start(last bool) {
 	n, before, turn, done := b.filling, b.before, b.turn, make(chan struct{})
 	b.before = bytes.Clone(n.plain[max(0, len(n.plain)-b.encoding.window()):])
 	b.turn = done
-	slots <- struct{}{}
+	worked := takeWork(b.encoding.memory())
 	go func() {
 		defer func() {
 			n.free()
 			close(done)
-			<-slots
+			worked()
 		}()
 		if b.err() == nil {
 			if err := b.encoding.encode(&n.stored, n.plain, before, last); err != nil {
 				b.fail(err)
 			}
 		}
+		n.filled()
 		<-turn
 		if b.err() != nil {
 			return

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"io"
 	"os"
-	"slices"
 )
 
 // Sizes of blocks, in bytes. Layers of several blocks are compressed by several
@@ -17,6 +16,8 @@ const (
 	gzipBlock = 1 << 20
 	// zstdBlock is larger because frames do not refer to each other.
 	zstdBlock = 4 << 20
+	// shortLayer is the size up to which a layer is buffered outside a block.
+	shortLayer = 64 << 10
 )
 
 // Compressor compresses a layer. The output depends on the input and the
@@ -26,8 +27,10 @@ type Compressor struct {
 	w           io.Writer
 	compression Compression
 	encoding    encoding
-	// head buffers the input while the layer may still be a single block.
+	// head buffers the input while it is short, first while the layer may still
+	// be a single block.
 	head   []byte
+	first  *block
 	blocks *blocks
 	closed bool
 }
@@ -44,23 +47,26 @@ func NewCompressor(w io.Writer, c Compression) *Compressor {
 
 // Write fails with [os.ErrClosed] after Close.
 func (z *Compressor) Write(p []byte) (int, error) {
-	if z.closed {
+	size := z.encoding.size()
+	switch {
+	case z.closed:
 		return 0, os.ErrClosed
-	}
-	if size := z.encoding.size(); z.blocks == nil && len(z.head)+len(p) <= size {
-		if len(z.head) > size/16 { // grow once to the final size
-			z.head = slices.Grow(z.head, size-len(z.head))
-		}
+	case z.blocks != nil:
+		return z.blocks.Write(p)
+	case z.first == nil && len(z.head)+len(p) <= shortLayer:
 		z.head = append(z.head, p...)
 		return len(p), nil
-	}
-	if z.blocks == nil {
-		z.blocks = newBlocks(z.w, z.encoding)
-		if _, err := z.blocks.Write(z.head); err != nil {
-			return 0, err
-		}
+	case z.first == nil:
+		z.first = newBlock(z.encoding)
+		z.first.plain = append(z.first.plain, z.head...)
 		z.head = nil
 	}
+	if len(z.first.plain)+len(p) <= size {
+		z.first.plain = append(z.first.plain, p...)
+		return len(p), nil
+	}
+	z.blocks = newBlocks(z.w, z.encoding, z.first)
+	z.first = nil
 	return z.blocks.Write(p)
 }
 
@@ -71,11 +77,17 @@ func (z *Compressor) Close() error {
 		return nil
 	}
 	z.closed = true
-	switch {
-	case z.blocks != nil:
+	if z.blocks != nil {
 		return z.blocks.Close()
-	case z.compression.Zstd():
-		return z.closeFrame()
+	}
+	plain := z.head
+	if z.first != nil {
+		plain = z.first.plain
+		defer z.first.free()
+		defer z.first.filled()
+	}
+	if z.compression.Zstd() {
+		return z.closeFrame(plain)
 	}
 	level := gzip.DefaultCompression
 	if z.compression.HasLevel {
@@ -87,16 +99,19 @@ func (z *Compressor) Close() error {
 	}
 	defer gzippers.put(level, small)
 	small.Reset(z.w)
-	if _, err := small.Write(z.head); err != nil {
+	if _, err := small.Write(plain); err != nil {
 		return err
 	}
 	return small.Close()
 }
 
 // closeFrame writes a layer of a single frame.
-func (z *Compressor) closeFrame() error {
+func (z *Compressor) closeFrame(plain []byte) error {
+	if z.first != nil {
+		defer takeWork(z.encoding.memory())()
+	}
 	var frame bytes.Buffer
-	if err := z.encoding.encode(&frame, z.head, nil, true); err != nil {
+	if err := z.encoding.encode(&frame, plain, nil, true); err != nil {
 		return err
 	}
 	_, err := z.w.Write(frame.Bytes())

@@ -40,6 +40,9 @@ func newDeflate(c Compression) *deflate {
 func (*deflate) size() int   { return gzipBlock }
 func (*deflate) window() int { return 32 << 10 }
 
+// memory includes the tables of the level that has the largest.
+func (*deflate) memory() int64 { return 2*gzipBlock + 5<<18 }
+
 func (d *deflate) sum(p []byte) {
 	d.checksum = crc32.Update(d.checksum, crc32.IEEETable, p)
 	d.sizeBytes += uint32(len(p)) //nolint:gosec // a block is smaller
@@ -85,6 +88,12 @@ func newFrames(c Compression) frames {
 	return frames{zstd.SpeedDefault}
 }
 
+// memory includes the history of the encoder and the tables of its level.
+func (f frames) memory() int64 {
+	tables := map[zstd.EncoderLevel]int64{zstd.SpeedBetterCompression: 5 << 20, zstd.SpeedBestCompression: 35 << 20}
+	return 3*zstdBlock + max(tables[f.level], 3<<19)
+}
+
 func (frames) size() int     { return zstdBlock }
 func (frames) window() int   { return 0 }
 func (frames) sum([]byte)    {}
@@ -97,6 +106,7 @@ func (f frames) encode(dst *bytes.Buffer, block, _ []byte, _ bool) error {
 		return err
 	}
 	defer framers.put(int(f.level), e)
+	dst.Grow(e.MaxEncodedSize(len(block))) // once, and the frame is not copied
 	_, err = dst.Write(e.EncodeAll(block, dst.AvailableBuffer()))
 	return err
 }
