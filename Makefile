@@ -16,7 +16,7 @@ RELEASE_ENV    = VERSION=$(RELEASE_VERSION) REVISION=$(REVISION) SOURCE_DATE_EPO
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz torture lint ci-files bench fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
+.PHONY: help build install test unit e2e e2e-docker fuzz torture lint ci-files bench size fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -55,7 +55,11 @@ ci-files: ## check workflows, actions and GitLab jobs by their published schemas
 
 bench: build ## time the hot parts, and whole runs beside buildx, pack and docker manifest
 	go test -run '^$$' -bench . ./bake ./internal/...
-	go run ./tests/bench -plugin bin/docker-extpack$(EXE) -picture docs/benchmarks.svg
+	go run ./tests/bench -plugin bin/docker-extpack$(EXE) -picture docs/benchmarks.svg -docs docs/benchmarks.md
+
+size: ## print the code and data of the plugin by package
+	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -o bin/with-symbols ./cli-plugin/docker-extpack
+	go run ./tests/binsize bin/with-symbols
 
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt

@@ -20,6 +20,15 @@ import (
 // process, too.
 const bareFlag = "-bare"
 
+// bareArgs are the arguments of the bare client: REFERENCE=DIR, of extensions if
+// packs is set, else of finished layouts.
+func bareArgs(packs bool) []string {
+	if packs {
+		return []string{bareFlag, "pack"}
+	}
+	return []string{bareFlag, "push"}
+}
+
 // Numbers of requests at once, those of docker extpack.
 const (
 	barePackages = 32
@@ -35,8 +44,16 @@ type bare struct {
 	inFlight chan struct{}
 }
 
-// push publishes layouts, given as REFERENCE=DIR.
-func (b *bare) push(ctx context.Context, args []string) error {
+// bareContent is a package to publish.
+type bareContent struct {
+	root  v1.Descriptor
+	index v1.Index
+	blobs map[digest.Digest]bool
+	read  func(digest.Digest) ([]byte, error)
+}
+
+// push publishes packages, given as REFERENCE=DIR.
+func (b *bare) push(ctx context.Context, args []string, open func(dir string) (*bareContent, error)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(barePackages)
 	for _, arg := range args {
@@ -44,55 +61,65 @@ func (b *bare) push(ctx context.Context, args []string) error {
 		if !ok {
 			return fmt.Errorf("%s is not REFERENCE=DIR", arg)
 		}
-		group.Go(func() error { return b.pushOne(ctx, ref, dir) })
+		group.Go(func() error {
+			c, err := open(dir)
+			if err != nil {
+				return err
+			}
+			return b.pushOne(ctx, ref, c)
+		})
 	}
 	return group.Wait()
 }
 
-func (b *bare) pushOne(ctx context.Context, ref, dir string) error {
+// openLayout reads a finished layout.
+func openLayout(dir string) (*bareContent, error) {
+	top, err := read[v1.Index](filepath.Join(dir, "index.json"))
+	if err != nil {
+		return nil, err
+	}
+	c := &bareContent{root: top.Manifests[0], blobs: map[digest.Digest]bool{}}
+	c.read = func(d digest.Digest) ([]byte, error) { return os.ReadFile(blobPath(dir, d)) }
+	if c.index, err = read[v1.Index](blobPath(dir, c.root.Digest)); err != nil {
+		return nil, err
+	}
+	for _, m := range c.index.Manifests {
+		manifest, err := read[v1.Manifest](blobPath(dir, m.Digest))
+		if err != nil {
+			return nil, err
+		}
+		c.blobs[manifest.Config.Digest] = true
+		for _, l := range manifest.Layers {
+			c.blobs[l.Digest] = true
+		}
+	}
+	return c, nil
+}
+
+func (b *bare) pushOne(ctx context.Context, ref string, c *bareContent) error {
 	host, rest, _ := strings.Cut(ref, "/")
 	repository, tag, _ := strings.Cut(rest, ":")
 	base := "http://" + host + "/v2/" + repository
-	top, err := read[v1.Index](filepath.Join(dir, "index.json"))
-	if err != nil {
-		return err
-	}
-	root := top.Manifests[0]
-	index, err := read[v1.Index](blobPath(dir, root.Digest))
-	if err != nil {
-		return err
-	}
-	blobs := map[digest.Digest]bool{}
-	for _, m := range index.Manifests {
-		manifest, err := read[v1.Manifest](blobPath(dir, m.Digest))
-		if err != nil {
-			return err
-		}
-		blobs[manifest.Config.Digest] = true
-		for _, l := range manifest.Layers {
-			blobs[l.Digest] = true
-		}
-	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(bareOfOne)
-	for blob := range blobs {
-		group.Go(func() error { return b.upload(groupCtx, base, dir, blob) })
+	for blob := range c.blobs {
+		group.Go(func() error { return b.upload(groupCtx, base, c, blob) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	group, groupCtx = errgroup.WithContext(ctx)
 	group.SetLimit(bareOfOne)
-	for _, m := range index.Manifests {
-		group.Go(func() error { return b.putManifest(groupCtx, base, dir, m, m.Digest.String()) })
+	for _, m := range c.index.Manifests {
+		group.Go(func() error { return b.putManifest(groupCtx, base, c, m, m.Digest.String()) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return b.putManifest(ctx, base, dir, root, tag)
+	return b.putManifest(ctx, base, c, c.root, tag)
 }
 
-func (b *bare) upload(ctx context.Context, base, dir string, blob digest.Digest) error {
+func (b *bare) upload(ctx context.Context, base string, c *bareContent, blob digest.Digest) error {
 	resp, err := b.do(ctx, http.MethodPost, base+"/blobs/uploads/", "", nil, http.StatusAccepted)
 	if err != nil {
 		return err
@@ -104,7 +131,7 @@ func (b *bare) upload(ctx context.Context, base, dir string, blob digest.Digest)
 	query := at.Query()
 	query.Set("digest", blob.String())
 	at.RawQuery = query.Encode()
-	data, err := os.ReadFile(blobPath(dir, blob))
+	data, err := c.read(blob)
 	if err != nil {
 		return err
 	}
@@ -112,8 +139,8 @@ func (b *bare) upload(ctx context.Context, base, dir string, blob digest.Digest)
 	return err
 }
 
-func (b *bare) putManifest(ctx context.Context, base, dir string, desc v1.Descriptor, target string) error {
-	data, err := os.ReadFile(blobPath(dir, desc.Digest))
+func (b *bare) putManifest(ctx context.Context, base string, c *bareContent, desc v1.Descriptor, target string) error {
+	data, err := c.read(desc.Digest)
 	if err != nil {
 		return err
 	}
@@ -147,7 +174,10 @@ func (b *bare) do(ctx context.Context, method, url, contentType string, body []b
 func runBare(ctx context.Context, args []string) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: bareInFlight}
 	b := &bare{client: &http.Client{Transport: transport}, inFlight: make(chan struct{}, bareInFlight)}
-	return b.push(ctx, args)
+	if args[0] == "pack" {
+		return b.push(ctx, args[1:], packBare)
+	}
+	return b.push(ctx, args[1:], openLayout)
 }
 
 func blobPath(dir string, d digest.Digest) string {

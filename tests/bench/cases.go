@@ -50,7 +50,7 @@ func (b *bench) cases() []benchCase {
 		},
 		{
 			name: "twenty-floor", prepare: makeTwenty(fourPlatforms, true), change: changeTwenty(fourPlatforms, true),
-			contenders: []contender{b.embedded(twentyNames()...), b.bareClient(twentyNames()...)},
+			contenders: []contender{b.embedded(twentyNames()...), b.bareClient(twentyNames()...), b.barePublisher(twentyNames()...)},
 		},
 		{
 			name: "layout", prepare: makeExtensionIn("x", fourPlatforms, 2<<20, b.box.BuildxPath()), change: changeIn("x", fourPlatforms),

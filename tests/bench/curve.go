@@ -55,7 +55,7 @@ type curve struct {
 // curves measures and prints how the embedded engine grows. CPU time is the same
 // on a busy machine, where the time that passes is not.
 func (b *bench) curves(ctx context.Context, only *regexp.Regexp) ([]curve, error) {
-	fmt.Printf("| of | count | time | CPU | CPU each | peak memory |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(b.out, "| of | count | time | CPU | CPU each | peak memory |\n|---|---|---|---|---|---|\n")
 	var all []curve
 	for _, a := range axes {
 		if !only.MatchString(a.name) {
@@ -68,15 +68,15 @@ func (b *bench) curves(ctx context.Context, only *regexp.Regexp) ([]curve, error
 				return nil, fmt.Errorf("%d %s: %w", size, a.name, err)
 			}
 			c.samples = append(c.samples, s)
-			fmt.Printf("| %s | %d | %s | %s | %s | %d MiB |\n", a.name, size, round(s.time), round(s.cpu),
+			fmt.Fprintf(b.out, "| %s | %d | %s | %s | %s | %d MiB |\n", a.name, size, round(s.time), round(s.cpu),
 				(s.cpu / time.Duration(max(size, 1))).Round(time.Microsecond), s.memory)
 		}
 		all = append(all, c)
 	}
-	fmt.Printf("\n| of | CPU grows with the power |\n|---|---|\n")
+	fmt.Fprintf(b.out, "\n| of | CPU grows with the power |\n|---|---|\n")
 	for _, c := range all {
 		if !c.link {
-			fmt.Printf("| %s | %.2f |\n", c.name, c.power())
+			fmt.Fprintf(b.out, "| %s | %.2f |\n", c.name, c.power())
 		}
 	}
 	return all, nil

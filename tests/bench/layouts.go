@@ -38,17 +38,30 @@ func slug(name string) string { return "bench_" + name }
 
 // bareClient publishes finished layouts with the necessary requests alone.
 func (b *bench) bareClient(dirs ...string) contender {
+	c := contender{name: "bare client", peer: true, before: b.finish(dirs...)}
+	c.commands = b.bareCommand(false, func(dir, name string) string { return layoutDir(dir, slug(name)) }, dirs)
+	return c
+}
+
+// barePublisher packs extensions and then publishes them like the bare client.
+func (b *bench) barePublisher(dirs ...string) contender {
+	c := contender{name: "bare publisher", peer: true}
+	c.commands = b.bareCommand(true, func(dir, name string) string { return filepath.Join(dir, name) }, dirs)
+	return c
+}
+
+func (b *bench) bareCommand(packs bool, in func(dir, name string) string, dirs []string) func(string) [][]string {
 	self, err := os.Executable()
 	if err != nil {
-		return contender{name: "bare client", peer: true}
+		return nil
 	}
-	return contender{name: "bare client", peer: true, before: b.finish(dirs...), commands: func(dir string) [][]string {
-		args := []string{self, bareFlag}
+	return func(dir string) [][]string {
+		args := append([]string{self}, bareArgs(packs)...)
 		for _, name := range dirs {
-			args = append(args, b.box.Registry()+"/bare/"+name+":1="+layoutDir(dir, slug(name)))
+			args = append(args, b.box.Registry()+"/bare/"+name+":1="+in(dir, name))
 		}
 		return [][]string{args}
-	}}
+	}
 }
 
 // publishLayout are contenders that publish the same finished layout.

@@ -6,8 +6,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -33,10 +35,11 @@ func main() {
 	plugin := flag.String("plugin", "bin/docker-extpack", "the plugin to time")
 	grow := flag.Bool("curve", false, "print how time and memory grow, and nothing else")
 	picture := flag.String("picture", "", "write the curves to an SVG file")
+	docs := flag.String("docs", "", "replace the tables of a Markdown file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, options{*rounds, *only, *plugin, *grow, *picture}); err != nil {
+	if err := run(ctx, options{*rounds, *only, *plugin, *grow, *picture, *docs}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -48,6 +51,7 @@ type options struct {
 	only, plugin string
 	curve        bool
 	picture      string
+	docs         string
 }
 
 func run(ctx context.Context, o options) error {
@@ -55,7 +59,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("reading -run: %w", err)
 	}
-	b := &bench{rounds: o.rounds}
+	if o.docs != "" && o.only != "" {
+		return errors.New("-docs needs all cases: leave out -run")
+	}
+	b := &bench{rounds: o.rounds, out: os.Stdout}
 	if b.plugin, err = filepath.Abs(o.plugin); err != nil {
 		return err
 	}
@@ -73,25 +80,36 @@ func run(ctx context.Context, o options) error {
 	b.pack, b.crane, b.oras = b.peer("pack"), b.peer("crane"), b.peer("oras")
 	b.docker, _ = exec.LookPath("docker") // without it, the hand recipe is left out
 	if !o.curve {
-		fmt.Printf("| case | contender | median | min – max | ratio |\n|---|---|---|---|---|\n")
-		for _, c := range b.cases() {
-			if !pattern.MatchString(c.name) {
-				continue
-			}
-			if err := b.runCase(ctx, c); err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
+		if err := b.table(o.docs, "cases", func() error { return b.runCases(ctx, pattern) }); err != nil {
+			return err
 		}
 		if o.only != "" || o.picture == "" {
 			return nil
 		}
 		fmt.Println()
 	}
-	curves, err := b.curves(ctx, pattern)
+	var curves []curve
+	err = b.table(o.docs, "curve", func() (err error) {
+		curves, err = b.curves(ctx, pattern)
+		return err
+	})
 	if err != nil || o.picture == "" {
 		return err
 	}
 	return writePicture(o.picture, curves)
+}
+
+func (b *bench) runCases(ctx context.Context, only *regexp.Regexp) error {
+	fmt.Fprintf(b.out, "| case | contender | median | min – max | ratio |\n|---|---|---|---|---|\n")
+	for _, c := range b.cases() {
+		if !only.MatchString(c.name) {
+			continue
+		}
+		if err := b.runCase(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
 }
 
 // bench is one run of the program.
@@ -103,6 +121,7 @@ type bench struct {
 	pack, crane, oras, docker string
 	box                       *sandbox.Sandbox
 	changes                   int
+	out                       io.Writer
 }
 
 // a benchCase compares contenders on the same input.

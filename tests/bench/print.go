@@ -1,10 +1,38 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"os"
 	"slices"
+	"strings"
 	"time"
 )
+
+// table prints what f prints and, if docs is not empty, puts it between the
+// markers of that name in the file.
+func (b *bench) table(docs, name string, f func() error) error {
+	var printed bytes.Buffer
+	stdout := b.out
+	b.out = io.MultiWriter(stdout, &printed)
+	err := f()
+	b.out = stdout
+	if err != nil || docs == "" {
+		return err
+	}
+	text, err := os.ReadFile(docs)
+	if err != nil {
+		return err
+	}
+	begin, end := "<!-- begin: "+name+" -->\n", "<!-- end: "+name+" -->\n"
+	before, rest, ok := strings.Cut(string(text), begin)
+	_, after, found := strings.Cut(rest, end)
+	if !ok || !found {
+		return fmt.Errorf("%s lacks %q and %q", docs, begin, end)
+	}
+	return os.WriteFile(docs, []byte(before+begin+"\n"+printed.String()+"\n"+end+after), 0o644)
+}
 
 func median(times []time.Duration) time.Duration {
 	sorted := slices.Sorted(slices.Values(times))
@@ -31,7 +59,7 @@ func (b *bench) print(c benchCase, times [][]time.Duration, trips []int) {
 			}
 			ratios += fmt.Sprintf("%.2f × %s", ratio(times[i], times[j]), peer.name)
 		}
-		fmt.Println(row + " " + ratios + " |")
+		fmt.Fprintln(b.out, row+" "+ratios+" |")
 	}
 }
 
