@@ -128,14 +128,17 @@ func TestCheckName(t *testing.T) {
 
 func TestReadBrokenIgnoreFile(t *testing.T) {
 	t.Parallel()
+	const syntax, encoding = "see the Dockerfile reference, \".dockerignore files\"", "save the file as UTF-8"
 	for data, want := range map[string]string{
-		"a[b":   `:1:1: "a[b" is no pattern: syntax error in pattern`,
-		"!":     `:1:1: "!" is no pattern: illegal exclusion pattern: "!"`,
-		"ok\n[": `:2:1: "[" is no pattern: syntax error in pattern`,
+		"a[b":                `:1:1: "a[b" is no pattern: syntax error in pattern` + "\n  " + syntax,
+		"!":                  `:1:1: "!" is no pattern: illegal exclusion pattern: "!"` + "\n  " + syntax,
+		"ok\n[":              `:2:1: "[" is no pattern: syntax error in pattern` + "\n  " + syntax,
+		"# gr\xfc\n\xfc.txt": `:2:1: "\xfc.txt" is not UTF-8 text` + "\n  " + encoding,
+		"a\x00\n\x00":        `:1:1: "a\x00" is not UTF-8 text` + "\n  " + encoding, // UTF-16
 	} {
 		dir := tree(t, map[string]string{IgnoreFile: data})
 		_, err := Read(t.Context(), dir)
-		want := filepath.Join(dir, IgnoreFile) + want + "\n  see the Dockerfile reference, \".dockerignore files\""
+		want := filepath.Join(dir, IgnoreFile) + want
 		if !diag.IsInvalid(err) || diag.Text(err) != want {
 			t.Errorf("%q: got %v\nwant %s", data, err, want)
 		}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -181,6 +182,9 @@ func IgnorePatterns(dir string) ([]string, error) {
 	for _, p := range patterns {
 		if len(p) > maxPattern {
 			return nil, diag.WithHint(diag.Invalidf("%s: the pattern %.40q… has %d characters, more than %d", positionOf(name, data, p), p, len(p), maxPattern), "split it into shorter ones")
+		}
+		if !utf8.ValidString(p) || strings.ContainsRune(p, 0) { // the matcher would print it
+			return nil, diag.WithHint(diag.Invalidf("%s: %q is not UTF-8 text", positionOf(name, data, p), p), "save the file as UTF-8")
 		}
 		if _, err := patternmatcher.New([]string{p}); err != nil {
 			return nil, diag.WithHint(diag.Invalidf("%s: %q is no pattern: %v", positionOf(name, data, p), p, err), hint)
