@@ -68,8 +68,13 @@ func execute(tmpl *template.Template, v any) (string, error) {
 var unknownField = regexp.MustCompile(`map has no entry for key "([^"]*)"`)
 
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(text.CleanJSON(buf.Bytes()))
+	return err
 }

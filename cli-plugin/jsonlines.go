@@ -11,6 +11,8 @@ import (
 
 	"github.com/docker/cli/cli"
 	"github.com/docker/cli/cli/command"
+
+	"github.com/extpack/extpack/internal/text"
 )
 
 // progressJSON is the value of --progress with which every line of standard
@@ -144,5 +146,5 @@ func marshalLine(m message) []byte {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(m) // three strings
-	return b.Bytes()
+	return text.CleanJSON(b.Bytes())
 }

@@ -49,7 +49,9 @@ func (r *reader) build(t *table) *Build {
 		r.checkContextName(key)
 		b.ContextPositions[key.Value] = key.Position
 	})
-	if e := t.text("dockerfile"); e != nil && r.checkControl("dockerfile", e) {
+	r.checkValues("context", b.Contexts, b.ContextPositions)
+	r.checkValues("stage", b.Targets, b.TargetPositions)
+	if e := t.text("dockerfile"); e != nil && r.checkControl("dockerfile", e) && r.checkLength("dockerfile", e) {
 		b.Dockerfile = *e
 	}
 	if e := t.text("stage"); e != nil && r.checkControl("stage", e) {
@@ -72,6 +74,13 @@ func (r *reader) build(t *table) *Build {
 	}
 	t.unknown()
 	return b
+}
+
+// checkValues reports control characters in the values of a table, in order.
+func (r *reader) checkValues(what string, values map[string]string, positions map[string]diag.Position) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		r.checkControl(what, &Entry{Value: values[name], Position: positions[name]})
+	}
 }
 
 // oneLine reports settings with line breaks and similar characters, at which

@@ -44,6 +44,9 @@ func (i Info) Expand(text string) (string, error) {
 // checkImage reports an image that does not expand to a reference that can be
 // pushed to.
 func (r *reader) checkImage(e *Entry, info Info) {
+	if !r.checkControl("image", e) {
+		return
+	}
 	// An invalid id or version has a separate error, so use a placeholder here.
 	info.ID, info.Version = cmp.Or(info.ID, "id"), cmp.Or(info.Version, "0.0.0")
 	what := "image " + quote(e.Value)

@@ -1,6 +1,7 @@
 package extension
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -28,18 +29,19 @@ const targetPath = "path"
 func (r *reader) checkPath(what string, e *Entry) string {
 	clean := path.Clean(e.Value)
 	d := func(format string, args ...any) string {
-		r.report(rules.Setting, e.Position, what+" "+quote(e.Value)+" "+format, args...)
+		r.report(rules.Setting, e.Position, "%s %s %s", what, quote(e.Value), fmt.Sprintf(format, args...))
 		return ""
 	}
 	rename := func(format string, args ...any) string {
-		r.report(rules.Setting, e.Position, what+" "+quote(e.Value)+" "+format, args...).Hint = "rename it"
+		d(format, args...)
+		r.list[len(r.list)-1].Hint = "rename it"
 		return ""
 	}
 	switch i := strings.IndexAny(e.Value, notLiteral); {
 	case e.Value == "":
 		r.report(rules.Setting, e.Position, "%s is empty", what)
 		return ""
-	case !r.checkControl(what, e):
+	case !r.checkControl(what, e), !r.checkLength(what, e):
 		return ""
 	case strings.ContainsFunc(e.Value, isSeparator):
 		return d("holds a line separator")
@@ -63,6 +65,19 @@ func (r *reader) checkPath(what string, e *Entry) string {
 		return d(`holds ".."%s`, didYouMean(clean))
 	}
 	return clean
+}
+
+// Lengths in bytes that file systems limit names and paths to.
+const maxNameLength, maxPathLength = 255, 4095
+
+// checkLength reports a path that no file can have.
+func (r *reader) checkLength(what string, e *Entry) bool {
+	long := func(name string) bool { return len(name) > maxNameLength }
+	if len(e.Value) <= maxPathLength && !slices.ContainsFunc(strings.Split(e.Value, "/"), long) {
+		return true
+	}
+	r.report(rules.Setting, e.Position, "%s %s is longer than paths can be", what, quote(e.Value))
+	return false
 }
 
 // checkPaths is like checkPath for the entries of a list. "." is invalid,

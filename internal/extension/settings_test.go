@@ -11,7 +11,7 @@ var settingsTests = []diagnosticTest{
 	{"free-form metadata", valid + "[metadata]\nanything = 1\n[metadata.deep.er]\nimage = 2", ``},
 	{"metadata is a string", "metadata = \"x\"\n" + valid, `extension.toml:1:12: metadata must be a table, found a string`},
 	{"pre-package", valid + "[metadata]\npre-package = \"./scripts/build.sh\"", `extension.toml:6:15: warning: docker extpack does not run metadata.pre-package
-  run "./scripts/build.sh" before docker extpack`},
+  if you trust it and the package needs what it makes, run it before docker extpack`},
 	{"include-files", valid + "[metadata]\ninclude-files = [\"bin/detect\", \"bin/*\", \"../x\", \".\", 1]", `extension.toml:6:32: include-files entry "bin/*" holds '*': paths are literal and separated by "/", patterns are not supported
 extension.toml:6:41: include-files entry "../x" leaves the extension root
 extension.toml:6:49: include-files entry "." is the extension root itself: name files and folders in it

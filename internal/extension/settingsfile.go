@@ -53,7 +53,11 @@ func (r *reader) workspace(root *table) *WorkspaceFile {
 	}
 	w := &WorkspaceFile{
 		Position: t.position(),
-		Members:  t.texts("members"), Exclude: t.texts("exclude"), Tags: t.texts("tags"), Targets: t.texts("targets"),
+		Members:  r.oneLine("member", t.texts("members")), Exclude: r.oneLine("exclude", t.texts("exclude")),
+		Tags: r.oneLine("tag", t.texts("tags")), Targets: r.oneLine("target", t.texts("targets")),
+	}
+	for i := range w.Members {
+		r.checkLength("member", &w.Members[i])
 	}
 	w.Labels, w.LabelPositions = r.ownMap(t, "label")
 	w.Annotations, w.AnnotationPositions = r.ownMap(t, "annotation")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -65,7 +64,7 @@ type testFile struct {
 // testFiles returns the files of a folder that have test cases: those with a name
 // that ends in .toml and a table [[case]]. A folder that does not exist has none.
 func testFiles(dir, folder string) ([]testFile, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := safefile.OpenDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/oci"
+	"github.com/extpack/extpack/internal/safefile"
 )
 
 // Layout is an OCI image layout in a directory, for reading and writing. It is
@@ -75,7 +76,7 @@ func OpenDir(name string) (*Layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening OCI layout: %w", err)
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := safefile.OpenDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening OCI layout: %w", err)
 	}

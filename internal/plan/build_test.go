@@ -270,7 +270,7 @@ func TestStageOutside(t *testing.T) {
 	}
 	dir := extensionDir(t, stageTable+"stage = \"out\"\n", files{"Dockerfile": "-> " + outside})
 	if _, _, err := New(t.Context(), []string{dir}, Options{}); !diag.IsInvalid(err) || strings.Contains(diag.Text(err), "password") ||
-		!strings.Contains(diag.Text(err), "Dockerfile: leads out of the folder") {
+		!strings.Contains(diag.Text(err), "extension.toml:5:1: the Dockerfile ") {
 		t.Errorf("got %v", err)
 	}
 	dir = t.TempDir()

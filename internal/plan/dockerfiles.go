@@ -14,6 +14,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/dockerfile"
+	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/safefile"
 )
@@ -21,12 +22,23 @@ import (
 const defaultDockerfile = "Dockerfile"
 
 // unreadable returns the reason why a Dockerfile cannot be read, and whether
-// the input is at fault.
-func unreadable(file string, err error) error {
-	if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrOutside) || errors.Is(err, safefile.ErrTooLarge) {
-		return diag.Invalidf("%s: %v", file, err)
+// the input is at fault, which names it at a position.
+func unreadable(position diag.Position, file string, err error) error {
+	if safefile.IsSystemFault(err) || errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
 	}
-	return fmt.Errorf("reading %s: %w", file, safefile.Cause(err))
+	var list diag.List
+	list.Errorf(position, "the Dockerfile %s %v", file, safefile.Cause(err))
+	return list.Err()
+}
+
+// dockerfilePosition returns the position of the name of the Dockerfile or, if
+// it has none, that of the table.
+func dockerfilePosition(table *extension.Build) diag.Position {
+	if table.Dockerfile.Position.File == "" {
+		return table.Position
+	}
+	return table.Dockerfile.Position
 }
 
 // isInside reports whether the name of a Dockerfile is below the extension
@@ -58,21 +70,17 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			return "", unreadable(file, err)
+			return "", unreadable(dockerfilePosition(p.table), file, err)
 		}
 		used[name] = true
 		return name, p.checkStage(name, of)
-	}
-	position := p.table.Dockerfile.Position
-	if position.File == "" {
-		position = p.table.Position
 	}
 	var list diag.List
 	what := "for the build stage"
 	if !platform.IsZero(of) {
 		what += " of " + platform.Format(of)
 	}
-	list.Errorf(position, "there is no %s in %s %s", strings.Join(names, " or "), p.dir, what).Hint = `create it, or name another with dockerfile = "…"`
+	list.Errorf(dockerfilePosition(p.table), "there is no %s in %s %s", strings.Join(names, " or "), p.dir, what).Hint = `create it, or name another with dockerfile = "…"`
 	return "", list.Err()
 }
 
@@ -107,7 +115,7 @@ func (p *buildPlanner) checkStage(name string, of v1.Platform) error {
 	}
 	data, err := readDockerfile(p.dir, name)
 	if err != nil {
-		return unreadable(file, err)
+		return unreadable(dockerfilePosition(p.table), file, err)
 	}
 	if _, err := strconv.Atoi(stage); stage == "" || !isInside(name) || err == nil || dockerfile.IsForeign(dockerfile.Syntax(data)) {
 		return nil
@@ -138,7 +146,7 @@ func (e *Extension) BuildNeeds(i Image) (dockerfile.Needs, error) {
 	name := e.DockerfilePath(i)
 	data, err := readDockerfile(e.Dir, i.Dockerfile)
 	if err != nil {
-		return dockerfile.Needs{}, unreadable(name, err)
+		return dockerfile.Needs{}, unreadable(dockerfilePosition(e.Descriptor.Metadata.Extpack.Build), name, err)
 	}
 	syntax := dockerfile.Syntax(data)
 	unknown := dockerfile.Needs{Platforms: []v1.Platform{i.Platform}, Images: []string{syntax}}

@@ -11,6 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // decide collects the requests of the extension, matches them with the grants,
@@ -68,11 +69,7 @@ func (c *collector) stage() {
 	}
 	table := c.e.Descriptor.Metadata.Extpack.Build
 	for _, name := range dockerfiles {
-		pos := table.Dockerfile.Position
-		if pos.File == "" {
-			pos = table.Position
-		}
-		c.file(from(c.e.Dir, name), grants.Request{Subject: "the Dockerfile", Position: pos})
+		c.file(from(c.e.Dir, name), grants.Request{Subject: "the Dockerfile", Position: dockerfilePosition(table)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Contexts)) {
 		c.context(name, b.Contexts[name], table.ContextPositions[name])
@@ -162,7 +159,7 @@ func (c *collector) secret(s *Spec) {
 	c.secrets[id] = len(c.requests)
 	r := grants.Request{
 		Kind: grants.Secret, Value: id, Subject: "secret " + id, Position: s.Position, By: s.Flag, Optional: s.Optional,
-		Hint: "give it with --secret id=" + id + ",src=FILE",
+		Hint: "give it with --secret " + text.Quote("id="+id+",src=FILE"),
 	}
 	if s.Flag == "" && s.Path == "" && s.Get("env") == "" {
 		// Without a source, buildx would use a variable or else a file with the
@@ -192,12 +189,12 @@ func (c *collector) secret(s *Spec) {
 func (c *collector) ssh(s SSH) {
 	r := grants.Request{Kind: grants.SSH, Value: s.ID, Position: s.Position, By: s.Flag}
 	if len(s.Paths) == 0 {
-		r.Subject, r.Hint = "ssh "+s.ID+", your SSH agent", "--ssh "+s.ID
+		r.Subject, r.Hint = "ssh "+s.ID+", your SSH agent", "--ssh "+text.Quote(s.ID)
 		r.Entitlements = []string{string(grants.SSH)}
 		c.add(r)
 	}
 	for _, path := range s.Paths {
-		r.Subject, r.Hint = "ssh "+s.ID+", the key or socket", "give another with --ssh "+s.ID+"=FILE"
+		r.Subject, r.Hint = "ssh "+s.ID+", the key or socket", "give another with --ssh "+text.Quote(s.ID+"=FILE")
 		c.file(path, r)
 	}
 }

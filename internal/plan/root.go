@@ -10,6 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // findRoot returns the extension root for name, and the package.toml that
@@ -82,7 +83,7 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 		return "", err
 	}
 	if repository, _ := grants.RepositoryOf(from); !safefile.Within(repository, to) {
-		return "", refuse("if you trust it, name the extension itself: docker extpack build "+pkg.Root, "uri %q is outside the repository of package.toml, %s", pkg.URI.Value, repository)
+		return "", refuse("if you trust it, name the extension itself: docker extpack build "+text.Quote(pkg.Root), "uri %q is outside the repository of package.toml, %s", pkg.URI.Value, repository)
 	}
 	switch {
 	case info.IsDir():

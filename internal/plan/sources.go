@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // SettleSources reports secrets without a source, of which BuildKit would only
@@ -29,7 +30,7 @@ func (p *Plan) SettleSources() error {
 		for _, s := range e.Build.SSH {
 			for _, path := range s.Paths {
 				if _, err := os.Stat(path); err != nil {
-					list.Errorf(s.Position, "ssh %s of %s: there is no socket or key %s", s.ID, e.Descriptor.Info, path).Hint = "name another with --ssh " + s.ID + "=FILE"
+					list.Errorf(s.Position, "ssh %s of %s: there is no socket or key %s", s.ID, e.Descriptor.Info, path).Hint = "name another with --ssh " + text.Quote(s.ID+"=FILE")
 				}
 			}
 		}
@@ -40,12 +41,13 @@ func (p *Plan) SettleSources() error {
 // withoutValue returns why a secret has no value, and what to do about it; both are
 // empty when it has one.
 func withoutValue(s Spec) (problem, hint string) {
-	id := s.Get("id")
+	id := "id=" + s.Get("id")
+	fromFile := "give another source with --secret " + text.Quote(id+",src=FILE")
 	if name := s.Get("env"); name != "" {
 		if _, ok := os.LookupEnv(name); ok {
 			return "", ""
 		}
-		return fmt.Sprintf("the variable %s is not set", name), fmt.Sprintf("set it, or give another source with --secret id=%s,src=FILE", id)
+		return fmt.Sprintf("the variable %s is not set", name), "set it, or " + fromFile
 	}
 	file := s.File()
 	if file == "" {
@@ -54,9 +56,9 @@ func withoutValue(s Spec) (problem, hint string) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil && s.Path == "":
-		return "it has no source", fmt.Sprintf("give one with --secret id=%[1]s,src=FILE or --secret id=%[1]s,env=VARIABLE", id)
+		return "it has no source", "give one with --secret " + text.Quote(id+",src=FILE") + " or --secret " + text.Quote(id+",env=VARIABLE")
 	case err != nil:
-		return "there is no file " + file, fmt.Sprintf("create it, or give another source with --secret id=%s,src=FILE", id)
+		return "there is no file " + file, "create it, or " + fromFile
 	case info.IsDir():
 		return file + " is a folder", "name a file"
 	}

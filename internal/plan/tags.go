@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/distribution/reference"
 
@@ -60,6 +62,9 @@ func CheckTag(text string) error {
 }
 
 func parseTag(info extension.Info, text string) (reference.Named, error) {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return nil, errors.New("it holds a control character") // errors below print it as it is
+	}
 	expanded, err := info.Expand(text)
 	if err != nil {
 		return nil, err

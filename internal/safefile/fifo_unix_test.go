@@ -21,6 +21,12 @@ func TestReadPipe(t *testing.T) {
 	if _, err := safefile.Read(dir, "pipe", 10); !errors.Is(err, safefile.ErrNotRegular) {
 		t.Errorf("got %v", err)
 	}
+	if _, err := safefile.Read(filepath.Join(dir, "pipe"), "x", 10); err == nil {
+		t.Error("a pipe is a folder")
+	}
+	if _, err := safefile.OpenDir(filepath.Join(dir, "pipe")); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("got %v", err)
+	}
 	if _, err := safefile.ReadNamed(filepath.Join(dir, "pipe"), 10); !errors.Is(err, safefile.ErrNotRegular) {
 		t.Errorf("got %v", err)
 	}

@@ -17,7 +17,7 @@ type Root struct {
 
 // OpenRoot opens the folder dir.
 func OpenRoot(dir string) (*Root, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}

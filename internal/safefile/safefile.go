@@ -31,7 +31,7 @@ var (
 // Symbolic links are followed within dir. For a file of more than limit bytes,
 // it returns [ErrTooLarge].
 func Read(dir, name string, limit int64) ([]byte, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,22 @@ func Read(dir, name string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
+// OpenDir opens the folder dir. Unlike [os.OpenRoot], it does not wait for a
+// writer if dir is a pipe.
+func OpenDir(dir string) (*os.Root, error) {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(dir)
+}
+
 // Check returns the error with which [Read] would fail to open the file.
 func Check(dir, name string) error {
-	root, err := os.OpenRoot(dir)
+	root, err := OpenDir(dir)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@
 package sarif
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/extpack/extpack/internal/text"
 )
 
 const (
@@ -150,9 +153,9 @@ func Write(w io.Writer, run Run) error {
 	index := map[string]int{}
 	for i, r := range run.Rules {
 		index[r.ID] = i
-		rule := reportingDescriptor{ID: r.ID, ShortDescription: text(r.Summary), DefaultConfiguration: configuration{r.Level}}
+		rule := reportingDescriptor{ID: r.ID, ShortDescription: messageOf(r.Summary), DefaultConfiguration: configuration{r.Level}}
 		if r.Help != "" {
-			help := text(r.Help)
+			help := messageOf(r.Help)
 			rule.Help = &help
 		}
 		d.Rules = append(d.Rules, rule)
@@ -170,17 +173,22 @@ func Write(w io.Writer, run Run) error {
 		if r.Inside != "" {
 			at.LogicalLocations = []logicalLocation{{r.Inside}}
 		}
-		results = append(results, result{RuleID: r.RuleID, RuleIndex: i, Level: r.Level, Message: text(r.Message), Locations: []location{at}})
+		results = append(results, result{RuleID: r.RuleID, RuleIndex: i, Level: r.Level, Message: messageOf(r.Message), Locations: []location{at}})
 	}
-	enc := json.NewEncoder(w)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(logFile{Schema: schema, Version: version, Runs: []runObj{{tool{d}, results}}})
+	if err := enc.Encode(logFile{Schema: schema, Version: version, Runs: []runObj{{tool{d}, results}}}); err != nil {
+		return err
+	}
+	_, err := w.Write(text.CleanJSON(buf.Bytes()))
+	return err
 }
 
-// text returns a message for untrusted text. Braces are doubled, because single
+// messageOf returns a message for untrusted text. Braces are doubled, because single
 // ones are placeholders ("Messages with placeholders"), and "](" is escaped,
 // because it would form a link ("Messages with embedded links").
-func text(s string) message {
+func messageOf(s string) message {
 	return message{strings.NewReplacer("{", "{{", "}", "}}", "](", `\](`).Replace(s)}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // Source is an open package.
@@ -86,7 +87,7 @@ func openLayout(ctx context.Context, name string) (*Source, error) {
 	store, err := ocilayout.Open(name)
 	if err != nil {
 		if _, statErr := os.Stat(filepath.Join(name, extension.DescriptorFile)); statErr == nil {
-			return nil, diag.WithHint(diag.Invalidf("%s is the directory of an extension, not a package", name), "build it first: docker extpack build "+name)
+			return nil, diag.WithHint(diag.Invalidf("%s is the directory of an extension, not a package", name), "build it first: docker extpack build "+text.Quote(name))
 		}
 		if strings.EqualFold(filepath.Base(name), extension.DescriptorFile) {
 			return nil, diag.WithHint(diag.Invalidf("%s is the descriptor of an extension, not a package", name), "name its directory: "+filepath.Dir(name))

@@ -1,8 +1,9 @@
-// Package text prepares strings from outside for a terminal; JSON output
-// does not go through it and stays exact.
+// Package text prepares strings from outside for a terminal.
 package text
 
 import (
+	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,14 +14,32 @@ import (
 // reverse the direction of writing (Unicode Standard Annex #9).
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+		if misleads(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, s)
+}
+
+func misleads(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+}
+
+// CleanJSON returns a JSON document in which the characters that Clean replaces
+// are escaped, so that it stays exact.
+func CleanJSON(document []byte) []byte {
+	if !bytes.ContainsFunc(document, misleads) {
+		return document
+	}
+	var out bytes.Buffer
+	for _, r := range string(document) {
+		if misleads(r) {
+			fmt.Fprintf(&out, `\u%04x`, r) // all are in the first plane
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.Bytes()
 }
 
 // Count returns "1 platform", "2 platforms": a number and the noun it counts,

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -56,6 +57,11 @@ func FuzzClean(f *testing.F) {
 		}
 		if !utf8.ValidString(clean) || !utf8.ValidString(line) {
 			t.Errorf("Clean(%q) = %q is not UTF-8", s, clean)
+		}
+		if document, err := json.Marshal(s); err != nil || string(CleanJSON(document)) != Clean(string(CleanJSON(document))) {
+			t.Errorf("CleanJSON(%s) = %s, %v", document, CleanJSON(document), err)
+		} else if before, after := "", ""; json.Unmarshal(document, &before) != nil || json.Unmarshal(CleanJSON(document), &after) != nil || before != after {
+			t.Errorf("CleanJSON(%s) holds %q, want %q", document, after, before)
 		}
 		if Clean(clean) != clean || Line(line) != line || Line(clean) != line {
 			t.Errorf("cleaning %q twice changes it", s)

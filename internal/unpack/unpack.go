@@ -27,6 +27,9 @@ import (
 const (
 	maxBytes   = 1 << 30
 	maxEntries = 100_000
+	// maxPath is the length of the longest path in an archive. With that of the
+	// folder it stays below what systems take.
+	maxPath = 2048
 )
 
 // Archive extracts the archive in the file name into dir, an empty folder. An
@@ -133,6 +136,9 @@ func (x *extractor) entry(header *tar.Header, r io.Reader) error {
 	name := path.Clean(header.Name)
 	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\\x00") {
 		return diag.Invalidf("the archive holds the path %q, which leaves it", header.Name)
+	}
+	if len(name) > maxPath {
+		return diag.Invalidf("the archive holds a path of %d bytes, %.80q…; the limit is %d", len(name), name, maxPath)
 	}
 	if header.Typeflag == tar.TypeXGlobalHeader || name == "." {
 		return nil

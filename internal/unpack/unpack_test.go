@@ -75,6 +75,7 @@ func TestHostileArchives(t *testing.T) {
 		"a FIFO":                  {{Typeflag: tar.TypeFifo, Name: "a"}},
 		"a name that comes twice": {file("a", 0o644), file("a", 0o644)},
 		"a file as a directory":   {file("a", 0o644), file("a/b", 0o644)},
+		"a long path":             {file(strings.Repeat("a/", 1100)+"a", 0o644)},
 	} {
 		dir := t.TempDir()
 		err := unpack.Archive(t.Context(), archive(t, true, headers...), dir)

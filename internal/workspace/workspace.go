@@ -110,6 +110,8 @@ func members(dir string, parsed *extension.WorkspaceFile, list *diag.List) []str
 				continue
 			case leaves(dir, name):
 				list.Errorf(pattern.Position, "%s is a link out of the workspace", name).Hint = "replace the link by a copy"
+			case !wild && !isFolder(name):
+				list.Errorf(pattern.Position, "there is no folder %q", pattern.Value).Hint = "name the folder of an extension, relative to " + dir
 			}
 			seen[name] = true
 			all = append(all, name)
@@ -119,6 +121,11 @@ func members(dir string, parsed *extension.WorkspaceFile, list *diag.List) []str
 		list.Errorf(parsed.Members[0].Position, "no member has an extension").Hint = "members are " + strings.Join(values(parsed.Members), ", ") + ", relative to the file"
 	}
 	return all
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // leaves reports whether name, a member of the workspace in dir, is elsewhere

@@ -145,12 +145,23 @@ func TestRepliesOfRegistries(t *testing.T) {
 				"config.json": `{"auths": {"` + host + `": {"auth": "` + base64.StdEncoding.EncodeToString([]byte("user:"+registryCanary)) + `"}}}`,
 			})
 			ref := host + "/acme/demo:1"
-			for _, args := range [][]string{
+			commands := [][]string{
 				{"inspect", ref},
 				{"verify", ref},
 				{"index", "create", "-o", "x.cnb", ref},
 				{"build", dir, "--engine", "embedded", "--push", "-t", ref},
-			} {
+				{"register", "--print", ref},
+				{"run-image", ref},
+				{"annotate", ref},
+				{"index", "add", ref, ref},
+				{"index", "remove", ref, "linux/amd64"},
+				{"build", dir, "--engine", "embedded", "--push", "--append", "--target", "linux/arm64", "-t", ref},
+				{"lint", ref},
+			}
+			if !full {
+				commands = [][]string{commands[i/4%len(commands)], commands[(i/4+4)%len(commands)], commands[(i/4+8)%len(commands)]}
+			}
+			for _, args := range commands {
 				r := runPlugin(t, t.TempDir(), []string{"DOCKER_CONFIG=" + config}, args...)
 				if r.code != 1 && r.code != 2 {
 					t.Errorf("%s: exit code %d\n%s%.2000s", args[0], r.code, r.stdout, r.stderr)
@@ -170,7 +181,7 @@ func TestRepliesOfRegistries(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d of %d replies, 4 commands each", cases, len(replies))
+	t.Logf("%d of %d replies", cases, len(replies))
 }
 
 // TestUnreachable: every command that reads or writes a package names the registry
