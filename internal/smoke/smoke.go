@@ -9,24 +9,17 @@
 package smoke
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"path"
-	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/executable"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/oci"
-	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
@@ -56,78 +49,119 @@ const exitNotMeant = 100
 // Run runs the entry points of a package, image by image. Those that do not
 // start are a [*diag.InvalidError]; another error is that one could not be tried.
 func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Options) error {
-	var list diag.List
-	ran := false
+	r := &runner{Options: opts, extension: e}
 	for i, image := range pkg.Images {
-		p := task.Program{
-			API: minor(e.Descriptor.API), Layout: pkg.Layout.Dir(), Manifest: image.Descriptor.Digest.String(), Dest: e.Dest(), Platform: image.Platform, Image: opts.Image,
-		}
-		name := platform.Format(image.Platform)
-		if distros := e.Images[i].Distros; len(distros) == 1 {
-			p.Distro = distros[0]
-			name += ":" + distros[0].String()
-		}
-		found, buildPlan, err := programs(ctx, pkg, image, e.Dest())
-		if err != nil {
-			return oci.Wrap(err, "reading "+name)
-		}
-		applies := true
-		for _, file := range entryPoints {
-			foreign, there := found[file]
-			if !there {
-				continue
-			}
-			ran = true
-			if foreign != "" {
-				// A builder may happen to run it all the same.
-				list.Errorf(diag.Position{}, "%s: %s does not start in %s: it is built for %s", name, file, opts.Image, foreign)
-				continue
-			}
-			p.File = file
-			if file != entryPoints[0] {
-				if p.Plan, err = buildpackPlan(buildPlan); err != nil {
-					return err
-				}
-			}
-			o, err := opts.try(ctx, e, p)
-			if err != nil {
-				return errors.Join(list.Err(), err)
-			}
-			found := o.found
-			if file == entryPoints[0] {
-				buildPlan = o.plan
-			}
-			refused := refusal(o.Outcome, file, applies)
-			if o.Fault != "" || refused != "" || len(found) > 0 {
-				why, err := opts.Unreliable(ctx, image.Platform)
-				if err != nil {
-					return errors.Join(list.Err(), err)
-				}
-				if why != "" {
-					opts.Show(fmt.Sprintf("smoke test %s: %s not run: %s", name, file, why))
-					continue
-				}
-			}
-			if o.Fault != "" {
-				list.Errorf(diag.Position{}, "%s: %s does not start in %s: %s", name, file, opts.Image, o.Fault)
-			} else if refused != "" {
-				found = append(found, rules.ExitCode.At(diag.Position{}, "%s %s", file, refused))
-			}
-			applies = applies && (file != entryPoints[0] || o.Fault == "" && o.ExitCode == 0)
-			opts.show(name, file, o.Outcome)
-			for _, d := range e.Descriptor.Metadata.Extpack.Lint.Filter("", found, nil) {
-				if line := fmt.Sprintf("%s: %s [%s]", name, d, d.Rule); d.Severity == diag.Error {
-					list = append(list, diag.Diagnostic{Message: line, Hint: rules.ByID(d.Rule).Fix})
-				} else {
-					opts.Show("smoke test " + line)
-				}
-			}
+		if err := r.image(ctx, pkg, image, e.Images[i].Distros); err != nil {
+			return err
 		}
 	}
-	if !ran {
+	if !r.ran {
 		opts.Show(fmt.Sprintf("%s: no platform has bin/detect or bin/generate to run", e.Descriptor.Info))
 	}
-	return list.Err()
+	return r.list.Err()
+}
+
+// runner runs the programs of one extension.
+type runner struct {
+	Options
+	extension *plan.Extension
+	// list is what is wrong with the programs.
+	list diag.List
+	// ran reports whether there was a program.
+	ran bool
+}
+
+// subject is an image whose programs are run.
+type subject struct {
+	name    string
+	program task.Program
+	// plan is the build plan: the static one, or that of bin/detect.
+	plan []byte
+	// applies reports whether bin/detect said so, or is not there.
+	applies bool
+}
+
+func (r *runner) image(ctx context.Context, pkg *annotate.Package, image annotate.Image, distros []extension.Distro) error {
+	s := &subject{name: platform.Format(image.Platform), applies: true, program: task.Program{
+		API: minor(r.extension.Descriptor.API), Layout: pkg.Layout.Dir(), Manifest: image.Descriptor.Digest.String(),
+		Dest: r.extension.Dest(), Platform: image.Platform, Image: r.Image,
+	}}
+	if len(distros) == 1 {
+		s.program.Distro = distros[0]
+		s.name += ":" + distros[0].String()
+	}
+	found, buildPlan, err := programs(ctx, pkg, image, r.extension.Dest())
+	if err != nil {
+		return oci.Wrap(err, "reading "+s.name)
+	}
+	s.plan = buildPlan
+	for _, file := range entryPoints {
+		foreign, there := found[file]
+		if !there {
+			continue
+		}
+		r.ran = true
+		if foreign != "" {
+			// A builder may happen to run it all the same.
+			r.list.Errorf(diag.Position{}, "%s: %s does not start in %s: it is built for %s", s.name, file, r.Image, foreign)
+			continue
+		}
+		if err := r.run(ctx, s, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs one program. It is judged only if the builder can be relied on.
+func (r *runner) run(ctx context.Context, s *subject, file string) error {
+	var err error
+	p := s.program
+	p.File = file
+	if file != entryPoints[0] {
+		if p.Plan, err = buildpackPlan(s.plan); err != nil {
+			return err
+		}
+	}
+	o, err := r.try(ctx, r.extension, p)
+	if err != nil {
+		return errors.Join(r.list.Err(), err)
+	}
+	found := o.found
+	if file == entryPoints[0] {
+		s.plan = o.plan
+	}
+	refused := refusal(o.Outcome, file, s.applies)
+	if o.Fault != "" || refused != "" || len(found) > 0 {
+		why, err := r.Unreliable(ctx, p.Platform)
+		if err != nil {
+			return errors.Join(r.list.Err(), err)
+		}
+		if why != "" {
+			r.Show(fmt.Sprintf("smoke test %s: %s not run: %s", s.name, file, why))
+			return nil
+		}
+	}
+	if o.Fault != "" {
+		r.list.Errorf(diag.Position{}, "%s: %s does not start in %s: %s", s.name, file, r.Image, o.Fault)
+	} else if refused != "" {
+		found = append(found, rules.ExitCode.At(diag.Position{}, "%s %s", file, refused))
+	}
+	s.applies = s.applies && (file != entryPoints[0] || o.Fault == "" && o.ExitCode == 0)
+	r.show(s.name, file, o.Outcome)
+	r.report(s.name, found)
+	return nil
+}
+
+// report adds findings that are errors to the list, and shows the others.
+func (r *runner) report(name string, found diag.List) {
+	for _, d := range r.extension.Descriptor.Metadata.Extpack.Lint.Filter("", found, nil) {
+		if line := fmt.Sprintf("%s: %s [%s]", name, d, d.Rule); d.Severity == diag.Error {
+			r.list = append(r.list, diag.Diagnostic{Message: line, Hint: rules.ByID(d.Rule).Fix})
+		} else {
+			r.Show("smoke test " + line)
+		}
+	}
 }
 
 // refusal returns why a lifecycle stops the build after a program that ended with
@@ -158,98 +192,4 @@ func (o Options) show(name, file string, out task.Outcome) {
 			o.Show("  | " + line)
 		}
 	}
-}
-
-// programs returns the entry points of an image, each with what other platform it
-// is built for, empty when that is not so, and the build plan if it is static.
-func programs(ctx context.Context, pkg *annotate.Package, image annotate.Image, dest string) (found map[string]string, buildPlan []byte, err error) {
-	manifest, _, err := oci.ReadManifest(ctx, pkg.Layout, image.Descriptor)
-	if err != nil {
-		return nil, nil, err
-	}
-	files := scanned{foreign: map[string]string{}, plans: map[string][]byte{}, links: map[string]string{}}
-	for _, desc := range manifest.Layers {
-		if err := files.scan(ctx, pkg.Layout, desc, image.Platform); err != nil {
-			return nil, nil, err
-		}
-	}
-	found = map[string]string{}
-	for _, file := range entryPoints {
-		if words, ok := files.foreign[files.follow(path.Join(dest, file))]; ok {
-			found[file] = words
-		}
-	}
-	if _, runs := found[entryPoints[0]]; !runs {
-		buildPlan = files.plans[files.follow(path.Join(dest, "detect/plan.toml"))]
-	}
-	return found, buildPlan, nil
-}
-
-// scanned is what is known of the files of an image, by path.
-type scanned struct {
-	// foreign are the platforms that files are built for, if another one.
-	foreign map[string]string
-	plans   map[string][]byte
-	links   map[string]string
-}
-
-func (s *scanned) follow(name string) string {
-	for range len(s.links) + 1 {
-		target, isLink := s.links[name]
-		if !isLink {
-			break
-		}
-		name = target
-	}
-	return name
-}
-
-func (s *scanned) scan(ctx context.Context, l *ocilayout.Layout, desc v1.Descriptor, p v1.Platform) error {
-	rc, err := l.Fetch(ctx, desc)
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	plain, err := layer.From(rc).Expand()
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	for tr := tar.NewReader(plain); ; {
-		header, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		name := path.Clean("/" + header.Name)
-		switch header.Typeflag {
-		case tar.TypeReg:
-			head, err := io.ReadAll(io.LimitReader(tr, executable.HeadBytes))
-			if err != nil {
-				return err
-			}
-			s.foreign[name] = executable.Foreign(head, p)
-			if path.Base(name) == "plan.toml" {
-				rest, err := io.ReadAll(io.LimitReader(tr, extension.MaxSize))
-				if err != nil {
-					return err
-				}
-				s.plans[name] = slices.Concat(head, rest)
-			}
-		case tar.TypeLink:
-			s.links[name] = path.Clean("/" + header.Linkname)
-		case tar.TypeSymlink:
-			s.links[name] = resolve(name, header.Linkname)
-		}
-	}
-}
-
-// resolve returns where a symbolic link leads to.
-func resolve(name, target string) string {
-	if path.IsAbs(target) {
-		return path.Clean(target)
-	}
-	return path.Join(path.Dir(name), target)
 }
