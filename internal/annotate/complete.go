@@ -3,6 +3,7 @@ package annotate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,8 +56,12 @@ func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additio
 }
 
 // named returns err with the platform of the image, and its digest unless err has
-// it already.
+// it already. Damaged content is named by its source, as everywhere.
 func named(child *index.Entry, err error) error {
+	var broken *oci.ContentError
+	if errors.As(err, &broken) {
+		return broken
+	}
 	desc := child.Descriptor()
 	if about := oci.About(desc, err, "%s (%s)", child.Identity(), desc.Digest); about != err { //nolint:errorlint // the error itself
 		return about

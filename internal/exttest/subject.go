@@ -13,6 +13,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/inspect"
+	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -74,7 +75,7 @@ func Open(ctx context.Context, src *source.Source, layout string) (*Subject, err
 		return nil, diag.Invalidf("%s is not a package of an extension", src.Name)
 	}
 	if err := ocilayout.CopyDir(ctx, layout, src, v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{src.Root}}, nil); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", src.Name, err)
+		return nil, oci.Wrap(err, "reading "+src.Name)
 	}
 	s := &Subject{Name: src.Name, ID: report.Extension.ID, Version: report.Extension.Version, API: report.Extension.API, Layout: layout}
 	for _, p := range report.Platforms {

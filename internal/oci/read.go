@@ -155,13 +155,22 @@ func (v *Verifier) end() error {
 	return io.ErrNoProgress
 }
 
+// OtherSize returns the clause about content that has another size than its
+// descriptor says. How much more there is, only some readers know.
+func OtherSize(has, want int64) string {
+	if has > want {
+		return fmt.Sprintf("holds more than the %d bytes its descriptor says", want)
+	}
+	return fmt.Sprintf("holds %d bytes, not the %d its descriptor says", has, want)
+}
+
 func (v *Verifier) tooLong() error {
-	return Errorf(v.src, v.desc, ErrCorrupt, "holds more than the %d bytes its descriptor says", v.desc.Size)
+	return Errorf(v.src, v.desc, ErrCorrupt, "%s", OtherSize(v.desc.Size+1, v.desc.Size))
 }
 
 func (v *Verifier) verify() error {
 	if v.at != v.desc.Size {
-		return Errorf(v.src, v.desc, ErrCorrupt, "holds %d bytes, not the %d its descriptor says", v.at, v.desc.Size)
+		return Errorf(v.src, v.desc, ErrCorrupt, "%s", OtherSize(v.at, v.desc.Size))
 	}
 	if got := digest.NewDigest(v.desc.Digest.Algorithm(), v.hash); got != v.desc.Digest {
 		return Errorf(v.src, v.desc, ErrCorrupt, "holds other content, of digest %s", got)

@@ -49,7 +49,7 @@ func (r *repository) hasOnce(ctx context.Context, kind string, desc v1.Descripto
 			return false, err
 		}
 		if n := resp.ContentLength; n > 0 && n != desc.Size {
-			return false, faultf(oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", n, desc.Size)
+			return false, faultf(oci.ErrCorrupt, "%s", oci.OtherSize(n, desc.Size))
 		}
 		return true, nil
 	case http.StatusNotFound:

@@ -105,7 +105,7 @@ func (s *Source) fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 // exactly returns a reader of data that has been verified.
 func (s *Source) exactly(data []byte, desc v1.Descriptor) (io.ReadCloser, error) {
 	if int64(len(data)) != desc.Size {
-		return nil, oci.Errorf(s, desc, oci.ErrCorrupt, "holds %d bytes, not the %d its descriptor says", len(data), desc.Size)
+		return nil, oci.Errorf(s, desc, oci.ErrCorrupt, "%s", oci.OtherSize(int64(len(data)), desc.Size))
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }

@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -47,13 +49,15 @@ var damages = []struct {
 	name        string
 	early, late func(d *damaged, p *parts)
 	says        string
+	// read is the clause of a command that reads the content, if it differs.
+	read string
 }{
 	{name: "missing layer", late: func(d *damaged, p *parts) { delete(d.blobs, p.layer["digest"].(string)) }, says: "layer LAYER is missing"},
 	{name: "missing config", late: func(d *damaged, p *parts) { delete(d.blobs, p.config["digest"].(string)) }, says: "config CONFIG is missing"},
 	{name: "missing manifest", late: func(d *damaged, p *parts) { delete(d.blobs, p.manifest["digest"].(string)) }, says: "manifest MANIFEST is missing"},
-	{name: "short layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = []byte("lay") }, says: "layer LAYER holds 3 bytes, not the 5 its descriptor says"},
-	{name: "long layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = []byte("layer+") }, says: "layer LAYER holds "},
-	{name: "other layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = []byte("reyal") }, says: "layer LAYER holds other content, of digest " + digest.FromString("reyal").String()},
+	{name: "short layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = []byte("lay") }, says: "layer LAYER holds 3 bytes, not the SIZE its descriptor says"},
+	{name: "long layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = append(extensionLayer(), 0) }, says: "layer LAYER holds more than the SIZE bytes its descriptor says"},
+	{name: "other layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = otherLayer() }, says: "layer LAYER holds other content, of digest " + digest.FromBytes(otherLayer()).String()},
 	{name: "other manifest", late: func(d *damaged, p *parts) {
 		sum := p.manifest["digest"].(string)
 		d.blobs[sum] = []byte(strings.Replace(string(d.blobs[sum]), "schemaVersion", "SchemaVersion", 1))
@@ -67,7 +71,24 @@ var damages = []struct {
 	}, says: "bytes long; the limit is 4194304"},
 	{name: "digest that is none", early: func(_ *damaged, p *parts) { p.layer["digest"] = "sha256:../../etc/passwd" }, says: `layer "sha256:../../etc/passwd" has a descriptor with an unusable digest`},
 	{name: "negative size", early: func(_ *damaged, p *parts) { p.layer["size"] = -1 }, says: "layer LAYER has a descriptor with size -1"},
-	{name: "two sizes", early: func(_ *damaged, p *parts) { p.config["size"] = 7 }, says: "config CONFIG has descriptors with different sizes"},
+	{name: "two sizes", early: func(_ *damaged, p *parts) { p.layer["size"] = 7 }, says: "layer LAYER has descriptors with different sizes", read: "layer LAYER holds more than the 7 bytes its descriptor says"},
+}
+
+// extensionLayer returns the layer of both images.
+func extensionLayer() []byte {
+	var b bytes.Buffer
+	w, text := tar.NewWriter(&b), descriptor("acme/damaged", "")
+	headerErr := w.WriteHeader(&tar.Header{Name: "cnb/extensions/acme_damaged/1.2.3/extension.toml", Mode: 0o644, Size: int64(len(text))})
+	_, writeErr := w.Write([]byte(text))
+	if err := errors.Join(headerErr, writeErr, w.Close()); err != nil {
+		panic(err) // it is a buffer
+	}
+	return b.Bytes()
+}
+
+// otherLayer returns another archive of the same size.
+func otherLayer() []byte {
+	return bytes.Replace(extensionLayer(), []byte("damaged"), []byte("changed"), 1)
 }
 
 // damagedPackage makes a package of two images, the second one damaged.
@@ -77,8 +98,10 @@ func damagedPackage(early, late func(*damaged, *parts)) (*damaged, string, *part
 	var last *parts
 	for _, arch := range []string{"amd64", "arm64"} {
 		p := &parts{
-			config: d.putJSON(v1.MediaTypeImageConfig, fields{"os": "linux"}),
-			layer:  d.put(v1.MediaTypeImageLayer, []byte("layer")),
+			config: d.putJSON(v1.MediaTypeImageConfig, fields{
+				"os": "linux", "architecture": arch, "rootfs": fields{"type": "layers", "diff_ids": []string{digest.FromBytes(extensionLayer()).String()}},
+			}),
+			layer: d.put(v1.MediaTypeImageLayer, extensionLayer()),
 		}
 		if arch == "arm64" && early != nil {
 			early(d, p)
@@ -143,8 +166,8 @@ func (d *damaged) sources(t *testing.T, dir, index string) []string {
 }
 
 // TestDamagedContentIsReportedAlike: the same damaged content exits with the
-// same code and one sentence that names the source, whatever the destination,
-// and nothing is written. The code is 2, but for an answer of a registry that is
+// same code and one sentence that names the source, whatever the command and the
+// destination, and nothing is written. The code is 2, but for an answer of a registry that is
 // not what its digest says: what a registry stores is known by its digest, so
 // the answer was damaged on its way.
 func TestDamagedContentIsReportedAlike(t *testing.T) {
@@ -154,24 +177,31 @@ func TestDamagedContentIsReportedAlike(t *testing.T) {
 			t.Parallel()
 			d, index, p := damagedPackage(damage.early, damage.late)
 			dir := t.TempDir()
-			says := strings.NewReplacer(
-				"LAYER", fmt.Sprint(p.layer["digest"]), "CONFIG", fmt.Sprint(p.config["digest"]), "MANIFEST", fmt.Sprint(p.manifest["digest"]),
-			).Replace(damage.says)
+			names := strings.NewReplacer(
+				"SIZE", fmt.Sprint(len(extensionLayer())), "LAYER", fmt.Sprint(p.layer["digest"]), "CONFIG", fmt.Sprint(p.config["digest"]), "MANIFEST", fmt.Sprint(p.manifest["digest"]),
+			)
 			for _, source := range d.sources(t, dir, index) {
 				ref := tag(t, "1")
 				before := snapshot(t, dir)
-				first := ""
-				for _, to := range [][]string{{"-o", "out.cnb"}, {"-o", "out/"}, {"-t", ref}} {
-					r := extpack(t, dir, append([]string{"index", "create", source}, to...)...)
-					if first == "" {
-						first = r.stderr
+				first := map[string]string{} // by clause
+				for _, to := range [][]string{
+					{"index", "create", source, "-o", "out.cnb"}, {"index", "create", source, "-o", "out/"}, {"index", "create", source, "-t", ref},
+					{"annotate", source, "-o", "out.cnb"}, {"annotate", source, "-t", ref},
+				} {
+					r := extpack(t, dir, to...)
+					says := names.Replace(damage.says)
+					if to[0] == "annotate" && damage.read != "" {
+						says = names.Replace(damage.read)
+					}
+					if first[says] == "" {
+						first[says] = tell(r)
 					}
 					code := 2
 					if strings.Contains(r.stderr, " holds ") && strings.HasSuffix(source, "/x:1") {
 						code = 1
 					}
-					if r.code != code || r.stdout != "" || tell(r) != tell(result{stderr: first}) || !strings.Contains(tell(r), source+": ") || !strings.Contains(tell(r), says) {
-						t.Errorf("%s to %v: exit code %d, want 2 with\n%s: %s\nstdout %q, stderr\n%s", source, to, r.code, source, says, r.stdout, r.stderr)
+					if r.code != code || r.stdout != "" || tell(r) != first[says] || !strings.HasPrefix(tell(r), source+": ") || !strings.Contains(tell(r), says) {
+						t.Errorf("%v: exit code %d, want %d with\n%s: %s\nstdout %q, stderr\n%s", to, r.code, code, source, says, r.stdout, r.stderr)
 					}
 				}
 				if after := snapshot(t, dir); len(after) != len(before) {
@@ -187,9 +217,11 @@ func TestDamagedContentIsReportedAlike(t *testing.T) {
 
 // tell returns the error of a command, without what was said of trying again.
 func tell(r result) string {
-	_, message, found := strings.Cut(r.stderr, "ERROR: ")
-	if !found {
-		return r.stderr
+	var message strings.Builder
+	for line := range strings.Lines(r.stderr) {
+		if !strings.Contains(line, "; trying again in ") {
+			message.WriteString(strings.TrimPrefix(line, "ERROR: "))
+		}
 	}
-	return message
+	return message.String()
 }
