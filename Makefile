@@ -16,7 +16,7 @@ RELEASE_ENV    = VERSION=$(RELEASE_VERSION) REVISION=$(REVISION) SOURCE_DATE_EPO
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker fuzz torture lint ci-files bench size fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
+.PHONY: help build install test unit e2e e2e-docker e2e-oldest fuzz torture lint ci-files bench size fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ e2e: ## run the end-to-end tests against BuildKit and a registry
 
 e2e-docker: ## run the end-to-end tests against a Docker Engine, compiled the first time
 	go test -tags engine -timeout 20m ./tests/engine
+
+e2e-oldest: ## run the tests of bake files with the oldest supported buildx, too, compiled the first time
+	go build -C tests/oldest -o $(CURDIR)/bin/oldest/buildx github.com/docker/buildx/cmd/buildx
+	EXTPACK_OLD_BUILDX=$(CURDIR)/bin/oldest/buildx go test -timeout 20m ./tests/e2e -run '^TestBake'
 
 fuzz: ## run each fuzz target for FUZZTIME; minimising every new input would take most of it
 	@set -e; grep -rl '^func Fuzz' --include=*_test.go . | while read -r file; do for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
