@@ -50,6 +50,7 @@ func TestTagsRefused(t *testing.T) {
 	tests := []struct{ tag, want, hint string }{
 		{"r.example/X", `tag "r.example/X": invalid reference format: repository name (X) must be lowercase`, tagHint},
 		{"", `tag "": invalid reference format`, tagHint},
+		{"r.example/{{.ID}}_", `tag "r.example/{{.ID}}_": "r.example/samples/x_" for samples/x@0.0.1: invalid reference format`, tagHint},
 		{"r.example/x" + digest, `tag "r.example/x` + digest + `": a tag cannot hold a digest`, "leave the digest out: r.example/x"},
 		{"https://r.example/x:1", `tag "https://r.example/x:1": invalid reference format`, "leave the scheme out: r.example/x:1"},
 		{"r.example/x:1,r.example/x:2", `tag "r.example/x:1,r.example/x:2": invalid reference format`, "repeat --tag for each"},

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -35,6 +36,9 @@ func tags(d *extension.Descriptor, given []string) ([]string, error) {
 	for _, tag := range given {
 		named, err := parseTag(d.Info, tag)
 		if err != nil {
+			if expanded, _ := d.Info.Expand(tag); expanded != "" && expanded != tag {
+				err = fmt.Errorf("%q for %s: %w", expanded, d.Info, err)
+			}
 			return nil, invalidTag(tag, err)
 		}
 		if complete := reference.TagNameOnly(named).String(); !slices.Contains(out, complete) {
@@ -96,7 +100,7 @@ func invalidTag(text string, err error) error {
 	case hasDigest:
 		return diag.WithHint(invalid, "leave the digest out: "+withoutDigest)
 	}
-	return diag.WithHint(diag.Invalidf("tag %q: %v", text, err), tagHint)
+	return diag.WithHint(invalid, tagHint)
 }
 
 const errDigest = constError("a tag cannot hold a digest")
