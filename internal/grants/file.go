@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -32,7 +33,9 @@ type Trust struct {
 	By string
 }
 
-// ReadFile reads the user's file. A file that does not exist grants nothing.
+// ReadFile reads the user's file. A file that does not exist grants nothing, and
+// neither does one in a home directory of another user or none, such as
+// /dev/null, with which docker goes on too.
 //
 //	[[trust]]
 //	directory = "~/src/acme"
@@ -43,7 +46,7 @@ type Trust struct {
 // entries.
 func ReadFile(name string) ([]Trust, error) {
 	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {

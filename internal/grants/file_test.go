@@ -25,6 +25,9 @@ func TestTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(work, FileName)
+	if trusted, err := ReadFile(filepath.Join(os.DevNull, FileName)); err != nil || trusted != nil {
+		t.Errorf("%v, %v", trusted, err)
+	}
 	if trusted, err := ReadFile(file); err != nil || trusted != nil {
 		t.Errorf("without a file: got %v, %v", trusted, err)
 	}

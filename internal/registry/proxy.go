@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // proxyError is a request that a proxy did not forward. net/http reports the
@@ -68,12 +70,29 @@ func (t *hostTransport) aboutProxy(req *http.Request, err error) error {
 	return &proxyError{proxy: proxy.Host, host: req.URL.Host, named: proxy.User != nil, err: op.Err}
 }
 
-// proxyFromEnvironment is like [http.ProxyFromEnvironment], whose error repeats
-// the variable, which may hold a password.
+// proxyFromEnvironment is like [http.ProxyFromEnvironment], which ignores a
+// variable that is no URL and connects directly.
 func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, errors.New("HTTPS_PROXY or HTTP_PROXY is not the URL of a proxy, such as http://proxy.example:3128")
+	if proxy == nil && err == nil {
+		return nil, checkProxy(httpproxy.FromEnvironment(), req.URL)
 	}
-	return proxy, nil
+	return proxy, err
+}
+
+// checkProxy returns an error if a request needs a proxy whose variable is
+// invalid. It does not repeat the variable, which may hold a password.
+func checkProxy(vars *httpproxy.Config, target *url.URL) error {
+	name, value := "HTTPS_PROXY", &vars.HTTPSProxy
+	if target.Scheme == "http" {
+		name, value = "HTTP_PROXY", &vars.HTTPProxy
+	}
+	if *value == "" {
+		return nil
+	}
+	*value = "http://proxy.example" // to apply NO_PROXY
+	if proxy, err := vars.ProxyFunc()(target); proxy == nil || err != nil {
+		return nil
+	}
+	return fmt.Errorf("%s is not the URL of a proxy, such as http://proxy.example:3128", name)
 }

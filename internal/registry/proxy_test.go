@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/net/http/httpproxy"
+
 	"github.com/extpack/extpack/internal/diag"
 )
 
@@ -112,13 +114,32 @@ func TestPublishThroughProxy(t *testing.T) {
 	}
 }
 
-// The variable may hold a password, which net/http repeats.
-func TestProxyURLIsNotRepeated(t *testing.T) {
-	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
-		t.Setenv(name, "http://me:s3cr%zz@proxy.test")
-	}
-	req := httptest.NewRequest(http.MethodGet, "https://registry.test/v2/", nil)
-	if _, err := proxyFromEnvironment(req); err != nil && strings.Contains(err.Error(), "s3cr") {
-		t.Error(err)
+func TestInvalidProxy(t *testing.T) {
+	t.Parallel()
+	const invalid = "http://me:s3cr%zz@proxy.test"
+	for name, tc := range map[string]struct {
+		vars   httpproxy.Config
+		target string
+		want   string
+	}{
+		"https":     {httpproxy.Config{HTTPSProxy: invalid}, "https://registry.test/v2/", "HTTPS_PROXY is not the URL of a proxy"},
+		"http":      {httpproxy.Config{HTTPProxy: invalid}, "http://registry.test/v2/", "HTTP_PROXY is not the URL of a proxy"},
+		"not used":  {httpproxy.Config{HTTPProxy: invalid}, "https://registry.test/v2/", ""},
+		"excluded":  {httpproxy.Config{HTTPSProxy: invalid, NoProxy: "registry.test"}, "https://registry.test/v2/", ""},
+		"loopback":  {httpproxy.Config{HTTPSProxy: invalid}, "https://localhost/v2/", ""},
+		"no proxy":  {httpproxy.Config{}, "https://registry.test/v2/", ""},
+		"all of it": {httpproxy.Config{HTTPSProxy: invalid, NoProxy: "*"}, "https://registry.test/v2/", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target, err := url.Parse(tc.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = checkProxy(&tc.vars, target)
+			if (err == nil) != (tc.want == "") || err != nil && (!strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "s3cr")) {
+				t.Error(err)
+			}
+		})
 	}
 }
