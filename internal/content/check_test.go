@@ -133,6 +133,7 @@ func TestReadBrokenIgnoreFile(t *testing.T) {
 		"a[b":                `:1:1: "a[b" is no pattern: syntax error in pattern` + "\n  " + syntax,
 		"!":                  `:1:1: "!" is no pattern: illegal exclusion pattern: "!"` + "\n  " + syntax,
 		"ok\n[":              `:2:1: "[" is no pattern: syntax error in pattern` + "\n  " + syntax,
+		"a\tb\n":             `:1:1: "a\tb" holds a control character` + "\n  " + `remove it, or match it with "?"`,
 		"# gr\xfc\n\xfc.txt": `:2:1: "\xfc.txt" is not UTF-8 text` + "\n  " + encoding,
 		"a\x00\n\x00":        `:1:1: "a\x00" is not UTF-8 text` + "\n  " + encoding, // UTF-16
 	} {

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
@@ -185,6 +186,9 @@ func IgnorePatterns(dir string) ([]string, error) {
 		}
 		if !utf8.ValidString(p) || strings.ContainsRune(p, 0) { // the matcher would print it
 			return nil, diag.WithHint(diag.Invalidf("%s: %q is not UTF-8 text", positionOf(name, data, p), p), "save the file as UTF-8")
+		}
+		if strings.ContainsFunc(p, unicode.IsControl) { // BuildKit sends patterns in a header
+			return nil, diag.WithHint(diag.Invalidf("%s: %q holds a control character", positionOf(name, data, p), p), "remove it, or match it with \"?\"")
 		}
 		if _, err := patternmatcher.New([]string{p}); err != nil {
 			return nil, diag.WithHint(diag.Invalidf("%s: %q is no pattern: %v", positionOf(name, data, p), p, err), hint)
