@@ -3,7 +3,6 @@ package bake
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	buildx "github.com/docker/buildx/bake"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/filetest"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -28,18 +28,7 @@ func extensionDir(t testing.TB, work, name, id, toml string, f files) string {
 	for k, v := range f {
 		all[k] = v
 	}
-	for name, data := range all {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		if target, isLink := strings.CutPrefix(data, "-> "); err == nil && isLink {
-			err = os.Symlink(target, file)
-		} else if err == nil {
-			err = os.WriteFile(file, []byte(data), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	filetest.Fill(t, dir, all)
 	return dir
 }
 

@@ -2,38 +2,21 @@ package bake
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/filetest"
 	"github.com/extpack/extpack/internal/plan"
 )
-
-// notes writes what buildx keeps about builders.
-func notes(t *testing.T, files map[string]string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	for name, content := range files {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // TestSpread asks buildx whether the targets that each platform gets are in the
 // file, and what they build.
 func TestSpread(t *testing.T) {
 	t.Parallel()
 	const node = `{"Nodes":[{},{}]}`
-	env := []string{"BUILDX_CONFIG=" + notes(t, map[string]string{"instances/two": node, "instances/one": `{"Nodes":[{}]}`})}
+	env := []string{"BUILDX_CONFIG=" + filetest.Dir(t, map[string]string{"instances/two": node, "instances/one": `{"Nodes":[{}]}`})}
 	engine := func(builder string) *Engine {
 		return &Engine{Client: &buildx.Client{Env: env}, Options: RunOptions{Builder: builder}}
 	}

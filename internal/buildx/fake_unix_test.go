@@ -24,6 +24,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/filetest"
 )
 
 // fakeBuildx writes a shell script in place of buildx: for faults only, which
@@ -266,7 +267,7 @@ func TestNoBuilder(t *testing.T) {
 		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := notes(t, tc.notes)
+			dir := filetest.Dir(t, tc.notes)
 			b := &Client{Path: fakeBuildx(t, t.TempDir(), "buildx", tc.script), Env: []string{"BUILDX_CONFIG=" + dir, "BUILDX_BUILDER=" + tc.selected, "PATH=" + os.Getenv("PATH")}}
 			b.Contexts = Contexts{Hosts: map[string]string{"default": tc.host, "far": gone}}
 			got, err := b.NoBuilder(t.Context(), "")

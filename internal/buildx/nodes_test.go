@@ -1,26 +1,10 @@
 package buildx
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
-)
 
-// notes writes what buildx keeps about builders.
-func notes(t *testing.T, files map[string]string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	for name, content := range files {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
+	"github.com/extpack/extpack/internal/filetest"
+)
 
 func TestHasNodes(t *testing.T) {
 	const one, two = `{"Name":"one","Nodes":[{"Name":"one0"}]}`, `{"Name":"two","Nodes":[{"Name":"two0"},{"Name":"two1"}]}`
@@ -54,14 +38,14 @@ func TestHasNodes(t *testing.T) {
 			for name, content := range tt.files {
 				files[name] = content
 			}
-			dir := notes(t, files)
+			dir := filetest.Dir(t, files)
 			b := &Client{Env: append(tt.env, "BUILDX_CONFIG="+dir), Contexts: Contexts{Current: tt.context, Hosts: map[string]string{"default": "unix:///x"}}}
 			if got := b.HasNodes(tt.builder); got != tt.want {
 				t.Errorf("got %v", got)
 			}
 		})
 	}
-	dir := notes(t, map[string]string{"buildx/instances/two": two})
+	dir := filetest.Dir(t, map[string]string{"buildx/instances/two": two})
 	b := &Client{Env: []string{"DOCKER_CONFIG=" + dir}}
 	if !b.HasNodes("two") {
 		t.Error("the docker configuration is not looked at")

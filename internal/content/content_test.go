@@ -3,39 +3,17 @@ package content
 import (
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/filetest"
 )
 
 // tree makes an extension root of files and their content; names ending in "/"
 // are folders, "-> x" as content is a link to x.
-func tree(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, data := range files {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		target, isLink := strings.CutPrefix(data, "-> ")
-		switch {
-		case err != nil:
-		case isLink:
-			err = os.Symlink(target, file)
-		case strings.HasSuffix(name, "/"):
-			err = os.MkdirAll(file, 0o755)
-		default:
-			err = os.WriteFile(file, []byte(data), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
+func tree(t *testing.T, files map[string]string) string { t.Helper(); return filetest.Dir(t, files) }
 
 func read(t *testing.T, files map[string]string) *Tree {
 	t.Helper()

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/filetest"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -26,32 +27,6 @@ const (
 	api     = "api = \"0.10\"\n\n[extension]\nid = \"a/b\"\nversion = \"1.2.3\"\n"
 	targets = "\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"
 )
-
-// write writes files below a new folder; "-> x" as content is a link to x, and
-// a name that begins with "*" is executable.
-func write(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range files {
-		name, program := strings.CutPrefix(name, "*")
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		mode := os.FileMode(0o644)
-		if program {
-			mode = 0o755
-		}
-		err := os.WriteFile(file, []byte(content), mode)
-		if target, isLink := strings.CutPrefix(content, "-> "); isLink {
-			err = errors.Join(os.Remove(file), os.Symlink(target, file))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 func planOf(t *testing.T, dirs ...string) *plan.Plan {
 	t.Helper()
@@ -122,7 +97,7 @@ func images(t *testing.T, l *ocilayout.Layout) (all []image) {
 // determined by its name, kind and content.
 func TestBuild(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{
+	dir := filetest.Dir(t, map[string]string{
 		"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n",
 		"a/x": "x", "a.txt": "text", "link": "-> a/x", "*tool": "#!/bin/sh\n",
 	})
@@ -181,7 +156,7 @@ func TestBuildLayouts(t *testing.T) {
 		files[root+"extension.toml"] = api + targets
 		files["*"+root+"bin/detect"], files["*"+root+"bin/generate"] = "#!/bin/sh\n# "+arch+"\n", "#!/bin/sh\n"
 	}
-	built, err := (&embedded.Engine{}).Build(t.Context(), planOf(t, write(t, files)), t.TempDir())
+	built, err := (&embedded.Engine{}).Build(t.Context(), planOf(t, filetest.Dir(t, files)), t.TempDir())
 	if err != nil || len(built) != 1 || built[0].Shared {
 		t.Fatalf("got %+v, %v", built, err)
 	}
@@ -196,7 +171,7 @@ func TestBuildIsReproducible(t *testing.T) {
 	t.Parallel()
 	var sums []digest.Digest
 	for range 2 {
-		dir := write(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n"})
+		dir := filetest.Dir(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n"})
 		built, err := (&embedded.Engine{}).Build(t.Context(), planOf(t, dir), t.TempDir())
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +186,7 @@ func TestBuildIsReproducible(t *testing.T) {
 // Progress reports every byte of every file once.
 func TestProgress(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n", "large": strings.Repeat("x", 1<<20)})
+	dir := filetest.Dir(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n", "large": strings.Repeat("x", 1<<20)})
 	var mu sync.Mutex
 	var last, size int64
 	e := &embedded.Engine{Progress: func(l embedded.Layer, total int64) {
@@ -239,7 +214,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a link":   func(file string) error { return errors.Join(os.Remove(file), os.Symlink("/etc/passwd", file)) },
 		"a folder": func(file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o755)) },
 	} {
-		dir := write(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n"})
+		dir := filetest.Dir(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n"})
 		p := planOf(t, dir)
 		if err := change(filepath.Join(dir, "bin/detect")); err != nil {
 			t.Fatal(err)
@@ -254,7 +229,7 @@ func TestBuildRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	dir := write(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n"})
+	dir := filetest.Dir(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n"})
 	if _, err := (&embedded.Engine{}).Build(ctx, planOf(t, dir), t.TempDir()); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}

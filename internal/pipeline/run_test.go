@@ -20,6 +20,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/embedded"
+	"github.com/extpack/extpack/internal/filetest"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -30,22 +31,11 @@ import (
 // extensionDir writes an extension for two platforms and returns its folder.
 func extensionDir(t *testing.T, id, detect string) string {
 	t.Helper()
-	dir := t.TempDir()
-	for name, content := range map[string]string{
+	return filetest.Dir(t, map[string]string{
 		"extension.toml": "api = \"0.10\"\n\n[extension]\nid = \"" + id + "\"\nversion = \"1.0.0\"\n\n[[targets]]\nos = \"linux\"\narch = \"amd64\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
-		"bin/detect":     detect,
-		"bin/generate":   "#!/bin/sh\n",
-	} {
-		mode := os.FileMode(0o755)
-		if name == "extension.toml" {
-			mode = 0o644
-		}
-		file := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(content), mode)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
+		"*bin/detect":    detect,
+		"*bin/generate":  "#!/bin/sh\n",
+	})
 }
 
 func planOf(t *testing.T, dirs ...string) *plan.Plan {

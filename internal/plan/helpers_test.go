@@ -3,13 +3,13 @@ package plan
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/filetest"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -21,26 +21,7 @@ const entryPoint = "#!/bin/sh\n"
 // content a link to x. Without an extension.toml it gets the smallest one.
 type files map[string]string
 
-func write(t *testing.T, dir string, f files) {
-	t.Helper()
-	for name, data := range f {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		target, isLink := strings.CutPrefix(data, "-> ")
-		switch {
-		case err != nil:
-		case isLink:
-			err = os.Symlink(target, file)
-		case strings.HasSuffix(name, "/"):
-			err = os.MkdirAll(file, 0o755)
-		default:
-			err = os.WriteFile(file, []byte(data), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
+func write(t *testing.T, dir string, f files) { t.Helper(); filetest.Fill(t, dir, f) }
 
 // extensionDir makes an extension; its toml is what follows the smallest head.
 func extensionDir(t *testing.T, toml string, f files) string {

@@ -48,6 +48,12 @@ func (r *repository) beginUpload(ctx context.Context, desc v1.Descriptor) (*uplo
 	if !isSuccess(resp) {
 		return nil, newResponseError(resp)
 	}
+	return r.begun(ctx, desc, resp)
+}
+
+// begun returns the upload that a response began, and cancels it after an
+// interrupt.
+func (r *repository) begun(ctx context.Context, desc v1.Descriptor, resp *http.Response) (*upload, error) {
 	u := &upload{repo: r, desc: desc}
 	if err := u.follow(resp); err != nil {
 		return nil, err
@@ -80,13 +86,9 @@ func (r *repository) mount(ctx context.Context, desc v1.Descriptor, from string)
 	case !isSuccess(resp):
 		return nil, newResponseError(resp)
 	}
-	u := &upload{repo: r, desc: desc}
-	if err := u.follow(resp); err != nil {
+	u, err := r.begun(ctx, desc, resp)
+	if err != nil {
 		return nil, err
-	}
-	if ctx.Err() != nil {
-		u.cancel(ctx)
-		return nil, context.Cause(ctx)
 	}
 	return u, errNotMounted
 }

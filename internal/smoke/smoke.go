@@ -88,7 +88,7 @@ func (r *runner) image(ctx context.Context, pkg *annotate.Package, image annotat
 	}}
 	if len(distros) == 1 {
 		s.program.Distro = distros[0]
-		s.name += ":" + distros[0].String()
+		s.name = platform.NewIdentity(image.Platform, distros[0]).String()
 	}
 	found, buildPlan, err := programs(ctx, pkg, image, r.extension.Dest())
 	if err != nil {
