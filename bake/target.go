@@ -112,6 +112,7 @@ func (w *fileWriter) writeTarget(t Target, files map[string]string) error {
 		}
 	}
 	if err == nil && t.joined {
+		b.Comment("buildx links targets on one node only. With several nodes, build the targets below.")
 		err = b.Expr("contexts", t.links(`split(",", `+w.matrices[t.Name]+`)`))
 	}
 	if err != nil {

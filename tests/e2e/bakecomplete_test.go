@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http/cgi"
@@ -326,6 +327,22 @@ func TestBakeFromGit(t *testing.T) {
 		if got := fetch(t, ref); len(got.images) != 2 || slices.Equal(slices.Sorted(maps.Keys(got.images[0].files)), nil) {
 			t.Errorf("%s: %d images", which, len(got.images))
 		}
+	}
+	// In a folder, BuildKit 0.33 takes no build argument SOURCE_DATE_EPOCH.
+	root := t.TempDir()
+	if err := os.CopyFS(filepath.Join(root, "folder"), os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(root, "folder", ".git")), os.Remove(filepath.Join(root, "folder", "docker-bake.hcl"))); err != nil {
+		t.Fatal(err)
+	}
+	ref = tag(t, "folder")
+	mustExtpack(t, root, "bake", "--complete", "-t", ref, "folder")
+	mustBake(t, world.BuildxPath(), t.TempDir(), nil, serveRepository(t, root), "--push",
+		"--set", "*.args.SOURCE_DATE_EPOCH=", "--set", "*.output=type=registry,rewrite-timestamp=true,source-date-epoch=0")
+	checkVerified(t, ref)
+	if got, want := fetch(t, ref).digest, fetch(t, tag(t, "1")).digest; got != want {
+		t.Errorf("in a folder, the package is %s, want %s", got, want)
 	}
 }
 

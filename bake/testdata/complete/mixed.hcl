@@ -211,6 +211,7 @@ target "acme_x-linux-riscv64-build" {
 target "acme_x" {
   inherits = ["_acme_x", "docker-metadata-action"]
   args     = { BUILDKIT_MULTI_PLATFORM = INDEX ? 1 : 0 }
+  # buildx links targets on one node only. With several nodes, build the targets below.
   contexts = {
     for p in split(",", PLATFORMS) :
     "root-${replace(p, "/", "-")}" => "target:acme_x-${replace(p, "/", "-")}-build"
