@@ -27,6 +27,8 @@ import (
 
 type bakeOptions struct {
 	planOptions
+	// args are the arguments. dirs has the members of workspaces in their place.
+	args                 []string
 	output, builder      string
 	set                  []string
 	labels, annotations  []string
@@ -85,6 +87,9 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 			}
 			if err := opts.stage.checkRecorded(); err != nil {
 				return err
+			}
+			if opts.args = args; len(args) == 0 {
+				opts.args = []string{"."}
 			}
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err

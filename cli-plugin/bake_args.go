@@ -76,7 +76,7 @@ func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]strin
 func (o *bakeOptions) arguments(dir string) ([]string, error) {
 	words := o.flags()
 	var dirs []string
-	for _, d := range o.remotes.Names(o.dirs) {
+	for _, d := range o.remotes.Names(o.args) {
 		if remote.IsRemote(d) {
 			dirs = append(dirs, d)
 			continue
@@ -148,8 +148,8 @@ func (o *bakeOptions) commandLine() string {
 	for _, a := range o.grants.allow {
 		words = append(words, "--allow", a)
 	}
-	if !o.recorded && (len(o.dirs) != 1 || o.dirs[0] != ".") {
-		words = append(words, o.remotes.Names(o.dirs)...)
+	if !o.recorded && (len(o.args) != 1 || o.args[0] != ".") {
+		words = append(words, o.remotes.Names(o.args)...)
 	}
 	return quoted(words)
 }

@@ -89,7 +89,7 @@ func TestBuildFlags(t *testing.T) {
 }
 
 func TestBakeFlags(t *testing.T) {
-	defaults := bakeOptions{planOptions: planOptions{dirs: []string{"."}}, output: bake.FileName}
+	defaults := bakeOptions{planOptions: planOptions{dirs: []string{"."}}, args: []string{"."}, output: bake.FileName}
 	with := func(change func(*bakeOptions)) bakeOptions {
 		o := defaults
 		change(&o)
@@ -100,7 +100,7 @@ func TestBakeFlags(t *testing.T) {
 		want bakeOptions
 	}{
 		{"", defaults},
-		{"-o - a", with(func(o *bakeOptions) { o.output, o.named, o.dirs = "-", true, []string{"a"} })},
+		{"-o - a", with(func(o *bakeOptions) { o.output, o.named, o.args, o.dirs = "-", true, []string{"a"}, []string{"a"} })},
 		{"--check -o x.hcl", with(func(o *bakeOptions) { o.check, o.output, o.named = true, "x.hcl", true })},
 		{"--print --builder b --set x.tags=y", with(func(o *bakeOptions) { o.print, o.builder, o.set = true, "b", []string{"x.tags=y"} })},
 		{"--build-arg A=1 --network none --pull --no-cache-filter a --shm-size 64m --ulimit nofile=1 --compression zstd --compression-level 3", with(func(o *bakeOptions) {
