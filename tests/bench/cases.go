@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 var (
@@ -50,7 +52,7 @@ func (b *bench) cases() []benchCase {
 		},
 		{
 			name: "twenty-floor", prepare: makeTwenty(fourPlatforms, true), change: changeTwenty(fourPlatforms, true),
-			contenders: []contender{b.embedded(twentyNames()...), b.bareClient(twentyNames()...), b.barePublisher(twentyNames()...)},
+			contenders: []contender{b.embedded(twentyNames()...), b.newTags(twentyNames()...), b.bareClient(twentyNames()...), b.barePublisher(twentyNames()...)},
 		},
 		{
 			name: "layout", prepare: makeExtensionIn("x", fourPlatforms, 2<<20, b.box.BuildxPath()), change: changeIn("x", fourPlatforms),
@@ -116,13 +118,24 @@ func (b *bench) embedded(dirs ...string) contender {
 	return contender{name: "extpack, embedded", commands: b.build("embedded", dirs)}
 }
 
+// newTags publishes as for a release: there is nothing under the tags yet.
+func (b *bench) newTags(dirs ...string) contender {
+	return contender{name: "extpack, embedded, new tags", commands: func(dir string) [][]string {
+		commands := b.build("embedded", dirs)(dir)
+		for i, arg := range commands[0] {
+			commands[0][i] = strings.Replace(arg, "{{.Slug}}:1", "{{.Slug}}:new-"+strconv.Itoa(b.changes), 1)
+		}
+		return commands
+	}}
+}
+
 func (b *bench) buildx(dirs ...string) contender {
 	return contender{name: "extpack, buildx", commands: b.build("buildx", dirs)}
 }
 
 func (b *bench) build(engine string, dirs []string) func(string) [][]string {
 	args := append([]string{b.plugin, "build", "-q", "--push", "--engine", engine, "-t", b.box.Registry() + "/" + engine + "/{{.Slug}}:1"}, dirs...)
-	return func(string) [][]string { return [][]string{args} }
+	return func(string) [][]string { return [][]string{slices.Clone(args)} }
 }
 
 // plainBake is BuildKit's own floor: the generated file and the output that
