@@ -4,14 +4,26 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/patternmatcher"
 )
 
+// matcher is a matcher and its patterns. It compiles them when it is used.
+type matcher struct {
+	*patternmatcher.PatternMatcher
+	patterns []string
+}
+
+func (m *matcher) isFor(patterns []string) bool {
+	return m != nil && slices.Equal(m.patterns, patterns)
+}
+
 // Apply returns the entries that the steps copy into the package, by path. As
-// in a build, it is an error if a file replaces a folder or the reverse.
+// in a build, it is an error if a file replaces a folder or the reverse. It is
+// not safe for concurrent use.
 func (t *Tree) Apply(steps []Step) (Files, error) {
 	out := Files{}
 	for i, s := range steps {
@@ -52,9 +64,12 @@ func (t *Tree) apply(out Files, s Step, id string) error {
 			return err
 		}
 	}
-	matcher, err := patternmatcher.New(s.Exclude)
-	if err != nil {
-		return err
+	if !t.exclude.isFor(s.Exclude) {
+		compiled, err := patternmatcher.New(s.Exclude)
+		if err != nil {
+			return err
+		}
+		t.exclude = &matcher{compiled, s.Exclude}
 	}
 	// The result for a folder applies to everything below it. Folders sort
 	// first.
@@ -64,7 +79,7 @@ func (t *Tree) apply(out Files, s Step, id string) error {
 		if !ok {
 			continue
 		}
-		excluded, info, err := matcher.MatchesUsingParentResults(rel, folders[path.Dir(rel)])
+		excluded, info, err := t.exclude.MatchesUsingParentResults(rel, folders[path.Dir(rel)])
 		if err != nil {
 			return err
 		}

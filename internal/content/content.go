@@ -92,6 +92,8 @@ type Tree struct {
 	order []string
 	// sockets are excluded: they have no content.
 	sockets []string
+	// exclude is the matcher of the last step, because most exclude the same.
+	exclude *matcher
 }
 
 // Read walks the extension directory dir. It returns a [*diag.InvalidError] if

@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"sync"
 
 	kgzip "github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -79,21 +81,33 @@ type Reader struct {
 	stored   *Stored
 	plain    io.ReadCloser
 	expanded int64
+	free     func() // returns the buffers
 }
+
+// Buffers and tables of readers are larger than most layers.
+var (
+	buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+	gunzips = sync.Pool{New: func() any { return new(kgzip.Reader) }}
+)
 
 // Expand returns a reader of the expanded layer. Closing it does not close the
 // stored layer, of which it may have read more than it expanded.
 func (s *Stored) Expand() (*Reader, error) {
-	buffered := bufio.NewReaderSize(s, 64<<10)
+	buffered := buffers.Get().(*bufio.Reader) //nolint:forcetypeassert // there is nothing else in it
+	buffered.Reset(s)
 	head, err := buffered.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	r := &Reader{stored: s, Compression: None, plain: io.NopCloser(buffered)}
+	r.free = func() { buffered.Reset(nil); buffers.Put(buffered) }
 	switch {
 	case strings.HasPrefix(string(head), "\x1f\x8b"): // RFC 1952, section 2.3.1
 		r.Compression = Gzip
-		r.plain, err = kgzip.NewReader(buffered) // a third faster than the standard library
+		z := gunzips.Get().(*kgzip.Reader) //nolint:forcetypeassert // a third faster than the standard library
+		err = z.Reset(buffered)
+		r.plain = z
+		r.free = func() { gunzips.Put(z); buffered.Reset(nil); buffers.Put(buffered) }
 	case string(head) == "\x28\xb5\x2f\xfd": // RFC 8878, section 3.1.1
 		r.Compression = Zstd
 		var d *zstd.Decoder
@@ -119,5 +133,18 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close releases the decompressor.
-func (r *Reader) Close() error { return r.plain.Close() }
+// Close releases the decompressor. r cannot be read afterwards.
+func (r *Reader) Close() error {
+	err := r.plain.Close()
+	if r.free != nil {
+		r.free()
+	}
+	r.free, r.plain = nil, closed{}
+	return err
+}
+
+// closed is a reader after Close.
+type closed struct{}
+
+func (closed) Read([]byte) (int, error) { return 0, os.ErrClosed }
+func (closed) Close() error             { return nil }

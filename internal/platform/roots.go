@@ -7,12 +7,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/safefile"
 )
 
@@ -154,8 +154,8 @@ func isDir(name string) bool {
 }
 
 var (
-	variantDir = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
-	distroDir  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*@[A-Za-z0-9._-]+$`)
+	variantDir = lazyregexp.New(`^v[0-9]+(\.[0-9]+)?$`)
+	distroDir  = lazyregexp.New(`^[a-z0-9][a-z0-9._-]*@[A-Za-z0-9._-]+$`)
 )
 
 // Discover returns the targets for which dir has platform folders
@@ -192,17 +192,31 @@ func Discover(dir string) ([]extension.Target, error) {
 func Folders(dir string) []string {
 	var folders []string
 	for _, os := range extension.KnownOS() {
-		if !isDir(filepath.Join(dir, os)) {
-			continue // most do not exist, so skip their architectures
-		}
-		for _, arch := range extension.KnownArch() {
-			if isDir(filepath.Join(dir, os, arch)) {
-				folders = append(folders, os+"/"+arch)
-			}
+		for _, arch := range knownIn(filepath.Join(dir, os), extension.KnownArch()) {
+			folders = append(folders, os+"/"+arch)
 		}
 	}
 	slices.Sort(folders)
 	return folders
+}
+
+// knownIn returns the names of folders that dir has. Reading a folder of an
+// operating system takes less than looking for every architecture.
+func knownIn(dir string, names []string) []string {
+	if !isDir(dir) {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for _, name := range names {
+		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return strings.EqualFold(e.Name(), name) }) && isDir(filepath.Join(dir, name)) {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // below returns the variant and distro folders of a platform folder.
@@ -214,11 +228,11 @@ func below(dir string, t extension.Target) (variants []string, distros []extensi
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case !isDir(filepath.Join(dir, name)):
-		case t.Variant == "" && variantDir.MatchString(name):
+		case t.Variant == "" && variantDir.Get().MatchString(name):
 			if extension.CheckPlatform(extension.Target{OS: t.OS, Arch: t.Arch, Variant: name}) == nil {
 				variants = append(variants, name)
 			}
-		case distroDir.MatchString(name):
+		case distroDir.Get().MatchString(name):
 			distro, version, _ := strings.Cut(name, "@")
 			distros = append(distros, extension.Distro{Name: distro, Version: version})
 		}

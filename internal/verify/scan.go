@@ -146,7 +146,7 @@ func expand(stored *layer.Stored, desc v1.Descriptor, opts scanOptions, budget *
 // readPadding reads the data after the end of the archive, which must be zeros,
 // because some extractors read a second archive there.
 func readPadding(r io.Reader) error {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, 4<<10) // most have a few blocks of 512 bytes
 	for {
 		n, err := r.Read(buf)
 		if len(bytes.Trim(buf[:n], "\x00")) > 0 {
