@@ -7,12 +7,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/annotation"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -103,11 +103,11 @@ func subject(e *plan.Extension) string {
 	if len(e.Tags) > 0 {
 		return e.Tags[0]
 	}
-	name := strings.Trim(notAlphanumeric.ReplaceAllString(strings.ToLower(e.Slug), "-"), "-")
+	name := strings.Trim(notAlphanumeric.Get().ReplaceAllString(strings.ToLower(e.Slug), "-"), "-")
 	return cmp.Or(name, "extension") + ":" + e.Descriptor.Info.Version
 }
 
-var notAlphanumeric = regexp.MustCompile(`[^a-z0-9]+`)
+var notAlphanumeric = lazyregexp.New(`[^a-z0-9]+`)
 
 // withGit removes the setting of [Environ] that disables git unless the user
 // set it.

@@ -2,12 +2,12 @@ package bake
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/plan"
 )
 
@@ -30,7 +30,7 @@ func (w *fileWriter) context(dir string) (string, error) {
 	}
 	rel = filepath.ToSlash(rel)
 	switch {
-	case rel == "-" || repositoryLike.MatchString(rel):
+	case rel == "-" || repositoryLike.Get().MatchString(rel):
 		// bake removes "./" before it checks whether a context is standard
 		// input or a repository.
 		abs, err := filepath.Abs(dir)
@@ -43,7 +43,7 @@ func (w *fileWriter) context(dir string) (string, error) {
 
 // repositoryLike matches folder names that buildx interprets as Git
 // repositories (BuildKit, "ParseGitRef").
-var repositoryLike = regexp.MustCompile(`^(github\.com/|[\w-]+@[\w.-]+:)`)
+var repositoryLike = lazyregexp.New(`^(github\.com/|[\w-]+@[\w.-]+:)`)
 
 // Relative returns the path from one folder to another, or an absolute path if
 // there is none. The operating system resolves ".." after symbolic links, so a

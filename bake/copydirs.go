@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/extpack/extpack/hcl"
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/safefile"
 )
@@ -137,7 +137,7 @@ func contextScope(work, dir string) string {
 }
 
 // plainPath matches paths that have no special meaning in an ignore file.
-var plainPath = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/-]*$`)
+var plainPath = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9._/-]*$`)
 
 // share returns one context for the extensions, or one for each if their common
 // directory is too much to read, or a path is a pattern.
@@ -162,7 +162,7 @@ func share(extensions []*plan.Extension, dirs map[*plan.Extension]string) []shar
 		return alone
 	}
 	for _, rel := range together.folders {
-		if !plainPath.MatchString(rel) {
+		if !plainPath.Get().MatchString(rel) {
 			return alone
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/task"
 )
 
@@ -154,18 +154,18 @@ func (l *jobLog) times() map[string]time.Duration {
 }
 
 // canceled matches the errors of steps that ended because another one failed.
-var canceled = regexp.MustCompile(`(?i)context canceled|\bCanceled\b`)
+var canceled = lazyregexp.New(`(?i)context canceled|\bCanceled\b`)
 
 // failed returns the steps that failed, or an error of buildx.
 func (l *jobLog) failed(err error, builder string) ([]task.FailedStep, error) {
 	var failed []task.FailedStep
 	for _, digest := range l.order {
 		s := l.steps[digest]
-		if s.err == "" || canceled.MatchString(s.err) {
+		if s.err == "" || canceled.Get().MatchString(s.err) {
 			continue
 		}
 		step := task.FailedStep{Job: l.job(s.name), Name: s.name, Message: s.err, Output: s.output.String()}
-		if m := exitCode.FindStringSubmatch(s.err); m != nil {
+		if m := exitCode.Get().FindStringSubmatch(s.err); m != nil {
 			step.ExitCode, _ = strconv.Atoi(m[1])
 		}
 		failed = append(failed, step)
@@ -174,9 +174,9 @@ func (l *jobLog) failed(err error, builder string) ([]task.FailedStep, error) {
 		return failed, nil
 	}
 	text := l.plain.String()
-	line := errorLine.FindStringSubmatch(text)
+	line := errorLine.Get().FindStringSubmatch(text)
 	if line != nil {
-		if m := jobFault.FindStringSubmatch(line[1]); m != nil {
+		if m := jobFault.Get().FindStringSubmatch(line[1]); m != nil {
 			step := task.FailedStep{Job: m[1], Message: line[1]}
 			if len(l.jobs) == 1 {
 				step.Job = l.jobs[0]
@@ -196,4 +196,4 @@ func (l *jobLog) failed(err error, builder string) ([]task.FailedStep, error) {
 }
 
 // jobFault matches errors of the Dockerfile frontend, which have no step.
-var jobFault = regexp.MustCompile(`^(?:target (\S+): )?failed to solve: `)
+var jobFault = lazyregexp.New(`^(?:target (\S+): )?failed to solve: `)

@@ -3,12 +3,12 @@ package bake
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/task"
 )
@@ -41,7 +41,7 @@ type smokeLog struct {
 }
 
 // smokeStep matches BuildKit's name of the step.
-var smokeStep = regexp.MustCompile(`^\[(?:\S+ )*smoke [0-9]+/[0-9]+\] RUN `)
+var smokeStep = lazyregexp.New(`^\[(?:\S+ )*smoke [0-9]+/[0-9]+\] RUN `)
 
 func (l *smokeLog) line(line []byte) {
 	status, ok := parseProgress(line)
@@ -50,7 +50,7 @@ func (l *smokeLog) line(line []byte) {
 		return
 	}
 	for _, v := range status.Vertexes {
-		if smokeStep.MatchString(v.Name) {
+		if smokeStep.Get().MatchString(v.Name) {
 			l.step = v.Digest
 		}
 		if v.Digest == l.step && v.Error != "" {
@@ -58,7 +58,7 @@ func (l *smokeLog) line(line []byte) {
 		}
 	}
 	for _, w := range status.Warnings {
-		if m := otherPlatform.FindSubmatch(w.Short); m != nil {
+		if m := otherPlatform.Get().FindSubmatch(w.Short); m != nil {
 			l.other = string(m[1])
 		}
 	}
@@ -70,17 +70,17 @@ func (l *smokeLog) line(line []byte) {
 }
 
 var (
-	exitCode = regexp.MustCompile(`did not complete successfully: exit code: ([0-9]+)`)
+	exitCode = lazyregexp.New(`did not complete successfully: exit code: ([0-9]+)`)
 	// notExecuted matches the errors of runc and the kernel.
-	notExecuted = regexp.MustCompile(`(?:^|\n)exec /cnb/smoke/extension/\S+: (.+)\n*$|exec: "?/cnb/smoke/extension/[^\s:]+: (.+)`)
+	notExecuted = lazyregexp.New(`(?:^|\n)exec /cnb/smoke/extension/\S+: (.+)\n*$|exec: "?/cnb/smoke/extension/[^\s:]+: (.+)`)
 	// noLibrary matches the errors of the dynamic linkers of glibc and musl.
-	noLibrary = regexp.MustCompile(`error while loading shared libraries: .*|Error loading shared library .*|Error relocating .*`)
+	noLibrary = lazyregexp.New(`error while loading shared libraries: .*|Error loading shared library .*|Error relocating .*`)
 	// emulated matches QEMU's error for a program that it cannot load.
-	emulated = regexp.MustCompile(`(?:^|\n)\S*qemu\S*: (?:.*: )?((?:Could not open|Error while loading|Invalid ELF).*|Exec format error)`)
+	emulated = lazyregexp.New(`(?:^|\n)\S*qemu\S*: (?:.*: )?((?:Could not open|Error while loading|Invalid ELF).*|Exec format error)`)
 	// otherPlatform matches a check of BuildKit's Dockerfile frontend. Without
 	// an index, an image is used for every platform.
-	otherPlatform = regexp.MustCompile(`^InvalidBaseImagePlatform: .* was pulled with platform "([^"]+)"`)
-	errorLine     = regexp.MustCompile(`(?m)^ERROR: (.*)$`)
+	otherPlatform = lazyregexp.New(`^InvalidBaseImagePlatform: .* was pulled with platform "([^"]+)"`)
+	errorLine     = lazyregexp.New(`(?m)^ERROR: (.*)$`)
 )
 
 const otherImage = "name another with --smoke, or choose other targets with --target"
@@ -95,14 +95,14 @@ func (l *smokeLog) outcome(p task.Program, err error) (*task.Outcome, error) {
 	if err == nil && l.step != "" {
 		return o, nil
 	}
-	match := exitCode.FindStringSubmatch(l.failed)
+	match := exitCode.Get().FindStringSubmatch(l.failed)
 	if match == nil {
 		return nil, l.explain(p, err)
 	}
 	o.ExitCode, _ = strconv.Atoi(match[1])
 	cause := ""
 	for _, text := range []string{o.Output, l.failed} {
-		if m := notExecuted.FindStringSubmatch(text); m != nil && cause == "" {
+		if m := notExecuted.Get().FindStringSubmatch(text); m != nil && cause == "" {
 			cause = m[1] + m[2]
 		}
 	}
@@ -117,7 +117,7 @@ func (l *smokeLog) outcome(p task.Program, err error) (*task.Outcome, error) {
 
 // fault returns the reason why a failed program did not start, or "" if it did.
 func fault(o *task.Outcome, cause string) string {
-	library, emulator := noLibrary.FindString(o.Output), emulated.FindStringSubmatch(o.Output)
+	library, emulator := noLibrary.Get().FindString(o.Output), emulated.Get().FindStringSubmatch(o.Output)
 	switch {
 	case cause == "no such file or directory":
 		// The file itself exists.
@@ -144,7 +144,7 @@ func (l *smokeLog) explain(p task.Program, err error) error {
 	if buildx.LacksPlatform(text) {
 		return diag.WithHint(&SmokeImageError{Image: p.Image, Platform: platform.Format(p.Platform)}, otherImage)
 	}
-	line := errorLine.FindStringSubmatch(text)
+	line := errorLine.Get().FindStringSubmatch(text)
 	switch {
 	case line == nil && err == nil:
 		return fmt.Errorf("running %s for %s: buildx did not tell how it ended", p.File, platform.Format(p.Platform))

@@ -1,12 +1,12 @@
 package bake
 
 import (
-	"regexp"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 )
@@ -95,7 +95,7 @@ func Asked(e *plan.Extension) []v1.Platform {
 
 // platformPart matches the characters that are allowed in stage names of the
 // Dockerfile. containerd/platforms, Parse, allows the same.
-var platformPart = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+var platformPart = lazyregexp.New(`^[a-z0-9][a-z0-9._-]*$`)
 
 // checkPlatforms reports platforms whose names are invalid in a Dockerfile, or
 // not unique there.
@@ -107,7 +107,7 @@ func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 		}
 		p := image.Platform
 		for _, part := range []struct{ what, name string }{{"os", p.OS}, {"arch", p.Architecture}, {"variant", p.Variant}} {
-			if !platformPart.MatchString(part.name) && (part.what != "variant" || part.name != "") {
+			if !platformPart.Get().MatchString(part.name) && (part.what != "variant" || part.name != "") {
 				list.Errorf(pos, "%s: no builder has the %s %q: letters, digits and . _ - are possible", image, part.what, part.name)
 			}
 		}

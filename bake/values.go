@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -24,7 +24,7 @@ var reservedAttributes = map[string]string{
 }
 
 // planArg matches the build arguments for paths.
-var planArg = regexp.MustCompile(`^(DEST|DESCRIPTOR|FRESH|ROOT(_.*)?|FILE_[0-9]+)$`)
+var planArg = lazyregexp.New(`^(DEST|DESCRIPTOR|FRESH|ROOT(_.*)?|FILE_[0-9]+)$`)
 
 // setKeys are the other attributes that --set supports in buildx 0.37; the
 // value is true for those with a name.
@@ -44,7 +44,7 @@ func CheckSet(set []string) error {
 		if flag, ok := reservedAttributes[attribute]; ok {
 			return diag.WithHint(diag.Invalidf("--set %s: %s is decided by docker extpack", s, attribute), "use "+flag+" instead")
 		}
-		if attribute == "args" && planArg.MatchString(name) {
+		if attribute == "args" && planArg.Get().MatchString(name) {
 			return diag.WithHint(diag.Invalidf("--set %s: the argument %s is decided by docker extpack", s, name), "change the folders of the extension instead")
 		}
 	}

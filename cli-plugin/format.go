@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"text/template"
 
 	"github.com/docker/cli/templates"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -57,7 +57,7 @@ func execute(tmpl *template.Template, v any) (string, error) {
 	if err = tmpl.Option("missingkey=error").Execute(&buf, named); err == nil {
 		return buf.String(), nil
 	}
-	m := unknownField.FindStringSubmatch(err.Error())
+	m := unknownField.Get().FindStringSubmatch(err.Error())
 	if m == nil {
 		return "", diag.WithHint(diag.Invalidf("--format: %v", err), "use --format json to see the fields")
 	}
@@ -65,7 +65,7 @@ func execute(tmpl *template.Template, v any) (string, error) {
 }
 
 // unknownField matches text/template's error for a missing key of a map.
-var unknownField = regexp.MustCompile(`map has no entry for key "([^"]*)"`)
+var unknownField = lazyregexp.New(`map has no entry for key "([^"]*)"`)
 
 func printJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scaffold"
 	"github.com/extpack/extpack/internal/text"
@@ -133,12 +133,12 @@ func (o *initOptions) defaults() answers {
 
 // platformWord matches a platform in a list separated by spaces, with the space
 // that its os.version has.
-var platformWord = regexp.MustCompile(`\S+(?: \(os\.version [^)]*\))?`)
+var platformWord = lazyregexp.New(`\S+(?: \(os\.version [^)]*\))?`)
 
 // scaffold returns the request for the answers.
 func (a answers) scaffold() (scaffold.Request, error) {
 	r := scaffold.Request{ID: a.id, Name: a.name, Version: a.version, Lang: a.lang}
-	for _, s := range platformWord.FindAllString(a.targets, -1) {
+	for _, s := range platformWord.Get().FindAllString(a.targets, -1) {
 		t, err := platform.ParseTarget(s)
 		if err != nil {
 			return r, err

@@ -5,13 +5,13 @@ package annotation
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -47,10 +47,10 @@ type Annotation struct {
 type List []Annotation
 
 var (
-	form = regexp.MustCompile(`^([a-z-]*)(?:\[([^\]]+)\])?$`)
+	form = lazyregexp.New(`^([a-z-]*)(?:\[([^\]]+)\])?$`)
 	// placesForm matches the places in front of a key. In brackets there may be
 	// colons, of distros.
-	placesForm = regexp.MustCompile(`^((?:[^:\[]|\[[^\]]*\]?)*):(.*)$`)
+	placesForm = lazyregexp.New(`^((?:[^:\[]|\[[^\]]*\]?)*):(.*)$`)
 )
 
 const hint = "write it as KEY=VALUE, or PLACE:KEY=VALUE with index, index-descriptor, manifest or manifest-descriptor, the latter two also with a platform as in manifest[linux/amd64]:KEY=VALUE"
@@ -65,7 +65,7 @@ func Parse(flag string, values []string) (List, error) {
 			return nil, diag.WithHint(diag.Invalidf("%s %q has no key and value", flag, text), hint)
 		}
 		types, key, explicit := string(Index), name, false
-		if m := placesForm.FindStringSubmatch(name); m != nil {
+		if m := placesForm.Get().FindStringSubmatch(name); m != nil {
 			types, key, explicit = m[1], m[2], true
 		}
 		if key == "" {
@@ -99,7 +99,7 @@ func CheckText(key, value string) error {
 }
 
 func place(text string) (Annotation, error) {
-	m := form.FindStringSubmatch(text)
+	m := form.Get().FindStringSubmatch(text)
 	if m == nil {
 		return Annotation{}, diag.Invalidf("%q is no place", text)
 	}

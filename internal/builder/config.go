@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // Registry is the configuration that BuildKit requires to pull from a registry.
@@ -28,14 +28,14 @@ const (
 	ModeInsecure = "insecure"
 )
 
-var hostPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$`)
+var hostPattern = lazyregexp.New(`^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$`)
 
 // ParseRegistry parses HOST[:PORT][=http|insecure]. Without a mode, it calls
 // ask to detect the protocol of the registry.
 func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context, host string) (mode string, err error)) (Registry, error) {
 	const hint = "write it as HOST[:PORT], HOST[:PORT]=http or HOST[:PORT]=insecure"
 	host, mode, given := strings.Cut(s, "=")
-	if !hostPattern.MatchString(host) {
+	if !hostPattern.Get().MatchString(host) {
 		return Registry{}, diag.WithHint(diag.Invalidf("--registry %q names no registry", s), hint)
 	}
 	switch {

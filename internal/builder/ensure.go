@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // DefaultName is the name of the builder if none is specified.
@@ -39,7 +39,7 @@ type Options struct {
 }
 
 // buildx accepts these names, and converts them to lower case.
-var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
+var namePattern = lazyregexp.New(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
 // Check returns an error for options that contradict each other or that buildx
 // would reject.
@@ -47,7 +47,7 @@ func (o *Options) Check() error {
 	if o.Name == "default" {
 		return diag.WithHint(diag.Invalidf("buildx reserves the name %q for the builder of the docker context", o.Name), "choose another name, or leave it out for "+DefaultName)
 	}
-	if !namePattern.MatchString(o.Name) {
+	if !namePattern.Get().MatchString(o.Name) {
 		return diag.WithHint(diag.Invalidf("%q cannot be the name of a builder", o.Name), "use lower-case letters, digits, and single dots, dashes or underscores between them")
 	}
 	if o.Driver != "" {

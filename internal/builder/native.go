@@ -1,10 +1,10 @@
 package builder
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/platform"
 )
 
@@ -17,7 +17,7 @@ type Native struct {
 	Endpoint string
 }
 
-var architecturePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
+var architecturePattern = lazyregexp.New(`^[a-z0-9_]+$`)
 
 // ParseNative parses PLATFORM=ENDPOINT. The platform may be just an
 // architecture.
@@ -27,7 +27,7 @@ func ParseNative(s string) (Native, error) {
 	if !ok || name == "" || endpoint == "" {
 		return Native{}, diag.WithHint(diag.Invalidf("--native %q has no platform and endpoint", s), hint)
 	}
-	if architecturePattern.MatchString(name) {
+	if architecturePattern.Get().MatchString(name) {
 		name = "linux/" + name // an os alone would be ambiguous
 	}
 	p, err := platform.ParsePlatform(name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/builder"
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/emulation"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/text"
@@ -28,7 +28,7 @@ const (
 )
 
 // waiting matches the error of buildx for a node that does not respond.
-var waiting = regexp.MustCompile(`waiting for connection|listing workers|not done within`)
+var waiting = lazyregexp.New(`waiting for connection|listing workers|not done within`)
 
 // checkPlatforms checks by a build whether the nodes support the platforms of
 // the extensions. waited reports whether the build needs an unresponsive node,
@@ -69,7 +69,7 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 	short, cancel := within(timeout)
 	defer cancel()
 	trial, err := e.trial(short, dir)
-	if e.unresponsive && err != nil && waiting.MatchString(stderr(err)+err.Error()) {
+	if e.unresponsive && err != nil && waiting.Get().MatchString(stderr(err)+err.Error()) {
 		return checks, true
 	}
 	checks = append(checks, trial)

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -42,18 +42,18 @@ func stderr(err error) string {
 
 // causes are failures whose error in BuildKit does not explain how to fix them.
 var causes = []struct {
-	text *regexp.Regexp
+	text *lazyregexp.Regexp
 	fix  string
 }{
-	{regexp.MustCompile(`unknown flag: (?:--)?exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
-	{regexp.MustCompile(`is not supported for the docker driver`), `turn on the containerd image store of Docker Engine, or ` + ensureHint},
-	{regexp.MustCompile(`runc.*not found|"(buildkit-)?runc": executable file`), "install runc on the machine of BuildKit"},
-	{regexp.MustCompile(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
+	{lazyregexp.New(`unknown flag: (?:--)?exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
+	{lazyregexp.New(`is not supported for the docker driver`), `turn on the containerd image store of Docker Engine, or ` + ensureHint},
+	{lazyregexp.New(`runc.*not found|"(buildkit-)?runc": executable file`), "install runc on the machine of BuildKit"},
+	{lazyregexp.New(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
 }
 
 // runcFailure matches the error for a program that did not start. BuildKit only
 // reports the exit code of runc.
-var runcFailure = regexp.MustCompile(`runc run failed: [^\n]+`)
+var runcFailure = lazyregexp.New(`runc run failed: [^\n]+`)
 
 const temporaryFix = "make room in the folder for temporary files, or set TMPDIR to another"
 
@@ -61,20 +61,20 @@ const temporaryFix = "make room in the folder for temporary files, or set TMPDIR
 const logFix = `see the log of the engine or of BuildKit, or choose another builder: "docker buildx ls"`
 
 // noSpace matches a full disk, of this machine or of the builder.
-var noSpace = regexp.MustCompile(`no space left on device`)
+var noSpace = lazyregexp.New(`no space left on device`)
 
 // explain returns the message and the fix of a build that failed.
 func (e *examination) explain(err error) (message, fix string) {
 	said := stderr(err)
 	message = err.Error()
-	if why := runcFailure.FindString(said); why != "" {
+	if why := runcFailure.Get().FindString(said); why != "" {
 		message = why
 	}
 	message = "a trial build fails: " + text.Line(message)
 	if failure, _, ok := buildx.FindSSHFailure(said); ok {
 		return message, failure.Hint()
 	}
-	if noSpace.MatchString(said) {
+	if noSpace.Get().MatchString(said) {
 		var failed *buildx.RunError
 		if free, freeErr := e.Free(e.Temp); !errors.As(err, &failed) || freeErr == nil && free < reserve {
 			return message, temporaryFix
@@ -82,7 +82,7 @@ func (e *examination) explain(err error) (message, fix string) {
 		return message, fmt.Sprintf(`make room: "docker buildx prune --builder %s" empties the build cache`, e.builder.Name)
 	}
 	for _, c := range causes {
-		if c.text.MatchString(said) {
+		if c.text.Get().MatchString(said) {
 			return message, c.fix
 		}
 	}

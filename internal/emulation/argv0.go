@@ -4,9 +4,10 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // versionTimeout limits how long an emulator may take to print its version.
@@ -26,11 +27,11 @@ func passesArgv0(emulator string) bool {
 	return err == nil && atLeast(string(said), 6, 0)
 }
 
-var version = regexp.MustCompile(`(\d+)\.(\d+)`)
+var version = lazyregexp.New(`(\d+)\.(\d+)`)
 
 // atLeast reports whether the first version in a text is a version or a newer one.
 func atLeast(text string, major, minor int) bool {
-	m := version.FindStringSubmatch(text)
+	m := version.Get().FindStringSubmatch(text)
 	if m == nil {
 		return false
 	}

@@ -13,12 +13,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
 )
@@ -60,7 +60,7 @@ const trial = "FROM scratch\nCOPY --chmod=0755 first second /\nRUN [\"/first\"]\
 
 const formatError = "exec format error"
 
-var exitCode = regexp.MustCompile(fmt.Sprintf(`did not complete successfully: exit code: %d\b`, notStarted))
+var exitCode = lazyregexp.New(fmt.Sprintf(`did not complete successfully: exit code: %d\b`, notStarted))
 
 // Probe builds the trial for a platform on a builder, without cache. It returns
 // an error if the build fails for a reason that has nothing to do with the
@@ -102,7 +102,7 @@ func judge(err error) (Support, error) {
 		return Unknown, err
 	}
 	switch said := failed.Stderr; {
-	case exitCode.MatchString(said):
+	case exitCode.Get().MatchString(said):
 		return Single, nil
 	case strings.Contains(said, formatError):
 		return None, nil

@@ -2,13 +2,13 @@ package extension
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/layer"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -103,9 +103,9 @@ func Networks() []string { return slices.Clone(networks) }
 
 // checkContextName reports names that FROM and COPY cannot use.
 func (r *reader) checkContextName(key Entry) {
-	if !contextName.MatchString(key.Value) {
+	if !contextName.Get().MatchString(key.Value) {
 		r.report(rules.Setting, key.Position, "context %s is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -", quote(key.Value))
 	}
 }
 
-var contextName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:-]*$`)
+var contextName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._/:-]*$`)

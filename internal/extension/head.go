@@ -15,7 +15,7 @@ func ReadHead(file string, data []byte) (Head, error) {
 		return h, r.list.Err()
 	}
 	h.API = root.plain("api")
-	if digits.MatchString(h.API) {
+	if digits.Get().MatchString(h.API) {
 		h.API += ".0"
 	}
 	if t := root.child("extension"); t != nil {

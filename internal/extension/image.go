@@ -4,15 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
 
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
-var placeholder = regexp.MustCompile(`\{\{.*?\}\}|\{\{|\}\}`)
+var placeholder = lazyregexp.New(`\{\{.*?\}\}|\{\{|\}\}`)
 
 // Placeholders are the placeholders of [Info.Expand].
 var Placeholders = []string{"{{.ID}}", "{{.Slug}}", "{{.Version}}", "{{.Major}}", "{{.Minor}}", "{{.Patch}}"}
@@ -28,7 +28,7 @@ func (i Info) Expand(text string) (string, error) {
 		known[Placeholders[n]] = value
 	}
 	var err error
-	expanded := placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	expanded := placeholder.Get().ReplaceAllStringFunc(text, func(found string) string {
 		value, ok := known[found]
 		if !ok && err == nil {
 			err = fmt.Errorf("has the unknown placeholder %s%s", quote(found), suggest(found, Placeholders))

@@ -24,7 +24,7 @@ func CheckPlatform(t Target) error {
 		return fmt.Errorf("unknown arch %s%s", quote(t.Arch), suggestArch(t.Arch))
 	case t.Variant != "" && known != nil && !slices.Contains(known, t.Variant):
 		return fmt.Errorf("unknown variant %s of %s%s", quote(t.Variant), t.Arch, suggest(t.Variant, known))
-	case t.Variant != "" && !token.MatchString(t.Variant):
+	case t.Variant != "" && !token.Get().MatchString(t.Variant):
 		return fmt.Errorf("variant %s may hold only letters, digits and . _ + ~ -", quote(t.Variant))
 	}
 	return nil
@@ -53,7 +53,7 @@ func CheckDistro(d Distro) error {
 	switch {
 	case d.Name == "" || d.Version == "":
 		return errors.New("a distro is name@version")
-	case !token.MatchString(d.Name) || !token.MatchString(d.Version):
+	case !token.Get().MatchString(d.Name) || !token.Get().MatchString(d.Version):
 		return fmt.Errorf("distro %s may hold only letters, digits and . _ + ~ -", quote(d.String()))
 	}
 	return nil

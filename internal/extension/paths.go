@@ -3,12 +3,12 @@ package extension
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
 )
@@ -19,7 +19,7 @@ const notLiteral = "*?[]\\$\""
 
 // remote matches what BuildKit interprets as a URL instead of a path
 // (frontend/dockerfile, "dispatchCopy").
-var remote = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*://|github\.com/|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:)`)
+var remote = lazyregexp.New(`^([A-Za-z][A-Za-z0-9+.-]*://|github\.com/|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:)`)
 
 // targetPath is the name of a target's path in messages.
 const targetPath = "path"
@@ -51,7 +51,7 @@ func (r *reader) checkPath(what string, e *Entry) string {
 		return d("begins or ends with a space")
 	case strings.HasPrefix(e.Value, "!"), strings.HasPrefix(e.Value, "#"), strings.HasPrefix(e.Value, "-"):
 		return rename("begins with %q, which is more than a character where files are listed", e.Value[0])
-	case remote.MatchString(e.Value):
+	case remote.Get().MatchString(e.Value):
 		return d("is a URL: paths are those of files in the extension root")
 	case what == targetPath && slices.Contains(strings.Split(strings.ToLower(clean), "/"), ".git"):
 		return d("is version control, which never enters a package")

@@ -3,12 +3,12 @@ package extension
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -25,10 +25,10 @@ const maxID, maxVersion = 255, 128
 var reservedIDs = []string{"app", "config", "generated", "sbom"}
 
 var (
-	apiPattern     = regexp.MustCompile(`^(\d+)(?:\.(\d+))?$`)
-	looksLikeAPI   = regexp.MustCompile(`^[vV]?(\d+\.\d+)`)
-	versionPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
-	digits         = regexp.MustCompile(`^\d+$`)
+	apiPattern     = lazyregexp.New(`^(\d+)(?:\.(\d+))?$`)
+	looksLikeAPI   = lazyregexp.New(`^[vV]?(\d+\.\d+)`)
+	versionPattern = lazyregexp.New(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+	digits         = lazyregexp.New(`^\d+$`)
 )
 
 // checkControl reports control characters, which can forge terminal output and
@@ -46,10 +46,10 @@ func isSeparator(c rune) bool { return unicode.In(c, unicode.Zl, unicode.Zp) }
 
 // checkAPI returns the API as MAJOR.MINOR.
 func (r *reader) checkAPI(e *Entry) string {
-	m := apiPattern.FindStringSubmatch(e.Value)
+	m := apiPattern.Get().FindStringSubmatch(e.Value)
 	if m == nil {
 		guess := ""
-		if g := looksLikeAPI.FindStringSubmatch(e.Value); g != nil {
+		if g := looksLikeAPI.Get().FindStringSubmatch(e.Value); g != nil {
 			guess = g[1]
 		}
 		r.report(rules.APIInvalid, e.Position, "api %s is not a Buildpack API version, MAJOR.MINOR%s", quote(e.Value), didYouMean(guess))
@@ -120,7 +120,7 @@ func (r *reader) checkVersion(e *Entry) string {
 	switch {
 	case !r.checkControl("version", e):
 		return ""
-	case !versionPattern.MatchString(e.Value):
+	case !versionPattern.Get().MatchString(e.Value):
 		r.report(rules.VersionInvalid, e.Position, "version %s is not X.Y.Z, three numbers without leading zeros%s", quote(e.Value), didYouMean(closestVersion(e.Value))).Hint = versionHint(e.Value)
 		return ""
 	case len(e.Value) > maxVersion:
@@ -141,7 +141,7 @@ func closestVersion(v string) string {
 		return ""
 	}
 	for i, p := range parts {
-		if !digits.MatchString(p) {
+		if !digits.Get().MatchString(p) {
 			return ""
 		}
 		parts[i] = strings.TrimLeft(p[:len(p)-1], "0") + p[len(p)-1:]

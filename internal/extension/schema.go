@@ -109,7 +109,7 @@ var keyDocs = map[string]keyDoc{
 	"api":                           {text: "Version of the Buildpack API, 0.7 to 0.12.", pattern: fmt.Sprintf(`^0\.(%s)$`, supportedMinors())},
 	"extension":                     {text: "What the extension is."},
 	"extension.id":                  {text: "Globally unique id, such as my-company/my-extension.", pattern: `^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`},
-	"extension.version":             {text: "Version, X.Y.Z.", pattern: versionPattern.String()},
+	"extension.version":             {text: "Version, X.Y.Z.", pattern: versionPattern.Get().String()},
 	"extension.name":                {text: "Name for people."},
 	"extension.description":         {text: "What the extension does, in a sentence."},
 	"extension.homepage":            {text: "Where to read more, an http or https URL."},

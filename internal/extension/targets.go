@@ -2,18 +2,18 @@ package extension
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
 // token matches variants and the parts of a distribution, which become folder
 // names and names in the generated build. os-release(5) is stricter for ID and
 // VERSION_ID.
-var token = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
+var token = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._+~-]*$`)
 
 // targets reads [[targets]] of extension.toml or package.toml. Those of
 // package.toml select what to build and must be complete.
@@ -129,7 +129,7 @@ func (r *reader) checkVariant(e *Entry, arch string) string {
 		r.report(rules.TargetPlatform, e.Position, "unknown variant %s of %s%s", quote(e.Value), arch, suggest(e.Value, known)).Hint =
 			"known are " + strings.Join(known, ", ")
 		return ""
-	case !token.MatchString(e.Value):
+	case !token.Get().MatchString(e.Value):
 		r.report(rules.TargetPlatform, e.Position, "variant %s may hold only letters, digits and . _ + ~ -", quote(e.Value))
 		return ""
 	case arch != "" && known == nil:
@@ -190,7 +190,7 @@ func (r *reader) checkToken(what string, e *Entry) string {
 	if e == nil || e.Value == "" {
 		return ""
 	}
-	if !token.MatchString(e.Value) {
+	if !token.Get().MatchString(e.Value) {
 		r.report(rules.TargetDistro, e.Position, "distribution %s %s may hold only letters, digits and . _ + ~ -", what, quote(e.Value))
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -109,9 +110,9 @@ var testRules = struct{ value, unknown *rules.Rule }{
 }
 
 // IsTestFile reports whether data, the content of a TOML file, has test cases.
-func IsTestFile(data []byte) bool { return caseHeader.Match(data) }
+func IsTestFile(data []byte) bool { return caseHeader.Get().Match(data) }
 
-var caseHeader = regexp.MustCompile(`(?m)^[ \t]*\[\[[ \t]*case[ \t]*\]\]`)
+var caseHeader = lazyregexp.New(`(?m)^[ \t]*\[\[[ \t]*case[ \t]*\]\]`)
 
 // ParseTests returns the cases of a test file. file is its name in messages. It
 // returns a [*diag.InvalidError] with every problem of the file.

@@ -3,10 +3,10 @@ package extension
 import (
 	"io/fs"
 	"path"
-	"regexp"
 	"strconv"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 func (r *reader) imageChecks(parent *table, name string) ImageChecks {
@@ -40,12 +40,12 @@ func (r *reader) imageChecks(parent *table, name string) ImageChecks {
 func (r *reader) fileCheck(t *table) FileCheck {
 	c := FileCheck{Position: t.position(), Path: t.plain("path"), Content: r.pattern(t, "content"), Absent: t.flag("absent")}
 	t.needs("path")
-	if !path.IsAbs(c.Path) || path.Clean(c.Path) != c.Path || c.Path == "/" || !imagePath.MatchString(c.Path) {
+	if !path.IsAbs(c.Path) || path.Clean(c.Path) != c.Path || c.Path == "/" || !imagePath.Get().MatchString(c.Path) {
 		r.report(r.types, t.position(), "path %s in %s is not an absolute path of a file", quote(c.Path), t)
 	}
 	if e := t.text("mode"); e != nil {
 		n, err := strconv.ParseUint(e.Value, 8, 12)
-		if err != nil || !octal.MatchString(e.Value) {
+		if err != nil || !octal.Get().MatchString(e.Value) {
 			r.report(r.types, e.Position, "mode %s is not octal, such as \"0755\"", quote(e.Value))
 		}
 		mode := fs.FileMode(n)
@@ -59,9 +59,9 @@ func (r *reader) fileCheck(t *table) FileCheck {
 }
 
 var (
-	octal = regexp.MustCompile(`^0?[0-7]{3,4}$`)
+	octal = lazyregexp.New(`^0?[0-7]{3,4}$`)
 	// imagePath excludes what Dockerfiles expand, and control characters.
-	imagePath = regexp.MustCompile(`^/[A-Za-z0-9/._+@:,=~%-]*[A-Za-z0-9._+@:,=~%]$`)
+	imagePath = lazyregexp.New(`^/[A-Za-z0-9/._+@:,=~%-]*[A-Za-z0-9._+@:,=~%]$`)
 )
 
 func (r *reader) commandCheck(t *table) CommandCheck {

@@ -8,6 +8,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 func (r *reader) testCases(root *table) []TestCase {
@@ -39,11 +40,11 @@ func (r *reader) testCase(t *table) TestCase {
 			*e.to = *found
 		}
 	}
-	if v := c.PlatformAPI; v.Value != "" && !platformAPI.MatchString(v.Value) {
+	if v := c.PlatformAPI; v.Value != "" && !platformAPI.Get().MatchString(v.Value) {
 		r.report(r.types, v.Position, "platform-api %s is not a version that runs extensions", quote(v.Value)).Hint = "use 0.10 to 0.15, or leave it out for the newest"
 	}
 	c.Env = t.textMap("env", func(key Entry) {
-		if !envName.MatchString(key.Value) {
+		if !envName.Get().MatchString(key.Value) {
 			r.report(r.types, key.Position, "%s is not a name of an environment variable", quote(key.Value))
 		}
 	})
@@ -66,8 +67,8 @@ func (r *reader) testCase(t *table) TestCase {
 }
 
 var (
-	platformAPI = regexp.MustCompile(`^0\.1[0-9]$`)
-	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	platformAPI = lazyregexp.New(`^0\.1[0-9]$`)
+	envName     = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // requirements reads names, or tables with a name and metadata.

@@ -16,7 +16,7 @@ import (
 // [*diag.InvalidError] for an invalid version.
 func ParseVersion(s string) (string, error) {
 	version := strings.TrimPrefix(s, "v")
-	if !versionPattern.MatchString(version) || len(version) > maxVersion {
+	if !versionPattern.Get().MatchString(version) || len(version) > maxVersion {
 		return "", diag.WithHint(diag.Invalidf("version %s is not X.Y.Z%s", quote(s), didYouMean(closestVersion(s))), "write it as X.Y.Z, three numbers without leading zeros")
 	}
 	return version, nil

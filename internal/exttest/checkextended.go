@@ -8,12 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/task"
 )
@@ -55,7 +55,7 @@ func (r *run) extendFailed(step task.FailedStep) {
 	text := strings.TrimSpace(strings.TrimSpace(step.Output) + "\n" + step.Message)
 	if k, c := r.commandOf(step); c != nil {
 		reason := step.Message
-		if noShell.MatchString(step.Message + step.Output) {
+		if noShell.Get().MatchString(step.Message + step.Output) {
 			reason = "the image has no /bin/sh, which writes down how a command ends"
 		}
 		r.fail(c.Position, "", "%s cannot run in the %s image: %s", strings.Join(c.Run, " "), k, reason)
@@ -71,7 +71,7 @@ func (r *run) extendFailed(step task.FailedStep) {
 }
 
 // noShell matches runc's error for an image without a shell.
-var noShell = regexp.MustCompile(`"?/bin/sh"?: (?:stat /bin/sh: )?no such file or directory`)
+var noShell = lazyregexp.New(`"?/bin/sh"?: (?:stat /bin/sh: )?no such file or directory`)
 
 // commandOf returns the command of the case that a step runs, or nil.
 func (r *run) commandOf(step task.FailedStep) (kind, *extension.CommandCheck) {

@@ -164,7 +164,7 @@ func (r *run) detectorFailed(step task.FailedStep) error {
 		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither itself nor by emulation"
 		return nil
 	}
-	if strings.Contains(step.Name, detectorBin) && noShell.MatchString(step.Message+step.Output) {
+	if strings.Contains(step.Name, detectorBin) && noShell.Get().MatchString(step.Message+step.Output) {
 		return diag.WithHint(diag.Invalidf("%s cannot run the lifecycle: it has no /bin/sh", r.build.name), "name a builder image of Cloud Native Buildpacks with --builder-image")
 	}
 	return fmt.Errorf("detecting for %s: %s", r.Platform, strings.TrimSpace(step.Message))

@@ -1,10 +1,10 @@
 package exttest
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/dockerfile"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // withOwner returns a Dockerfile whose COPY and ADD instructions without an owner
@@ -15,7 +15,7 @@ func withOwner(data []byte, file *dockerfile.File, uid, gid string) []byte {
 	for _, s := range file.Stages {
 		for _, cmd := range s.Commands {
 			if line := dockerfile.Line(cmd); line > 0 && line <= len(lines) && keepsOwner(cmd) {
-				lines[line-1] = copyKeyword.ReplaceAllString(lines[line-1], "${1} --chown="+uid+":"+gid+"${2}")
+				lines[line-1] = copyKeyword.Get().ReplaceAllString(lines[line-1], "${1} --chown="+uid+":"+gid+"${2}")
 			}
 		}
 	}
@@ -23,9 +23,9 @@ func withOwner(data []byte, file *dockerfile.File, uid, gid string) []byte {
 }
 
 var (
-	copyKeyword = regexp.MustCompile(`(?i)^(\s*(?:COPY|ADD))(\s)`)
+	copyKeyword = lazyregexp.New(`(?i)^(\s*(?:COPY|ADD))(\s)`)
 	// unpacked matches sources whose owners ADD takes from elsewhere.
-	unpacked = regexp.MustCompile(`://|^git@|\.(?:tar|tgz|tbz2|txz|tzst|gz|bz2|xz|zst)$`)
+	unpacked = lazyregexp.New(`://|^git@|\.(?:tar|tgz|tbz2|txz|tzst|gz|bz2|xz|zst)$`)
 )
 
 // keepsOwner reports whether an instruction copies files of the context without
@@ -39,7 +39,7 @@ func keepsOwner(cmd dockerfile.Command) bool {
 			return false
 		}
 		for _, source := range c.SourcePaths {
-			if unpacked.MatchString(source) {
+			if unpacked.Get().MatchString(source) {
 				return false
 			}
 		}

@@ -3,12 +3,13 @@ package git
 import (
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // scp matches the form of a remote that scp has: "git@host:path".
-var scp = regexp.MustCompile(`^(?:[^/@:]+@)?[^/:@]{2,}:[^/].*$`)
+var scp = lazyregexp.New(`^(?:[^/@:]+@)?[^/:@]{2,}:[^/].*$`)
 
 // Clean returns the URL of a remote without credentials: user and password of
 // HTTP, the password of SSH, and query and fragment, which may hold tokens. It
@@ -16,7 +17,7 @@ var scp = regexp.MustCompile(`^(?:[^/@:]+@)?[^/:@]{2,}:[^/].*$`)
 func Clean(remote string) string {
 	remote = strings.TrimSpace(remote)
 	if !strings.Contains(remote, "://") {
-		if scp.MatchString(remote) && !filepath.IsAbs(remote) {
+		if scp.Get().MatchString(remote) && !filepath.IsAbs(remote) {
 			return remote
 		}
 		return ""

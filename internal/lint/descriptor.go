@@ -1,19 +1,19 @@
 package lint
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/github/go-spdx/v2/spdxexp"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
 // registryID is an id that the CNB registry takes: a namespace and a name.
 // Source: Buildpack Registry Specification, and RFC 0022.
-var registryID = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*$`)
+var registryID = lazyregexp.New(`^[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*$`)
 
 // Descriptor returns what could be better in a descriptor that can be used.
 // What is wrong with it package extension reports.
@@ -23,7 +23,7 @@ func Descriptor(d *extension.Descriptor) diag.List {
 	report := func(rule *rules.Rule, pos diag.Position, format string, args ...any) {
 		list = append(list, rule.At(pos, format, args...))
 	}
-	if !registryID.MatchString(d.Info.ID) {
+	if !registryID.Get().MatchString(d.Info.ID) {
 		report(rules.IDRegistry, whole, "id %q is not fit for the CNB registry, NAMESPACE/NAME in lower case", d.Info.ID)
 	}
 	for _, l := range d.Info.Licenses {

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/dockerfile"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -123,14 +123,14 @@ func (d *dockerfileChecker) checkBuildArgs(file *dockerfile.File) {
 }
 
 // likeBaseImage finds other spellings of the base image.
-var likeBaseImage = regexp.MustCompile(`\$\{?base_image\b`)
+var likeBaseImage = lazyregexp.New(`\$\{?base_image\b`)
 
 func (d *dockerfileChecker) checkRunFrom(stage dockerfile.Stage) {
 	switch image := stage.Image; {
 	case image == baseImage:
 	case image == "scratch":
 		d.report(rules.RunFrom, stage.Line, "FROM scratch is not a run image: it has no layers")
-	case likeBaseImage.MatchString(image):
+	case likeBaseImage.Get().MatchString(image):
 		*d.list = append(*d.list, rules.RunFrom.Undecidable(d.line(stage.Line), "FROM %s is not spelled %s, by which the lifecycle knows the run image", image, baseImage))
 	case strings.Contains(image, "$"):
 		*d.list = append(*d.list, rules.RunFrom.Undecidable(d.line(stage.Line), "FROM %s depends on a variable", image))

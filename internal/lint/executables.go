@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/rules"
 )
 
@@ -79,7 +79,7 @@ func (c *checker) checkExecutable(f *content.File, entryPoint bool) {
 // maxScript bounds what is read of a script.
 const maxScript = 1 << 20
 
-var variable = regexp.MustCompile(`\bCNB_[A-Z_]+\b`)
+var variable = lazyregexp.New(`\bCNB_[A-Z_]+\b`)
 
 // sinceAPI are the variables that lifecycles set from a minor api on, for
 // bin/detect and for bin/generate. Source: lifecycle, buildpack/detect.go and
@@ -115,7 +115,7 @@ func (c *checker) checkVariables() error {
 			if strings.HasPrefix(strings.TrimSpace(line), "#") {
 				code = ""
 			}
-			for _, at := range variable.FindAllStringIndex(code, -1) {
+			for _, at := range variable.Get().FindAllStringIndex(code, -1) {
 				if used := code[at[0]:at[1]]; !seen[used] {
 					seen[used] = true
 					pos := c.at(f)

@@ -4,17 +4,17 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // scp matches the addresses of repositories in the form of scp (BuildKit,
 // util/sshutil, "gitSSHRegex").
-var scp = regexp.MustCompile(`^git@[a-zA-Z0-9.-]+:[^\n?#]*(?:\?([^\n#]*))?(?:#[^\n]*)?$`)
+var scp = lazyregexp.New(`^git@[a-zA-Z0-9.-]+:[^\n?#]*(?:\?([^\n#]*))?(?:#[^\n]*)?$`)
 
 // isRemote reports whether a context is not a local folder (docker buildx
 // build, "--build-context"). It must not accept more than buildx (BuildKit,
@@ -32,7 +32,7 @@ func isRemote(context string) bool {
 			return err == nil
 		}
 	}
-	address := scp.FindStringSubmatch(context)
+	address := scp.Get().FindStringSubmatch(context)
 	if address == nil {
 		return false
 	}

@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // Identity is the part of a descriptor by which readers select an image in an
@@ -84,7 +84,7 @@ func (id Identity) Matches(want Identity) bool {
 // "os(os.version)/arch", to which containerd adds features: "os(1+f)/arch". Any
 // os and architecture is accepted, because indexes of other tools may contain
 // any.
-var identityForm = regexp.MustCompile(`^([^/(: ]+)(?:\(([^)+]*)[^)]*\))?/([^/:( ]+)(?:/([^/:( ]+))?(?::([^@ ]+)(?:@([^ ]+))?)?(?: \(os\.version ([^)]+)\))?$`)
+var identityForm = lazyregexp.New(`^([^/(: ]+)(?:\(([^)+]*)[^)]*\))?/([^/:( ]+)(?:/([^/:( ]+))?(?::([^@ ]+)(?:@([^ ]+))?)?(?: \(os\.version ([^)]+)\))?$`)
 
 // IdentityHint is the hint for what is not an identity.
 const IdentityHint = "write it as os/arch[/variant][:distro@version], as inspect lists it, or as the digest of an image"
@@ -93,7 +93,7 @@ const IdentityHint = "write it as os/arch[/variant][:distro@version], as inspect
 // "os(os.version)/arch[/variant][:distro@version]". It returns a
 // [*diag.InvalidError] for anything else.
 func ParseIdentity(s string) (Identity, error) {
-	m := identityForm.FindStringSubmatch(s)
+	m := identityForm.Get().FindStringSubmatch(s)
 	if m == nil || m[2] != "" && m[7] != "" {
 		return Identity{}, diag.WithHint(diag.Invalidf("%q is not a platform", s), IdentityHint)
 	}

@@ -3,7 +3,6 @@ package platform
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -48,7 +48,7 @@ func Misnamed(dir string) map[string]v1.Platform {
 func misnamedVariants(found map[string]v1.Platform, dir, folder string) {
 	system, arch, _ := strings.Cut(folder, "/")
 	for _, name := range folders(filepath.Join(dir, filepath.FromSlash(folder))) {
-		if variantDir.MatchString(name) || !variantLike.MatchString(name) {
+		if variantDir.Get().MatchString(name) || !variantLike.Get().MatchString(name) {
 			continue
 		}
 		t := extension.Target{OS: system, Arch: arch, Variant: "v" + strings.TrimLeft(name, "vV")}
@@ -73,10 +73,10 @@ func folders(dir string) []string {
 }
 
 var (
-	variantLike = regexp.MustCompile(`^[vV]?[0-9](\.[0-9])?$`)
-	separator   = regexp.MustCompile(`[-_.+]`)
+	variantLike = lazyregexp.New(`^[vV]?[0-9](\.[0-9])?$`)
+	separator   = lazyregexp.New(`[-_.+]`)
 	// armVersion matches names such as armv7, arm32v6 and arm64v8.
-	armVersion = regexp.MustCompile(`^arm(32|64)?v([5-9])l?$`)
+	armVersion = lazyregexp.New(`^arm(32|64)?v([5-9])l?$`)
 )
 
 // otherLayout parses a folder name that combines os and arch, or that is an
@@ -85,7 +85,7 @@ func otherLayout(name string) (v1.Platform, bool) {
 	if p, ok := guessArch("linux", name, false); ok {
 		return p, true
 	}
-	parts := separator.Split(name, 2)
+	parts := separator.Get().Split(name, 2)
 	if len(parts) != 2 || !slices.Contains(extension.KnownOS(), strings.ToLower(parts[0])) {
 		return v1.Platform{}, false
 	}
@@ -93,7 +93,7 @@ func otherLayout(name string) (v1.Platform, bool) {
 	if p, ok := guessArch(system, parts[1], true); ok {
 		return p, true
 	}
-	arch := separator.Split(parts[1], 2)
+	arch := separator.Get().Split(parts[1], 2)
 	if len(arch) != 2 {
 		return v1.Platform{}, false
 	}
@@ -118,7 +118,7 @@ func guessOS(name string) string {
 func guessArch(system, name string, slips bool) (v1.Platform, bool) {
 	lower := strings.ToLower(name)
 	p := platforms.Normalize(v1.Platform{OS: system, Architecture: lower})
-	if m := armVersion.FindStringSubmatch(lower); m != nil {
+	if m := armVersion.Get().FindStringSubmatch(lower); m != nil {
 		p = platforms.Normalize(v1.Platform{OS: system, Architecture: "arm", Variant: "v" + m[2]})
 		if m[1] == "64" {
 			p = platforms.Normalize(v1.Platform{OS: system, Architecture: "arm64", Variant: "v" + m[2]})

@@ -31,7 +31,7 @@ func Nested(dir, root string) ([]string, error) {
 	if len(parts) == 3 {
 		// Do not descend into a distro folder: its content belongs to the
 		// extension.
-		if t.Variant = parts[2]; !variantDir.MatchString(t.Variant) {
+		if t.Variant = parts[2]; !variantDir.Get().MatchString(t.Variant) {
 			return nil, nil
 		}
 	}

@@ -7,7 +7,6 @@ package platform
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 const targetHint = "write it as os/arch[/variant][:distro@version[,version...]], for example linux/arm/v7 or linux/amd64:ubuntu@22.04,24.04"
@@ -110,11 +110,11 @@ func KeyOf(p v1.Platform) Key { return Key{p.OS, p.Architecture, p.Variant} }
 
 // The os.version in the output of [Identity.String], and in the older form.
 var (
-	osVersion    = regexp.MustCompile(` \(os\.version [^)]+\)$`)
-	oldOSVersion = regexp.MustCompile(`^([^/(:]+)\([^)]*\)/`)
+	osVersion    = lazyregexp.New(` \(os\.version [^)]+\)$`)
+	oldOSVersion = lazyregexp.New(`^([^/(:]+)\([^)]*\)/`)
 )
 
 // withoutVersion returns a spelling of an identity without its os.version.
 func withoutVersion(s string) string {
-	return oldOSVersion.ReplaceAllString(osVersion.ReplaceAllString(s, ""), "$1/")
+	return oldOSVersion.Get().ReplaceAllString(osVersion.Get().ReplaceAllString(s, ""), "$1/")
 }

@@ -12,10 +12,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/loopback"
 )
 
@@ -49,11 +49,11 @@ const forms = "name a Git repository, https://HOST/REPOSITORY.git#REF:DIR, or an
 
 var (
 	// scp is the form of a repository that ssh and scp have.
-	scp = regexp.MustCompile(`^([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):([^-].*)$`)
+	scp = lazyregexp.New(`^([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):([^-].*)$`)
 	// refName are names of branches, tags and commits that mean nothing else to
 	// git (git-check-ref-format).
-	refName = regexp.MustCompile(`^[\pL\pN_][\pL\pN_./@+=%,-]*$`)
-	host    = regexp.MustCompile(`^[A-Za-z0-9\[]`)
+	refName = lazyregexp.New(`^[\pL\pN_][\pL\pN_./@+=%,-]*$`)
+	host    = lazyregexp.New(`^[A-Za-z0-9\[]`)
 )
 
 // Parse parses the name of a source. It returns nil for a path on this machine,
@@ -66,7 +66,7 @@ func Parse(name string) (*Source, error) {
 	s := &Source{}
 	s.Ref, s.Dir, _ = strings.Cut(fragment, ":")
 	switch {
-	case scp.MatchString(address):
+	case scp.Get().MatchString(address):
 		s.URL, s.full, s.protocol = address, address, "ssh"
 	case strings.HasPrefix(address, "github.com/"):
 		return Parse("https://" + strings.TrimSuffix(name[:len(address)], ".git") + ".git" + name[len(address):])
@@ -82,7 +82,7 @@ func Parse(name string) (*Source, error) {
 
 func (s *Source) parseURL(address string) error {
 	u, err := url.Parse(address)
-	if err != nil || !host.MatchString(u.Hostname()) {
+	if err != nil || !host.Get().MatchString(u.Hostname()) {
 		return diag.WithHint(diag.Invalidf("the source is not a valid URL"), forms) // which may hold a password
 	}
 	s.full, s.user, s.protocol = u.String(), u.User, u.Scheme
@@ -121,7 +121,7 @@ func (s *Source) check() error {
 	switch {
 	case s.archive && s.Ref != "":
 		return diag.WithHint(diag.Invalidf("%s: an archive has no branches and tags", s), "name a folder in it with #:DIR")
-	case s.Ref != "" && (!refName.MatchString(s.Ref) || strings.Contains(s.Ref, "..") || strings.HasSuffix(s.Ref, ".lock")):
+	case s.Ref != "" && (!refName.Get().MatchString(s.Ref) || strings.Contains(s.Ref, "..") || strings.HasSuffix(s.Ref, ".lock")):
 		return diag.Invalidf("%s: %q is not the name of a branch, tag or commit", s.URL, s.Ref)
 	case s.Dir == "":
 		return nil

@@ -6,17 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/git"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // commitName is the digest of a commit.
-var commitName = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+var commitName = lazyregexp.New(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // clone is a repository that is being fetched.
 type clone struct {
@@ -99,7 +99,7 @@ func (c *clone) resolve(ctx context.Context) (string, error) {
 		return "+" + branch + ":refs/remotes/origin/" + strings.TrimPrefix(branch, "refs/heads/"), nil
 	case found[tag]:
 		return "+" + tag + ":" + tag, nil
-	case commitName.MatchString(ref):
+	case commitName.Get().MatchString(ref):
 		return ref, nil
 	}
 	return "", diag.WithHint(diag.Invalidf("there is no branch or tag %s in it", ref), "see which there are with: git ls-remote "+c.source.URL)
@@ -117,7 +117,7 @@ func (c *clone) fetch(ctx context.Context, target string) (string, error) {
 		err = fetch("--", c.source.URL, target)
 	}
 	name := "FETCH_HEAD"
-	if err != nil && commitName.MatchString(target) && context.Cause(ctx) == nil {
+	if err != nil && commitName.Get().MatchString(target) && context.Cause(ctx) == nil {
 		// Not every server sends a commit that no branch or tag names.
 		name = target
 		err = fetch("--", c.source.URL, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")

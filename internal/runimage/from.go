@@ -1,10 +1,10 @@
 package runimage
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/dockerfile"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // Kinds of FROM instructions.
@@ -26,7 +26,7 @@ const (
 const baseImage = "${base_image}"
 
 // likeBaseImage matches other spellings of it: $base_image, ${base_image:-x}.
-var likeBaseImage = regexp.MustCompile(`\$\{?base_image\b`)
+var likeBaseImage = lazyregexp.New(`\$\{?base_image\b`)
 
 // From is one FROM instruction.
 type From struct {
@@ -51,7 +51,7 @@ func classify(stages []dockerfile.Stage) []From {
 		switch {
 		case s.Image == baseImage:
 			f.Kind = FromBase
-		case likeBaseImage.MatchString(s.Image):
+		case likeBaseImage.Get().MatchString(s.Image):
 			f.Kind, f.Reason = FromUndecidable, "the lifecycle knows the run image as "+baseImage+" only"
 		case strings.Contains(s.Image, "$"):
 			f.Kind, f.Reason = FromUndecidable, "it depends on a variable, which has its value in a build only"

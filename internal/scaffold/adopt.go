@@ -7,12 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/safefile"
 )
@@ -110,12 +110,12 @@ func (r Request) adopted(dir string) ([]File, error) {
 }
 
 // templated is a version that a release script replaces.
-var templated = regexp.MustCompile(`(?m)^\s*version\s*=\s*"[^"]*\{\{`)
+var templated = lazyregexp.New(`(?m)^\s*version\s*=\s*"[^"]*\{\{`)
 
 // notesOf says what in the files of pack and jam is left to other commands.
 func notesOf(dir, text string) []string {
 	var notes []string
-	if templated.MatchString(text) {
+	if templated.Get().MatchString(text) {
 		notes = append(notes, "the version is a placeholder that a release script replaces: give it with docker extpack build --version X.Y.Z")
 	}
 	if _, err := os.Lstat(filepath.Join(dir, extension.PackageFile)); err == nil {

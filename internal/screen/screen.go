@@ -7,13 +7,13 @@ package screen
 import (
 	"io"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/morikuni/aec"
 	"golang.org/x/term"
 
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -99,14 +99,14 @@ func Digest(digest string, whole bool) string {
 }
 
 // digests matches SHA-256 digests in messages.
-var digests = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+var digests = lazyregexp.New(`sha256:[0-9a-f]{64}`)
 
 // Digests shortens the digests in a message unless whole is set.
 func Digests(message string, whole bool) string {
 	if whole {
 		return message
 	}
-	return digests.ReplaceAllStringFunc(message, func(d string) string { return "sha256:" + Digest(d, false) })
+	return digests.Get().ReplaceAllStringFunc(message, func(d string) string { return "sha256:" + Digest(d, false) })
 }
 
 // width returns the number of columns of a string.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/oci"
 )
 
@@ -21,7 +21,7 @@ const (
 	maxAPI = 12
 )
 
-var apiPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+var apiPattern = lazyregexp.New(`^(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
 
 // labels is the content of both labels. If they differ, the layers label is
 // used.
@@ -244,7 +244,7 @@ func checkPathParts(id, version string) error {
 }
 
 func (c *checker) checkAPI(i *image) {
-	m := apiPattern.FindStringSubmatch(i.labels.api)
+	m := apiPattern.Get().FindStringSubmatch(i.labels.api)
 	if m == nil {
 		c.report(idAPIInvalid, i, extension.LabelLayers, "the label %s has the api %q, which is not MAJOR.MINOR", extension.LabelLayers, i.labels.api)
 		return
