@@ -34,7 +34,8 @@ func (r *repository) copyBlob(ctx context.Context, src content.Fetcher, desc v1.
 		return false, nil // it may have been there before
 	}
 	if isTried && tried.session == nil {
-		from = "" // the registry refused
+		from = "" // the registry did not mount it
+		r.noMounts.Store(true)
 	}
 	session, state, err := r.offer(ctx, desc, from, tried.session)
 	if err != nil {
@@ -75,16 +76,18 @@ func (r *repository) offer(ctx context.Context, desc v1.Descriptor, from string,
 	// from r itself. A large one is looked for instead: a registry that does not
 	// support mounts would be sent it again.
 	if from == "" && desc.Size <= smallBlob && !r.noMounts.Load() && !r.client.known.isListed(r.ref.RepositoryName(), desc.Digest) {
-		session, err := r.mount(ctx, desc, r.remote.Repository)
+		session, err := r.mount(withRetries(ctx, 1), desc, r.remote.Repository)
+		var answer *ResponseError
 		switch {
 		case err == nil:
 			return nil, Exists, nil
 		case errors.Is(err, errNotMounted):
 			return session, Uploading, nil
-		case !isRefusal(err) || ctx.Err() != nil:
-			return nil, Uploading, &contentError{kind: "blob", desc: desc, err: err}
+		case ctx.Err() != nil:
+			return nil, Uploading, context.Cause(ctx)
+		case errors.As(err, &answer):
+			r.noMounts.Store(true) // some registries fail instead of refusing
 		}
-		r.noMounts.Store(true)
 	}
 	ok, err := r.holds(withRetries(ctx, 1), "blobs", desc)
 	if begun != nil && (ok || err != nil) {

@@ -128,8 +128,8 @@ type repository struct {
 	// actions are the actions that tokens are requested for.
 	actions []string
 	chunks  chunking
-	// noMounts is set if the registry refused to mount a blob of the repository
-	// itself.
+	// noMounts is set if the registry did not mount a blob of the repository
+	// itself, but answered with an error.
 	noMounts atomic.Bool
 	ahead    *mountsAhead
 }

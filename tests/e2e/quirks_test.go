@@ -161,7 +161,7 @@ func TestMountIsOneTry(t *testing.T) {
 		t.Fatal(got.stderr)
 	}
 	mustExtpack(t, t.TempDir(), "index", "create", "-t", r.Host()+"/acme/copy:1", r.Host()+"/acme/quirky:1")
-	if mounts, blobs := len(r.Requests("POST", "mount=")), len(r.Requests("PUT", "/v2/acme/copy/blobs/")); mounts != blobs || mounts == 0 {
+	if mounts, blobs := len(r.Requests("POST", "/v2/acme/copy/blobs/uploads/?")), len(r.Requests("PUT", "/v2/acme/copy/blobs/")); mounts != blobs || mounts == 0 {
 		t.Errorf("%d mounts were tried for %d blobs", mounts, blobs)
 	}
 }
