@@ -118,7 +118,8 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		defer opts.bars.Close()
 		var archives archives
 		defer archives.remove()
-		opts.unpack, opts.remotes = archives.unpack, remote.Sources{Folder: archives.newFolder, Log: a.log(opts.quiet)}
+		opts.remotes = remote.Sources{Folder: archives.newFolder, Log: a.log(opts.quiet)}
+		opts.unpack = archives.unpackFor(&opts.remotes)
 		run, err := opts.prepare(ctx, a)
 		if err != nil {
 			return err

@@ -154,12 +154,19 @@ type runError struct {
 }
 
 func (e *runError) Error() string {
-	message := e.err.Error()
+	message, before := e.err.Error(), ""
 	for line := range strings.Lines(e.stderr) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "fatal: "); ok {
+		line = strings.TrimSpace(line)
+		if text, ok := strings.CutPrefix(line, "fatal: "); ok {
 			message = text
 			break
 		}
+		if line != "" {
+			before = line
+		}
+	}
+	if before != "" && strings.HasPrefix(message, "Could not read from remote repository") {
+		message = before // what ssh says
 	}
 	return fmt.Sprintf("git %s: %s", e.args[0], message)
 }

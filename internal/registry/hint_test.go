@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"strings"
 	"testing"
@@ -54,5 +56,19 @@ func TestHintsOfRefusals(t *testing.T) {
 				t.Errorf("%v\nhint: %q", err, diag.Hint(err))
 			}
 		})
+	}
+}
+
+// TestHintsOfCertificates: another authority is of no use for these.
+func TestHintsOfCertificates(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"use a name":            x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"},
+		"the clock":             x509.CertificateInvalidError{Reason: x509.Expired},
+		"certificate authority": x509.UnknownAuthorityError{},
+	} {
+		if hint := untrustedHint("a.example", &tls.CertificateVerificationError{Err: err}); !strings.Contains(hint, want) || !strings.Contains(hint, "--insecure") {
+			t.Errorf("%v: %q", err, hint)
+		}
 	}
 }

@@ -67,7 +67,7 @@ func (f Fetcher) Fetch(ctx context.Context, s *Source, dir string) (*Fetched, er
 	case context.Cause(ctx) != nil:
 		return nil, context.Cause(ctx)
 	case diag.IsInvalid(err):
-		return nil, diag.WithHint(diag.Invalidf("%s: %v", s, err), diag.Hint(err))
+		return nil, diag.Invalidf("%s: %v", s, err)
 	}
 	return nil, fmt.Errorf("fetching %s: %w", s, err)
 }
@@ -101,7 +101,7 @@ func (f *Fetched) locate() error {
 	defer root.Close()
 	dir := f.source.Dir
 	if dir == "" && f.source.archive {
-		dir = onlyFolder(root)
+		dir = OnlyFolder(root)
 	}
 	if dir == "" {
 		dir = "."
@@ -120,9 +120,9 @@ func (f *Fetched) locate() error {
 	return nil
 }
 
-// onlyFolder returns the only entry of an archive that holds no extension
+// OnlyFolder returns the only entry of an archive that holds no extension
 // itself, if that is a folder: archives of a release have one of its name.
-func onlyFolder(root *os.Root) string {
+func OnlyFolder(root *os.Root) string {
 	for _, name := range []string{extension.DescriptorFile, extension.PackageFile} {
 		if _, err := root.Lstat(name); err == nil {
 			return ""

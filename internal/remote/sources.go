@@ -22,6 +22,13 @@ type Sources struct {
 	// Log is called with what was fetched.
 	Log func(format string, args ...any)
 	all []*Fetched
+	// extracted are archives of this machine.
+	extracted []*Fetched
+}
+
+// Extracted adds the folder that an archive of this machine was extracted to.
+func (r *Sources) Extracted(root, archive string) {
+	r.extracted = append(r.extracted, &Fetched{Root: root, Dir: root, source: &Source{URL: archive, archive: true}})
 }
 
 // Fetch returns the arguments with the folders of remote sources in place of
@@ -146,15 +153,42 @@ func (r *Sources) Names(args []string) []string {
 	return args
 }
 
-// Rename replaces the folders of remote sources in diagnostics by their names.
+// Rename replaces the temporary folders of sources in diagnostics by the names
+// of the sources.
 func (r *Sources) Rename(list diag.List) {
-	for i := range list {
-		for _, s := range r.all {
-			if rest, ok := strings.CutPrefix(list[i].File, s.Dir); ok {
-				list[i].File = s.source.String() + rest
+	for _, s := range slices.Concat(r.all, r.extracted) {
+		for i := range list {
+			d := &list[i]
+			if rest, ok := strings.CutPrefix(d.File, s.Dir); ok {
+				d.File = s.source.String() + rest
 			}
-			list[i].Message = strings.ReplaceAll(list[i].Message, s.Dir, s.source.String())
+			d.Message = strings.ReplaceAll(d.Message, s.Dir, s.source.String())
+			d.Hint = s.rename(d.Hint)
 		}
+	}
+}
+
+// rename replaces the folders of a source in a hint by names that Parse accepts.
+// It accepts none for folders in an archive of this machine.
+func (f *Fetched) rename(hint string) string {
+	if f.source.full == "" && strings.Contains(hint, f.Root) {
+		return "extract it, and name the directory"
+	}
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(hint, f.Root+string(filepath.Separator))
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		dir := after
+		if end := strings.IndexAny(after, " \""); end >= 0 {
+			dir = after[:end]
+		}
+		named := *f.source
+		named.Dir = filepath.ToSlash(dir)
+		b.WriteString(named.String())
+		hint = after[len(dir):]
 	}
 }
 
@@ -169,7 +203,7 @@ func (r *Sources) Explain(err error) error {
 
 // Shown returns the name of the directory of an extension.
 func (r *Sources) Shown(dir string) string {
-	for _, s := range r.all {
+	for _, s := range slices.Concat(r.all, r.extracted) {
 		if rest, ok := strings.CutPrefix(dir, s.Dir); ok {
 			return text.Line(s.source.String() + filepath.ToSlash(rest))
 		}
