@@ -142,8 +142,7 @@ func (r *reader) metadata(t *table, info Info) Metadata {
 	var m Metadata
 	m.IncludeFiles = r.checkPaths("include-files entry", t.texts("include-files"))
 	if e := t.text("pre-package"); e != nil {
-		r.report(rules.SettingIgnored, e.Position, "docker extpack does not run metadata.pre-package").Hint =
-			"if you trust it and the package needs what it makes, run it before docker extpack"
+		r.report(rules.SettingIgnored, e.Position, "docker extpack does not run metadata.pre-package").Hint = "if you trust it and the package needs what it makes, run it before docker extpack"
 	}
 	if s := t.child("extpack"); s != nil {
 		m.Extpack = r.settings(s, info)

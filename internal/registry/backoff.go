@@ -48,7 +48,7 @@ func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what str
 	}
 	what = withoutNamed(what, cause)
 	if after > maxWait {
-		return fmt.Errorf("%s: %w: %w (in %s)", what, cause, ErrRetryLater, after.Round(time.Second))
+		return fmt.Errorf("%s: %w", what, retryLater(cause, after))
 	}
 	d := after
 	if d <= 0 {
@@ -57,6 +57,11 @@ func (b *backoff) wait(ctx context.Context, n int, after time.Duration, what str
 	}
 	b.logf("%s: %s; trying again in %s", cleanText(what), cleanText(cause.Error()), d.Round(100*time.Millisecond))
 	return b.sleep(ctx, d)
+}
+
+// retryLater returns the error for a pause that is too long.
+func retryLater(cause error, after time.Duration) error {
+	return fmt.Errorf("%w: %w (in %s)", cause, ErrRetryLater, after.Round(time.Second))
 }
 
 // withoutNamed returns what without the digest at its end if the cause names that

@@ -210,6 +210,7 @@ func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
 	for name, applies := range map[string]func(*http.Request) bool{
 		"upload":   isUpload,
 		"manifest": func(r *http.Request) bool { return r.Method == http.MethodPut && !isUpload(r) },
+		"tag":      func(r *http.Request) bool { return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/1.0") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c := newServer(t), newTree(t, "a")
@@ -220,6 +221,9 @@ func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
 			_, err := client.Publish(t.Context(), c, c.root, []Reference{s.ref(t, "acme/curl:1.0")})
 			if !errors.Is(err, ErrRetryLater) || !strings.Contains(diag.Text(err), "2h0m0s") {
 				t.Errorf("error %v does not say how long to wait", err)
+			}
+			if name == "tag" && strings.Count(err.Error(), "tagging ") != 1 {
+				t.Errorf("error %v does not say once what failed", err)
 			}
 			if got := pauses.all(); len(got) > 0 {
 				t.Errorf("waited %v", got)

@@ -119,6 +119,9 @@ func (r *repository) tag(ctx context.Context, root oci.Document, ref Reference, 
 		if !ok || n == maxRetries {
 			return sent, err
 		}
+		if after > maxWait { // the caller names the tag
+			return sent, retryLater(err, after)
+		}
 		if err := r.client.backoff.wait(ctx, n, after, "tagging "+ref.String(), err); err != nil {
 			return sent, err
 		}
