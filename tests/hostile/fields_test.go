@@ -65,7 +65,8 @@ var classes = map[string]map[class]string{
 		choice: `case[].targets[] case[].platform-api case[].detect case[].changes-app
 			case[].build-image.rebasable case[].build-image.file[].absent case[].build-image.file[].path case[].build-image.file[].mode case[].build-image.command[].exit
 			case[].run-image.rebasable case[].run-image.file[].absent case[].run-image.file[].path case[].run-image.file[].mode case[].run-image.command[].exit`,
-		inside: `case[].app case[].order[] case[].golden`,
+		inside: `case[].app case[].order[]`,
+		below:  `case[].golden`,
 	},
 }
 
