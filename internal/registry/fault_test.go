@@ -210,7 +210,9 @@ func TestPublishFailsAtOnceWhenAskedToWaitLong(t *testing.T) {
 	for name, applies := range map[string]func(*http.Request) bool{
 		"upload":   isUpload,
 		"manifest": func(r *http.Request) bool { return r.Method == http.MethodPut && !isUpload(r) },
-		"tag":      func(r *http.Request) bool { return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/1.0") },
+		"tag": func(r *http.Request) bool {
+			return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/1.0")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c := newServer(t), newTree(t, "a")
