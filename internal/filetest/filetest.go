@@ -33,9 +33,9 @@ func Fill(tb testing.TB, dir string, files map[string]string) {
 		case strings.HasSuffix(name, "/"):
 			err = os.MkdirAll(file, 0o755)
 		case program:
-			err = os.WriteFile(file, []byte(content), 0o755) //nolint:gosec // it has to be executable
+			err = os.WriteFile(file, []byte(content), 0o755)
 		default:
-			err = os.WriteFile(file, []byte(content), 0o644) //nolint:gosec // as in a checkout
+			err = os.WriteFile(file, []byte(content), 0o644)
 		}
 		if err != nil {
 			tb.Fatal(err)

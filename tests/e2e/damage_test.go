@@ -185,8 +185,11 @@ func TestDamagedContentIsReportedAlike(t *testing.T) {
 				before := snapshot(t, dir)
 				first := map[string]string{} // by clause
 				for _, to := range [][]string{
-					{"index", "create", source, "-o", "out.cnb"}, {"index", "create", source, "-o", "out/"}, {"index", "create", source, "-t", ref},
-					{"annotate", source, "-o", "out.cnb"}, {"annotate", source, "-t", ref},
+					{"index", "create", source, "-o", "out.cnb"},
+					{"index", "create", source, "-o", "out/"},
+					{"index", "create", source, "-t", ref},
+					{"annotate", source, "-o", "out.cnb"},
+					{"annotate", source, "-t", ref},
 				} {
 					r := extpack(t, dir, to...)
 					says := names.Replace(damage.says)
