@@ -46,6 +46,10 @@ const stageLayers = 2
 // its definition, with the old content, unless the definition differs.
 const freshArg = "FRESH"
 
+// osVersionArg is the argument with the os.version of a platform (Dockerfile
+// reference, "Automatic platform ARGs in the global scope").
+const osVersionArg = "TARGETOSVERSION"
+
 // fresh is the value of freshArg in the files of an engine.
 var fresh = sync.OnceValue(func() string { return time.Now().UTC().Format(time.RFC3339Nano) })
 
@@ -102,6 +106,9 @@ func (w *fileWriter) writeStage(t Target) error {
 	args := maps.Clone(e.Build.Args)
 	if _, given := args["SOURCE_DATE_EPOCH"]; !given && !isGitFolder(e) {
 		args["SOURCE_DATE_EPOCH"] = "0"
+	}
+	if _, given := args[osVersionArg]; !given && !t.linked && len(w.osVersions(e)) > 0 {
+		args[osVersionArg] = "" // as in docker extpack build, which adds the os.version later
 	}
 	b.Map("args", args)
 	if err := w.writeContexts(b, e.Build.Contexts); err != nil {

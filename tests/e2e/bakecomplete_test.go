@@ -156,8 +156,8 @@ func TestBakeCompleteOfBuild(t *testing.T) {
 	const build = "\n[metadata.extpack.build]\nstage = \"out\"\n"
 	for name, files := range map[string]map[string]string{
 		"one stage": {
-			"extension.toml": descriptor("complete/stage", linuxTargets+build+"pull = true\nno-cache-filter = [\"out\"]\nshm-size = \"64m\"\nulimits = [\"nofile=1024:2048\"]\n"),
-			"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nCOPY detect-${TARGETARCH} /bin/generate\n",
+			"extension.toml": descriptor("complete/stage", linuxTargets+"[[targets.distros]]\nname = \"ubuntu\"\nversion = \"24.04\"\n"+build+"pull = true\nno-cache-filter = [\"out\"]\nshm-size = \"64m\"\nulimits = [\"nofile=1024:2048\"]\n"),
+			"Dockerfile":     "FROM scratch AS out\nARG TARGETARCH\nARG TARGETOSVERSION\nCOPY detect-${TARGETARCH} /bin/generate\nCOPY detect-amd64 /for/version-${TARGETOSVERSION}\n",
 			"detect-amd64":   script, "detect-arm64": script + "# arm64\n",
 		},
 		// A folder, two images of a stage, one of another stage, and one of
