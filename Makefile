@@ -62,7 +62,7 @@ bench: build ## time the hot parts, and whole runs beside buildx, pack and docke
 	go run ./tests/bench -plugin bin/docker-extpack$(EXE) -picture docs/benchmarks.svg -docs docs/benchmarks.md
 
 size: ## print the code and data of the plugin by package
-	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -o bin/with-symbols ./cli-plugin/docker-extpack
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -tags "$(TAGS)" -o bin/with-symbols ./cli-plugin/docker-extpack
 	go run ./tests/binsize bin/with-symbols
 
 fmt: $(GOLANGCI) ## format the code

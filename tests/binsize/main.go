@@ -1,12 +1,14 @@
 // Command binsize prints the code and data of the plugin by package, as a
-// Markdown table: what "make size" compiled with symbols. The runtime's tables
-// of functions and lines belong to no package and are left out.
+// Markdown table: what "make size" compiled with symbols, for Linux. The tables
+// of functions and lines, and what the linker does not attribute to a package,
+// are left out.
 package main
 
 import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"debug/elf"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,9 +53,13 @@ func run(binary string) error {
 	if err != nil {
 		return fmt.Errorf("reading symbols: %w", err)
 	}
+	empty, err := zeroed(binary)
+	if err != nil {
+		return err
+	}
 	sizes, total := map[string]int64{}, int64(0)
 	for lines := bufio.NewScanner(bytes.NewReader(symbols)); lines.Scan(); {
-		name, size := parse(lines.Text())
+		name, size := parse(lines.Text(), empty)
 		sizes[groupOf(name)] += size
 		total += size
 	}
@@ -70,17 +76,37 @@ func run(binary string) error {
 	return nil
 }
 
+// zeroed returns a function that reports whether an address is of data that is
+// zero at first, and not in the file.
+func zeroed(binary string) (func(address uint64) bool, error) {
+	file, err := elf.Open(binary)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	sections := file.Sections
+	return func(address uint64) bool {
+		return slices.ContainsFunc(sections, func(s *elf.Section) bool {
+			return s.Type == elf.SHT_NOBITS && address >= s.Addr && address < s.Addr+s.Size
+		})
+	}, nil
+}
+
+// tables are symbols that the linker makes for all packages.
+var tables = []string{"runtime.pclntab", "runtime.epclntab", "runtime.findfunctab", "runtime.etypes", "go:func."}
+
 // parse returns the name and size of a symbol of code or data: a line of nm is
-// an address, a size, a type and a name. What the linker makes for all packages,
-// and what is not in the file, has size 0.
-func parse(line string) (string, int64) {
+// an address, a size, a type and a name. Others have size 0.
+func parse(line string, empty func(address uint64) bool) (string, int64) {
 	fields := strings.Fields(line)
 	if len(fields) < 4 || !strings.Contains("TtRrDd", fields[2]) {
 		return "", 0
 	}
 	name := strings.Join(fields[3:], " ")
 	size, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil || strings.HasPrefix(name, "runtime.pclntab") || strings.HasPrefix(name, "runtime.etypes") || strings.HasPrefix(name, "runtime.epclntab") {
+	address, addressErr := strconv.ParseUint(fields[0], 16, 64)
+	isTable := slices.ContainsFunc(tables, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	if err != nil || addressErr != nil || isTable || empty(address) {
 		return "", 0
 	}
 	return name, size
