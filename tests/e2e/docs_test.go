@@ -3,10 +3,7 @@
 package e2e_test
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,144 +12,56 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/extpack/extpack/tests/page"
 )
-
-// block is a fenced block of a page.
-type block struct {
-	page string
-	line int
-	lang string
-	text string
-	// file is the name that the block is written to.
-	file string
-	// notRun is the reason why the commands of the block are not run.
-	notRun string
-	// needs is "builder" if the block needs BuildKit, or a program.
-	needs string
-}
-
-func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
-
-func (b block) isCommand() bool { return b.lang == "sh" || b.lang == "console" || b.lang == "bash" }
-
-// directive matches the comments before a block that say what the test does with
-// it:
-//
-//	<!-- file: NAME -->        it is written to a file
-//	<!-- not run: REASON -->   its commands need what a test does not have
-//	<!-- needs: builder -->    its commands need BuildKit
-//	<!-- needs: PROGRAM -->    they are run where the program is installed
-var directive = regexp.MustCompile(`^<!-- (file|not run|needs): (.+) -->$`)
-
-// readBlocks returns the blocks of a page in their order.
-func readBlocks(t *testing.T, page string) []block {
-	t.Helper()
-	f, err := os.Open(filepath.Join(world.root, filepath.FromSlash(page)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var blocks []block
-	next := block{page: page}
-	var text strings.Builder
-	inside := false
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		fence, lang, isFence := strings.Cut(strings.TrimSpace(line), "```")
-		switch {
-		case isFence && fence == "" && !inside:
-			inside = true
-			next.line, next.lang = n, strings.TrimSpace(lang)
-			text.Reset()
-		case isFence && fence == "" && inside:
-			inside = false
-			next.text = text.String()
-			blocks = append(blocks, next)
-			next = block{page: page}
-		case inside:
-			text.WriteString(line + "\n")
-		default:
-			m := directive.FindStringSubmatch(strings.TrimSpace(line))
-			switch {
-			case m == nil && strings.TrimSpace(line) != "":
-				next = block{page: page}
-			case m == nil:
-			case m[1] == "file":
-				next.file = m[2]
-			case m[1] == "not run":
-				next.notRun = m[2]
-			default:
-				next.needs = m[2]
-			}
-		}
-	}
-	if err := lines.Err(); err != nil || inside {
-		t.Fatalf("%s: %v, a block is not closed: %t", page, err, inside)
-	}
-	return blocks
-}
-
-// pages returns the Markdown files of the documentation. The reference is
-// generated; its examples are parsed by a test of cli-plugin.
-func pages(t *testing.T) []string {
-	t.Helper()
-	list := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md"}
-	err := filepath.WalkDir(filepath.Join(world.root, "docs"), func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if d.Name() == "reference" {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if filepath.Ext(name) == ".md" {
-			rel, err := filepath.Rel(world.root, name)
-			list = append(list, filepath.ToSlash(rel))
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(list)
-	return list
-}
-
-// maxNotRun is the number of blocks that are not run. It may only fall.
-const maxNotRun = 9
 
 // TestDocsCommands runs the commands of every page, in the order of the page, in
 // one folder per page. A block of "console" has prompts and output, which must
-// be what is printed; "…" is any text.
+// be what is printed; "…" is any text. Blocks with a need of another test package
+// are run there.
 func TestDocsCommands(t *testing.T) {
 	t.Parallel()
-	notRun := 0
-	for _, page := range pages(t) {
-		blocks := readBlocks(t, page)
-		for _, b := range blocks {
-			if b.isCommand() && b.notRun != "" {
-				notRun++
-			}
+	names, err := page.List(world.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		blocks, err := page.Read(world.root, name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		t.Run(page, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runPage(t, blocks, docsEnv(t, true), true)
 		})
 	}
-	t.Logf("%d blocks are not run", notRun)
-	if notRun > maxNotRun {
-		t.Errorf("%d blocks are not run, more than %d", notRun, maxNotRun)
+}
+
+// TestDocsOfCI: CI itself runs what the README tells to try.
+func TestDocsOfCI(t *testing.T) {
+	t.Parallel()
+	ci, err := os.ReadFile(filepath.Join(world.root, ".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := page.WithNeed(world.root, "ci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range blocks {
+		for _, command := range b.Commands() {
+			if !regexp.MustCompile(`(?m)^\tstep .*\b` + regexp.QuoteMeta(command) + `$`).Match(ci) {
+				t.Errorf("%s: .ci/run does not run %q", b, command)
+			}
+		}
 	}
 }
 
 // TestDocsCoverFlags: docs/buildx.md has every flag of the commands that it
 // replaces, and "the same" flags exist.
 func TestDocsCoverFlags(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(world.root, "docs", "buildx.md"))
+	table, err := os.ReadFile(filepath.Join(world.root, "docs", "buildx.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,16 +78,16 @@ func TestDocsCoverFlags(t *testing.T) {
 			t.Fatalf("%q: %v\n%s", command, err, help)
 		}
 		for _, m := range flags.FindAllStringSubmatch(string(help), -1) {
-			if m[1] != "--help" && !regexp.MustCompile(m[1]+"\\b[^-]").Match(page) {
+			if m[1] != "--help" && !regexp.MustCompile(m[1]+"\\b[^-]").Match(table) {
 				t.Errorf("docs/buildx.md does not have %s of %q", m[1], command[1:])
 			}
 		}
 	}
 	help := extpack(t, t.TempDir(), "build", "--help").stdout
-	_, table, _ := strings.Cut(string(page), "| docker buildx build |")
-	table, _, _ = strings.Cut(table, "\n## ")
+	_, same, _ := strings.Cut(string(table), "| docker buildx build |")
+	same, _, _ = strings.Cut(same, "\n## ")
 	count := 0
-	for _, row := range regexp.MustCompile(`(?m)^\| (.+) \| the same`).FindAllStringSubmatch(table, -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+) \| the same`).FindAllStringSubmatch(same, -1) {
 		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(row[1], -1) {
 			if count++; !strings.Contains(help, flag+" ") {
 				t.Errorf("docs/buildx.md: build has no %s", flag)
@@ -194,7 +103,11 @@ func TestDocsCoverFlags(t *testing.T) {
 // a Docker Engine, buildx and BuildKit.
 func TestReader(t *testing.T) {
 	begun := time.Now()
-	runPage(t, readBlocks(t, "README.md"), docsEnv(t, false), false)
+	blocks, err := page.Read(world.root, "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runPage(t, blocks, docsEnv(t, false), false)
 	t.Logf("took %s", time.Since(begun).Round(time.Millisecond))
 }
 
@@ -203,12 +116,11 @@ func TestReader(t *testing.T) {
 func docsEnv(t *testing.T, builder bool) []string {
 	t.Helper()
 	bin := t.TempDir()
-	dispatch := "#!/bin/sh\ncommand=$1\nshift\ncase $command in\nextpack) exec " + world.plugin + " \"$@\" ;;\n"
+	plugins := map[string]string{"extpack": world.plugin}
 	if builder {
-		dispatch += "buildx) exec " + world.BuildxPath() + " \"$@\" ;;\n"
+		plugins["buildx"] = world.BuildxPath()
 	}
-	dispatch += "esac\necho \"docker: '$command' is not a docker command.\" >&2\nexit 1\n"
-	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(dispatch), 0o755); err != nil {
+	if err := page.Dispatcher(bin, plugins, ""); err != nil {
 		t.Fatal(err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "BUILDX_") || strings.HasPrefix(kv, "DOCKER_") })
@@ -237,58 +149,132 @@ func docsEnv(t *testing.T, builder bool) []string {
 	return append(env, "TOKEN=secret", "NPM_TOKEN=secret", "HOME="+home, "GOFLAGS=")
 }
 
-// runPage writes the files of a page and runs its commands.
-func runPage(t *testing.T, blocks []block, env []string, builder bool) {
+// runPage writes the files of a page and runs its commands, without a builder
+// those that need none.
+func runPage(t *testing.T, blocks []page.Block, env []string, builder bool) {
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS(filepath.Join(world.root, "examples"))); err != nil {
 		t.Fatal(err)
 	}
-	image := ""
-	repositories, archives := "https://github.com/acme/extensions.git", "https://example.com/"
-	if slices.ContainsFunc(blocks, func(b block) bool { return b.notRun == "" && strings.Contains(b.text, "acme/extensions.git") }) {
-		repositories, archives = serveExamples(t, dir)
+	for name, more := range readersExtensions {
+		if err := page.ReadersExtension(filepath.Join(dir, name), more); err != nil {
+			t.Fatal(err)
+		}
 	}
-	repository := strings.NewReplacer("/", "-", ".md", "").Replace(strings.ToLower(t.Name()))
+	r := reader{t: t, dir: dir, env: env, builder: builder}
+	blocks = slices.DeleteFunc(slices.Clone(blocks), func(b page.Block) bool { return !r.runs(b) })
+	r.substitute(blocks)
 	for _, b := range blocks {
-		if b.notRun != "" || b.needs != "" && !builder {
-			continue
-		}
-		if b.needs != "" && b.needs != "builder" {
-			if _, err := exec.LookPath(b.needs); err != nil {
-				t.Logf("%s: not run: %v", b, err)
-				continue
-			}
-		}
-		if strings.Contains(b.text, "golang:1.26-alpine") {
-			if !builder {
-				continue
-			}
-			if image == "" {
-				image = goImage(t)
-			}
-		}
-		tester := "paketobuildpacks/builder-jammy-base"
-		if builder && b.isCommand() && strings.Contains(b.text, tester) {
-			tester = testImages(t).Builder
-		}
-		text := strings.NewReplacer(
-			"paketobuildpacks/builder-jammy-base", tester,
-			"docker-image://golang:1.26-alpine", "docker-image://"+image,
-			"https://github.com/acme/extensions.git", repositories, "https://example.com/", archives,
-			"ghcr.io/", world.Registry()+"/"+repository+"/", "registry.example.com/", world.Registry()+"/"+repository+"/",
-		).Replace(b.text)
+		b.Text = r.names.Replace(b.Text)
+		file := filepath.Join(dir, filepath.FromSlash(b.File+b.AddTo))
 		switch {
-		case b.file != "":
-			writeFile(t, filepath.Join(dir, filepath.FromSlash(b.file)), text)
-		case b.lang == "console":
-			runConsole(t, b, text, dir, env)
-		case b.isCommand():
-			out, err := shell(dir, env, "set -eu\n"+text)
-			if err != nil {
-				t.Errorf("%s: %v\n%s\n%s", b, err, text, out)
+		case b.File != "":
+			writeFile(t, file, b.Text)
+		case b.AddTo != "":
+			add(t, file, b.Text)
+		case b.Lang == "console":
+			runConsole(t, b, filepath.Join(dir, b.In), r.env)
+		case b.IsCommand():
+			if out, err := page.Shell(filepath.Join(dir, b.In), r.env, b.Text); err != nil {
+				t.Errorf("%s: %v\n%s\n%s", b, err, b.Text, out)
 			}
 		}
 	}
+}
+
+// reader does what a page says.
+type reader struct {
+	t       *testing.T
+	dir     string
+	env     []string
+	builder bool
+	// names replaces names of the pages with those of the test.
+	names *strings.Replacer
+}
+
+// runs reports whether a block is one for this test and machine.
+func (r *reader) runs(b page.Block) bool {
+	switch room, known := page.Needs[b.Needs]; {
+	case b.Needs == "":
+		return r.builder || !strings.Contains(b.Text, goBase)
+	case known:
+		return r.builder && room == "tests/e2e"
+	default:
+		_, err := exec.LookPath(b.Needs)
+		if err != nil {
+			r.t.Logf("%s: not run: %v", b, err)
+		}
+		return r.builder && err == nil
+	}
+}
+
+// readersExtensions are extensions that pages tell to do something with, or to add
+// to, without showing them: the ends of their descriptors by folder.
+var readersExtensions = map[string]string{"my-extension": page.BuildStage, "new-extension": ""}
+
+// goBase is an image of Docker Hub that examples compile in.
+const goBase = "docker-image://golang:1.26-alpine"
+
+// substitute starts the services that blocks name, and replaces their names.
+func (r *reader) substitute(blocks []page.Block) {
+	t := r.t
+	t.Helper()
+	repository := strings.NewReplacer("/", "-", ".md", "").Replace(strings.ToLower(t.Name()))
+	registry := world.Registry() + "/" + repository + "/"
+	pairs := []string{"ghcr.io/", registry, "registry.example.com/", registry}
+	has := func(text string) bool {
+		return slices.ContainsFunc(blocks, func(b page.Block) bool { return strings.Contains(b.Text, text) && (b.IsCommand() || b.File != "") })
+	}
+	if has("acme/extensions.git") {
+		repositories, archives := serveExamples(t, r.dir)
+		pairs = append(pairs, "https://github.com/acme/extensions.git", repositories, "https://example.com/", archives)
+	}
+	if has(goBase) || has("examples/compiled") && r.builder {
+		image := "docker-image://" + goImage(t)
+		pairs = append(pairs, goBase, image)
+		compiled := filepath.Join(r.dir, "examples", "compiled")
+		replaceIn(t, filepath.Join(compiled, "extension.toml"), goBase, image)
+		replaceIn(t, filepath.Join(compiled, "Dockerfile"), "go build ", "go build -v ") // the steps of TestCompiled
+	}
+	const tester = "paketobuildpacks/builder-jammy-base"
+	if r.builder && has(tester) {
+		pairs = append(pairs, tester, testImages(t).Builder)
+	}
+	if has("type=s3") {
+		pairs = append(pairs, "bucket=acme", "bucket=acme,use_path_style=true,endpoint_url="+serveS3(t))
+		r.env = append(r.env, "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret")
+	}
+	if has("type=gha") {
+		r.env = append(r.env, "ACTIONS_CACHE_URL="+serveActionsCache(t), "ACTIONS_RUNTIME_TOKEN="+actionsToken(t))
+	}
+	if has("--driver kubernetes") {
+		r.ownBuilders()
+		r.env = append(r.env, "KUBECONFIG="+serveCluster(t))
+	}
+	r.names = strings.NewReplacer(pairs...)
+	for name := range readersExtensions {
+		replaceIn(t, filepath.Join(r.dir, name, "extension.toml"), "ghcr.io/", registry)
+	}
+}
+
+// ownBuilders keeps the builders that the page makes from other tests.
+func (r *reader) ownBuilders() {
+	config := r.t.TempDir()
+	shared := filepath.Join(world.Dir(), "docker", "buildx", "instances")
+	if err := os.CopyFS(filepath.Join(config, "instances"), os.DirFS(shared)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.env = append(r.env, "BUILDX_CONFIG="+config)
+}
+
+// add appends text to a file.
+func add(t *testing.T, name, text string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, name, string(data)+text)
 }
 
 // serveExamples serves the examples as a Git repository, and as archives below the
@@ -306,20 +292,11 @@ func serveExamples(t *testing.T, dir string) (repository, archives string) {
 	return url + "/extensions.git", url + "/"
 }
 
-func shell(dir string, env []string, script string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", script)
-	cmd.Dir, cmd.Env = dir, env
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
 // runConsole runs the commands after the prompts, and compares their output with
 // the lines below them.
-func runConsole(t *testing.T, b block, text, dir string, env []string) {
+func runConsole(t *testing.T, b page.Block, dir string, env []string) {
 	t.Helper()
-	commands := regexp.MustCompile(`(?m)^\$ `).Split(text, -1)
+	commands := regexp.MustCompile(`(?m)^\$ `).Split(b.Text, -1)
 	for _, one := range commands[1:] {
 		command, want, _ := strings.Cut(one, "\n")
 		for strings.HasSuffix(command, `\`) {
@@ -327,7 +304,7 @@ func runConsole(t *testing.T, b block, text, dir string, env []string) {
 			more, want, _ = strings.Cut(want, "\n")
 			command += "\n" + strings.TrimPrefix(more, "> ")
 		}
-		out, err := shell(dir, env, "set -eu\n"+command)
+		out, err := page.Shell(dir, env, command)
 		if err != nil && !strings.Contains(command, "||") {
 			t.Errorf("%s: %s: %v\n%s", b, command, err, out)
 			continue

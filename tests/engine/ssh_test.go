@@ -45,7 +45,7 @@ func sshHost(t *testing.T, engine *sandbox.Engine) (host string, stop func()) {
 	}
 	config := filepath.Join(dir, "ssh_config")
 	for name, content := range map[string]string{
-		"known_hosts": fmt.Sprintf("[127.0.0.1]:%d %s", port, hostKey),
+		"known_hosts": fmt.Sprintf("[127.0.0.1]:%[1]d %[2]s[localhost]:%[1]d %[2]s", port, hostKey),
 		"ssh_config": fmt.Sprintf("UserKnownHostsFile %[1]s/known_hosts\nIdentityFile %[1]s/user\nIdentitiesOnly yes\nBatchMode yes\n", dir) +
 			"ControlMaster no\n",
 		"sshd_config": fmt.Sprintf("ListenAddress 127.0.0.1:%d\nHostKey %[2]s/host\nPidFile none\nAuthorizedKeysFile %[2]s/user.pub\n", port, dir) +
@@ -101,10 +101,9 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// TestNativeNodes has a machine behind SSH build linux/arm64 beside this one.
-func TestNativeNodes(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	host, stop := sshHost(t, world.old)
+// loadBuildKit makes the image of BuildKit in both engines, and returns its folder.
+func loadBuildKit(t *testing.T) string {
+	t.Helper()
 	root := buildkitRoot(t)
 	for _, engine := range []*sandbox.Engine{world.modern, world.old} {
 		r := on(t, engine, root, world.BuildxPath(), "build", "--load", "-t", "moby/buildkit:buildx-stable-1", ".")
@@ -112,6 +111,14 @@ func TestNativeNodes(t *testing.T) {
 			t.Fatalf("making the image of BuildKit: exit code %d\n%s", r.code, r.stderr)
 		}
 	}
+	return root
+}
+
+// TestNativeNodes has a machine behind SSH build linux/arm64 beside this one.
+func TestNativeNodes(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	host, stop := sshHost(t, world.old)
+	root := loadBuildKit(t)
 	ensure := []string{"builder", "ensure", "farm", "--native", "arm64=" + host, "--registry", world.Registry(), "--bootstrap"}
 	defer on(t, world.modern, root, world.plugin, "builder", "ensure", "farm", "--remove") // where a check before that ended the test
 	made := extpack(t, world.modern, root, ensure...)

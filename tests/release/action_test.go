@@ -189,7 +189,7 @@ func TestActions(t *testing.T) {
 		t.Error("a version that does not exist was installed")
 	}
 
-	ref := startSandbox(t).Registry() + "/action:1"
+	ref := world.Registry() + "/action:1"
 	dir := extension(t, descriptor)
 	outputs, err := runAction(t, "extpack-build", env, map[string]string{
 		"path": dir, "tags": ref + "\n" + ref + ".0\n", "targets": "linux/amd64\nlinux/arm64\n", "flags": "--annotation=a=b c\n",
@@ -218,7 +218,6 @@ func TestActions(t *testing.T) {
 // TestActionTests runs the test cases of an extension before it is published.
 func TestActionTests(t *testing.T) {
 	cleanDocker(t) // skips without docker
-	world := startSandbox(t)
 	images, err := world.TestImages(t.Context())
 	if errors.Is(err, sandbox.ErrNoPackages) {
 		t.Skip(err)
@@ -276,7 +275,7 @@ func TestGitLab(t *testing.T) {
 	if err := decoder.Decode(&header); err != nil {
 		t.Fatal(err)
 	}
-	ref := startSandbox(t).Registry() + "/gitlab:1"
+	ref := world.Registry() + "/gitlab:1"
 	dir := extension(t, descriptor)
 	given := map[string]string{"version": version, "releases": releases, "path": dir, "tags": ref + " " + ref + ".0", "flags": "--target linux/arm64"}
 	var node yaml.Node

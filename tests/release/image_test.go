@@ -14,13 +14,12 @@ import (
 // TestImage builds the image of the plugin, and copies the plugin out of it
 // with COPY --from.
 func TestImage(t *testing.T) {
-	s := startSandbox(t)
 	dir := t.TempDir()
 	buildx := func(args ...string) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), s.BuildxPath(), args...)
+		cmd := exec.CommandContext(t.Context(), world.BuildxPath(), args...)
 		cmd.Dir = "../.."
-		cmd.Env = append(append(os.Environ(), s.Env()...), "VERSION="+version, "SOURCE_DATE_EPOCH=1700000000", "PLATFORMS=linux/"+runtime.GOARCH)
+		cmd.Env = append(append(os.Environ(), world.Env()...), "VERSION="+version, "SOURCE_DATE_EPOCH=1700000000", "PLATFORMS=linux/"+runtime.GOARCH)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("buildx %v: %v\n%s", args, err, out)
 		}
@@ -50,7 +49,7 @@ func TestImage(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	buildx("build", dockerfile, "--build-context", "extpack=oci-layout://"+layout+"@"+index.Manifests[0].Digest.String(), "--output", out)
 	installed := filepath.Join(out, "usr/libexec/docker/cli-plugins/docker-extpack")
-	if got := command(t, installed, "version"); got != "docker extpack "+version+" 0123456\n" {
+	if got := command(t, installed, "version"); got != "docker extpack "+version+" "+revision+"\n" {
 		t.Errorf("the plugin says %q", got)
 	}
 }

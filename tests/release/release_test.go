@@ -1,5 +1,5 @@
-// Package release_test makes the files of a release twice, for a few platforms,
-// and installs them. "make release" makes and compares all platforms.
+// Package release_test makes a release for a few platforms with the commands of
+// docs/releases.md, which compare two of them byte for byte, and installs it.
 package release_test
 
 import (
@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -23,17 +22,17 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
+	"github.com/extpack/extpack/tests/page"
 	"github.com/extpack/extpack/tests/sandbox"
 )
 
 const version = "v1.2.3-rc.1"
 
 // made is a release for the platform of this machine, and in CI for another
-// one.
-var made string
+// one. It is of a checkout of the working tree, with the revision of that.
+var made, revision string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -44,38 +43,26 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	made = filepath.Join(dir, "release")
-	if err := makeRelease("../..", made); err != nil {
+	world, err = sandbox.Start(context.Background(), sandbox.Options{Log: os.Stderr})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code := m.Run()
-	if shared.started != nil {
-		if err := shared.started.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+	code := 1
+	if err := makeRelease(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	if err := world.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	return code
 }
 
-// shared is the sandbox of all tests, which starts when one needs it.
-var shared struct {
-	once    sync.Once
-	started *sandbox.Sandbox
-	err     error
-}
-
-func startSandbox(t *testing.T) *sandbox.Sandbox {
-	t.Helper()
-	shared.once.Do(func() {
-		shared.started, shared.err = sandbox.Start(context.Background(), sandbox.Options{Log: os.Stderr})
-	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	return shared.started
-}
+// world is the sandbox of all tests.
+var world *sandbox.Sandbox
 
 func platforms() []string {
 	list := []string{"linux/" + runtime.GOARCH}
@@ -85,57 +72,56 @@ func platforms() []string {
 	return list
 }
 
-// makeRelease makes a release of the checkout root.
-func makeRelease(root, out string) error {
-	cmd := exec.Command("go", "run", "-C", filepath.Join(root, "internal", "dist"), ".",
-		"-version", version, "-revision", "0123456", "-tags", "grpcnotrace", "-epoch", "1700000000", "-platforms", strings.Join(platforms(), ","), "-out", out)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("making the release: %w\n%s", err, output)
+// makeRelease makes a release in a checkout below dir, as docs/releases.md says.
+func makeRelease(dir string) error {
+	checkout, bin := filepath.Join(dir, "checkout"), filepath.Join(dir, "bin")
+	if err := copyTree("../..", checkout); err != nil {
+		return err
 	}
-	return nil
-}
-
-// TestReproducible makes the release in another folder, and compares every
-// byte.
-func TestReproducible(t *testing.T) {
-	again := t.TempDir()
-	for _, name := range strings.Split(strings.TrimSuffix(command(t, "git", "-C", "../..", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00"), "\x00") {
-		copyFile(t, filepath.Join("../..", name), filepath.Join(again, "elsewhere", name))
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return err
 	}
-	if err := makeRelease(filepath.Join(again, "elsewhere"), filepath.Join(again, "release")); err != nil {
-		t.Fatal(err)
+	if err := page.Dispatcher(bin, map[string]string{"buildx": world.BuildxPath()}, ""); err != nil {
+		return err
 	}
-	first, second := hashes(t, made), hashes(t, filepath.Join(again, "release"))
-	for name, sum := range first {
-		if second[name] != sum {
-			t.Errorf("%s differs", name)
+	env := append(append(os.Environ(), world.Env()...), "GOWORK=off", "PLATFORMS="+strings.Join(platforms(), ","), "PATH="+bin+":"+os.Getenv("PATH"))
+	run := func(script string) (string, error) {
+		out, err := page.Shell(checkout, env, script)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w\n%s", script, err, out)
+		}
+		return strings.TrimSpace(out), nil
+	}
+	if _, err := run("git init -q -b main && git add -A && git -c user.name=t -c user.email=t@example.com commit -q -m release"); err != nil {
+		return err
+	}
+	blocks, err := page.WithNeed("../..", "release")
+	if err != nil {
+		return err
+	}
+	names := strings.NewReplacer("v1.2.3", version, "registry.example.com/", world.Registry()+"/")
+	for _, b := range blocks {
+		if _, err := run(names.Replace(b.Text)); err != nil {
+			return fmt.Errorf("%s: %w", b, err)
 		}
 	}
-	if len(first) != len(second) || len(first) < 20 {
-		t.Errorf("%d and %d files", len(first), len(second))
-	}
+	made = filepath.Join(checkout, "bin", "release")
+	revision, err = run("git rev-parse HEAD")
+	return err
 }
 
-func hashes(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// copyTree copies the files of a working tree that git knows or would add.
+func copyTree(from, to string) error {
+	list, err := exec.Command("git", "-C", from, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
 			return err
 		}
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		info, statErr := d.Info()
-		all[name] = fmt.Sprintf("%x", sha256.Sum256(data))
-		if err = errors.Join(err, statErr); err == nil {
-			all[name] += info.Mode().String()
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return all
+	return nil
 }
 
 // sums returns the content of checksums.txt after checking it.
@@ -357,20 +343,14 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
+func copyFile(from, to string) error {
 	info, err := os.Lstat(from)
 	if err != nil || !info.Mode().IsRegular() {
-		return // a link, or a file that git knows and that was removed
+		return nil // a link, or a file that git knows and that was removed
 	}
 	data, err := os.ReadFile(from)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, data, info.Mode()); err != nil {
-		t.Fatal(err)
-	}
+	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, info.Mode()))
 }

@@ -216,6 +216,15 @@ func (s *Sandbox) RestartBuilder(ctx context.Context, name string) error {
 	return errors.Join(b.daemon.stop(), s.ensureBuilder(ctx, b))
 }
 
+// Socket returns the socket of a builder's daemon.
+func (s *Sandbox) Socket(name string) (string, error) {
+	b, err := s.findBuilder(name)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(b.addr, "unix://"), nil
+}
+
 func (s *Sandbox) findBuilder(name string) (*builder, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
