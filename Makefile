@@ -43,6 +43,9 @@ e2e-oldest: ## run the tests of bake files with the oldest supported buildx, too
 	go build -C tests/oldest -o $(CURDIR)/bin/oldest/buildx github.com/docker/buildx/cmd/buildx
 	EXTPACK_OLD_BUILDX=$(CURDIR)/bin/oldest/buildx go test -timeout 20m ./tests/e2e -run '^TestBake'
 
+e2e-signing: ## sign packages with cosign, which takes minutes to compile
+	EXTPACK_TORTURE=full go test -timeout 40m ./tests/signing
+
 fuzz: ## run each fuzz target for FUZZTIME; minimising every new input would take most of it
 	@set -e; grep -rl '^func Fuzz' --include=*_test.go . | while read -r file; do for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
 		go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 10x || exit 1; done; done

@@ -32,15 +32,15 @@ func TestDocsCommands(t *testing.T) {
 	}
 	env := append(os.Environ(), world.modern.Env()...)
 	env = append(env, "BUILDX_BUILDER=", "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	t.Cleanup(func() {
+	defer func() { // while the SSH server runs
 		if out, err := page.Shell(dir, env, "docker buildx rm farm"); err != nil {
 			t.Errorf("removing the farm: %v\n%s", err, out)
 		}
-	})
+	}()
 	// buildx refuses two nodes at one address.
 	names := strings.NewReplacer(
 		"ssh://ci@amd64.example.com", host, "ssh://ci@arm64.example.com", strings.Replace(host, "127.0.0.1", "localhost", 1),
-		"ssh://user@arm.example.com", host, "ghcr.io/", world.Registry()+"/docs/",
+		"ssh://user@arm.example.com", host, "registry.internal:5000", world.Registry(), "ghcr.io/", world.Registry()+"/docs/",
 	)
 	for _, b := range blocks {
 		if out, err := page.Shell(filepath.Join(dir, b.In), env, names.Replace(b.Text)); err != nil {

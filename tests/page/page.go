@@ -35,7 +35,7 @@ type Block struct {
 var Needs = map[string]string{
 	"builder": "tests/e2e",     // BuildKit
 	"engine":  "tests/engine",  // a Docker Engine, also behind SSH
-	"cosign":  "tests/peers",   // compiled there
+	"cosign":  "tests/signing", // compiled there
 	"release": "tests/release", // a checkout of the repository
 	"ci":      ".ci/run",       // has the commands itself
 }

@@ -75,8 +75,12 @@ var packageLines = []struct {
 		extpack: map[string][]string{"out-linux-armv6.cnb": {"linux/arm/v6"}, "out-linux-armv7.cnb": {"linux/arm/v7"}},
 	},
 
+	{
+		args: "REF:1 -p plain --publish --target linux/arm64/v8", differs: "pack does not know the variant, which docker and buildx do",
+		extpack: map[string][]string{"REF:1": {"linux/arm64"}},
+	},
+
 	{args: "REF:1 -p ext --publish --target linux", fails: true},
-	{args: "REF:1 -p plain --publish --target linux/arm64/v8", fails: true},
 	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu@22.04@24.04", fails: true},
 	{args: "REF:1 -p plain --publish --target linux/amd64:@22.04", fails: true},
 	{args: "REF:1 -p ext --publish --flatten", fails: true},
@@ -184,11 +188,11 @@ func packageDir(t *testing.T) string {
 	writeFiles(t, dir, map[string]string{
 		"package.toml":          "[extension]\nuri = \"ext\"\n",
 		"other.toml":            "[extension]\nuri = \"./ext\"\n",
-		"targets.toml":         "[extension]\nuri = \"plain\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
-		"platform.toml":        "[extension]\nuri = \"plain\"\n\n[platform]\nos = \"linux\"\n",
-		"slash.toml":           "[extension]\nuri = \"./ext/\"\n",
-		"key.toml":             "[extension]\nuri = \"ext\"\nname = \"x\"\n",
-		"buildpack.toml":       "[buildpack]\nuri = \"ext\"\n",
+		"targets.toml":          "[extension]\nuri = \"plain\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
+		"platform.toml":         "[extension]\nuri = \"plain\"\n\n[platform]\nos = \"linux\"\n",
+		"slash.toml":            "[extension]\nuri = \"./ext/\"\n",
+		"key.toml":              "[extension]\nuri = \"ext\"\nname = \"x\"\n",
+		"buildpack.toml":        "[buildpack]\nuri = \"ext\"\n",
 		"plain/extension.toml":  "api = \"0.10\"\n\n[extension]\nid = \"peers/plain\"\nversion = \"0.0.1\"\n",
 		"plain/bin/generate":    "#!/bin/sh\n",
 		"plain/bin/detect":      "#!/bin/sh\n",

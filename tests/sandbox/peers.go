@@ -97,3 +97,10 @@ func (s *Sandbox) ensureModule(ctx context.Context, name, what string, tools map
 	}
 	return dir, nil
 }
+
+// Cosign compiles cosign, which takes some minutes the first time, and returns its
+// path.
+func (s *Sandbox) Cosign(ctx context.Context) (string, error) {
+	dir, err := s.ensureModule(ctx, "signing", "cosign", map[string]string{"cosign": "github.com/sigstore/cosign/v2/cmd/cosign"})
+	return filepath.Join(dir, "cosign"), err
+}
