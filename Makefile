@@ -16,7 +16,7 @@ RELEASE_ENV    = VERSION=$(RELEASE_VERSION) REVISION=$(REVISION) SOURCE_DATE_EPO
 BUILDX         = $(shell docker buildx version >/dev/null 2>&1 && echo docker buildx || echo .sandbox/bin/buildx)
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test unit e2e e2e-docker e2e-oldest fuzz torture lint ci-files bench size fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
+.PHONY: help build install test unit e2e e2e-docker e2e-oldest e2e-signing fuzz torture lint ci-files bench size fmt demo picture site sandbox-up sandbox-down sandbox-env sandbox-test-image release release-image bake clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
