@@ -240,7 +240,10 @@ func TestFieldsOfDescriptors(t *testing.T) {
 			}
 			harmless(t, work, runPlugin(t, work, env, append([]string{"lint", "--format", "json"}, dirs...)...), 0, 2)
 			if file == "package.toml" {
-				for _, dir := range dirs {
+				for i, dir := range dirs {
+					if !full && i%8 != 0 {
+						continue
+					}
 					harmless(t, work, runPlugin(t, work, env, "package", "x.cnb", "--config", filepath.Join(dir, file), "--format", "file", "--target", "linux/amd64"), 0, 2)
 				}
 			}
@@ -262,6 +265,9 @@ func TestFieldsOfWorkspaces(t *testing.T) {
 	everyField(t, file, 4, func(t *testing.T, name string, c class) {
 		work, dirs := strangers(t, l, file, name)
 		for i, p := range payloads {
+			if !full && i%4 != 0 && !p.outside {
+				continue
+			}
 			writeFiles(t, filepath.Join(work, dirs[i]), map[string]string{"ext/extension.toml": descriptor("hostile/x", ""), "ext/bin/generate": "#!/bin/sh\n"})
 			if err := os.Remove(filepath.Join(work, dirs[i], "extension.toml")); err != nil {
 				t.Fatal(err)
