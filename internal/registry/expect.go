@@ -107,7 +107,7 @@ func (g TagGuard) check(ctx context.Context, now digest.Digest, looked error) er
 		return g(ctx, now)
 	case IsHidden(looked):
 		return g(ctx, Hidden)
-	case errors.As(looked, &refusal) && (refusal.StatusCode >= http.StatusInternalServerError || refusal.rateLimited()):
+	case errors.As(looked, &refusal) && (refusal.StatusCode >= http.StatusInternalServerError || isTemporary(refusal.StatusCode) || refusal.rateLimited()):
 		return looked // the registry does not refuse, it fails
 	}
 	return nil

@@ -115,7 +115,7 @@ func TestPublishGuards(t *testing.T) {
 		status int
 		guard  error
 		asked  bool
-	}{{http.StatusForbidden, nil, true}, {http.StatusUnauthorized, nil, true}, {http.StatusForbidden, refused, true}, {http.StatusPreconditionFailed, refused, true}, {http.StatusInternalServerError, nil, false}} {
+	}{{http.StatusForbidden, nil, true}, {http.StatusUnauthorized, nil, true}, {http.StatusForbidden, refused, true}, {http.StatusPreconditionFailed, refused, true}, {http.StatusInternalServerError, nil, false}, {http.StatusRequestTimeout, nil, false}} {
 		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
 			return r.Method != http.MethodPut && (strings.HasSuffix(r.URL.Path, "/manifests/hidden") || strings.HasSuffix(r.URL.Path, "/tags/list")) && jsonError(w, tt.status, "X", "x")
 		})
