@@ -470,7 +470,7 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 		{"alive", 0, "nothing to do"},
 		{"default", 2, "buildx reserves the name"},
 		{"A_", 2, "cannot be the name of a builder"},
-		{"--driver kubernetes", 2, "neither"},
+		{"--driver kubernetes", 2, "use docker-container or remote"},
 		{"--native arm64", 2, "has no platform and endpoint"},
 		{"--native quantum=tcp://a", 2, `"linux/quantum" is no platform`},
 		{"--registry a=http --registry a=insecure", 2, "--registry names a twice, and differently"},
