@@ -51,7 +51,10 @@ fuzz: ## run each fuzz target for FUZZTIME; minimising every new input would tak
 		go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 10x || exit 1; done; done
 
 torture: ## run everything that "make test" runs a sample of: hostile input, pack beside us, faults
-	EXTPACK_TORTURE=full go test -timeout 40m -parallel 8 ./tests/hostile ./tests/differential ./tests/torture
+	@mkdir -p bin && rm -f bin/torture.txt
+	EXTPACK_TORTURE=full EXTPACK_TORTURE_COUNTS=$(CURDIR)/bin/torture.txt \
+		go test -timeout 40m -parallel 8 ./tests/hostile ./tests/differential ./tests/torture; \
+		status=$$?; cat bin/torture.txt; exit $$status
 
 lint: $(GOLANGCI) ## check formatting and code
 	@unformatted=$$(gofmt -l $$(go list -tags engine -f '{{.Dir}}' ./...)); test -z "$$unformatted" || { echo "not gofmt'ed (make fmt):" $$unformatted; exit 1; }

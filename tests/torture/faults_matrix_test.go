@@ -14,7 +14,7 @@ const atOnce = 24
 
 // faultCases is how many faults are tried with each registry and protocol:
 // go test ./tests/torture -run TestFaults -faults 5000 -v
-var faultCases = flag.Int("faults", amount(60, 250, 1800), "how many faults are tried with each registry and protocol")
+var faultCases = flag.Int("faults", amount(60, 250, 1400), "how many faults are tried with each registry and protocol")
 
 // only limits the faults to those of one name:
 // go test ./tests/torture -run TestFaults/HTTP -fault 'no location' -faults 9999

@@ -57,7 +57,9 @@ func run(m *testing.M) int {
 		}
 	}
 	code := m.Run()
-	counts.print()
+	if err := counts.print(); err != nil {
+		return fail(err)
+	}
 	return code
 }
 
@@ -187,11 +189,19 @@ func (c *tally) add(t *testing.T, kind, name string, problems []string, r *resul
 	t.Errorf("%s: %s\nexit code %d after %s\nstdout: %s\nstderr: %s", name, strings.Join(problems, "; "), r.code, r.took.Round(time.Millisecond), r.stdout, r.stderr)
 }
 
-func (c *tally) print() {
+// print prints the counts, and writes them to the file that
+// EXTPACK_TORTURE_COUNTS names: go test hides the output of a package that passes.
+func (c *tally) print() error {
+	var text strings.Builder
 	for _, kind := range slices.Sorted(maps.Keys(c.cases)) {
-		fmt.Printf("%6d cases, %d failed: %s\n", c.cases[kind], c.failed[kind], kind)
+		fmt.Fprintf(&text, "%6d cases, %d failed: %s\n", c.cases[kind], c.failed[kind], kind)
 	}
-	fmt.Printf("%6d cases\n", c.total)
+	fmt.Fprintf(&text, "%6d cases\n", c.total)
+	fmt.Print(text.String())
+	if name := os.Getenv("EXTPACK_TORTURE_COUNTS"); name != "" {
+		return os.WriteFile(name, []byte(text.String()), 0o644)
+	}
+	return nil
 }
 
 // sample returns about n of the cases, evenly spread and always the same.

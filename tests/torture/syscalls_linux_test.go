@@ -65,6 +65,7 @@ func injectionCases() (all []injectionCase) {
 // TestSystemCalls has each system call of a build fail that writes files, or
 // publishes.
 func TestSystemCalls(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Fatalf("%v: install it", err)
 	}
