@@ -284,7 +284,7 @@ func TestPublishCancelledWhileWaiting(t *testing.T) {
 	if d := time.Since(begin); d > 20*time.Second {
 		t.Errorf("took %s to stop", d)
 	}
-	if got := s.take(); len(got) != len(c.blobs) {
+	if got := s.take(); len(got) > len(c.blobs) {
 		t.Errorf("went on: %q", got)
 	}
 }
