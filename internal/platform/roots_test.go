@@ -9,6 +9,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/filetest"
 )
 
 // tree makes an extension root: names ending in "/" are folders, "a -> b" is a
@@ -16,23 +17,14 @@ import (
 func tree(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
+	files := map[string]string{}
 	for _, name := range names {
 		name, target, isLink := strings.Cut(name, " -> ")
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		err := os.MkdirAll(filepath.Dir(file), 0o755)
-		switch {
-		case err != nil:
-		case isLink:
-			err = os.Symlink(target, file)
-		case strings.HasSuffix(name, "/"):
-			err = os.MkdirAll(file, 0o755)
-		default:
-			err = os.WriteFile(file, nil, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
+		if files[name] = ""; isLink {
+			files[name] = "-> " + target
 		}
 	}
+	filetest.Fill(t, dir, files)
 	return dir
 }
 

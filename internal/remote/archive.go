@@ -45,8 +45,6 @@ func (f Fetcher) download(ctx context.Context, s *Source, w io.Writer) error {
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
 		return diag.Invalidf("it was not found")
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("the server answered %s", resp.Status)
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("the server answered %s", resp.Status)
 	case resp.ContentLength > maxDownload:
