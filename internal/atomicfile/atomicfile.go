@@ -66,7 +66,7 @@ func (f *File) Commit() error {
 		}
 		return fmt.Errorf("writing %s: %w", f.target, err)
 	}
-	SyncDir(filepath.Dir(f.target))
+	syncDir(filepath.Dir(f.target))
 	return nil
 }
 
@@ -105,15 +105,6 @@ func Check(name string) error {
 	}
 	f.Abort()
 	return nil
-}
-
-// SyncDir makes renames in dir durable where the system supports it. It returns
-// no error, because the rename itself has succeeded.
-func SyncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
 }
 
 // replaceable returns the permissions of the file at name, or 0 if it does not

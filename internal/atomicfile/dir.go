@@ -44,7 +44,7 @@ func ReplaceDir(name string, fill func(dir string) error, warn func(message stri
 		}
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	SyncDir(filepath.Dir(name))
+	syncDir(filepath.Dir(name))
 	return nil
 }
 
@@ -67,21 +67,6 @@ func swap(fresh, name, old string, warn func(string)) error {
 		return errors.Join(err, os.Rename(old, name))
 	}
 	return nil
-}
-
-// syncTree flushes a folder and its content to disk.
-func syncTree(dir string) error {
-	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		f, err := os.Open(name) //nolint:gosec // the tree is fresh and this process's own
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return f.Sync()
-	})
 }
 
 // CheckDir returns an error if [ReplaceDir] would fail, as far as that can be

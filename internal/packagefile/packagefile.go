@@ -15,6 +15,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -104,15 +105,40 @@ func Write(ctx context.Context, name string, src content.ReadOnlyStorage, index 
 	if err != nil {
 		return nil, err
 	}
-	for i, desc := range index.Manifests {
-		one := index
-		one.Manifests = []v1.Descriptor{desc}
-		if err := ocilayout.WriteTarFile(ctx, names[i], src, one); err != nil {
-			return names[:i], err
-		}
+	written, err := writeEach(ctx, names, src, index)
+	if err != nil {
+		return written, err
 	}
 	warnLeft(name, left, warn)
 	return names, nil
+}
+
+// writeAtOnce is the number of files that are written at the same time. Most of
+// that time is the sync of each.
+const writeAtOnce = 8
+
+// writeEach writes the images of an index to one file each, and returns the names
+// of those that were written.
+func writeEach(ctx context.Context, names []string, src content.ReadOnlyStorage, index v1.Index) (written []string, err error) {
+	done := make([]bool, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writeAtOnce)
+	for i, desc := range index.Manifests {
+		group.Go(func() error {
+			one := index
+			one.Manifests = []v1.Descriptor{desc}
+			err := ocilayout.WriteTarFile(ctx, names[i], src, one)
+			done[i] = err == nil
+			return err
+		})
+	}
+	err = group.Wait()
+	for i, name := range names {
+		if done[i] {
+			written = append(written, name)
+		}
+	}
+	return written, err
 }
 
 // onlyImages returns index without the entries that readers of a file would
