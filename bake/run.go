@@ -16,6 +16,7 @@ import (
 	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/scratch"
 )
 
 // RunOptions are flags of the user that are passed to buildx.
@@ -219,7 +220,13 @@ func passthrough(opts RunOptions) []string {
 }
 
 // Print writes buildx's evaluation of the plan's bake file to stdout.
-func (e *Engine) Print(ctx context.Context, p *plan.Plan, file FileOptions, dir string, stdout io.Writer) error {
+func (e *Engine) Print(ctx context.Context, p *plan.Plan, file FileOptions, stdout io.Writer) error {
+	temp, err := scratch.New()
+	if err != nil {
+		return err
+	}
+	defer temp.Remove()
+	dir := temp.Path
 	text, err := File(p, ".", file)
 	if err != nil {
 		return err

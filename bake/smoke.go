@@ -119,28 +119,28 @@ func smokeFile(p task.Program) ([]byte, error) {
 // Smoke runs a program once, without cache. A program that does not start or
 // fails is an outcome. Smoke returns an error, which names the platform and the
 // image, if it could not run the program.
-func (e *Engine) Smoke(ctx context.Context, p task.Program) (*task.Outcome, error) {
+func (e *Engine) Smoke(ctx context.Context, p task.Program) (task.Outcome, error) {
 	text, err := smokeFile(p)
 	if err != nil {
-		return nil, err
+		return task.Outcome{}, err
 	}
 	temp, err := scratch.New()
 	if err != nil {
-		return nil, err
+		return task.Outcome{}, err
 	}
 	defer temp.Remove()
 	// Use a subfolder without the lock, because an inline Dockerfile has the
 	// folder as its context.
 	dir := filepath.Join(temp.Path, "context")
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("creating temporary folder: %w", err)
+		return task.Outcome{}, fmt.Errorf("creating temporary folder: %w", err)
 	}
 	file := filepath.Join(dir, FileName)
 	if err := os.WriteFile(file, text, 0o644); err != nil {
-		return nil, fmt.Errorf("writing bake file: %w", err)
+		return task.Outcome{}, fmt.Errorf("writing bake file: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, smokePlan), []byte(p.Plan), 0o644); err != nil {
-		return nil, fmt.Errorf("writing plan: %w", err)
+		return task.Outcome{}, fmt.Errorf("writing plan: %w", err)
 	}
 	args := []string{"bake", "--file", file, "--progress", "rawjson", "--allow", "fs.read=" + p.Layout, "--allow", "fs.write=" + p.Dir}
 	if e.Options.Builder != "" {
@@ -153,7 +153,7 @@ func (e *Engine) Smoke(ctx context.Context, p task.Program) (*task.Outcome, erro
 	cmd.Stderr = lines
 	err = cmd.Run()
 	if cause := context.Cause(ctx); cause != nil {
-		return nil, cause
+		return task.Outcome{}, cause
 	}
 	lines.end()
 	outcome, err := said.outcome(p, err)

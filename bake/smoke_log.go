@@ -13,22 +13,6 @@ import (
 	"github.com/extpack/extpack/internal/task"
 )
 
-// SmokeImageError is returned if the image to run in lacks the platform of a
-// program.
-type SmokeImageError struct {
-	Image, Platform string
-	// Has are the platforms of the image, if they are known.
-	Has []string
-}
-
-func (e *SmokeImageError) Error() string {
-	s := fmt.Sprintf("the image %s has no image for %s", e.Image, e.Platform)
-	if len(e.Has) > 0 {
-		s += ", only for " + strings.Join(e.Has, ", ")
-	}
-	return s
-}
-
 // smokeLog reads buildx's progress (--progress rawjson): one JSON object per
 // line, mixed with lines of text. It collects the output of the program's step.
 type smokeLog struct {
@@ -87,17 +71,17 @@ const otherImage = "name another with --smoke, or choose other targets with --ta
 
 const formatError = "exec format error"
 
-func (l *smokeLog) outcome(p task.Program, err error) (*task.Outcome, error) {
-	o := &task.Outcome{Output: l.output.String()}
+func (l *smokeLog) outcome(p task.Program, err error) (task.Outcome, error) {
+	o := task.Outcome{Output: l.output.String()}
 	if l.other != "" {
-		return nil, diag.WithHint(fmt.Errorf("the image %s is for %s, and nothing can be told from it about %s", p.Image, l.other, platform.Format(p.Platform)), otherImage)
+		return o, diag.WithHint(fmt.Errorf("the image %s is for %s, and nothing can be told from it about %s", p.Image, l.other, platform.Format(p.Platform)), otherImage)
 	}
 	if err == nil && l.step != "" {
 		return o, nil
 	}
 	match := exitCode.Get().FindStringSubmatch(l.failed)
 	if match == nil {
-		return nil, l.explain(p, err)
+		return o, l.explain(p, err)
 	}
 	o.ExitCode, _ = strconv.Atoi(match[1])
 	cause := ""
@@ -108,7 +92,7 @@ func (l *smokeLog) outcome(p task.Program, err error) (*task.Outcome, error) {
 	}
 	// Programs for another platform are not run, so the builder is at fault.
 	if cause == formatError {
-		return nil, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
+		return o, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
 			`run `+doctor(p)+`, which tells how to give it an emulator, or choose other targets with --target`)
 	}
 	o.Fault = fault(o, cause)
@@ -116,7 +100,7 @@ func (l *smokeLog) outcome(p task.Program, err error) (*task.Outcome, error) {
 }
 
 // fault returns the reason why a failed program did not start, or "" if it did.
-func fault(o *task.Outcome, cause string) string {
+func fault(o task.Outcome, cause string) string {
 	library, emulator := noLibrary.Get().FindString(o.Output), emulated.Get().FindStringSubmatch(o.Output)
 	switch {
 	case cause == "no such file or directory":
@@ -142,7 +126,7 @@ func fault(o *task.Outcome, cause string) string {
 func (l *smokeLog) explain(p task.Program, err error) error {
 	text := l.plain.String()
 	if buildx.LacksPlatform(text) {
-		return diag.WithHint(&SmokeImageError{Image: p.Image, Platform: platform.Format(p.Platform)}, otherImage)
+		return diag.WithHint(&task.ImageError{Image: p.Image, Platform: platform.Format(p.Platform)}, otherImage)
 	}
 	line := errorLine.Get().FindStringSubmatch(text)
 	switch {

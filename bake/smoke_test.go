@@ -161,7 +161,7 @@ func TestSmokeOutcome(t *testing.T) {
 				ended = errors.New("exit status 1")
 			}
 			got, err := l.outcome(smokePrograms["generate"], ended)
-			if err != nil || *got != (task.Outcome{Output: tt.output, ExitCode: tt.code, Fault: tt.fault}) {
+			if err != nil || got != (task.Outcome{Output: tt.output, ExitCode: tt.code, Fault: tt.fault}) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/index"
+	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -83,9 +84,9 @@ func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
 		if len(opts.tags) > 0 { // else the edit of a release is the purpose
 			req.Release = opts.release.guard(req.Client, a.log(false))
 		}
-		if req.Outputs, err = parseOutputs(opts.tags, opts.outputs); err != nil {
+		if req.Outputs, err = pipeline.IndexOutputs(opts.tags, opts.outputs); err != nil {
 			return err
 		}
-		return opts.edit(ctx, a, req, opts.outputs...)
+		return opts.edit(ctx, a, req)
 	})
 }

@@ -22,17 +22,7 @@ type app struct {
 
 // buildx returns the user's buildx, ready to run.
 func (a *app) buildx(warn func(string)) (*buildx.Client, error) {
-	env, err := a.environ()
-	if err != nil {
-		return nil, err
-	}
-	client, err := buildx.FindClient(a.cli, a.root.Root(), warn)
-	if err != nil {
-		return nil, err
-	}
-	client.Env = buildx.Environ(env)
-	client.Contexts = a.contexts()
-	return client, nil
+	return buildx.FindClient(a.cli, a.root.Root(), warn)
 }
 
 // registry returns a client with docker's credentials. log and progress may be

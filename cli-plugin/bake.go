@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
+	"slices"
 
-	"github.com/pmezard/go-difflib/difflib"
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/bake"
-	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -21,14 +19,13 @@ import (
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/remote"
-	"github.com/extpack/extpack/internal/safefile"
-	"github.com/extpack/extpack/internal/scratch"
 )
 
 type bakeOptions struct {
 	planOptions
 	// args are the arguments. dirs has the members of workspaces in their place.
 	args                 []string
+	words                []string // the flags that the file records
 	output, builder      string
 	set                  []string
 	labels, annotations  []string
@@ -94,7 +91,7 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
 			}
-			opts.named = cmd.Flags().Changed("output")
+			opts.words, opts.named = recordedWords(cmd.Flags()), cmd.Flags().Changed("output")
 			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeDirs,
@@ -128,9 +125,9 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
 		opts.allowMismatch = true // the file does not depend on the platform of programs
-		var archives archives
-		defer archives.remove()
-		opts.remotes = remote.Sources{Folder: archives.newFolder, Log: a.log(false)}
+		var folders remote.Folders
+		defer folders.Remove()
+		opts.remotes = remote.Sources{Folder: folders.New, Log: a.log(false)}
 		p, err := opts.plan(ctx, a, opts.labels, opts.annotations)
 		if err != nil {
 			return err
@@ -158,9 +155,11 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 				return err
 			}
 		}
-		if file.Arguments, err = opts.arguments(dir); err != nil {
+		recorded, err := bake.RecordDirs(dir, opts.remotes.Names(opts.args))
+		if err != nil {
 			return err
 		}
+		file.Arguments = slices.Concat(opts.words, recorded)
 		text, err := bake.File(p, dir, file)
 		if err != nil {
 			return err
@@ -175,14 +174,7 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		case opts.check:
 			return opts.checkFile(a, text)
 		}
-		if err := bake.CheckOverwrite(opts.output); err != nil {
-			return err
-		}
-		// Write only to the named pipe: the other one may have no reader.
-		if !opts.named && atomicfile.IsStream(opts.output) {
-			return diag.WithHint(diag.Invalidf("%s exists and is not a regular file", opts.output), "remove it, or name it with --output to write to it")
-		}
-		if err := atomicfile.WriteFile(ctx, opts.output, text); err != nil {
+		if err := bake.WriteFile(ctx, opts.output, text, opts.named); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.cli.Err(), "wrote %s\n", opts.output)
@@ -208,41 +200,23 @@ func (o *bakeOptions) printEvaluated(ctx context.Context, a *app, p *plan.Plan, 
 	if err != nil {
 		return err
 	}
-	temp, err := scratch.New()
-	if err != nil {
-		return err
-	}
-	defer temp.Remove()
 	var evaluated bytes.Buffer // so that a failure prints no partial output
-	if err := engine.Print(ctx, p, file, temp.Path, &evaluated); err != nil {
+	if err := engine.Print(ctx, p, file, &evaluated); err != nil {
 		return err
 	}
 	_, err = evaluated.WriteTo(a.cli.Out())
 	return err
 }
 
-// checkFile compares the file on disk with the expected one.
+// checkFile compares the file on disk with the expected one, and prints how they
+// differ.
 func (o *bakeOptions) checkFile(a *app, want []byte) error {
-	name := o.output
-	have, err := bake.ReadFile(name)
-	switch {
-	case errors.Is(err, safefile.ErrOutside), errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrTooLarge):
-		return diag.Invalidf("%s: %v", name, err)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("reading %s: %w", name, safefile.Cause(err))
+	diff, err := bake.CheckFile(o.output, want)
+	if _, printErr := fmt.Fprint(a.cli.Out(), diff); printErr != nil {
+		return printErr
 	}
-	if err == nil && bytes.Equal(have, want) {
-		return nil
+	if errors.Is(err, bake.ErrOutdated) {
+		return diag.WithHint(err, "run "+o.commandLine()+" and commit the result")
 	}
-	diff, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-		A: difflib.SplitLines(string(have)), B: difflib.SplitLines(string(want)),
-		FromFile: name, ToFile: name + " (generated)", Context: 3,
-	})
-	if err != nil {
-		return fmt.Errorf("comparing bake files: %w", err)
-	}
-	if _, err := fmt.Fprint(a.cli.Out(), diff); err != nil {
-		return err
-	}
-	return diag.WithHint(fmt.Errorf("%s is %w", name, errOutdated), "run "+o.commandLine()+" and commit the result")
+	return err
 }

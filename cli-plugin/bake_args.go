@@ -2,7 +2,6 @@ package cliplugin
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -48,7 +46,6 @@ func (o *bakeOptions) takeRecorded(cmd *cobra.Command, a *app, args []string) ([
 // parseRecorded sets the flags of words, which are not those of the user, and
 // returns the directories.
 func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]string, error) {
-	var found []string
 	known := pflag.NewFlagSet("", pflag.ContinueOnError)
 	for _, name := range recordedFlags {
 		known.AddFlag(cmd.Flags().Lookup(name))
@@ -56,83 +53,30 @@ func (o *bakeOptions) parseRecorded(cmd *cobra.Command, words []string) ([]strin
 	if err := known.Parse(words); err != nil {
 		return nil, err
 	}
-	for _, dir := range known.Args() {
-		if remote.IsRemote(dir) {
-			found = append(found, dir)
-			continue
-		}
-		if dir = filepath.FromSlash(dir); !filepath.IsAbs(dir) {
-			dir = filepath.Join(filepath.Dir(o.output), dir)
-		}
-		found = append(found, dir)
-	}
-	if len(found) == 0 {
-		found = []string{filepath.Dir(o.output)}
-	}
-	return found, nil
+	return bake.RecordedDirs(o.output, known.Args()), nil
 }
 
-// arguments returns the arguments that write the same file, for a file in dir.
-func (o *bakeOptions) arguments(dir string) ([]string, error) {
-	words := o.flags()
-	var dirs []string
-	for _, d := range o.remotes.Names(o.args) {
-		if remote.IsRemote(d) {
-			dirs = append(dirs, d)
-			continue
-		}
-		rel, err := bake.Relative(dir, d)
-		if err != nil {
-			return nil, err
-		}
-		rel = filepath.ToSlash(rel)
-		if strings.HasPrefix(rel, "-") {
-			rel = "./" + rel
-		}
-		dirs = append(dirs, rel)
-	}
-	if len(dirs) != 1 || dirs[0] != "." {
-		words = append(words, dirs...)
-	}
-	return words, nil
-}
-
-// flags returns the flags that a file records.
-func (o *bakeOptions) flags() []string {
+// recordedWords returns the arguments for the flags that a file records.
+func recordedWords(flags *pflag.FlagSet) []string {
 	var words []string
-	switch o.complete {
-	case "":
-	case completeStatic:
-		words = append(words, "--complete")
-	default:
-		words = append(words, "--complete="+o.complete)
-	}
-	add := func(flag string, values ...string) {
+	for _, name := range recordedFlags {
+		f := flags.Lookup(name)
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
 		for _, value := range values {
-			if value != "" {
-				words = append(words, flag, value)
+			switch {
+			case value == "", f.Value.Type() == "bool" && value != "true":
+			case value == f.NoOptDefVal:
+				words = append(words, "--"+name)
+			case f.NoOptDefVal != "":
+				words = append(words, "--"+name+"="+value)
+			default:
+				words = append(words, "--"+name, value)
 			}
 		}
 	}
-	add("--version", o.version)
-	add("--version-from", o.git.versionFrom)
-	if o.git.origin {
-		words = append(words, "--git")
-	}
-	add("--target", o.targets...)
-	add("--tag", o.tags...)
-	add("--label", o.labels...)
-	add("--annotation", o.annotations...)
-	add("--compression", o.compression.name)
-	add("--compression-level", o.compression.level)
-	add("--build-arg", o.stage.buildArgs...)
-	add("--network", o.stage.network)
-	if o.stage.pull {
-		words = append(words, "--pull")
-	}
-	add("--no-cache-filter", o.stage.noCacheFilter...)
-	add("--shm-size", o.stage.shmSize)
-	add("--ulimit", o.stage.ulimits...)
 	return words
 }
 
@@ -143,7 +87,7 @@ func (o *bakeOptions) commandLine() string {
 		words = append(words, "--output", o.output)
 	}
 	if !o.recorded {
-		words = append(words, o.flags()...)
+		words = append(words, o.words...)
 	}
 	for _, a := range o.grants.allow {
 		words = append(words, "--allow", a)

@@ -10,9 +10,11 @@ import (
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/engine"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/layer"
 	"github.com/extpack/extpack/internal/pipeline"
+	"github.com/extpack/extpack/internal/progress"
 	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/screen"
@@ -20,7 +22,7 @@ import (
 )
 
 type buildOptions struct {
-	bars *progress
+	bars *progress.Progress
 	planOptions
 	buildxOptions
 	attestOptions
@@ -85,7 +87,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	opts.compression.bind(f)
 	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the result")
-	f.StringVar(&opts.engineName, "engine", engineAuto, `What assembles the images: "buildx", "embedded" (no daemon needed), or "auto" (buildx where a builder answers, else embedded if nothing needs a builder and none is named)`)
+	f.StringVar(&opts.engineName, "engine", engine.Auto, `What assembles the images: "buildx", "embedded" (no daemon needed), or "auto" (buildx where a builder answers, else embedded if nothing needs a builder and none is named)`)
 	f.BoolVar(&opts.force, "force", false, "Build and publish even what is published already")
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
@@ -97,7 +99,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	f.StringVar(&opts.builderImage, "builder-image", "", "Builder image of --test, instead of the descriptor's")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")
-	complete(cmd, "engine", engineAuto, engineBuildx, engineEmbedded)
+	complete(cmd, "engine", engine.Names...)
 	complete(cmd, "media-types", "oci", "docker")
 	complete(cmd, "compression", layer.Compressions...)
 	complete(cmd, "network", extension.Networks()...)
@@ -114,12 +116,12 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 	return interruptible(ctx, func(ctx context.Context) (err error) {
 		// Findings in extensions that are not built, after everything else.
 		defer func() { err = errors.Join(err, opts.leftOut) }()
-		opts.bars = newProgress(a.cli.Err(), progressMode(opts.Progress), opts.quiet)
+		opts.bars = progress.New(a.cli.Err(), progress.Mode(opts.Progress), opts.quiet)
 		defer opts.bars.Close()
-		var archives archives
-		defer archives.remove()
-		opts.remotes = remote.Sources{Folder: archives.newFolder, Log: a.log(opts.quiet)}
-		opts.unpack = archives.unpackFor(&opts.remotes)
+		var folders remote.Folders
+		defer folders.Remove()
+		opts.remotes = remote.Sources{Folder: folders.New, Log: a.log(opts.quiet)}
+		opts.unpack = folders.ExtractFor(&opts.remotes)
 		run, err := opts.prepare(ctx, a)
 		if err != nil {
 			return err
@@ -127,11 +129,12 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		if !opts.quiet {
 			printUnnamed(a.cli.Err(), run.plan)
 		}
+		missing := opts.remotes.Explain(run.engine.Missing(run.plan))
 		if opts.dryRun {
-			return errors.Join(opts.printPlan(ctx, a, run), opts.missing(run.plan))
+			return errors.Join(opts.printPlan(ctx, a, run), missing)
 		}
-		if err := opts.missing(run.plan); err != nil {
-			return err
+		if missing != nil {
+			return missing
 		}
 		if err := run.plan.SettleSources(); err != nil {
 			return err
@@ -154,8 +157,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 			opts.testDir = temp.Path
 		}
 		run.options.Try = opts.tryAll(a, opts.testDir)
-		engine := opts.chooseEngine(a)
-		results, err := pipeline.Run(ctx, run.plan, engine, run.options)
+		results, err := pipeline.Run(ctx, run.plan, run.engine.Choose(), run.options)
 		opts.bars.Close()
 		recordErr := errors.Join(printWritten(a.cli.Out(), references(results)), opts.record(ctx, results, err))
 		switch {

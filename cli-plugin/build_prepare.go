@@ -10,7 +10,9 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/engine"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/grants"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
@@ -22,6 +24,7 @@ import (
 // buildRun is the validated input of a build.
 type buildRun struct {
 	plan    *plan.Plan
+	engine  engine.Request
 	daemon  *pipeline.Daemon
 	places  pipeline.Places
 	options pipeline.Options
@@ -33,10 +36,11 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(o.checkEngine(), o.checkAttest(), o.check()); err != nil {
+	engine := o.engineRequest(a)
+	if err := errors.Join(engine.Check(), o.checkAttest(), o.check()); err != nil {
 		return nil, err
 	}
-	o.pushes, o.Allow, o.git.ofDescriptor = o.push, o.grants.forBuildx(), true
+	o.pushes, o.Allow, o.git.ofDescriptor = o.push, grants.ForBuildx(o.grants.allow), true
 	p, err := o.plan(ctx, a, o.labels, o.annotations)
 	if err != nil {
 		return nil, err
@@ -53,12 +57,12 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
-	if err := o.checkPlan(p); err != nil {
+	if err := o.checkPlan(p, engine); err != nil {
 		return nil, err
 	}
 	log := logTo(o.bars, o.quiet)
 	request := o.request(a, log, o.bars)
-	run := &buildRun{plan: p, daemon: request.Daemon}
+	run := &buildRun{plan: p, engine: engine, daemon: request.Daemon}
 	if run.places, err = o.resolve(p, request, annotateOptions.Docker); err != nil {
 		return nil, err
 	}
@@ -72,13 +76,13 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 }
 
 // checkPlan returns an error for flags that do not go with the extensions.
-func (o *buildOptions) checkPlan(p *plan.Plan) (err error) {
+func (o *buildOptions) checkPlan(p *plan.Plan, engine engine.Request) (err error) {
 	if o.smoke != "" {
 		if o.smoke, err = smoke.Check(p, o.smoke); err != nil {
 			return err
 		}
 	}
-	if err := o.checkStages(p); err != nil {
+	if err := engine.CheckPlan(p); err != nil {
 		return err
 	}
 	if o.metadataFile != "" {
@@ -127,7 +131,7 @@ func (o *buildOptions) pipelineOptions(log func(format string, args ...any)) pip
 			fmt.Fprintf(o.bars, "%s: warning: %s\n", e.Descriptor.Info, text.Clean(f.String()))
 		},
 		Annotated: func(e *plan.Extension, pkg *annotate.Package) {
-			if o.bars.terminal {
+			if o.bars.Terminal() {
 				log("annotated %s: labels of %s, %s", e.Descriptor.Info,
 					text.Count(len(pkg.Images), "image"), text.Count(len(pkg.Index.Annotations), "annotation"))
 			}

@@ -9,13 +9,14 @@ import (
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/progress"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/text"
 )
 
 // summary prints, on a terminal, what a build has made and the next command.
 func (o *buildOptions) summary(s *screen.Screen, results []pipeline.Result) {
-	if o.quiet || s.Width == 0 || progressMode(o.Progress) == progressJSON || len(results) == 0 {
+	if o.quiet || s.Width == 0 || progress.Mode(o.Progress) == progress.JSON || len(results) == 0 {
 		return
 	}
 	fmt.Fprintln(s)

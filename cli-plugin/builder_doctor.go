@@ -2,12 +2,8 @@ package cliplugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,10 +12,9 @@ import (
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/doctor"
-	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/screen"
-	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/version"
 )
 
@@ -51,7 +46,7 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 			if opts.dirs, err = dirs(cmd, args); err != nil {
 				return err
 			}
-			if len(args) == 0 && !hasDescriptor(".") {
+			if len(args) == 0 && !doctor.HasExtension(".") {
 				opts.dirs = nil
 			}
 			return run(cmd.Context(), a, opts)
@@ -61,7 +56,7 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 	f := cmd.Flags()
 	opts.planOptions.bind(f)
 	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
-	f.StringVar(&opts.format, "format", "", formatUsage)
+	f.StringVar(&opts.format, "format", "", format.Usage)
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
 	f.StringVar(&opts.smoke, "smoke", "", "Look also at what build --smoke needs to run programs in this image")
@@ -72,16 +67,9 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 	return cmd
 }
 
-// hasDescriptor reports whether there is an extension. Without one, only the
-// machine is checked.
-func hasDescriptor(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, extension.DescriptorFile))
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
 func runBuilderDoctor(ctx context.Context, a *app, opts builderDoctorOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
-		print, err := formatter(opts.format)
+		print, err := format.Printer(opts.format)
 		if err != nil {
 			return err
 		}
@@ -101,8 +89,8 @@ func runBuilderDoctor(ctx context.Context, a *app, opts builderDoctorOptions) er
 		if err != nil {
 			return fmt.Errorf("printing the result: %w", err)
 		}
-		if n := report.Count(doctor.Error); n > 0 {
-			return diag.Invalidf("a build would fail: %s", text.Count(n, "error"))
+		if report.Count(doctor.Error) > 0 {
+			return diag.Invalidf("%s", report.Summary())
 		}
 		return nil
 	})
@@ -116,13 +104,13 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 	}
 	plugin, _ := version.Get()
 	p := &doctor.Subject{
-		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: freeSpace,
+		Plugin: plugin, Builder: o.builder, Temp: os.TempDir(), Free: doctor.FreeSpace,
 		// Retries would only delay the report.
 		Registry: a.registry(o.insecure, nil, nil),
 	}
 	p.StateDir, p.StateErr = builder.StateDir()
 	p.NoExtension = len(o.dirs) == 0
-	env, err := a.environ()
+	env, err := buildx.DockerEnviron(a.cli, a.root.Root())
 	if err != nil {
 		return nil, err
 	}
@@ -145,18 +133,7 @@ func (o *builderDoctorOptions) subject(ctx context.Context, a *app) (*doctor.Sub
 		return p, context.Cause(ctx)
 	}
 	for _, e := range made.Extensions {
-		x, err := doctor.Require(e, bake.Asked(e))
-		if err != nil {
-			p.ExtensionErr = errors.Join(p.ExtensionErr, err)
-			continue
-		}
-		if o.smoke != "" {
-			x.Smoke, x.Runs = true, x.Platforms
-			if host := doctor.ImageHost(o.smoke); host != "" && !slices.Contains(x.Pulls, host) {
-				x.Pulls = append(x.Pulls, host)
-			}
-		}
-		p.Extensions = append(p.Extensions, x)
+		p.Add(e, bake.Asked(e), o.smoke)
 	}
 	return p, nil
 }
@@ -191,20 +168,9 @@ func printDiagnosis(s *screen.Screen, r *doctor.Report, quiet bool) error {
 			return err
 		}
 	}
-	if errs, warnings := r.Count(doctor.Error), r.Count(doctor.Warning); !quiet && errs == 0 {
-		summary := "a build will work"
-		tried := slices.ContainsFunc(r.Checks, func(c doctor.Check) bool { return c.Name == "build" })
-		if !tried {
-			summary = "nothing was found that would stop a build"
-		}
-		if warnings > 0 {
-			summary += ", with " + text.Count(warnings, "warning")
-		}
-		if !tried {
-			summary += "; none was tried"
-		}
-		fmt.Fprintln(s)
-		return s.Paragraph(screen.Green, summary)
+	if quiet || r.Count(doctor.Error) > 0 {
+		return nil
 	}
-	return nil
+	fmt.Fprintln(s)
+	return s.Paragraph(screen.Green, r.Summary())
 }

@@ -137,22 +137,7 @@ func (o *builderEnsureOptions) options(ctx context.Context, a *app) (builder.Opt
 		native, err := builder.ParseNative(s)
 		errs, opts.Native = append(errs, err), append(opts.Native, native)
 	}
-	client := a.registry(false, opts.Log, nil)
-	asked := func(ctx context.Context, host string) (string, error) {
-		access, err := client.Probe(ctx, host)
-		switch {
-		case err != nil:
-			return "", err
-		case access.PlainHTTP:
-			opts.Log("%s speaks plain HTTP", host)
-			return builder.ModeHTTP, nil
-		case access.Untrusted:
-			opts.Log("%s has a certificate that is not trusted", host)
-			return builder.ModeInsecure, nil
-		}
-		opts.Log("%s needs no configuration: its certificate is trusted here", host)
-		return "", nil
-	}
+	asked := builder.Ask(a.registry(false, opts.Log, nil), opts.Log)
 	for _, s := range o.registries {
 		registry, err := builder.ParseRegistry(ctx, strings.TrimSpace(s), asked)
 		errs, opts.Registries = append(errs, err), append(opts.Registries, registry)

@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/extpack/extpack/internal/daemon"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/progress"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/text"
@@ -51,7 +51,7 @@ func (o *destinationOptions) bind(f *pflag.FlagSet) {
 }
 
 // request returns the places that the flags name.
-func (o *destinationOptions) request(a *app, log func(string, ...any), bars *progress) pipeline.Request {
+func (o *destinationOptions) request(a *app, log func(string, ...any), bars *progress.Progress) pipeline.Request {
 	client := a.registry(o.insecure, log, bars.Pushed)
 	return pipeline.Request{
 		Push: o.push, Append: o.append, Load: o.load, Outputs: o.outputs,
@@ -103,10 +103,10 @@ func (o *buildOptions) printPlan(ctx context.Context, a *app, run *buildRun) err
 		}
 		for _, c := range changes {
 			fmt.Fprintf(w, "  %s\n", c)
-			if c.Err != nil && !diag.IsInvalid(c.Err) && !errors.Is(c.Err, registry.ErrKept) {
+			if c.Unseen() {
 				fmt.Fprintf(a.cli.Err(), "warning: %s\n", text.Line(c.Err.Error()))
 			}
-			if diag.IsInvalid(c.Err) {
+			if c.Refused() {
 				refused = append(refused, c.Err)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker/cli/cli"
 
+	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/registry"
@@ -24,9 +25,6 @@ const (
 
 // errInterrupted is returned by an interrupted command.
 var errInterrupted = errors.New("interrupted")
-
-// errOutdated is returned by "bake --check" for an outdated file.
-var errOutdated = errors.New("out of date")
 
 // report prints err, once, and returns its exit code.
 func report(w io.Writer, err error) int {
@@ -47,7 +45,7 @@ func report(w io.Writer, err error) int {
 			return exitFailed
 		}
 		return status.StatusCode
-	case diag.IsInvalid(err), errors.Is(err, errOutdated):
+	case diag.IsInvalid(err), errors.Is(err, bake.ErrOutdated):
 		fmt.Fprintln(w, text.Clean(diag.Text(err)))
 		return exitInvalid
 	default:

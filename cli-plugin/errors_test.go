@@ -13,6 +13,7 @@ import (
 	"github.com/docker/cli/cli"
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/registry"
@@ -30,7 +31,7 @@ func TestReport(t *testing.T) {
 		{"failed with a hint", diag.WithHint(errors.New("no buildx"), "install it"), 1, "ERROR: no buildx\n  install it\n"},
 		{"invalid", diag.WithHint(diag.Invalidf("wrong %s", "input"), "try this"), 2, "wrong input\n  try this\n"},
 		{"invalid below others", fmt.Errorf("a@1: %w", diag.Invalidf("wrong input")), 2, "a@1: wrong input\n"},
-		{"check", diag.WithHint(fmt.Errorf("f is %w", errOutdated), "run it"), 2, "f is out of date\n  run it\n"},
+		{"check", diag.WithHint(fmt.Errorf("f is %w", bake.ErrOutdated), "run it"), 2, "f is out of date\n  run it\n"},
 		{"usage", usageError(&cobra.Command{Use: "x"}, "no such flag"), 125, "no such flag\n\nUsage:  x\n\nRun 'x --help' for more information\n"},
 		{"status without a code", cli.StatusError{Status: "odd"}, 1, "odd\n"},
 		{"interrupted", errInterrupted, 130, "interrupted\n"},

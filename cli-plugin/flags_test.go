@@ -16,6 +16,7 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/engine"
 )
 
 // parse runs a command whose run function only keeps the options it is given.
@@ -35,7 +36,7 @@ func parse[T any](t *testing.T, newCmd func(*app, func(context.Context, *app, T)
 }
 
 func TestBuildFlags(t *testing.T) {
-	defaults := buildOptions{planOptions: planOptions{dirs: []string{"."}}, mediaTypes: "oci", engineName: engineAuto}
+	defaults := buildOptions{planOptions: planOptions{dirs: []string{"."}}, mediaTypes: "oci", engineName: engine.Auto}
 	with := func(change func(*buildOptions)) buildOptions {
 		o := defaults
 		change(&o)
@@ -78,7 +79,7 @@ func TestBuildFlags(t *testing.T) {
 		})},
 		{"--provenance=mode=max --sbom=generator=x", with(func(o *buildOptions) { o.Attest = buildx.Attest{Provenance: "mode=max", SBOM: "generator=x"} })},
 		{"--smoke acme/builder:1", with(func(o *buildOptions) { o.smoke = "acme/builder:1" })},
-		{"--engine embedded --force", with(func(o *buildOptions) { o.engineName, o.force = engineEmbedded, true })},
+		{"--engine embedded --force", with(func(o *buildOptions) { o.engineName, o.force = engine.Embedded, true })},
 		{"-- -dir", with(func(o *buildOptions) { o.dirs = []string{"-dir"} })},
 	} {
 		got, err := parse(t, newBuildCmd, strings.Fields(tc.args)...)
@@ -106,8 +107,16 @@ func TestBakeFlags(t *testing.T) {
 		{"--build-arg A=1 --network none --pull --no-cache-filter a --shm-size 64m --ulimit nofile=1 --compression zstd --compression-level 3", with(func(o *bakeOptions) {
 			o.stage = stageOptions{buildArgs: []string{"A=1"}, network: "none", pull: true, noCacheFilter: []string{"a"}, shmSize: "64m", ulimits: []string{"nofile=1"}}
 			o.compression = compressionOptions{"zstd", "3"}
+			o.words = strings.Fields("--compression zstd --compression-level 3 --build-arg A=1 --network none --pull --no-cache-filter a --shm-size 64m --ulimit nofile=1")
 		})},
-		{"--target linux/arm64 -t x:1", with(func(o *bakeOptions) { o.targets, o.tags = []string{"linux/arm64"}, []string{"x:1"} })},
+		{"--complete=build --git --label A=1 --label B=2", with(func(o *bakeOptions) {
+			o.complete, o.git.origin, o.labels = "build", true, []string{"A=1", "B=2"}
+			o.words = strings.Fields("--complete=build --git --label A=1 --label B=2")
+		})},
+		{"--complete --git=false", with(func(o *bakeOptions) { o.complete, o.words = "static", []string{"--complete"} })},
+		{"--target linux/arm64 -t x:1", with(func(o *bakeOptions) {
+			o.targets, o.tags, o.words = []string{"linux/arm64"}, []string{"x:1"}, strings.Fields("--target linux/arm64 --tag x:1")
+		})},
 	} {
 		got, err := parse(t, newBakeCmd, strings.Fields(tc.args)...)
 		if err != nil || !reflect.DeepEqual(got, tc.want) {

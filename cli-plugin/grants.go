@@ -36,17 +36,6 @@ func (o *grantOptions) set(a *app) (grants.Set, error) {
 	return set, err
 }
 
-// forBuildx returns the grants that buildx supports too.
-func (o *grantOptions) forBuildx() []string {
-	var out []string
-	for _, allowed := range o.allow {
-		if g, err := grants.Parse(allowed); err == nil && g.ToBuildx() {
-			out = append(out, allowed)
-		}
-	}
-	return out
-}
-
 // printRequests prints the requests of an extension and whether they are
 // granted.
 func printRequests(w io.Writer, e *plan.Extension) {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/index"
-	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -57,11 +56,8 @@ func (o *indexOptions) options(a *app) (index.Options, error) {
 	}, nil
 }
 
-// edit runs an edit and prints the result. files are the files that it writes.
-func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request, files ...string) error {
-	if req.Source != "" && len(req.Tags)+len(req.Files)+len(req.Dirs) == 0 && source.IsPath(req.Source) {
-		files = []string{req.Source}
-	}
+// edit runs an edit and prints the result.
+func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request) error {
 	r, err := index.Edit(ctx, req)
 	if err == nil && r.Unchanged && !o.dryRun {
 		where := req.Source
@@ -70,11 +66,11 @@ func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request, file
 		}
 		fmt.Fprintf(a.cli.Err(), "nothing to do: %s is as requested already\n", text.Clean(where))
 	}
-	return o.print(a, r, files, err)
+	return o.print(a, r, err)
 }
 
 // print prints what was written, even if the command failed later.
-func (o *indexOptions) print(a *app, r *index.Result, files []string, err error) error {
+func (o *indexOptions) print(a *app, r *index.Result, err error) error {
 	if r == nil {
 		return err
 	}
@@ -87,12 +83,9 @@ func (o *indexOptions) print(a *app, r *index.Result, files []string, err error)
 		}
 		return err
 	}
-	if len(r.Files) > len(files) {
-		files = r.Files // a name with placeholders expands to several
-	}
 	var written []string
 	if err == nil {
-		written = files
+		written = r.Files
 	}
 	for _, p := range r.Published {
 		written = append(written[:len(written):len(written)], p.String())

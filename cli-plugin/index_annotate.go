@@ -3,6 +3,7 @@ package cliplugin
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,6 @@ type indexAnnotateOptions struct {
 	osFeatures                    []string
 	annotations, indexAnnotations []string
 	change                        index.PlatformChange
-	told                          bool
 }
 
 func newIndexAnnotateCmd(a *app, run func(context.Context, *app, indexAnnotateOptions) error) *cobra.Command {
@@ -113,12 +113,17 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 		if err != nil {
 			return err
 		}
+		var told sync.Once // the change may be repeated
 		return opts.edit(ctx, a, index.Request{
 			Options: edits, Source: opts.reference,
 			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 				if opts.platform != "" {
-					if err := opts.describe(a, x, ofImage); err != nil {
+					note, err := x.AnnotateEntry(opts.platform, opts.change, ofImage)
+					if err != nil {
 						return nil, err
+					}
+					if note != "" {
+						told.Do(func() { fmt.Fprintln(a.cli.Err(), text.Clean(note)) })
 					}
 				}
 				if err := x.Annotate(ofIndex); err != nil {
@@ -128,18 +133,4 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 			},
 		})
 	})
-}
-
-// describe changes the entry of the platform. It prints a note if the requested
-// variant is omitted because it is the default.
-func (o *indexAnnotateOptions) describe(a *app, x *index.Index, annotations map[string]string) error {
-	image, err := x.AnnotateEntry(o.platform, o.change, annotations)
-	if err != nil {
-		return err
-	}
-	if p := image.Platform(); o.change.Variant != nil && p.Variant == "" && o.variant != "" && !o.told {
-		o.told = true // the change may be repeated
-		fmt.Fprintln(a.cli.Err(), text.Clean(fmt.Sprintf("%s is the default variant of %s and is left out", o.variant, p.Architecture)))
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/index"
+	"github.com/extpack/extpack/internal/pipeline"
 )
 
 type indexCreateOptions struct {
@@ -66,7 +67,7 @@ func runIndexCreate(ctx context.Context, a *app, opts indexCreateOptions) error 
 		if err != nil {
 			return err
 		}
-		return opts.edit(ctx, a, req, opts.outputs...)
+		return opts.edit(ctx, a, req)
 	})
 }
 
@@ -100,6 +101,6 @@ func (o *indexCreateOptions) request(a *app) (index.Request, error) {
 			return made, annotate.Apply(ctx, staging, made, list)
 		},
 	}
-	req.Outputs, err = parseOutputs(o.tags, o.outputs)
+	req.Outputs, err = pipeline.IndexOutputs(o.tags, o.outputs)
 	return req, err
 }

@@ -3,9 +3,7 @@ package cliplugin
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +11,6 @@ import (
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
-	"github.com/extpack/extpack/internal/lazyregexp"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scaffold"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -74,17 +70,13 @@ func runInit(ctx context.Context, a *app, opts initOptions) error {
 		if opts.adopts() {
 			return opts.adopt(ctx, a)
 		}
-		request := opts.defaults()
+		answers := opts.given().Or(opts.dir)
 		if !opts.yes {
-			if err := opts.ask(ctx, a, &request); err != nil {
+			if err := opts.ask(ctx, a, &answers); err != nil {
 				return err
 			}
 		}
-		r, err := request.scaffold()
-		if err != nil {
-			return err
-		}
-		files, err := scaffold.New(r)
+		files, err := answers.Files()
 		if err != nil {
 			return err
 		}
@@ -107,69 +99,33 @@ func runInit(ctx context.Context, a *app, opts initOptions) error {
 	})
 }
 
-// answers are the values for a new extension, as text.
-type answers struct{ id, name, version, targets, lang string }
-
-// defaults returns the values of flags, with defaults for the others.
-func (o *initOptions) defaults() answers {
-	a := answers{id: o.id, name: o.name, version: o.version, targets: strings.Join(o.targets, " "), lang: o.lang}
-	if a.id == "" {
-		a.id = scaffold.DefaultID(o.dir)
-	}
-	if a.version == "" {
-		a.version = "0.0.1"
-	}
-	if a.targets == "" {
-		a.targets = "linux/amd64 linux/arm64"
-	}
-	if a.lang == "" {
-		a.lang = scaffold.Langs[0]
-	}
-	if a.name == "" {
-		a.name = filepath.Base(a.id)
-	}
-	return a
-}
-
-// platformWord matches a platform in a list separated by spaces, with the space
-// that its os.version has.
-var platformWord = lazyregexp.New(`\S+(?: \(os\.version [^)]*\))?`)
-
-// scaffold returns the request for the answers.
-func (a answers) scaffold() (scaffold.Request, error) {
-	r := scaffold.Request{ID: a.id, Name: a.name, Version: a.version, Lang: a.lang}
-	for _, s := range platformWord.Get().FindAllString(a.targets, -1) {
-		t, err := platform.ParseTarget(s)
-		if err != nil {
-			return r, err
-		}
-		r.Targets = append(r.Targets, t)
-	}
-	return r, nil
+// given are the values of flags.
+func (o *initOptions) given() scaffold.Answers {
+	return scaffold.Answers{ID: o.id, Name: o.name, Version: o.version, Targets: strings.Join(o.targets, " "), Lang: o.lang}
 }
 
 // ask prompts for values without a flag. It repeats the prompt after an invalid
 // answer.
-func (o *initOptions) ask(ctx context.Context, a *app, to *answers) error {
+func (o *initOptions) ask(ctx context.Context, a *app, to *scaffold.Answers) error {
 	p := newPrompter(a.cli.In(), a.cli.Err())
 	questions := []struct {
 		given  bool
 		what   string
 		answer *string
 	}{
-		{o.id != "", "Id", &to.id},
-		{o.name != "", "Name", &to.name},
-		{o.version != "", "Version", &to.version},
-		{len(o.targets) > 0, "Platforms", &to.targets},
-		{o.lang != "", "Made of (" + strings.Join(scaffold.Langs, ", ") + ")", &to.lang},
+		{o.id != "", "Id", &to.ID},
+		{o.name != "", "Name", &to.Name},
+		{o.version != "", "Version", &to.Version},
+		{len(o.targets) > 0, "Platforms", &to.Targets},
+		{o.lang != "", "Made of (" + strings.Join(scaffold.Langs, ", ") + ")", &to.Lang},
 	}
 	for i := range questions {
 		q := &questions[i]
 		if q.given {
 			continue
 		}
-		if q.answer == &to.name {
-			to.name = filepath.Base(to.id)
+		if q.answer == &to.Name {
+			to.Name = scaffold.DefaultName(to.ID)
 		}
 		def := *q.answer
 		for {
@@ -181,10 +137,7 @@ func (o *initOptions) ask(ctx context.Context, a *app, to *answers) error {
 			if answer != "" {
 				*q.answer = answer
 			}
-			r, err := to.scaffold()
-			if err == nil {
-				_, err = scaffold.New(r)
-			}
+			_, err = to.Files()
 			if err == nil {
 				break
 			}
@@ -213,7 +166,7 @@ func (o *initOptions) writeBakeFile(ctx context.Context, a *app) error {
 // adopt adds missing files to an existing extension, and prints the reason for
 // each.
 func (o *initOptions) adopt(ctx context.Context, a *app) error {
-	if given := []string{o.id, o.name, o.version, o.lang, strings.Join(o.targets, "")}; slices.ContainsFunc(given, func(s string) bool { return s != "" }) {
+	if o.given() != (scaffold.Answers{}) {
 		file := filepath.Join(o.dir, extension.DescriptorFile)
 		return diag.WithHint(diag.Invalidf("%s already exists, and flags that describe a new extension were given", file), "leave the flags out to prepare the extension that exists, or overwrite it with --force")
 	}
@@ -227,9 +180,6 @@ func (o *initOptions) adopt(ctx context.Context, a *app) error {
 	}
 	for _, note := range notes {
 		fmt.Fprintln(a.cli.Err(), "note: "+note)
-	}
-	if err != nil && os.IsNotExist(err) {
-		return diag.Invalidf("%v", err)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/inspect"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/screen"
@@ -100,7 +101,7 @@ func (o *inspectOptions) printer() (func(io.Writer, *inspect.Report) error, erro
 		}
 		return func(w io.Writer, r *inspect.Report) error { return r.Mermaid(w) }, nil
 	}
-	print, err := formatter(o.format)
+	print, err := format.Printer(o.format)
 	switch {
 	case err != nil:
 		return nil, err

@@ -3,17 +3,14 @@ package cliplugin
 import (
 	"context"
 	"fmt"
-	"runtime"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/extpack/extpack/internal/audit"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/remote"
-	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -86,26 +83,23 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 			}
 		}
 		log := a.log(opts.quiet)
-		var archives archives
-		defer archives.remove()
-		remotes := remote.Sources{Folder: archives.newFolder, Log: log}
+		var folders remote.Folders
+		defer folders.Remove()
+		remotes := remote.Sources{Folder: folders.New, Log: log}
 		if opts.names, err = remotes.Fetch(ctx, opts.names); err != nil {
 			return err
 		}
 		if name := remotes.First(); opts.fix && name != "" {
 			return diag.WithHint(diag.Invalidf("--fix repairs files on this machine, and %s is not", name), "clone or extract it, and name the directory")
 		}
-		l := linter{opts: opts, client: a.registry(opts.insecure, log, nil)}
-		reports, err := l.checkAll(ctx)
+		request := audit.Request{Names: opts.names, Version: opts.version, Online: opts.online, Client: a.registry(opts.insecure, log, nil)}
+		if opts.fix {
+			request.Changed = func(diff string) { fmt.Fprint(a.cli.Err(), text.Clean(diff)) }
+		}
+		reports, err := audit.Run(ctx, request)
 		if err != nil {
 			return err
 		}
-		if opts.fix {
-			if reports, err = l.fix(ctx, a, reports); err != nil {
-				return err
-			}
-		}
-		lint.Together(reports)
 		for _, r := range reports {
 			r.Name = remotes.Shown(r.Name)
 			remotes.Rename(r.Findings)
@@ -124,56 +118,4 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 		}
 		return err
 	})
-}
-
-// linter checks the arguments.
-type linter struct {
-	opts   lintOptions
-	client *registry.Client
-}
-
-// checkAll checks all arguments concurrently.
-func (l *linter) checkAll(ctx context.Context) ([]*lint.Report, error) {
-	reports := make([]*lint.Report, len(l.opts.names))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, name := range l.opts.names {
-		group.Go(func() (err error) {
-			reports[i], err = l.check(ctx, name)
-			return err
-		})
-	}
-	return reports, group.Wait()
-}
-
-func (l *linter) check(ctx context.Context, name string) (*lint.Report, error) {
-	if source.IsExtension(name) {
-		r, err := lint.Dir(ctx, name, l.opts.version)
-		if err == nil && l.opts.online {
-			err = lint.Online(ctx, l.client, r)
-		}
-		return r, err
-	}
-	return lintPackage(ctx, l.client, name, l.opts.online)
-}
-
-// fix repairs directories and checks them again.
-func (l *linter) fix(ctx context.Context, a *app, reports []*lint.Report) ([]*lint.Report, error) {
-	for i, r := range reports {
-		if !source.IsExtension(r.Name) {
-			continue
-		}
-		diff, err := lint.Fix(r.Findings)
-		fmt.Fprint(a.cli.Err(), text.Clean(diff))
-		if err != nil {
-			return nil, err
-		}
-		if diff == "" {
-			continue
-		}
-		if reports[i], err = l.check(ctx, r.Name); err != nil {
-			return nil, err
-		}
-	}
-	return reports, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/sarif"
@@ -110,7 +111,7 @@ func printLintJSON(w io.Writer, reports []*lint.Report) error {
 		}
 		out = append(out, one)
 	}
-	return printJSON(w, out)
+	return format.JSON(w, out)
 }
 
 func printLintSARIF(w io.Writer, reports []*lint.Report) error {
@@ -206,17 +207,17 @@ type ruleInfo struct {
 	Required bool `json:"required"`
 }
 
-func printRules(out io.Writer, format string) error {
-	switch format {
+func printRules(out io.Writer, form string) error {
+	switch form {
 	case "json":
 		var list []ruleInfo
 		for _, r := range rules.All() {
 			list = append(list, ruleInfo{r.ID, r.Severity.String(), r.Summary, r.Source, r.Section, r.Fix, r.Lifecycle, r.Online, r.Fixable, r.Required})
 		}
-		return printJSON(out, list)
+		return format.JSON(out, list)
 	case "text":
 	default:
-		return choice.Check("--list-rules: --format", format, "text", "json")
+		return choice.Check("--list-rules: --format", form, "text", "json")
 	}
 	table := screen.Table{Headers: []string{"RULE", "SEVERITY", "WHAT HOLDS"}, Fold: true}
 	for _, r := range rules.All() {

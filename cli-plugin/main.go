@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
 
+	"github.com/extpack/extpack/internal/heap"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/version"
 )
@@ -30,7 +31,7 @@ func Main() int {
 	// If PWD contains a symbolic link, Go and buildx resolve ".." differently
 	// from the operating system. Without PWD, they agree.
 	_ = os.Unsetenv("PWD")
-	tuneGC()
+	heap.Tune()
 	// The docker CLI's library would print a message about missing telemetry.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	// net/http logs errors that it also returns, or has recovered from.

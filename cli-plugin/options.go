@@ -19,8 +19,10 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
+	"github.com/extpack/extpack/internal/load"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
+	"github.com/extpack/extpack/internal/progress"
 	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
@@ -102,47 +104,13 @@ func (o *planOptions) plan(ctx context.Context, a *app, labels, annotations []st
 	if err != nil {
 		return nil, err
 	}
-	local, err := o.remotes.Fetch(ctx, o.dirs)
-	if err != nil {
-		return nil, err
-	}
-	p, warnings, err := plan.New(ctx, local, opts)
-	o.remotes.Rename(warnings)
-	printDiagnostics(a.cli.Err(), warnings)
-	if err != nil {
-		err = o.remotes.Explain(err)
-	}
-	if p == nil {
-		return nil, err
-	}
-	found, lintErr := o.lint(ctx, a.cli.Err(), p)
-	if lintErr != nil {
-		return nil, lintErr
-	}
-	err = errors.Join(err, found)
-	if err != nil && (!o.keepGoing || len(p.Extensions) == 0) {
-		return nil, err
-	}
-	o.leftOut = err
-	return p, nil
-}
-
-// lint checks the files of a plan before the build, and prints the warnings. It
-// returns the findings that are errors, and removes the extensions that have some
-// from the plan.
-func (o *planOptions) lint(ctx context.Context, w io.Writer, p *plan.Plan) (found, err error) {
-	clean, list, err := lint.Build(ctx, p, lint.BuildOptions{AllowSecrets: o.allowSecrets, AllowMismatch: o.allowMismatch})
-	if err != nil {
-		return nil, err
-	}
-	o.remotes.Rename(list)
-	for _, d := range list {
-		if d.Severity != diag.Error {
-			printDiagnostics(w, diag.List{d})
-		}
-	}
-	p.Extensions = clean
-	return list.Err(), nil
+	p, leftOut, err := load.Plan(ctx, load.Request{
+		Dirs: o.dirs, Sources: &o.remotes, Options: opts,
+		Lint: lint.BuildOptions{AllowSecrets: o.allowSecrets, AllowMismatch: o.allowMismatch},
+		Warn: func(list diag.List) { printDiagnostics(a.cli.Err(), list) },
+	})
+	o.leftOut = leftOut
+	return p, err
 }
 
 // printUnnamed prints which platform packages without specified platforms get,
@@ -183,7 +151,7 @@ func (o *buildxOptions) check() error {
 	if err := errors.Join(bake.CheckProgress(o.Progress), bake.CheckSet(o.Set)); err != nil {
 		return err
 	}
-	if progressMode(o.Progress) == "tty" && !term.IsTerminal(int(os.Stderr.Fd())) {
+	if progress.Mode(o.Progress) == "tty" && !term.IsTerminal(int(os.Stderr.Fd())) {
 		return diag.WithHint(diag.Invalidf("--progress tty: standard error is not a terminal"), "use plain, or auto for either")
 	}
 	return nil
@@ -198,7 +166,7 @@ func (o *buildxOptions) engine(a *app, quiet bool) (*bake.Engine, error) {
 	run := o.RunOptions
 	run.Quiet = quiet
 	run.Stderr = os.Stderr // buildx draws on the terminal
-	if progressMode(o.Progress) == progressJSON {
+	if progress.Mode(o.Progress) == progress.JSON {
 		run.Stderr = a.cli.Err()
 	}
 	return &bake.Engine{Client: client, Options: run}, nil

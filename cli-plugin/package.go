@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/extpack/extpack/internal/packcli"
+	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/text"
 )
@@ -96,9 +97,9 @@ func stampLine(line []byte) []byte {
 }
 
 func packageExtension(ctx context.Context, a *app, opts packageOptions) error {
-	var archives archives
-	defer archives.remove()
-	opts.Unpack = archives.unpack
+	var folders remote.Folders
+	defer folders.Remove()
+	opts.Unpack = folders.Extract
 	line, err := opts.Translate(ctx)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package cliplugin
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/workspace"
 )
 
@@ -159,8 +157,8 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 }
 
 // dirs returns the extension directories in the arguments, with those of
-// workspaces. It returns an error for an empty argument or duplicates, which
-// result from empty variables or overlapping patterns.
+// workspaces. It returns an error for an empty argument, which results from an
+// empty variable.
 func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 {
 		args = []string{"."}
@@ -168,25 +166,7 @@ func dirs(cmd *cobra.Command, args []string) ([]string, error) {
 	if i := slices.Index(args, ""); i >= 0 {
 		return nil, usageError(cmd, fmt.Sprintf("argument %d is empty: name the directory of an extension", i+1))
 	}
-	args, err := workspace.Expand(args)
-	if err != nil {
-		return nil, err
-	}
-	var seen []os.FileInfo
-	for _, dir := range args {
-		info, err := os.Stat(dir)
-		if err != nil {
-			seen = append(seen, nil) // reading it reports the error
-			continue
-		}
-		for j, other := range seen {
-			if other != nil && os.SameFile(info, other) {
-				return nil, diag.WithHint(diag.Invalidf("%s and %s are the same directory", args[j], dir), "name each extension once")
-			}
-		}
-		seen = append(seen, info)
-	}
-	return args, nil
+	return workspace.Dirs(args)
 }
 
 // completeDirs completes folder names.

@@ -4,10 +4,9 @@ import (
 	"context"
 	"io"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/runimage"
 	"github.com/extpack/extpack/internal/screen"
@@ -63,7 +62,7 @@ func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) err
 	f.StringSliceVar(&opts.platforms, "platform", nil, `Resolve for these platforms ("os/arch[/variant]") instead of all, or of the extension's targets`)
 	f.StringArrayVar(&opts.extensions, "extension", nil, "Check the static run.Dockerfiles of the extension in this directory")
 	f.StringArrayVar(&opts.dockerfiles, "dockerfile", nil, "Check this run.Dockerfile too, for every target")
-	f.StringVar(&opts.format, "format", "", formatUsage)
+	f.StringVar(&opts.format, "format", "", format.Usage)
 	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests")
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
 	complete(cmd, "format", "json")
@@ -77,12 +76,12 @@ func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) err
 
 func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
-		print, err := formatter(opts.format)
+		print, err := format.Printer(opts.format)
 		if err != nil {
 			return err
 		}
 		request := runimage.Request{Name: opts.name, Extensions: opts.extensions, Dockerfiles: opts.dockerfiles}
-		if request.Platforms, err = parsePlatforms(opts.platforms); err != nil {
+		if request.Platforms, err = platform.ParsePlatforms(opts.platforms); err != nil {
 			return err
 		}
 		log := a.log(false)
@@ -104,19 +103,4 @@ func runRunImage(ctx context.Context, a *app, opts runImageOptions) error {
 		}
 		return checkErr
 	})
-}
-
-// parsePlatforms parses the values of a flag. The error has all problems.
-func parsePlatforms(list []string) ([]v1.Platform, error) {
-	var all []v1.Platform
-	var problems diag.List
-	for _, s := range list {
-		p, err := platform.ParsePlatform(s)
-		if err != nil {
-			problems = append(problems, diag.Of(err)...)
-			continue
-		}
-		all = append(all, p)
-	}
-	return all, problems.Err()
 }

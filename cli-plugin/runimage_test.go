@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/docker/cli/cli"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/runimage"
 	"github.com/extpack/extpack/internal/screen"
 )
@@ -48,18 +46,6 @@ func TestRunImageFlags(t *testing.T) {
 		var status cli.StatusError
 		if !errors.As(err, &status) || status.StatusCode != exitUsage {
 			t.Errorf("%q: %v is no usage error", args, err)
-		}
-	}
-}
-
-func TestParsePlatforms(t *testing.T) {
-	_, err := parsePlatforms([]string{"linux", "linux/arm64", "linux/amd46"})
-	if got := diag.Of(err); len(got) != 2 {
-		t.Errorf("got %v, want both problems", err)
-	}
-	for _, spelling := range []string{"linux/aarch64", "linux/arm64:ubuntu@24.04", "linux/arm64 (os.version 12)", "linux(12)/arm64"} {
-		if got, err := parsePlatforms([]string{spelling}); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], v1.Platform{OS: "linux", Architecture: "arm64"}) {
-			t.Errorf("%s: got %v, %v", spelling, got, err)
 		}
 	}
 }

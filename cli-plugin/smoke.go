@@ -2,7 +2,6 @@ package cliplugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -13,9 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
-	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/smoke"
-	"github.com/extpack/extpack/internal/task"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -34,43 +31,15 @@ func (o *buildOptions) try(a *app) func(context.Context, *plan.Extension, *annot
 		if err != nil {
 			return err
 		}
-		var said []string
-		err = smoke.Run(ctx, e, pkg, smoke.Options{
-			Image: o.smoke,
-			Start: func(ctx context.Context, p task.Program) (task.Outcome, error) {
-				outcome, err := engine.Smoke(ctx, p)
-				var lacks *bake.SmokeImageError
-				if errors.As(err, &lacks) {
-					have, _ := pipeline.PlatformsAt(ctx, a.registry(o.insecure, func(string, ...any) {}, nil), lacks.Image)
-					for _, h := range have {
-						lacks.Has = append(lacks.Has, platform.Format(h))
-					}
-				}
-				if err != nil {
-					return task.Outcome{}, err
-				}
-				return *outcome, nil
+		builder := emulation.Builder{Client: engine.Client, Name: o.Builder}
+		return smoke.Run(ctx, e, pkg, smoke.Options{
+			Image: o.smoke, Start: engine.Smoke, Unreliable: builder.Unreliable,
+			Platforms: func(ctx context.Context, image string) []v1.Platform {
+				have, _ := pipeline.PlatformsAt(ctx, a.registry(o.insecure, nil, nil), image)
+				return have
 			},
-			Unreliable: func(ctx context.Context, p v1.Platform) (string, error) {
-				if platform.IsZero(p) {
-					return "", nil // the builder's own
-				}
-				support, err := emulation.Probe(ctx, engine.Client, engine.Options.Builder, p)
-				return support.Reason(p), err
-			},
-			Show: func(line string) {
-				if o.quiet {
-					said = append(said, line)
-					return
-				}
-				fmt.Fprintln(o.bars, text.Clean(line))
-			},
+			Show:  func(line string) { fmt.Fprintln(o.bars, text.Clean(line)) },
+			Quiet: o.quiet,
 		})
-		if err != nil {
-			for _, line := range said {
-				fmt.Fprintln(o.bars, text.Clean(line))
-			}
-		}
-		return err
 	}
 }

@@ -1,25 +1,22 @@
 package cliplugin
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"regexp"
+	"io"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/bake"
-	"github.com/extpack/extpack/internal/buildx"
+	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/daemon"
-	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/emulation"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/exttest"
-	"github.com/extpack/extpack/internal/registry"
-	"github.com/extpack/extpack/internal/runimage"
+	"github.com/extpack/extpack/internal/grants"
+	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/scratch"
-	"github.com/extpack/extpack/internal/source"
+	"github.com/extpack/extpack/internal/suite"
 )
 
 type testOptions struct {
@@ -110,7 +107,7 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 			return err
 		}
 		defer temp.Remove()
-		t, err := newTester(a, &opts, temp.Path)
+		cases, err := opts.suite(a, temp.Path, a.log(opts.quiet))
 		if err != nil {
 			return err
 		}
@@ -121,9 +118,9 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 			return exttest.Verdict(results, opts.allPlatforms)
 		}
 		if opts.watch {
-			return t.watch(ctx, show)
+			return cases.Watch(ctx, show, func(err error) { report(a.cli.Err(), err) })
 		}
-		results, err := t.run(ctx, nil)
+		results, err := cases.Run(ctx)
 		if err != nil {
 			return err
 		}
@@ -131,87 +128,40 @@ func runTest(ctx context.Context, a *app, opts testOptions) error {
 	})
 }
 
-// tester packages extensions and runs their cases.
-type tester struct {
-	app    *app
-	opts   *testOptions
-	dir    string // for packages
-	client *registry.Client
-	only   *regexp.Regexp
-	engine *bake.Engine
-	made   map[string]*exttest.Subject // of directories that cases name
-	dirs   int
-	nodes  []buildx.Node // of the builder, once they are known
-	local  daemon.Saver
-	log    func(string, ...any)
-}
-
-func newTester(a *app, opts *testOptions, dir string) (*tester, error) {
-	t := &tester{app: a, opts: opts, dir: dir, client: a.registry(opts.insecure, a.log(opts.quiet), nil), made: map[string]*exttest.Subject{}, log: a.log(opts.quiet)}
-	t.local = daemon.Saver{API: func() daemon.Source { return a.cli.Client() }, NewDir: t.newDir, Log: func(format string, args ...any) { t.log(format, args...) }}
-	var err error
-	if t.only, err = regexp.Compile(opts.only); err != nil {
-		return nil, diag.Invalidf("--case: %v", err)
-	}
-	run := buildxOptions{}
-	run.Builder, run.NoCache, run.Allow = opts.builder, opts.noCache, opts.grants.forBuildx()
-	t.engine, err = run.engine(a, opts.quiet)
-	return t, err
-}
-
-// run runs the cases, or those that changed files touch if there are any.
-func (t *tester) run(ctx context.Context, changed []string) ([]exttest.Result, error) {
-	found, read := 0, 0
-	var all []*exttest.Subject
-	for _, name := range t.opts.names {
-		if len(changed) > 0 && source.IsExtension(name) && !exttest.TouchesDir(name, changed) {
-			continue
-		}
-		one, before, err := t.subject(ctx, name, changed)
-		if err != nil {
-			return nil, err
-		}
-		found, read = found+len(one.Cases), read+before
-		all = append(all, one)
-	}
-	switch {
-	case found > 0:
-		return t.test(ctx, all)
-	case len(changed) > 0:
-		return nil, nil
-	case read > 0:
-		return nil, diag.Invalidf("--case %q: no case has such a name", t.opts.only)
-	}
-	return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(t.opts.cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/guides/test.md`)
-}
-
-// test runs the cases of packages.
-func (t *tester) test(ctx context.Context, all []*exttest.Subject) ([]exttest.Result, error) {
-	platforms, err := parsePlatforms(t.opts.targets)
+// suite returns the cases of the flags. dir is for packages.
+func (o *testOptions) suite(a *app, dir string, log func(string, ...any)) (*suite.Suite, error) {
+	platforms, err := platform.ParsePlatforms(o.targets)
 	if err != nil {
 		return nil, err
 	}
-	return exttest.Run(ctx, exttest.Request{
-		Subjects: all, With: t.opts.images, Platforms: platforms, Update: t.opts.update, Keep: t.opts.keep, Images: runimage.Registry(t.client),
-		Builder: t.engine, Support: t.support, Extension: t.beside, Local: t.local.Layout, Log: t.log,
+	run := buildxOptions{}
+	run.Builder, run.NoCache, run.Allow = o.builder, o.noCache, grants.ForBuildx(o.grants.allow)
+	engine, err := run.engine(a, o.quiet)
+	if err != nil {
+		return nil, err
+	}
+	builder := &emulation.Builder{Client: engine.Client, Name: o.builder}
+	return suite.New(suite.Request{
+		Names: o.names, With: o.images, Cases: o.cases, Only: o.only, Platforms: platforms, Update: o.update, Keep: o.keep,
+		Plan: func(ctx context.Context, dir string) (*plan.Plan, error) {
+			plans := planOptions{dirs: []string{dir}, stage: o.stage, grants: o.grants}
+			return plans.plan(ctx, a, nil, nil)
+		},
+		Builder: engine, Support: builder.Support, Client: a.registry(o.insecure, log, nil),
+		Docker: func() daemon.Source { return a.cli.Client() }, Dir: dir, Log: log,
 	})
 }
 
-// support returns whether the builder emulates a platform, and if it has to, why
-// that cannot be relied on.
-func (t *tester) support(ctx context.Context, p v1.Platform) (emulated bool, reason string, err error) {
-	if t.nodes == nil {
-		list, err := buildx.List(ctx, t.engine.Client)
-		if err != nil {
-			return false, "", err
-		}
-		if found := buildx.Find(list, cmp.Or(t.opts.builder, t.engine.Selected())); found != nil {
-			t.nodes = found.Nodes
-		}
+func testPrinter(format string, quiet bool) (func(io.Writer, []exttest.Result) error, error) {
+	switch format {
+	case "text":
+		return func(w io.Writer, r []exttest.Result) error { return printTestText(w, r, quiet) }, nil
+	case "json":
+		return printTestJSON, nil
+	case "junit":
+		return printTestJUnit, nil
+	case "github":
+		return printTestGitHub, nil
 	}
-	if len(t.nodes) == 0 || buildx.IsNative(p, t.nodes) {
-		return false, "", nil
-	}
-	support, err := emulation.Probe(ctx, t.engine.Client, t.opts.builder, p)
-	return true, support.Reason(p), err
+	return nil, choice.Check("--format", format, "text", "json", "junit", "github")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/suite"
 )
 
 // tries describes what is run before a package is published.
@@ -40,7 +41,7 @@ func (o *buildOptions) tryAll(a *app, dir string) func(context.Context, *plan.Ex
 	}
 }
 
-// testCases returns the function that runs the cases of a package.
+// testCases returns the function that runs the cases of a package, or nil.
 func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan.Extension, *annotate.Package) error {
 	if !o.test {
 		return nil
@@ -49,37 +50,18 @@ func (o *buildOptions) testCases(a *app, dir string) func(context.Context, *plan
 		names: o.dirs, images: exttest.With{BuilderImage: o.builderImage}, builder: o.Builder, noCache: o.NoCache, insecure: o.insecure, quiet: o.quiet,
 		stage: o.stage, grants: o.grants,
 	}
-	find := sync.OnceValues(func() (*tester, error) {
-		t, err := newTester(a, opts, dir)
-		if err == nil {
-			t.log = logTo(o.bars, o.quiet)
-		}
-		return t, err
-	})
+	find := sync.OnceValues(func() (*suite.Suite, error) { return opts.suite(a, dir, logTo(o.bars, o.quiet)) })
 	var one sync.Mutex // keeps the output of one extension together
 	return func(ctx context.Context, e *plan.Extension, pkg *annotate.Package) error {
 		one.Lock()
 		defer one.Unlock()
-		t, err := find()
+		cases, err := find()
 		if err != nil {
 			return err
 		}
-		s := exttest.FromPlan(e, pkg.Images, pkg.Layout.Dir())
-		if _, err := t.addCases(s, e); err != nil {
+		results, err := cases.Package(ctx, e, pkg, len(o.targets) > 0)
+		if err != nil || len(results) == 0 {
 			return err
-		}
-		if len(s.Cases) == 0 {
-			t.log("%s has no test cases", e.Descriptor.Info)
-			return nil
-		}
-		s.Partial = len(o.targets) > 0
-		results, err := t.test(ctx, []*exttest.Subject{s})
-		if err != nil {
-			return err
-		}
-		if len(results) == 0 {
-			t.log("%s has no test cases for its platforms", e.Descriptor.Info)
-			return nil
 		}
 		if err := printTestText(o.bars, results, o.quiet); err != nil {
 			return err

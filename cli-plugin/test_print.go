@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/exttest"
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -128,5 +129,5 @@ func printTestJSON(w io.Writer, results []exttest.Result) error {
 		}
 		out = append(out, one)
 	}
-	return printJSON(w, out)
+	return format.JSON(w, out)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/choice"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/sarif"
 	"github.com/extpack/extpack/internal/screen"
 	"github.com/extpack/extpack/internal/source"
@@ -105,20 +106,20 @@ func (o *verifyOptions) printer() (func(io.Writer, *verify.Report) error, error)
 	case "table":
 		return func(w io.Writer, r *verify.Report) error { return printFindings(screen.Of(w), r, o) }, nil
 	case "json":
-		return func(w io.Writer, r *verify.Report) error { return printJSON(w, r) }, nil
+		return func(w io.Writer, r *verify.Report) error { return format.JSON(w, r) }, nil
 	case "sarif":
 		return printSARIF, nil
 	}
 	return nil, choice.Check("--format", o.format, "table", "json", "sarif")
 }
 
-func printChecks(out io.Writer, format string) error {
-	switch format {
+func printChecks(out io.Writer, form string) error {
+	switch form {
 	case "json":
-		return printJSON(out, verify.Checks())
+		return format.JSON(out, verify.Checks())
 	case "table":
 	default:
-		return choice.Check("--list-checks: --format", format, "table", "json")
+		return choice.Check("--list-checks: --format", form, "table", "json")
 	}
 	s := screen.Of(out)
 	table := screen.Table{Headers: []string{"CHECK", "SEVERITY", "WHAT HOLDS"}, Fold: true}

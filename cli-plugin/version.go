@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/format"
 	"github.com/extpack/extpack/internal/version"
 )
 
@@ -18,13 +19,13 @@ type versionInfo struct {
 }
 
 func newVersionCmd(a *app) *cobra.Command {
-	var format string
+	var form string
 	cmd := &cobra.Command{
 		Use:   "version [OPTIONS]",
 		Short: "Show the version",
 		Args:  exactArgs(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			print, err := formatter(format)
+			print, err := format.Printer(form)
 			if err != nil {
 				return err
 			}
@@ -37,7 +38,7 @@ func newVersionCmd(a *app) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", formatUsage)
+	cmd.Flags().StringVar(&form, "format", "", format.Usage)
 	complete(cmd, "format", "json")
 	return cmd
 }

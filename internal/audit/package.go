@@ -1,19 +1,17 @@
-package cliplugin
+package audit
 
 import (
 	"context"
 
 	"github.com/extpack/extpack/internal/lint"
-	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/verify"
 )
 
-// lintPackage checks the extension in each image of a package. It returns the
-// findings of verify about its files, and all errors. online adds what only
-// registries know.
-func lintPackage(ctx context.Context, client *registry.Client, name string, online bool) (*lint.Report, error) {
-	src, err := source.Open(ctx, client, name)
+// checkPackage checks the extension in each image of a package. It returns the
+// findings of verify about its files, and all errors.
+func (r Request) checkPackage(ctx context.Context, name string) (*lint.Report, error) {
+	src, err := source.Open(ctx, r.Client, name)
 	if err != nil {
 		return nil, err
 	}
@@ -23,13 +21,13 @@ func lintPackage(ctx context.Context, client *registry.Client, name string, onli
 	if err != nil {
 		return nil, err
 	}
-	r := &lint.Report{Name: src.Name, Extension: checked.Descriptor, Package: true}
+	report := &lint.Report{Name: src.Name, Extension: checked.Descriptor, Package: true}
 	for _, p := range checked.Platforms {
-		r.Platforms = append(r.Platforms, p.Platform)
+		report.Platforms = append(report.Platforms, p.Platform)
 	}
-	r.Findings = checked.Diagnostics()
-	if online {
-		err = lint.OnlinePackage(ctx, client, src, src.Root, r)
+	report.Findings = checked.Diagnostics()
+	if r.Online {
+		err = lint.OnlinePackage(ctx, r.Client, src, src.Root, report)
 	}
-	return r, err
+	return report, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/lazyregexp"
+	"github.com/extpack/extpack/internal/registry"
 )
 
 // Registry is the configuration that BuildKit requires to pull from a registry.
@@ -31,7 +32,7 @@ const (
 var hostPattern = lazyregexp.New(`^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$`)
 
 // ParseRegistry parses HOST[:PORT][=http|insecure]. Without a mode, it calls
-// ask to detect the protocol of the registry.
+// asked to detect the protocol of the registry.
 func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context, host string) (mode string, err error)) (Registry, error) {
 	const hint = "write it as HOST[:PORT], HOST[:PORT]=http or HOST[:PORT]=insecure"
 	host, mode, given := strings.Cut(s, "=")
@@ -50,6 +51,26 @@ func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context
 		return Registry{host, mode}, nil
 	}
 	return Registry{}, diag.WithHint(diag.Invalidf("--registry %q: %q is neither %q nor %q", s, mode, ModeHTTP, ModeInsecure), hint)
+}
+
+// Ask returns the function of [ParseRegistry] that asks the registry. It calls log
+// with the result.
+func Ask(client *registry.Client, log func(format string, args ...any)) func(ctx context.Context, host string) (mode string, err error) {
+	return func(ctx context.Context, host string) (string, error) {
+		access, err := client.Probe(ctx, host)
+		switch {
+		case err != nil:
+			return "", err
+		case access.PlainHTTP:
+			log("%s speaks plain HTTP", host)
+			return ModeHTTP, nil
+		case access.Untrusted:
+			log("%s has a certificate that is not trusted", host)
+			return ModeInsecure, nil
+		}
+		log("%s needs no configuration: its certificate is trusted here", host)
+		return "", nil
+	}
 }
 
 // Knows reports whether a buildkitd.toml lets BuildKit pull from the registry.

@@ -1,4 +1,4 @@
-package cliplugin
+package buildx
 
 import (
 	"path/filepath"
@@ -6,17 +6,26 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/context/docker"
+	"github.com/docker/cli/cli/context/store"
 	"github.com/docker/cli/cli/flags"
+	"github.com/spf13/cobra"
 
-	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// environ carries the docker CLI's global flags to another plugin: run directly,
-// it knows them from the environment only.
-func (a *app) environ() ([]string, error) {
+// Docker is the docker CLI of the user.
+type Docker interface {
+	config.Provider
+	CurrentContext() string
+	ContextStore() store.Store
+}
+
+// DockerEnviron returns variables for the global flags of the docker CLI, whose
+// command is root. Another plugin that is run directly knows them from the
+// environment only.
+func DockerEnviron(cli Docker, root *cobra.Command) ([]string, error) {
 	env := []string{"DOCKER_CONFIG=" + config.Dir()}
-	global := a.root.Root().Flags()
+	global := root.Flags()
 	changed := func(name string) (string, bool) {
 		f := global.Lookup(name)
 		if f == nil || !f.Changed {
@@ -26,7 +35,7 @@ func (a *app) environ() ([]string, error) {
 	}
 	host, hostGiven := changed("host")
 	contextName, contextGiven := changed("context")
-	switch current := a.cli.CurrentContext(); {
+	switch current := cli.CurrentContext(); {
 	case hostGiven:
 		env = append(env, "DOCKER_HOST="+host, "DOCKER_CONTEXT=")
 	case contextGiven && contextName == command.DefaultContextName:
@@ -53,11 +62,11 @@ func (a *app) environ() ([]string, error) {
 	return env, err
 }
 
-// contexts returns the docker contexts and the addresses of their engines. It
+// contextsOf returns the docker contexts and the addresses of their engines. It
 // leaves out contexts that cannot be read, which buildx reports.
-func (a *app) contexts() buildx.Contexts {
-	all := buildx.Contexts{Current: a.cli.CurrentContext(), Hosts: map[string]string{}}
-	list, err := a.cli.ContextStore().List()
+func contextsOf(cli Docker) Contexts {
+	all := Contexts{Current: cli.CurrentContext(), Hosts: map[string]string{}}
+	list, err := cli.ContextStore().List()
 	if err != nil {
 		return all
 	}

@@ -1,4 +1,4 @@
-package cliplugin
+package buildx
 
 import (
 	"maps"
@@ -14,7 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// environment returns what environ makes of docker's global flags.
+// environment returns what DockerEnviron makes of docker's global flags.
 func environment(t *testing.T, args ...string) (map[string]string, error) {
 	t.Helper()
 	before := config.Dir()
@@ -32,9 +32,7 @@ func environment(t *testing.T, args ...string) (map[string]string, error) {
 	if err := dockerCLI.Initialize(opts); err != nil {
 		t.Fatal(err)
 	}
-	sub := &cobra.Command{Use: "build"}
-	root.AddCommand(sub)
-	env, err := (&app{dockerCLI, sub}).environ()
+	env, err := DockerEnviron(dockerCLI, root)
 	got := map[string]string{}
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
@@ -132,7 +130,7 @@ func TestDockerEnvStandalone(t *testing.T) {
 	if err := dockerCLI.Initialize(flags.NewClientOptions()); err != nil {
 		t.Fatal(err)
 	}
-	env, err := (&app{dockerCLI, newRootCmd(dockerCLI, "docker-extpack")}).environ()
+	env, err := DockerEnviron(dockerCLI, &cobra.Command{Use: "docker-extpack"})
 	if err != nil || len(env) != 1 || env[0] != "DOCKER_CONFIG="+config.Dir() {
 		t.Errorf("%v, %v", env, err)
 	}

@@ -64,7 +64,7 @@ func find(t *testing.T, script, pathDir string) (*Client, []string, error) {
 		fakeBuildx(t, filepath.Join(dir, "cli-plugins"), "docker-buildx", script)
 	}
 	var warnings []string
-	b, err := FindClient(provider{configfile.New("")}, &cobra.Command{Use: "docker"}, func(s string) { warnings = append(warnings, s) })
+	b, err := locate(provider{configfile.New("")}, &cobra.Command{Use: "docker"}, func(s string) { warnings = append(warnings, s) })
 	return b, warnings, err
 }
 

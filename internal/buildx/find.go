@@ -39,9 +39,23 @@ type Client struct {
 }
 
 // FindClient searches buildx in the plugin folders of the docker CLI, and then
-// on PATH. It returns a [*diag.HintError] if buildx is missing or too old. It
-// calls warn with other problems.
-func FindClient(cli config.Provider, root *cobra.Command, warn func(string)) (*Client, error) {
+// on PATH, and has it use what the flags of the docker CLI, whose command is root,
+// name. It returns a [*diag.HintError] if buildx is missing or too old. It calls
+// warn with other problems.
+func FindClient(cli Docker, root *cobra.Command, warn func(string)) (*Client, error) {
+	env, err := DockerEnviron(cli, root)
+	if err != nil {
+		return nil, err
+	}
+	b, err := locate(cli, root, warn)
+	if err != nil {
+		return nil, err
+	}
+	b.Env, b.Contexts = Environ(env), contextsOf(cli)
+	return b, nil
+}
+
+func locate(cli config.Provider, root *cobra.Command, warn func(string)) (*Client, error) {
 	b, err := findPlugin(cli, root)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/extpack/extpack/internal/buildx"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // State is the result of a check.
@@ -60,6 +62,26 @@ func (r *Report) Count(s State) int {
 		}
 	}
 	return n
+}
+
+// Summary returns the result in a line: whether a build would work, and how
+// certain that is.
+func (r *Report) Summary() string {
+	if n := r.Count(Error); n > 0 {
+		return "a build would fail: " + text.Count(n, "error")
+	}
+	tried := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Name == "build" })
+	summary := "a build will work"
+	if !tried {
+		summary = "nothing was found that would stop a build"
+	}
+	if n := r.Count(Warning); n > 0 {
+		summary += ", with " + text.Count(n, "warning")
+	}
+	if !tried {
+		summary += "; none was tried"
+	}
+	return summary
 }
 
 // Extension describes an extension to build.

@@ -56,7 +56,7 @@ func TestHosts(t *testing.T) {
 	for image, want := range map[string]string{
 		"golang:1.26": "docker.io", "acme/base": "docker.io", "h:5000/base:1": "h:5000", "h/${BASE}": "",
 	} {
-		if got := ImageHost(image); got != want {
+		if got := imageHost(image); got != want {
 			t.Errorf("%s: %q, want %q", image, got, want)
 		}
 	}

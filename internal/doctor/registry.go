@@ -162,9 +162,9 @@ func (e *examination) known(r builder.Registry) (known, sure bool) {
 	return true, sure
 }
 
-// ImageHost returns the host of the registry of an image, or "" if image is not
+// imageHost returns the host of the registry of an image, or "" if image is not
 // a reference.
-func ImageHost(image string) string {
+func imageHost(image string) string {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return ""

@@ -24,7 +24,7 @@ func TestRequire(t *testing.T) {
 		}
 		e := p.Extensions[0]
 		asked := linux("amd64")
-		got, err := Require(e, asked)
+		got, err := require(e, asked)
 		if err != nil || got.Name != e.Descriptor.Info.String() || got.Compiles != want.compiles || !slices.Equal(got.Pulls, want.pulls) ||
 			len(got.Platforms) != want.platforms || len(got.Asked) != 1 || len(got.Tags) != 1 || got.Tags[0].Host() != "localhost:1" {
 			t.Errorf("%s: got %+v, %v", dir, got, err)
@@ -33,7 +33,7 @@ func TestRequire(t *testing.T) {
 			t.Errorf("%s: runs programs on %v, and nothing is emulated", dir, got.Runs)
 		}
 		e.Tags = []string{"no tag"}
-		if got, err := Require(e, asked); err == nil {
+		if got, err := require(e, asked); err == nil {
 			t.Errorf("%s: got %+v", dir, got)
 		}
 	}

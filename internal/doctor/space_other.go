@@ -1,8 +1,8 @@
 //go:build !linux && !darwin
 
-package cliplugin
+package doctor
 
 import "errors"
 
-// freeSpace is not supported on this system.
-func freeSpace(string) (uint64, error) { return 0, errors.ErrUnsupported }
+// FreeSpace is not supported on this system.
+func FreeSpace(string) (uint64, error) { return 0, errors.ErrUnsupported }

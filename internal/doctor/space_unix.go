@@ -1,15 +1,15 @@
 //go:build linux || darwin
 
-package cliplugin
+package doctor
 
 import (
 	"fmt"
 	"syscall"
 )
 
-// freeSpace returns the number of bytes that unprivileged users can write below
+// FreeSpace returns the number of bytes that unprivileged users can write below
 // a folder.
-func freeSpace(dir string) (uint64, error) {
+func FreeSpace(dir string) (uint64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, fmt.Errorf("asking the file system of %s: %w", dir, err)

@@ -1,4 +1,5 @@
-package cliplugin
+// Package format prints values as JSON or with a Go template, for --format.
+package format
 
 import (
 	"bytes"
@@ -15,17 +16,18 @@ import (
 	"github.com/extpack/extpack/internal/text"
 )
 
-const formatUsage = `Format output: "json" or a Go template`
+// Usage is the usage of --format.
+const Usage = `Format output: "json" or a Go template`
 
-// formatter returns the printer for --format, or nil if it is empty: JSON, or a
+// Printer returns the printer for --format, or nil if it is empty: JSON, or a
 // Go template with the functions of docker's --format. It returns an error if
 // the template cannot be parsed.
-func formatter(format string) (func(w io.Writer, v any) error, error) {
+func Printer(format string) (func(w io.Writer, v any) error, error) {
 	switch format {
 	case "":
 		return nil, nil
 	case "json":
-		return printJSON, nil
+		return JSON, nil
 	}
 	if !strings.Contains(format, "{{") {
 		return nil, diag.WithHint(diag.Invalidf("--format %q is not supported", format), `use "json", or a template such as '{{json .}}'`)
@@ -67,7 +69,8 @@ func execute(tmpl *template.Template, v any) (string, error) {
 // unknownField matches text/template's error for a missing key of a map.
 var unknownField = lazyregexp.New(`map has no entry for key "([^"]*)"`)
 
-func printJSON(w io.Writer, v any) error {
+// JSON prints v as JSON.
+func JSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

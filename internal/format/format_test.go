@@ -1,4 +1,4 @@
-package cliplugin
+package format
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func TestFormatNames(t *testing.T) {
 		"{{.digest}}{{json .Next}}": "sha256:1null",
 		"{{len .parts}}":            "2",
 	} {
-		print, err := formatter(format)
+		print, err := Printer(format)
 		if err != nil {
 			t.Errorf("%s: %v", format, err)
 			continue
@@ -64,7 +64,7 @@ func TestFormatErrors(t *testing.T) {
 		"{{.Digest":     "--format: template: :1: unclosed action\n  see https://pkg.go.dev/text/template for the syntax",
 		"{{.Digest.x}}": "--format: ",
 	} {
-		print, err := formatter(format)
+		print, err := Printer(format)
 		if err == nil {
 			var out bytes.Buffer
 			err = print(&out, &inspect.Report{Digest: "sha256:1"})

@@ -127,9 +127,21 @@ func kinds() []string {
 	return all
 }
 
-// ToBuildx reports whether buildx supports the grant too. Other kinds are
+// ForBuildx returns those of the grants, in the form of [Parse], that buildx
+// supports too.
+func ForBuildx(allowed []string) []string {
+	var out []string
+	for _, s := range allowed {
+		if g, err := Parse(s); err == nil && g.toBuildx() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// toBuildx reports whether buildx supports the grant too. Other kinds are
 // specific to docker extpack.
-func (g Grant) ToBuildx() bool {
+func (g Grant) toBuildx() bool {
 	switch g.Kind {
 	case NetworkHost, Insecure, Read, Write, Files:
 		return true

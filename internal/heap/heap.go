@@ -1,4 +1,5 @@
-package cliplugin
+// Package heap sets how often the heap of a command is collected.
+package heap
 
 import (
 	"os"
@@ -17,10 +18,10 @@ const (
 	maxPercent = 400
 )
 
-// tuneGC has the heap grow to rareGC before it is collected, and beyond that
+// Tune has the heap grow to rareGC before it is collected, and beyond that
 // with what is live, so that neither the collector runs continuously on a layer
 // of many files nor memory is several times what the files need.
-func tuneGC() {
+func Tune() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

@@ -32,6 +32,7 @@ func (e *editor) attempt(ctx context.Context) (r *Result, wrote bool, err error)
 		return r, false, err
 	}
 	if e.back {
+		r.Files = []string{e.Source}
 		if r.Unchanged = r.Root.Digest == rootOf(src); r.Unchanged {
 			return r, false, nil
 		}

@@ -69,7 +69,8 @@ type Request struct {
 type Result struct {
 	Raw  []byte
 	Root v1.Descriptor
-	// Files are the files and directories that were written.
+	// Files are the files and directories that were written, or that are as
+	// requested already.
 	Files []string
 	// Published are the tags that point at the index.
 	Published []registry.Published

@@ -79,7 +79,6 @@ func (r *Result) rewrite(ctx context.Context, opts Options, s *Staging, x *Index
 	if err != nil {
 		return err
 	}
-	r.Files = []string{name}
 	if info, err := os.Stat(name); err != nil || !info.IsDir() {
 		return writeBack(ctx, opts, s, name, src, index)
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -55,9 +56,10 @@ func (x *Index) SetPlatform(e *Entry, change PlatformChange) error {
 	return x.checkUnique(e)
 }
 
-// AnnotateEntry changes the platform and annotations of the selected image, and
-// returns it.
-func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotations map[string]string) (*Entry, error) {
+// AnnotateEntry changes the platform and annotations of the selected image. It
+// returns a note if the variant of the change is left out because it is the
+// default of the architecture.
+func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotations map[string]string) (note string, err error) {
 	c, err := x.Select(selector)
 	if absent := (*notListedError)(nil); errors.As(err, &absent) {
 		if done := x.relabeled(selector, change); done != nil {
@@ -65,15 +67,21 @@ func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotation
 		}
 	}
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if err := c.Annotate(annotations); err != nil {
-		return nil, err
+		return "", err
 	}
 	if change.isZero() {
-		return c, x.checkUnique(c) // a distro is an annotation
+		return "", x.checkUnique(c) // a distro is an annotation
 	}
-	return c, x.SetPlatform(c, change)
+	if err := x.SetPlatform(c, change); err != nil {
+		return "", err
+	}
+	if p := c.Platform(); p.Variant == "" && change.Variant != nil && *change.Variant != "" {
+		note = fmt.Sprintf("%s is the default variant of %s and is left out", *change.Variant, p.Architecture)
+	}
+	return note, nil
 }
 
 // relabeled returns the image that selector matched before the change, or nil,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/extpack/extpack/internal/atomicfile"
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/ocilayout"
 	"github.com/extpack/extpack/internal/registry"
 )
@@ -57,6 +58,35 @@ func ParseTags(names []string) ([]registry.Reference, error) {
 		tags = append(tags, tag)
 	}
 	return tags, nil
+}
+
+// IndexOutputs returns the outputs of the flags --tag and --output of an edit.
+func IndexOutputs(tags, outputs []string) (index.Outputs, error) {
+	var outs index.Outputs
+	var err error
+	if outs.Tags, err = ParseTags(tags); err != nil {
+		return outs, err
+	}
+	seen := map[string]bool{}
+	for _, name := range outputs {
+		if seen[filepath.Clean(name)] {
+			return outs, diag.Invalidf("--output %s is given twice", name)
+		}
+		seen[filepath.Clean(name)] = true
+		output, err := ParseOutput(name)
+		if err != nil {
+			return outs, err
+		}
+		if output.Dir {
+			outs.Dirs = append(outs.Dirs, name)
+		} else {
+			outs.Files = append(outs.Files, name)
+		}
+		if err := output.Check(); err != nil {
+			return outs, err
+		}
+	}
+	return outs, nil
 }
 
 // checkReplaceable returns an error before a build if the directory cannot be

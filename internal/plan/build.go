@@ -45,6 +45,9 @@ func (i Image) NeedsBuild() bool { return i.Dockerfile != "" }
 // NeedsBuild reports whether any image needs a builder.
 func (e *Extension) NeedsBuild() bool { return slices.ContainsFunc(e.Images, Image.NeedsBuild) }
 
+// NeedsBuild reports whether any extension needs a builder.
+func (p *Plan) NeedsBuild() bool { return slices.ContainsFunc(p.Extensions, (*Extension).NeedsBuild) }
+
 // ErrNeedsBuild is returned for a package that requires a builder.
 var ErrNeedsBuild = errors.New("it has a build stage, which only a builder can run")
 

@@ -120,3 +120,18 @@ func ParsePlatform(s string) (v1.Platform, error) {
 	id, err := ParseImage(s)
 	return v1.Platform{OS: id.OS, Architecture: id.Architecture, Variant: id.Variant}, err
 }
+
+// ParsePlatforms is [ParsePlatform] for a list. The error has all problems.
+func ParsePlatforms(list []string) ([]v1.Platform, error) {
+	var all []v1.Platform
+	var problems diag.List
+	for _, s := range list {
+		p, err := ParsePlatform(s)
+		if err != nil {
+			problems = append(problems, diag.Of(err)...)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, problems.Err()
+}

@@ -1,4 +1,4 @@
-package cliplugin
+package progress
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ func nameWidth(columns int) int { return max(16, min(columns/3, 40)) }
 
 // draw adds a bar: name, bar, bytes, speed and remaining time. On a narrow
 // terminal, names are shortened and the speed is omitted.
-func (p *progress) draw(name string, total int64) *mpb.Bar {
+func (p *Progress) draw(name string, total int64) *mpb.Bar {
 	if p.group == nil {
 		p.group = mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(barWidth))
 	}
@@ -56,7 +56,7 @@ func (p *progress) draw(name string, total int64) *mpb.Bar {
 
 // endDrawn leaves the bars on the screen when all are complete, so that further
 // output is below them.
-func (p *progress) endDrawn() {
+func (p *Progress) endDrawn() {
 	for _, bar := range p.drawn {
 		if !bar.Completed() {
 			return
@@ -65,7 +65,7 @@ func (p *progress) endDrawn() {
 	p.end()
 }
 
-func (p *progress) end() {
+func (p *Progress) end() {
 	if p.group == nil {
 		return
 	}

@@ -1,4 +1,6 @@
-package cliplugin
+// Package progress shows the progress of packing and pushing: bars on a terminal,
+// otherwise lines of text or JSON.
+package progress
 
 import (
 	"fmt"
@@ -29,9 +31,9 @@ const (
 	lineEvery = 10 * time.Second
 )
 
-// progress shows the progress of work: bars on a terminal, otherwise lines,
+// Progress shows the progress of work: bars on a terminal, otherwise lines,
 // nothing if quiet.
-type progress struct {
+type Progress struct {
 	out   io.Writer
 	quiet bool
 	bars  bool
@@ -54,13 +56,15 @@ type layerUsers struct {
 	count     int
 }
 
-func newProgress(out io.Writer, mode string, quiet bool) *progress {
-	p := &progress{
-		out: out, quiet: quiet || mode == "quiet",
+// New returns the progress of a command that writes to out. mode is that of
+// [Mode].
+func New(out io.Writer, mode string, isQuiet bool) *Progress {
+	p := &Progress{
+		out: out, quiet: isQuiet || mode == quiet,
 		drawn: map[string]*mpb.Bar{}, told: map[string]time.Time{}, layers: map[digest.Digest]layerUsers{},
 	}
 	// Bars require the terminal itself, not a writer to it.
-	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) && mode != "plain" && mode != progressJSON {
+	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) && mode != plain && mode != JSON {
 		width, _, err := term.GetSize(fd)
 		p.bars = err == nil && width >= minWidth
 		p.terminal = !p.quiet
@@ -68,11 +72,14 @@ func newProgress(out io.Writer, mode string, quiet bool) *progress {
 	return p
 }
 
+// Terminal reports whether a person follows on a terminal.
+func (p *Progress) Terminal() bool { return p.terminal }
+
 // Begin sets the plan that the work is for.
-func (p *progress) Begin(made *plan.Plan) { p.several = len(made.Extensions) > 1 }
+func (p *Progress) Begin(made *plan.Plan) { p.several = len(made.Extensions) > 1 }
 
 // Verified records the images of the layers of a package.
-func (p *progress) Verified(e *plan.Extension, images []annotate.Image) {
+func (p *Progress) Verified(e *plan.Extension, images []annotate.Image) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for n, i := range images {
@@ -99,7 +106,7 @@ type work struct {
 }
 
 // Packed is for [embedded.Engine.Progress].
-func (p *progress) Packed(layer embedded.Layer, total int64) {
+func (p *Progress) Packed(layer embedded.Layer, total int64) {
 	name := layer.Image.String()
 	if p.several {
 		name = layer.String()
@@ -108,7 +115,7 @@ func (p *progress) Packed(layer embedded.Layer, total int64) {
 }
 
 // Pushed is for [registry.Options.Progress].
-func (p *progress) Pushed(e registry.Event) {
+func (p *Progress) Pushed(e registry.Event) {
 	p.pushesTo(e.Repository)
 	bytes := e.Bytes
 	switch e.State {
@@ -126,7 +133,7 @@ func (p *progress) Pushed(e registry.Event) {
 }
 
 // pushesTo prints the repository before the bars of its layers.
-func (p *progress) pushesTo(repository string) {
+func (p *Progress) pushesTo(repository string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.terminal || !p.told[repository].IsZero() {
@@ -138,7 +145,7 @@ func (p *progress) pushesTo(repository string) {
 }
 
 // nameOf returns the name of the platform of a layer.
-func (p *progress) nameOf(layer digest.Digest) string {
+func (p *Progress) nameOf(layer digest.Digest) string {
 	users, ok := p.layers[layer]
 	switch {
 	case !ok:
@@ -153,7 +160,7 @@ func (p *progress) nameOf(layer digest.Digest) string {
 }
 
 // show sets the progress of a piece of work to now of total.
-func (p *progress) show(w work, now, total int64) {
+func (p *Progress) show(w work, now, total int64) {
 	if p.quiet || total < longWork {
 		return
 	}
@@ -173,7 +180,7 @@ func (p *progress) show(w work, now, total int64) {
 }
 
 // line prints a line when work is done, and at intervals its progress.
-func (p *progress) line(w work, now, total int64) {
+func (p *Progress) line(w work, now, total int64) {
 	last, begun := p.told[w.key]
 	if w.to != "" {
 		w.name += " to " + w.to
@@ -192,14 +199,14 @@ func (p *progress) line(w work, now, total int64) {
 }
 
 // Write prints lines: below the bars if they are complete, or else above them.
-func (p *progress) Write(line []byte) (int, error) {
+func (p *Progress) Write(line []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endDrawn()
 	return p.write(line)
 }
 
-func (p *progress) write(line []byte) (int, error) {
+func (p *Progress) write(line []byte) (int, error) {
 	if p.group != nil {
 		return p.group.Write(line)
 	}
@@ -207,7 +214,7 @@ func (p *progress) write(line []byte) (int, error) {
 }
 
 // Close stops drawing and leaves the bars on the terminal.
-func (p *progress) Close() {
+func (p *Progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, bar := range p.drawn {

@@ -1,4 +1,4 @@
-package cliplugin
+package progress
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 // before that.
 func TestProgressLines(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&out, "plain", false)
+	p := New(&out, "plain", false)
 	layer, shared, unknown := digest.FromString("a"), digest.FromString("b"), digest.FromString("c")
 	amd64, arm64 := v1.Platform{OS: "linux", Architecture: "amd64"}, v1.Platform{OS: "linux", Architecture: "arm64"}
 	e := &plan.Extension{
@@ -58,7 +58,7 @@ pushed a/b linux/amd64:ubuntu@24.04 to r.io/y (4.19MB)
 	}
 	for _, mode := range []string{"quiet", ""} {
 		out.Reset()
-		quiet := newProgress(&out, mode, mode == "")
+		quiet := New(&out, mode, mode == "")
 		quiet.Pushed(registry.Event{Descriptor: v1.Descriptor{Digest: layer, Size: longWork}, State: registry.Done})
 		if out.Len() > 0 {
 			t.Errorf("quiet prints %q", out.String())

@@ -21,6 +21,14 @@ type Change struct {
 	Err error
 }
 
+// Refused reports whether publishing would fail because of the tag.
+func (c Change) Refused() bool { return diag.IsInvalid(c.Err) }
+
+// Unseen reports whether the tag could not be looked at.
+func (c Change) Unseen() bool {
+	return c.Err != nil && !c.Refused() && !errors.Is(c.Err, registry.ErrKept)
+}
+
 // String returns the change in words.
 func (c Change) String() string {
 	what := fmt.Sprintf("would move from %s to %s", c.From, c.To)

@@ -1,21 +1,20 @@
-package cliplugin
+package remote
 
 import (
 	"context"
 	"os"
 	"path/filepath"
 
-	"github.com/extpack/extpack/internal/remote"
 	"github.com/extpack/extpack/internal/scratch"
 	"github.com/extpack/extpack/internal/unpack"
 )
 
-// archives are the temporary folders of extracted archives and of fetched
-// sources.
-type archives []*scratch.Dir
+// Folders are the temporary folders of extracted archives and of fetched sources.
+type Folders []*scratch.Dir
 
-func (a *archives) unpack(ctx context.Context, name string) (string, error) {
-	root, err := a.newFolder()
+// Extract extracts an archive of this machine, and returns the folder.
+func (f *Folders) Extract(ctx context.Context, name string) (string, error) {
+	root, err := f.New()
 	if err != nil {
 		return "", err
 	}
@@ -25,11 +24,11 @@ func (a *archives) unpack(ctx context.Context, name string) (string, error) {
 	return root, unpack.Archive(ctx, name, root)
 }
 
-// unpackFor returns an unpack function whose folders sources renames. As in a
+// ExtractFor returns a function like Extract whose folders sources renames. As in a
 // fetched archive, an extension may be in the only folder of the archive.
-func (a *archives) unpackFor(sources *remote.Sources) func(context.Context, string) (string, error) {
+func (f *Folders) ExtractFor(sources *Sources) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, name string) (string, error) {
-		dir, err := a.unpack(ctx, name)
+		dir, err := f.Extract(ctx, name)
 		if err != nil {
 			return "", err
 		}
@@ -39,7 +38,7 @@ func (a *archives) unpackFor(sources *remote.Sources) func(context.Context, stri
 			return "", err
 		}
 		defer root.Close()
-		folder := remote.OnlyFolder(root)
+		folder := OnlyFolder(root)
 		if folder == "" {
 			return dir, nil
 		}
@@ -47,18 +46,19 @@ func (a *archives) unpackFor(sources *remote.Sources) func(context.Context, stri
 	}
 }
 
-// newFolder returns the path of a folder that does not exist yet.
-func (a *archives) newFolder() (string, error) {
+// New returns the path of a folder that does not exist yet.
+func (f *Folders) New() (string, error) {
 	dir, err := scratch.New()
 	if err != nil {
 		return "", err
 	}
-	*a = append(*a, dir)
+	*f = append(*f, dir)
 	return filepath.Join(dir.Path, "extension"), nil
 }
 
-func (a *archives) remove() {
-	for _, dir := range *a {
+// Remove removes the folders.
+func (f *Folders) Remove() {
+	for _, dir := range *f {
 		dir.Remove()
 	}
 }

@@ -42,6 +42,9 @@ var reasons = map[string]string{
 // other tools docker extpack does not do itself.
 func Adopt(ctx context.Context, dir string) ([]Addition, []string, error) {
 	text, err := safefile.Read(dir, extension.DescriptorFile, extension.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) { // a link to nowhere
+		return nil, nil, diag.Invalidf("%v", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

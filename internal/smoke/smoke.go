@@ -35,8 +35,13 @@ type Options struct {
 	// Unreliable returns why programs of a platform cannot be judged, "" when they
 	// can. It is only called after one has failed.
 	Unreliable func(ctx context.Context, p v1.Platform) (string, error)
-	// Show is called with each line of what happened.
-	Show func(line string)
+	// Platforms returns the platforms of the image, none if they are not known, for
+	// the error of one that it lacks. It may be nil.
+	Platforms func(ctx context.Context, image string) []v1.Platform
+	// Show is called with each line of what happened. With Quiet, that is after a
+	// failure only.
+	Show  func(line string)
+	Quiet bool
 }
 
 // entryPoints are what the lifecycle runs, in its order.
@@ -48,7 +53,19 @@ const exitNotMeant = 100
 
 // Run runs the entry points of a package, image by image. Those that do not
 // start are a [*diag.InvalidError]; another error is that one could not be tried.
-func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Options) error {
+func Run(ctx context.Context, e *plan.Extension, pkg *annotate.Package, opts Options) (err error) {
+	if opts.Quiet {
+		var lines []string
+		show := opts.Show
+		opts.Show = func(line string) { lines = append(lines, line) }
+		defer func() {
+			for _, line := range lines {
+				if err != nil {
+					show(line)
+				}
+			}
+		}()
+	}
 	r := &runner{Options: opts, extension: e}
 	for i, image := range pkg.Images {
 		if err := r.image(ctx, pkg, image, e.Images[i].Distros); err != nil {
@@ -133,9 +150,11 @@ func (r *runner) run(ctx context.Context, s *subject, file string) error {
 	}
 	refused := refusal(o.Outcome, file, s.applies)
 	if o.Fault != "" || refused != "" || len(found) > 0 {
-		why, err := r.Unreliable(ctx, p.Platform)
-		if err != nil {
-			return errors.Join(r.list.Err(), err)
+		why := ""
+		if !platform.IsZero(p.Platform) { // else it is the builder's own
+			if why, err = r.Unreliable(ctx, p.Platform); err != nil {
+				return errors.Join(r.list.Err(), err)
+			}
 		}
 		if why != "" {
 			r.Show(fmt.Sprintf("smoke test %s: %s not run: %s", s.name, file, why))

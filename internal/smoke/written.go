@@ -15,6 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/lint"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
 	"github.com/extpack/extpack/internal/scratch"
@@ -42,6 +43,11 @@ func (o Options) try(ctx context.Context, e *plan.Extension, p task.Program) (re
 		return result{}, fmt.Errorf("creating temporary folder: %w", err)
 	}
 	outcome, err := o.Start(ctx, p)
+	if lacks, ok := errors.AsType[*task.ImageError](err); ok && o.Platforms != nil {
+		for _, p := range o.Platforms(ctx, lacks.Image) {
+			lacks.Has = append(lacks.Has, platform.Format(p))
+		}
+	}
 	r := result{Outcome: outcome}
 	if err != nil || outcome.Fault != "" || outcome.ExitCode != 0 {
 		return r, err

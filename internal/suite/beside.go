@@ -1,4 +1,4 @@
-package exttest
+package suite
 
 import (
 	"github.com/extpack/extpack/internal/diag"
@@ -6,10 +6,10 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// CheckBeside returns an error for the directory of an extension that a case
+// checkBeside returns an error for the directory of an extension that a case
 // names, unless it is in the repository of one of the extensions under test. It
 // returns the directory without symbolic links.
-func CheckBeside(dir string, tested []string) (string, error) {
+func checkBeside(dir string, tested []string) (string, error) {
 	real, err := safefile.Real(dir)
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package exttest
+package suite
 
 import (
 	"os"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/extpack/extpack/internal/diag"
-	"github.com/extpack/extpack/internal/extension"
 )
 
 // TestCheckBeside accepts an extension in the repository of one under test, also
@@ -30,7 +29,7 @@ func TestCheckBeside(t *testing.T) {
 		t.Skip(err)
 	}
 	for dir, want := range map[string]string{"repository/two": "repository/two", "repository/one/../two": "repository/two", "other": "", "repository/link": ""} {
-		got, err := CheckBeside(in(dir), []string{in("repository/one")})
+		got, err := checkBeside(in(dir), []string{in("repository/one")})
 		if want == "" {
 			if !diag.IsInvalid(err) {
 				t.Errorf("%s: %q, %v", dir, got, err)
@@ -39,25 +38,7 @@ func TestCheckBeside(t *testing.T) {
 			t.Errorf("%s: %q, %v", dir, got, err)
 		}
 	}
-	if got, err := CheckBeside(in("other"), []string{in("repository/one"), in("other")}); err != nil || got != in("other") {
+	if got, err := checkBeside(in("other"), []string{in("repository/one"), in("other")}); err != nil || got != in("other") {
 		t.Errorf("named as an argument: %q, %v", got, err)
-	}
-}
-
-// TestWithOr: images of flags are used before those of a descriptor, and a build
-// image of a flag replaces its builder image.
-func TestWithOr(t *testing.T) {
-	t.Parallel()
-	own := extension.Test{
-		BuilderImage: extension.Entry{Value: "builder"}, RunImage: extension.Entry{Value: "run"}, Lifecycle: extension.Entry{Value: "lifecycle"},
-	}
-	for _, c := range []struct{ flags, want With }{
-		{With{}, With{"builder", "", "run", "lifecycle"}},
-		{With{BuilderImage: "other"}, With{"other", "", "run", "lifecycle"}},
-		{With{BuildImage: "build", RunImage: "mine"}, With{"", "build", "mine", "lifecycle"}},
-	} {
-		if got := c.flags.Or(own); got != c.want {
-			t.Errorf("%v: %v, want %v", c.flags, got, c.want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package exttest
+package suite
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/annotate"
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/inspect"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/ocilayout"
@@ -21,9 +22,9 @@ import (
 	"github.com/extpack/extpack/internal/verify"
 )
 
-// Package packages the extensions of a plan into OCI layouts below dir, and
-// returns them without cases.
-func Package(ctx context.Context, p *plan.Plan, engine pipeline.Engine, dir string, opts pipeline.Options) ([]*Subject, error) {
+// pack packages the extensions of a plan into OCI layouts below dir, and returns
+// them without cases.
+func pack(ctx context.Context, p *plan.Plan, engine pipeline.Engine, dir string) ([]*exttest.Subject, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating temporary folder: %w", err)
 	}
@@ -31,42 +32,41 @@ func Package(ctx context.Context, p *plan.Plan, engine pipeline.Engine, dir stri
 	for i, e := range p.Extensions {
 		layouts[e] = filepath.Join(dir, "package-"+strconv.Itoa(i))
 	}
-	opts.Force = true
-	opts.Destinations = func(e *plan.Extension) []pipeline.Destination {
-		return []pipeline.Destination{pipeline.Dir{Name: layouts[e]}}
-	}
-	opts.Verified = func(*plan.Extension, []annotate.Image) {}
-	opts.Unchanged = func(*plan.Extension) {}
-	if opts.Warn == nil {
-		opts.Warn = func(*plan.Extension, verify.Finding) {}
-	}
-	results, err := pipeline.Run(ctx, p, engine, opts)
+	results, err := pipeline.Run(ctx, p, engine, pipeline.Options{
+		Force: true,
+		Destinations: func(e *plan.Extension) []pipeline.Destination {
+			return []pipeline.Destination{pipeline.Dir{Name: layouts[e]}}
+		},
+		Warn:      func(*plan.Extension, verify.Finding) {},
+		Verified:  func(*plan.Extension, []annotate.Image) {},
+		Unchanged: func(*plan.Extension) {},
+	})
 	if err != nil {
 		return nil, err
 	}
-	var all []*Subject
+	var all []*exttest.Subject
 	for _, r := range results {
-		all = append(all, FromPlan(r.Extension, r.Images, layouts[r.Extension]))
+		all = append(all, fromPlan(r.Extension, r.Images, layouts[r.Extension]))
 	}
 	return all, nil
 }
 
-// FromPlan returns the package of an extension in the layout at an absolute path,
+// fromPlan returns the package of an extension in the layout at an absolute path,
 // without cases.
-func FromPlan(e *plan.Extension, images []annotate.Image, layout string) *Subject {
+func fromPlan(e *plan.Extension, images []annotate.Image, layout string) *exttest.Subject {
 	info := e.Descriptor.Info
-	s := &Subject{Name: e.Dir, ID: info.ID, Version: info.Version, API: e.Descriptor.API, Dir: e.Dir, Layout: layout}
+	s := &exttest.Subject{Name: e.Dir, ID: info.ID, Version: info.Version, API: e.Descriptor.API, Dir: e.Dir, Layout: layout}
 	for i, image := range images {
-		s.Images = append(s.Images, Image{
+		s.Images = append(s.Images, exttest.Image{
 			Platform: image.Platform, Any: image.Any, Distros: e.Images[i].Distros, Digest: image.Descriptor.Digest,
 		})
 	}
 	return s
 }
 
-// Open copies a published package into an OCI layout at the path layout, and
+// open copies a published package into an OCI layout at the path layout, and
 // returns it without cases.
-func Open(ctx context.Context, src *source.Source, layout string) (*Subject, error) {
+func open(ctx context.Context, src *source.Source, layout string) (*exttest.Subject, error) {
 	report, err := inspect.Package(ctx, src, src.Name, src.Root)
 	if err != nil {
 		return nil, err
@@ -77,9 +77,9 @@ func Open(ctx context.Context, src *source.Source, layout string) (*Subject, err
 	if err := ocilayout.CopyDir(ctx, layout, src, v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{src.Root}}, nil); err != nil {
 		return nil, oci.Wrap(err, "reading "+src.Name)
 	}
-	s := &Subject{Name: src.Name, ID: report.Extension.ID, Version: report.Extension.Version, API: report.Extension.API, Layout: layout}
+	s := &exttest.Subject{Name: src.Name, ID: report.Extension.ID, Version: report.Extension.Version, API: report.Extension.API, Layout: layout}
 	for _, p := range report.Platforms {
-		image := Image{Digest: p.Digest, Platform: p.Identity().Platform(), Any: p.Platform == extension.AnyPlatform}
+		image := exttest.Image{Digest: p.Digest, Platform: p.Identity().Platform(), Any: p.Platform == extension.AnyPlatform}
 		if d := p.Identity().Distro; d.Name != "" || d.Version != "" {
 			image.Distros = append(image.Distros, d)
 		}

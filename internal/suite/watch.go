@@ -1,4 +1,4 @@
-package exttest
+package suite
 
 import (
 	"context"
@@ -10,13 +10,49 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/content"
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
+	"github.com/extpack/extpack/internal/exttest"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/wait"
 )
 
-// Snapshot is the state of the files of directories, by which changes are found.
-type Snapshot map[string]stamp
+// maxChanged is the number of files that are named as changed.
+const maxChanged = 3
+
+// Watch runs the cases, and again what a change touches. It calls show with the
+// results, and failed with errors, which do not end it.
+func (s *Suite) Watch(ctx context.Context, show func([]exttest.Result) error, failed func(error)) error {
+	dirs := slices.DeleteFunc(slices.Clone(s.Names), func(name string) bool { return !source.IsExtension(name) })
+	if len(dirs) == 0 {
+		return diag.Invalidf("--watch: there is no directory of an extension among the arguments")
+	}
+	state := take(dirs)
+	var changed []string
+	for {
+		results, err := s.run(ctx, changed)
+		if err == nil && len(results) > 0 {
+			err = show(results)
+		}
+		if context.Cause(ctx) != nil {
+			return err
+		}
+		if err != nil {
+			failed(err)
+		}
+		if s.Update {
+			state = take(dirs) // with what was written
+		}
+		if state, changed, err = state.wait(ctx, dirs); err != nil {
+			return err
+		}
+		s.Log("\n%s changed", strings.Join(changed[:min(len(changed), maxChanged)], ", "))
+	}
+}
+
+// snapshot is the state of the files of directories, by which changes are found.
+type snapshot map[string]stamp
 
 type stamp struct {
 	size int64
@@ -24,10 +60,10 @@ type stamp struct {
 	time time.Time
 }
 
-// Take returns the state of the files below directories, without those that
+// take returns the state of the files below directories, without those that
 // never enter a package.
-func Take(dirs []string) Snapshot {
-	s := Snapshot{}
+func take(dirs []string) snapshot {
+	s := snapshot{}
 	for _, dir := range dirs {
 		_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 			if err != nil {
@@ -56,15 +92,15 @@ func Take(dirs []string) Snapshot {
 // watchEvery is the time between looks at the files.
 const watchEvery = 300 * time.Millisecond
 
-// Wait waits for a change since the snapshot was taken, and until no more
+// wait waits for a change since the snapshot was taken, and until no more
 // follows. It returns the new state and the paths of the files that changed.
-func (s Snapshot) Wait(ctx context.Context, dirs []string) (Snapshot, []string, error) {
+func (s snapshot) wait(ctx context.Context, dirs []string) (snapshot, []string, error) {
 	last := s
 	for {
 		if err := wait.For(ctx, watchEvery); err != nil {
 			return s, nil, err
 		}
-		now := Take(dirs)
+		now := take(dirs)
 		if changed := s.diff(now); len(changed) > 0 && len(last.diff(now)) == 0 {
 			return now, changed, nil
 		}
@@ -72,7 +108,7 @@ func (s Snapshot) Wait(ctx context.Context, dirs []string) (Snapshot, []string, 
 	}
 }
 
-func (s Snapshot) diff(now Snapshot) []string {
+func (s snapshot) diff(now snapshot) []string {
 	var changed []string
 	for name, st := range now {
 		if s[name] != st {
@@ -88,10 +124,10 @@ func (s Snapshot) diff(now Snapshot) []string {
 	return changed
 }
 
-// Touched returns the cases that changed files affect. A file of cases affects
+// touched returns the cases that changed files affect. A file of cases affects
 // its own cases, a file in the application of a case affects that case, and any
 // other file, such as those of the extension, affects all cases.
-func Touched(cases []extension.TestCase, dir, folder string, changed []string) []extension.TestCase {
+func touched(cases []extension.TestCase, dir, folder string, changed []string) []extension.TestCase {
 	var out []extension.TestCase
 	for _, c := range cases {
 		if slices.ContainsFunc(changed, func(name string) bool { return touches(c, cases, dir, folder, name) }) {
@@ -101,9 +137,9 @@ func Touched(cases []extension.TestCase, dir, folder string, changed []string) [
 	return out
 }
 
-// TouchesDir reports whether a changed file is below the directory of an
+// touchesDir reports whether a changed file is below the directory of an
 // extension.
-func TouchesDir(dir string, changed []string) bool {
+func touchesDir(dir string, changed []string) bool {
 	return slices.ContainsFunc(changed, func(name string) bool {
 		_, inside, err := safefile.Below(dir, name)
 		return err != nil || inside

@@ -1,4 +1,4 @@
-package exttest
+package suite
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func TestTouched(t *testing.T) {
 		"tests/c.toml": "", // a file without cases
 	} {
 		var got []string
-		for _, c := range Touched(cases, dir, "tests", []string{in(name)}) {
+		for _, c := range touched(cases, dir, "tests", []string{in(name)}) {
 			got = append(got, c.Name)
 		}
 		if strings.Join(got, " ") != want {
@@ -50,25 +50,25 @@ func TestWait(t *testing.T) {
 	}
 	write("bin/detect")
 	write("bin/old")
-	state := Take([]string{dir})
-	if got := state.diff(Take([]string{dir})); len(got) > 0 {
+	state := take([]string{dir})
+	if got := state.diff(take([]string{dir})); len(got) > 0 {
 		t.Errorf("nothing changed, got %v", got)
 	}
 	write(".git/HEAD") // never enters a package
-	if got := state.diff(Take([]string{dir})); len(got) > 0 {
+	if got := state.diff(take([]string{dir})); len(got) > 0 {
 		t.Errorf("Git's files changed, got %v", got)
 	}
 	write("bin/new")
 	if err := os.Remove(filepath.Join(dir, "bin", "old")); err != nil {
 		t.Fatal(err)
 	}
-	now, changed, err := state.Wait(t.Context(), []string{dir})
+	now, changed, err := state.wait(t.Context(), []string{dir})
 	if want := []string{filepath.Join(dir, "bin", "new"), filepath.Join(dir, "bin", "old")}; err != nil || !slices.Equal(changed, want) {
 		t.Errorf("changed %v, %v, want %v", changed, err, want)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := now.Wait(ended, []string{dir}); err == nil {
+	if _, _, err := now.wait(ended, []string{dir}); err == nil {
 		t.Error("waits on after an interrupt")
 	}
 }

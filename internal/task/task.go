@@ -4,6 +4,8 @@
 package task
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -94,4 +96,19 @@ type Outcome struct {
 	ExitCode int
 	// Fault is the reason why the program did not start, or "".
 	Fault string
+}
+
+// ImageError is returned if the image to run in lacks the platform of a program.
+type ImageError struct {
+	Image, Platform string
+	// Has are the platforms of the image, if they are known.
+	Has []string
+}
+
+func (e *ImageError) Error() string {
+	s := fmt.Sprintf("the image %s has no image for %s", e.Image, e.Platform)
+	if len(e.Has) > 0 {
+		s += ", only for " + strings.Join(e.Has, ", ")
+	}
+	return s
 }

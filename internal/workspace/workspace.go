@@ -196,6 +196,29 @@ func HasExtension(dir string) bool {
 	return false
 }
 
+// Dirs returns the directories of extensions that arguments name, with the members
+// of workspaces. It returns an error for duplicates, which result from
+// overlapping patterns. What cannot be read is left to the reader.
+func Dirs(args []string) ([]string, error) {
+	args, err := Expand(args)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]os.FileInfo, len(args)) // nil for what is not on this machine
+	for i, dir := range args {
+		if seen[i], err = os.Stat(dir); err != nil {
+			seen[i] = nil
+			continue
+		}
+		for j, other := range seen[:i] {
+			if other != nil && os.SameFile(seen[i], other) {
+				return nil, diag.WithHint(diag.Invalidf("%s and %s are the same directory", args[j], dir), "name each extension once")
+			}
+		}
+	}
+	return args, nil
+}
+
 // Expand replaces directories that have a workspace and no extension by the
 // members of the workspace.
 func Expand(dirs []string) ([]string, error) {

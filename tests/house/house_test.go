@@ -65,6 +65,7 @@ func TestArrowsRunDown(t *testing.T) {
 		"/internal/dockerfile/": {"/internal/plan/", "/internal/runimage/", "/internal/lint/"},
 		"/internal/executable/": {"/internal/extension/", "/internal/plan/", "/internal/verify/"},
 		"/internal/buildx/":     {"/internal/builder/", "/internal/extension/", "/internal/plan/", "/internal/registry/"},
+		"/internal/exttest/":    {"/internal/annotate/", "/internal/pipeline/", "/internal/plan/", "/internal/source/", "/internal/suite/"},
 		"/internal/ocilayout/":  {"/internal/registry/"},
 		"/internal/registry/":   {"/internal/ocilayout/"},
 	}
@@ -91,6 +92,46 @@ func TestArrowsRunDown(t *testing.T) {
 			return strings.HasPrefix(s, module) && s != module+"/internal/diag"
 		}) {
 			t.Errorf("%s may import nothing of ours but diag", own)
+		}
+	}
+}
+
+// commandImports are what the commands may import besides packages of ours: enough
+// to read flags, to print, and to be a docker plugin. Whatever reads files,
+// speaks to servers or starts programs is in a package of internal.
+var commandImports = []string{
+	"bufio", "bytes", "context", "encoding/json", "encoding/xml", "errors", "fmt", "io", "log", "maps", "os", "os/signal",
+	"path/filepath", "runtime", "slices", "strconv", "strings", "sync", "syscall", "time", "golang.org/x/sys/unix", "golang.org/x/term",
+	"github.com/docker/cli/cli", "github.com/docker/cli/cli-plugins/metadata", "github.com/docker/cli/cli-plugins/plugin",
+	"github.com/docker/cli/cli/command", "github.com/docker/cli/cli/config", "github.com/docker/cli/cli/flags",
+	"github.com/opencontainers/go-digest", "github.com/opencontainers/image-spec/specs-go/v1",
+	"github.com/spf13/cobra", "github.com/spf13/pflag", "go.opentelemetry.io/otel",
+}
+
+// commandFuncs are the functions of package os that commands may call: they are
+// about the process.
+var commandFuncs = []string{"Args", "Exit", "Getenv", "Interrupt", "LookupEnv", "Setenv", "Signal", "Stderr", "TempDir", "Unsetenv"}
+
+// TestCommandsHaveNoLogic: a command turns flags into a request, and prints the
+// result.
+func TestCommandsHaveNoLogic(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t, nil, "./cli-plugin") {
+		for _, imported := range p.Imports {
+			if !strings.HasPrefix(imported, module) && !slices.Contains(commandImports, imported) {
+				t.Errorf("cli-plugin may not import %s: what needs it belongs below internal", imported)
+			}
+		}
+		for _, name := range p.GoFiles {
+			src, err := os.ReadFile("../../cli-plugin/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`\bos\.([A-Z]\w*)`).FindAllSubmatch(src, -1) {
+				if !slices.Contains(commandFuncs, string(m[1])) {
+					t.Errorf("%s uses os.%s: what needs it belongs below internal", name, m[1])
+				}
+			}
 		}
 	}
 }
