@@ -27,11 +27,15 @@ type earlyLook struct {
 }
 
 // lookEarly begins to look at a tag.
-func (r *repository) lookEarly(ctx context.Context, ref Reference) *earlyLook {
+func (r *repository) lookEarly(ctx context.Context, ref Reference, o publishOptions) *earlyLook {
 	e := &earlyLook{ref: ref, done: make(chan struct{})}
+	look := r.look
+	if o.isConditional(ref) {
+		look = r.lookSurely
+	}
 	go func() {
 		defer close(e.done)
-		e.before, e.etag, e.err = r.look(withRetries(ctx, 0), ref.Tag())
+		e.before, e.etag, e.err = look(withRetries(ctx, 0), ref.Tag())
 		e.answered = time.Now()
 	}()
 	return e

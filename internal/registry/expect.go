@@ -28,6 +28,12 @@ func newPublishOptions(opts []PublishOption) publishOptions {
 	return o
 }
 
+// isConditional reports whether the write of a tag depends on what it points at.
+func (o publishOptions) isConditional(ref Reference) bool {
+	_, expected := o.expected[ref.String()]
+	return expected || o.guards[ref.String()] != nil
+}
+
 // Expect makes a publish fail with a [*MovedError] if the tag, right before it
 // is written, does not point at the expected digest. "" means that the tag does
 // not exist. A tag that already points at the new content is accepted.

@@ -85,6 +85,23 @@ func TestPublishGuards(t *testing.T) {
 	if got := s.digestOf(t, "acme/curl", "1.0"); got != old.root.Digest {
 		t.Errorf("1.0 is at %s", got)
 	}
+	// Some registries answer HEAD of every tag with 404.
+	for _, status := range []int{http.StatusNotFound, http.StatusMethodNotAllowed} {
+		s.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodHead || !strings.HasSuffix(r.URL.Path, "/manifests/1.0") {
+				return false
+			}
+			w.WriteHeader(status)
+			return true
+		})
+		seen = nil
+		client, _ := newTestClient(Options{})
+		_, err := client.Publish(t.Context(), c, c.root, refs[:1], Guard(refs[0], guard(refused)))
+		if desc, lookErr := client.Resolve(t.Context(), refs[0]); !errors.Is(err, refused) || !slices.Equal(seen, []digest.Digest{old.root.Digest}) || lookErr != nil || desc.Digest != old.root.Digest {
+			t.Errorf("HEAD answers %d: the guard saw %v, %v; Resolve returns %v, %v", status, seen, err, desc.Digest, lookErr)
+		}
+	}
+	s.setFault(nil)
 	// Another writer is faster: the guard is asked again.
 	other := newTree(t, "other")
 	raced := false

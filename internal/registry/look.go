@@ -15,7 +15,7 @@ import (
 func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Reference, o publishOptions) (done bool, condition http.Header, err error) {
 	expected, conditional := o.expected[ref.String()]
 	guard := o.guards[ref.String()]
-	before, etag, err := r.lookOnce(ctx, ref, o.early, conditional || guard != nil)
+	before, etag, err := r.lookOnce(ctx, ref, o)
 	if err == nil && before.Digest == root.Descriptor.Digest {
 		r.client.progress(Event{Repository: ref.RepositoryName(), Tag: ref.Tag(), Descriptor: root.Descriptor, State: Exists})
 		return true, nil, nil
@@ -46,14 +46,14 @@ func (r *repository) lookBefore(ctx context.Context, root oci.Document, ref Refe
 
 // lookOnce returns what a tag points at: the answer of an early look if there is
 // a recent one. A look on which nothing depends is repeated at most once.
-func (r *repository) lookOnce(ctx context.Context, ref Reference, early *earlyLook, needed bool) (v1.Descriptor, string, error) {
-	if early.take(ref) {
-		return early.before, early.etag, early.err
+func (r *repository) lookOnce(ctx context.Context, ref Reference, o publishOptions) (v1.Descriptor, string, error) {
+	if o.early.take(ref) {
+		return o.early.before, o.early.etag, o.early.err
 	}
-	if !needed {
-		ctx = withRetries(ctx, 1)
+	if o.isConditional(ref) {
+		return r.lookSurely(ctx, ref.Tag())
 	}
-	return r.look(ctx, ref.Tag())
+	return r.look(withRetries(ctx, 1), ref.Tag())
 }
 
 // unlessReplaceable returns the error of reading a tag, or nil if a write may

@@ -18,9 +18,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// Resolve returns the descriptor that a reference points at, without reading
-// the manifest if the registry supports that. If a reference has a tag and a
-// digest, the digest is used.
+// Resolve returns the descriptor that a reference points at. If a reference has
+// a tag and a digest, the digest is used.
 //
 // It may return [oci.ErrNotFound], [ErrUnauthorized], [oci.ErrTooLarge],
 // [oci.ErrCorrupt] or [oci.ErrMalformed].
@@ -37,12 +36,7 @@ func (c *Client) resolve(ctx context.Context, ref Reference) (v1.Descriptor, err
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	return r.resolve(ctx, ref.target())
-}
-
-// resolve returns the descriptor that a tag or digest points at.
-func (r *repository) resolve(ctx context.Context, target string) (v1.Descriptor, error) {
-	desc, _, err := r.look(ctx, target)
+	desc, _, err := r.lookSurely(ctx, ref.target())
 	return desc, err
 }
 
@@ -89,19 +83,33 @@ func strongETag(h http.Header) string {
 	return ""
 }
 
-// get reads a manifest and verifies its size and digest, and that the media
-// types of response and document agree.
+// lookSurely is look with GET, for a tag that is only written if what it points
+// at permits it: some registries return 404 or another error for HEAD although the
+// tag exists. Content that is not a manifest is left to HEAD.
+func (r *repository) lookSurely(ctx context.Context, target string) (desc v1.Descriptor, etag string, err error) {
+	desc, _, etag, err = r.read(ctx, target)
+	if isUnusable(err) {
+		return r.look(ctx, target)
+	}
+	return desc, etag, err
+}
+
+// get returns a manifest; see read.
 func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []byte, error) {
-	var (
-		desc v1.Descriptor
-		data []byte
-	)
+	desc, data, _, err := r.read(ctx, target)
+	return desc, data, err
+}
+
+// read reads a manifest and verifies its size and digest, and that the media
+// types of response and document agree. It also returns the entity tag, as look
+// does.
+func (r *repository) read(ctx context.Context, target string) (desc v1.Descriptor, data []byte, etag string, err error) {
 	if d, err := digest.Parse(target); err == nil {
 		if desc, data, ok := r.client.known.document(r.ref.RepositoryName(), d); ok && oci.IsDocument(desc.MediaType) {
-			return desc, data, nil
+			return desc, data, "", nil
 		}
 	}
-	err := r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
+	err = r.reread(ctx, "GET "+r.ref.RepositoryName(), func() error {
 		resp, err := r.do(ctx, http.MethodGet, "manifests", target)
 		if err != nil {
 			return err
@@ -110,6 +118,7 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 		if resp.StatusCode != http.StatusOK {
 			return r.absent(ctx, target, newResponseError(resp))
 		}
+		etag = strongETag(resp.Header)
 		claimed, mediaType, err := describe(resp, target)
 		desc = v1.Descriptor{MediaType: mediaType, Digest: claimed}
 		if err != nil {
@@ -137,7 +146,7 @@ func (r *repository) get(ctx context.Context, target string) (v1.Descriptor, []b
 	if err == nil {
 		r.knows(desc, data)
 	}
-	return desc, data, err
+	return desc, data, etag, err
 }
 
 // reread repeats f while bodies of its answers are cut off, and once when one is
@@ -172,6 +181,9 @@ func (r *repository) doWith(ctx context.Context, method, kind, target string, he
 	maps.Copy(req.Header, header)
 	if kind == "manifests" {
 		req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ", ")+", */*")
+		if _, err := digest.Parse(target); err != nil {
+			req.Header.Set("Cache-Control", "no-cache") // a proxy may have an old answer about a tag
+		}
 	}
 	return r.client.auth.Do(req)
 }

@@ -63,7 +63,7 @@ func (c *Client) Publish(ctx context.Context, src content.ReadOnlyStorage, root 
 			r.ahead = ahead
 			lastManifests := func() {
 				if len(repos) == 1 {
-					o.early = r.lookEarly(ctx, refs[0])
+					o.early = r.lookEarly(ctx, refs[0], o)
 				}
 			}
 			err = r.copyContent(ctx, src, g, mountFrom(repos[:i], src, ref), lastManifests)

@@ -37,7 +37,7 @@ func TestResolve(t *testing.T) {
 	if err != nil || !content.Equal(got, old.root) {
 		t.Errorf("Resolve = %v, %v, want %v", got, err, old.root)
 	}
-	if requests := s.take(); len(requests) != 1 || !strings.HasPrefix(requests[0], "HEAD ") {
+	if requests := s.take(); len(requests) != 1 || !strings.HasPrefix(requests[0], "GET ") {
 		t.Errorf("resolving took %q", requests)
 	}
 	for _, name := range []string{"acme/curl:none", "no/thing:1", "acme/curl@" + digest.FromString("x").String()} {

@@ -156,7 +156,10 @@ func (r *repository) written(ctx context.Context, desc v1.Descriptor, ref Refere
 // else that is accepted.
 func (r *repository) readBack(ctx context.Context, tag string, want digest.Digest, accept func(digest.Digest) bool) error {
 	for n := 0; ; n++ {
-		now, err := r.resolve(ctx, tag)
+		now, _, err := r.look(ctx, tag)
+		if errors.Is(err, oci.ErrNotFound) {
+			now, _, err = r.lookSurely(ctx, tag)
+		}
 		if err == nil && accept(now.Digest) {
 			return nil
 		}

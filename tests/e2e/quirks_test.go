@@ -55,6 +55,7 @@ func TestQuirksDoNotFailAPush(t *testing.T) {
 		says     string
 	}{
 		"a tag that is not there is 403":       {[]quirks.Switch{quirks.HiddenTags()}, 0, ""},
+		"HEAD of a tag is 404":                 {[]quirks.Switch{quirks.NoTagHead(404)}, 0, ""},
 		"credentials for writing only":         {[]quirks.Switch{quirks.WriteOnly(), quirks.NoTagList()}, 0, "could not be read back"},
 		"looks for blobs fail":                 {[]quirks.Switch{quirks.BlobLook(500)}, 0, ""},
 		"looks for blobs are not allowed":      {[]quirks.Switch{quirks.BlobLook(405)}, 0, ""},
@@ -113,6 +114,31 @@ func TestHiddenVersion(t *testing.T) {
 	}
 	if got := push("--allow-overwrite"); got.code != 0 || r.Digest("acme/hidden", "1.2.3") == "" {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
+	}
+}
+
+// TestVersionWithoutHead: a published version is not replaced where HEAD does not
+// find tags, whatever else a run looks at.
+func TestVersionWithoutHead(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusNotFound, http.StatusMethodNotAllowed} {
+		r, user, dir := quirks.New(t, quirks.NoTagHead(status)), newClient(t), quirky(t, 0)
+		push := func(args ...string) result {
+			return user.run(t, append([]string{"build", dir, "--engine", "embedded", "--push", "-t", r.Host() + "/acme/headless:{{.Version}}"}, args...)...)
+		}
+		if got := push(); got.code != 0 {
+			t.Fatalf("exit code %d\n%s", got.code, got.stderr)
+		}
+		before := r.Digest("acme/headless", "1.2.3")
+		writeFile(t, filepath.Join(dir, "bin", "generate"), script)
+		for _, args := range [][]string{nil, {"--force"}, {"--dry-run"}, {"--force", "--dry-run"}, {"--append"}} {
+			if got := push(args...); got.code != 2 || !strings.Contains(got.stderr, "is published already with other content") && !strings.Contains(got.stderr, "differs") || r.Digest("acme/headless", "1.2.3") != before {
+				t.Errorf("%d %v: exit code %d\n%s", status, args, got.code, got.stderr)
+			}
+		}
+		if got := push("--allow-overwrite"); got.code != 0 || r.Digest("acme/headless", "1.2.3") == before {
+			t.Errorf("%d: exit code %d\n%s", status, got.code, got.stderr)
+		}
 	}
 }
 

@@ -21,6 +21,13 @@ func HiddenTags() Switch {
 	})
 }
 
+// NoTagHead answers HEAD of every tag with a status, as if it did not exist or
+// the method did not.
+func NoTagHead(status int) Switch {
+	return When(func(r *http.Request) bool { return IsTag(r) && r.Method == http.MethodHead },
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+}
+
 // WriteOnly refuses every look, as for credentials that may push and not read.
 func WriteOnly() Switch {
 	return When(IsLook, func(w http.ResponseWriter, _ *http.Request) {
