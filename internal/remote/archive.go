@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/unpack"
@@ -18,7 +20,7 @@ const maxRedirects = 10
 
 // archive downloads and extracts an archive.
 func (f Fetcher) archive(ctx context.Context, s *Source, to *Fetched) error {
-	file, err := os.CreateTemp("", "extpack-*.tgz")
+	file, err := os.Create(to.Root + ".archive") // in the folder of the run, which is removed even if it is killed
 	if err != nil {
 		return fmt.Errorf("creating a temporary file: %w", err)
 	}
@@ -30,7 +32,14 @@ func (f Fetcher) archive(ctx context.Context, s *Source, to *Fetched) error {
 	return unpack.Archive(ctx, file.Name(), to.Root)
 }
 
+// errSilent is the cause of a download from a server that sends nothing.
+var errSilent = errors.New("timed out: the server sends nothing")
+
 func (f Fetcher) download(ctx context.Context, s *Source, w io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(cmp.Or(f.Silence, maxSilence), func() { cancel(errSilent) })
+	defer silence.Stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.full, nil)
 	if err != nil {
 		return errors.New("the URL cannot be used") // it may hold a password
@@ -39,7 +48,7 @@ func (f Fetcher) download(ctx context.Context, s *Source, w io.Writer) error {
 	client := http.Client{Transport: f.Transport, CheckRedirect: checkRedirect}
 	resp, err := client.Do(req)
 	if err != nil {
-		return withoutURL(err)
+		return cmp.Or(context.Cause(ctx), withoutURL(err))
 	}
 	defer resp.Body.Close()
 	switch {
@@ -50,11 +59,23 @@ func (f Fetcher) download(ctx context.Context, s *Source, w io.Writer) error {
 	case resp.ContentLength > maxDownload:
 		return errTooLarge
 	}
-	n, err := io.Copy(w, io.LimitReader(resp.Body, maxDownload+1))
-	if err == nil && n > maxDownload {
-		err = errTooLarge
+	body := io.TeeReader(io.LimitReader(resp.Body, maxDownload+1), progress(func() { silence.Reset(cmp.Or(f.Silence, maxSilence)) }))
+	n, err := io.Copy(w, body)
+	switch {
+	case err != nil:
+		return cmp.Or(context.Cause(ctx), withoutURL(err))
+	case n > maxDownload:
+		return errTooLarge
 	}
-	return withoutURL(err)
+	return nil
+}
+
+// progress is a writer that calls a function for what is written.
+type progress func()
+
+func (p progress) Write(b []byte) (int, error) {
+	p()
+	return len(b), nil
 }
 
 // checkRedirect refuses to leave HTTPS, where others on the network could choose

@@ -8,11 +8,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/unpack"
 )
+
+// maxSilence is how long a server may send nothing, as a registry may.
+const maxSilence = time.Minute
 
 // Limits on what is fetched, in bytes and files.
 const (
@@ -42,6 +46,8 @@ type Fetched struct {
 type Fetcher struct {
 	// Transport is that of HTTP downloads; nil is the default.
 	Transport http.RoundTripper
+	// Silence is how long a server may send nothing; 0 is a minute.
+	Silence time.Duration
 }
 
 // Fetch fetches a source into the folder dir, which must not exist. The error is

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/git"
@@ -274,6 +275,12 @@ func TestFetchArchive(t *testing.T) {
 			w.Header().Set("Content-Length", fmt.Sprint(maxDownload+1))
 		case r.URL.Path == "/broken.tgz":
 			w.WriteHeader(http.StatusBadGateway)
+		case r.URL.Path == "/mute.tgz":
+			<-r.Context().Done()
+		case r.URL.Path == "/half.tgz":
+			_, _ = w.Write(served["/flat.tgz"][:20])
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
 		default:
 			http.NotFound(w, r)
 		}
@@ -310,6 +317,13 @@ func TestFetchArchive(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(got.Dir, "extension.toml")); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	impatient := f
+	impatient.Silence = 50 * time.Millisecond
+	for _, name := range []string{"mute.tgz", "half.tgz"} {
+		if _, err := fetch(t, server.URL+"/"+name, impatient); err == nil || diag.IsInvalid(err) || !strings.Contains(err.Error(), "the server sends nothing") {
+			t.Errorf("%s: error is %v", name, err)
 		}
 	}
 	if _, err := fetch(t, server.URL+"/broken.tgz", f); err == nil || diag.IsInvalid(err) || !strings.Contains(err.Error(), "502") {

@@ -17,6 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/lazyregexp"
 	"github.com/extpack/extpack/internal/loopback"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // Source is a parsed name.
@@ -81,6 +82,9 @@ func Parse(name string) (*Source, error) {
 }
 
 func (s *Source) parseURL(address string) error {
+	if path, ok := strings.CutPrefix(address, "file://"); ok {
+		return diag.WithHint(diag.Invalidf("%s: file:// is not supported", text.Line(address)), "name the directory or the archive: "+text.Quote(strings.TrimPrefix(path, "localhost")))
+	}
 	u, err := url.Parse(address)
 	if err != nil || !host.Get().MatchString(u.Hostname()) {
 		return diag.WithHint(diag.Invalidf("the source is not a valid URL"), forms) // which may hold a password

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/extpack/extpack/internal/diag"
@@ -34,7 +35,7 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"git://example.com/x.git", "http://example.com/x.git", "file:///x.git", "ftp://example.com/x.tgz", "ext::sh -c x://y", "ext://x/y.git",
+		"git://example.com/x.git", "http://example.com/x.git", "ftp://example.com/x.tgz", "ext::sh -c x://y", "ext://x/y.git",
 		"https://example.com/x", "https://example.com/x.git?ref=main", "https:///x.git", "https://-x/y.git", "ssh://-oProxyCommand=x/y.git", "ssh://git:secret@example.com/x.git",
 		"https://example.com/x.git#-x", "https://example.com/x.git#--upload-pack=x", "https://example.com/x.git#a..b", "https://example.com/x.git#a b", "https://example.com/x.git#a:../b",
 		"https://example.com/x.git#:/etc/../..", "https://example.com/x.git#:.git", "https://example.com/x.git#:.git/hooks", "https://example.com/x.tgz#main", "https://example.com/x.git#+a:b:c\x00",
@@ -43,6 +44,12 @@ func TestParse(t *testing.T) {
 		s, err := Parse(name)
 		if !diag.IsInvalid(err) {
 			t.Errorf("%s: got %v, %v", name, s, err)
+		}
+	}
+	for name, hint := range map[string]string{"file:///a/x.git": "/a/x.git", "file://localhost/a b#main": "'/a b'", "file://x/y.tgz": "x/y.tgz"} {
+		_, err := Parse(name)
+		if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "file:// is not supported") || !strings.HasSuffix(diag.Hint(err), ": "+hint) {
+			t.Errorf("%s: %v, hint %q", name, err, diag.Hint(err))
 		}
 	}
 }

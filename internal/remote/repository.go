@@ -34,11 +34,12 @@ func newClone(s *Source, dir string) *clone {
 			"-c", "core.hooksPath=" + os.DevNull, "-c", "core.fsmonitor=false",
 			"-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false",
 			"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "advice.detachedHead=false",
+			"-c", "http.lowSpeedLimit=1", "-c", fmt.Sprintf("http.lowSpeedTime=%d", int(maxSilence.Seconds())),
 		},
 		Env: []string{"GIT_LFS_SKIP_SMUDGE=1"},
 	}}
 	if os.Getenv("GIT_SSH_COMMAND") == "" && os.Getenv("GIT_SSH") == "" {
-		c.Env = append(c.Env, "GIT_SSH_COMMAND=ssh -o BatchMode=yes") // ask for nothing
+		c.Env = append(c.Env, "GIT_SSH_COMMAND=ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15") // ask for nothing
 	}
 	if s.user != nil && s.protocol != "ssh" {
 		// Not in an argument, which every user of the machine can read.
