@@ -54,7 +54,8 @@ func Sweep() { sweep(os.TempDir()) }
 
 // Near makes a folder from which a file or folder can be renamed to target: in
 // the system's temporary folder where that is on the same file system, else as
-// close to target as possible without being in an extension, else beside it.
+// close to target as possible without being in an extension, else beside it. New
+// files in it get the group that those in the folder of target get.
 func Near(target string) (*Dir, error) {
 	target, err := filepath.Abs(target)
 	if err != nil {
@@ -63,6 +64,9 @@ func Near(target string) (*Dir, error) {
 	beside := filepath.Dir(target)
 	sweep(beside) // where another run with other folders to choose from may have made one
 	for _, parent := range []string{os.TempDir(), outsideExtension(beside)} {
+		if !sameGroup(parent, beside) {
+			continue
+		}
 		if d, err := in(parent); err == nil {
 			if d.reaches(beside) {
 				return d, nil

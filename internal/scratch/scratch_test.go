@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -167,5 +168,30 @@ func TestNear(t *testing.T) {
 			t.Errorf("%s: made %s, want it in %s", target, d.Path, want)
 		}
 		d.Remove()
+	}
+}
+
+// A file that is moved into a folder with the setgid bit has the group of the
+// folder, as one that is made in it.
+func TestNearKeepsTheGroup(t *testing.T) {
+	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("giving a folder another group takes root")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	team := filepath.Join(t.TempDir(), "team")
+	if err := errors.Join(os.Mkdir(team, 0o755), os.Chown(team, -1, 12345), os.Chmod(team, 0o775|fs.ModeSetgid)); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Near(filepath.Join(team, "x.cnb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Remove()
+	made := filepath.Join(d.Path, "file")
+	if err := os.WriteFile(made, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if groupOf(team) != 12345 || !sameGroup(d.Path, team) {
+		t.Errorf("%s passes on the group %d, want %d", d.Path, groupOf(d.Path), groupOf(team))
 	}
 }
