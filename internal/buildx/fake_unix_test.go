@@ -264,7 +264,7 @@ func TestNoBuilder(t *testing.T) {
 		"an unknown context":    {map[string]string{"instances/a": node("lost")}, "a", live, ls("a", "docker-container", "lost", "running", ""), ""},
 		"a dead engine":         {nil, "", gone, never, "no Docker Engine answers at " + gone},
 		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, never, "the builder a does not answer at " + gone},
-		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), ""},
+		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), `there is no builder "a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filetest.Dir(t, tc.notes)

@@ -28,8 +28,11 @@ func (b *Client) NoBuilder(ctx context.Context, name string) (string, error) {
 		name = b.Selected()
 	}
 	found := Find(list, name)
-	if found == nil || found.Usable() {
-		return "", nil // buildx reports a missing builder
+	switch {
+	case found == nil && name != "":
+		return fmt.Sprintf("there is no builder %q", name), nil
+	case found == nil || found.Usable():
+		return "", nil
 	}
 	for _, n := range found.Nodes {
 		if why := (found.Err + n.Err).String(); why != "" {
