@@ -55,17 +55,21 @@ func report(w io.Writer, err error) int {
 }
 
 // interruption is the error of an interrupted command, with what it has
-// written.
+// written. A command that has done everything, and cannot print it because nothing
+// reads its output, was not interrupted.
 func interruption(err error) error {
 	var (
-		tagging *registry.TagError
-		written *index.WrittenError
+		tagging   *registry.TagError
+		written   *index.WrittenError
+		unprinted *unprintedError
 	)
 	switch {
 	case errors.As(err, &written):
 		return fmt.Errorf("%w: %w", errInterrupted, written)
 	case errors.As(err, &tagging):
 		return fmt.Errorf("%w: %w", errInterrupted, tagging)
+	case errors.As(err, &unprinted):
+		return unprinted
 	}
 	return errInterrupted
 }

@@ -133,6 +133,10 @@ func TestPrintWrittenFails(t *testing.T) {
 	if err := printWritten(fullDisk{}, written); err == nil || !strings.HasSuffix(err.Error(), "(written: a, b, c)") {
 		t.Errorf("got %v", err)
 	}
+	// The signal about a pipe without a reader may come before that error.
+	if err := interruption(printWritten(fullDisk{}, written)); errors.Is(err, errInterrupted) || !strings.HasSuffix(err.Error(), "(written: a, b, c)") {
+		t.Errorf("after a signal: %v", err)
+	}
 	var out bytes.Buffer
 	if err := printWritten(&out, written); err != nil || out.String() != "a\nb\nc\n" {
 		t.Errorf("%q, %v", out.String(), err)

@@ -100,10 +100,22 @@ func printWritten(w io.Writer, names []string) error {
 		return nil
 	}
 	if _, err := io.WriteString(w, strings.Join(names, "\n")+"\n"); err != nil {
-		return fmt.Errorf("printing the result: %w (written: %s)", err, strings.Join(names, ", "))
+		return &unprintedError{err, names}
 	}
 	return nil
 }
+
+// unprintedError is returned if the names of what was written cannot be printed.
+type unprintedError struct {
+	err   error
+	names []string
+}
+
+func (e *unprintedError) Error() string {
+	return fmt.Sprintf("printing the result: %v (written: %s)", e.err, strings.Join(e.names, ", "))
+}
+
+func (e *unprintedError) Unwrap() error { return e.err }
 
 // minArgs requires a number of arguments, none of them empty.
 func minArgs(n int, what string) cobra.PositionalArgs {
