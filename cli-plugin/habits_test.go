@@ -86,9 +86,9 @@ func checkFlags(t *testing.T, cmd *cobra.Command, hint, text string) {
 }
 
 func TestSimilar(t *testing.T) {
-	known := []string{"tag", "target", "metadata-file", "media-types", "push", "provenance"}
+	known := []string{"tag", "target", "metadata-file", "media-types", "push", "provenance", "ssh"}
 	for word, want := range map[string]string{
-		"tagg": "tag", "pushh": "push", "metadata": "metadata-file", "provenence": "provenance", "PUSH": "push",
+		"tagg": "tag", "pushh": "push", "metadata": "metadata-file", "provenence": "provenance", "PUSH": "push", "psuh": "push", "shs": "ssh",
 		"me": "", "m": "", "xyz": "", "": "", strings.Repeat("a", 100): "",
 	} {
 		if got := similar(word, known); got != want {

@@ -136,8 +136,8 @@ func (r *reader) licenses(extension *table) []License {
 	return out
 }
 
-// metadata reads the free-form table. Other tools may use it, so unknown keys
-// are only reported below extpack.
+// metadata reads the free-form table. Other tools may use it, so of unknown keys
+// above extpack only misspelt ones are reported.
 func (r *reader) metadata(t *table, info Info) Metadata {
 	var m Metadata
 	m.IncludeFiles = r.checkPaths("include-files entry", t.texts("include-files"))
@@ -148,6 +148,7 @@ func (r *reader) metadata(t *table, info Info) Metadata {
 		m.Extpack = r.settings(s, info)
 	}
 	t.otherCase()
+	t.misspelt()
 	return m
 }
 

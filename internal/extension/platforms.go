@@ -1,10 +1,13 @@
 package extension
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/containerd/platforms"
+
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // goPlatforms are the platforms of Go 1.26. Source: "go tool dist list". The
@@ -73,13 +76,27 @@ func archAlias(arch string) string {
 	return ""
 }
 
+// armVersion matches names such as armv7, armv7l, arm32v6 and arm64v8.
+var armVersion = lazyregexp.New(`^arm(32|64)?v([5-9])[hl]?$`)
+
+// GuessArch returns the platform that a name of an architecture stands for, which
+// may be an alias or include a variant: x86_64, armhf, armv7, arm64v8.
+func GuessArch(os, name string) (platforms.Platform, bool) {
+	name = strings.ToLower(name)
+	p := normalize(os, name, "")
+	if m := armVersion.Get().FindStringSubmatch(name); m != nil {
+		p = normalize(os, strings.TrimSuffix("arm"+m[1], "32"), "v"+m[2])
+	}
+	return p, slices.Contains(knownArch, p.Architecture)
+}
+
 func suggestArch(arch string) string {
-	alias := normalize("linux", arch, "")
+	alias, ok := GuessArch("linux", arch)
 	switch {
-	case !slices.Contains(knownArch, alias.Architecture):
+	case !ok:
 		return suggest(arch, knownArch)
-	case alias.Architecture == "arm" && !strings.EqualFold(arch, "arm"):
-		return ` (did you mean "arm" with variant "` + alias.Variant + `"?)`
+	case alias.Variant != "" && !strings.EqualFold(arch, alias.Architecture):
+		return fmt.Sprintf(" (did you mean %q with variant %q?)", alias.Architecture, alias.Variant)
 	}
 	return didYouMean(alias.Architecture)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/rules"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // table reads the keys of a table with their types. The calls are the schema:
@@ -204,7 +205,7 @@ func (t *table) children(name string) []*table {
 	var out []*table
 	for _, item := range n.items {
 		if item.kind != tableKind {
-			t.r.report(t.r.types, t.r.position(item.at), "%s%s must hold tables only, found %s", name, t.in(), item.kind)
+			t.r.report(t.r.types, t.r.position(item.at), "%s%s must hold tables only, found %s", name, t.in(), item.kind).Hint = "write [[" + path + "]] and its keys for each"
 			continue
 		}
 		out = append(out, &table{r: t.r, node: item, path: path, array: true})
@@ -270,6 +271,21 @@ func (t *table) unknown() {
 	for _, k := range t.node.keys {
 		if !slices.Contains(t.known, k.name) && t.inOtherCase(k.name) == "" {
 			t.r.report(t.r.unknown, t.r.position(k.at), "unknown key %s%s%s", quote(k.name), where, suggest(k.name, t.known))
+		}
+	}
+}
+
+// misspelt reports keys that are probably meant to be a known one, in a table
+// where other tools may have keys.
+func (t *table) misspelt() {
+	if t.schema != nil {
+		return
+	}
+	for _, k := range t.node.keys {
+		for _, known := range t.known {
+			if text.IsSlip(k.name, known) {
+				t.r.report(t.r.unknown, t.r.position(k.at), "unknown key %s%s%s", quote(k.name), t.in(), didYouMean(known))
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ type BuildOptions struct {
 
 // Build checks what the extensions of a plan will hold. It returns the extensions
 // without an error, and the findings that matter to a build: errors, and warnings
-// about secrets and large files. Each names its rule and has a hint.
+// about secrets, large files and what does nothing. Each names its rule and has a hint.
 func Build(ctx context.Context, p *plan.Plan, opts BuildOptions) (clean []*plan.Extension, found diag.List, err error) {
 	var before []*extension.Descriptor
 	for _, e := range p.Extensions {
@@ -53,7 +53,7 @@ func (o BuildOptions) reports(d diag.Diagnostic) bool {
 	switch d.Rule {
 	case rules.BinaryPlatform.ID, rules.BinaryVariant.ID:
 		return !o.AllowMismatch && d.Severity == diag.Error
-	case rules.Secret.ID, rules.VersionControl.ID, rules.LargeFile.ID:
+	case rules.Secret.ID, rules.VersionControl.ID, rules.LargeFile.ID, rules.EntryPointMissing.ID:
 		return true
 	}
 	return d.Severity == diag.Error

@@ -50,3 +50,40 @@ func TestBuild(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildOfNothing warns once of an extension that does nothing, and tells when
+// an ignore file may be why.
+func TestBuildOfNothing(t *testing.T) {
+	t.Parallel()
+	const second = "\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"detect only": {map[string]string{"bin/detect": "#!/bin/sh\n"},
+			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]"},
+		"excluded": {map[string]string{"bin/generate": "#!/bin/sh\n", ".dockerignore": "*\n!extension.toml\n"},
+			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing (does .dockerignore exclude bin/generate?) [entry-point-missing]"},
+		"one platform": {map[string]string{"linux/amd64/bin/generate": "#!/bin/sh\n", "linux/arm64/bin/build": "#!/bin/sh\n"},
+			"DIR: warning: linux/arm64 has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]"},
+		"static": {map[string]string{"generate/run.Dockerfile": "ARG base_image\nFROM ${base_image}\n"}, ""},
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "extension.toml"), soundDescriptor+second)
+		for file, text := range c.files {
+			write(t, filepath.Join(dir, file), text)
+		}
+		p, list, err := plan.New(t.Context(), []string{dir}, plan.Options{})
+		if err != nil || len(list) > 0 {
+			t.Fatal(name, list, err)
+		}
+		_, found, err := lint.Build(t.Context(), p, lint.BuildOptions{})
+		var got []string
+		for _, d := range found {
+			got = append(got, strings.ReplaceAll(d.String(), dir, "DIR"))
+		}
+		if err != nil || strings.Join(got, "\n") != c.want {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}

@@ -125,15 +125,13 @@ func Plan(ctx context.Context, e *plan.Extension, allowSecrets bool) (diag.List,
 }
 
 // add appends a finding of the plan. Those that the descriptor has already been
-// blamed for, and those that the files are, are left out.
+// blamed for are left out.
 func add(list diag.List, d diag.Diagnostic) diag.List {
 	switch {
 	case d.Rule == "" && d.Severity == diag.Error:
 		d.Rule = rules.Plan.ID
 	case d.Rule == "":
 		d.Rule = rules.PlanDoubtful.ID
-	case d.Rule == rules.EntryPointMissing.ID:
-		return list
 	}
 	same := func(o diag.Diagnostic) bool { return o.Position == d.Position && o.Message == d.Message }
 	if slices.ContainsFunc(list, same) {

@@ -7,8 +7,10 @@ package lint
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -179,6 +181,22 @@ func (c *checker) text(name string, limit int64, tooLarge *rules.Rule) (f *conte
 	return f, data, err == nil, err
 }
 
+const lacksGenerate = "neither bin/generate nor a folder generate, so it does nothing"
+
+// excluded adds to a message about a package without a generate that its
+// directory has one.
+func excluded(dir string) string {
+	if _, err := os.Lstat(filepath.Join(dir, content.IgnoreFile)); dir == "" || err != nil {
+		return ""
+	}
+	for _, name := range []string{generateBin, generateDir} {
+		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			return fmt.Sprintf(" (does %s exclude %s?)", content.IgnoreFile, name)
+		}
+	}
+	return ""
+}
+
 // checkLayout checks which files there are.
 func (c *checker) checkLayout() {
 	if !c.Incomplete && !c.has(generateBin) && !c.isDir(generateDir) {
@@ -190,7 +208,7 @@ func (c *checker) checkLayout() {
 		if !platform.IsZero(c.Platform) && !c.AnyPlatform {
 			what = platform.Format(c.Platform) + " has"
 		}
-		c.report(rules.EntryPointMissing, diag.Position{File: name}, "%s neither bin/generate nor a folder generate, so it does nothing", what)
+		c.report(rules.EntryPointMissing, diag.Position{File: name}, "%s "+lacksGenerate+"%s", what, excluded(c.Dir))
 	}
 	for _, pair := range [][2]string{{detectFile, detectDir}, {generateBin, generateDir}} {
 		if f, ok := c.find(pair[1]); ok && c.has(pair[0]) && f.Mode.IsDir() {

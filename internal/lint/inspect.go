@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/extpack/extpack/internal/content"
 	"github.com/extpack/extpack/internal/diag"
@@ -39,7 +40,19 @@ func checkImages(ctx context.Context, root *safefile.Root, images []Image) (diag
 			}
 		}
 	}
-	return list, nil
+	return mergeMissing(list, len(checked)), nil
+}
+
+// mergeMissing reports what all of several images lack once, as of the extension.
+func mergeMissing(list diag.List, images int) diag.List {
+	isMissing := func(d diag.Diagnostic) bool { return d.Rule == rules.EntryPointMissing.ID }
+	first := slices.IndexFunc(list, isMissing)
+	if first < 0 || images < 2 || len(slices.DeleteFunc(slices.Clone(list), isMissing)) != len(list)-images {
+		return list
+	}
+	_, message, _ := strings.Cut(list[first].Message, lacksGenerate)
+	list[first].Message = "the extension has " + lacksGenerate + message
+	return append(list[:first+1], slices.DeleteFunc(list[first+1:], isMissing)...)
 }
 
 // sameFiles is equal for images of which one check says it all: images for

@@ -15,7 +15,6 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
-	"github.com/extpack/extpack/internal/rules"
 )
 
 // below returns name relative to dir.
@@ -111,17 +110,6 @@ func (p *imagePlanner) ignored() string {
 		return " or is excluded by its " + content.IgnoreFile
 	}
 	return ""
-}
-
-// checkEntryPoints warns of an image without entry points.
-func (p *imagePlanner) checkEntryPoints(image *Image, files content.Files) {
-	for _, name := range []string{extension.DetectFile, extension.GenerateFile, extension.DetectDir, extension.GenerateDir} {
-		if _, ok := files[name]; ok {
-			return
-		}
-	}
-	*p.list = append(*p.list, rules.EntryPointMissing.At(diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(image.Root))},
-		"%s has no bin/detect, bin/generate, detect or generate, so it does nothing", image))
 }
 
 // checkFolders reports folders that were probably meant as platform folders. It

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/extension"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/text"
 )
 
 const defaultDockerfile = "Dockerfile"
@@ -75,13 +78,31 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 		used[name] = true
 		return name, p.checkStage(name, of)
 	}
-	var list diag.List
-	what := "for the build stage"
-	if !platform.IsZero(of) {
+	return "", p.noDockerfile(base, names, of)
+}
+
+// noDockerfile is the error of a platform without a Dockerfile. It names the
+// platform only if others have Dockerfiles of their own.
+func (p *buildPlanner) noDockerfile(base string, names []string, of v1.Platform) error {
+	what, meant := "for the build stage", ""
+	own := platform.IsZero(of)
+	if files, err := os.ReadDir(filepath.Dir(from(p.dir, base))); err == nil && isInside(base) {
+		var found []string
+		for _, f := range files {
+			found = append(found, f.Name())
+		}
+		name := path.Base(base)
+		meant = text.DidYouMean(name, found)
+		own = own || !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, name+".") })
+	}
+	if own {
+		names = names[len(names)-1:]
+	} else {
 		what += " of " + platform.Format(of)
 	}
-	list.Errorf(dockerfilePosition(p.table), "there is no %s in %s %s", strings.Join(names, " or "), p.dir, what).Hint = `create it, or name another with dockerfile = "…"`
-	return "", list.Err()
+	var list diag.List
+	list.Errorf(dockerfilePosition(p.table), "there is no %s in %s %s%s", strings.Join(names, " or "), p.dir, what, meant).Hint = `create it, or name another with dockerfile = "…"`
+	return list.Err()
 }
 
 // candidates returns the possible names of a Dockerfile for a platform, the

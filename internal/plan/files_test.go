@@ -154,19 +154,6 @@ func TestMisnamedFolderOfATarget(t *testing.T) {
 	}
 }
 
-func TestAnExtensionThatDoesNothing(t *testing.T) {
-	t.Parallel()
-	dir := extensionDir(t, amd64AndArm64, files{"linux/amd64/bin/detect": "", "linux/arm64/bin/build": ""})
-	_, list, err := New(t.Context(), []string{dir}, Options{})
-	want := "DIR/linux/arm64: warning: linux/arm64 has no bin/detect, bin/generate, detect or generate, so it does nothing"
-	if err != nil || len(list) != 1 || strings.ReplaceAll(list[0].String(), dir, "DIR") != want {
-		t.Errorf("got %v, %v", list, err)
-	}
-	for _, static := range []string{"detect/plan.toml", "generate/run.Dockerfile"} {
-		mustPlan(t, extensionDir(t, "", files{static: ""}), Options{})
-	}
-}
-
 func TestFilesRefused(t *testing.T) {
 	t.Parallel()
 	bin := "bin/detect"
@@ -238,6 +225,16 @@ func TestFilesRefused(t *testing.T) {
 			`DIR/c: symbolic link to "c" leads in a circle
   remove it`,
 		}},
+		{
+			"a misspelt Dockerfile, for two platforms", amd64AndArm64 + "[metadata.extpack.build]\nstage = \"x\"\n",
+			files{bin: "", "Dockerfle": ""},
+			[]string{"DIR/extension.toml:11:1: there is no Dockerfile in DIR for the build stage (did you mean \"Dockerfle\"?)\n  create it, or name another with dockerfile = \"…\""},
+		},
+		{
+			"a Dockerfile of another platform", amd64AndArm64 + "[metadata.extpack.build]\n",
+			files{bin: "", "Dockerfile.amd64": "FROM scratch\n"},
+			[]string{"DIR/extension.toml:11:1: there is no Dockerfile.linux-arm64 or Dockerfile.arm64 or Dockerfile in DIR for the build stage of linux/arm64\n  create it, or name another with dockerfile = \"…\""},
+		},
 		{
 			"build table without a Dockerfile", "[metadata.extpack.build]\nstage = \"x\"\n",
 			files{bin: ""},

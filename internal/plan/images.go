@@ -204,9 +204,6 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 	for i, other := range earlier {
 		if other.Root == image.Root && other.Dockerfile == image.Dockerfile && other.Stage == image.Stage && reflect.DeepEqual(p.copied[i], steps) && other.Files != nil {
 			image.Steps, image.Files = other.Steps, other.Files
-			if !image.NeedsBuild() {
-				p.checkEntryPoints(image, image.Files)
-			}
 			return nil
 		}
 	}
@@ -239,9 +236,6 @@ func (p *imagePlanner) fill(image *Image, earlier []Image) error {
 	p.leaveOutSockets(image)
 	for _, d := range content.Check(p.dir, files) {
 		p.report(d)
-	}
-	if !image.NeedsBuild() {
-		p.checkEntryPoints(image, files)
 	}
 	return nil
 }

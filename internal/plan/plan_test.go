@@ -198,8 +198,7 @@ func TestCorpus(t *testing.T) {
 		if e.Descriptor.Info.ID != id || !slices.Equal(describe(e), []string{"any in ."}) {
 			t.Errorf("%s: got %s, %q", name, e.Descriptor.Info, describe(e))
 		}
-		// Only the descriptors are there.
-		if len(list) != 1 || !strings.Contains(list[0].Message, "so it does nothing") {
+		if len(list) != 0 {
 			t.Errorf("%s: got the warnings %v", name, list)
 		}
 	}

@@ -75,8 +75,6 @@ func folders(dir string) []string {
 var (
 	variantLike = lazyregexp.New(`^[vV]?[0-9](\.[0-9])?$`)
 	separator   = lazyregexp.New(`[-_.+]`)
-	// armVersion matches names such as armv7, arm32v6 and arm64v8.
-	armVersion = lazyregexp.New(`^arm(32|64)?v([5-9])l?$`)
 )
 
 // otherLayout parses a folder name that combines os and arch, or that is an
@@ -116,16 +114,9 @@ func guessOS(name string) string {
 // guessArch returns the platform whose architecture the name of a folder
 // resembles. slips allows for typos.
 func guessArch(system, name string, slips bool) (v1.Platform, bool) {
-	lower := strings.ToLower(name)
-	p := platforms.Normalize(v1.Platform{OS: system, Architecture: lower})
-	if m := armVersion.Get().FindStringSubmatch(lower); m != nil {
-		p = platforms.Normalize(v1.Platform{OS: system, Architecture: "arm", Variant: "v" + m[2]})
-		if m[1] == "64" {
-			p = platforms.Normalize(v1.Platform{OS: system, Architecture: "arm64", Variant: "v" + m[2]})
-		}
+	p, ok := extension.GuessArch(system, name)
+	if !ok && slips {
+		p, ok = extension.GuessArch(system, text.Closest(name, extension.KnownArch()))
 	}
-	if !slices.Contains(extension.KnownArch(), p.Architecture) && slips {
-		p = platforms.Normalize(v1.Platform{OS: system, Architecture: text.Closest(lower, extension.KnownArch())})
-	}
-	return p, slices.Contains(extension.KnownArch(), p.Architecture)
+	return p, ok
 }

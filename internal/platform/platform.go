@@ -35,6 +35,9 @@ func ParseTarget(s string) (extension.Target, error) {
 	if strings.Contains(spec, ",") {
 		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q names several platforms", s), "repeat --target for each")
 	}
+	if p, ok := otherLayout(spec); ok && len(fields) == 1 {
+		return extension.Target{}, diag.Invalidf("target %q is not os/arch[/variant] (did you mean %q?)", s, Format(p)+strings.TrimPrefix(s, spec))
+	}
 	if len(fields) < 2 || len(fields) > 3 || strings.Contains(spec, " ") {
 		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q is not os/arch[/variant]", s), targetHint)
 	}

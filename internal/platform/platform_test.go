@@ -66,7 +66,9 @@ func TestParseTargetRefuses(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"", `target "" is not os/arch[/variant]`},
 		{"linux", `target "linux" is not os/arch[/variant]`},
-		{"amd64", `target "amd64" is not os/arch[/variant]`},
+		{"amd64", `target "amd64" is not os/arch[/variant] (did you mean "linux/amd64"?)`},
+		{"armv7", `target "armv7" is not os/arch[/variant] (did you mean "linux/arm/v7"?)`},
+		{"linux-amd64:ubuntu@24.04", `target "linux-amd64:ubuntu@24.04" is not os/arch[/variant] (did you mean "linux/amd64:ubuntu@24.04"?)`},
 		{"linux/arm/v7/x", `target "linux/arm/v7/x" is not os/arch[/variant]`},
 		{"linux /amd64", `target "linux /amd64" is not os/arch[/variant]`},
 		{" linux/amd64", `target " linux/amd64" is not os/arch[/variant]`},
@@ -77,6 +79,8 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"linux/arm/", `target "linux/arm/" has an empty part`},
 		{"linx/amd64", `target "linx/amd64": unknown os "linx" (did you mean "linux"?)`},
 		{"linux/amd46", `target "linux/amd46": unknown arch "amd46" (did you mean "amd64"?)`},
+		{"linux/armv6", `target "linux/armv6": unknown arch "armv6" (did you mean "arm" with variant "v6"?)`},
+		{"linux/arm64v8", `target "linux/arm64v8": unknown arch "arm64v8" (did you mean "arm64"?)`},
 		{"linux/quantum", `target "linux/quantum": unknown arch "quantum"`},
 		{"linux/arm/v77", `target "linux/arm/v77": unknown variant "v77" of arm (did you mean "v7"?)`},
 		{"linux/amd64/v8", `target "linux/amd64/v8": unknown variant "v8" of amd64`},
@@ -99,7 +103,7 @@ func TestParseTargetRefuses(t *testing.T) {
 			want += "\n  known are " + strings.Join(extension.KnownArch(), ", ")
 		case strings.HasSuffix(want, "of amd64"):
 			want += "\n  known are v1, v2, v3, v4"
-		case !strings.Contains(want, "unknown ") && !strings.Contains(want, "variant \""):
+		case !strings.Contains(want, "did you mean") && !strings.Contains(want, "unknown ") && !strings.Contains(want, "variant \""):
 			want += "\n  " + targetHint
 		}
 		if err == nil || diag.Text(err) != want {

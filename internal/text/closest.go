@@ -26,11 +26,10 @@ func Closest(word string, known []string) string {
 	if len(word) > wordLimit {
 		return ""
 	}
-	// Two letters swapped make a distance of two. Short words must be closer,
-	// or anything would resemble them.
+	// Short words must be closer, or anything would resemble them.
 	best, limit := "", max(1, min(2, len(word)/2))
 	for _, k := range known {
-		d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil)
+		d := distance(strings.ToLower(word), strings.ToLower(k))
 		switch {
 		case d > limit || d >= len(k):
 		case d == limit && best != "":
@@ -41,4 +40,24 @@ func Closest(word string, known []string) string {
 		}
 	}
 	return best
+}
+
+// IsSlip reports whether word is known with one letter wrong, missing, doubled or
+// exchanged with its neighbour.
+func IsSlip(word, known string) bool {
+	return len(word) <= wordLimit && distance(strings.ToLower(word), strings.ToLower(known)) == 1
+}
+
+// distance is that of Levenshtein, except that two neighbours in the wrong order
+// are one mistake: "psuh" is "push" rather than "path".
+func distance(a, b string) int {
+	for i := range len(a) - 1 {
+		if len(a) == len(b) && a[i] != b[i] {
+			if a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:] {
+				return 1
+			}
+			break
+		}
+	}
+	return levenshtein.Distance(a, b, nil)
 }
