@@ -35,5 +35,8 @@ func CheckFile(name string, want []byte) (diff string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("comparing bake files: %w", err)
 	}
+	if have == nil {
+		return diff, fmt.Errorf("%s is %w: it does not exist", name, ErrOutdated)
+	}
 	return diff, fmt.Errorf("%s is %w", name, ErrOutdated)
 }

@@ -54,7 +54,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	o.bars.Begin(p)
 	// The tag becomes the name in a layout directory.
 	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
-	if len(o.tags) > 0 && !o.push && !o.load && !slices.ContainsFunc(o.outputs, isDir) {
+	if len(o.tags) > 0 && !o.push && !o.load && !o.append && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}
 	if err := o.checkPlan(p, engine); err != nil {

@@ -7,8 +7,10 @@ import (
 	"github.com/docker/cli/cli/config"
 	"github.com/spf13/cobra"
 
+	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/registration"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/source"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -41,6 +43,10 @@ func newRegisterCmd(a *app, run func(context.Context, *app, registerOptions) err
 
 func runRegister(ctx context.Context, a *app, opts registerOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
+		if source.IsPath(opts.name) {
+			return diag.WithHint(diag.Invalidf("%s is on this machine, and the buildpack registry takes published packages", opts.name),
+				"publish it with: docker extpack index create -t REGISTRY/REPOSITORY:TAG "+text.Quote(opts.name))
+		}
 		ref, err := registry.ParseReference(opts.name)
 		if err != nil {
 			return err

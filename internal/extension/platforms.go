@@ -79,7 +79,7 @@ func archAlias(arch string) string {
 // armVersion matches names such as armv7, armv7l, arm32v6 and arm64v8.
 var armVersion = lazyregexp.New(`^arm(32|64)?v([5-9])[hl]?$`)
 
-// GuessArch returns the platform that a name of an architecture stands for, which
+// GuessArch returns the platform that is meant by a name of an architecture, which
 // may be an alias or include a variant: x86_64, armhf, armv7, arm64v8.
 func GuessArch(os, name string) (platforms.Platform, bool) {
 	name = strings.ToLower(name)

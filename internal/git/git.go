@@ -8,6 +8,7 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/extpack/extpack/internal/diag"
+	"github.com/extpack/extpack/internal/lazyregexp"
 )
 
 // Tree is a directory of a working tree.
@@ -35,7 +37,7 @@ func Open(ctx context.Context, dir string) (*Tree, error) {
 		return nil, err
 	}
 	if inside != "true" {
-		return nil, diag.WithHint(fmt.Errorf("%s is not in a working tree of Git", dir), "run it in a clone, or leave out the options that read Git")
+		return nil, diag.WithHint(diag.Invalidf("%s is not in a working tree of Git", dir), "run it in a clone, or leave out the options that read Git")
 	}
 	filters, err := t.filters(ctx)
 	if err != nil {
@@ -189,15 +191,18 @@ func isExit(err error, code int) bool {
 	return errors.As(err, &exit) && exit.ExitCode() == code
 }
 
+// trustCommand is what git says to run for the repository of another user.
+var trustCommand = lazyregexp.New(`git config --global --add safe\.directory \S.*`)
+
 func (t *Tree) run(ctx context.Context, args ...string) (string, error) {
 	out, err := Command{Dir: t.dir, Config: t.config, Env: offline}.Run(ctx, args...)
 	switch text := stderrOf(err); {
 	case strings.Contains(text, "dubious ownership"):
-		err = diag.WithHint(err, "if you trust it, run: git config --global --add safe.directory DIR")
+		err = diag.WithHint(err, "if you trust it, run: "+cmp.Or(trustCommand.Get().FindString(text), "git config --global --add safe.directory DIR"))
 	case strings.Contains(text, "not a git repository"):
-		err = diag.WithHint(fmt.Errorf("%s is not in a Git repository", t.dir), "run it in a clone, or leave out the options that read Git")
+		err = diag.WithHint(diag.Invalidf("%s is not in a Git repository", t.dir), "run it in a clone, or leave out the options that read Git")
 	case strings.Contains(text, "Needed a single revision"):
-		err = diag.WithHint(fmt.Errorf("the Git repository of %s has no commit", t.dir), "commit the extension first")
+		err = diag.WithHint(diag.Invalidf("the Git repository of %s has no commit", t.dir), "commit the extension first")
 	}
 	return out, err
 }

@@ -240,14 +240,14 @@ func TestOpenFetchesNothing(t *testing.T) {
 
 func TestOpenElsewhere(t *testing.T) {
 	t.Parallel()
-	if _, err := Open(t.Context(), t.TempDir()); err == nil || !strings.Contains(diag.Text(err), "is not in a Git repository\n  ") {
+	if _, err := Open(t.Context(), t.TempDir()); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "is not in a Git repository\n  ") {
 		t.Errorf("got %v", err)
 	}
 	dir := t.TempDir()
 	if out, err := exec.Command("git", "init", "-q", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
 	}
-	if _, err := open(t, dir).Commit(t.Context()); err == nil || !strings.Contains(err.Error(), "has no commit") {
+	if _, err := open(t, dir).Commit(t.Context()); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "has no commit") {
 		t.Errorf("got %v", err)
 	}
 }

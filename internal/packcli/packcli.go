@@ -170,6 +170,9 @@ func (c Command) destination(ctx context.Context, source string) (args, notes []
 		name, err := c.file(ctx, source)
 		return []string{"--output", name}, notes, err
 	}
+	if strings.HasSuffix(c.Name, fileExtension) {
+		notes = append(notes, c.Name+" is the name of an image: add --format file to write a file")
+	}
 	for _, tag := range slices.Concat([]string{c.Name}, c.Tags) {
 		if _, err := registry.ParseTag(tag); err != nil {
 			return nil, nil, err

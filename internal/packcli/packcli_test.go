@@ -44,6 +44,7 @@ func TestTranslate(t *testing.T) {
 		{Command{Name: "r/x:1", Path: "ext", Tags: []string{"r/x:2"}, Publish: true}, "docker extpack build ext --tag r/x:1 --tag r/x:2 --push", ""},
 		{Command{Name: "x", Path: "ext"}, "docker extpack build ext --tag x --load", ""},
 		{Command{Name: "x", Path: "file://ext", Format: "image"}, "docker extpack build ext --tag x --load", ""},
+		{Command{Name: "x.cnb", Path: "ext"}, "docker extpack build ext --tag x.cnb --load", "x.cnb is the name of an image: add --format file to write a file"},
 		{Command{Name: "x"}, "docker extpack build . --tag x --load", ""},
 		{Command{Name: "x", Config: "package.toml"}, "docker extpack build package.toml --tag x --load", ""},
 		{Command{Name: "x", Config: "package.toml", Path: "./ext"}, "docker extpack build package.toml --tag x --load", ""},

@@ -33,7 +33,11 @@ func ParseOutput(name string) (Output, error) {
 	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
 		return Output{Name: name, Dir: true}, nil
 	}
-	return Output{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name), `end its name with ".cnb" for a file or "/" for a directory`)
+	hint := `end its name with ".cnb" for a file or "/" for a directory`
+	if strings.HasPrefix(name, "type=") {
+		hint = "use --output FILE.cnb for type=oci, --output DIR/ for type=oci,tar=false, --push for type=registry and --load for type=docker"
+	}
+	return Output{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name), hint)
 }
 
 // Check returns an error before a build if the output could not be written.

@@ -48,6 +48,23 @@ func (s *Source) String() string {
 
 const forms = "name a Git repository, https://HOST/REPOSITORY.git#REF:DIR, or an archive, https://HOST/NAME.tgz"
 
+// page matches the path of a repository's page on GitHub, GitLab or Gitea, and
+// that of a folder in it.
+var page = lazyregexp.New(`^(/[^/]+/[^/]+)(?:/(?:-/)?(?:tree|src/branch|src/tag)/([^/]+)(?:/(.+))?)?$`)
+
+// formsLike returns the forms that may be meant by the URL of a page.
+func formsLike(u url.URL) string {
+	m := page.Get().FindStringSubmatch(strings.TrimSuffix(u.Path, "/"))
+	if m == nil {
+		return forms
+	}
+	u.Path, u.RawPath = m[1]+".git", ""
+	if m[2] == "" {
+		return strings.Replace(forms, "https://HOST/REPOSITORY.git", text.Line(u.String()), 1)
+	}
+	return "name the Git repository: " + text.Quote(strings.TrimSuffix(u.String()+"#"+m[2]+":"+m[3], ":"))
+}
+
 var (
 	// scp is the form of a repository that ssh and scp have.
 	scp = lazyregexp.New(`^([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):([^-].*)$`)
@@ -114,7 +131,7 @@ func (s *Source) parseURL(address string) error {
 	case isGit && u.RawQuery != "":
 		return diag.WithHint(diag.Invalidf("%s: a Git repository has no query", s.URL), "name branch, tag or commit and folder after #, as REF:DIR")
 	case !isGit && !s.archive:
-		return diag.WithHint(diag.Invalidf("%s is neither a Git repository (.git) nor an archive (.tgz, .tar.gz, .tar)", s.URL), forms)
+		return diag.WithHint(diag.Invalidf("%s is neither a Git repository (.git) nor an archive (.tgz, .tar.gz, .tar)", s.URL), formsLike(clean))
 	}
 	return nil
 }

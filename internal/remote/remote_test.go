@@ -29,6 +29,16 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: got %v, %v", name, s, err)
 		}
 	}
+	for name, want := range map[string]string{
+		"https://example.com/x":                                forms,
+		"https://github.com/acme/x#main":                       "name a Git repository, https://github.com/acme/x.git#REF:DIR, or an archive, https://HOST/NAME.tgz",
+		"https://github.com/acme/x/tree/main/a/b":              "name the Git repository: 'https://github.com/acme/x.git#main:a/b'",
+		"https://user:secret@gitlab.com/acme/x/-/tree/v1.2.3/": "name the Git repository: 'https://gitlab.com/acme/x.git#v1.2.3'",
+	} {
+		if _, err := Parse(name); diag.Hint(err) != want {
+			t.Errorf("%s: %s", name, diag.Hint(err))
+		}
+	}
 	for _, name := range []string{".", "./x", "curl", "example.com/acme/x:1.2.3", "x.tgz", "/x.git", "", "C:\\x", "a:b"} {
 		if s, err := Parse(name); s != nil || err != nil {
 			t.Errorf("%s: got %v, %v", name, s, err)

@@ -6,6 +6,7 @@ package suite
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -108,7 +109,11 @@ func (s *Suite) run(ctx context.Context, changed []string) ([]exttest.Result, er
 	case read > 0:
 		return nil, diag.Invalidf("--case %q: no case has such a name", s.Only)
 	}
-	return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cmp.Or(s.Cases, extension.DefaultTests)), `write one to tests/NAME.toml: [[case]], name = "…"; see docs/guides/test.md`)
+	cases := cmp.Or(s.Cases, extension.DefaultTests)
+	if len(s.Names) == 1 && source.IsExtension(s.Names[0]) {
+		cases = filepath.Join(s.Names[0], filepath.FromSlash(cases))
+	}
+	return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cases), fmt.Sprintf(`write one to %s: [[case]], name = "…"; see docs/guides/test.md`, filepath.Join(cases, "NAME.toml")))
 }
 
 // Package runs the cases of a package that a build has made. partial reports

@@ -26,7 +26,7 @@ var shapes = []struct{ title, dir, name, golden string }{
 	{"builder doctor --format json", "internal/doctor", "Report", "json/doctor.json"},
 	{"test --format json (a list)", "cli-plugin", "testResult", "test/json.txt"},
 	{"build --metadata-file (a list)", "internal/pipeline", "builtMetadata", "json/build.json"},
-	{"--progress rawjson, a line of docker extpack among those of BuildKit", "cli-plugin", "message", "json/build-progress.json"},
+	{"--progress rawjson, a line of docker extpack among those of BuildKit", "internal/progress", "message", "json/build-progress.json"},
 	{"bake --matrix (a list)", "bake", "MatrixJob", "json/bake-matrix.json"},
 	{"version --format json", "cli-plugin", "versionInfo", "json/version.json"},
 }

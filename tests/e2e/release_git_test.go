@@ -76,7 +76,7 @@ func TestVersionFromGit(t *testing.T) {
 	if r := extpack(t, t.TempDir(), "build", "--engine", "embedded", "--version", "5.0.0", bare); r.code != 0 || !strings.Contains(r.stderr, "source and revision are left out") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
-	if r := extpack(t, t.TempDir(), "build", "--engine", "embedded", "--version", "5.0.0", "--git", bare); r.code != 1 || !strings.Contains(r.stderr, "is not in a Git repository") {
+	if r := extpack(t, t.TempDir(), "build", "--engine", "embedded", "--version", "5.0.0", "--git", bare); r.code != 2 || !strings.Contains(r.stderr, "is not in a Git repository") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 }

@@ -174,7 +174,8 @@ func extension(t *testing.T, id, text string) string {
 		"extension.toml":           fmt.Sprintf("api = \"0.10\"\n\n[extension]\nid = %q\nversion = \"1.2.3\"\n", id),
 		"linux/amd64/bin/detect":   "#!/bin/sh\n# " + text + "\n",
 		"linux/arm64/bin/detect":   "#!/bin/sh\n# " + text + " arm64\n",
-		"linux/arm64/bin/generate": "#!/bin/sh\n",
+		"linux/amd64/bin/generate": "#!/bin/sh\n",
+		"linux/arm64/bin/generate": "#!/bin/sh\n# arm64\n",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
