@@ -60,12 +60,18 @@ func TestBuildOfNothing(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"detect only": {map[string]string{"bin/detect": "#!/bin/sh\n"},
-			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]"},
-		"excluded": {map[string]string{"bin/generate": "#!/bin/sh\n", ".dockerignore": "*\n!extension.toml\n"},
-			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing (does .dockerignore exclude bin/generate?) [entry-point-missing]"},
-		"one platform": {map[string]string{"linux/amd64/bin/generate": "#!/bin/sh\n", "linux/arm64/bin/build": "#!/bin/sh\n"},
-			"DIR: warning: linux/arm64 has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]"},
+		"detect only": {
+			map[string]string{"bin/detect": "#!/bin/sh\n"},
+			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]",
+		},
+		"excluded": {
+			map[string]string{"bin/generate": "#!/bin/sh\n", ".dockerignore": "*\n!extension.toml\n"},
+			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing (does .dockerignore exclude bin/generate?) [entry-point-missing]",
+		},
+		"one platform": {
+			map[string]string{"linux/amd64/bin/generate": "#!/bin/sh\n", "linux/arm64/bin/build": "#!/bin/sh\n"},
+			"DIR: warning: linux/arm64 has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]",
+		},
 		"static": {map[string]string{"generate/run.Dockerfile": "ARG base_image\nFROM ${base_image}\n"}, ""},
 	} {
 		dir := t.TempDir()
