@@ -94,7 +94,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// TestExtendArgs: each kind of image has arguments of its own.
+// TestExtendArgs: each kind of image has other arguments.
 func TestExtendArgs(t *testing.T) {
 	t.Parallel()
 	dir := filetest.Dir(t, map[string]string{
