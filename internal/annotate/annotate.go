@@ -75,6 +75,7 @@ type Image struct {
 	// Platform.
 	Any        bool
 	Descriptor v1.Descriptor
+	Config     v1.Descriptor
 	DiffID     digest.Digest
 	// Layer is the compressed layer.
 	Layer digest.Digest

@@ -146,7 +146,7 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 	}
 	desc.Annotations = merged(d.distroAnnotations(want), d.extension.Placed.At(annotation.ManifestDescriptor, want.Identity()))
 	return Image{
-		Platform: p, Any: want.Any, Descriptor: desc, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest,
+		Platform: p, Any: want.Any, Descriptor: desc, Config: manifest.Config, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest,
 		Size: desc.Size + manifest.Config.Size + layer.Descriptor.Size,
 	}, nil
 }

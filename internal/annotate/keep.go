@@ -89,7 +89,7 @@ func (m *maker) keep(ctx context.Context, want plan.Image, b *built) (Image, err
 	desc := v1.Descriptor{MediaType: b.descriptor.MediaType, Digest: b.descriptor.Digest, Size: b.descriptor.Size, Platform: &p}
 	desc.Annotations = merged(m.distroAnnotations(want), m.extension.Placed.At(annotation.ManifestDescriptor, want.Identity()))
 	return Image{
-		Platform: p, Descriptor: desc, DiffID: c.RootFS.DiffIDs[0], Layer: b.manifest.Layers[0].Digest,
+		Platform: p, Descriptor: desc, Config: b.manifest.Config, DiffID: c.RootFS.DiffIDs[0], Layer: b.manifest.Layers[0].Digest,
 		Size: desc.Size + b.manifest.Config.Size + b.manifest.Layers[0].Size,
 	}, nil
 }

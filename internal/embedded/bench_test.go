@@ -36,7 +36,7 @@ func BenchmarkDiffIDs(b *testing.B) {
 	p := benchPlan(b, size)
 	b.SetBytes(size)
 	for b.Loop() {
-		if _, err := DiffIDs(b.Context(), p.Extensions[0]); err != nil {
+		if _, err := (&Engine{}).DiffIDs(b.Context(), p.Extensions[0]); err != nil {
 			b.Fatal(err)
 		}
 	}

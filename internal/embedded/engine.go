@@ -29,6 +29,8 @@ type Engine struct {
 	// Progress, if not nil, is called with the number of bytes of a layer's
 	// files that have been packed. It is called from several goroutines.
 	Progress func(layer Layer, total int64)
+
+	ahead ahead
 }
 
 // Build reads and compresses each layer once. Images with the same files share
@@ -92,9 +94,15 @@ func (b *builder) closeAfter(err *error) {
 // layers that they need. from has the files, or is nil if the extension root has
 // them.
 func (b *builder) add(ctx context.Context, e *plan.Extension, from *copied, dir string) error {
-	layers, err := layersOf(ctx, e)
-	if err != nil {
-		return err
+	var layers []shared
+	if from == nil {
+		layers = b.engine.ahead.take(e)
+	}
+	if layers == nil {
+		var err error
+		if layers, err = layersOf(ctx, e); err != nil {
+			return err
+		}
 	}
 	var alone []shared
 	for _, l := range layers {

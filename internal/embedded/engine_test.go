@@ -141,7 +141,7 @@ func TestBuild(t *testing.T) {
 		t.Errorf("got %+v for a layer of diffID %s", all[0], all[0].diffID)
 	}
 	// The prediction reads the same files and writes nothing.
-	ids, err := embedded.DiffIDs(t.Context(), p.Extensions[0])
+	ids, err := (&embedded.Engine{}).DiffIDs(t.Context(), p.Extensions[0])
 	if err != nil || len(ids) != 2 || ids[0] != all[0].diffID || ids[1] != all[0].diffID {
 		t.Errorf("got %v, %v", ids, err)
 	}
@@ -223,7 +223,7 @@ func TestBuildRefuses(t *testing.T) {
 		if !errors.Is(err, embedded.ErrChanged) || !strings.Contains(err.Error(), "bin/detect") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := embedded.DiffIDs(t.Context(), p.Extensions[0]); !errors.Is(err, embedded.ErrChanged) {
+		if _, err := (&embedded.Engine{}).DiffIDs(t.Context(), p.Extensions[0]); !errors.Is(err, embedded.ErrChanged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -38,6 +38,7 @@ type Layer struct {
 	size      int64
 	// copied has the content of the files, or is nil if dir has it.
 	copied *copied
+	packed *packed // nil before it is packed
 }
 
 // Entry is one tar entry.
@@ -121,17 +122,39 @@ func compareWalk(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// writeLayer streams a layer into layout: files are hashed, compressed and
-// written in one pass.
+// writeLayer writes a layer to layout.
 func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Layer) (v1.Descriptor, digest.Digest, error) {
-	pr, pw := io.Pipe()
-	diffID := sha256.New()
-	done := make(chan error, 1)
-	zw := layer.NewCompressor(pw, l.Extension.Compression)
 	mediaType := v1.MediaTypeImageLayerGzip
 	if l.Extension.Compression.Zstd() {
 		mediaType = v1.MediaTypeImageLayerZstd
 	}
+	if l.size > smallLayer {
+		return e.streamLayer(ctx, layout, mediaType, l)
+	}
+	switch {
+	case l.packed == nil:
+		if err := l.pack(ctx, e.Progress); err != nil {
+			return v1.Descriptor{}, "", packing(l, err)
+		}
+	case e.Progress != nil:
+		e.Progress(l, l.size)
+	}
+	desc, err := layout.PutBytes(ctx, mediaType, l.packed.stored)
+	return desc, l.packed.diffID, err
+}
+
+// packing adds the layer to an error.
+func packing(l Layer, err error) error {
+	return fmt.Errorf("packing %s of %s: %w", l.Image, l.Extension.Descriptor.Info, err)
+}
+
+// streamLayer streams a layer into layout: files are hashed, compressed and
+// written in one pass.
+func (e *Engine) streamLayer(ctx context.Context, layout *ocilayout.Layout, mediaType string, l Layer) (v1.Descriptor, digest.Digest, error) {
+	pr, pw := io.Pipe()
+	diffID := sha256.New()
+	done := make(chan error, 1)
+	zw := layer.NewCompressor(pw, l.Extension.Compression)
 	go func() {
 		err := l.writeTar(ctx, io.MultiWriter(zw, diffID), e.Progress)
 		err = errors.Join(err, zw.Close())
@@ -141,7 +164,7 @@ func (e *Engine) writeLayer(ctx context.Context, layout *ocilayout.Layout, l Lay
 	desc, err := layout.Put(ctx, mediaType, pr)
 	pr.CloseWithError(err) // lets the writer end when the layout cannot be written
 	if tarErr := <-done; tarErr != nil {
-		return v1.Descriptor{}, "", fmt.Errorf("packing %s of %s: %w", l.Image, l.Extension.Descriptor.Info, tarErr)
+		return v1.Descriptor{}, "", packing(l, tarErr)
 	}
 	return desc, digest.NewDigest(digest.SHA256, diffID), err
 }

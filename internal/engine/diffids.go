@@ -22,7 +22,7 @@ func DiffIDs(ctx context.Context, p *plan.Plan, find func() (pipeline.Engine, er
 	for _, e := range p.Extensions {
 		switch {
 		case !e.NeedsBuild():
-			ids, err := embedded.DiffIDs(ctx, e)
+			ids, err := (&embedded.Engine{}).DiffIDs(ctx, e)
 			if err != nil {
 				return nil, err
 			}

@@ -98,7 +98,7 @@ const (
 // those of the extensions that were written. Run removes its temporary files.
 func Run(ctx context.Context, p *plan.Plan, engine Engine, opts Options) ([]Result, error) {
 	r := &run{ctx: ctx, plan: p, opts: opts, results: make([]Result, len(p.Extensions)), errs: make([]error, len(p.Extensions))}
-	todo, places := r.findChanged()
+	todo, places := r.findChanged(predictorOf(engine))
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -138,11 +138,11 @@ func forEach(n, atOnce int, f func(i int)) {
 }
 
 // findChanged returns the extensions to build, and their positions.
-func (r *run) findChanged() (*plan.Plan, []int) {
+func (r *run) findChanged(engine predictor) (*plan.Plan, []int) {
 	done := make([]bool, len(r.plan.Extensions))
 	if !r.opts.Force {
 		forEach(len(done), publishAtOnce, func(i int) {
-			r.results[i], done[i] = unchanged(r.ctx, r.plan.Extensions[i], r.opts)
+			r.results[i], done[i] = unchanged(r.ctx, r.plan.Extensions[i], engine, r.opts)
 		})
 	}
 	todo := &plan.Plan{}

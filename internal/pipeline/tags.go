@@ -140,9 +140,10 @@ func checkTags(ctx context.Context, destinations []Destination, pkg *annotate.Pa
 func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Options) ([]release.Change, error) {
 	var all []release.Change
 	opts.Destinations = places.Of
+	engine := &embedded.Engine{}
 	if !opts.Force {
 		// What is published may have another level of compression.
-		if r, ok := unchanged(ctx, e, opts); ok {
+		if r, ok := unchanged(ctx, e, engine, opts); ok {
 			return sameTags(r.Root.Digest, places.Of(e)), nil
 		}
 	}
@@ -158,7 +159,7 @@ func TagChanges(ctx context.Context, e *plan.Extension, places Places, opts Opti
 				return nil, err
 			}
 			defer temp.Remove()
-			p, err := pack(ctx, e, temp.Path, opts)
+			p, err := pack(ctx, e, engine, temp.Path, opts)
 			if err != nil {
 				return nil, err
 			}
@@ -190,12 +191,12 @@ func sameTags(at digest.Digest, destinations []Destination) []release.Change {
 // predictable reports whether the embedded engine makes the same package.
 func predictable(e *plan.Extension, opts Options) bool { return e.Static() && !opts.Unpredictable }
 
-func pack(ctx context.Context, e *plan.Extension, dir string, opts Options) (*prepared, error) {
+func pack(ctx context.Context, e *plan.Extension, engine Engine, dir string, opts Options) (*prepared, error) {
 	work := filepath.Join(dir, "engine")
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return nil, err
 	}
-	built, err := (&embedded.Engine{}).Build(ctx, &plan.Plan{Extensions: []*plan.Extension{e}}, work)
+	built, err := engine.Build(ctx, &plan.Plan{Extensions: []*plan.Extension{e}}, work)
 	if err != nil {
 		return nil, err
 	}

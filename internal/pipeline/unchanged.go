@@ -19,41 +19,88 @@ import (
 // holder is a destination that can report whether it already has a package,
 // without building the package.
 type holder interface {
-	// Holds returns the references of the package, or none if it has to be
-	// written. expect returns the description of the package with the given
-	// layers of its images, in plan order.
-	Holds(ctx context.Context, images int, expect func(layers []v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string)
+	// Holds returns the package and its references, or none if it has to be
+	// written.
+	Holds(ctx context.Context, want *expected) (*annotate.Description, []string)
+}
+
+// predictor is an engine that can read the files of an extension before it
+// builds it.
+type predictor interface {
+	// DiffIDs returns the diffIDs of the images, in plan order.
+	DiffIDs(ctx context.Context, e *plan.Extension) ([]digest.Digest, error)
+}
+
+// predictorOf returns the engine, or another one that makes the same layers.
+func predictorOf(engine Engine) predictor {
+	if p, ok := engine.(predictor); ok {
+		return p
+	}
+	return &embedded.Engine{}
+}
+
+// expected is the package that an extension will have.
+type expected struct {
+	extension *plan.Extension
+	options   annotate.Options
+	engine    predictor
+	diffIDs   []digest.Digest // nil before they are needed
+}
+
+// describe returns the description of the package with the given layers of its
+// images, in plan order.
+func (x *expected) describe(ctx context.Context, layers []v1.Descriptor) (*annotate.Description, error) {
+	if x.diffIDs == nil {
+		var err error
+		if x.diffIDs, err = x.engine.DiffIDs(ctx, x.extension); err != nil {
+			return nil, err
+		}
+	}
+	described := make([]annotate.Layer, len(layers))
+	for i, layer := range layers {
+		described[i] = annotate.Layer{Platform: x.extension.Images[i].Platform, DiffID: x.diffIDs[i], Descriptor: layer}
+	}
+	return annotate.Describe(ctx, x.extension, described, x.options)
+}
+
+// maxReadAhead is the total size of files up to which they are read before it is
+// known whether there is a package to compare them with.
+const maxReadAhead = 1 << 20
+
+// config returns the config of the first image, which does not depend on the
+// compression of its layer, if the files are small.
+func (x *expected) config(ctx context.Context) (v1.Descriptor, bool) {
+	var size int64
+	for _, image := range x.extension.Images {
+		for _, f := range image.Files {
+			if size += f.Size; size > maxReadAhead {
+				return v1.Descriptor{}, false
+			}
+		}
+	}
+	d, err := x.describe(ctx, make([]v1.Descriptor, len(x.extension.Images)))
+	if err != nil {
+		return v1.Descriptor{}, false // building reports it
+	}
+	return d.Images[0].Config, true
 }
 
 // unchanged returns the result for an extension if all destinations already
 // have its package. If that cannot be determined, the extension has to be
 // built.
-func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bool) {
+func unchanged(ctx context.Context, e *plan.Extension, engine predictor, opts Options) (Result, bool) {
 	result := Result{Extension: e, Unchanged: true}
 	if !e.Static() || e.Compression.HasLevel {
 		return result, false // a level is not part of what is published
 	}
-	var diffIDs []digest.Digest // computed once, and only if a package exists
-	expect := func(layers []v1.Descriptor) (*annotate.Description, error) {
-		if diffIDs == nil {
-			var err error
-			if diffIDs, err = embedded.DiffIDs(ctx, e); err != nil {
-				return nil, err
-			}
-		}
-		described := make([]annotate.Layer, len(layers))
-		for i, layer := range layers {
-			described[i] = annotate.Layer{Platform: e.Images[i].Platform, DiffID: diffIDs[i], Descriptor: layer}
-		}
-		return annotate.Describe(ctx, e, described, opts.Annotate)
-	}
+	want := &expected{extension: e, options: opts.Annotate, engine: engine}
 	destinations := opts.Destinations(e)
 	for _, d := range destinations {
 		h, ok := d.(holder)
 		if !ok {
 			return result, false
 		}
-		d, refs := h.Holds(ctx, len(e.Images), expect)
+		d, refs := h.Holds(ctx, want)
 		if len(refs) == 0 {
 			return result, false
 		}
@@ -67,12 +114,22 @@ func unchanged(ctx context.Context, e *plan.Extension, opts Options) (Result, bo
 // requests. They contain the digests of the compressed layers. Everything else
 // is determined by the plan and the files, so equal digests mean an equal
 // package.
-func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descriptor) (*annotate.Description, error)) (*annotate.Description, []string) {
-	var held *annotate.Description
-	var refs []string
+//
+// A config that the repository lacks tells at once that the package is another
+// one.
+func (d Registry) Holds(ctx context.Context, want *expected) (*annotate.Description, []string) {
+	config, small := want.config(ctx)
 	sources := make([]*registry.Source, len(d.Tags))
 	var group errgroup.Group
 	group.SetLimit(8)
+	if small {
+		group.Go(func() error {
+			if ok, err := d.Client.HasBlob(ctx, d.Tags[0], config); err == nil && !ok {
+				return errors.New("no config")
+			}
+			return nil
+		})
+	}
 	for i, tag := range d.Tags {
 		group.Go(func() (err error) {
 			sources[i], err = d.Client.Open(ctx, tag)
@@ -88,22 +145,21 @@ func (d Registry) Holds(ctx context.Context, images int, expect func([]v1.Descri
 	if group.Wait() != nil {
 		return nil, nil
 	}
+	root := sources[0].Root.Digest
+	if slices.ContainsFunc(sources, func(src *registry.Source) bool { return src.Root.Digest != root }) {
+		return nil, nil
+	}
+	layers, ok := layersOf(ctx, sources[0], len(want.extension.Images))
+	if !ok {
+		return nil, nil
+	}
+	held, err := want.describe(ctx, layers)
+	if err != nil || held.Root.Digest != root || !haveAll(ctx, sources[0], layers) {
+		return nil, nil
+	}
+	var refs []string
 	for i, tag := range d.Tags {
-		src := sources[i]
-		if held != nil && src.Root.Digest != held.Root.Digest {
-			return nil, nil
-		}
-		if held == nil {
-			layers, ok := layersOf(ctx, src, images)
-			if !ok {
-				return nil, nil
-			}
-			var err error
-			if held, err = expect(layers); err != nil || held.Root.Digest != src.Root.Digest || !haveAll(ctx, src, layers) {
-				return nil, nil
-			}
-		}
-		refs = append(refs, registry.Published{Reference: tag, Descriptor: src.Root}.String())
+		refs = append(refs, registry.Published{Reference: tag, Descriptor: sources[i].Root}.String())
 	}
 	return held, refs
 }

@@ -6,9 +6,20 @@ import (
 	"net/http"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/extpack/extpack/internal/oci"
 )
+
+// HasBlob reports whether the repository of a reference has a blob. It tries
+// once.
+func (c *Client) HasBlob(ctx context.Context, ref Reference, desc v1.Descriptor) (bool, error) {
+	r, err := c.repository(ctx, ref, auth.ActionPull)
+	if err != nil {
+		return false, err
+	}
+	return r.has(withRetries(ctx, 0), "blobs", desc)
+}
 
 // holds is like has, for a check before a write: it ignores denied access and
 // registries that do not support the request.

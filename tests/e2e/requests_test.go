@@ -76,14 +76,17 @@ func TestRequests(t *testing.T) {
 	}
 	a, b, c := base+"/a:1", base+"/b:1", base+"/c:1"
 	const layers, configs, platforms = 4, 4, 4
-	count("new", plus(publishTag, blobs(0, layers+configs, 0), manifests(0, 0, platforms)), build(dir, a)...)
-	count("unchanged", plus(map[string]int{"TLS": 1, "GET TAG": 1}, manifests(platforms, 0, 0), blobs(layers, 0, 0)), build(dir, a)...)
+	const first = 1 // config, by which a package is known to be another one
+	count("new", plus(publishTag, blobs(first, layers+configs, 0), manifests(0, 0, platforms)), build(dir, a)...)
+	count("unchanged", plus(map[string]int{"TLS": 1, "GET TAG": 1}, manifests(platforms, 0, 0), blobs(first+layers, 0, 0)), build(dir, a)...)
 	writeFile(t, filepath.Join(dir, "linux", "amd64", "bin", "generate"), script+"# changed\n")
-	count("one file changed", plus(publishTag, manifests(platforms, 0, 1), blobs(layers+configs-2, 2, 0)), build(dir, a)...)
+	count("one file changed", plus(publishTag, blobs(first, 2, layers+configs-2), manifests(0, platforms-1, 1)), build(dir, a)...)
+	writeFile(t, filepath.Join(dir, "linux", "s390x", "bin", "generate"), script+"# s390x changed\n")
+	count("one file of another platform changed", plus(publishTag, manifests(platforms, 0, 1), blobs(layers+configs-2, 2, 0)), build(dir, a)...)
 	// One of the tags is new, so that the manifests of the other are not read.
 	count("a second repository", plus(publishTag, map[string]int{"GET TAG": 2},
-		manifests(0, platforms, platforms), blobs(layers+configs, 0, 2*(layers+configs))), build(dir, a, b)...)
-	count("shared", plus(publishTag, blobs(0, 1+configs, 0), manifests(0, 0, platforms)), build(shared, c)...)
+		manifests(0, platforms, platforms), blobs(first+layers+configs, 0, 2*(layers+configs)-first)), build(dir, a, b)...)
+	count("shared", plus(publishTag, blobs(first, 1+configs, 0), manifests(0, 0, platforms)), build(shared, c)...)
 	read := plus(map[string]int{"TLS": 1, "GET TAG": 1}, manifests(platforms, 0, 0), map[string]int{"GET BLOB": configs})
 	count("inspect", read, "inspect", a)
 	count("verify --no-layers", plus(read, blobs(layers, 0, 0)), "verify", "--no-layers", a)
