@@ -2,6 +2,9 @@ package lint
 
 import (
 	"context"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/extension"
@@ -21,12 +24,21 @@ type BuildOptions struct {
 // without an error, and the findings that matter to a build: errors, and warnings
 // about secrets, large files and what does nothing. Each names its rule and has a hint.
 func Build(ctx context.Context, p *plan.Plan, opts BuildOptions) (clean []*plan.Extension, found diag.List, err error) {
+	lists := make([]diag.List, len(p.Extensions))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, e := range p.Extensions {
+		group.Go(func() (err error) {
+			lists[i], err = Plan(ctx, e, opts.AllowSecrets)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
 	var before []*extension.Descriptor
-	for _, e := range p.Extensions {
-		list, err := Plan(ctx, e, opts.AllowSecrets)
-		if err != nil {
-			return nil, nil, err
-		}
+	for i, e := range p.Extensions {
+		list := lists[i]
 		if d := SameButCase(before, e.Descriptor); d != nil {
 			list = append(list, e.Descriptor.Metadata.Extpack.Lint.Filter(e.Dir, diag.List{*d}, nil)...)
 		}

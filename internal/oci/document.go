@@ -65,8 +65,9 @@ func CheckDocument(src any, desc v1.Descriptor, raw []byte) error {
 // reverse: a document that is an index to one reader and a manifest to another
 // means different images to them (GHSA-77vh-xpmg-72qh, GHSA-mc8v-mgrf-8f4m).
 func checkDocument(src any, desc v1.Descriptor, raw []byte, v any) (values int, err error) {
-	if values, err = checkJSON(raw, v); err != nil {
-		return values, malformed(src, desc, err)
+	found, err := scan(raw, v)
+	if err != nil {
+		return found.values, malformed(src, desc, err)
 	}
 	var foreign []string
 	switch {
@@ -74,19 +75,13 @@ func checkDocument(src any, desc v1.Descriptor, raw []byte, v any) (values int, 
 		foreign = []string{"config", "layers"}
 	case IsManifest(desc.MediaType):
 		foreign = []string{"manifests"}
-	default:
-		return values, nil
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return values, malformed(src, desc, err)
-	}
-	for name := range fields {
-		if slices.ContainsFunc(foreign, func(s string) bool { return fold(s) == fold(name) }) {
-			return values, Errorf(src, desc, ErrMalformed, "is ambiguous: it has the field %q of another document type", name)
+	for _, name := range foreign {
+		if slices.Contains(found.fields, fold(name)) {
+			return found.values, Errorf(src, desc, ErrMalformed, "is ambiguous: it has the field %q of another document type", name)
 		}
 	}
-	return values, nil
+	return found.values, nil
 }
 
 func malformed(src any, desc v1.Descriptor, err error) error {

@@ -37,25 +37,24 @@ func Decode(raw []byte, v any) error {
 // CheckJSON returns the errors of [Decode] without decoding into v, which only
 // tells the fields that are known.
 func CheckJSON(raw []byte, v any) error {
-	_, err := checkJSON(raw, v)
+	_, err := scan(raw, v)
 	return err
 }
 
-// checkJSON is CheckJSON, and returns the number of values.
-func checkJSON(raw []byte, v any) (values int, err error) {
+// scan is CheckJSON, and returns what was found.
+func scan(raw []byte, v any) (*scanner, error) {
+	s := &scanner{data: raw, limit: maxValues}
 	if !utf8.Valid(raw) {
-		return 0, errors.New("it is not UTF-8 text")
+		return s, errors.New("it is not UTF-8 text")
 	}
 	if !json.Valid(raw) {
 		var discard json.RawMessage
-		return 0, json.Unmarshal(raw, &discard) // which says what is wrong
+		return s, json.Unmarshal(raw, &discard) // which says what is wrong
 	}
-	s := scanner{data: raw, limit: maxValues}
 	if len(raw) > MaxManifestSize {
 		s.limit = len(raw) / bytesPerValue
 	}
-	err = s.value(reflect.TypeOf(v), 0)
-	return s.values, err
+	return s, s.value(reflect.TypeOf(v), 0)
 }
 
 // scanner walks over JSON that is known to be valid, along a Go type.
@@ -64,6 +63,8 @@ type scanner struct {
 	pos    int
 	values int
 	limit  int
+	// fields are the folded names of the fields of the document.
+	fields []string
 }
 
 // value reads one value. t may be nil, for a value of which nothing is known.
@@ -122,6 +123,9 @@ func unquote(raw []byte) (name string, err error) {
 
 // fold returns the form in which encoding/json compares field names.
 func fold(name string) string {
+	if isASCII(name) {
+		return strings.ToUpper(name)
+	}
 	return strings.Map(func(r rune) rune {
 		for {
 			next := unicode.SimpleFold(r)
@@ -131,6 +135,15 @@ func fold(name string) string {
 			r = next
 		}
 	}, name)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *scanner) array(t reflect.Type, depth int) error {
@@ -186,6 +199,9 @@ func (s *scanner) object(t reflect.Type, depth int) error {
 			return fmt.Errorf("the field %q is ambiguous: some readers take it for %q", name, other)
 		}
 		keys[key] = name
+		if depth == 0 {
+			s.fields = append(s.fields, fold(name))
+		}
 		s.next() // the colon
 		s.pos++
 		if err := s.value(next, depth+1); err != nil {

@@ -4,7 +4,11 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/extpack/extpack/internal/annotation"
 	"github.com/extpack/extpack/internal/diag"
@@ -19,14 +23,13 @@ import (
 func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, error) {
 	var list diag.List
 	p := &Plan{}
-	for _, dir := range dirs {
-		e, found, err := newExtension(ctx, dir, opts)
-		list = appendNew(list, found) // a flag that is wrong is wrong for every extension
-		if err != nil {
-			return nil, list.Warnings(), err
+	for _, one := range planAll(ctx, dirs, opts) {
+		list = appendNew(list, one.found) // a flag that is wrong is wrong for every extension
+		if one.err != nil {
+			return nil, list.Warnings(), one.err
 		}
-		if e != nil {
-			p.Extensions = append(p.Extensions, e)
+		if one.extension != nil {
+			p.Extensions = append(p.Extensions, one.extension)
 		}
 	}
 	var together diag.List
@@ -37,6 +40,37 @@ func New(ctx context.Context, dirs []string, opts Options) (*Plan, diag.List, er
 	}
 	list = append(list, together...)
 	return p, list.Warnings(), list.Err()
+}
+
+// planned is the result of newExtension.
+type planned struct {
+	extension *Extension
+	found     diag.List
+	err       error
+}
+
+// planAll plans the extensions in dirs side by side.
+func planAll(ctx context.Context, dirs []string, opts Options) []planned {
+	if unpack := opts.Unpack; unpack != nil {
+		var mu sync.Mutex
+		opts.Unpack = func(ctx context.Context, archive string) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return unpack(ctx, archive)
+		}
+	}
+	all := make([]planned, len(dirs))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, dir := range dirs {
+		group.Go(func() error {
+			one := &all[i]
+			one.extension, one.found, one.err = newExtension(ctx, dir, opts)
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in the results
+	return all
 }
 
 // newExtension plans one extension. It adds problems to the list and returns

@@ -19,12 +19,11 @@ func Nested(dir, root string) ([]string, error) {
 	if root == RootDir {
 		return nestedInRoot(dir)
 	}
-	folders := Folders(dir)
 	parts := strings.Split(root, "/")
 	if len(parts) == 1 {
-		return nestedInOS(folders, root), nil
+		return nestedInOS(Folders(dir), root), nil
 	}
-	if len(parts) > 3 || !slices.Contains(folders, parts[0]+"/"+parts[1]) {
+	if len(parts) > 3 || !isFolder(dir, parts[0], parts[1]) {
 		return nil, nil
 	}
 	t := extension.Target{OS: parts[0], Arch: parts[1]}

@@ -200,6 +200,11 @@ func Folders(dir string) []string {
 	return folders
 }
 
+// isFolder reports whether os/arch is one of the [Folders] of dir.
+func isFolder(dir, os, arch string) bool {
+	return slices.Contains(extension.KnownOS(), os) && slices.Contains(extension.KnownArch(), arch) && isDir(filepath.Join(dir, os, arch))
+}
+
 // knownIn returns the names of folders that dir has. Reading a folder of an
 // operating system takes less than looking for every architecture.
 func knownIn(dir string, names []string) []string {
