@@ -59,6 +59,10 @@ func (b *bench) cases() []benchCase {
 			contenders: b.publishLayout("x"),
 		},
 		{
+			name: "layout-large", prepare: makeExtensionIn("large", fourPlatforms, 50<<20, ""), change: changeIn("large", fourPlatforms),
+			contenders: b.publishLayout("large"),
+		},
+		{
 			name: "lint-200", prepare: makeMany(lintCount), change: nothing,
 			contenders: []contender{b.lint(lintCount), b.printBake()},
 		},

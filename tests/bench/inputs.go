@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,8 @@ func nothing(string, int) error { return nil }
 
 // makeExtension returns a function that creates an extension in a folder:
 // scripts, the same for all platforms or one in each platform root, and in each
-// root a program of large bytes if large is not 0.
+// root a program of large bytes if large is not 0: a part of that program, or
+// random bytes, which compress like nothing.
 func makeExtension(arches []string, roots bool, large int, program string) func(dir string) error {
 	return func(dir string) error {
 		var toml strings.Builder
@@ -35,9 +37,10 @@ func makeExtension(arches []string, roots bool, large int, program string) func(
 			if large == 0 {
 				break
 			}
-			// Parts of a real program, as random bytes compress like nothing.
 			data := make([]byte, large)
-			if err := readAt(program, data, int64(i)<<20); err != nil {
+			if program == "" {
+				_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(data) // never fails
+			} else if err := readAt(program, data, int64(i)<<20); err != nil {
 				return err
 			}
 			if err := write(filepath.Join(dir, "linux", arch, "bin", "data"), data, 0o644); err != nil {
