@@ -17,7 +17,6 @@ import (
 
 // builder is a fake of buildx. It packs without a daemon, and records its calls.
 type builder struct {
-	embedded.Engine
 	calls                  []string
 	none                   string
 	down                   bool
@@ -29,7 +28,7 @@ func (b *builder) Build(ctx context.Context, p *plan.Plan, dir string) ([]plan.B
 	if b.failed != nil {
 		return nil, b.failed
 	}
-	return b.Engine.Build(ctx, p, dir)
+	return new(embedded.Engine).Build(ctx, p, dir)
 }
 
 func (b *builder) Attest(_ context.Context, p *plan.Plan, labels func(e *plan.Extension, image int) map[string]string, settings []string, _ string) ([]plan.Built, error) {
