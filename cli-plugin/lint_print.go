@@ -55,11 +55,12 @@ func printLintText(w io.Writer, reports []*lint.Report) error {
 	if len(order) > 0 {
 		b.WriteString("\n")
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
+	s := screen.Of(w)
+	if _, err := io.WriteString(s.Story(), b.String()); err != nil {
 		return err
 	}
 	for _, rule := range order {
-		if err := screen.Of(w).Paragraph(screen.Style{}, rule.ID+": "+rule.Fix); err != nil {
+		if err := s.Paragraph(screen.Style{}, rule.ID+": "+rule.Fix); err != nil {
 			return err
 		}
 	}

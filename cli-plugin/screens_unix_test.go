@@ -125,6 +125,8 @@ var screens = []struct {
 	{"build-file", nil, []string{"build", "small", "--engine", "embedded"}},
 	{"build-wrong", nil, []string{"build", "wrong"}},
 	{"build-no-buildx", nil, []string{"build", "small", "--engine", "buildx"}},
+	{"build-no-tag", nil, []string{"build", "small", "--engine", "embedded", "--push"}},
+	{"build-no-engine", nil, []string{"build", "small", "--engine", "embedded", "--load"}},
 	{"inspect", nil, []string{"inspect", "REGISTRY/acme-80/hello:0.0.1"}},
 	{"inspect-whole", nil, []string{"inspect", "--no-trunc", "REGISTRY/acme-80/hello:0.0.1"}},
 	{"inspect-distros", nil, []string{"inspect", "distros.cnb"}},
@@ -137,9 +139,8 @@ var screens = []struct {
 	{"doctor", nil, []string{"builder", "doctor", "hello", "-t", "REGISTRY/acme-80/hello:0.0.2"}},
 }
 
-// toCopy matches lines that are not folded: hints, which may be commands to copy,
-// and the findings of lint, which editors parse.
-var toCopy = regexp.MustCompile(`^(  \S|[a-z][a-z -]*: |\S+:\d+:\d+: )`)
+// toCopy matches lines that are not folded: commands to copy, and links.
+var toCopy = regexp.MustCompile(`^ +(docker|"docker|\S*https://\S+$)`)
 
 // bars matches the bars of several layers, whose order varies.
 var bars = regexp.MustCompile(`(?m)(^(pack|push) linux/.*\n){2}`)

@@ -48,13 +48,13 @@ func (s *Screen) Fields(indent string, fields []Field) error {
 	return err
 }
 
-// Paragraph prints a line, which is folded if it is too wide. Control characters
-// are replaced.
+// Paragraph prints a line, which is folded if it is too wide; commands stay
+// whole. Control characters are replaced.
 func (s *Screen) Paragraph(style Style, line string) error {
 	line = text.Line(line)
-	for i, part := range fold(line, s.Width, s.Width-2) {
+	for i, part := range foldHint(line, s.Width, s.Width-len(indent)) {
 		if i > 0 {
-			part = "  " + part
+			part = indent + part
 		}
 		if _, err := io.WriteString(s, s.Paint(style, part)+"\n"); err != nil {
 			return err

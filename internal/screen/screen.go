@@ -117,50 +117,6 @@ func pad(s string, columns int) string {
 	return s + strings.Repeat(" ", max(0, columns-width(s)))
 }
 
-// fold breaks a line at spaces, so that the first part has at most first columns
-// and the others at most rest. Words that are too long stay whole, on the line
-// where they begin: they may be links or names to copy. So do commands in quotes.
-// With 0 columns, the line is not broken.
-func fold(line string, first, rest int) []string {
-	if first <= 0 || width(line) <= first {
-		return []string{line}
-	}
-	var lines []string
-	current, columns := "", first
-	for _, word := range words(line) {
-		switch {
-		case current == "":
-			current = word
-		case width(current)+1+width(word) <= columns || width(word) > rest:
-			current += " " + word
-		default:
-			lines = append(lines, current)
-			current, columns = word, rest
-		}
-	}
-	return append(lines, current)
-}
-
-// words splits a line at spaces that are not inside quotes.
-func words(line string) []string {
-	var all []string
-	inside := false
-	for word := range strings.FieldsSeq(line) {
-		if inside {
-			all[len(all)-1] += " " + word
-		} else {
-			all = append(all, word)
-		}
-		if strings.Count(word, `"`)%2 == 1 {
-			inside = !inside
-		}
-	}
-	if inside {
-		return strings.Fields(line) // a quote is not closed
-	}
-	return all
-}
-
 // shorten returns s with at most columns characters.
 func shorten(s string, columns int) string {
 	if width(s) <= columns {

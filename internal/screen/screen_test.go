@@ -80,7 +80,9 @@ func TestStory(t *testing.T) {
 	s := &Screen{Writer: &out, Width: 40, Color: true}
 	w := s.Story()
 	for _, line := range []string{
-		"x@1: warning: one two three four five six seven\n", "ERROR: failed\n", "  a command to copy that is longer than a line\n",
+		"x@1: warning: one two three four five six seven\n", "ERROR: failed\n", "  docker extpack build, which is to be copied --as it=is\n",
+		"  name it, or run docker buildx rm --keep-state a-builder, then it ends\n",
+		"  1 |   code that is quoted is longer than a line\n",
 		`{"message":"a line of JSON that is longer than a line: ERROR: x"}` + "\n", "no break",
 	} {
 		if n, err := w.Write([]byte(line)); n != len(line) || err != nil {
@@ -88,13 +90,30 @@ func TestStory(t *testing.T) {
 		}
 	}
 	want := "x@1: \x1b[33mwarning:\x1b[0m one two three four five\n  six seven\n\x1b[31mERROR:\x1b[0m failed\n" +
-		"  a command to copy that is longer than a line\n" +
+		"  docker extpack build, which is to be\n    copied --as it=is\n" +
+		"  name it, or run\n    docker buildx rm --keep-state a-builder,\n    then it ends\n" +
+		"  1 |   code that is quoted is longer than a line\n" +
 		`{"message":"a line of JSON that is longer than a line: ERROR: x"}` + "\nno break"
 	if out.String() != want {
 		t.Errorf("got\n%q\nwant\n%q", out.String(), want)
 	}
 	if plain := (&Screen{Writer: &out}).Story(); plain != &out {
 		t.Error("without a terminal, lines are not changed")
+	}
+}
+
+func TestHintWords(t *testing.T) {
+	for line, want := range map[string]string{
+		"run docker extpack build x --push, or write it":           "run|docker extpack build x --push,|or|write|it",
+		`run "docker info", and ask`:                               `run|"docker info",|and|ask`,
+		"add -t NAME or --push to it":                              "add|-t NAME|or|--push to|it",
+		`set {"a": {"b": true}} in it`:                             `set|{"a": {"b": true}}|in|it`,
+		"install git, or do without what reads Git":                "install|git,|or|do|without|what|reads|Git",
+		"convert it with: skopeo copy a b; then use pack as it is": "convert|it|with:|skopeo copy a b;|then|use|pack|as|it|is",
+	} {
+		if got := strings.Join(hintWords(line), "|"); got != want {
+			t.Errorf("%s: got %s, want %s", line, got, want)
+		}
 	}
 }
 
