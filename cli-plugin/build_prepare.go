@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
@@ -53,7 +52,10 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	}
 	o.bars.Begin(p)
 	// The tag becomes the name in a layout directory.
-	isDir := func(output string) bool { return !strings.HasSuffix(output, ".cnb") }
+	isDir := func(output string) bool {
+		parsed, err := pipeline.ParseOutput(output)
+		return err != nil || parsed.Dir // an error is reported below
+	}
 	if len(o.tags) > 0 && !o.push && !o.load && !o.append && !slices.ContainsFunc(o.outputs, isDir) {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
 	}

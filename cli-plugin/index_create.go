@@ -51,7 +51,7 @@ func newIndexCreateCmd(a *app, run func(context.Context, *app, indexCreateOption
 	f := cmd.Flags()
 	opts.release.bind(f)
 	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Publish under this tag")
-	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/")`)
+	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/"); under any name with "type=oci,dest=FILE"`)
 	f.StringArrayVar(&opts.platforms, "platform", nil, `Platform of a source that does not name one ("SOURCE=os/arch[/variant]")`)
 	f.StringArrayVar(&opts.annotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
 	f.StringArrayVar(&opts.placed, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)

@@ -10,6 +10,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/safefile"
+	"github.com/extpack/extpack/internal/text"
 )
 
 // ReadPackage reads package.toml in dir. It returns nil without an error if the
@@ -58,7 +59,11 @@ func (r *reader) packageTOML(root *table) *Package {
 		}
 		t.unknown()
 	}
-	if buildpack := root.child("buildpack"); buildpack != nil {
+	switch buildpack := root.child("buildpack"); {
+	case buildpack == nil:
+	case p.URI.Position.Line > 0:
+		r.report(rules.SettingIgnored, buildpack.position(), "[buildpack] beside [extension] is ignored")
+	default:
 		r.report(rules.Setting, buildpack.position(), "this is the package.toml of a buildpack").Hint = "package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]"
 	}
 	p.Targets = r.targets(root, true)
@@ -81,7 +86,7 @@ func (r *reader) checkURI(e *Entry) string {
 	here := filepath.Dir(r.file)
 	path, isFile := strings.CutPrefix(e.Value, "file://")
 	if e.Value == "" || !isFile && strings.Contains(path, ":/") {
-		r.report(rules.Setting, e.Position, "uri %s is neither a directory nor an archive on this machine", quote(e.Value)).Hint = "fetch the extension and run docker extpack build with its directory"
+		r.report(rules.Setting, e.Position, "uri %s is neither a directory nor an archive on this machine", quote(e.Value)).Hint = uriHint(e.Value)
 		return ""
 	}
 	there := filepath.FromSlash(path)
@@ -92,6 +97,14 @@ func (r *reader) checkURI(e *Entry) string {
 		return here
 	}
 	return there
+}
+
+// uriHint returns the next step for a uri that names no file.
+func uriHint(uri string) string {
+	if strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://") {
+		return "if you trust it, name it on the command line: docker extpack build " + text.Quote(uri)
+	}
+	return "fetch the extension and run docker extpack build with its directory"
 }
 
 func absolute(dir string) string {

@@ -20,7 +20,7 @@ var packageTests = []diagnosticTest{
 	{"same directory", "[extension]\nuri = \"../dir/./\"", ``},
 	{"other directory", "[extension]\nuri = \"../other\"", ``},
 	{"other scheme", "[extension]\nuri = \"https://example.com/x.tgz\"", `dir/package.toml:2:7: uri "https://example.com/x.tgz" is neither a directory nor an archive on this machine
-  fetch the extension and run docker extpack build with its directory`},
+  if you trust it, name it on the command line: docker extpack build https://example.com/x.tgz`},
 	{"other image", "[extension]\nuri = \"docker://example.com/x\"", `dir/package.toml:2:7: uri "docker://example.com/x" is neither a directory nor an archive on this machine
   fetch the extension and run docker extpack build with its directory`},
 	{"file scheme", "[extension]\nuri = \"file:///else/where\"", ``},
@@ -33,6 +33,7 @@ dir/package.toml:3:11: targets must be an array of tables, [[targets]], found an
 dir/package.toml:4:16: dependencies must be an array of tables, [[dependencies]], found an integer`},
 	{"buildpack", "[buildpack]\nuri = \".\"", `dir/package.toml:1:1: this is the package.toml of a buildpack
   package buildpacks with pack buildpack package; for an extension, write [extension] in place of [buildpack]`},
+	{"buildpack beside", "[buildpack]\nuri = \".\"\n[extension]\nuri = \".\"", `dir/package.toml:1:1: warning: [buildpack] beside [extension] is ignored`},
 	{"dependencies", "[[dependencies]]\nimage = \"x\"\n[[dependencies]]\nuri = \"y\"", `dir/package.toml:1:1: warning: extensions have no dependencies: [[dependencies]] is ignored`},
 	{"platform unknown", "[platform]\nos = \"macos\"", `dir/package.toml:2:6: os "macos" in [platform] must be "linux" or "windows"`},
 	{"platform contradicts", "[platform]\nos = \"windows\"\n" + packageTarget, `dir/package.toml:2:6: warning: os in [platform] is deprecated and ignored: [[targets]] replaced it (RFC 0128)

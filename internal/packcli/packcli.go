@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/platform"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/workspace"
 )
@@ -74,6 +75,7 @@ func (b Build) String() string {
 // Translate returns the command line of "docker extpack build" that does what c
 // does. It fails with a [*diag.InvalidError] where pack would fail, too.
 func (c Command) Translate(ctx context.Context) (Build, error) {
+	c.Targets = slices.Clone(c.Targets)
 	if err := c.check(); err != nil {
 		return Build{}, err
 	}
@@ -85,8 +87,9 @@ func (c Command) Translate(ctx context.Context) (Build, error) {
 		source = "./" + source // not a flag
 	}
 	b := Build{Args: []string{source}, Notes: notes}
-	for _, t := range c.Targets {
-		b.Args = append(b.Args, "--target", t)
+	for i, t := range c.Targets {
+		c.Targets[i], notes = target(t)
+		b.Args, b.Notes = append(b.Args, "--target", c.Targets[i]), append(b.Notes, notes...)
 	}
 	where, notes, err := c.destination(ctx, source)
 	if err != nil {
@@ -134,14 +137,32 @@ func (c Command) source() (source string, notes []string, err error) {
 	if !info.Mode().IsRegular() || filepath.Ext(c.Config) != ".toml" || filepath.Base(c.Config) == extension.DescriptorFile {
 		return "", nil, diag.WithHint(diag.Invalidf("--config %s is not a package.toml", c.Config), "name the directory of an extension with --path")
 	}
-	if c.Path == "" {
-		return c.Config, nil, nil
-	}
-	pkg, _, err := extension.ReadPackageFile(c.Config)
-	if err != nil || same(pkg.Root, c.Path) {
+	pkg, err := c.readConfig()
+	if err != nil || c.Path == "" || same(pkg.Root, c.Path) {
 		return c.Config, nil, err
 	}
 	return c.Config, []string{fmt.Sprintf("--path %s is not used: --config %s names %s", c.Path, c.Config, pkg.Root)}, nil
+}
+
+// readConfig reads the file that --config names. It returns an error also for
+// what pack refuses and "docker extpack build" does not.
+func (c Command) readConfig() (*extension.Package, error) {
+	pkg, list, err := extension.ReadPackageFile(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if list[i].Rule == rules.UnknownKey.ID {
+			list[i].Severity, list[i].Hint = diag.Error, "remove it, or use docker extpack build, which ignores it"
+		}
+	}
+	switch {
+	case pkg.URI.Position.Line == 0:
+		list.Errorf(pkg.URI.Position, "[extension] with uri is required").Hint = `write [extension] and below it uri = "."`
+	case pkg.OS != nil && pkg.OS.Value == "windows" && len(pkg.Targets)+len(c.Targets) == 0:
+		list.Errorf(pkg.OS.Position, "os windows in [platform] needs an architecture").Hint = "add --target windows/amd64"
+	}
+	return pkg, list.Err()
 }
 
 func exists(flag, name string) error {
@@ -167,8 +188,8 @@ func (c Command) destination(ctx context.Context, source string) (args, notes []
 		if len(c.Tags) > 0 {
 			notes = append(notes, "--tag is not used: --format file writes a file")
 		}
-		name, err := c.file(ctx, source)
-		return []string{"--output", name}, notes, err
+		output, more, err := c.file(ctx, source)
+		return []string{"--output", output}, append(notes, more...), err
 	}
 	if strings.HasSuffix(c.Name, fileExtension) {
 		notes = append(notes, c.Name+" is the name of an image: add --format file to write a file")
@@ -185,28 +206,40 @@ func (c Command) destination(ctx context.Context, source string) (args, notes []
 	return append(args, "--load"), notes, nil
 }
 
-// file returns the value of --output. For several targets it has placeholders:
-// pack writes NAME-os-arch.cnb for each. Where targets differ in variant or
-// distro only, pack would write one over the other, so these are in the name.
-func (c Command) file(ctx context.Context, source string) (string, error) {
-	base, ext := strings.TrimSuffix(c.Name, fileExtension), filepath.Ext(c.Name)
-	if ext != "" && ext != fileExtension {
-		return "", diag.WithHint(diag.Invalidf("%s is not the name of a package file", c.Name), "name it "+strings.TrimSuffix(c.Name, ext)+fileExtension)
-	}
+// file returns the value of --output. As with pack, any extension of the name is
+// kept.
+func (c Command) file(ctx context.Context, source string) (output string, notes []string, err error) {
+	ext := filepath.Ext(c.Name)
+	base := strings.TrimSuffix(c.Name, ext)
 	images, err := c.images(ctx, source)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
+	if ext == "" || ext == fileExtension {
+		return fileName(base, fileExtension, images), nil, nil
+	}
+	output = "type=oci,dest=" + fileName(base, ext, images)
+	if strings.ContainsAny(c.Name, `,"`) {
+		return "", nil, diag.WithHint(diag.Invalidf("%s is not the name of a package file", c.Name), "name it "+c.Name+fileExtension)
+	}
+	return output, []string{fmt.Sprintf("the name of a package file ends in %s, and that of %s in %s", fileExtension, c.Name, ext)}, nil
+}
+
+// fileName returns the name of the files for images. For several it has
+// placeholders: pack writes NAME-os-arch.cnb for each. Where targets differ in
+// variant or distro only, pack would write one over the other, so these are in
+// the name.
+func fileName(base, ext string, images []platform.Identity) string {
 	if len(images) < 2 {
-		return base + fileExtension, nil
+		return base + ext
 	}
 	for _, parts := range []string{"", "{{.Variant}}", "{{.Distro}}"} {
-		name := base + "-{{.OS}}-{{.Arch}}" + parts + fileExtension
+		name := base + "-{{.OS}}-{{.Arch}}" + parts + ext
 		if _, err := packagefile.Names(name, images); err == nil {
-			return name, nil
+			return name
 		}
 	}
-	return base + "-{{.OS}}-{{.Arch}}{{.Variant}}{{.Distro}}" + fileExtension, nil
+	return base + "-{{.OS}}-{{.Arch}}{{.Variant}}{{.Distro}}" + ext
 }
 
 // images returns the images that a build makes.

@@ -19,6 +19,9 @@ func fixture(t *testing.T, targets ...string) {
 	write(t, dir, "ext/extension.toml", descriptor)
 	write(t, dir, "ext/bin/generate", "#!/bin/sh\n")
 	write(t, dir, "package.toml", "[extension]\nuri = \"ext\"\n")
+	write(t, dir, "unknown.toml", "[extension]\nuri = \"ext\"\nname = \"x\"\n")
+	write(t, dir, "empty.toml", "")
+	write(t, dir, "windows.toml", "[extension]\nuri = \"ext\"\n[platform]\nos = \"windows\"\n")
 	write(t, dir, "elsewhere/extension.toml", descriptor)
 	t.Chdir(dir)
 }
@@ -54,6 +57,11 @@ func TestTranslate(t *testing.T) {
 		{Command{Name: "x", Path: "ext", Format: "file", Targets: []string{"linux/arm/v6", "linux/arm/v7"}}, "docker extpack build ext --target linux/arm/v6 --target linux/arm/v7 --output 'x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb'", ""},
 		{Command{Name: "x", Path: "ext", Format: "file", Targets: []string{"linux/arm64"}, Publish: true, Tags: []string{"y"}}, "docker extpack build ext --target linux/arm64 --output x.cnb", "--publish is not used: --format file writes a file\n--tag is not used: --format file writes a file"},
 		{Command{Name: "x", Path: "ext", PullPolicy: "never", Quiet: true, Verbose: true}, "docker extpack build ext --tag x --load --quiet --progress plain", ""},
+		{Command{Name: "x", Path: "ext", Targets: []string{"linux/amd64:ubuntu"}}, "docker extpack build ext --target linux/amd64 --tag x --load", "--target linux/amd64:ubuntu: distro ubuntu is not used: it has no version"},
+		{Command{Name: "x", Path: "ext", Targets: []string{"linux/arm/:a@1;b@;c@2:d@3", "linux/amd64/v1/x"}}, "docker extpack build ext --target 'linux/arm:a@1;c@2' --target linux/amd64/v1 --tag x --load",
+			"--target linux/arm/:a@1;b@;c@2:d@3: d@3 is not used: several distros are separated by semicolons\n--target linux/arm/:a@1;b@;c@2:d@3: distro b is not used: it has no version\n--target linux/amd64/v1/x: x is not used: a platform is os/arch[/variant]"},
+		{Command{Name: "x-1.0.0", Path: "ext", Format: "file"}, "docker extpack build ext --output 'type=oci,dest=x-1.0-{{.OS}}-{{.Arch}}.0'", "the name of a package file ends in .cnb, and that of x-1.0.0 in .0"},
+		{Command{Name: "x.tgz", Path: "ext", Format: "file", Targets: []string{"linux/amd64"}}, "docker extpack build ext --target linux/amd64 --output type=oci,dest=x.tgz", "the name of a package file ends in .cnb, and that of x.tgz in .tgz"},
 	} {
 		b, err := c.command.Translate(t.Context())
 		if err != nil {
@@ -80,7 +88,10 @@ func TestTranslateRefuses(t *testing.T) {
 		`--config none.toml: not found`:                             {Name: "x", Config: "none.toml"},
 		`--config ext/extension.toml is not a package.toml`:         {Name: "x", Config: "ext/extension.toml"},
 		`--config ext is not a package.toml`:                        {Name: "x", Config: "ext"},
-		`x.tgz is not the name of a package file`:                   {Name: "x.tgz", Path: "ext", Format: "file"},
+		`x,y.tgz is not the name of a package file`:                 {Name: "x,y.tgz", Path: "ext", Format: "file"},
+		`unknown.toml:3:1: unknown key "name" in [extension]`:       {Name: "x", Config: "unknown.toml"},
+		`empty.toml: [extension] with uri is required`:              {Name: "x", Config: "empty.toml"},
+		`windows.toml:4:6: os windows in [platform] needs`:          {Name: "x", Config: "windows.toml"},
 		`target "linux" is not os/arch[/variant]`:                   {Name: "x", Path: "ext", Format: "file", Targets: []string{"linux"}},
 		`"X" is not an image reference: invalid reference format`:   {Name: "X", Path: "ext"},
 	} {

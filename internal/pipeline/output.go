@@ -1,11 +1,14 @@
 package pipeline
 
 import (
+	"cmp"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/extpack/extpack/internal/atomicfile"
@@ -23,8 +26,12 @@ type Output struct {
 }
 
 // ParseOutput parses the value of --output. A package file has the extension
-// .cnb; a layout directory ends with a slash or exists.
+// .cnb; a layout directory ends with a slash or exists. The form of buildx,
+// "type=oci,dest=NAME[,tar=false]", permits any name.
 func ParseOutput(name string) (Output, error) {
+	if strings.HasPrefix(name, "type=") || strings.HasPrefix(name, "dest=") {
+		return parseExporter(name)
+	}
 	info, err := os.Stat(name)
 	isDir := err == nil && info.IsDir()
 	switch {
@@ -33,11 +40,50 @@ func ParseOutput(name string) (Output, error) {
 	case isDir || strings.HasSuffix(name, "/") || strings.HasSuffix(name, string(filepath.Separator)):
 		return Output{Name: name, Dir: true}, nil
 	}
-	hint := `end its name with ".cnb" for a file or "/" for a directory`
-	if strings.HasPrefix(name, "type=") {
-		hint = "use --output FILE.cnb for type=oci, --output DIR/ for type=oci,tar=false, --push for type=registry and --load for type=docker"
+	return Output{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name), `end its name with ".cnb" for a file or "/" for a directory, or write type=oci,dest=NAME for a file of any name`)
+}
+
+// insteadOf has the flags that do what other exporters of buildx do.
+var insteadOf = map[string]string{
+	"image": "use --push or --load", "registry": "use --push", "docker": "use --load",
+}
+
+// parseExporter parses the form of buildx.
+func parseExporter(value string) (Output, error) {
+	refuse := func(hint, format string, args ...any) (Output, error) {
+		return Output{}, diag.WithHint(diag.Invalidf("--output %q: %s", value, fmt.Sprintf(format, args...)), hint)
 	}
-	return Output{}, diag.WithHint(diag.Invalidf(`--output %q is neither a package file ("FILE.cnb") nor an OCI layout directory ("DIR/")`, name), hint)
+	const form = "write type=oci,dest=FILE, or type=oci,dest=DIR,tar=false"
+	fields, err := csv.NewReader(strings.NewReader(value)).Read()
+	if err != nil {
+		return refuse(form, "is wrongly quoted")
+	}
+	var o Output
+	kind := ""
+	for _, field := range fields {
+		key, v, _ := strings.Cut(field, "=")
+		switch key {
+		case "type":
+			kind = v
+		case "dest":
+			o.Name = v
+		case "tar":
+			tar, err := strconv.ParseBool(v)
+			if err != nil {
+				return refuse(form, "tar %q is neither true nor false", v)
+			}
+			o.Dir = !tar
+		default:
+			return refuse(form, "%q is not supported", key)
+		}
+	}
+	switch {
+	case kind != "oci":
+		return refuse(cmp.Or(insteadOf[kind], form), "type %q is not supported", kind)
+	case o.Name == "" || o.Name == "-":
+		return refuse(form, "dest is required, the name of a file or directory")
+	}
+	return o, nil
 }
 
 // Check returns an error before a build if the output could not be written.
@@ -72,15 +118,16 @@ func IndexOutputs(tags, outputs []string) (index.Outputs, error) {
 		return outs, err
 	}
 	seen := map[string]bool{}
-	for _, name := range outputs {
+	for _, value := range outputs {
+		output, err := ParseOutput(value)
+		if err != nil {
+			return outs, err
+		}
+		name := output.Name
 		if seen[filepath.Clean(name)] {
 			return outs, diag.Invalidf("--output %s is given twice", name)
 		}
 		seen[filepath.Clean(name)] = true
-		output, err := ParseOutput(name)
-		if err != nil {
-			return outs, err
-		}
 		if output.Dir {
 			outs.Dirs = append(outs.Dirs, name)
 		} else {

@@ -126,8 +126,7 @@ func (r Request) registryPlace(e *plan.Extension) (Place, error) {
 	return Place{Registry{Client: r.Client, Tags: refs, Release: r.Release, seen: &seenTags{}}, "push", names}, nil
 }
 
-// filePlace returns the place for a package file, which has the extension .cnb,
-// or a layout directory, which ends with a slash or exists.
+// filePlace returns the place for a package file or a layout directory.
 func filePlace(p *plan.Plan, e *plan.Extension, output string, warn func(string)) (Place, error) {
 	name, err := packagefile.ExpandOthers(output, e.Descriptor.Info.Expand)
 	if err != nil {
@@ -137,10 +136,14 @@ func filePlace(p *plan.Plan, e *plan.Extension, output string, warn func(string)
 	if err != nil {
 		return Place{}, err
 	}
-	if parsed.Dir {
+	name = parsed.Name
+	// The next build does not pack files that end in .cnb.
+	if parsed.Dir || filepath.Ext(name) != ".cnb" {
 		if err := outside(p, name); err != nil {
 			return Place{}, err
 		}
+	}
+	if parsed.Dir {
 		return Place{Dir{Name: name, Ref: refName(e.Tags), Warn: warn}, "write", name}, parsed.Check()
 	}
 	files, err := filesOf(e, name)
@@ -187,7 +190,7 @@ func outside(p *plan.Plan, name string) error {
 		if _, inside, err := safefile.Below(e.Dir, name); err != nil {
 			return err
 		} else if inside {
-			return diag.WithHint(diag.Invalidf("--output %s is inside the extension %s and would be packed by the next build", name, e.Dir), "choose a directory elsewhere")
+			return diag.WithHint(diag.Invalidf("--output %s is inside the extension %s and would be packed by the next build", name, e.Dir), "write it elsewhere")
 		}
 	}
 	return nil

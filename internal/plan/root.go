@@ -37,12 +37,6 @@ func findRoot(ctx context.Context, name string, opts Options) (string, *extensio
 			return dir, nil, nil, nil
 		}
 	}
-	if pkg.OS != nil && len(opts.Targets) > 0 {
-		list = append(list, diag.Diagnostic{
-			Position: pkg.OS.Position, Message: "os in [platform] and --target exclude each other (RFC 0128)", Hint: "remove [platform]",
-		})
-		return dir, nil, list, list.Err()
-	}
 	if samePlace(pkg.Root, dir) {
 		return dir, pkg, list, nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/extpack/extpack/internal/layertest"
 	"github.com/extpack/extpack/internal/oci"
 	"github.com/extpack/extpack/internal/registry"
 	"github.com/extpack/extpack/internal/source"
@@ -92,11 +93,41 @@ var packageLines = []struct {
 		extpack: map[string][]string{"REF:1": {"linux/amd64"}},
 	},
 	{
-		args: "REF:1 -c key.toml --publish", differs: "a key that is not known is a warning",
-		extpack: map[string][]string{"REF:1": {"linux/amd64", "linux/arm64"}},
+		args: "REF:1 -c path.toml --publish", differs: "pack does not know the path of a target (RFC 0128)",
+		extpack: map[string][]string{"REF:1": {"linux/arm64"}},
 	},
-	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu", fails: true, differs: "pack takes a distro without a version, with a warning"},
+	{
+		args: "REF:1 -p plain --publish --target Linux/x86_64", differs: "pack does not know other names of a platform, which docker and buildx do",
+		extpack: map[string][]string{"REF:1": {"linux/amd64"}},
+	},
+	{args: "REF:1 -c ../outside.toml --publish", fails: true, differs: "the extension is outside the repository of package.toml"},
+	{args: "REF:1 -c url.toml --publish", fails: true, differs: "the extension is on another machine, and pack downloads it"},
 
+	{args: "REF:1 -c platform.toml --publish --target linux/arm64"},
+	{args: "REF:1 -c dependencies.toml -p ext --publish"},
+	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu"},
+	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu@"},
+	{args: "REF:1 -p plain --publish --target linux/amd64:"},
+	{args: "REF:1 -p plain --publish --target linux/amd64/"},
+	{args: "REF:1 -p plain --publish --target linux/amd64/v3/x"},
+	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu@22.04:debian@12"},
+	{args: "out-1.0.0 -p plain --format file --target linux/amd64"},
+	{args: "out.tgz -p ext --format file"},
+	{args: "REF:1 --publish --path ext.tgz --target linux/amd64"},
+	{args: "REF:1 --publish --path sub/../ext --target linux/amd64"},
+	{args: "REF:1 -c sub/plain.toml --publish --target linux/amd64"},
+	{args: "REF:1 -c archive.toml -p ext --publish --target linux/arm64"},
+	{args: "REF:1 -c file.toml -p ext --publish"},
+	{args: "REF:1 -c both.toml -p ext --publish"},
+	{args: "REF:1 -c windows.toml -p ext --publish --target linux/amd64"},
+
+	{args: "REF:1 -c key.toml --publish", fails: true},
+	{args: "REF:1 -c empty.toml --publish", fails: true},
+	{args: "REF:1 -c windows.toml --publish", fails: true},
+	{args: "REF:1 -p plain --publish --target linux/amd64:ubuntu@22.04;", fails: true},
+	{args: "REF:1 -p plain --publish --target :ubuntu@22.04", fails: true},
+	{args: "REF:1 -p plain --publish -r x", fails: true},
+	{args: "REF:1 -p https://example.invalid/ext.tgz --publish", fails: true},
 	{args: "REF:1 -p ext --publish --target linux", fails: true},
 	{args: "REF:1 -p plain --publish --target linux/amd64:@22.04", fails: true},
 	{args: "REF:1 -p ext --publish --flatten", fails: true},
@@ -205,6 +236,19 @@ func packageDir(t *testing.T) string {
 		"other.toml":            "[extension]\nuri = \"./ext\"\n",
 		"targets.toml":          "[extension]\nuri = \"plain\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n",
 		"platform.toml":         "[extension]\nuri = \"plain\"\n\n[platform]\nos = \"linux\"\n",
+		"path.toml":             "[extension]\nuri = \"plain\"\n\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\npath = \".\"\n",
+		"dependencies.toml":     "[extension]\nuri = \"ext\"\n\n[[dependencies]]\nuri = \"none\"\n",
+		"../outside.toml":       "[extension]\nuri = \"../" + filepath.Base(dir) + "/ext\"\n",
+		"url.toml":              "[extension]\nuri = \"http://127.0.0.1:1/ext.tgz\"\n",
+		"sub/plain.toml":        "[extension]\nuri = \"../plain\"\n",
+		"archive.toml":          "[extension]\nuri = \"ext.tgz\"\n",
+		"file.toml":             "[extension]\nuri = \"file://" + filepath.Join(dir, "ext") + "\"\n",
+		"both.toml":             "[extension]\nuri = \"ext\"\n\n[buildpack]\nuri = \".\"\n",
+		"windows.toml":          "[extension]\nuri = \"ext\"\n\n[platform]\nos = \"windows\"\n",
+		"empty.toml":            "",
+		".git/HEAD":             "ref: refs/heads/main\n",
+		".git/objects/.keep":    "",
+		".git/refs/.keep":       "",
 		"key.toml":              "[extension]\nuri = \"ext\"\nname = \"x\"\n",
 		"buildpack.toml":        "[buildpack]\nuri = \"ext\"\n",
 		"plain/extension.toml":  "api = \"0.10\"\n\n[extension]\nid = \"peers/plain\"\nversion = \"0.0.1\"\n",
@@ -213,6 +257,14 @@ func packageDir(t *testing.T) string {
 		"broken/extension.toml": "api = \"0.10\"\n\n[extension]\nid = \"peers/broken\"\n",
 		"sub/.keep":             "",
 	})
+	bin := layertest.File("bin/", "", 0o755)
+	bin.Typeflag = tar.TypeDir
+	archive := layertest.Gzip(t, layertest.Tar(t, bin,
+		layertest.File("extension.toml", "api = \"0.10\"\n\n[extension]\nid = \"peers/archive\"\nversion = \"0.0.1\"\n", 0o644),
+		layertest.File("bin/generate", "#!/bin/sh\n", 0o755), layertest.File("bin/detect", "#!/bin/sh\n", 0o755)))
+	if err := os.WriteFile(filepath.Join(dir, "ext.tgz"), archive, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 
@@ -250,7 +302,7 @@ func names(t *testing.T, dir, repository string, args []string) map[string]strin
 			found[strings.Replace(arg, repository, "REF", 1)] = arg
 		}
 	}
-	for _, pattern := range []string{"*.cnb", "sub/*.cnb"} {
+	for _, pattern := range []string{"*.cnb", "sub/*.cnb", "out*.0", "out*.tgz"} {
 		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			t.Fatal(err)
