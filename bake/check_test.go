@@ -65,3 +65,23 @@ func TestRecordedDirs(t *testing.T) {
 		t.Errorf("absolute: %q", found)
 	}
 }
+
+// TestWriteFile replaces what it has written only.
+func TestWriteFile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), FileName)
+	for _, text := range []string{Mark + " 1\n", Mark + " 2\n"} {
+		if err := WriteFile(t.Context(), name, []byte(text), false); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(name); err != nil || string(got) != text {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	if err := os.WriteFile(name, []byte("target \"x\" {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(t.Context(), name, []byte(Mark), true); !diag.IsInvalid(err) {
+		t.Errorf("a file of another author: %v", err)
+	}
+}

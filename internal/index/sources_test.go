@@ -246,6 +246,12 @@ func TestDescribeAgain(t *testing.T) {
 			t.Errorf("entry is %+v", got)
 		}
 	}
+	arm64, v8, empty := newIndex(t, putImage(o, "arm64")), "v8", ""
+	for variant, want := range map[*string]string{&v8: "v8 is the default variant of arm64 and is left out", &empty: "", nil: ""} {
+		if note, err := arm64.AnnotateEntry("linux/arm64", PlatformChange{Variant: variant}, map[string]string{"a": "b"}); err != nil || note != want {
+			t.Errorf("got the note %q, %v, want %q", note, err, want)
+		}
+	}
 	riscv := "riscv64"
 	if _, err := x.AnnotateEntry("linux/s390x", PlatformChange{Architecture: &riscv}, nil); !diag.IsInvalid(err) {
 		t.Errorf("error is %v", err)

@@ -292,3 +292,54 @@ func TestPlan(t *testing.T) {
 		})
 	}
 }
+
+// TestQuiet: what happened is shown after a failure only, and the error of an
+// image says which platforms it has.
+func TestQuiet(t *testing.T) {
+	t.Parallel()
+	e, pkg := packageOf(t, [2]string{"bin/generate", "#!/bin/sh\n"})
+	lacks := &task.ImageError{Image: "builder:1", Platform: "linux/arm64"}
+	for _, fails := range []error{nil, lacks} {
+		var shown []string
+		err := Run(t.Context(), e, pkg, Options{
+			Image: "builder:1", Quiet: true,
+			Start: func(_ context.Context, p task.Program) (task.Outcome, error) {
+				if p.Platform.Architecture == "arm64" {
+					return task.Outcome{}, fails
+				}
+				return task.Outcome{}, nil
+			},
+			Platforms: func(context.Context, string) []v1.Platform {
+				return []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "s390x"}}
+			},
+			Show: func(line string) { shown = append(shown, line) },
+		})
+		if !errors.Is(err, fails) || (len(shown) > 0) != (fails != nil) {
+			t.Errorf("shown %q, %v", shown, err)
+		}
+	}
+	if want := "the image builder:1 has no image for linux/arm64, only for linux/amd64, linux/s390x"; lacks.Error() != want {
+		t.Errorf("got %q, want %q", lacks, want)
+	}
+}
+
+// TestPlatformOfTheBuilder: programs of the builder's own platform are judged.
+func TestPlatformOfTheBuilder(t *testing.T) {
+	t.Parallel()
+	e, pkg := packageOf(t, [2]string{"bin/generate", "#!/bin/sh\n"})
+	pkg.Images[0].Platform, e.Images[0].Platform = v1.Platform{}, v1.Platform{}
+	err := Run(t.Context(), e, pkg, Options{
+		Image: "builder:1",
+		Start: func(_ context.Context, p task.Program) (task.Outcome, error) {
+			if p.Platform.OS == "" {
+				return task.Outcome{Fault: "no interpreter"}, nil
+			}
+			return task.Outcome{}, nil
+		},
+		Unreliable: func(context.Context, v1.Platform) (string, error) { return "not relied on", nil },
+		Show:       func(string) {},
+	})
+	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "no interpreter") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -164,6 +164,18 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// TestDirs: an extension is named once, by itself or as a member.
+func TestDirs(t *testing.T) {
+	sample(t)
+	got, err := Dirs([]string{"missing", ".", "missing"})
+	if want := []string{"missing", "extensions/a", "extensions/b", "extensions/c", "tools/x", "missing"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := Dirs([]string{".", "./extensions/b/"}); !diag.IsInvalid(err) || err.Error() != "extensions/b and ./extensions/b/ are the same directory" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestDefaultsOf: the settings are those of the workspace of a member, within
 // the repository.
 func TestDefaultsOf(t *testing.T) {
