@@ -22,6 +22,8 @@ type indexAnnotateOptions struct {
 	osFeatures                    []string
 	annotations, indexAnnotations []string
 	change                        index.PlatformChange
+	named, ofEntry                annotation.List // with a place, and without
+	ofIndex                       map[string]string
 }
 
 func newIndexAnnotateCmd(a *app, run func(context.Context, *app, indexAnnotateOptions) error) *cobra.Command {
@@ -73,8 +75,11 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	named, others := annotate.Explicit(list)
-	ofImage := len(others) > 0 || flags.Changed("os-features")
+	o.named, o.ofEntry = annotate.Explicit(list)
+	if o.ofIndex, err = annotation.KeyValues("--index-annotation", o.indexAnnotations); err != nil {
+		return err
+	}
+	ofImage := len(o.ofEntry) > 0 || flags.Changed("os-features")
 	given := func(name string, value *string) *string {
 		if !flags.Changed(name) {
 			return nil
@@ -91,7 +96,7 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 		return usageHint(cmd, "no platform was given", "name it after the index, or use --index-annotation for the index itself")
 	case !ofImage && o.platform != "":
 		return usageHint(cmd, "no change to "+o.platform+" was given", "use --variant, --os-version, --annotation or another of the image's flags")
-	case !ofImage && len(named) == 0 && !flags.Changed("index-annotation") && !flags.Changed("media-types"):
+	case !ofImage && len(o.named) == 0 && !flags.Changed("index-annotation") && !flags.Changed("media-types"):
 		return usageHint(cmd, "no change was given", "use --index-annotation or --media-types, or name a platform and what to change about it")
 	}
 	return nil
@@ -99,16 +104,7 @@ func (o *indexAnnotateOptions) check(cmd *cobra.Command) error {
 
 func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) error {
 	return interruptible(ctx, func(ctx context.Context) error {
-		list, err := annotation.Parse("--annotation", opts.annotations)
-		if err != nil {
-			return err
-		}
-		named, others := annotate.Explicit(list)
-		ofImage := others.At(annotation.Index, platform.Identity{}) // without a place, they are for the entry
-		ofIndex, err := annotation.KeyValues("--index-annotation", opts.indexAnnotations)
-		if err != nil {
-			return err
-		}
+		ofImage := opts.ofEntry.At(annotation.Index, platform.Identity{}) // without a place, they are for the entry
 		edits, err := opts.options(a)
 		if err != nil {
 			return err
@@ -126,10 +122,10 @@ func runIndexAnnotate(ctx context.Context, a *app, opts indexAnnotateOptions) er
 						told.Do(func() { fmt.Fprintln(a.cli.Err(), text.Clean(note)) })
 					}
 				}
-				if err := x.Annotate(ofIndex); err != nil {
+				if err := x.Annotate(opts.ofIndex); err != nil {
 					return nil, err
 				}
-				return x, annotate.Apply(ctx, o, x, named)
+				return x, annotate.Apply(ctx, o, x, opts.named)
 			},
 		})
 	})

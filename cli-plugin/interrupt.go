@@ -17,7 +17,7 @@ import (
 // A second Ctrl-C exits immediately. Other signals do not: a closing terminal
 // sends SIGHUP twice, and temporary files must be removed.
 func interruptible(ctx context.Context, f func(ctx context.Context) error) error {
-	limits, err := limitFactor()
+	limits, err := oci.Factor()
 	if err != nil {
 		return err
 	}

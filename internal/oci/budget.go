@@ -3,6 +3,8 @@ package oci
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -46,6 +48,19 @@ type budgetKey struct{}
 // one budget, of the default limits times factor.
 func WithBudget(ctx context.Context, factor int) context.Context {
 	return context.WithValue(ctx, budgetKey{}, &Budget{factor: int64(factor), documents: map[digest.Digest]bool{}, labels: map[string]string{}})
+}
+
+// Factor returns the factor of the user for the limits.
+func Factor() (int, error) {
+	value := os.Getenv(EnvLimits)
+	if value == "" {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, diag.Invalidf("%s=%.40q is not a number from 1 to 1000", EnvLimits, value)
+	}
+	return n, nil
 }
 
 // WithoutBudget returns a context in which nothing is counted, for what this

@@ -69,6 +69,15 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+func TestFactor(t *testing.T) {
+	for value, want := range map[string]int{"": 1, "1": 1, "1000": 1000, "0": 0, "1001": 0, "-1": 0, "2x": 0} {
+		t.Setenv(EnvLimits, value)
+		if got, err := Factor(); got != want || diag.IsInvalid(err) != (want == 0) {
+			t.Errorf("%q: %d, %v", value, got, err)
+		}
+	}
+}
+
 // TestBudgetReader: what a layer expands to counts while it is read.
 func TestBudgetReader(t *testing.T) {
 	t.Parallel()

@@ -97,7 +97,7 @@ func TestEnvironment(t *testing.T) {
 					return true
 				}
 				name := p.text(call.Args[0])
-				if sel, ok := call.Args[0].(*ast.SelectorExpr); ok && sel.Sel.Name == "EnvLimits" {
+				if id, ok := call.Args[0].(*ast.Ident); ok && id.Name == "EnvLimits" {
 					name = "EXTPACK_LIMITS"
 				}
 				if name != placeholder {
