@@ -154,7 +154,14 @@ func (d Registry) Holds(ctx context.Context, want *expected) (*annotate.Descript
 		return nil, nil
 	}
 	held, err := want.describe(ctx, layers)
-	if err != nil || held.Root.Digest != root || !haveAll(ctx, sources[0], layers) {
+	if err != nil || held.Root.Digest != root {
+		return nil, nil
+	}
+	blobs := layers
+	for _, image := range held.Images {
+		blobs = append(blobs, image.Config)
+	}
+	if !haveAll(ctx, sources[0], blobs) {
 		return nil, nil
 	}
 	var refs []string
@@ -197,19 +204,19 @@ func layersOf(ctx context.Context, src *registry.Source, images int) ([]v1.Descr
 	return layers, group.Wait() == nil
 }
 
-// haveAll reports whether a repository has the layers: a manifest may exist
-// without its blobs.
-func haveAll(ctx context.Context, src *registry.Source, layers []v1.Descriptor) bool {
+// haveAll reports whether a repository has the blobs: a manifest may exist without
+// them, where garbage was collected during a push.
+func haveAll(ctx context.Context, src *registry.Source, blobs []v1.Descriptor) bool {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
-	for i, layer := range layers {
-		if slices.ContainsFunc(layers[:i], func(l v1.Descriptor) bool { return l.Digest == layer.Digest }) {
+	for i, blob := range blobs {
+		if slices.ContainsFunc(blobs[:i], func(d v1.Descriptor) bool { return d.Digest == blob.Digest }) {
 			continue
 		}
 		group.Go(func() error {
-			ok, err := src.Exists(groupCtx, layer)
+			ok, err := src.Exists(groupCtx, blob)
 			if err == nil && !ok {
-				err = errors.New("no layer")
+				err = errors.New("no blob")
 			}
 			return err
 		})

@@ -3,10 +3,13 @@ package e2e_test
 import (
 	"crypto/rand"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/extpack/extpack/tests/quirks"
 )
@@ -138,6 +141,34 @@ func TestVersionWithoutHead(t *testing.T) {
 		}
 		if got := push("--allow-overwrite"); got.code != 0 || r.Digest("acme/headless", "1.2.3") == before {
 			t.Errorf("%d: exit code %d\n%s", status, got.code, got.stderr)
+		}
+	}
+}
+
+// TestCollectedBlobs: a package whose blobs the registry has lost, by collecting
+// garbage during a push for instance, is not taken for published.
+func TestCollectedBlobs(t *testing.T) {
+	t.Parallel()
+	r, user, dir := quirks.New(t), newClient(t), quirky(t, 0)
+	ref := r.Host() + "/acme/quirky:1"
+	if got := user.push(t, r, dir); got.code != 0 {
+		t.Fatalf("exit code %d\n%s", got.code, got.stderr)
+	}
+	for name, blob := range map[string]func(v1.Manifest) v1.Descriptor{
+		"layer":  func(m v1.Manifest) v1.Descriptor { return m.Layers[0] },
+		"config": func(m v1.Manifest) v1.Descriptor { return m.Config },
+	} {
+		lost := "/v2/acme/quirky/blobs/" + blob(fetch(t, ref).images[0].manifest).Digest.String()
+		w := httptest.NewRecorder()
+		r.App.ServeHTTP(w, httptest.NewRequest(http.MethodDelete, lost, nil))
+		if w.Code != http.StatusAccepted {
+			t.Fatalf("DELETE %s: %d", lost, w.Code)
+		}
+		if got := user.push(t, r, dir); got.code != 0 || strings.Contains(got.stderr, "nothing to do") {
+			t.Errorf("%s: exit code %d\n%s", name, got.code, got.stderr)
+		}
+		if got := user.run(t, "verify", ref); got.code != 0 {
+			t.Errorf("%s: verify: exit code %d\n%s", name, got.code, got.stderr)
 		}
 	}
 }
