@@ -70,6 +70,12 @@ func Guards(tag registry.Reference, version string) bool {
 	return kindOf(tag.Tag(), version) != free
 }
 
+// Follows reports whether a tag, such as 1.2 or latest, points at the newest of
+// several versions.
+func Follows(tag registry.Reference, version string) bool {
+	return kindOf(tag.Tag(), version) == follows
+}
+
 // Order returns the tags with the release first, so that no other tag has moved
 // if that one is refused.
 func Order(tags []registry.Reference, version string) []registry.Reference {

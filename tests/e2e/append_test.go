@@ -103,6 +103,14 @@ func TestAppendRefuses(t *testing.T) {
 	if r.code != 2 || !strings.Contains(r.stderr, `"samples/hello", and this package has "samples/platform-roots"`) {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
+	// latest follows versions, each when it is complete.
+	latest := tag(t, "latest")
+	repository := strings.TrimSuffix(latest, ":latest")
+	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-q", "-t", latest)
+	r = extpack(t, t.TempDir(), "build", example("hello"), "--version", "0.0.2", "--push", "--append", "-t", latest)
+	if hint := "docker extpack index create -t " + latest + " " + repository + ":0.0.2\n"; r.code != 2 || !strings.Contains(r.stderr, hint) {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
 	if got := fetch(t, ref).digest; got != before {
 		t.Error("the tag moved")
 	}
