@@ -55,7 +55,10 @@ func Main() int {
 
 func runPlugin(dockerCLI *command.DockerCli) error {
 	v, _ := version.Get()
-	root := newRootCmd(dockerCLI, pluginName)
+	root := &cobra.Command{Use: pluginName, Short: rootShort}
+	if len(os.Args) != 2 || os.Args[1] != metadata.MetadataSubcommandName { // which docker asks for before many commands
+		root = newRootCmd(dockerCLI, pluginName)
+	}
 	err := plugin.RunPlugin(dockerCLI, root, metadata.Metadata{
 		SchemaVersion:    "0.1.0",
 		Vendor:           "docker extpack authors",

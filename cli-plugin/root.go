@@ -16,9 +16,11 @@ import (
 // pluginName is the word after "docker".
 const pluginName = "extpack"
 
+const rootShort = "Build and publish buildpacks image extensions for several platforms"
+
 func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 	a := &app{cli: dockerCLI}
-	cmd := newGroup(name, "Build and publish buildpacks image extensions for several platforms",
+	cmd := newGroup(name, rootShort,
 		"Build image extensions of Cloud Native Buildpacks with buildx, verify them, and\n"+
 			"publish every platform under one tag.",
 		newBuildCmd(a, runBuild),
