@@ -234,3 +234,35 @@ func TestBuildRefuses(t *testing.T) {
 		t.Errorf("interrupted: %v", err)
 	}
 }
+
+// TestBuildAfterDiffIDs: small layers are in the package as they were when their
+// diffIDs were computed; others are read again.
+func TestBuildAfterDiffIDs(t *testing.T) {
+	t.Parallel()
+	for name, large := range map[string]string{"small": "", "large": strings.Repeat("x", 1<<20)} {
+		dir := filetest.Dir(t, map[string]string{"extension.toml": api + targets, "*bin/detect": "#!/bin/sh\n", "*bin/generate": "#!/bin/sh\n", "data": large})
+		p, e := planOf(t, dir), &embedded.Engine{}
+		ids, err := e.DiffIDs(t.Context(), p.Extensions[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "bin/detect"), []byte("#!/bin/sh\n# changed\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 {
+			built, err := e.Build(t.Context(), p, t.TempDir())
+			if large != "" || n > 0 {
+				if !errors.Is(err, embedded.ErrChanged) {
+					t.Errorf("%s, build %d: %v, want %v", name, n, err, embedded.ErrChanged)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := images(t, built[0].Layout)[0]; got.diffID != ids[0] {
+				t.Errorf("%s: the layer has the diffID %s, want %s", name, got.diffID, ids[0])
+			}
+		}
+	}
+}

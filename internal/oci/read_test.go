@@ -179,3 +179,18 @@ func TestReadManifestKeepsUnknownFieldsAndRefusesAmbiguity(t *testing.T) {
 		t.Errorf("a config that is no JSON: %v", err)
 	}
 }
+
+// TestCheckDescriptor accepts the digests that go-digest accepts.
+func TestCheckDescriptor(t *testing.T) {
+	t.Parallel()
+	sum := digest.FromString("").Encoded()
+	for _, d := range []string{
+		"sha256:" + sum, "sha256:" + sum[1:], "sha256:" + sum + "0", "sha256:" + strings.ToUpper(sum), "sha256:" + sum[:63] + "g",
+		"sha256:" + sum[:31] + "/" + sum[32:], "sha256:", sum, "", "md5:" + sum[:32], "sha512:" + sum + sum, "sha512:" + sum,
+	} {
+		want := digest.Digest(d).Validate()
+		if got := oci.CheckDescriptor(nil, v1.Descriptor{Digest: digest.Digest(d)}); (got == nil) != (want == nil) {
+			t.Errorf("%q: %v, want %v", d, got, want)
+		}
+	}
+}
