@@ -25,11 +25,11 @@ func newAnnotateCmd(a *app, run func(context.Context, *app, annotateOptions) err
 	var opts annotateOptions
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR",
-		Short: "Make an index that another tool built a complete package",
-		Long: "Find the extension in the images of an index, and write the labels and\n" +
-			"annotations of a package, as \"docker extpack build\" does. Attestations,\n" +
-			"annotations and everything else are preserved; layers are not uploaded again. The\n" +
-			"result is written to where it was read, or to --tag and --output.",
+		Short: "Complete an index that another tool built",
+		Long: "Find the extension in the images of an index, and add the labels and annotations\n" +
+			"of a package, as \"docker extpack build\" does. Everything else is preserved, such\n" +
+			"as attestations and other annotations, and layers are not uploaded again. The\n" +
+			"result replaces the index, or is written to --tag and --output.",
 		Example: `  docker buildx bake --push
   docker extpack annotate registry.example.com/acme/my-extension:1.2.3`,
 		Args: exactArgs(1, "one reference, package file or OCI layout directory"),
@@ -42,10 +42,10 @@ func newAnnotateCmd(a *app, run func(context.Context, *app, annotateOptions) err
 	opts.bind(cmd)
 	f := cmd.Flags()
 	opts.release.bind(f)
-	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Reference to publish to instead of where it came from")
+	f.StringArrayVarP(&opts.tags, "tag", "t", nil, "Reference to publish to, instead of the one that is read")
 	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb") or an OCI layout directory ("DIR/") instead`)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, annotationUsage)
 	completeFiles(cmd, "output")
 	return cmd
 }
@@ -70,7 +70,7 @@ func runAnnotate(ctx context.Context, a *app, opts annotateOptions) error {
 			Change: func(ctx context.Context, o *index.Staging, x *index.Index) (*index.Index, error) {
 				if images := x.Images(); len(images) == 1 && images[0].AnyPlatform() && !told {
 					told = true
-					fmt.Fprintf(a.cli.Err(), "%s is one image for any platform and stays one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
+					fmt.Fprintf(a.cli.Err(), "%s is one image for any platform and remains one; for an index, build it with [[targets]] or --target\n", text.Line(opts.name))
 				}
 				if err := annotate.Complete(ctx, o, x, add); err != nil {
 					return nil, err

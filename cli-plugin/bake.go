@@ -46,13 +46,13 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 	cmd := &cobra.Command{
 		Use:   "bake [OPTIONS] [DIR|URL...]",
 		Short: "Write the bake file that builds image extensions",
-		Long: "Write the bake file for the image extensions in the given directories (default\n" +
+		Long: "Write a bake file for the image extensions in the given directories (default\n" +
 			"\".\"), for use with plain \"docker buildx bake\". It changes only when a descriptor\n" +
-			"or the folders of an extension change, so it can be committed. Its first lines\n" +
-			"record the arguments, which later runs without arguments use.\n\n" +
-			"With --complete, the file also has the label that names the layer of each image.\n" +
+			"or the directories of an extension change, so it can be committed. Its first lines\n" +
+			"record the arguments; later runs without arguments reuse them.\n\n" +
+			"With --complete, the file also contains the label with the diffID of each layer.\n" +
 			"Plain \"docker buildx bake --push\" then publishes a complete package, until a file\n" +
-			"of the extension changes. For build stages, --complete=build builds them first.",
+			"of the extension changes. Build stages require --complete=build, which builds them.",
 		Example: `  docker extpack bake
   docker extpack bake -o - ./extensions/*
   docker extpack bake --check
@@ -67,10 +67,10 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 				return usageError(cmd, diag.Text(choice.Check("--complete", opts.complete, completeStatic, completeBuild)))
 			}
 			if opts.output == "" {
-				return usageError(cmd, "--output is empty: name the file, or leave it out for "+bake.FileName)
+				return usageError(cmd, "--output is empty: name the file, or leave the flag out for "+bake.FileName)
 			}
 			if opts.check && opts.output == "-" {
-				return usageError(cmd, "--check needs a file to compare with: name it with --output FILE")
+				return usageError(cmd, "--check requires a file to compare with: name it with --output FILE")
 			}
 			args, err := opts.takeRecorded(cmd, a, args)
 			if err != nil {
@@ -102,23 +102,23 @@ func newBakeCmd(a *app, run func(context.Context, *app, bakeOptions) error) *cob
 	opts.grants.bind(f)
 	opts.stage.bindRecorded(f)
 	opts.compression.bind(f)
-	f.StringVarP(&opts.output, "output", "o", bake.FileName, `File to write, "-" for standard output`)
+	f.StringVarP(&opts.output, "output", "o", bake.FileName, `File to write, or "-" for standard output`)
 	completeFiles(cmd, "output")
 	register(cmd, "target", completePlatforms)
 	complete(cmd, "version-from", "git")
 	complete(cmd, "compression", layer.Compressions...)
 	complete(cmd, "network", extension.Networks()...)
-	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference when the file is out of date")
+	f.BoolVar(&opts.check, "check", false, "Write nothing; exit with 2 and show the difference if the file is out of date")
 	f.BoolVar(&opts.print, "print", false, "Write nothing; show how buildx evaluates the file")
-	f.BoolVar(&opts.matrix, "matrix", false, "Write nothing; print the targets of single platforms as JSON, for the matrix of a CI workflow")
-	f.StringVar(&opts.complete, "complete", "", `Add the label that names the layer of each image ("static", "build")`)
+	f.BoolVar(&opts.matrix, "matrix", false, "Write nothing; print the single-platform targets as JSON, for the matrix of a CI workflow")
+	f.StringVar(&opts.complete, "complete", "", `Add the label with the diffID of each layer ("static", or "build" to build the stages first)`)
 	f.Lookup("complete").NoOptDefVal = completeStatic
 	complete(cmd, "complete", completeStatic, completeBuild)
-	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder, with --print and --complete=build")
+	f.StringVar(&opts.builder, "builder", "", "Override the configured builder instance; requires --print or --complete=build")
 	register(cmd, "builder", completeBuilders)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation ("KEY=VALUE" for the index, "manifest:KEY=VALUE", "manifest-descriptor[linux/amd64]:KEY=VALUE")`)
-	f.StringArrayVar(&opts.set, "set", nil, `Override a value, with --print ("TARGET.KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, annotationUsage)
+	f.StringArrayVar(&opts.set, "set", nil, `Override a value of the bake file ("TARGET.KEY=VALUE"); requires --print`)
 	return cmd
 }
 

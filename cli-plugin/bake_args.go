@@ -38,7 +38,7 @@ func (o *bakeOptions) takeRecorded(cmd *cobra.Command, a *app, args []string) ([
 		return nil, diag.WithHint(diag.Invalidf("%s: the arguments in its first lines: %v", o.output, err), "name the directories of the extensions")
 	}
 	if o.recorded = len(words) > 0; o.recorded {
-		fmt.Fprintf(a.cli.Err(), "with the arguments of %s: %s\n", o.output, text.Clean(quoted(words)))
+		fmt.Fprintf(a.cli.Err(), "using the arguments recorded in %s: %s\n", o.output, text.Clean(quoted(words)))
 	}
 	return args, nil
 }

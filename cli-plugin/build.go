@@ -46,10 +46,10 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 		Long: "Build the image extensions in the given directories (default \".\") for all of\n" +
 			"their targets, verify the result, and publish it under one tag, load it into the\n" +
 			"Docker Engine, or write it to a .cnb file or an OCI layout directory.\n\n" +
-			"A URL names a Git repository, with branch, tag or commit and folder after \"#\", or\n" +
-			"an archive. What it holds is given no more than any other extension: secrets,\n" +
-			"variables and files need a grant.\n\n" +
-			"A directory with an extpack.toml that has [workspace] builds its members.",
+			"A URL is that of an archive, or of a Git repository followed by \"#REF:DIR\": a\n" +
+			"branch, tag or commit, and a directory. As in local directories, secrets, variables\n" +
+			"and files of this machine require a grant.\n\n" +
+			"If extpack.toml in a directory has a [workspace] table, its members are built.",
 		Example: `  docker extpack build
   docker extpack build ./my-extension --push -t registry.example.com/acme/my-extension:1.2.3
   docker extpack build ./extensions/* --push -t 'registry.example.com/acme/{{.Slug}}:{{.Version}}'
@@ -65,7 +65,7 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 					return err
 				}
 				if opts.smoke == "" && cmd.Flags().Changed("smoke") {
-					return diag.WithHint(diag.Invalidf("--smoke has no image"), "give it the name of an image, such as that of a builder")
+					return diag.WithHint(diag.Invalidf("--smoke requires an image"), "name an image, such as a builder image")
 				}
 				return run(cmd.Context(), a, opts)
 			})
@@ -75,14 +75,14 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	f := cmd.Flags()
 	opts.planOptions.bind(f)
 	opts.git.bindOrigin(f)
-	f.BoolVar(&opts.git.allowDirty, "allow-dirty", false, "Push the Git commit as \"…-dirty\" although files differ from it")
+	f.BoolVar(&opts.git.allowDirty, "allow-dirty", false, `Allow pushing files that differ from the Git commit, with the revision "…-dirty"`)
 	opts.stage.bind(f)
 	opts.grants.bind(f)
 	opts.buildxOptions.bind(f)
 	opts.attestOptions.bind(f)
 	opts.destinationOptions.bind(f)
 	f.StringArrayVar(&opts.labels, "label", nil, `Add a label to every image ("KEY=VALUE")`)
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, annotationUsage)
 	f.StringVar(&opts.mediaTypes, "media-types", "oci", `Media types of index, manifests and layers ("oci", "docker")`)
 	opts.compression.bind(f)
 	f.StringVar(&opts.metadataFile, "metadata-file", "", "Write what was built to a JSON file")
@@ -91,12 +91,12 @@ func newBuildCmd(a *app, run func(context.Context, *app, buildOptions) error) *c
 	f.BoolVar(&opts.force, "force", false, "Build and publish even what is published already")
 	f.BoolVar(&opts.dryRun, "dry-run", false, "Print what would be built and published, and stop")
 	f.BoolVar(&opts.single, "single", false, "Publish one platform as an image without an index")
-	f.BoolVar(&opts.keepGoing, "keep-going", false, "Publish the extensions that pass although others fail")
-	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
-	f.BoolVar(&opts.skipOthers, "skip-others", false, "Skip arguments that are not extensions, such as some of a pattern")
-	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform once, in this image, before anything is published")
-	f.BoolVar(&opts.test, "test", false, "Run the test cases of each extension before anything is published; see docker extpack test")
-	f.StringVar(&opts.builderImage, "builder-image", "", "Builder image of --test, instead of the descriptor's")
+	f.BoolVar(&opts.keepGoing, "keep-going", false, "Publish the extensions that pass even if others fail")
+	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables that are built for another platform")
+	f.BoolVar(&opts.skipOthers, "skip-others", false, "Skip arguments that are not extensions, such as other files that match a pattern")
+	f.StringVar(&opts.smoke, "smoke", "", "Run bin/detect and bin/generate of each platform in this image before publishing")
+	f.BoolVar(&opts.test, "test", false, "Run the test cases of each extension before publishing (see docker extpack test)")
+	f.StringVar(&opts.builderImage, "builder-image", "", "Builder image for --test, instead of the descriptor's")
 	completeFiles(cmd, "metadata-file")
 	completeFiles(cmd, "output")
 	complete(cmd, "engine", engine.Names...)
@@ -164,7 +164,7 @@ func runBuild(ctx context.Context, a *app, opts buildOptions) error {
 		case err != nil && ctx.Err() != nil:
 			return errors.Join(interrupted(err, results), recordErr)
 		case (err != nil || opts.leftOut != nil) && len(results) > 0 && opts.keepGoing:
-			fmt.Fprintf(a.cli.Err(), "published what passed (--keep-going): %s\n", names(results))
+			fmt.Fprintf(a.cli.Err(), "published the extensions that passed (--keep-going): %s\n", names(results))
 		case err == nil && recordErr == nil:
 			opts.summary(screen.Stderr(a.cli.Err()), results)
 		}

@@ -93,7 +93,7 @@ func (o *buildOptions) checkPlan(p *plan.Plan, engine engine.Request) (err error
 		}
 	}
 	if o.single && o.append {
-		return diag.WithHint(diag.Invalidf("--single publishes an image without an index, and --append joins platforms to one"), "leave one of them out")
+		return diag.WithHint(diag.Invalidf("--append requires an index, and --single publishes an image without one"), "leave one of them out")
 	}
 	if o.single {
 		if err := pipeline.CheckSingle(p); err != nil {
@@ -147,7 +147,7 @@ func (o *buildOptions) pipelineOptions(log func(format string, args ...any)) pip
 			log("verified %s: %s", e.Descriptor.Info, on)
 		},
 		Unchanged: func(e *plan.Extension) {
-			log("nothing to do for %s: it is published already", e.Descriptor.Info)
+			log("nothing to do for %s: it is already published", e.Descriptor.Info)
 		},
 	}
 }

@@ -30,14 +30,14 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 	var opts builderDoctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor [OPTIONS] [DIR...]",
-		Short: "Tell whether the next build will work, and why not",
+		Short: "Check whether the next build will work",
 		Long: "Check everything that a build of the image extensions in the given directories\n" +
 			"(default \".\") needs: docker CLI and engine, buildx, the builder and its nodes, the\n" +
-			"platforms they can run, the registries, and this machine's disk and clock. A tiny\n" +
-			"image is built, and a push is begun and cancelled; only a little build cache is\n" +
-			"written. The command waits 5 seconds for a builder that does not answer (20 with a\n" +
-			"buildx older than 0.32), and 10 for one node of several. The exit code is 2 when a\n" +
-			"build would fail.",
+			"platforms they can run, the registries, and the disk and clock of this machine. A\n" +
+			"tiny image is built, and a push is started and cancelled. Nothing is written except\n" +
+			"a little build cache. The exit code is 2 if a build would fail.\n\n" +
+			"A builder has 5 seconds to respond (20 with a buildx older than 0.32), and one node\n" +
+			"of several has 10.",
 		Example: `  docker extpack builder doctor
   docker extpack builder doctor ./my-extension -t registry.example.com/acme/my-extension:1.2.3
   docker extpack builder doctor --builder team --format json`,
@@ -59,7 +59,7 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 	f.StringVar(&opts.format, "format", "", format.Usage)
 	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
-	f.StringVar(&opts.smoke, "smoke", "", "Look also at what build --smoke needs to run programs in this image")
+	f.StringVar(&opts.smoke, "smoke", "", "Check also what \"build --smoke\" needs to run programs in this image")
 	complete(cmd, "format", "json")
 	register(cmd, "builder", completeBuilders)
 	register(cmd, "target", completePlatforms)

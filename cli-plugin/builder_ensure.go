@@ -26,20 +26,21 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 	var opts builderEnsureOptions
 	cmd := &cobra.Command{
 		Use:   "ensure [OPTIONS] [NAME]",
-		Short: "Make or repair a builder for several platforms",
-		Long: "Make a buildx builder that is fit for several platforms, repair it, or do nothing\n" +
-			"when it needs no repair. Its name (default \"" + builder.DefaultName + "\") is printed.\n\n" +
-			"Where a Docker Engine answers, the builder is a BuildKit container in it. Where there\n" +
-			"is none but buildkitd is on PATH, it is a BuildKit daemon of this user, started in the\n" +
-			"background, with its cache, configuration and log in docker-extpack/builders/NAME below\n" +
-			"$XDG_STATE_HOME (default ~/.local/state); it finds the emulators of the distribution's\n" +
-			"qemu-user-static by itself. Without root rights it needs rootlesskit. --remove stops it\n" +
-			"and deletes all of that; after a restart of the machine, ensure starts it again.\n\n" +
+		Short: "Create or repair a builder for several platforms",
+		Long: "Create a buildx builder for several platforms, or repair it if necessary. The name\n" +
+			"of the builder (default \"" + builder.DefaultName + "\") is printed.\n\n" +
+			"If a Docker Engine responds, the builder is a BuildKit container in it. Otherwise, if\n" +
+			"buildkitd is on PATH, it is a BuildKit daemon of this user, which runs in the\n" +
+			"background and uses the emulators of the distribution's qemu-user-static. Without\n" +
+			"root rights, it requires rootlesskit. Its cache, configuration and log are in\n" +
+			"docker-extpack/builders/NAME below $XDG_STATE_HOME (default ~/.local/state). After a\n" +
+			"restart of the machine, this command starts it again. --remove stops it and deletes\n" +
+			"all of its files.\n\n" +
 			"An emulated program can start others only if the kernel knows the emulator. Without\n" +
-			"root rights that is set up for the builder alone, on Linux 6.7 or newer. As root,\n" +
-			"--binfmt sets it up for the whole machine, until --remove or a restart.\n\n" +
-			"The selected builder does not change without --use. Other builders are not\n" +
-			"changed, and a failure leaves everything as it was.",
+			"root rights, emulators are registered for the builder only, on Linux 6.7 or newer.\n" +
+			"As root, --binfmt registers them for the whole machine, until --remove or a restart.\n\n" +
+			"The selected builder does not change without --use. Other builders are not changed,\n" +
+			"and the changes of a command that fails are rolled back.",
 		Example: `  docker extpack builder ensure --use
   docker extpack build --builder "$(docker extpack builder ensure -q --bootstrap)"
   docker extpack builder ensure team --native arm64=ssh://user@arm.example.com
@@ -68,14 +69,14 @@ func newBuilderEnsureCmd(a *app, run func(context.Context, *app, builderEnsureOp
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.driver, "driver", "", `How BuildKit is run: "docker-container", or "remote" for a daemon of this user (default whichever is possible)`)
+	f.StringVar(&opts.driver, "driver", "", `Driver of the builder: "docker-container", or "remote" for a BuildKit daemon of this user (default: the first that is possible)`)
 	f.StringArrayVar(&opts.native, "native", nil, `Build a platform on a separate machine ("PLATFORM=ENDPOINT", such as "arm64=ssh://user@host")`)
-	f.StringArrayVar(&opts.registries, "registry", nil, `Let the builder pull from a registry without a trusted certificate ("HOST[:PORT]", to find out how it speaks, or "HOST[:PORT]=http|insecure")`)
+	f.StringArrayVar(&opts.registries, "registry", nil, `Let the builder pull from a registry without a trusted certificate ("HOST[:PORT]=http|insecure", or "HOST[:PORT]" to detect which)`)
 	f.BoolVar(&opts.binfmt, "binfmt", false, "Register QEMU with the kernel of this machine, for a daemon that runs as root")
-	f.BoolVar(&opts.bootstrap, "bootstrap", false, "Start the builder now, and wait for it")
+	f.BoolVar(&opts.bootstrap, "bootstrap", false, "Start the builder and wait until it runs")
 	f.BoolVar(&opts.use, "use", false, "Select the builder for this and other commands")
-	f.BoolVar(&opts.remove, "remove", false, "Stop and remove a builder that this command made, with its cache")
-	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print nothing but the name")
+	f.BoolVar(&opts.remove, "remove", false, "Stop and remove a builder that this command created, with its cache")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print only the name")
 	complete(cmd, "driver", buildx.DriverContainer, buildx.DriverRemote)
 	register(cmd, "native", cobra.NoFileCompletions)
 	register(cmd, "registry", cobra.NoFileCompletions)
@@ -103,7 +104,7 @@ func runBuilderEnsure(ctx context.Context, a *app, opts builderEnsureOptions) er
 			return err
 		}
 		if !changed {
-			o.Log("nothing to do: the builder %s is as it should be", o.Name)
+			o.Log("nothing to do: the builder %s needs no repair", o.Name)
 		}
 		_, err = fmt.Fprintln(a.cli.Out(), o.Name)
 		return err
@@ -118,7 +119,7 @@ func removeBuilder(ctx context.Context, buildx buildx.Runner, o builder.Options)
 	case found:
 		o.Log("removed the builder %s", o.Name)
 	default:
-		o.Log("nothing to do: there is no builder %s", o.Name)
+		o.Log("nothing to do: the builder %s does not exist", o.Name)
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 type compressionOptions struct{ name, level string }
 
 func (o *compressionOptions) bind(f *pflag.FlagSet) {
-	f.StringVar(&o.name, "compression", "", `Compression of layers, instead of the descriptor's or gzip ("gzip", "zstd", which pack cannot read in package files)`)
-	f.StringVar(&o.level, "compression-level", "", "Level of the compression (0 to 9 of gzip, 0 to 22 of zstd)")
+	f.StringVar(&o.name, "compression", "", `Compression of layers, instead of the descriptor's or gzip ("gzip", or "zstd", which pack cannot read in package files)`)
+	f.StringVar(&o.level, "compression-level", "", "Compression level (0 to 9 for gzip, 0 to 22 for zstd)")
 }
 
 func (o *compressionOptions) apply(opts *plan.Options) {

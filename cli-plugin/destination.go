@@ -26,12 +26,12 @@ type destinationOptions struct {
 	release      releaseOptions
 }
 
-// releaseOptions are the flags that permit to move tags which usually stay.
+// releaseOptions are the flags that allow moving tags that are protected.
 type releaseOptions struct{ overwrite, downgrade bool }
 
 func (o *releaseOptions) bind(f *pflag.FlagSet) {
-	f.BoolVar(&o.overwrite, release.AllowOverwrite, false, "Replace other content under a tag that is the version of the extension, which is refused otherwise because users rely on it")
-	f.BoolVar(&o.downgrade, release.AllowDowngrade, false, `Move "latest", "MAJOR" and "MAJOR.MINOR" to a lower version, which stay where they are otherwise`)
+	f.BoolVar(&o.overwrite, release.AllowOverwrite, false, "Allow replacing the content of a tag that is the version of the extension")
+	f.BoolVar(&o.downgrade, release.AllowDowngrade, false, `Allow moving the tags "latest", "MAJOR" and "MAJOR.MINOR" to a lower version`)
 }
 
 func (o *releaseOptions) guard(client *registry.Client, log func(string, ...any)) *release.Guard {

@@ -17,12 +17,12 @@ type gitOptions struct {
 }
 
 func (o *gitOptions) bind(f *pflag.FlagSet) {
-	f.StringVar(&o.versionFrom, "version-from", "", `Where to take the version from: "git" for the tag of the commit, such as v1.2.3 or NAME/v1.2.3`)
+	f.StringVar(&o.versionFrom, "version-from", "", `Source of the version: "git" for the tag of the commit, such as v1.2.3 or NAME/v1.2.3`)
 }
 
 // bindOrigin binds the flags of commands that write annotations.
 func (o *gitOptions) bindOrigin(f *pflag.FlagSet) {
-	f.BoolVar(&o.origin, "git", false, "Annotate the Git commit and origin (org.opencontainers.image.revision and source); the digest then changes with every commit")
+	f.BoolVar(&o.origin, "git", false, "Add annotations with the Git commit and origin (org.opencontainers.image.revision and source); the digest then changes with every commit")
 }
 
 func (o *gitOptions) apply(opts *plan.Options) error {

@@ -17,7 +17,7 @@ import (
 type grantOptions struct{ allow []string }
 
 func (o *grantOptions) bind(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.allow, "allow", nil, `Grant what descriptors ask for, or extra privileges ("secret=ID", "env=NAME", "ssh", "cache-to=SPEC", "context=URL", "fs.read=PATH", "network.host")`)
+	f.StringArrayVar(&o.allow, "allow", nil, `Grant what a descriptor requests, or an extra privilege ("secret=ID", "env=NAME", "ssh", "cache-to=SPEC", "context=URL", "fs.read=PATH", "network.host")`)
 }
 
 // set returns the grants of the flags and of the user's own file.

@@ -96,7 +96,7 @@ var flagHabits = []flagHabit{
 	{"index create", "amend append", `use "docker extpack index add"`},
 	{"index create", "file f", "name the sources as arguments"},
 	{"index remove, index annotate", "platform platforms", "name the platform as an argument, after the index"},
-	{"index create, index add, index remove, index annotate", "purge p", "leave it out: there is no local copy"},
+	{"index create, index add, index remove, index annotate", "purge p", "leave it out: nothing is kept on this machine"},
 	{"builder ensure", "name builder", "name the builder as an argument"},
 	{"builder ensure", "platform", "use --native PLATFORM=ENDPOINT for a machine of that platform; others are emulated"},
 	{"init", "path p", "name the directory as an argument"},

@@ -15,12 +15,12 @@ import (
 
 // newIndexCmd returns the group of commands that create and edit indexes.
 func newIndexCmd(a *app) *cobra.Command {
-	return newGroup("index", "Make and edit indexes of several platforms",
-		"Join images of several platforms under one tag, and edit such indexes in the\n"+
-			"registry: add platforms, remove them, change how they are described. The\n"+
-			"registry is the only state; nothing is kept on this machine. What an edit does\n"+
-			"not name is preserved: annotations, attestations, media types, unknown fields.\n"+
-			"Package files and OCI layout directories are edited in place.",
+	return newGroup("index", "Create and edit indexes of several platforms",
+		"Combine images of several platforms under one tag, and edit such an index in the\n"+
+			"registry: add platforms, remove them, or change their descriptions. Nothing is kept\n"+
+			"on this machine. Everything that an edit does not name is preserved: annotations,\n"+
+			"attestations, media types and unknown fields. Package files and OCI layout\n"+
+			"directories are edited in place.",
 		newIndexCreateCmd(a, runIndexCreate),
 		newIndexAddCmd(a, runIndexAdd),
 		newIndexRemoveCmd(a, runIndexRemove),
@@ -37,9 +37,9 @@ type indexOptions struct {
 func (o *indexOptions) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.mediaTypes, "media-types", "", `Change the media types of index, manifests and layers ("oci", "docker")`)
-	f.BoolVar(&o.force, "force", false, "Write the tag even when it moved since it was read")
-	f.BoolVar(&o.dryRun, "dry-run", false, "Print the index that would be written, and write nothing")
-	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVar(&o.force, "force", false, "Write the tag even if it has moved since it was read")
+	f.BoolVar(&o.dryRun, "dry-run", false, "Print the index that would be written, and exit")
+	f.BoolVar(&o.insecure, "insecure", false, insecureUsage)
 	complete(cmd, "media-types", "oci", "docker")
 }
 
@@ -64,7 +64,7 @@ func (o *indexOptions) edit(ctx context.Context, a *app, req index.Request) erro
 		if len(r.Published) > 0 {
 			where = r.Published[0].Reference.String()
 		}
-		fmt.Fprintf(a.cli.Err(), "nothing to do: %s is as requested already\n", text.Clean(where))
+		fmt.Fprintf(a.cli.Err(), "nothing to do: %s already is as requested\n", text.Clean(where))
 	}
 	return o.print(a, r, err)
 }

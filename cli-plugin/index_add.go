@@ -22,9 +22,10 @@ func newIndexAddCmd(a *app, run func(context.Context, *app, indexAddOptions) err
 	cmd := &cobra.Command{
 		Use:   "add [OPTIONS] REFERENCE|FILE.cnb|DIR SOURCE...",
 		Short: "Add platforms to a published index",
-		Long: "Add the images of sources, with their attestations, to the index a tag points\n" +
-			"at, or of a package file or OCI layout directory. Sources are named as in\n" +
-			"\"index create\". Layers that the registry has already are not moved.",
+		Long: "Add the images of the sources, with their attestations, to the index that a tag\n" +
+			"points to, or to that of a package file or OCI layout directory. Sources are named\n" +
+			"as in \"docker extpack index create\". Layers that the registry already has are not\n" +
+			"copied.",
 		Example: `  docker extpack index add acme/curl:1.0 acme/curl:1.0-riscv64
   docker extpack index add --replace acme/curl:1.0 curl-arm64.cnb`,
 		Args: minArgs(2, "an index and one or more sources"),
@@ -36,9 +37,9 @@ func newIndexAddCmd(a *app, run func(context.Context, *app, indexAddOptions) err
 	}
 	opts.bind(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&opts.platforms, "platform", nil, `Platform of a source that does not name one ("SOURCE=os/arch[/variant]")`)
-	f.BoolVar(&opts.replace, "replace", false, "Replace platforms that are in the index already")
-	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave attestations of the sources out")
+	f.StringArrayVar(&opts.platforms, "platform", nil, `Platform of a source that does not specify one ("SOURCE=os/arch[/variant]")`)
+	f.BoolVar(&opts.replace, "replace", false, "Replace platforms that are already in the index")
+	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave out the attestations of the sources")
 	return cmd
 }
 

@@ -31,9 +31,9 @@ func newIndexAnnotateCmd(a *app, run func(context.Context, *app, indexAnnotateOp
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] REFERENCE|FILE.cnb|DIR [PLATFORM]",
 		Short: "Change how a published index describes its images",
-		Long: "Change the platform or the annotations under which the index lists an image, or\n" +
-			"the annotations of the index itself; the images stay as they are. The platform is\n" +
-			"named as in \"index remove\".",
+		Long: "Change the platform or the annotations of an image's entry in the index, or the\n" +
+			"annotations of the index itself. The images do not change. The platform is named as\n" +
+			"in \"docker extpack index remove\".",
 		Example: `  docker extpack index annotate acme/curl:1.0 linux/arm --variant v6
   docker extpack index annotate acme/curl:1.0 windows/amd64 --os-version 10.0.20348.2700
   docker extpack index annotate acme/curl:1.0 --index-annotation org.opencontainers.image.source=https://example.com`,
@@ -60,7 +60,7 @@ func newIndexAnnotateCmd(a *app, run func(context.Context, *app, indexAnnotateOp
 	f.StringVar(&opts.variant, "variant", "", "Variant of the architecture")
 	f.StringVar(&opts.osVersion, "os-version", "", "Version of the operating system")
 	f.StringSliceVar(&opts.osFeatures, "os-features", nil, "Features of the operating system that the image needs")
-	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the image's entry ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
+	f.StringArrayVar(&opts.annotations, "annotation", nil, `Add an annotation to the image's entry ("KEY=VALUE"), or elsewhere as in buildx ("manifest[linux/amd64]:KEY=VALUE")`)
 	f.StringArrayVar(&opts.indexAnnotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
 	complete(cmd, "os", extension.KnownOS()...)
 	complete(cmd, "arch", extension.KnownArch()...)

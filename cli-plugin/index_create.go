@@ -25,14 +25,13 @@ func newIndexCreateCmd(a *app, run func(context.Context, *app, indexCreateOption
 	var opts indexCreateOptions
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] SOURCE...",
-		Short: "Make an index of images that exist",
-		Long: "Make an index of images that exist and publish it under tags, or write it to\n" +
-			"files. A source is a reference, by tag or digest, a .cnb file or an OCI layout\n" +
-			"directory; it holds one image or an index, whose images are taken with their\n" +
-			"attestations. An image whose index does not say which platform it is for has\n" +
-			"that of its config.\n\n" +
-			"One index alone is copied as it is. Several sources give an OCI index with the\n" +
-			"annotations on which all indexes among them agree.",
+		Short: "Create an index of existing images",
+		Long: "Create an index of existing images and publish it under tags, or write it to files.\n" +
+			"A source is a reference, by tag or digest, a .cnb file or an OCI layout directory.\n" +
+			"It contains one image or an index, whose images are added with their attestations.\n" +
+			"If an index does not specify the platform of an image, that of its config is used.\n\n" +
+			"A single index is copied unchanged. Several sources become an OCI index with the\n" +
+			"annotations that are equal in all indexes among them.",
 		Example: `  docker extpack index create -t acme/curl:1.0 acme/curl:1.0-amd64 acme/curl:1.0-arm64
   docker extpack index create -t acme/curl:1.0 curl-amd64.cnb ./layout acme/curl@sha256:…
   docker extpack index create -o curl.cnb --platform acme/old:1=linux/arm/v6 acme/old:1 acme/curl:1.0
@@ -54,9 +53,9 @@ func newIndexCreateCmd(a *app, run func(context.Context, *app, indexCreateOption
 	f.StringArrayVarP(&opts.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/"); under any name with "type=oci,dest=FILE"`)
 	f.StringArrayVar(&opts.platforms, "platform", nil, `Platform of a source that does not name one ("SOURCE=os/arch[/variant]")`)
 	f.StringArrayVar(&opts.annotations, "index-annotation", nil, `Add an annotation to the index ("KEY=VALUE")`)
-	f.StringArrayVar(&opts.placed, "annotation", nil, `Add an annotation to the index ("KEY=VALUE", or with a place as in buildx: "manifest[linux/amd64]:KEY=VALUE")`)
-	f.BoolVar(&opts.flatten, "flatten", true, "List the images of a source that is an index instead of the index")
-	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave attestations out")
+	f.StringArrayVar(&opts.placed, "annotation", nil, annotationUsage)
+	f.BoolVar(&opts.flatten, "flatten", true, "List the images of a source that is an index, instead of the index itself")
+	f.BoolVar(&opts.noAttestations, "no-attestations", false, "Leave out the attestations of the sources")
 	completeFiles(cmd, "output")
 	return cmd
 }

@@ -21,10 +21,11 @@ func newIndexRemoveCmd(a *app, run func(context.Context, *app, indexRemoveOption
 	cmd := &cobra.Command{
 		Use:     "remove [OPTIONS] REFERENCE|FILE.cnb|DIR PLATFORM...",
 		Aliases: []string{"rm"},
-		Short:   "Take platforms out of a published index",
-		Long: "Take images, with their attestations, out of the index a tag points at. A\n" +
-			"platform is os/arch[/variant][:distro@version], as inspect lists it, or the digest\n" +
-			"of an image; the parts that are not needed to tell images apart may be left out.",
+		Short:   "Remove platforms from a published index",
+		Long: "Remove images, with their attestations, from the index that a tag points to. A\n" +
+			"platform is os/arch[/variant][:distro@version], as \"docker extpack inspect\" lists it,\n" +
+			"or the digest of an image. Parts that are not needed to tell images apart can be\n" +
+			"left out.",
 		Example: `  docker extpack index remove acme/curl:1.0 linux/arm/v7
   docker extpack index remove acme/curl:1.0 linux/amd64:ubuntu@22.04`,
 		Args: minArgs(2, "an index and one or more platforms"),

@@ -26,12 +26,13 @@ func newInitCmd(a *app, run func(context.Context, *app, initOptions) error) *cob
 	var opts initOptions
 	cmd := &cobra.Command{
 		Use:   "init [OPTIONS] [DIR]",
-		Short: "Make a new extension, or prepare an existing one",
-		Long: "Write an image extension that builds into a directory (default \".\"): a descriptor,\n" +
-			"programs or static files, a test, a Makefile, a workflow for CI and a bake file. What\n" +
-			"no flag names is asked for on a terminal. Nothing is overwritten without --force.\n\n" +
-			"In a directory that has an extension.toml, such as one for pack or jam, only what is\n" +
-			"missing is added, and no byte of the package changes.",
+		Short: "Create an extension, or prepare an existing one",
+		Long: "Create an image extension that builds, in a directory (default \".\"): a descriptor,\n" +
+			"programs or static files, a test, a Makefile, a workflow for CI and a bake file. On a\n" +
+			"terminal, values without a flag are asked for. Nothing is overwritten without\n" +
+			"--force.\n\n" +
+			"In a directory that already has an extension.toml, such as one for pack or jam, only\n" +
+			"missing files are added, and the package stays the same byte for byte.",
 		Example: `  docker extpack init
   docker extpack init --id acme/my-extension --lang go --yes ./my-extension
   docker extpack init ./an-extension-for-pack`,
@@ -44,25 +45,25 @@ func newInitCmd(a *app, run func(context.Context, *app, initOptions) error) *cob
 				}
 			}
 			if !opts.adopts() && !opts.yes && !a.cli.In().IsTerminal() {
-				return usageError(cmd, "nothing can be asked, as standard input is not a terminal: give --yes, and --id, --name, --version, --target and --lang as needed")
+				return usageError(cmd, "standard input is not a terminal, so values cannot be asked for: use --yes, and --id, --name, --version, --target and --lang as needed")
 			}
 			return run(cmd.Context(), a, opts)
 		},
 		ValidArgsFunction: completeDirs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.id, "id", "", "Id of the extension, such as my-company/my-extension")
-	f.StringVar(&opts.name, "name", "", "Name of the extension for people")
+	f.StringVar(&opts.id, "id", "", "ID of the extension, such as my-company/my-extension")
+	f.StringVar(&opts.name, "name", "", "Display name of the extension")
 	f.StringVar(&opts.version, "version", "", "Version of the extension (X.Y.Z)")
-	f.StringArrayVar(&opts.targets, "target", nil, `Platform of the extension ("os/arch[/variant][:distro@version[,version]]")`)
-	f.StringVar(&opts.lang, "lang", "", `What the extension is made of ("sh", "go", "static")`)
-	f.BoolVarP(&opts.yes, "yes", "y", false, "Ask nothing: take the default of what no flag names")
-	f.BoolVar(&opts.force, "force", false, "Overwrite files that exist")
+	f.StringArrayVar(&opts.targets, "target", nil, `Target of the extension ("os/arch[/variant][:distro@version[,version]]")`)
+	f.StringVar(&opts.lang, "lang", "", `Language of the programs ("sh", "go"), or "static" for files without programs`)
+	f.BoolVarP(&opts.yes, "yes", "y", false, "Do not prompt; use the defaults of values without a flag")
+	f.BoolVar(&opts.force, "force", false, "Overwrite existing files")
 	complete(cmd, "lang", scaffold.Langs...)
 	return cmd
 }
 
-// adopts reports whether the extension that is there is prepared.
+// adopts reports whether an existing extension is prepared.
 func (o *initOptions) adopts() bool { return scaffold.Exists(o.dir) && !o.force }
 
 func runInit(ctx context.Context, a *app, opts initOptions) error {
@@ -168,7 +169,7 @@ func (o *initOptions) writeBakeFile(ctx context.Context, a *app) error {
 func (o *initOptions) adopt(ctx context.Context, a *app) error {
 	if o.given() != (scaffold.Answers{}) {
 		file := filepath.Join(o.dir, extension.DescriptorFile)
-		return diag.WithHint(diag.Invalidf("%s already exists, and flags that describe a new extension were given", file), "leave the flags out to prepare the extension that exists, or overwrite it with --force")
+		return diag.WithHint(diag.Invalidf("%s already exists, and flags that describe a new extension were given", file), "leave out the flags to prepare the existing extension, or overwrite it with --force")
 	}
 	additions, notes, err := scaffold.Adopt(ctx, o.dir)
 	for _, addition := range additions {

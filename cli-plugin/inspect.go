@@ -26,12 +26,12 @@ func newInspectCmd(a *app, run func(context.Context, *app, inspectOptions) error
 	var opts inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] REFERENCE|FILE.cnb|DIR",
-		Short: "Show what is in a package",
-		Long: "Show what a package says about itself: its extension, platforms and annotations,\n" +
-			"and with --files the files of each platform. \"--format mermaid\" draws the index,\n" +
-			"its images and layers as a flowchart, which code hosts show in Markdown files.\n" +
-			"The package is a .cnb file or an OCI layout directory when there is one of that\n" +
-			"name, and else a reference into a registry.",
+		Short: "Show details of a package",
+		Long: "Show the extension, platforms and annotations of a package, and with --files the\n" +
+			"files of each platform. \"--format mermaid\" draws the index, its images and their\n" +
+			"layers as a flowchart, which code hosts show in Markdown files.\n\n" +
+			"The argument names a .cnb file or an OCI layout directory if one of that name\n" +
+			"exists, and otherwise a reference in a registry.",
 		Example: `  docker extpack inspect samples_curl-0.0.1.cnb
   docker extpack inspect --format '{{.Digest}}' registry.example.com/acme/my-extension:1.2.3
   docker extpack inspect --files ./layout
@@ -49,11 +49,11 @@ func newInspectCmd(a *app, run func(context.Context, *app, inspectOptions) error
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&opts.files, "files", false, "List the files of each platform, which reads the layers")
+	f.BoolVar(&opts.files, "files", false, "List the files of each platform; reads the layers")
 	f.StringVar(&opts.format, "format", "", `Format output: "json", "mermaid" or a Go template`)
-	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests")
+	f.BoolVar(&opts.whole, "no-trunc", false, noTruncUsage)
 	f.BoolVar(&opts.raw, "raw", false, "Print the index or manifest as it is stored")
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
 	complete(cmd, "format", "json", formatMermaid)
 	return cmd
 }
@@ -97,7 +97,7 @@ const formatMermaid = "mermaid"
 func (o *inspectOptions) printer() (func(io.Writer, *inspect.Report) error, error) {
 	if o.format == formatMermaid {
 		if o.files {
-			return nil, diag.WithHint(diag.Invalidf("--format mermaid draws no files"), "leave out --files")
+			return nil, diag.WithHint(diag.Invalidf("--format mermaid does not include files"), "leave out --files")
 		}
 		return func(w io.Writer, r *inspect.Report) error { return r.Mermaid(w) }, nil
 	}

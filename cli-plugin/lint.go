@@ -25,12 +25,13 @@ func newLintCmd(a *app, run func(context.Context, *app, lintOptions) error) *cob
 	var opts lintOptions
 	cmd := &cobra.Command{
 		Use:   "lint [OPTIONS] [DIR|URL|REFERENCE|FILE.cnb...]",
-		Short: "Check extensions by the rules of their specification",
-		Long: "Check the descriptor and the files of extensions by the rules of the specifications\n" +
-			"and of the lifecycle, in directories (default \".\") or in published packages, there\n" +
-			"for each platform. Every finding has a position, a severity and the ID of its rule;\n" +
-			"the exit code is 2 when one is an error. What cannot be decided is a note.\n\n" +
-			"A rule is turned off, for the extension or for one path, in extension.toml:\n\n" +
+		Short: "Check extensions against their specification",
+		Long: "Check the descriptor and the files of extensions against the rules of the\n" +
+			"specification and the lifecycle, in directories (default \".\") or in each platform of\n" +
+			"published packages. Every finding has a position, a severity and the ID of its rule.\n" +
+			"What cannot be decided is reported as a note. The exit code is 2 if there is an\n" +
+			"error.\n\n" +
+			"To turn a rule off, for the extension or for one path, add to extension.toml:\n\n" +
 			"  [[metadata.extpack.lint.ignore]]\n" +
 			"  rule = \"secret\"\n" +
 			"  path = \"testdata/key.pem\"\n" +
@@ -59,10 +60,10 @@ func newLintCmd(a *app, run func(context.Context, *app, lintOptions) error) *cob
 	f := cmd.Flags()
 	f.StringVar(&opts.format, "format", "text", `Format output ("text", "json", "sarif", "github")`)
 	f.StringVar(&opts.version, "version", "", "Version of the extensions, instead of the descriptor's (X.Y.Z)")
-	f.BoolVar(&opts.fix, "fix", false, "Repair what can be repaired safely, and show the changes")
-	f.BoolVar(&opts.online, "online", false, "Ask registries too: for run images, and for the versions that are published")
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
-	f.BoolVar(&opts.listRules, "list-rules", false, "List the rules and stop")
+	f.BoolVar(&opts.fix, "fix", false, "Fix what can be fixed safely, and show the changes")
+	f.BoolVar(&opts.online, "online", false, "Also check against registries: run images and published versions")
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
+	f.BoolVar(&opts.listRules, "list-rules", false, "List the rules and exit")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
 	complete(cmd, "format", "text", "json", "sarif", "github")
 	return cmd
@@ -90,7 +91,7 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 			return err
 		}
 		if name := remotes.First(); opts.fix && name != "" {
-			return diag.WithHint(diag.Invalidf("--fix repairs files on this machine, and %s is not", name), "clone or extract it, and name the directory")
+			return diag.WithHint(diag.Invalidf("--fix changes files on this machine, and %s is not a directory", name), "clone or extract it, and name the directory")
 		}
 		request := audit.Request{Names: opts.names, Version: opts.version, Online: opts.online, Client: a.registry(opts.insecure, log, nil)}
 		if opts.fix {

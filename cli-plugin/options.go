@@ -57,11 +57,11 @@ type planOptions struct {
 }
 
 func (o *planOptions) bind(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.targets, "target", nil, `Build for these instead of the descriptor's targets ("os/arch[/variant][:distro@version[,version]]")`)
-	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may hold {{.ID}}, {{.Slug}}, {{.Version}}, {{.Major}}, {{.Minor}} and {{.Patch}}`)
+	f.StringArrayVar(&o.targets, "target", nil, `Target to build for, instead of the descriptor's ("os/arch[/variant][:distro@version[,version]]")`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Reference to publish to; may contain {{.ID}}, {{.Slug}}, {{.Version}}, {{.Major}}, {{.Minor}} and {{.Patch}}`)
 	f.StringVar(&o.version, "version", "", "Version of the extensions, instead of the descriptor's (X.Y.Z)")
 	o.git.bind(f)
-	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "Do not warn of keys, tokens and large files that enter a package")
+	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "Do not warn about keys, tokens and large files in a package")
 }
 
 // plan returns the plan and prints its warnings.
@@ -119,9 +119,9 @@ func printUnnamed(w io.Writer, p *plan.Plan) {
 	for _, e := range p.Extensions {
 		switch {
 		case e.AnyPlatform():
-			fmt.Fprintf(w, "%s: nothing in it is bound to a platform, so it becomes one image for any platform; for an index, %s\n", e.Descriptor.Info, plan.NamePlatforms)
+			fmt.Fprintf(w, "%s: no file depends on a platform, so the package is one image for any platform; for an index, %s\n", e.Descriptor.Info, plan.NamePlatforms)
 		case e.BuildersPlatform():
-			fmt.Fprintf(w, "%s: its build stage is built for the platform of the builder only, so of %s it misses all but that; for an index, %s\n",
+			fmt.Fprintf(w, "%s: the build stage is built only for the platform of the builder, so at least one of %s is missing; for an index, %s\n",
 				e.Descriptor.Info, strings.Join(verify.Expected(), " and "), plan.NamePlatforms)
 		}
 	}
@@ -140,10 +140,10 @@ func printDiagnostics(w io.Writer, list diag.List) {
 type buildxOptions struct{ bake.RunOptions }
 
 func (o *buildxOptions) bind(f *pflag.FlagSet) {
-	f.StringVar(&o.Builder, "builder", "", "Override the configured buildx builder")
+	f.StringVar(&o.Builder, "builder", "", builderUsage)
 	f.StringArrayVar(&o.Set, "set", nil, `Override a value of the bake file ("TARGET.KEY=VALUE")`)
-	f.BoolVar(&o.NoCache, "no-cache", false, "Do not use cache when building")
-	f.StringVar(&o.Progress, "progress", "", `Type of progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
+	f.BoolVar(&o.NoCache, "no-cache", false, noCacheUsage)
+	f.StringVar(&o.Progress, "progress", "", `Set type of progress output ("auto", "plain", "tty", "rawjson", "quiet")`)
 }
 
 // check returns an error for values that buildx would reject.
@@ -197,6 +197,6 @@ func completeFiles(cmd *cobra.Command, flag string) {
 
 func register(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
-		panic(err) // the flag does not exist: a mistake of the caller
+		panic(err) // the flag does not exist
 	}
 }

@@ -28,8 +28,8 @@ func newPackageCmd(a *app, run func(context.Context, *app, packageOptions) error
 		Use:   "package [OPTIONS] NAME",
 		Short: `Build an image extension with the command line of "pack extension package"`,
 		Long: "Do what \"pack extension package\" does with the same arguments and flags, and\n" +
-			"print the \"docker extpack build\" command that does the same.\n\n" +
-			"Every target is published under one tag, at once. With --format file and several\n" +
+			"print the equivalent \"docker extpack build\" command.\n\n" +
+			"All targets are published together, under one tag. With --format file and several\n" +
 			"targets, NAME-os-arch.cnb is written for each.",
 		Example: `  docker extpack package registry.example.com/acme/my-extension:1.2.3 --path ./my-extension --publish
   docker extpack package my-extension.cnb --config ./package.toml --format file --target linux/amd64 --target linux/arm64`,
@@ -43,16 +43,16 @@ func newPackageCmd(a *app, run func(context.Context, *app, packageOptions) error
 	f := cmd.Flags()
 	f.StringVarP(&opts.Config, "config", "c", "", "Path to a package.toml")
 	f.StringVarP(&opts.Path, "path", "p", "", "Path to the extension")
-	f.StringVarP(&opts.Format, "format", "f", "", `Write an image or files ("image", "file")`)
+	f.StringVarP(&opts.Format, "format", "f", "", `Format of the package ("image", "file")`)
 	f.BoolVar(&opts.Publish, "publish", false, "Publish to the registry instead of the Docker Engine")
-	f.StringSliceVarP(&opts.Targets, "target", "t", nil, `Build for these instead of the descriptor's targets ("os/arch[/variant][:distro@version[;distro@version]]"), repeatable or separated by commas`)
-	f.StringSliceVar(&opts.Tags, "tag", nil, "Further tags, repeatable or separated by commas")
-	f.StringVar(&opts.PullPolicy, "pull-policy", "", `Only checked, as packaging pulls no image ("always", "if-not-present", "never")`)
-	f.BoolVarP(&opts.Quiet, "quiet", "q", false, "Print nothing but the result")
+	f.StringSliceVarP(&opts.Targets, "target", "t", nil, `Target to build for, instead of the descriptor's ("os/arch[/variant][:distro@version[;distro@version]]"), repeatable or separated by commas`)
+	f.StringSliceVar(&opts.Tags, "tag", nil, "Additional tags, repeatable or separated by commas")
+	f.StringVar(&opts.PullPolicy, "pull-policy", "", `Accepted for compatibility: packaging pulls no image ("always", "if-not-present", "never")`)
+	f.BoolVarP(&opts.Quiet, "quiet", "q", false, "Print only the result")
 	f.BoolVarP(&opts.Verbose, "verbose", "v", false, "Show more output")
 	f.BoolVar(&opts.noColor, "no-color", false, "Disable color output")
-	f.BoolVar(&opts.forceColor, "force-color", false, "Color output that is not a terminal, too")
-	f.BoolVar(&opts.Timestamps, "timestamps", false, "Begin each line of standard error with the time")
+	f.BoolVar(&opts.forceColor, "force-color", false, "Force color output")
+	f.BoolVar(&opts.Timestamps, "timestamps", false, "Enable timestamps in output")
 	completeFiles(cmd, "config")
 	register(cmd, "path", completeDirs)
 	complete(cmd, "format", packcli.FormatImage, packcli.FormatFile)
@@ -108,7 +108,7 @@ func packageExtension(ctx context.Context, a *app, opts packageOptions) error {
 		fmt.Fprintln(a.cli.Err(), "warning: "+text.Line(note))
 	}
 	if !opts.Quiet {
-		fmt.Fprintln(a.cli.Err(), "the same as: "+text.Line(line.String()))
+		fmt.Fprintln(a.cli.Err(), "equivalent to: "+text.Line(line.String()))
 	}
 	build := newBuildCmd(a, runBuild)
 	build.SetContext(ctx)

@@ -10,7 +10,7 @@ import (
 )
 
 // errNoAnswer is returned if standard input ends before an answer.
-var errNoAnswer = errors.New("standard input ended before everything was answered")
+var errNoAnswer = errors.New("standard input ended before all values were entered")
 
 // prompter asks for lines of text.
 type prompter struct {

@@ -26,7 +26,8 @@ func newRegisterCmd(a *app, run func(context.Context, *app, registerOptions) err
 		Short: "Check a package for the buildpack registry",
 		Long: "Check whether the buildpack registry would accept a published package: the form of\n" +
 			"its id, version and address, the labels of its images, and that it can be pulled\n" +
-			"without credentials. --print prints the issue that asks for it. Nothing is sent.",
+			"without credentials. With --print, print the issue that requests its registration.\n" +
+			"Nothing is sent.",
 		Example: `  docker extpack register registry.example.com/acme/my-extension:1.2.3
   docker extpack register --print registry.example.com/acme/my-extension:1.2.3`,
 		Args: exactArgs(1, "one reference"),
@@ -37,7 +38,7 @@ func newRegisterCmd(a *app, run func(context.Context, *app, registerOptions) err
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opts.print, "print", false, "Print the URL of a new issue, and its fields")
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
 	return cmd
 }
 

@@ -87,7 +87,7 @@ func newGroup(name, short, long string, commands ...*cobra.Command) *cobra.Comma
 func newHelpCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
-		Short: "Show the help of a command",
+		Short: "Show help for a command",
 		// Help does not need the docker configuration, which may be invalid.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,12 +26,12 @@ func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) err
 	var opts runImageOptions
 	cmd := &cobra.Command{
 		Use:   "run-image [OPTIONS] [REFERENCE|FILE.cnb|DIR]",
-		Short: "Show which run image each platform gets",
-		Long: "Resolve a run image for every platform, or for those given: through indexes and\n" +
-			"the indexes in them, past attestations, by os, architecture and variant. An image\n" +
-			"that is missing, has no layers or contradicts its index is an error.\n\n" +
-			"With --extension, the static run.Dockerfiles of an extension are read, and the\n" +
-			"image that each starts from is resolved for every target of the extension.",
+		Short: "Show the run image of each platform",
+		Long: "Resolve a run image for every platform, or for those of --platform, by os,\n" +
+			"architecture and variant. Nested indexes are followed, and attestations skipped. An\n" +
+			"image that is missing, has no layers or contradicts its index is an error.\n\n" +
+			"With --extension, the static run.Dockerfiles of an extension are read, and their\n" +
+			"base images are resolved for every target of the extension.",
 		Example: `  docker extpack run-image registry.example.com/acme/run:noble
   docker extpack run-image --platform linux/arm64 --format '{{range .Images}}{{.Name}}@{{.Digest}}{{end}}' acme/run:noble
   docker extpack run-image --extension ./extensions/curl`,
@@ -69,7 +69,7 @@ func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) err
 	completeFiles(cmd, "dockerfile")
 	register(cmd, "platform", completePlatforms)
 	if err := cmd.MarkFlagDirname("extension"); err != nil {
-		panic(err) // the flag does not exist: a mistake in this file
+		panic(err) // the flag does not exist
 	}
 	return cmd
 }

@@ -26,23 +26,23 @@ type stageOptions struct {
 // bindRecorded binds the flags that a bake file records. The others grant access
 // to something of this machine, or name it.
 func (o *stageOptions) bindRecorded(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set an argument of build stages ("NAME=VALUE")`)
-	f.StringVar(&o.network, "network", "", `Network of build stages ("default", "none", or "host", which needs --allow network.host)`)
-	f.BoolVar(&o.pull, "pull", false, "Look up the base images of build stages in their registry even if the Docker Engine that builds has them; other builders always do")
-	f.StringArrayVar(&o.noCacheFilter, "no-cache-filter", nil, "Do not use the cache for these stages of Dockerfiles")
-	f.StringVar(&o.shmSize, "shm-size", "", "Size of /dev/shm of build stages")
-	f.StringArrayVar(&o.ulimits, "ulimit", nil, `Set a limit of build stages ("nofile=1024:2048")`)
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set a build argument of build stages ("NAME=VALUE")`)
+	f.StringVar(&o.network, "network", "", `Set the networking mode of build stages ("default", "none", or "host", which needs --allow network.host)`)
+	f.BoolVar(&o.pull, "pull", false, "Always attempt to pull the base images of build stages; only the docker driver does not do so anyway")
+	f.StringArrayVar(&o.noCacheFilter, "no-cache-filter", nil, "Do not use the cache for this stage of a Dockerfile")
+	f.StringVar(&o.shmSize, "shm-size", "", "Shared memory size of build stages")
+	f.StringArrayVar(&o.ulimits, "ulimit", nil, `Ulimit of build stages ("nofile=1024:2048")`)
 }
 
 func (o *stageOptions) bind(f *pflag.FlagSet) {
 	o.bindRecorded(f)
-	f.Lookup("build-arg").Usage = `Set an argument of build stages ("NAME=VALUE", or "NAME" for that of the environment)`
-	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Set a named context of build stages ("NAME=FOLDER")`)
+	f.Lookup("build-arg").Usage = `Set a build argument of build stages ("NAME=VALUE", or "NAME" for the environment variable)`
+	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Additional named context of build stages ("NAME=DIR", "NAME=docker-image://IMAGE")`)
 	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to build stages ("id=NAME,src=FILE" or "id=NAME,env=VARIABLE")`)
 	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to build stages ("default|ID[=SOCKET|KEY[,KEY]]")`)
-	f.StringArrayVar(&o.addHosts, "add-host", nil, `Add an entry to the hosts file of build stages ("HOST:IP")`)
-	f.StringArrayVar(&o.cacheFrom, "cache-from", nil, `Take the build cache from these instead of the descriptor's; may hold {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…")`)
-	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Put the build cache there instead of where the descriptor says ("type=registry,ref=…", "type=inline")`)
+	f.StringArrayVar(&o.addHosts, "add-host", nil, `Add a custom host-to-IP mapping to build stages ("HOST:IP")`)
+	f.StringArrayVar(&o.cacheFrom, "cache-from", nil, `External cache source, instead of the descriptor's; may contain {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…")`)
+	f.StringArrayVar(&o.cacheTo, "cache-to", nil, `Cache export destination, instead of the descriptor's; may contain {{.ID}}, {{.Slug}} and {{.Version}} ("type=registry,ref=…", "type=inline")`)
 }
 
 // checkRecorded returns an error for an argument with the value of an environment

@@ -15,8 +15,8 @@ import (
 type attestOptions struct{ buildx.Attest }
 
 func (o *attestOptions) bind(f *pflag.FlagSet) {
-	f.StringVar(&o.Provenance, "provenance", "", `Attest how the images were built ("true", "mode=min", "mode=max")`)
-	f.StringVar(&o.SBOM, "sbom", "", `Attest what is in the images ("true", "generator=IMAGE")`)
+	f.StringVar(&o.Provenance, "provenance", "", `Add a provenance attestation, which describes the build ("true", "mode=min", "mode=max")`)
+	f.StringVar(&o.SBOM, "sbom", "", `Add an SBOM attestation, which lists the content of the images ("true", "generator=IMAGE")`)
 	f.Lookup("provenance").NoOptDefVal = "true"
 	f.Lookup("sbom").NoOptDefVal = "true"
 }
@@ -28,10 +28,10 @@ func (o *buildOptions) checkAttest() error {
 		return err
 	}
 	if o.Any() && o.single {
-		return diag.WithHint(diag.Invalidf("--single publishes an image without an index, and attestations are kept in an index"), "leave out --single, or --provenance and --sbom")
+		return diag.WithHint(diag.Invalidf("attestations require an index, and --single publishes an image without one"), "leave out --single, or --provenance and --sbom")
 	}
 	if o.Any() && o.mediaTypes == "docker" {
-		return diag.WithHint(diag.Invalidf("Docker's media types cannot express attestations"), "leave out --media-types, or --provenance and --sbom")
+		return diag.WithHint(diag.Invalidf("attestations are not supported with Docker's media types"), "leave out --media-types, or --provenance and --sbom")
 	}
 	return nil
 }
@@ -41,5 +41,5 @@ func (o *buildOptions) warnAttest(w io.Writer, places pipeline.Places) {
 	if !o.Any() || !places.OnlyFiles() {
 		return
 	}
-	fmt.Fprintln(w, "warning: a package file holds no attestations, because its readers would take them for images; --push and -o DIR/ keep them")
+	fmt.Fprintln(w, "warning: attestations are left out of the package file, because its readers would take them for images; --push and -o DIR/ keep them")
 }

@@ -40,13 +40,13 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 	cmd := &cobra.Command{
 		Use:   "test [OPTIONS] [DIR|REFERENCE|FILE.cnb...]",
 		Short: "Run the test cases of extensions",
-		Long: "Run the test cases of extensions (default \".\"), on every platform that they have:\n" +
-			"an application goes in, the lifecycle of a builder image runs detect and generate,\n" +
-			"the Dockerfiles that generate wrote are applied to the build and the run image, and\n" +
-			"the result is compared with what the case says. Everything runs in the builder, and\n" +
-			"nothing is published. The exit code is 2 when a case fails.\n\n" +
-			"Cases are in the folder tests of an extension, in files such as tests/curl.toml.\n" +
-			"They never enter a package.",
+		Long: "Run the test cases of extensions (default \".\") on all of their platforms. For each\n" +
+			"case, the lifecycle of a builder image runs detect and generate on an application,\n" +
+			"the generated Dockerfiles are applied to the build and the run image, and the result\n" +
+			"is compared with what the case expects. Everything runs in the builder, and nothing\n" +
+			"is published. The exit code is 2 if a case fails.\n\n" +
+			"Test cases are TOML files in the directory tests of an extension, such as\n" +
+			"tests/curl.toml. They never enter a package.",
 		Example: `  docker extpack test --builder-image paketobuildpacks/builder-jammy-base
   docker extpack test ./extensions/* --target linux/amd64
   docker extpack test --update --case curl
@@ -64,21 +64,21 @@ func newTestCmd(a *app, run func(context.Context, *app, testOptions) error) *cob
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.images.BuilderImage, "builder-image", "", "Builder image: build image, lifecycle, and name of the run image (default: that of the descriptor)")
+	f.StringVar(&opts.images.BuilderImage, "builder-image", "", "Builder image, which provides the build image, the lifecycle and the name of the run image, instead of the descriptor's")
 	f.StringVar(&opts.images.BuildImage, "build-image", "", "Build image, instead of the builder image")
-	f.StringVar(&opts.images.RunImage, "run-image", "", "Run image, instead of the one that the builder image names")
+	f.StringVar(&opts.images.RunImage, "run-image", "", "Run image, instead of the builder image's")
 	f.StringVar(&opts.images.Lifecycle, "lifecycle", "", "Image with the lifecycle, instead of the builder image's")
-	f.StringArrayVar(&opts.targets, "target", nil, `Test on these platforms only ("os/arch[/variant]")`)
+	f.StringArrayVar(&opts.targets, "target", nil, `Test only on this platform ("os/arch[/variant]")`)
 	f.BoolVar(&opts.allPlatforms, "all-platforms", false, "Fail if a platform cannot be tested")
-	f.StringVar(&opts.cases, "cases", "", "Folder with the test cases, relative to the extension, or to the working directory for packages")
-	f.StringVar(&opts.only, "case", "", "Run the cases whose names match this regular expression")
+	f.StringVar(&opts.cases, "cases", "", "Directory of the test cases, relative to the extension, or to the working directory for packages")
+	f.StringVar(&opts.only, "case", "", "Run only the cases whose names match this regular expression")
 	f.BoolVar(&opts.update, "update", false, "Write golden files instead of comparing them")
-	f.StringVar(&opts.keep, "keep", "", "Write what each case made to this new directory: generated files, application, output, images")
+	f.StringVar(&opts.keep, "keep", "", "Keep what each case produced in this new directory: generated files, application, output, images")
 	f.StringVar(&opts.format, "format", "text", `Format output ("text", "json", "junit", "github")`)
-	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
-	f.BoolVar(&opts.noCache, "no-cache", false, "Do not use cache")
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
-	f.BoolVar(&opts.watch, "watch", false, "Run the cases that a change of files touches again, until interrupted")
+	f.StringVar(&opts.builder, "builder", "", builderUsage)
+	f.BoolVar(&opts.noCache, "no-cache", false, noCacheUsage)
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
+	f.BoolVar(&opts.watch, "watch", false, "Run affected cases again when files change, until interrupted")
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print failures only")
 	opts.stage.bind(f)
 	opts.grants.bind(f)

@@ -31,12 +31,13 @@ func newVerifyCmd(a *app, run func(context.Context, *app, verifyOptions) error) 
 	var opts verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify [OPTIONS] REFERENCE|FILE.cnb|DIR",
-		Short: "Check that a package is sound",
-		Long: "Check that a package is intact, holds the platforms it promises, says what readers\n" +
-			"rely on, and has files that are safe and made for their platform: the checks that\n" +
-			"build makes before it publishes. The exit code is 2 when the package has an error;\n" +
-			"warnings do not count. The package is a .cnb file or an OCI layout directory when\n" +
-			"there is one of that name, and else a reference into a registry.",
+		Short: "Check that a package is valid",
+		Long: "Run the checks on a package that \"docker extpack build\" runs before it publishes:\n" +
+			"that the package is intact and has all of its platforms, labels and annotations, and\n" +
+			"that its files are safe and built for their platform. The exit code is 2 if there is\n" +
+			"an error, not if there are only warnings.\n\n" +
+			"The argument names a .cnb file or an OCI layout directory if one of that name\n" +
+			"exists, and otherwise a reference in a registry.",
 		Example: `  docker extpack verify samples_curl-0.0.1.cnb
   docker extpack verify --no-layers registry.example.com/acme/my-extension:1.2.3
   docker extpack verify --format sarif ./layout > extpack.sarif
@@ -59,12 +60,12 @@ func newVerifyCmd(a *app, run func(context.Context, *app, verifyOptions) error) 
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.format, "format", "table", `Format output ("table", "json", "sarif")`)
-	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests in the table on a terminal")
-	f.BoolVar(&opts.noLayers, "no-layers", false, "Read indexes, manifests and configs only, and no files")
-	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables made for another platform")
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
-	f.BoolVar(&opts.listChecks, "list-checks", false, "List the checks and stop")
-	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Leave warnings out of the table, and print nothing when there are no errors")
+	f.BoolVar(&opts.whole, "no-trunc", false, noTruncUsage)
+	f.BoolVar(&opts.noLayers, "no-layers", false, "Read only indexes, manifests and configs, and no layers")
+	f.BoolVar(&opts.allowMismatch, "allow-platform-mismatch", false, "Allow executables that are built for another platform")
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
+	f.BoolVar(&opts.listChecks, "list-checks", false, "List the checks and exit")
+	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
 	complete(cmd, "format", "table", "json", "sarif")
 	return cmd
 }

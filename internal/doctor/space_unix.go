@@ -12,7 +12,7 @@ import (
 func FreeSpace(dir string) (uint64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, fmt.Errorf("asking the file system of %s: %w", dir, err)
+		return 0, fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
 	return s.Bavail * uint64(s.Bsize), nil //nolint:gosec // block sizes are positive
 }

@@ -63,7 +63,7 @@ func execute(tmpl *template.Template, v any) (string, error) {
 	if m == nil {
 		return "", diag.WithHint(diag.Invalidf("--format: %v", err), "use --format json to see the fields")
 	}
-	return "", diag.WithHint(diag.Invalidf("--format: there is no field %q%s", m[1], text.DidYouMean(m[1], jsonNames(v))), "use --format json to see the fields")
+	return "", diag.WithHint(diag.Invalidf("--format: unknown field %q%s", m[1], text.DidYouMean(m[1], jsonNames(v))), "use --format json to see the fields")
 }
 
 // unknownField matches text/template's error for a missing key of a map.

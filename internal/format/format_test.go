@@ -59,8 +59,8 @@ func TestFormatNames(t *testing.T) {
 func TestFormatErrors(t *testing.T) {
 	for format, want := range map[string]string{
 		"yaml":          `--format "yaml" is not supported` + "\n  use \"json\", or a template such as '{{json .}}'",
-		"{{.Digset}}":   `--format: there is no field "Digset" (did you mean "digest"?)` + "\n  use --format json to see the fields",
-		"{{.nothing}}":  `--format: there is no field "nothing"` + "\n  use --format json to see the fields",
+		"{{.Digset}}":   `--format: unknown field "Digset" (did you mean "digest"?)` + "\n  use --format json to see the fields",
+		"{{.nothing}}":  `--format: unknown field "nothing"` + "\n  use --format json to see the fields",
 		"{{.Digest":     "--format: template: :1: unclosed action\n  see https://pkg.go.dev/text/template for the syntax",
 		"{{.Digest.x}}": "--format: ",
 	} {

@@ -65,7 +65,7 @@ func checkVersion(ctx context.Context, client *registry.Client, r *Report, tag s
 	}
 	what := fmt.Sprintf("version %s is not greater than %s, which is published", version, newest)
 	if version == newest {
-		what = fmt.Sprintf("version %s is published already", version)
+		what = fmt.Sprintf("version %s is already published", version)
 	}
 	return diag.List{rules.VersionPublished.At(diag.Position{File: r.Extension.File}, "%s in %s", what, ref.RepositoryName())}, nil
 }

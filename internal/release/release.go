@@ -128,7 +128,7 @@ func (g *Guard) checkRelease(ctx context.Context, tag registry.Reference, now di
 	}
 	if now == registry.Hidden {
 		return diag.WithHint(
-			diag.Invalidf("%s may be published already with other content: the registry does not show it", tag),
+			diag.Invalidf("%s may already be published with other content: the registry does not show it", tag),
 			"log in as a user who may pull, or publish without looking with --"+AllowOverwrite)
 	}
 	have, err := g.at(ctx, tag, now)
@@ -141,7 +141,7 @@ func (g *Guard) checkRelease(ctx context.Context, tag registry.Reference, now di
 		return fmt.Errorf("reading %s: %w", tag, err)
 	}
 	return diag.WithHint(
-		diag.Invalidf("%s is published already with other content: it is at %s, and this is %s (%s)", tag, now, next.Root.Digest, difference),
+		diag.Invalidf("%s is already published with other content: it is at %s, and this is %s (%s)", tag, now, next.Root.Digest, difference),
 		"publish it as a new version, or replace the published one with --"+AllowOverwrite)
 }
 

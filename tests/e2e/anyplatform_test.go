@@ -41,7 +41,7 @@ func TestAnyPlatform(t *testing.T) {
 				t.Errorf("the embedded engine makes %s, buildx %s", got.digest, built.digest)
 			}
 			// Found before anything is built.
-			if r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--builder", "missing"); r.code != 0 || !strings.Contains(r.stderr, "it is published already") {
+			if r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--builder", "missing"); r.code != 0 || !strings.Contains(r.stderr, "it is already published") {
 				t.Errorf("exit code %d\n%s", r.code, r.stderr)
 			}
 

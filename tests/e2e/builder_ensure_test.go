@@ -151,7 +151,7 @@ func TestEnsure(t *testing.T) {
 
 	before := h.fingerprint()
 	for range 2 {
-		if said := h.ensure("--bootstrap"); said != "nothing to do: the builder extpack is as it should be\n" {
+		if said := h.ensure("--bootstrap"); said != "nothing to do: the builder extpack needs no repair\n" {
 			t.Error(said)
 		}
 	}

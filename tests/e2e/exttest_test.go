@@ -349,7 +349,7 @@ func TestTestPackage(t *testing.T) {
 	if !strings.Contains(r.stdout, "lab/package@1.2.3: published") {
 		t.Errorf("got\n%s", r.stdout)
 	}
-	has(t, extpack(t, t.TempDir(), "test", ref, "--builder-image", images.Builder), 2, "there are no test cases in tests")
+	has(t, extpack(t, t.TempDir(), "test", ref, "--builder-image", images.Builder), 2, "no test cases found in tests")
 }
 
 // TestTestFlags runs the same cases in other ways: a package in a file, images

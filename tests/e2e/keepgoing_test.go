@@ -60,7 +60,7 @@ func TestOneRun(t *testing.T) {
 			if !exists(t, hello) || exists(t, other) {
 				t.Error("--keep-going: want the right extension published and the other one not")
 			}
-			if !strings.Contains(r.stderr, "published what passed (--keep-going): samples/hello@0.0.1") || !strings.Contains(r.stderr, "e2e/"+name+"@1.2.3") {
+			if !strings.Contains(r.stderr, "published the extensions that passed (--keep-going): samples/hello@0.0.1") || !strings.Contains(r.stderr, "e2e/"+name+"@1.2.3") {
 				t.Errorf("--keep-going does not say what passed and what did not:\n%s", r.stderr)
 			}
 			data, err := os.ReadFile(metadata)

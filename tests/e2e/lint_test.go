@@ -28,7 +28,7 @@ func TestLintOnline(t *testing.T) {
 		t.Errorf("nothing is published:\n%s", r.stdout)
 	}
 	mustExtpack(t, dir, "build", "--push")
-	if r := extpack(t, dir, "lint", "--online"); !strings.Contains(r.stdout, "extension.toml: warning: version 1.2.3 is published already in "+repository+" [version-published]") {
+	if r := extpack(t, dir, "lint", "--online"); !strings.Contains(r.stdout, "extension.toml: warning: version 1.2.3 is already published in "+repository+" [version-published]") {
 		t.Errorf("published: %+v", r)
 	}
 	// A package was published, and its run image is incomplete.

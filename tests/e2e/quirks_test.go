@@ -108,7 +108,7 @@ func TestHiddenVersion(t *testing.T) {
 	push := func(args ...string) result {
 		return user.run(t, append([]string{"build", dir, "--engine", "embedded", "--push", "-t", r.Host() + "/acme/hidden:{{.Version}}"}, args...)...)
 	}
-	const want = "/acme/hidden:1.2.3 may be published already with other content: the registry does not show it\n" +
+	const want = "/acme/hidden:1.2.3 may already be published with other content: the registry does not show it\n" +
 		"  log in as a user who may pull, or publish without looking with --allow-overwrite\n"
 	for _, args := range [][]string{nil, {"--force"}, {"--dry-run"}} {
 		if got := push(args...); got.code != 2 || !strings.Contains(got.stderr, want) || r.Digest("acme/hidden", "1.2.3") != "" {

@@ -113,7 +113,7 @@ func TestRemoteSource(t *testing.T) {
 	if !strings.Contains(file(), url+"/x.git#"+commit+":curl") || strings.Contains(file(), os.TempDir()) {
 		t.Errorf("the file is\n%s", file())
 	}
-	if r := extpack(t, work, "bake", "--check"); r.code != 0 || !strings.Contains(r.stderr, "with the arguments of docker-bake.hcl: '"+url+"/x.git#main:curl'") {
+	if r := extpack(t, work, "bake", "--check"); r.code != 0 || !strings.Contains(r.stderr, "using the arguments recorded in docker-bake.hcl: '"+url+"/x.git#main:curl'") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 	alone := copyTree(t, dir+"/curl", 0, 0)

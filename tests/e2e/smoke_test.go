@@ -114,7 +114,7 @@ func TestSmokeKeepsBack(t *testing.T) {
 		{[]string{"--smoke", shell, "--target", "linux/s390x"}, 1, "the image " + shell + " is for linux/amd64, and nothing can be told from it about linux/s390x"},
 		{[]string{"--smoke", shell, "--engine", "embedded"}, 2, "--smoke requires a builder, and --engine embedded has none"},
 		{[]string{"--smoke", "a b"}, 2, "is not an image reference"},
-		{[]string{"--smoke", ""}, 2, "--smoke has no image"},
+		{[]string{"--smoke", ""}, 2, "--smoke requires an image"},
 		{[]string{"--smoke", shell, "--target", "windows/amd64"}, 2, "builders run no programs for windows/amd64"},
 	} {
 		r := extpack(t, t.TempDir(), append([]string{"build", good, "-o", "x.cnb"}, tt.flags...)...)
