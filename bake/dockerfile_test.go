@@ -96,7 +96,7 @@ func steps(t testing.TB, stage instructions.Stage, expand func(string) string, d
 		}
 		c, ok := command.(*instructions.CopyCommand)
 		if ok && (c.From == "stage" || c.From == rootContext) {
-			continue // what the stage holds is no step of the plan
+			continue // what the stage holds is not a step of the plan
 		}
 		if !ok || c.Chown != "0:0" {
 			t.Fatalf("unexpected instruction %s", command)

@@ -131,7 +131,7 @@ func TestNamesAreInjective(t *testing.T) {
 	for _, target := range mustTargets(t, p) {
 		for _, name := range names(target.Extension, []Target{target}) {
 			if !valid.MatchString(name) {
-				t.Errorf("%q is no name of a bake target", name)
+				t.Errorf("%q is not the name of a bake target", name)
 			}
 			if other, twice := seen[name]; twice {
 				t.Errorf("%s and %s both have %s", other, target.Extension.Descriptor.Info.ID, name)

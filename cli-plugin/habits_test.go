@@ -60,7 +60,7 @@ func TestHabits(t *testing.T) {
 			}
 			cmd := commands[name]
 			if cmd == nil {
-				t.Errorf("the habit %q is for %q, which is no command", h.flags, name)
+				t.Errorf("the habit %q is for %q, which is not a command", h.flags, name)
 				continue
 			}
 			for _, f := range strings.Fields(h.flags) {

@@ -45,7 +45,7 @@ func TestRunImageFlags(t *testing.T) {
 		_, err := parseRunImage(args...)
 		var status cli.StatusError
 		if !errors.As(err, &status) || status.StatusCode != exitUsage {
-			t.Errorf("%q: %v is no usage error", args, err)
+			t.Errorf("%q: %v is not a usage error", args, err)
 		}
 	}
 }

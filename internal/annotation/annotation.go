@@ -93,7 +93,7 @@ func CheckText(key, value string) error {
 	case !utf8.ValidString(key) || !utf8.ValidString(value):
 		return errors.New("it is not valid UTF-8")
 	case strings.ContainsFunc(key, unicode.IsControl):
-		return errors.New("the key holds a control character")
+		return errors.New("the key contains a control character")
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func CheckText(key, value string) error {
 func place(text string) (Annotation, error) {
 	m := form.Get().FindStringSubmatch(text)
 	if m == nil {
-		return Annotation{}, diag.Invalidf("%q is no place", text)
+		return Annotation{}, diag.Invalidf("%q is not a place", text)
 	}
 	a := Annotation{Place: Place(m[1])}
 	if !slices.Contains(places, a.Place) {

@@ -53,7 +53,7 @@ func TestParseRefuses(t *testing.T) {
 
 // Text that JSON would change, or that a terminal acts on, is refused.
 func TestParseRefusesText(t *testing.T) {
-	for text, want := range map[string]string{"a=\xff": "it is not valid UTF-8", "\xff=a": "it is not valid UTF-8", "a\nb=c": "the key holds a control character", "manifest:\x1b=c": "the key holds a control character"} {
+	for text, want := range map[string]string{"a=\xff": "it is not valid UTF-8", "\xff=a": "it is not valid UTF-8", "a\nb=c": "the key contains a control character", "manifest:\x1b=c": "the key contains a control character"} {
 		if _, err := annotation.Parse("--annotation", []string{text}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "--annotation ") || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%q: got %v", text, err)
 		}

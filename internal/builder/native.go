@@ -32,7 +32,7 @@ func ParseNative(s string) (Native, error) {
 	}
 	p, err := platform.ParsePlatform(name)
 	if err != nil {
-		return Native{}, diag.WithHint(diag.Invalidf("--native %q: %q is no platform", s, name), hint)
+		return Native{}, diag.WithHint(diag.Invalidf("--native %q: %q is not a platform", s, name), hint)
 	}
 	return Native{Platform: platform.Format(p), Endpoint: endpoint}, nil
 }

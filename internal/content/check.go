@@ -38,7 +38,7 @@ func checkFile(list *diag.List, dir string, files Files, f *File) {
 	case !utf8.ValidString(f.Path):
 		list.Errorf(diag.Position{}, "%q in %s: the name is not valid UTF-8", f.Source, dir).Hint = renameIt
 	case strings.ContainsFunc(f.Path, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		list.Errorf(diag.Position{}, "%q in %s: the name holds a control character", f.Source, dir).Hint = renameIt
+		list.Errorf(diag.Position{}, "%q in %s: the name contains a control character", f.Source, dir).Hint = renameIt
 	case strings.HasPrefix(path.Base(f.Path), whiteout):
 		list.Errorf(pos, "image layers take a name that begins with %q for a deletion", whiteout).Hint = renameIt
 	case f.Mode&fs.ModeSymlink != 0:

@@ -47,9 +47,9 @@ func TestCheck(t *testing.T) {
 		{"socket", special(fs.ModeSocket | 0o644), "dir/x: is a socket, which cannot be packed\n  remove it, or add it to .dockerignore"},
 		{"device", special(fs.ModeDevice | fs.ModeCharDevice | 0o644), "dir/x: is a device, which cannot be packed\n  remove it, or add it to .dockerignore"},
 		{"irregular", special(fs.ModeIrregular), "dir/x: is a special file, which cannot be packed\n  remove it, or add it to .dockerignore"},
-		{"control character", &File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name holds a control character
+		{"control character", &File{Path: "a\nb", Source: "a\nb", Mode: 0o644}, `"a\nb" in dir: the name contains a control character
   rename it`},
-		{"delete character", &File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name holds a control character
+		{"delete character", &File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name contains a control character
   rename it`},
 		{"whiteout", &File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion
   rename it`},
@@ -130,10 +130,10 @@ func TestReadBrokenIgnoreFile(t *testing.T) {
 	t.Parallel()
 	const syntax, encoding = "see the Dockerfile reference, \".dockerignore files\"", "save the file as UTF-8"
 	for data, want := range map[string]string{
-		"a[b":                `:1:1: "a[b" is no pattern: syntax error in pattern` + "\n  " + syntax,
-		"!":                  `:1:1: "!" is no pattern: illegal exclusion pattern: "!"` + "\n  " + syntax,
-		"ok\n[":              `:2:1: "[" is no pattern: syntax error in pattern` + "\n  " + syntax,
-		"a\tb\n":             `:1:1: "a\tb" holds a control character` + "\n  " + `remove it, or match it with "?"`,
+		"a[b":                `:1:1: "a[b" is not a pattern: syntax error in pattern` + "\n  " + syntax,
+		"!":                  `:1:1: "!" is not a pattern: illegal exclusion pattern: "!"` + "\n  " + syntax,
+		"ok\n[":              `:2:1: "[" is not a pattern: syntax error in pattern` + "\n  " + syntax,
+		"a\tb\n":             `:1:1: "a\tb" contains a control character` + "\n  " + `remove it, or match it with "?"`,
 		"# gr\xfc\n\xfc.txt": `:2:1: "\xfc.txt" is not UTF-8 text` + "\n  " + encoding,
 		"a\x00\n\x00":        `:1:1: "a\x00" is not UTF-8 text` + "\n  " + encoding, // UTF-16
 	} {

@@ -190,10 +190,10 @@ func IgnorePatterns(dir string) ([]string, error) {
 			return nil, diag.WithHint(diag.Invalidf("%s: %q is not UTF-8 text", positionOf(name, data, p), p), "save the file as UTF-8")
 		}
 		if strings.ContainsFunc(p, unicode.IsControl) { // BuildKit sends patterns in a header
-			return nil, diag.WithHint(diag.Invalidf("%s: %q holds a control character", positionOf(name, data, p), p), "remove it, or match it with \"?\"")
+			return nil, diag.WithHint(diag.Invalidf("%s: %q contains a control character", positionOf(name, data, p), p), "remove it, or match it with \"?\"")
 		}
 		if _, err := patternmatcher.New([]string{p}); err != nil {
-			return nil, diag.WithHint(diag.Invalidf("%s: %q is no pattern: %v", positionOf(name, data, p), p, err), hint)
+			return nil, diag.WithHint(diag.Invalidf("%s: %q is not a pattern: %v", positionOf(name, data, p), p, err), hint)
 		}
 	}
 	return patterns, nil

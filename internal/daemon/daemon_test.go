@@ -270,8 +270,8 @@ func TestConnectWithoutAnEngine(t *testing.T) {
 
 func TestNamesRefused(t *testing.T) {
 	for in, want := range map[string]string{
-		"Curl:1":                                 `--load: "Curl:1" is no name for an image: `,
-		"":                                       `--load: "" is no name for an image: `,
+		"Curl:1":                                 `--load: "Curl:1" is not a valid image name: `,
+		"":                                       `--load: "" is not a valid image name: `,
 		"curl@" + digest.FromString("").String(): `has a digest`,
 	} {
 		if _, err := ParseName(in); err == nil || !strings.Contains(diag.Text(err), want) || !strings.HasSuffix(diag.Text(err), "\n  add -t NAME:TAG") {

@@ -15,7 +15,7 @@ func ParseName(s string) (Name, error) {
 	const hint = "add -t NAME:TAG"
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return Name{}, diag.WithHint(diag.Invalidf("--load: %q is no name for an image: %v", s, err), hint)
+		return Name{}, diag.WithHint(diag.Invalidf("--load: %q is not a valid image name: %v", s, err), hint)
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return Name{}, diag.WithHint(diag.Invalidf("--load: %q has a digest and cannot be published to", s), hint)

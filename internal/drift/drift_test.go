@@ -90,7 +90,7 @@ func pack(t *testing.T, e *plan.Extension, change func(h *tar.Header, data []byt
 		}
 		write(h, data.Bytes())
 	}
-	write(&tar.Header{Name: "cnb/extensions/a_b/1.0.0/", Typeflag: tar.TypeDir}, nil) // twice is no difference
+	write(&tar.Header{Name: "cnb/extensions/a_b/1.0.0/", Typeflag: tar.TypeDir}, nil) // twice is not a difference
 	if err := tw.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func interpreterFault(line string) string {
 	case interpreter == "":
 		return "names no interpreter after #!"
 	case !strings.HasPrefix(interpreter, "/"):
-		return fmt.Sprintf("names the interpreter %q, which is no absolute path", interpreter)
+		return fmt.Sprintf("names the interpreter %q, which is not an absolute path", interpreter)
 	case path.Base(interpreter) != "env":
 		return ""
 	case args == "":

@@ -88,7 +88,7 @@ func (r *reader) checkValues(what string, values map[string]string, positions ma
 func (r *reader) oneLine(what string, entries []Entry) []Entry {
 	for i := range entries {
 		if e := &entries[i]; r.checkControl(what, e) && strings.ContainsFunc(e.Value, isSeparator) {
-			r.report(rules.ControlCharacter, e.Position, "%s %s holds a line separator", what, quote(e.Value))
+			r.report(rules.ControlCharacter, e.Position, "%s %s contains a line separator", what, quote(e.Value))
 		}
 	}
 	return entries
@@ -104,7 +104,7 @@ func Networks() []string { return slices.Clone(networks) }
 // checkContextName reports names that FROM and COPY cannot use.
 func (r *reader) checkContextName(key Entry) {
 	if !contextName.Get().MatchString(key.Value) {
-		r.report(rules.Setting, key.Position, "context %s is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -", quote(key.Value))
+		r.report(rules.Setting, key.Position, "context %s cannot be used in a Dockerfile: it may contain letters, digits and . _ / : -", quote(key.Value))
 	}
 }
 

@@ -129,7 +129,7 @@ func (r *reader) licenses(extension *table) []License {
 		l := License{Type: t.plain("type"), URI: t.plain("uri")}
 		t.unknown()
 		if cmp.Or(l.Type, l.URI) == "" {
-			r.report(rules.LicenseEmpty, t.position(), "%s names neither type nor uri", t)
+			r.report(rules.LicenseEmpty, t.position(), "%s has neither type nor uri", t)
 		}
 		out = append(out, l)
 	}

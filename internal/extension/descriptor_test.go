@@ -163,26 +163,26 @@ func TestReadWithoutDescriptor(t *testing.T) {
 		write(t, filepath.Join(dir, filepath.FromSlash(name)), "")
 	}
 	write(t, filepath.Join(dir, "large", "extension.toml"), strings.Repeat("#", MaxSize+1))
-	hint := "\n  name the directory that holds extension.toml"
+	hint := "\n  name the directory that contains extension.toml"
 	tests := map[string]string{
-		"empty":  "empty/extension.toml: there is no such file" + hint,
-		"absent": "absent: there is no such directory" + hint,
+		"empty":  "empty/extension.toml: no such file" + hint,
+		"absent": "absent: no such directory" + hint,
 		"file":   "file: is a file, not the directory of an extension" + hint,
-		"b.cnb":  "b.cnb: there is no such directory" + hint + `; to write that file, add "-o b.cnb"`,
-		"many":   "many/extension.toml: there is no such file" + hint + ": many/a many/b",
+		"b.cnb":  "b.cnb: no such directory" + hint + `; to write that file, add "-o b.cnb"`,
+		"many":   "many/extension.toml: no such file" + hint + ": many/a many/b",
 
-		"many/a/bin/deep":        "many/a/bin/deep/extension.toml: there is no such file" + hint + ": many/a",
-		"ghcr.io/acme/curl":      "ghcr.io/acme/curl: there is no such directory" + hint + `; to publish there, add "--push -t ghcr.io/acme/curl"`,
-		"acme/curl:1":            "acme/curl:1: there is no such directory" + hint + `; to publish there, add "--push -t acme/curl:1"`,
-		"./v1.0/curl":            "./v1.0/curl: there is no such directory" + hint,
+		"many/a/bin/deep":        "many/a/bin/deep/extension.toml: no such file" + hint + ": many/a",
+		"ghcr.io/acme/curl":      "ghcr.io/acme/curl: no such directory" + hint + `; to publish there, add "--push -t ghcr.io/acme/curl"`,
+		"acme/curl:1":            "acme/curl:1: no such directory" + hint + `; to publish there, add "--push -t acme/curl:1"`,
+		"./v1.0/curl":            "./v1.0/curl: no such directory" + hint,
 		"many/a/extension.toml/": "many/a/extension.toml: is a file, not the directory of an extension\n  name its directory: many/a",
 
-		"upper":     "upper/extension.toml: there is no such file\n  rename Extension.toml to extension.toml",
-		"buildpack": "buildpack/extension.toml: there is no such file\n  " + `buildpack.toml is of a buildpack, which "pack buildpack package" packages; image extensions have extension.toml`,
-		"layout":    "layout/extension.toml: there is no such file\n  " + `"docker extpack inspect layout" shows what is in it, "docker extpack index create -t REFERENCE layout" publishes it`,
-		"a.cnb":     "a.cnb: is a package file, not the directory of an extension\n  " + `"docker extpack inspect a.cnb" shows what is in it, "docker extpack index create -t REFERENCE a.cnb" publishes it`,
+		"upper":     "upper/extension.toml: no such file\n  rename Extension.toml to extension.toml",
+		"buildpack": "buildpack/extension.toml: no such file\n  " + `buildpack.toml describes a buildpack, which "pack buildpack package" packages; image extensions have extension.toml`,
+		"layout":    "layout/extension.toml: no such file\n  " + `"docker extpack inspect layout" shows its content, "docker extpack index create -t REFERENCE layout" publishes it`,
+		"a.cnb":     "a.cnb: is a package file, not the directory of an extension\n  " + `"docker extpack inspect a.cnb" shows its content, "docker extpack index create -t REFERENCE a.cnb" publishes it`,
 		"folder":    "folder/extension.toml: is not a regular file" + hint,
-		"large":     "large/extension.toml: the file is larger than 256 KiB\n  keep other data in files of their own",
+		"large":     "large/extension.toml: the file is larger than 256 KiB\n  move other data to other files",
 		"a\x00bc":   "a\x00bc/extension.toml: cannot be read: invalid argument" + hint,
 	}
 	t.Chdir(dir)

@@ -42,16 +42,16 @@ func newSchema(url, title string) *schema {
 var workspaceDocs = map[string]keyDoc{
 	"workspace":             {text: "The extensions of a repository and what they share."},
 	"workspace.members":     {text: "Folders of extensions, and patterns of them, relative to this file."},
-	"workspace.exclude":     {text: "Folders and patterns that are no members."},
-	"workspace.tags":        {text: "References to publish to; may hold {{.ID}}, {{.Slug}} and {{.Version}}."},
+	"workspace.exclude":     {text: "Folders and patterns that are not members."},
+	"workspace.tags":        {text: "References to publish to; may contain {{.ID}}, {{.Slug}} and {{.Version}}."},
 	"workspace.targets":     {text: "Platforms, os/arch[/variant][:distro@version]."},
 	"workspace.labels":      {text: "Labels of every image."},
 	"workspace.annotations": {text: "Annotations of the index."},
 }
 
 var packageDocs = map[string]keyDoc{
-	"extension":     {text: "Where the extension is."},
-	"extension.uri": {text: "Folder or archive of the extension, relative to this file; the folder of this file when not given."},
+	"extension":     {text: "Location of the extension."},
+	"extension.uri": {text: "Folder or archive of the extension, relative to this file (default the folder of this file)."},
 	"targets":       {text: "Platforms to build, instead of those of extension.toml."},
 	"platform":      {text: "Use [[targets]].", deprecated: true},
 	"platform.os":   {text: "Operating system.", enum: []string{"linux", "windows"}, deprecated: true},

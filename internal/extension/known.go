@@ -25,7 +25,7 @@ func CheckPlatform(t Target) error {
 	case t.Variant != "" && known != nil && !slices.Contains(known, t.Variant):
 		return fmt.Errorf("unknown variant %s of %s%s", quote(t.Variant), t.Arch, suggest(t.Variant, known))
 	case t.Variant != "" && !token.Get().MatchString(t.Variant):
-		return fmt.Errorf("variant %s may hold only letters, digits and . _ + ~ -", quote(t.Variant))
+		return fmt.Errorf("variant %s may contain only letters, digits and . _ + ~ -", quote(t.Variant))
 	}
 	return nil
 }
@@ -36,13 +36,13 @@ func PlatformHint(t Target) string {
 	known := knownVariants[t.Arch]
 	switch {
 	case !slices.Contains(knownOS, t.OS) && suggestOS(t.OS) == "":
-		return "known are " + strings.Join(knownOS, ", ")
+		return "supported: " + strings.Join(knownOS, ", ")
 	case !slices.Contains(knownOS, t.OS):
 	case !slices.Contains(knownArch, t.Arch) && suggestArch(t.Arch) == "":
-		return "known are " + strings.Join(knownArch, ", ")
+		return "supported: " + strings.Join(knownArch, ", ")
 	case !slices.Contains(knownArch, t.Arch):
 	case t.Variant != "" && known != nil && !slices.Contains(known, t.Variant) && suggest(t.Variant, known) == "":
-		return "known are " + strings.Join(known, ", ")
+		return "supported: " + strings.Join(known, ", ")
 	}
 	return ""
 }
@@ -54,7 +54,7 @@ func CheckDistro(d Distro) error {
 	case d.Name == "" || d.Version == "":
 		return errors.New("a distro is name@version")
 	case !token.Get().MatchString(d.Name) || !token.Get().MatchString(d.Version):
-		return fmt.Errorf("distro %s may hold only letters, digits and . _ + ~ -", quote(d.String()))
+		return fmt.Errorf("distro %s may contain only letters, digits and . _ + ~ -", quote(d.String()))
 	}
 	return nil
 }

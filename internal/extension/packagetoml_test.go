@@ -22,11 +22,11 @@ var packageTests = []diagnosticTest{
 	{"other scheme", "[extension]\nuri = \"https://example.com/x.tgz\"", `dir/package.toml:2:7: uri "https://example.com/x.tgz" is neither a directory nor an archive on this machine
   if you trust it, name it on the command line: docker extpack build https://example.com/x.tgz`},
 	{"other image", "[extension]\nuri = \"docker://example.com/x\"", `dir/package.toml:2:7: uri "docker://example.com/x" is neither a directory nor an archive on this machine
-  fetch the extension and run docker extpack build with its directory`},
+  download the extension and run docker extpack build with its directory`},
 	{"file scheme", "[extension]\nuri = \"file:///else/where\"", ``},
 	{"empty uri", "[extension]\nuri = \"\"", `dir/package.toml:2:7: uri "" is neither a directory nor an archive on this machine
-  fetch the extension and run docker extpack build with its directory`},
-	{"control", "[extension]\nuri = \"a\\n\"", `dir/package.toml:2:7: uri "a\n" holds a control character`},
+  download the extension and run docker extpack build with its directory`},
+	{"control", "[extension]\nuri = \"a\\n\"", `dir/package.toml:2:7: uri "a\n" contains a control character`},
 	{"wrong types", "extension = 1\nplatform = 2\ntargets = 3\ndependencies = 4", `dir/package.toml:1:13: extension must be a table, found an integer
 dir/package.toml:2:12: platform must be a table, found an integer
 dir/package.toml:3:11: targets must be an array of tables, [[targets]], found an integer

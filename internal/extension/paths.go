@@ -44,25 +44,25 @@ func (r *reader) checkPath(what string, e *Entry) string {
 	case !r.checkControl(what, e), !r.checkLength(what, e):
 		return ""
 	case strings.ContainsFunc(e.Value, isSeparator):
-		return d("holds a line separator")
+		return d("contains a line separator")
 	case what == targetPath && !norm.NFC.IsNormalString(e.Value):
 		return rename("is not in Unicode normalisation form C, in which bake files are read")
 	case strings.TrimSpace(e.Value) != e.Value:
 		return d("begins or ends with a space")
 	case strings.HasPrefix(e.Value, "!"), strings.HasPrefix(e.Value, "#"), strings.HasPrefix(e.Value, "-"):
-		return rename("begins with %q, which is more than a character where files are listed", e.Value[0])
+		return rename("begins with %q, which has a special meaning in lists of files", e.Value[0])
 	case remote.Get().MatchString(e.Value):
 		return d("is a URL: paths are those of files in the extension root")
 	case what == targetPath && slices.Contains(strings.Split(strings.ToLower(clean), "/"), ".git"):
-		return d("is version control, which never enters a package")
+		return d("belongs to version control, which never enters a package")
 	case i >= 0:
-		return d(`holds %q: paths are literal and separated by "/", patterns are not supported`, e.Value[i])
+		return d(`contains %q: paths are literal and separated by "/", patterns are not supported`, e.Value[i])
 	case strings.HasPrefix(e.Value, "/"):
 		return d("is absolute: paths are relative to the extension root")
 	case safefile.Leaves(clean):
 		return d("leaves the extension root")
 	case strings.Contains("/"+e.Value+"/", "/../"):
-		return d(`holds ".."%s`, didYouMean(clean))
+		return d(`contains ".."%s`, didYouMean(clean))
 	}
 	return clean
 }
@@ -76,7 +76,7 @@ func (r *reader) checkLength(what string, e *Entry) bool {
 	if len(e.Value) <= maxPathLength && !slices.ContainsFunc(strings.Split(e.Value, "/"), long) {
 		return true
 	}
-	r.report(rules.Setting, e.Position, "%s %s is longer than paths can be", what, quote(e.Value))
+	r.report(rules.Setting, e.Position, "%s %s exceeds the maximum length of paths", what, quote(e.Value))
 	return false
 }
 

@@ -37,7 +37,7 @@ func (r *reader) checkControl(what string, e *Entry) bool {
 	if !strings.ContainsFunc(e.Value, unicode.IsControl) {
 		return true
 	}
-	r.report(rules.ControlCharacter, e.Position, "%s %s holds a control character", what, quote(e.Value))
+	r.report(rules.ControlCharacter, e.Position, "%s %s contains a control character", what, quote(e.Value))
 	return false
 }
 
@@ -62,7 +62,7 @@ func (r *reader) checkAPI(e *Entry) string {
 		return ""
 	}
 	if major != 0 || minor < minAPIMinor || minor > maxAPIMinor {
-		r.report(rules.APIUnsupported, e.Position, "api %s is not one that lifecycles run extensions with (0.%d to 0.%d)", quote(e.Value), minAPIMinor, maxAPIMinor)
+		r.report(rules.APIUnsupported, e.Position, "api %s is not supported by lifecycles that run extensions (0.%d to 0.%d)", quote(e.Value), minAPIMinor, maxAPIMinor)
 	}
 	return fmt.Sprintf("%d.%d", major, minor)
 }
@@ -78,7 +78,7 @@ func (r *reader) checkID(e *Entry) string {
 		return ""
 	}
 	if strings.Contains(e.Value, "_") {
-		r.report(rules.IDUnderscore, e.Position, `id %s holds "_", which the specification does not allow`, quote(e.Value))
+		r.report(rules.IDUnderscore, e.Position, `id %s contains "_", which the specification does not allow`, quote(e.Value))
 	}
 	return e.Value
 }
@@ -88,7 +88,7 @@ func idProblem(id string) string {
 		return "is empty"
 	}
 	if i := strings.IndexFunc(id, func(c rune) bool { return !isIDChar(c) }); i >= 0 {
-		return fmt.Sprintf(`may hold only letters, digits, ".", "/" and "-", found %q`, []rune(id[i:])[0])
+		return fmt.Sprintf(`may contain only letters, digits, ".", "/" and "-", found %q`, []rune(id[i:])[0])
 	}
 	if len(id) > maxID {
 		return fmt.Sprintf("is longer than %d characters", maxID)
@@ -99,9 +99,9 @@ func idProblem(id string) string {
 	for segment := range strings.SplitSeq(id, "/") {
 		switch segment {
 		case "":
-			return `holds "//"`
+			return `contains "//"`
 		case ".", "..":
-			return fmt.Sprintf("has the segment %q, which is no name", segment)
+			return fmt.Sprintf("has the segment %q, which is not allowed", segment)
 		}
 	}
 	return ""

@@ -40,25 +40,25 @@ extension.toml:10:9: build in [metadata.extpack] must be a table, found a boolea
 	{"shared", settings(`shared = ["lib", "./share/", "/etc", "a/../../b", "a?", "a\u0000"]`), `extension.toml:6:30: shared entry "/etc" is absolute: paths are relative to the extension root
 extension.toml:6:38: shared entry "a/../../b" leaves the extension root
 extension.toml:6:51: shared entry "a?" holds '?': paths are literal and separated by "/", patterns are not supported
-extension.toml:6:57: shared entry "a\x00" holds a control character`},
+extension.toml:6:57: shared entry "a\x00" contains a control character`},
 	{"labels", settings("[metadata.extpack.labels]\n\"\" = \"a\"\n\"io.buildpacks.id\" = \"b\"\nnumber = 3\norg.example.title = \"x\""), `extension.toml:7:1: label without a name
 extension.toml:8:1: label "io.buildpacks.id": names that begin with "io.buildpacks." are reserved
 extension.toml:9:10: "number" in [metadata.extpack.labels] must be a string, found an integer
   quote it: "number" = "3"
 extension.toml:10:1: "org" in [metadata.extpack.labels] must be a string, found a table
-  quote a key that holds dots: "org.example.title" = …`},
+  quote a key that contains dots: "org.example.title" = …`},
 	{"annotations", settings("[metadata.extpack.annotations]\n\"io.buildpacks.x\" = \"\"\n\"a\\nb\" = \"c\""), `extension.toml:7:1: annotation "io.buildpacks.x": names that begin with "io.buildpacks." are reserved
-extension.toml:8:1: annotation "a\nb" holds a control character`},
+extension.toml:8:1: annotation "a\nb" contains a control character`},
 	{"build values", settings("[metadata.extpack.build]\nnetwork = \"hots\"\ncontexts = { \"a b\" = \"x\", \"docker.io/library/go:1\" = \"y\" }\nstage = \"a\\u0000\""), `extension.toml:7:11: network "hots" is not supported (did you mean "host"?)
   use default, host or none
-extension.toml:8:14: context "a b" is no name that a Dockerfile can use: it may hold letters, digits and . _ / : -
-extension.toml:9:9: stage "a\x00" holds a control character`},
+extension.toml:8:14: context "a b" cannot be used in a Dockerfile: it may contain letters, digits and . _ / : -
+extension.toml:9:9: stage "a\x00" contains a control character`},
 	{"build", settings("[metadata.extpack.build]\nargs = { \"\" = \"x\", A = 1 }\ncontexts = [\"x\"]\nsecrets = [{ id = \"x\" }]\ndockerfile = \"a\\u001b\"\nssh = true\ncache-from = 1\nstage = 2"), `extension.toml:7:10: build argument without a name
 extension.toml:7:24: "A" in [metadata.extpack.build.args] must be a string, found an integer
   quote it: "A" = "1"
 extension.toml:8:12: contexts in [metadata.extpack.build] must be a table, found an array
-extension.toml:9:12: secrets in [metadata.extpack.build] must hold strings only, found a table
-extension.toml:10:14: dockerfile "a\x1b" holds a control character
+extension.toml:9:12: secrets in [metadata.extpack.build] must contain only strings, found a table
+extension.toml:10:14: dockerfile "a\x1b" contains a control character
 extension.toml:11:7: ssh in [metadata.extpack.build] must be an array of strings, found a boolean
 extension.toml:12:14: cache-from in [metadata.extpack.build] must be an array of strings, found an integer
 extension.toml:13:9: stage in [metadata.extpack.build] must be a string, found an integer

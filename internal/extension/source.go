@@ -21,13 +21,13 @@ import (
 // because the parser takes quadratic time for the keys of an inline table.
 const MaxSize = 256 << 10
 
-const hintTooLarge = "keep other data in files of their own"
+const hintTooLarge = "move other data to other files"
 
 // reader reads one file and collects its problems.
 type reader struct {
 	file string
 	data []byte
-	// syntax, types and unknown are the rules for files that are not TOML, for
+	// syntax, types and unsupported: the rules for files that are not TOML, for
 	// values of the wrong type, and for unknown keys.
 	syntax, types, unknown *rules.Rule
 	// lines are the offsets of the first byte of each line.
@@ -143,7 +143,7 @@ func (r *reader) syntaxMessage(message string, offset int) (clear, hint string) 
 	case strings.HasPrefix(message, "expected newline"):
 		return fmt.Sprintf("expected the end of the line, found %q", c), quoteIt
 	case strings.HasPrefix(message, "expected '=' after key") && offset < len(r.data):
-		return fmt.Sprintf("expected \"=\" after the key, found %q", c), "quote a key that holds more than letters, digits, - and _"
+		return fmt.Sprintf("expected \"=\" after the key, found %q", c), "quote a key that contains more than letters, digits, - and _"
 	case strings.HasPrefix(message, "invalid character at start of key"):
 		return fmt.Sprintf("expected a key, found %q", c), "begin a comment with #"
 	case strings.HasPrefix(message, "expected ']' to close table name"):

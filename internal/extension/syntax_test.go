@@ -22,7 +22,7 @@ extension.toml: missing [extension]
 	{"columns count characters", `description = "größer" x`, `extension.toml:1:24: expected the end of the line, found 'x'
   text is quoted in TOML: key = "value"`},
 	{"key outside ASCII", "größe = 1", `extension.toml:1:3: expected "=" after the key, found 'ö'
-  quote a key that holds more than letters, digits, - and _`},
+  quote a key that contains more than letters, digits, - and _`},
 	{"open table", "[extension\nid = 1", "extension.toml:1:11: expected ']' to close table name\n  write the header of a table as [name]"},
 	{"open string", valid + `name = "Curl`, "extension.toml:5:12: unterminated basic string\n  correct the syntax; https://toml.io/en/v1.0.0 describes it"},
 	{"key twice", valid + "id = \"b\"", "extension.toml:5:1: key id is already defined\n  keep one of them"},
@@ -31,8 +31,8 @@ extension.toml: missing [extension]
 	{"not UTF-8", valid + "name = \"gr\xfc\xdf\"", `extension.toml:5:11: the file is not UTF-8 text, found byte 0xfc
   save the file as UTF-8`},
 	{"UTF-16", "a\x00p\x00i\x00", `extension.toml:1:2: expected "=" after the key, found '\x00'
-  quote a key that holds more than letters, digits, - and _`},
+  quote a key that contains more than letters, digits, - and _`},
 	{"too large", strings.Repeat("#", MaxSize+1), `extension.toml: the file is larger than 256 KiB
-  keep other data in files of their own`},
+  move other data to other files`},
 	{"carriage returns", strings.ReplaceAll(valid, "\n", "\r\n") + "nmae = \"\"\r\n", `extension.toml:5:1: warning: unknown key "nmae" in [extension] (did you mean "name"?)`},
 }

@@ -130,7 +130,7 @@ func (t *table) texts(name string) []Entry {
 	out := make([]Entry, 0, len(n.items))
 	for _, item := range n.items {
 		if item.kind != stringKind {
-			t.r.report(t.r.types, t.r.position(item.at), "%s%s must hold strings only, found %s", name, t.in(), item.kind)
+			t.r.report(t.r.types, t.r.position(item.at), "%s%s must contain only strings, found %s", name, t.in(), item.kind)
 			continue
 		}
 		out = append(out, Entry{Value: item.text, Position: t.r.position(item.at)})
@@ -253,7 +253,7 @@ func (t *table) hintDotted(k *key) {
 		name += "." + k.name
 	}
 	if name != k.name && len(name) <= quoteLimit {
-		t.r.list[len(t.r.list)-1].Hint = fmt.Sprintf("quote a key that holds dots: %q = …", name)
+		t.r.list[len(t.r.list)-1].Hint = fmt.Sprintf("quote a key that contains dots: %q = …", name)
 	}
 }
 

@@ -82,7 +82,7 @@ func (r *reader) editAlias(e *Entry, name string) {
 	}
 }
 
-const onePlatform = "an image has exactly one platform: give one [[targets]] for each"
+const onePlatform = "an image has exactly one platform: add one [[targets]] for each"
 
 func wildcardHint(value string) string {
 	if value == "*" || value == "" || value == "any" || value == "all" {
@@ -127,10 +127,10 @@ func (r *reader) checkVariant(e *Entry, arch string) string {
 		return ""
 	case arch != "" && known != nil && !slices.Contains(known, e.Value):
 		r.report(rules.TargetPlatform, e.Position, "unknown variant %s of %s%s", quote(e.Value), arch, suggest(e.Value, known)).Hint =
-			"known are " + strings.Join(known, ", ")
+			"supported: " + strings.Join(known, ", ")
 		return ""
 	case !token.Get().MatchString(e.Value):
-		r.report(rules.TargetPlatform, e.Position, "variant %s may hold only letters, digits and . _ + ~ -", quote(e.Value))
+		r.report(rules.TargetPlatform, e.Position, "variant %s may contain only letters, digits and . _ + ~ -", quote(e.Value))
 		return ""
 	case arch != "" && known == nil:
 		r.report(rules.TargetToolchain, e.Position, "no variants are known of %s, found %s", arch, quote(e.Value))
@@ -191,7 +191,7 @@ func (r *reader) checkToken(what string, e *Entry) string {
 		return ""
 	}
 	if !token.Get().MatchString(e.Value) {
-		r.report(rules.TargetDistro, e.Position, "distribution %s %s may hold only letters, digits and . _ + ~ -", what, quote(e.Value))
+		r.report(rules.TargetDistro, e.Position, "distribution %s %s may contain only letters, digits and . _ + ~ -", what, quote(e.Value))
 		return ""
 	}
 	return e.Value
@@ -209,7 +209,7 @@ func (r *reader) checkTwice(t Target, seen map[string]diag.Position) {
 		id := strings.TrimSpace(fmt.Sprintf("%s/%s %s", p.OS, strings.TrimSuffix(p.Architecture+"/"+p.Variant, "/"), d))
 		first, ok := seen[id]
 		if ok {
-			r.report(rules.TargetDuplicate, t.Position, "target %s is given twice, first at line %d", id, first.Line)
+			r.report(rules.TargetDuplicate, t.Position, "target %s is specified twice, first at line %d", id, first.Line)
 			continue
 		}
 		seen[id] = t.Position

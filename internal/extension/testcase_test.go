@@ -72,7 +72,7 @@ func TestParseTestsReports(t *testing.T) {
 		"[[case]]\nname = \"a\"\n[[case.run-image.file]]\npath = \"/a b\"":                               "is not an absolute path of a file",
 		"[[case]]\nname = \"a\"\n[[case.run-image.file]]\npath = \"/etc/$X\"":                            "is not an absolute path of a file",
 		"[[case]]\nname = \"a\"\n[[case.run-image.file]]\npath = \"/e\"\nmode = \"rwx\"":                 `a.toml:5:8: mode "rwx" is not octal, such as "0755"`,
-		"[[case]]\nname = \"a\"\n[[case.run-image.file]]\npath = \"/e\"\nabsent = true\nmode = \"0644\"": "a.toml:5:1: a file that is absent has no mode and no content",
+		"[[case]]\nname = \"a\"\n[[case.run-image.file]]\npath = \"/e\"\nabsent = true\nmode = \"0644\"": "a.toml:5:1: an absent file cannot have a mode or content",
 		"[[case]]\nname = \"a\"\n[[case.run-image.command]]\nrun = []":                                   "a.toml:3:1: missing run in [[case.run-image.command]]",
 		"[[case]]\nname = \"a\"\n[[case.run-image.command]]\nrun = [\"x\"]\nexit = 256":                  "a.toml:5:8: exit is 256, not between 0 and 255",
 		"[[case]]\nname = ": "a.toml:2:",

@@ -52,7 +52,7 @@ func (r *reader) fileCheck(t *table) FileCheck {
 		c.Mode = &mode
 	}
 	if c.Absent && (c.Mode != nil || c.Content != nil) {
-		r.report(r.types, t.keyPosition("absent"), "a file that is absent has no mode and no content")
+		r.report(r.types, t.keyPosition("absent"), "an absent file cannot have a mode or content")
 	}
 	t.unknown()
 	return c

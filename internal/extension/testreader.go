@@ -52,7 +52,7 @@ func (r *reader) testCase(t *table) TestCase {
 	c.Targets, c.Order, c.Plan = t.texts("targets"), t.texts("order"), t.texts("plan")
 	if e := t.text("detect"); e != nil {
 		if c.DetectFails = e.Value == "fail"; !c.DetectFails && e.Value != "pass" {
-			r.report(r.types, e.Position, "detect is %s, neither \"pass\" nor \"fail\"", quote(e.Value))
+			r.report(r.types, e.Position, "detect is %s, not \"pass\" or \"fail\"", quote(e.Value))
 		}
 	}
 	c.Messages = r.patterns(t, "output")

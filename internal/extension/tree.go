@@ -203,7 +203,7 @@ func (t *tree) put(n *node, part *unstable.Node, value *node) *key {
 // conflict records a conflicting key. toml.Unmarshal rejects such files; this
 // is a safeguard against keys that it accepts.
 func (t *tree) conflict(part *unstable.Node) {
-	t.err = fmt.Errorf("key %q is given twice", part.Data)
+	t.err = fmt.Errorf("key %q is specified twice", part.Data)
 }
 
 func offset(n *unstable.Node) int { return int(n.Raw.Offset) }

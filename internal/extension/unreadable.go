@@ -19,7 +19,7 @@ var errLink = errors.New("is a symbolic link")
 func unreadable(dir, file string, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
 		Position: diag.Position{File: file}, Rule: rules.Descriptor.ID,
-		Hint: "name the directory that holds " + DescriptorFile,
+		Hint: "name the directory that contains " + DescriptorFile,
 	}
 	clean := filepath.Clean(dir) // without a trailing slash
 	info, statErr := os.Stat(clean)
@@ -29,10 +29,10 @@ func unreadable(dir, file string, err error) diag.Diagnostic {
 		d.Position.File = clean
 		d.Message, d.Hint = notDirectory(clean, d.Hint)
 	case errors.Is(err, fs.ErrNotExist) && statErr != nil:
-		d.Position.File, d.Message = dir, "there is no such directory"
+		d.Position.File, d.Message = dir, "no such directory"
 		d.Hint += destinationHint(dir)
 	case errors.Is(err, fs.ErrNotExist):
-		d.Message = "there is no such file"
+		d.Message = "no such file"
 		d.Hint = besides(dir, d.Hint)
 	case errors.Is(err, errLink):
 		d.Message, d.Hint = err.Error(), "replace the link by a copy"
@@ -93,7 +93,7 @@ func besides(dir, hint string) string {
 	case names["oci-layout"]:
 		return inspectHint(dir)
 	case names["buildpack.toml"]:
-		return `buildpack.toml is of a buildpack, which "pack buildpack package" packages; image extensions have ` + DescriptorFile
+		return `buildpack.toml describes a buildpack, which "pack buildpack package" packages; image extensions have ` + DescriptorFile
 	}
 	if below := extensionsBelow(dir); len(below) > 0 {
 		return hint + ": " + strings.Join(below, " ")
@@ -138,5 +138,5 @@ func extensionsBelow(dir string) []string {
 }
 
 func inspectHint(name string) string {
-	return fmt.Sprintf(`"docker extpack inspect %s" shows what is in it, "docker extpack index create -t REFERENCE %[1]s" publishes it`, name)
+	return fmt.Sprintf(`"docker extpack inspect %s" shows its content, "docker extpack index create -t REFERENCE %[1]s" publishes it`, name)
 }

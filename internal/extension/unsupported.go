@@ -44,10 +44,10 @@ func (r *reader) exceptions(t *table) rules.Exceptions {
 		if known := rules.ByID(x.Rule); known == nil {
 			r.report(rules.LintException, rule.Position, "unknown rule %s%s", quote(x.Rule), suggest(x.Rule, ruleIDs()))
 		} else if known.Required {
-			r.report(rules.LintException, rule.Position, "the rule %s cannot be turned off: without it there is no package", x.Rule)
+			r.report(rules.LintException, rule.Position, "the rule %s cannot be turned off, because every package requires it", x.Rule)
 		}
 		if reason == nil || strings.TrimSpace(reason.Value) == "" {
-			r.report(rules.Setting, c.position(), "missing reason in %s", c).Hint = `say why the rule does not apply: reason = "…"`
+			r.report(rules.Setting, c.position(), "missing reason in %s", c).Hint = `add the reason: reason = "…"`
 			continue
 		}
 		x.Reason = reason.Value

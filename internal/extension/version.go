@@ -25,7 +25,7 @@ func ParseVersion(s string) (string, error) {
 // versionHint is the hint for a version that a release script replaces.
 func versionHint(version string) string {
 	if strings.Contains(version, "{{") {
-		return "give the version with --version X.Y.Z"
+		return "set the version with --version X.Y.Z"
 	}
 	return ""
 }
@@ -36,12 +36,12 @@ func versionHint(version string) string {
 func (r *reader) withVersion(root *table) []byte {
 	text := r.replaceVersion(root)
 	if h, err := ReadHead(r.file, text); err != nil || h.Version != r.version {
-		r.report(rules.Plan, r.whole(), "cannot write the version %s into it", r.version).Hint = "write [extension] on a line, with version = \"0.0.0\" below it"
+		r.report(rules.Plan, r.whole(), "the version %s cannot be written to it", r.version).Hint = "write [extension] on a line, with version = \"0.0.0\" below it"
 		return nil
 	}
 	if !norm.NFC.IsNormal(text) {
 		// A bake file has it as a string, which HCL normalizes.
-		r.report(rules.Plan, r.whole(), "holds text that is not in Unicode normalisation form C, which cannot be packaged with another version")
+		r.report(rules.Plan, r.whole(), "contains text that is not in Unicode normalisation form C, so it cannot be packaged with another version")
 		return nil
 	}
 	return text
@@ -56,7 +56,7 @@ func (r *reader) replaceVersion(root *table) []byte {
 }
 
 // splitAtVersion returns the content to package before and after the version,
-// which it adds if there is none. It returns nil if there is no place for it.
+// which it adds if there is none. It returns nil if there is not a place for it.
 func (r *reader) splitAtVersion(root *table) [][]byte {
 	k := root.node.index["extension"]
 	if k == nil || k.value.kind != tableKind {

@@ -12,8 +12,8 @@ import (
 var scp = lazyregexp.New(`^(?:[^/@:]+@)?[^/:@]{2,}:[^/].*$`)
 
 // Clean returns the URL of a remote without credentials: user and password of
-// HTTP, the password of SSH, and query and fragment, which may hold tokens. It
-// returns "" for a path on this machine, and for what is no URL.
+// HTTP, the password of SSH, and query and fragment, which may contain tokens. It
+// returns "" for a path on this machine, and for what is not a URL.
 func Clean(remote string) string {
 	remote = strings.TrimSpace(remote)
 	if !strings.Contains(remote, "://") {

@@ -230,7 +230,7 @@ func TestOpenFetchesNothing(t *testing.T) {
 		// What the test would see.
 		cmd := exec.Command("git", "status")
 		cmd.Dir = dir
-		_ = cmd.Run() // it fails, the program is no server
+		_ = cmd.Run() // it fails, the program is not a server
 		if _, err := os.ReadFile(ran); err != nil {
 			t.Errorf("%s: plain git ran nothing", url)
 		}

@@ -20,7 +20,7 @@ func (t *Tree) Version(ctx context.Context, names []string, ignore func(name str
 		return "", err
 	}
 	if len(changes) > 0 {
-		return "", diag.WithHint(diag.Invalidf("the version is not read from Git: %s", Describe(changes)), "commit or remove the changes, or give the version with --version")
+		return "", diag.WithHint(diag.Invalidf("the version is not read from Git: %s", Describe(changes)), "commit or remove the changes, or set the version with --version")
 	}
 	tags, err := t.Tags(ctx)
 	if err != nil {

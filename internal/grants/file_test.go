@@ -71,7 +71,7 @@ func TestTrustRefused(t *testing.T) {
 		"trusted = [\"/\"]\n":                                    `:1:1: unknown key "trusted" at the top level (did you mean "trust"?)`,
 		"[[trust]]\ndirectory = \"/\"\nallow = \"ssh\"\n":        ":3:9: allow in [[trust]] must be an array of strings, found a string",
 		"[[trust]]\ndirectory = \"/\"\nallow = [\"x=y\"]\n":      `:3:10: allow "x=y": unknown kind "x"`,
-		"[[trust]]\ndirectory = \"/\"\nallow = [\n\"ssh\", 1]\n": ":4:8: allow in [[trust]] must hold strings only",
+		"[[trust]]\ndirectory = \"/\"\nallow = [\n\"ssh\", 1]\n": ":4:8: allow in [[trust]] must contain only strings",
 		"[[trust]]\ndirectory = 1\n":                             ":2:13: directory in [[trust]] must be a string, found an integer",
 		"[trust]\ndirectory = \"/\"\n":                           ":1:1: trust must be an array of tables, [[trust]], found a table",
 		"[[trust]]\nDirectory = \"/\"\n":                         `:2:1: key "Directory" in [[trust]] is ambiguous`,

@@ -132,7 +132,7 @@ func TestRepository(t *testing.T) {
 	}
 }
 
-// A home directory under version control is no repository of what is in it.
+// A home directory under version control is not a repository of what is in it.
 func TestRepositoryIsNotTheHome(t *testing.T) {
 	home, err := safefile.Real(t.TempDir())
 	if err != nil {

@@ -210,7 +210,7 @@ func FuzzIndex(f *testing.F) {
 			return
 		}
 		if err := x.Annotate(nil); err != nil {
-			return // annotations that are no object
+			return // annotations that are not an object
 		}
 		x.Images()
 		x.Others()

@@ -163,7 +163,7 @@ func TestCheckCompression(t *testing.T) {
 	}
 }
 
-// TestCompressorNowhere: a disk that is full is no success.
+// TestCompressorNowhere: a disk that is full is not a success.
 func TestCompressorNowhere(t *testing.T) {
 	t.Parallel()
 	for _, how := range []Compression{{}, {Name: Zstd}} {

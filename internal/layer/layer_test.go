@@ -84,7 +84,7 @@ func TestBomb(t *testing.T) {
 	}
 }
 
-// TestOursMayExpand: a sparse file of one's own is no attack.
+// TestOursMayExpand: a sparse file of one's own is not an attack.
 func TestOursMayExpand(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -67,7 +67,7 @@ type Image struct {
 // it is empty.
 type Inspection struct {
 	Program *executable.Program
-	// Fault is what is wrong with an executable file that is no program.
+	// Fault is what is wrong with an executable file that is not a program.
 	Fault *executable.Fault
 	// Secret is what in a file of at most [MaxSecretFile] bytes looks like a
 	// secret; see [FindSecret].

@@ -12,7 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/lint"
 )
 
-// garbage are a million bytes of each kind that are no input.
+// garbage are a million bytes of each kind that are not input.
 func garbage() map[string]string {
 	const size = 1_000_000
 	random := make([]byte, size)

@@ -176,7 +176,7 @@ func TestReadManifestKeepsUnknownFieldsAndRefusesAmbiguity(t *testing.T) {
 		t.Errorf("an index with layers: %v", err)
 	}
 	if _, _, err := oci.ReadConfig(t.Context(), l, put(l.PutBytes(t.Context(), v1.MediaTypeImageConfig, []byte("[")))); !errors.Is(err, oci.ErrMalformed) {
-		t.Errorf("a config that is no JSON: %v", err)
+		t.Errorf("a config that is not JSON: %v", err)
 	}
 }
 

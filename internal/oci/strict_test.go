@@ -91,7 +91,7 @@ func FuzzDecode(f *testing.F) {
 			if string(data) == "null" || data[0] != '{' {
 				return
 			}
-			t.Fatalf("accepted %s, which is no object: %v", data, err)
+			t.Fatalf("accepted %s, which is not an object: %v", data, err)
 		}
 		var want v1.Index
 		for name, field := range map[string]any{
@@ -112,7 +112,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal(err)
 		}
 		if err := edited.Edit("annotations", func(a *oci.Object) error { return a.Merge(map[string]string{"n": "v"}) }); err != nil {
-			return // annotations are no object
+			return // annotations are not an object
 		}
 		raw, err := edited.Bytes()
 		if err != nil {

@@ -232,5 +232,5 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// elsewhere is a store that is no [*Layout].
+// elsewhere is a store that is not a [*Layout].
 type elsewhere struct{ content.ReadOnlyStorage }

@@ -86,7 +86,7 @@ func Resolve(p *plan.Plan, r Request) (Places, error) {
 			}
 			switch other := taken[where]; {
 			case other == e:
-				return nil, diag.Invalidf("--output %s is given twice", d.Name)
+				return nil, diag.Invalidf("--output %s is specified twice", d.Name)
 			case other != nil:
 				return nil, diag.WithHint(diag.Invalidf("--output %s is given to both %s and %s", d.Name, other.Descriptor.Info, e.Descriptor.Info), "put {{.Slug}} and {{.Version}} into the name")
 			}

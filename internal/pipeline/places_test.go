@@ -80,7 +80,7 @@ func TestResolveRefuses(t *testing.T) {
 	}{
 		"--append joins platforms to a published index":          {[]string{"acme/x"}, Request{Append: true}},
 		"--push: there is no tag to publish acme/x@1.2.3 to":     {[]string{"acme/x"}, Request{Push: true}},
-		"--output ./a.cnb is given twice":                        {[]string{"acme/x"}, Request{Outputs: []string{"a.cnb", "./a.cnb"}}},
+		"--output ./a.cnb is specified twice":                        {[]string{"acme/x"}, Request{Outputs: []string{"a.cnb", "./a.cnb"}}},
 		"--output a.cnb is given to both acme/x@1.2.3 and acme/": {[]string{"acme/x", "acme/y"}, Request{Outputs: []string{"a.cnb"}}},
 		"--output ext/acme/x/d/ is inside the extension":         {[]string{"acme/x"}, Request{Outputs: []string{"ext/acme/x/d/"}}},
 		"--output ext/acme/x/x.tar is inside the extension":      {[]string{"acme/x"}, Request{Outputs: []string{"type=oci,dest=ext/acme/x/x.tar"}}},

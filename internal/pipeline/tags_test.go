@@ -77,7 +77,7 @@ func TestTagChanges(t *testing.T) {
 		t.Errorf("a release with other content: %+v", moved[0])
 	}
 	if c := moved[1]; c.Err != nil || c.From != fresh[1].To || c.To == c.From {
-		t.Errorf("other content of a tag that is no release: %+v", c)
+		t.Errorf("other content of a tag that is not a release: %+v", c)
 	}
 	if c := changes(pipeline.Request{}, pipeline.Options{Unpredictable: true}, "edge")[0]; c.To != "" || c.From != fresh[1].To || c.Err != nil {
 		t.Errorf("a digest that is not known: %+v", c)

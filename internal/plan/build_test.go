@@ -62,7 +62,7 @@ func TestStageRoots(t *testing.T) {
 			files{"Dockerfile": "FROM scratch", "linux/amd64/ubuntu@22.04/bin/generate": ""},
 			[]string{"linux/amd64(22.04) ubuntu@22.04 from linux/amd64/ubuntu@22.04", "linux/amd64(24.04) ubuntu@24.04 from Dockerfile"},
 		},
-		{"caches alone are no stage", stageTable + "cache-to = [\"type=inline\"]\n", files{"bin/generate": ""}, []string{"any from ."}},
+		{"caches alone are not a stage", stageTable + "cache-to = [\"type=inline\"]\n", files{"bin/generate": ""}, []string{"any from ."}},
 		{"caches of a stage", stageTable + "cache-to = [\"type=inline\"]\n", files{"Dockerfile": "FROM scratch"}, []string{"builder from Dockerfile"}},
 	}
 	for _, tt := range tests {

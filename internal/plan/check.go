@@ -125,14 +125,14 @@ func (p *imagePlanner) checkFolders(images []Image) {
 		meant := misnamed[folder]
 		d := diag.Diagnostic{
 			Position: diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(folder))}, Severity: diag.Warning,
-			Message: fmt.Sprintf("is no platform folder (did you mean %s?)", platform.Format(meant)),
+			Message: fmt.Sprintf("is not a platform folder (did you mean %s?)", platform.Format(meant)),
 		}
 		if slices.ContainsFunc(images, func(i Image) bool {
 			above := i.Root == platform.RootDir || i.Root == meant.OS || strings.HasPrefix(folder, i.Root+"/")
 			return !i.Any && above && !i.NeedsBuild() && platform.Equal(i.Platform, meant)
 		}) {
 			d.Severity = diag.Error
-			d.Message = fmt.Sprintf("is no platform folder, and %s has none (did you mean %[1]s?)", platform.Format(meant))
+			d.Message = fmt.Sprintf("is not a platform folder, and %s has none (did you mean %[1]s?)", platform.Format(meant))
 			d.Hint = "rename the folder, or list it in " + content.IgnoreFile
 		}
 		*p.list = append(*p.list, d)

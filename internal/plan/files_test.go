@@ -116,8 +116,8 @@ func TestFoldersThatAreNamedOtherwise(t *testing.T) {
 		got = append(got, strings.ReplaceAll(d.String(), dir, "DIR"))
 	}
 	want := []string{
-		"DIR/linux/armhf: warning: is no platform folder (did you mean linux/arm/v7?)",
-		"DIR/linux/x86_64: warning: is no platform folder (did you mean linux/amd64?)",
+		"DIR/linux/armhf: warning: is not a platform folder (did you mean linux/arm/v7?)",
+		"DIR/linux/x86_64: warning: is not a platform folder (did you mean linux/amd64?)",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v", got, err)
@@ -128,7 +128,7 @@ func TestFoldersThatAreNamedOtherwise(t *testing.T) {
 func TestMisnamedFolderOfATarget(t *testing.T) {
 	t.Parallel()
 	bin := files{"bin/detect": "", "linux/amd46/bin/detect": "", "data/x": ""}
-	const want = "linux/amd46: is no platform folder, and linux/amd64 has none (did you mean linux/amd64?)\n  rename the folder"
+	const want = "linux/amd46: is not a platform folder, and linux/amd64 has none (did you mean linux/amd64?)\n  rename the folder"
 	_, _, err := New(t.Context(), []string{extensionDir(t, amd64AndArm64, bin)}, Options{})
 	if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), want) {
 		t.Errorf("a target: got %v", err)
@@ -148,7 +148,7 @@ func TestMisnamedFolderOfATarget(t *testing.T) {
 	}
 	_, list, err := New(t.Context(), []string{extensionDir(t, amd64AndArm64, files{"bin/detect": "", "linux/riscv46/bin/detect": ""})}, Options{})
 	if err != nil || !slices.ContainsFunc(list, func(d diag.Diagnostic) bool {
-		return strings.Contains(d.String(), "warning: is no platform folder (did you mean linux/riscv64?)")
+		return strings.Contains(d.String(), "warning: is not a platform folder (did you mean linux/riscv64?)")
 	}) {
 		t.Errorf("a platform that no target names: got %v, %v", list, err)
 	}
@@ -181,7 +181,7 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"ignore file broken", "",
 			files{bin: "", ".dockerignore": "["},
-			[]string{`DIR/.dockerignore:1:1: "[" is no pattern: syntax error in pattern`, `  see the Dockerfile reference, ".dockerignore files"`},
+			[]string{`DIR/.dockerignore:1:1: "[" is not a pattern: syntax error in pattern`, `  see the Dockerfile reference, ".dockerignore files"`},
 		},
 		{"include-files absent", include(`"gone", "bin"`), files{bin: ""}, []string{at + `include-files "gone" does not exist in DIR`}},
 		{

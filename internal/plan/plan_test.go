@@ -27,7 +27,7 @@ func TestTags(t *testing.T) {
 		{"an image gets the version", image("ghcr.io/acme/x"), nil, []string{"ghcr.io/acme/x:0.0.1"}},
 		{"an image keeps its tag", image("ghcr.io/acme/x:edge"), nil, []string{"ghcr.io/acme/x:edge"}},
 		{"an image is a template", image("ghcr.io/acme/{{.Slug}}:v{{.Version}}"), nil, []string{"ghcr.io/acme/samples_x:v0.0.1"}},
-		{"a port is no tag", image("localhost:5000/x"), nil, []string{"localhost:5000/x:0.0.1"}},
+		{"a port is not a tag", image("localhost:5000/x"), nil, []string{"localhost:5000/x:0.0.1"}},
 		{"tags replace the image", image("ghcr.io/acme/x"), []string{"y"}, []string{"docker.io/library/y:latest"}},
 		{"a tag has the usual defaults", "", []string{"acme/x"}, []string{"docker.io/acme/x:latest"}},
 		{"several, in order", "", []string{"r.example/b:1", "r.example/a:2"}, []string{"r.example/b:1", "r.example/a:2"}},
@@ -168,15 +168,15 @@ func TestEveryProblemOfEveryExtension(t *testing.T) {
 	}
 	_, warnings, err := New(t.Context(), dirs, Options{})
 	wantInvalid(t, root, err,
-		`DIR/a/extension.toml:3:6: id "a b" may hold only letters, digits, ".", "/" and "-", found ' '`,
+		`DIR/a/extension.toml:3:6: id "a b" may contain only letters, digits, ".", "/" and "-", found ' '`,
 		`DIR/a/extension.toml:4:11: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`,
 		`DIR/b/package.toml:2:6: unknown os "linx" (did you mean "linux"?)`,
 		`DIR/c/a: symbolic link to the absolute path "/etc" leaves the extension root
   use a relative link or a copy`,
 		`DIR/file: is a file, not the directory of an extension`,
-		`  name the directory that holds extension.toml`,
-		`DIR/gone: there is no such directory`,
-		`  name the directory that holds extension.toml`,
+		`  name the directory that contains extension.toml`,
+		`DIR/gone: no such directory`,
+		`  name the directory that contains extension.toml`,
 	)
 	if len(warnings) != 1 || !strings.Contains(warnings[0].String(), `c/extension.toml:5:1: warning: unknown key "unknown"`) {
 		t.Errorf("got the warnings %v", warnings)

@@ -88,7 +88,7 @@ func TestRequests(t *testing.T) {
 		"context of a flag":        {table: `contexts = { a = "https://x" }`, opts: Options{Contexts: map[string]string{"a": "WORK/out"}}, given: "fs.read=WORK/out by --build-context"},
 		"context that is allowed":  {table: `contexts = { a = "../../out" }`, allow: []string{"fs.read=WORK/out"}, given: "fs.read=WORK/out by flag"},
 		"context above is allowed": {table: `contexts = { a = "../../out" }`, allow: []string{"fs=WORK"}, given: "fs.read=WORK/out by flag"},
-		"write is no read":         {table: `contexts = { a = "../../out" }`, allow: []string{"fs.write=WORK/out"}, missing: "--allow fs.read=WORK/out"},
+		"write is not read":         {table: `contexts = { a = "../../out" }`, allow: []string{"fs.write=WORK/out"}, missing: "--allow fs.read=WORK/out"},
 		"context that is a link":   {table: `contexts = { a = "l" }`, files: files{"l": "-> ../../out"}, missing: "--allow fs.read=WORK/out"},
 		"layout outside":           {table: `contexts = { a = "oci-layout://../../out:1" }`, missing: "--allow fs.read=WORK/out"},
 		"context of the web":       {table: `contexts = { a = "https://x.test/a.tar" }`, missing: "--allow context=https://x.test/a.tar"},

@@ -67,7 +67,7 @@ func CheckTag(text string) error {
 
 func parseTag(info extension.Info, text string) (reference.Named, error) {
 	if strings.ContainsFunc(text, unicode.IsControl) {
-		return nil, errors.New("it holds a control character") // errors below print it as it is
+		return nil, errors.New("it contains a control character") // errors below print it as it is
 	}
 	expanded, err := info.Expand(text)
 	if err != nil {

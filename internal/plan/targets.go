@@ -114,7 +114,7 @@ func checkUnique(list *diag.List, targets []extension.Target) {
 		for _, d := range distrosOf(t) {
 			id := platform.NewIdentity(platform.Of(t), d)
 			if seen[id] {
-				list.Errorf(t.Position, "target %s is given twice", name(t, d))
+				list.Errorf(t.Position, "target %s is specified twice", name(t, d))
 			}
 			seen[id] = true
 		}

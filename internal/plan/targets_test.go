@@ -155,13 +155,13 @@ func TestTargetsRefused(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{"twice by flags", "", []string{"linux/amd64", "linux/x86_64"}, "target linux/amd64 is given twice"},
-		{"twice by normal form", "", []string{"linux/arm", "linux/arm/v7"}, "target linux/arm/v7 is given twice"},
-		{"distro twice by flags", "", []string{"linux/amd64:ubuntu@24.04,24.04"}, "target linux/amd64:ubuntu@24.04 is given twice"},
+		{"twice by flags", "", []string{"linux/amd64", "linux/x86_64"}, "target linux/amd64 is specified twice"},
+		{"twice by normal form", "", []string{"linux/arm", "linux/arm/v7"}, "target linux/arm/v7 is specified twice"},
+		{"distro twice by flags", "", []string{"linux/amd64:ubuntu@24.04,24.04"}, "target linux/amd64:ubuntu@24.04 is specified twice"},
 		{
 			"twice by inheritance", target("linux", "amd64", "", distros("ubuntu@24.04")),
 			[]string{"linux/amd64", "linux/amd64:ubuntu@24.04"},
-			"target linux/amd64:ubuntu@24.04 is given twice",
+			"target linux/amd64:ubuntu@24.04 is specified twice",
 		},
 		{"path that is not there", target("linux", "amd64", "", `path = "gone"`), nil, `DIR/extension.toml:8:8: targets.path "gone" does not exist in DIR`},
 		{

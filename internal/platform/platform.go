@@ -50,7 +50,7 @@ func ParseTarget(s string) (extension.Target, error) {
 	// only pass complete specifiers to it.
 	p, err := platforms.Parse(spec)
 	if err != nil {
-		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: os, arch and variant hold letters, digits and . _ - only", s), targetHint)
+		return extension.Target{}, diag.WithHint(diag.Invalidf("target %q: os, arch and variant may contain only letters, digits and . _ -", s), targetHint)
 	}
 	t := extension.Target{OS: p.OS, Arch: p.Architecture, Variant: p.Variant}
 	if err := extension.CheckPlatform(t); err != nil {

@@ -84,7 +84,7 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"linux/quantum", `target "linux/quantum": unknown arch "quantum"`},
 		{"linux/arm/v77", `target "linux/arm/v77": unknown variant "v77" of arm (did you mean "v7"?)`},
 		{"linux/amd64/v8", `target "linux/amd64/v8": unknown variant "v8" of amd64`},
-		{"linux/mips/.x", `target "linux/mips/.x": variant ".x" may hold only letters, digits and . _ + ~ -`},
+		{"linux/mips/.x", `target "linux/mips/.x": variant ".x" may contain only letters, digits and . _ + ~ -`},
 		{"linux/amd64:", `target "linux/amd64:": distro "" is not name@version`},
 		{"linux/amd64:ubuntu", `target "linux/amd64:ubuntu": distro "ubuntu" is not name@version`},
 		{"linux/amd64:@22.04", `target "linux/amd64:@22.04": distro "@22.04" is not name@version`},
@@ -92,15 +92,15 @@ func TestParseTargetRefuses(t *testing.T) {
 		{"linux/amd64:ubuntu@22.04,", `target "linux/amd64:ubuntu@22.04,": a distro is name@version`},
 		{"linux/amd64:ubuntu@22.04@", `target "linux/amd64:ubuntu@22.04@": a distro is name@version`},
 		{"linux/amd64:ubuntu@22.04;", `target "linux/amd64:ubuntu@22.04;": distro "" is not name@version`},
-		{"linux/amd64:ubuntu@22 04", `target "linux/amd64:ubuntu@22 04": distro "ubuntu@22 04" may hold only letters, digits and . _ + ~ -`},
-		{"linux/amd64:../x@1", `target "linux/amd64:../x@1": distro "../x@1" may hold only letters, digits and . _ + ~ -`},
+		{"linux/amd64:ubuntu@22 04", `target "linux/amd64:ubuntu@22 04": distro "ubuntu@22 04" may contain only letters, digits and . _ + ~ -`},
+		{"linux/amd64:../x@1", `target "linux/amd64:../x@1": distro "../x@1" may contain only letters, digits and . _ + ~ -`},
 	}
 	for _, tt := range tests {
 		_, err := ParseTarget(tt.in)
 		want := tt.want
-		switch { // what is misspelt is no matter of syntax
+		switch { // what is misspelt is not a matter of syntax
 		case strings.HasSuffix(want, "unknown arch \"quantum\""):
-			want += "\n  known are " + strings.Join(extension.KnownArch(), ", ")
+			want += "\n  supported: " + strings.Join(extension.KnownArch(), ", ")
 		case strings.HasSuffix(want, "of amd64"):
 			want += "\n  known are v1, v2, v3, v4"
 		case !strings.Contains(want, "did you mean") && !strings.Contains(want, "unknown ") && !strings.Contains(want, "variant \""):
@@ -110,12 +110,12 @@ func TestParseTargetRefuses(t *testing.T) {
 			t.Errorf("%q:\ngot  %v\nwant %s", tt.in, err, want)
 		}
 		if !diag.IsInvalid(err) {
-			t.Errorf("%q: %T is no *diag.InvalidError", tt.in, err)
+			t.Errorf("%q: %T is not a *diag.InvalidError", tt.in, err)
 		}
 	}
 	for _, in := range []string{"linux/*", "*/amd64", "linux/a+b", "linux/mips/hard+float", "lin\nux/amd64", "linux/am\x00d64"} {
 		_, err := ParseTarget(in)
-		if want := "os, arch and variant hold letters, digits and . _ - only"; !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), want) {
+		if want := "os, arch and variant may contain only letters, digits and . _ -"; !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), want) {
 			t.Errorf("%q: got %v, want a *diag.InvalidError with %q", in, err, want)
 		}
 	}

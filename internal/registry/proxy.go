@@ -71,7 +71,7 @@ func (t *hostTransport) aboutProxy(req *http.Request, err error) error {
 }
 
 // proxyFromEnvironment is like [http.ProxyFromEnvironment], which ignores a
-// variable that is no URL and connects directly.
+// variable that is not a URL and connects directly.
 func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(req)
 	if proxy == nil && err == nil {
@@ -81,7 +81,7 @@ func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 }
 
 // checkProxy returns an error if a request needs a proxy whose variable is
-// invalid. It does not repeat the variable, which may hold a password.
+// invalid. It does not repeat the variable, which may contain a password.
 func checkProxy(vars *httpproxy.Config, target *url.URL) error {
 	name, value := "HTTPS_PROXY", &vars.HTTPSProxy
 	if target.Scheme == "http" {

@@ -91,7 +91,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// withoutURL returns an error without the URL, which may hold a token.
+// withoutURL returns an error without the URL, which may contain a token.
 func withoutURL(err error) error {
 	var failed *url.Error
 	if errors.As(err, &failed) {

@@ -104,7 +104,7 @@ func (s *Source) parseURL(address string) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil || !host.Get().MatchString(u.Hostname()) {
-		return diag.WithHint(diag.Invalidf("the source is not a valid URL"), forms) // which may hold a password
+		return diag.WithHint(diag.Invalidf("the source is not a valid URL"), forms) // which may contain a password
 	}
 	s.full, s.user, s.protocol = u.String(), u.User, u.Scheme
 	lower := strings.ToLower(u.Path)

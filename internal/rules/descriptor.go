@@ -7,7 +7,7 @@ var (
 	Descriptor = define(Rule{
 		ID: "descriptor", Severity: diag.Error, Directory: true, Lifecycle: true, Required: true,
 		Summary: "extension.toml is a file in the directory of the extension and can be read.",
-		Source:  specExtension, Section: "extension.toml (TOML)", Fix: "name the directory that holds extension.toml",
+		Source:  specExtension, Section: "extension.toml (TOML)", Fix: "name the directory that contains extension.toml",
 	})
 	TOML = define(Rule{
 		ID: "toml", Severity: diag.Error, Required: true, Lifecycle: true,
@@ -185,7 +185,7 @@ var (
 	})
 	TargetDuplicate = define(Rule{
 		ID: "target-duplicate", Severity: diag.Error, Required: true,
-		Summary: "No target is given twice.",
+		Summary: "No target is specified twice.",
 		Source:  specBuildpack, Section: "Targets", Fix: "remove one of them",
 	})
 	RootUnused = define(Rule{

@@ -125,7 +125,7 @@ func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 		return image, "", err
 	}
 	if !oci.IsConfig(manifest.Config.MediaType) {
-		return fault("is no image: its config is of type %q", manifest.Config.MediaType)
+		return fault("is not an image: its config is of type %q", manifest.Config.MediaType)
 	}
 	config, _, err := oci.ReadConfig(ctx, r.src, manifest.Config)
 	if s, ok := problem(err); ok {
@@ -145,7 +145,7 @@ func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 	}
 	image.TopLayer = diffIDs[len(diffIDs)-1]
 	if err := image.TopLayer.Validate(); err != nil {
-		return fault("has the top layer %q, which is no diffID: %v", image.TopLayer, err)
+		return fault("has the top layer %q, which is not a diffID: %v", image.TopLayer, err)
 	}
 	image.Config = Config{
 		OS: config.OS, Architecture: config.Architecture, Variant: config.Variant, OSVersion: config.OSVersion, User: config.Config.User,

@@ -129,7 +129,7 @@ func kindOf(n oci.Node) string {
 	case !isReal(p):
 		return "entry without a platform"
 	}
-	return "entry that is no image"
+	return "entry that is not an image"
 }
 
 // has returns the existing platforms, as the rest of a sentence.

@@ -239,10 +239,10 @@ func TestIndexes(t *testing.T) {
 		{name: "single image of another platform", root: single, wanted: []string{"linux/amd64"}, errors: []string{
 			runName + " has no image for linux/amd64; it is a single image for linux/arm/v6",
 		}},
-		{name: "only what is no image", root: w.index(w.attestation(both[0]), w.attestation(both[1]), bare, unknown, other), errors: []string{
+		{name: "only what is not an image", root: w.index(w.attestation(both[0]), w.attestation(both[1]), bare, unknown, other), errors: []string{
 			runName + ` has no image for any platform; it lists only 2 attestations, 1 entry without a platform, 1 unknown/unknown entry, 1 "application/vnd.example+json"`,
 		}},
-		{name: "an image without a platform is no amd64 image", root: w.index(bare), wanted: []string{"linux/amd64"}, errors: []string{
+		{name: "an image without a platform is not an amd64 image", root: w.index(bare), wanted: []string{"linux/amd64"}, errors: []string{
 			runName + " has no image for linux/amd64; it lists only 1 entry without a platform",
 		}},
 		{name: "empty", root: w.index(), wanted: []string{"linux/amd64"}, errors: []string{
@@ -264,7 +264,7 @@ func TestIndexes(t *testing.T) {
 		t.Errorf("the first of two images for one platform does not win: %v, %v", got.Images, err)
 	}
 	if _, err := w.check(other); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "neither an image nor an index") {
-		t.Errorf("what is no image gives %v", err)
+		t.Errorf("what is not an image results in %v", err)
 	}
 	if _, err := w.check(missing); !diag.IsInvalid(err) {
 		t.Errorf("a missing index gives %v", err)
@@ -385,12 +385,12 @@ func TestSingleImagesThatAreWrong(t *testing.T) {
 	artifact := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: w.JSON("application/vnd.oci.empty.v1+json", struct{}{})}
 	desc := w.JSON(v1.MediaTypeImageManifest, artifact)
 	_, err = w.check(desc)
-	checkErrors(t, "artifact", err, []string{runName + ` is no image: its config is of type "application/vnd.oci.empty.v1+json"`})
+	checkErrors(t, "artifact", err, []string{runName + ` is not an image: its config is of type "application/vnd.oci.empty.v1+json"`})
 	desc.Platform = &v1.Platform{OS: "linux", Architecture: "amd64"}
 	gone := v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: digest.FromString("gone"), Size: 1, Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}
 	_, err = w.check(w.index(desc, gone))
 	checkErrors(t, "listed", err, []string{
-		fmt.Sprintf(`the image of %s for linux/amd64 (%s) is no image: its config is of type "application/vnd.oci.empty.v1+json"`, runName, desc.Digest),
+		fmt.Sprintf(`the image of %s for linux/amd64 (%s) is not an image: its config is of type "application/vnd.oci.empty.v1+json"`, runName, desc.Digest),
 		fmt.Sprintf("the image of %s for linux/arm64 (%s) cannot be read: manifest %s is missing", runName, gone.Digest, gone.Digest),
 	})
 }

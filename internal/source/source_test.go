@@ -131,7 +131,7 @@ func TestOpenSparse(t *testing.T) {
 	}
 }
 
-// What is no path is a reference, and what it is called in full is the name.
+// What is not a path is a reference, and what it is called in full is the name.
 func TestOpenReference(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const manifest = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`

@@ -81,7 +81,7 @@ func (c *checker) checkAttestations(p *pkg) {
 		about := a.desc.Annotations[oci.AnnotationReferenceDigest]
 		size, ok := images[about]
 		if !ok {
-			c.report(idAttestationReference, nil, a.desc.Digest.String(), "the attestation is about %q, which is no image of this package", about)
+			c.report(idAttestationReference, nil, a.desc.Digest.String(), "the attestation is about %q, which is not an image of this package", about)
 			continue
 		}
 		if a.manifest == nil {

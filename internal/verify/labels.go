@@ -208,7 +208,7 @@ func (c *checker) readLayers(i *image) *labels {
 				return nil
 			}
 			if err := layer.LayerDiffID.Validate(); err != nil {
-				c.report(idLabelInvalid, i, extension.LabelLayers, "the label %s has the layerDiffID %q, which is no digest", extension.LabelLayers, layer.LayerDiffID)
+				c.report(idLabelInvalid, i, extension.LabelLayers, "the label %s has the layerDiffID %q, which is not a digest", extension.LabelLayers, layer.LayerDiffID)
 				return nil
 			}
 			i.dir = path.Join("cnb/extensions", extension.EscapeID(id), version)

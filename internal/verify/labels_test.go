@@ -51,7 +51,7 @@ func TestLabels(t *testing.T) {
 		"metadata without id":  {label(extension.LabelMetadata, `{"version":"0.0.1"}`), idLabelInvalid, "has no id or no version"},
 		"layers not JSON":      {label(extension.LabelLayers, "nope"), idLabelInvalid, "is not valid JSON"},
 		"layers of other form": {label(extension.LabelLayers, `{"a":["0.0.1"]}`), idLabelInvalid, "is not valid JSON of its form"},
-		"diffID is no digest":  {label(extension.LabelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is no digest"},
+		"diffID is not a digest":  {label(extension.LabelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is not a digest"},
 		"version is a path":    {label(extension.LabelLayers, `{"samples/curl":{"../../etc":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
 		"id is a parent":       {label(extension.LabelLayers, `{"..":{"0.0.1":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
 		"no extension":         {label(extension.LabelLayers, `{}`), idLabelSingle, "names 0 extensions"},

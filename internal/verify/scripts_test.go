@@ -12,7 +12,7 @@ func TestScripts(t *testing.T) {
 	tool := func(content string) func(*testPackage) { return adding(reg(testDir+"lib/tool", content, 0o755)) }
 	entry := func(content string) func(*testPackage) { return replacing(reg(testDir+"bin/generate", content, 0o755)) }
 	line := func(n int) string { return "#!/bin/" + strings.Repeat("x", n-len("#!/bin/")) + "\n" }
-	const notAbsolute = "which is no absolute path"
+	const notAbsolute = "which is not an absolute path"
 	run(t, map[string]mutation{
 		"sh":                   {entry("#!/bin/sh\nexit 0\n"), "", ""},
 		"with a blank":         {entry("#! /bin/sh -e\n"), "", ""},

@@ -93,7 +93,7 @@ func digestsAt(t *testing.T, ref string) []string {
 	return out
 }
 
-// TestAppendRefuses what is no package of the same extension.
+// TestAppendRefuses what is not a package of the same extension.
 func TestAppendRefuses(t *testing.T) {
 	t.Parallel()
 	ref := tag(t, "1")

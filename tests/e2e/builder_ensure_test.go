@@ -472,7 +472,7 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 		{"A_", 2, "cannot be the name of a builder"},
 		{"--driver kubernetes", 2, "use docker-container or remote"},
 		{"--native arm64", 2, "has no platform and endpoint"},
-		{"--native quantum=tcp://a", 2, `"linux/quantum" is no platform`},
+		{"--native quantum=tcp://a", 2, `"linux/quantum" is not a platform`},
 		{"--registry a=http --registry a=insecure", 2, "--registry names a twice, and differently"},
 		{"--native arm64=tcp://a --native linux/arm64=tcp://b", 2, "twice"},
 		{"--registry http://a", 2, "names no registry"},

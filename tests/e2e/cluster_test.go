@@ -72,7 +72,7 @@ func (c *cluster) deployment(w http.ResponseWriter, r *http.Request) {
 }
 
 // create makes the deployment that was asked for and is named in the body, which
-// is no JSON.
+// is not JSON.
 func (c *cluster) create(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	c.mu.Lock()

@@ -101,7 +101,7 @@ func TestCorpus(t *testing.T) {
 				// No lifecycle runs an extension of that API, which is an error that
 				// only the descriptor itself can lift.
 				r := extpack(t, t.TempDir(), "build", extensionDir(t, files), "--version", "3.1.4", "-o", "x.cnb")
-				if r.code != 2 || !strings.Contains(r.stderr, `api "0.2" is not one that lifecycles run extensions with`) {
+				if r.code != 2 || !strings.Contains(r.stderr, `api "0.2" is not supported by lifecycles that run extensions`) {
 					t.Errorf("exit code %d\n%s", r.code, r.stderr)
 				}
 				files["extension.toml"] += "\n[[metadata.extpack.lint.ignore]]\nrule = \"api-unsupported\"\nreason = \"a fixture of pack\"\n"

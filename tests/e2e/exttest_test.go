@@ -353,7 +353,7 @@ func TestTestPackage(t *testing.T) {
 }
 
 // TestTestFlags runs the same cases in other ways: a package in a file, images
-// that are no builder image, a platform that cannot run, and each format.
+// that are not builder images, a platform that cannot run, and each format.
 func TestTestFlags(t *testing.T) {
 	t.Parallel()
 	images := lab(t)

@@ -15,7 +15,7 @@ import (
 )
 
 // TestRegistryHangsUp: an upload that the registry cuts short is tried again; a
-// write to its closed connection is no output that is lost.
+// write to its closed connection is not output that is lost.
 func TestRegistryHangsUp(t *testing.T) {
 	upstream := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: world.Registry()})
 	var uploads atomic.Int32

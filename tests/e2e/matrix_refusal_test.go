@@ -26,7 +26,7 @@ type badSource struct {
 	says string
 }
 
-// badFiles writes files that are no packages into dir.
+// badFiles writes files that are not packages into dir.
 func badFiles(t *testing.T, dir string) []badSource {
 	t.Helper()
 	mustExtpack(t, dir, "build", example("hello"), "-o", "good.cnb", "-q")
@@ -272,7 +272,7 @@ func TestNoPackages(t *testing.T) {
 	if files := snapshot(t, dir); len(files) != 1 || exists(t, tag(t, "none")) {
 		t.Errorf("files are %v", files)
 	}
-	// What is no package can be looked at all the same.
+	// What is not a package can be looked at all the same.
 	if out := mustExtpack(t, dir, "inspect", refs["plain"]); !strings.Contains(out, "none: no image has the labels") {
 		t.Errorf("inspect says %s", out)
 	}

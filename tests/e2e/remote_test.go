@@ -86,7 +86,7 @@ func TestRemoteSource(t *testing.T) {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 
-	// lint names the source; what is wrong with it is no failure of this machine.
+	// lint names the source; what is wrong with it is not a failure of this machine.
 	r = extpack(t, work, "lint", url+"/x.git#main:wrong", url+"/x.git#main:curl")
 	if r.code != 2 || !strings.Contains(r.stdout, url+"/x.git#main:wrong/extension.toml:3:6") || strings.Contains(r.stdout+r.stderr, os.TempDir()) {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)

@@ -22,7 +22,7 @@ func TestMisnamedPlatformFolder(t *testing.T) {
 	for folder, meant := range map[string]string{"linux/amd46": "linux/amd64", "linux/armv7": "linux/arm/v7", "linux-amd64": "linux/amd64", "Linux/amd64": "linux/amd64", "amd64": "linux/amd64"} {
 		files := map[string]string{"extension.toml": descriptor("e2e/slip", ""), "bin/detect": script, folder + "/bin/detect": script}
 		dir := extensionDir(t, files)
-		hint := folder + ": warning: is no platform folder (did you mean " + meant + "?)"
+		hint := folder + ": warning: is not a platform folder (did you mean " + meant + "?)"
 		if r := extpack(t, t.TempDir(), "build", dir, "--engine", "embedded", "-o", "x.cnb"); r.code != 0 || !strings.Contains(r.stderr, hint) {
 			t.Errorf("%s: exit code %d\n%s", folder, r.code, r.stderr)
 		}
@@ -32,7 +32,7 @@ func TestMisnamedPlatformFolder(t *testing.T) {
 			{"bake", dir, "--target", meant, "-o", "-"},
 		} {
 			r := extpack(t, t.TempDir(), args...)
-			if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, folder+": is no platform folder, and "+meant+" has none (did you mean "+meant+"?)") {
+			if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, folder+": is not a platform folder, and "+meant+" has none (did you mean "+meant+"?)") {
 				t.Errorf("%s: %v: exit code %d\n%s", folder, args, r.code, r.stderr)
 			}
 		}

@@ -299,7 +299,7 @@ func TestVerifyBadInput(t *testing.T) {
 		})
 	}
 	if got := verifyJSON(t, 2, ref); !slices.Equal(got.ids(), []string{"error label-missing"}) {
-		t.Errorf("an image that is no extension: %+v", got.Findings)
+		t.Errorf("an image that is not an extension: %+v", got.Findings)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// payload is a value for a field. Text may hold ADDR, the address of a listener,
+// payload is a value for a field. Text may contain ADDR, the address of a listener,
 // and MINE, the path of a file of the user's.
 type payload struct {
 	name, text string

@@ -12,7 +12,7 @@ import (
 const Name = "Aptfile"
 
 // Parse returns the packages of an Aptfile: one a line, "#" begins a comment.
-// What is no package name is refused, as it would become part of a command.
+// What is not a package name is refused, as it would become part of a command.
 func Parse(text string) ([]string, error) {
 	var packages []string
 	number := 0

@@ -9,7 +9,7 @@ import (
 )
 
 // Exit codes of the Buildpack Interface Specification,
-// "Detection": an extension that has nothing to do is no error.
+// "Detection": an extension that has nothing to do is not an error.
 const (
 	exitFail  = 100
 	exitError = 1
