@@ -106,7 +106,7 @@ func (o *buildOptions) checkPlan(p *plan.Plan, engine engine.Request) (err error
 	return bake.CheckSetTargets(p, o.Set)
 }
 
-// resolve returns where the packages go, if these places can hold them.
+// resolve returns where the packages go, if these places can contain them.
 func (o *buildOptions) resolve(p *plan.Plan, request pipeline.Request, docker bool) (pipeline.Places, error) {
 	places, err := pipeline.Resolve(p, request)
 	if err != nil {

@@ -55,9 +55,9 @@ func newBuilderDoctorCmd(a *app, run func(context.Context, *app, builderDoctorOp
 	}
 	f := cmd.Flags()
 	opts.planOptions.bind(f)
-	f.StringVar(&opts.builder, "builder", "", "Override the configured buildx builder")
+	f.StringVar(&opts.builder, "builder", "", builderUsage)
 	f.StringVar(&opts.format, "format", "", format.Usage)
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
 	f.BoolVarP(&opts.quiet, "quiet", "q", false, "Print errors only")
 	f.StringVar(&opts.smoke, "smoke", "", "Check also what \"build --smoke\" needs to run programs in this image")
 	complete(cmd, "format", "json")

@@ -40,14 +40,14 @@ func (o *grantOptions) set(a *app) (grants.Set, error) {
 // granted.
 func printRequests(w io.Writer, e *plan.Extension) {
 	for _, r := range e.Requests {
-		how := "given by " + r.By
+		how := "granted by " + r.By
 		switch {
 		case r.By == grants.Repository:
 			continue
 		case r.By == "" && r.Optional:
-			how = "not given, and not required"
+			how = "not granted, and not required"
 		case r.By == "":
-			how = "NOT GIVEN"
+			how = "NOT GRANTED"
 		}
 		fmt.Fprintf(w, "  use %s: %s\n", text.Line(r.Subject), text.Line(how))
 	}

@@ -70,7 +70,7 @@ const (
 	readers = "verify, inspect, builder doctor, run-image, version"
 )
 
-// flagHabits holds the first match for a command and flag.
+// flagHabits contains the first match for a command and flag.
 var flagHabits = []flagHabit{
 	{plans, "platform platforms arch os", "use --target os/arch[/variant]"},
 	{plans, "targets", "use --target, once for each"},

@@ -91,7 +91,7 @@ func runLint(ctx context.Context, a *app, opts lintOptions) error {
 			return err
 		}
 		if name := remotes.First(); opts.fix && name != "" {
-			return diag.WithHint(diag.Invalidf("--fix changes files on this machine, and %s is not a directory", name), "clone or extract it, and name the directory")
+			return diag.WithHint(diag.Invalidf("--fix changes files on this machine, and %s is not a directory", name), "clone or extract it, and pass the directory")
 		}
 		request := audit.Request{Names: opts.names, Version: opts.version, Online: opts.online, Client: a.registry(opts.insecure, log, nil)}
 		if opts.fix {

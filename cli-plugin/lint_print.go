@@ -77,12 +77,15 @@ func severe(d diag.Diagnostic) string {
 
 // lintReport is the JSON of one directory or package.
 type lintReport struct {
-	// Name is the directory, file or reference as it was given.
-	Name     string        `json:"name"`
-	ID       string        `json:"id,omitempty"`
-	Version  string        `json:"version,omitempty"`
+	// Name is the directory, file or reference, as in the arguments.
+	Name string `json:"name"`
+	// ID is the id of the extension.
+	ID string `json:"id,omitempty"`
+	// Version is the version of the extension.
+	Version string `json:"version,omitempty"`
+	// Findings are the violations of rules.
 	Findings []lintFinding `json:"findings"`
-	// Platforms are those of a package.
+	// Platforms are the platforms of a package.
 	Platforms []string `json:"platforms,omitempty"`
 }
 
@@ -91,10 +94,13 @@ type lintFinding struct {
 	Rule string `json:"rule"`
 	// Severity is "error", "warning" or "note".
 	Severity string `json:"severity"`
-	// File, Line and Column are the place, counted from 1.
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+	// File is the file of the finding.
+	File string `json:"file,omitempty"`
+	// Line is the line in the file, counted from 1.
+	Line int `json:"line,omitempty"`
+	// Column is the column in the line, counted from 1.
+	Column int `json:"column,omitempty"`
+	// Message describes the violation.
 	Message string `json:"message"`
 	// Fix is the next step.
 	Fix string `json:"fix,omitempty"`
@@ -156,7 +162,7 @@ func checkRule(id string, known []sarif.Rule) []sarif.Rule {
 	return nil
 }
 
-// printLintGitHub prints workflow commands, which GitHub shows beside the lines
+// printLintGitHub prints workflow commands, which GitHub shows next to the lines
 // of a change ("Workflow commands for GitHub Actions").
 func printLintGitHub(w io.Writer, reports []*lint.Report) error {
 	var b strings.Builder
@@ -190,7 +196,7 @@ type ruleInfo struct {
 	ID string `json:"id"`
 	// Severity is "error", "warning" or "note".
 	Severity string `json:"severity"`
-	// Summary is what holds when nothing is found.
+	// Summary is the requirement, in one sentence.
 	Summary string `json:"summary"`
 	// Source is the document that the rule comes from.
 	Source string `json:"source"`

@@ -52,7 +52,7 @@ func newRootCmd(dockerCLI command.Cli, name string) *cobra.Command {
 func Documented() *cobra.Command {
 	root := newRootCmd(nil, pluginName)
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "docker " + pluginName}
-	root.DisableAutoGenTag = true // it holds the date
+	root.DisableAutoGenTag = true // it contains the date
 	disableFlagsInUseLine(root)
 	return root
 }

@@ -59,12 +59,12 @@ func newRunImageCmd(a *app, run func(context.Context, *app, runImageOptions) err
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&opts.platforms, "platform", nil, `Resolve for these platforms ("os/arch[/variant]") instead of all, or of the extension's targets`)
-	f.StringArrayVar(&opts.extensions, "extension", nil, "Check the static run.Dockerfiles of the extension in this directory")
-	f.StringArrayVar(&opts.dockerfiles, "dockerfile", nil, "Check this run.Dockerfile too, for every target")
+	f.StringSliceVar(&opts.platforms, "platform", nil, `Resolve for these platforms, instead of all or the targets of the extension ("os/arch[/variant]")`)
+	f.StringArrayVar(&opts.extensions, "extension", nil, "Check the static run.Dockerfiles of the extension in this directory, for every target")
+	f.StringArrayVar(&opts.dockerfiles, "dockerfile", nil, "Check this run.Dockerfile, for every target")
 	f.StringVar(&opts.format, "format", "", format.Usage)
-	f.BoolVar(&opts.whole, "no-trunc", false, "Do not shorten digests")
-	f.BoolVar(&opts.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for registries")
+	f.BoolVar(&opts.whole, "no-trunc", false, noTruncUsage)
+	f.BoolVar(&opts.insecure, "insecure", false, insecureUsage)
 	complete(cmd, "format", "json")
 	completeFiles(cmd, "dockerfile")
 	register(cmd, "platform", completePlatforms)

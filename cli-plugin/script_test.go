@@ -68,7 +68,7 @@ func TestEveryScriptIsRun(t *testing.T) {
 	}
 	for dir := range scriptDirs {
 		if found, _ := filepath.Glob(filepath.Join("testdata", "script", dir, "*.txtar")); len(found) == 0 {
-			t.Errorf("testdata/script/%s holds no script", dir)
+			t.Errorf("testdata/script/%s contains no script", dir)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("PATH", filepath.Dir(command))
 	env.Setenv("DOCKER_CONFIG", config)
 	env.Setenv("DOCKER_HOST", "unix://"+filepath.Join(env.WorkDir, "no-daemon.sock"))
-	// What a project's environment may hold must not reach the tests.
+	// What a project's environment may contain must not reach the tests.
 	for _, name := range []string{"SOURCE_DATE_EPOCH", "DOCKER_CONTEXT", "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"} {
 		env.Setenv(name, "")
 	}
@@ -214,7 +214,7 @@ func cmdCat(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// printable FILE makes sure that a file, or stdout or stderr, holds nothing a
+// printable FILE makes sure that a file, or stdout or stderr, contains nothing a
 // terminal would act on.
 func cmdPrintable(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -222,7 +222,7 @@ func cmdPrintable(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, r := range ts.ReadFile(args[0]) {
 		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			ts.Fatalf("%s holds %q", args[0], r)
+			ts.Fatalf("%s contains %q", args[0], r)
 		}
 	}
 }

@@ -15,7 +15,7 @@ func TestStageFlagsRefused(t *testing.T) {
 		`--build-context "a" has no name and value`:     {buildContexts: []string{"a"}},
 		`--build-context "=b" has no name and value`:    {buildContexts: []string{"=b"}},
 		`--secret "src=a" has no id`:                    {secrets: []string{"src=a"}},
-		`--secret "" is empty or wrongly quoted`:        {secrets: []string{""}},
+		`--secret "" is empty or has invalid quotes`:    {secrets: []string{""}},
 		`--secret "id=a,src=b,env=c" has both`:          {secrets: []string{"id=a,src=b,env=c"}},
 		`--secret "id=a,sorce=b" has the unknown field`: {secrets: []string{"id=a,sorce=b"}},
 		`--secret "id=" has no value`:                   {secrets: []string{"id="}},

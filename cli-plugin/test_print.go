@@ -87,33 +87,40 @@ func lastLines(s string, n int) []string {
 type testResult struct {
 	// Extension is "id@version".
 	Extension string `json:"extension"`
-	Case      string `json:"case"`
-	Platform  string `json:"platform"`
+	// Case is the name of the test case.
+	Case string `json:"case"`
+	// Platform is the platform that was tested, "linux/arm64".
+	Platform string `json:"platform"`
 	// Emulated reports whether the builder ran the platform's programs with QEMU.
 	Emulated bool `json:"emulated,omitempty"`
-	// File and Line are where the case is.
+	// File is the file of the test case.
 	File string `json:"file"`
-	Line int    `json:"line"`
+	// Line is the line of the test case, counted from 1.
+	Line int `json:"line"`
 	// Status is "passed", "failed" or "not run".
 	Status string `json:"status"`
-	// Reason is why a case was not run.
-	Reason  string  `json:"reason,omitempty"`
+	// Reason is the reason why a case was not run.
+	Reason string `json:"reason,omitempty"`
+	// Seconds is the duration in seconds.
 	Seconds float64 `json:"seconds"`
 	// Failures are the assertions that failed.
 	Failures []testFailure `json:"failures,omitempty"`
-	// Output is what the lifecycle and the extension printed.
+	// Output is the output of the lifecycle and the extension.
 	Output string `json:"output,omitempty"`
 	// Updated are the golden files that --update wrote.
 	Updated []string `json:"updated,omitempty"`
 }
 
 type testFailure struct {
-	// File, Line and Column are where the assertion is, counted from 1.
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+	// File is the file of the assertion.
+	File string `json:"file,omitempty"`
+	// Line is the line in the file, counted from 1.
+	Line int `json:"line,omitempty"`
+	// Column is the column in the line, counted from 1.
+	Column int `json:"column,omitempty"`
+	// Message describes the difference in one line.
 	Message string `json:"message"`
-	// Detail is a diff, or what a command printed.
+	// Detail is a diff, or the output of a command.
 	Detail string `json:"detail,omitempty"`
 }
 

@@ -11,10 +11,15 @@ import (
 	"github.com/extpack/extpack/internal/version"
 )
 
+// versionInfo is the JSON of "docker extpack version".
 type versionInfo struct {
-	Version  string `json:"version"`
+	// Version is the version of docker extpack, "v1.2.3".
+	Version string `json:"version"`
+	// Revision is the commit that the binary was built from.
 	Revision string `json:"revision,omitempty"`
-	Go       string `json:"go"`
+	// Go is the version of the Go toolchain.
+	Go string `json:"go"`
+	// Platform is the platform of the binary, "linux/amd64".
 	Platform string `json:"platform"`
 }
 
