@@ -25,7 +25,7 @@ func (w *fileWriter) writeCommon(e *plan.Extension, targets []Target) error {
 		return err
 	}
 	w.Newline()
-	w.Comment("What readers of the package know the extension by: a label and an annotation.")
+	w.Comment("By this label and annotation, readers of the package recognize the extension.")
 	if err := w.Set(w.metadataName(e), metadata); err != nil {
 		return err
 	}

@@ -23,14 +23,14 @@ func CheckComplete(p *plan.Plan) error {
 		for _, t := range extensionTargets(e) {
 			image := e.Images[t.Images[0]]
 			if t.distro {
-				list.Errorf(pos, "a bake file cannot be complete: %s has several images for %s, which only annotations of each distinguish, and buildx annotates all images of a platform alike",
+				list.Errorf(pos, "a complete bake file is not possible: %s has several images for %s, and buildx cannot annotate them separately",
 					e.Descriptor.Info, platform.Format(image.Platform)).Hint = "publish with docker extpack build, or name one distro for each platform with --target"
 				break // one reason is enough
 			}
 		}
 		for _, a := range e.Placed {
 			if a.Image != nil && hasOSVersion(e, *a.Image) {
-				list.Errorf(pos, "a bake file cannot be complete: the annotation %s of %s is for a platform with an os.version, which annotations of buildx cannot name",
+				list.Errorf(pos, "a complete bake file is not possible: the annotation %s of %s is for a platform with an os.version, which buildx does not support in annotations",
 					a, e.Descriptor.Info).Hint = "publish with docker extpack build, or annotate all platforms"
 			}
 		}

@@ -78,7 +78,7 @@ func (e *Engine) CopyDirs(ctx context.Context, extensions []*plan.Extension, dir
 }
 
 // nameable returns dir, or a link to it that it creates if an HCL string would
-// change the name: it holds Unicode text in normalization form C.
+// change the name: it contains Unicode text in normalization form C.
 func nameable(dir, link string) (string, error) {
 	if utf8.ValidString(dir) && content.CheckName(dir) {
 		return dir, nil

@@ -73,7 +73,7 @@ func newDockerfile(t Target, how spelling, opts dockerfileOptions) *dockerfile {
 	d := &dockerfile{spelling: how, dockerfileOptions: opts, target: t, args: map[string]string{}, names: map[string]string{}}
 	images := t.Extension.Images
 	if slices.ContainsFunc(t.Images, func(i int) bool { return slices.ContainsFunc(images[i].Steps, viaFolder) }) {
-		d.WriteString("\n# COPY --exclude minds symbolic links below a folder, not at the context root.\n" +
+		d.WriteString("\n# COPY --exclude preserves symbolic links below a folder, not at the context root.\n" +
 			"FROM scratch AS source\nCOPY . /source/\n")
 	}
 	if t.usesStage() {

@@ -96,7 +96,7 @@ func steps(t testing.TB, stage instructions.Stage, expand func(string) string, d
 		}
 		c, ok := command.(*instructions.CopyCommand)
 		if ok && (c.From == "stage" || c.From == rootContext) {
-			continue // what the stage holds is not a step of the plan
+			continue // what the stage contains is not a step of the plan
 		}
 		if !ok || c.Chown != "0:0" {
 			t.Fatalf("unexpected instruction %s", command)
@@ -187,15 +187,15 @@ func TestEntryPointsBehindLinks(t *testing.T) {
 
 func TestVariantsThatAreNoStageNames(t *testing.T) {
 	t.Parallel()
-	const letters = ": letters, digits and . _ - are possible"
+	const letters = ": it may contain only letters, digits and . _ -"
 	tests := []struct {
 		platforms []string
 		want      string
 	}{
 		{[]string{"linux/mips/hard+float", "linux/mips/soft~float"}, "FILE: linux/mips/hard+float: no builder has the variant \"hard+float\"" + letters +
 			"\nFILE: linux/mips/soft~float: no builder has the variant \"soft~float\"" + letters},
-		{[]string{"linux/mips/64", "linux/mips64"}, "FILE: linux/mips/64 and linux/mips64 have names too alike to be built together\n  choose one with --target"},
-		{[]string{"linux/mips/a.b", "linux/mips/a-b"}, "FILE: linux/mips/a.b and linux/mips/a-b have names too alike to be built together\n  choose one with --target"},
+		{[]string{"linux/mips/64", "linux/mips64"}, "FILE: linux/mips/64 and linux/mips64 have the same name in a Dockerfile\n  choose one with --target"},
+		{[]string{"linux/mips/a.b", "linux/mips/a-b"}, "FILE: linux/mips/a.b and linux/mips/a-b have the same name in a Dockerfile\n  choose one with --target"},
 	}
 	for _, tt := range tests {
 		p := simple(t, "x", tt.platforms...)

@@ -70,8 +70,8 @@ func checkEvaluated(t testing.TB, p *plan.Plan, dir string) {
 	}
 }
 
-// checkOneByOne wants a target for each platform that builds just that one and
-// pushes nothing.
+// checkOneByOne checks that each platform has a target that builds only that
+// platform and pushes nothing.
 func checkOneByOne(t testing.TB, target Target, file []byte, dir string, platforms []string) {
 	t.Helper()
 	for _, p := range platforms {

@@ -34,7 +34,7 @@ func TestFilesAreNotMuchLonger(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Comments in a Dockerfile are text of it.
-			for _, comment := range []string{`# Readers of a package look at one layer only.\n`, `# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.\n`} {
+			for _, comment := range []string{`# Readers of a package look at one layer only.\n`, `# The files of the build stage. COPY --exclude preserves symbolic links below a folder, not at a root.\n`} {
 				got = bytes.ReplaceAll(got, []byte(comment), nil)
 			}
 			if !bytes.Equal(got, want) {

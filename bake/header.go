@@ -32,7 +32,7 @@ func (w *fileWriter) writeHeader() {
 	w.Comment(lines)
 }
 
-const takes = `Without arguments it takes those of this line; --check tells when the file is out of
+const takes = `Without arguments, it reuses those of this line; --check fails if the file is out of
 date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
 "docker buildx bake --list variables" lists what the environment can set.
 `
@@ -40,7 +40,7 @@ date. Build with "docker buildx bake", one platform with a target NAME-linux-arm
 const incomplete = `The label that names the layer depends on the files: "docker extpack build" and
 "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.`
 
-const complete = `The labels name the layers of the files as they were: write the file again when
+const complete = `The labels have the diffIDs of the files as they were: write the file again if
 one has changed.`
 
 // Arguments returns the arguments that the header of a generated file records,

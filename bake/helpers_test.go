@@ -67,7 +67,7 @@ func mustFile(t testing.TB, p *plan.Plan, dir string) []byte {
 	return file
 }
 
-// evaluate returns what buildx builds when it is told to bake names.
+// evaluate returns the targets that buildx builds for the names.
 func evaluate(t testing.TB, file []byte, names ...string) map[string]*buildx.Target {
 	t.Helper()
 	return evaluateWith(t, file, nil, names...)
@@ -93,8 +93,8 @@ func mustTargets(t testing.TB, p *plan.Plan) []Target {
 	return targets
 }
 
-// wantInvalid wants exactly this text, in which FILE is the first
-// extension's descriptor.
+// wantInvalid checks that the error has exactly this text, in which FILE is the
+// descriptor of the first extension.
 func wantInvalid(t testing.TB, p *plan.Plan, err error, want string) {
 	t.Helper()
 	if !diag.IsInvalid(err) {

@@ -17,8 +17,8 @@ import (
 	"github.com/extpack/extpack/internal/task"
 )
 
-// failingBuildx is a buildx that writes down which targets it is asked for, and
-// fails in the first of those whose names begin with "bad".
+// failingBuildx is a fake buildx that records the targets it gets, and fails in
+// the first of those whose names begin with "bad".
 const failingBuildx = `names=${*#* -- }
 echo "$names" >>"%s"
 for name in $names; do

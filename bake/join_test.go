@@ -85,7 +85,7 @@ func TestJoinSources(t *testing.T) {
 	}
 }
 
-// checkJoined wants a target for the platforms that links these stages.
+// checkJoined checks that one target for the platforms links these stages.
 func checkJoined(t *testing.T, all map[string]*buildx.Target, name string, platforms []string, stages map[string]string) {
 	t.Helper()
 	got := all[name]

@@ -10,7 +10,9 @@ import (
 // MatrixJob is a target that builds a single platform, for the matrix of a CI
 // workflow.
 type MatrixJob struct {
-	Target   string `json:"target"`
+	// Target is the name of the bake target.
+	Target string `json:"target"`
+	// Platform is the platform that it builds, "linux/arm64".
 	Platform string `json:"platform"`
 	// Runner is the label of a runner of GitHub Actions that needs no emulation
 	// for the platform, if there is one.

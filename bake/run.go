@@ -94,7 +94,7 @@ const hostsVersion = "v0.25.0"
 func checkSupport(p *plan.Plan, version string) error {
 	for _, e := range p.Extensions {
 		if e.Build != nil && len(e.Build.AddHosts) > 0 && semver.IsValid(version) && !strings.HasPrefix(version, "v0.0.0") && semver.Compare(version, hostsVersion) < 0 {
-			return diag.WithHint(fmt.Errorf("%s has extra hosts, which buildx supports from %s, and this is %s", e.Descriptor.Info, hostsVersion, version), buildx.InstallHint)
+			return diag.WithHint(fmt.Errorf("%s has extra hosts, which require buildx %s or newer, and this is %s", e.Descriptor.Info, hostsVersion, version), buildx.InstallHint)
 		}
 	}
 	return nil

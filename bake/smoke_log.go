@@ -74,7 +74,7 @@ const formatError = "exec format error"
 func (l *smokeLog) outcome(p task.Program, err error) (task.Outcome, error) {
 	o := task.Outcome{Output: l.output.String()}
 	if l.other != "" {
-		return o, diag.WithHint(fmt.Errorf("the image %s is for %s, and nothing can be told from it about %s", p.Image, l.other, platform.Format(p.Platform)), otherImage)
+		return o, diag.WithHint(fmt.Errorf("the image %s is for %s, and cannot be used to test programs for %s", p.Image, l.other, platform.Format(p.Platform)), otherImage)
 	}
 	if err == nil && l.step != "" {
 		return o, nil
@@ -92,8 +92,8 @@ func (l *smokeLog) outcome(p task.Program, err error) (task.Outcome, error) {
 	}
 	// Programs for another platform are not run, so the builder is at fault.
 	if cause == formatError {
-		return o, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither itself nor by emulation", platform.Format(p.Platform)),
-			`run `+doctor(p)+`, which tells how to give it an emulator, or choose other targets with --target`)
+		return o, diag.WithHint(fmt.Errorf("the builder cannot run programs for %s, neither natively nor by emulation", platform.Format(p.Platform)),
+			`run `+doctor(p)+`, which says how to add an emulator, or choose other targets with --target`)
 	}
 	o.Fault = fault(o, cause)
 	return o, nil
@@ -105,7 +105,7 @@ func fault(o task.Outcome, cause string) string {
 	switch {
 	case cause == "no such file or directory":
 		// The file itself exists.
-		return cause + ": the image lacks the interpreter or dynamic linker that it names"
+		return cause + ": the interpreter or dynamic linker that it names is not in the image"
 	case cause != "":
 		return cause
 	case library != "" && (o.ExitCode == 127 || o.ExitCode == 255):
@@ -131,18 +131,18 @@ func (l *smokeLog) explain(p task.Program, err error) error {
 	line := errorLine.Get().FindStringSubmatch(text)
 	switch {
 	case line == nil && err == nil:
-		return fmt.Errorf("running %s for %s: buildx did not tell how it ended", p.File, platform.Format(p.Platform))
+		return fmt.Errorf("running %s for %s: buildx did not report how it ended", p.File, platform.Format(p.Platform))
 	case line == nil:
 		return fmt.Errorf("running %s for %s: buildx: %w\n%s", p.File, platform.Format(p.Platform), err, strings.TrimSpace(text))
 	case strings.Contains(line[1], "failed to resolve source metadata for "):
 		cause, hint, ok := buildx.ExplainImage(line[1], "correct the name after --smoke")
 		if !ok {
-			cause, hint = line[1], doctor(p)+" tells whether the builder works"
+			cause, hint = line[1], doctor(p)+" checks whether the builder works"
 		}
 		return diag.WithHint(fmt.Errorf("--smoke %s: %s", p.Image, cause), hint)
 	}
 	return diag.WithHint(fmt.Errorf("running %s for %s: buildx: %s", p.File, platform.Format(p.Platform), line[1]),
-		doctor(p)+` tells whether the builder works`)
+		doctor(p)+` checks whether the builder works`)
 }
 
 // doctor returns the command that checks the requirements of running a program.

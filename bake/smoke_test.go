@@ -137,7 +137,7 @@ func TestSmokeOutcome(t *testing.T) {
 		"fine":               {"hello\n", "", "", 0},
 		"does not apply":     {"no\n", exit + "100", "", 100},
 		"fails":              {"exec " + file + ": said in passing\nno\n", exit + "1", "", 1},
-		"no interpreter":     {"exec " + file + ": no such file or directory\n", exit + "1", "no such file or directory: the image lacks the interpreter or dynamic linker that it names", 1},
+		"no interpreter":     {"exec " + file + ": no such file or directory\n", exit + "1", "no such file or directory: the interpreter or dynamic linker that it names is not in the image", 1},
 		"not executable":     {"exec " + file + ": permission denied\n", exit + "1", "permission denied", 1},
 		"runc before 1.1":    {"", `process "x" did not complete successfully: exit code: 1: exec: "` + file + `": permission denied`, "permission denied", 1},
 		"no library":         {file + ": error while loading shared libraries: libx.so.1: cannot open\n", exit + "127", "error while loading shared libraries: libx.so.1: cannot open", 127},
@@ -175,10 +175,10 @@ func TestSmokeNotTried(t *testing.T) {
 	for want, text := range map[string]string{
 		"the builder cannot run programs for linux/arm/v7":                                                       smokeLines(t, "exec /cnb/smoke/extension/bin/detect: exec format error\n", failed),
 		"the image r.example/builder:1 has no image for linux/arm/v7":                                            "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: no match for platform in manifest: not found",
-		"--smoke r.example/builder:1: there is no image r.example/builder:1\n  correct the name after --smoke; ": "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: not found",
+		"--smoke r.example/builder:1: image r.example/builder:1 not found\n  correct the name after --smoke; ":   "ERROR: failed to solve: failed to resolve source metadata for r.example/builder:1: not found",
 		"running bin/detect for linux/arm/v7: buildx: no builder":                                                `ERROR: no builder "x" found`,
 		"running bin/detect for linux/arm/v7: buildx: exit status 1\nwhat nobody thought of":                     "what nobody thought of",
-		"the image r.example/builder:1 is for linux/amd64, and nothing":                                          `{"warnings":[{"short":"SW52YWxpZEJhc2VJbWFnZVBsYXRmb3JtOiBCYXNlIGltYWdlIHIgd2FzIHB1bGxlZCB3aXRoIHBsYXRmb3JtICJsaW51eC9hbWQ2NCIsIGV4cGVjdGVk"}]}`,
+		"the image r.example/builder:1 is for linux/amd64, and cannot be used to test programs for linux/arm/v7": `{"warnings":[{"short":"SW52YWxpZEJhc2VJbWFnZVBsYXRmb3JtOiBCYXNlIGltYWdlIHIgd2FzIHB1bGxlZCB3aXRoIHBsYXRmb3JtICJsaW51eC9hbWQ2NCIsIGV4cGVjdGVk"}]}`,
 	} {
 		l := smokeLog{plain: buildx.TailBuffer{Limit: 1 << 10}}
 		w := &lineWriter{line: l.line}

@@ -68,7 +68,7 @@ func (w *fileWriter) freshValue() hcl.Value {
 // --exclude preserves symbolic links below a folder but not at a root (see
 // content.Step.Links).
 func (d *dockerfile) stageFolder(t Target) {
-	comment := "\n# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root."
+	comment := "\n# The files of the build stage. COPY --exclude preserves symbolic links below a folder, not at a root."
 	for _, suffix := range t.stageSuffixes() {
 		d.WriteString(comment + "\nFROM scratch AS stage" + suffix + "\n")
 		if t.isFresh() {

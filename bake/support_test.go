@@ -14,7 +14,7 @@ func TestSupport(t *testing.T) {
 		version string
 		want    string
 	}{
-		{hosts, "v0.24.0", "acme/a@1.0.0 has extra hosts, which buildx supports from v0.25.0, and this is v0.24.0"},
+		{hosts, "v0.24.0", "acme/a@1.0.0 has extra hosts, which require buildx v0.25.0 or newer, and this is v0.24.0"},
 		{hosts, "v0.25.0", ""},
 		{hosts, "v0.0.0+unknown", ""},
 		{hosts, "", ""},

@@ -108,12 +108,12 @@ func checkPlatforms(list *diag.List, pos diag.Position, e *plan.Extension) {
 		p := image.Platform
 		for _, part := range []struct{ what, name string }{{"os", p.OS}, {"arch", p.Architecture}, {"variant", p.Variant}} {
 			if !platformPart.Get().MatchString(part.name) && (part.what != "variant" || part.name != "") {
-				list.Errorf(pos, "%s: no builder has the %s %q: letters, digits and . _ - are possible", image, part.what, part.name)
+				list.Errorf(pos, "%s: no builder has the %s %q: it may contain only letters, digits and . _ -", image, part.what, part.name)
 			}
 		}
 		key := argSuffix(image)
 		if other, taken := stages[key]; taken && !platform.Equal(other.Platform, p) {
-			list.Errorf(pos, "%s and %s have names too alike to be built together", other, image).Hint = "choose one with --target"
+			list.Errorf(pos, "%s and %s have the same name in a Dockerfile", other, image).Hint = "choose one with --target"
 		}
 		stages[key] = image
 	}

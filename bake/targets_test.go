@@ -120,7 +120,7 @@ func TestTheNameDefault(t *testing.T) {
 	wantInvalid(t, p, err, `FILE: default cannot have the bake target "default", which is the group of all`)
 }
 
-// Every id that is legal beside every other: all names are bake's and differ.
+// The bake targets of these ids have valid names that differ.
 func TestNamesAreInjective(t *testing.T) {
 	t.Parallel()
 	ids := []string{"a/b", "a_b", "a.b", "a-b", "a_2eb", "a/2eb", "a_5fb", "a/5fb", "a/64b", "a/2fb", "_64efault", "default", "a/.b", "a._b", "64efault"}

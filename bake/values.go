@@ -42,10 +42,10 @@ func CheckSet(set []string) error {
 	for _, s := range set {
 		_, attribute, name, _ := splitSet(s)
 		if flag, ok := reservedAttributes[attribute]; ok {
-			return diag.WithHint(diag.Invalidf("--set %s: %s is decided by docker extpack", s, attribute), "use "+flag+" instead")
+			return diag.WithHint(diag.Invalidf("--set %s: %s is set by docker extpack", s, attribute), "use "+flag+" instead")
 		}
 		if attribute == "args" && planArg.Get().MatchString(name) {
-			return diag.WithHint(diag.Invalidf("--set %s: the argument %s is decided by docker extpack", s, name), "change the folders of the extension instead")
+			return diag.WithHint(diag.Invalidf("--set %s: the argument %s is set by docker extpack", s, name), "change the folders of the extension instead")
 		}
 	}
 	return CheckSetForm(set)
@@ -61,11 +61,11 @@ func CheckSetForm(set []string) error {
 		}
 		switch {
 		case target == "" || attribute == "":
-			return diag.WithHint(diag.Invalidf("--set %q names no target and key", s), setForm)
+			return diag.WithHint(diag.Invalidf("--set %q has no target and key", s), setForm)
 		case !ok:
 			return choice.Check("--set "+s+": the key", attribute, slices.Sorted(maps.Keys(setKeys))...)
 		case takesName && name == "":
-			return diag.WithHint(diag.Invalidf("--set %s: %s takes a name", s, attribute), fmt.Sprintf("write it as TARGET.%s.NAME=VALUE", attribute))
+			return diag.WithHint(diag.Invalidf("--set %s: %s requires a name", s, attribute), fmt.Sprintf("write it as TARGET.%s.NAME=VALUE", attribute))
 		case !strings.Contains(s, "=") && attribute != "args":
 			return diag.WithHint(diag.Invalidf("--set %s has no value", s), setForm)
 		case attribute == "no-cache" || attribute == "pull":

@@ -41,11 +41,11 @@ func TestCheckSet(t *testing.T) {
 		}
 		key, _, _ := strings.Cut(set, "=")
 		attribute := strings.Split(strings.TrimSuffix(key, "+"), ".")[1]
-		wantInvalid(t, simple(t, "x"), err, "--set "+set+": "+attribute+" is decided by docker extpack\n  use "+flag+" instead")
+		wantInvalid(t, simple(t, "x"), err, "--set "+set+": "+attribute+" is set by docker extpack\n  use "+flag+" instead")
 	}
 	for _, arg := range []string{"DEST", "ROOT", "ROOT_LINUX_ARM64", "FILE_1"} {
 		err := CheckSet([]string{"x.args." + arg + "=/"})
-		wantInvalid(t, simple(t, "x"), err, "--set x.args."+arg+"=/: the argument "+arg+" is decided by docker extpack\n  change the folders of the extension instead")
+		wantInvalid(t, simple(t, "x"), err, "--set x.args."+arg+"=/: the argument "+arg+" is set by docker extpack\n  change the folders of the extension instead")
 	}
 }
 
@@ -92,8 +92,8 @@ func TestCheckValues(t *testing.T) {
 	}{
 		{CheckProgress("plian"), `--progress "plian" is not supported (did you mean "plain"?)` + "\n  use auto, plain, tty, rawjson or quiet"},
 		{CheckSet([]string{"x.arg.A=b"}), `--set x.arg.A=b: the key "arg" is not supported (did you mean "args"?)`},
-		{CheckSet([]string{"x.args=b"}), "--set x.args=b: args takes a name\n  write it as TARGET.args.NAME=VALUE"},
-		{CheckSet([]string{"novalue"}), `--set "novalue" names no target and key` + "\n  write it as TARGET.KEY=VALUE"},
+		{CheckSet([]string{"x.args=b"}), "--set x.args=b: args requires a name\n  write it as TARGET.args.NAME=VALUE"},
+		{CheckSet([]string{"novalue"}), `--set "novalue" has no target and key` + "\n  write it as TARGET.KEY=VALUE"},
 		{CheckSetTargets(simple(t, "a/curl"), []string{"a_crul.pull=true"}), `--set a_crul.pull=true: the target "a_crul" does not exist (did you mean`},
 		{CheckSetTargets(simple(t, "a/curl"), []string{"default.pull=true"}), `--set default.pull=true: the target "default" does not exist` + "\n  use "},
 	} {

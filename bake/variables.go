@@ -62,10 +62,10 @@ func matches(pattern, variable string) string {
 
 func (w *fileWriter) writeVariables() error {
 	w.Newline()
-	w.Comment("Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.")
+	w.Comment("Copied files belong to root and have the mode 0755 or 0644, regardless of the checkout.")
 	w.String("copy", w.copy)
 	w.String("exclude", strings.TrimPrefix(excludes(never), " "))
-	w.Comment("Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.")
+	w.Comment("Any other output needs rewrite-timestamp=true as well, or layers contain the time of the build.")
 	w.Strings("output", []string{imageOutput(w.compression())})
 	done := map[string]bool{"": true}
 	for _, t := range w.targets {

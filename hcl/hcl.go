@@ -120,11 +120,11 @@ func (b Body) Heredoc(name string, parts ...Value) error {
 	}
 	for line := range strings.SplitSeq(text.String(), "\n") {
 		if strings.TrimSpace(line) == marker {
-			return fmt.Errorf("writing %s: text holds the heredoc marker %s", name, marker)
+			return fmt.Errorf("writing %s: text contains the heredoc marker %s", name, marker)
 		}
 	}
 	if strings.Contains(strings.ReplaceAll(text.String(), "\r\n", ""), "\r") {
-		return fmt.Errorf("writing %s: text holds a carriage return", name)
+		return fmt.Errorf("writing %s: text contains a carriage return", name)
 	}
 	b.body.SetAttributeRaw(name, hclwrite.Tokens{
 		{Type: hclsyntax.TokenOHeredoc, Bytes: []byte("<<" + marker + "\n")},

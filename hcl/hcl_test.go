@@ -83,7 +83,7 @@ func FuzzStrings(f *testing.F) {
 		file.String("string", s)
 		file.Map("map", map[string]string{s: s})
 		file.Strings("list", []string{s})
-		heredoc := file.Heredoc("heredoc", hcl.Text(s)) == nil // it may hold the marker
+		heredoc := file.Heredoc("heredoc", hcl.Text(s)) == nil // it may contain the marker
 		got := evaluate(t, file.Bytes())
 		if v := got["string"].AsString(); v != want {
 			t.Errorf("got %q, want %q", v, want)

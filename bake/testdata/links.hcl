@@ -2,16 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments it takes those of this line; --check tells when the file is out of
+# Without arguments, it reuses those of this line; --check fails if the file is out of
 # date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
 # "docker buildx bake --list variables" lists what the environment can set.
 # The label that names the layer depends on the files: "docker extpack build" and
 # "docker extpack annotate" add it, and "docker extpack bake --complete" writes it here.
 
-# Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
+# Copied files belong to root and have the mode 0755 or 0644, regardless of the checkout.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-# Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
+# Any other output needs rewrite-timestamp=true as well, or layers contain the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
 variable "VERSION" {
@@ -46,7 +46,7 @@ group "default" { targets = ["x"] }
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
 
-# What readers of the package know the extension by: a label and an annotation.
+# By this label and annotation, readers of the package recognize the extension.
 metadata = "{\"id\":\"x\",\"version\":\"${VERSION}\",\"stacks\":null}"
 
 # What all targets below have in common.
@@ -59,7 +59,7 @@ target "_x" {
     SOURCE_DATE_EPOCH = "0"
   }
   dockerfile-inline = <<EOT
-# COPY --exclude minds symbolic links below a folder, not at the context root.
+# COPY --exclude preserves symbolic links below a folder, not at the context root.
 FROM scratch AS source
 COPY . /source/
 

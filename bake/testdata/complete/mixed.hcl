@@ -2,16 +2,16 @@
 #
 #   docker extpack bake
 #
-# Without arguments it takes those of this line; --check tells when the file is out of
+# Without arguments, it reuses those of this line; --check fails if the file is out of
 # date. Build with "docker buildx bake", one platform with a target NAME-linux-arm64.
 # "docker buildx bake --list variables" lists what the environment can set.
-# The labels name the layers of the files as they were: write the file again when
+# The labels have the diffIDs of the files as they were: write the file again if
 # one has changed.
 
-# Copied files belong to root and have the mode 0755 or 0644, whatever the checkout has.
+# Copied files belong to root and have the mode 0755 or 0644, regardless of the checkout.
 copy    = "--chown=0:0 --chmod=u=rwX,go=rX,a-st"
 exclude = "--exclude=**/.git --exclude=**/*.cnb --exclude=**/.extpack-* --exclude=docker-bake*.hcl"
-# Any other output needs rewrite-timestamp=true as well, or layers carry the time of the build.
+# Any other output needs rewrite-timestamp=true as well, or layers contain the time of the build.
 output = ["type=image,rewrite-timestamp=true,unpack=false"]
 
 variable "PLATFORMS" {
@@ -51,7 +51,7 @@ group "default" { targets = ["acme_x"] }
 # docker/metadata-action sets tags, labels and annotations here.
 target "docker-metadata-action" {}
 
-# What readers of the package know the extension by: a label and an annotation.
+# By this label and annotation, readers of the package recognize the extension.
 metadata = "{\"id\":\"acme/x\",\"version\":\"0.0.1\",\"stacks\":null}"
 
 # What all targets below have in common.
@@ -70,7 +70,7 @@ target "_acme_x" {
     SOURCE_DATE_EPOCH    = "0"
   }
   dockerfile-inline = <<EOT
-# What the build stage holds. COPY --exclude minds symbolic links below a folder, not at a root.
+# The files of the build stage. COPY --exclude preserves symbolic links below a folder, not at a root.
 FROM scratch AS stage-linux-amd64
 COPY --from=root-linux-amd64 / /stage/
 
