@@ -3,8 +3,9 @@
 // or is killed leaves the previous file untouched.
 //
 // moby/sys/atomicwriter, google/renameio and natefinch/atomic do not sync the
-// folder, and put a file with a longer name beside the target: names of 244
-// bytes and more fail, and the next build packs what a killed one left.
+// folder, and they write a file with a longer name next to the target. Names of
+// 244 bytes and more therefore fail, and the next build packs the file that a
+// killed build left.
 package atomicfile
 
 import (

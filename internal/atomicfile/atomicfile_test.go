@@ -68,7 +68,7 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// A repository may hold a link with the name of an output.
+// A repository may contain a link with the name of an output.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

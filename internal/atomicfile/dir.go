@@ -98,5 +98,5 @@ func CheckLink(name string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, safefile.Cause(err))
 	}
-	return diag.WithHint(diag.Invalidf("cannot write %s: it is a link to %s, which leads out of its folder", name, target), "remove the link, or choose another name")
+	return diag.WithHint(diag.Invalidf("cannot write %s: it is a link to %s, which points outside its folder", name, target), "remove the link, or choose another name")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// answers is a buildx that says what it was told, for what a real one of this
-// version does not say.
+// answers is a fake buildx with a given output, for output that the real buildx
+// of this version does not have.
 type answers func(args []string) (string, error)
 
 func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
@@ -118,8 +118,8 @@ func TestLeftBehind(t *testing.T) {
 		{Name: "b-arm64", Endpoint: "ssh://arm.test", Err: "refused"},
 		{Name: "b-s390x", Endpoint: "mainframe", Err: "refused"},
 	}}
-	want := "removing the builder b: it is gone, but the containers of nodes that do not answer are left: b-arm64 at ssh://arm.test: refused, b-s390x at mainframe: refused\n" +
-		"  when they answer again: docker --host ssh://arm.test rm --force buildx_buildkit_b-arm64 && docker --host ssh://arm.test volume rm buildx_buildkit_b-arm64_state; " +
+	want := "removing the builder b: it was removed, except for the containers of nodes that do not respond: b-arm64 at ssh://arm.test: refused, b-s390x at mainframe: refused\n" +
+		"  when they respond again, run: docker --host ssh://arm.test rm --force buildx_buildkit_b-arm64 && docker --host ssh://arm.test volume rm buildx_buildkit_b-arm64_state; " +
 		"docker --context mainframe rm --force buildx_buildkit_b-s390x && docker --context mainframe volume rm buildx_buildkit_b-s390x_state"
 	if err := leftBehind(b, errors.New("exit status 1")); diag.Text(err) != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

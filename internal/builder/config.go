@@ -37,14 +37,14 @@ func ParseRegistry(ctx context.Context, s string, asked func(ctx context.Context
 	const hint = "write it as HOST[:PORT], HOST[:PORT]=http or HOST[:PORT]=insecure"
 	host, mode, given := strings.Cut(s, "=")
 	if !hostPattern.Get().MatchString(host) {
-		return Registry{}, diag.WithHint(diag.Invalidf("--registry %q names no registry", s), hint)
+		return Registry{}, diag.WithHint(diag.Invalidf("--registry %q has no registry", s), hint)
 	}
 	switch {
 	case !given:
 		mode, err := asked(ctx, host)
 		if err != nil {
-			return Registry{}, diag.WithHint(fmt.Errorf("asking the registry how it speaks: %w", err),
-				fmt.Sprintf("start it, or say it yourself: --registry %s=http, or =insecure for HTTPS with a certificate that is not trusted", host))
+			return Registry{}, diag.WithHint(fmt.Errorf("detecting the protocol of the registry: %w", err),
+				fmt.Sprintf("start it, or specify the protocol: --registry %s=http, or =insecure for HTTPS with a certificate that is not trusted", host))
 		}
 		return Registry{host, mode}, nil
 	case mode == ModeHTTP, mode == ModeInsecure:

@@ -21,7 +21,7 @@ func StateDir() (string, error) {
 	if !filepath.IsAbs(base) { // the specification ignores relative ones
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", diag.WithHint(fmt.Errorf("finding the folder for state: %w", err), "set XDG_STATE_HOME to a folder of yours")
+			return "", diag.WithHint(fmt.Errorf("finding the state folder: %w", err), "set XDG_STATE_HOME to a folder that you own")
 		}
 		base = filepath.Join(home, ".local", "state")
 	}
@@ -56,7 +56,7 @@ func (d daemon) makeFolder() error { return makePrivate(d.dir) }
 
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return diag.WithHint(fmt.Errorf("making the folder of the builder: %w", err), "set XDG_STATE_HOME to a folder that you may write to")
+		return diag.WithHint(fmt.Errorf("creating the folder of the builder: %w", err), "set XDG_STATE_HOME to a folder that you may write to")
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ var errNoBuildKit = errors.New("a local BuildKit cannot be started")
 // maxSocket is the maximum length of the path of a Unix socket on all systems.
 const maxSocket = 103
 
-const rootlessHint = "run the command as root, or install rootlesskit and uidmap and give your user ranges in /etc/subuid and /etc/subgid: " +
+const rootlessHint = "run the command as root, or install rootlesskit and uidmap and add ranges for your user to /etc/subuid and /etc/subgid: " +
 	"https://github.com/moby/buildkit/blob/master/docs/rootless.md"
 
 // command returns the command that starts the daemon.
@@ -108,7 +108,7 @@ func (d daemon) command() ([]string, error) {
 	if _, err := exec.LookPath("buildkit-runc"); err != nil {
 		if _, err := exec.LookPath("runc"); err != nil {
 			return nil, diag.WithHint(fmt.Errorf("%w: neither buildkit-runc nor runc is on PATH", errNoBuildKit),
-				"install runc from your distribution, or the archive of BuildKit, which holds buildkit-runc")
+				"install runc from your distribution, or the archive of BuildKit, which contains buildkit-runc")
 		}
 	}
 	args := []string{
@@ -122,7 +122,7 @@ func (d daemon) command() ([]string, error) {
 	}
 	rootlesskit, err := exec.LookPath("rootlesskit")
 	if err != nil {
-		return nil, diag.WithHint(fmt.Errorf("%w: without root rights it needs rootlesskit, which is not on PATH", errNoBuildKit),
+		return nil, diag.WithHint(fmt.Errorf("%w: without root rights, rootlesskit is required, which is not on PATH", errNoBuildKit),
 			rootlessHint)
 	}
 	return append([]string{rootlesskit, "--net=host", "sh", "-c", withHandlers, filepath.Join(d.dir, "binfmt")}, args...), nil

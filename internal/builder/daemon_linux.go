@@ -86,7 +86,7 @@ func (d daemon) ensure(ctx context.Context, config []byte) (started bool, err er
 	same := err == nil && string(old) == string(config)
 	if pid := d.pid(); same && d.emulatorsLinked() && pid != 0 && d.answers(ctx) == nil {
 		if err := d.notePID(pid); err != nil {
-			return false, fmt.Errorf("noting the process of BuildKit: %w", err)
+			return false, fmt.Errorf("recording the process of BuildKit: %w", err)
 		}
 		return false, nil
 	}
@@ -149,12 +149,12 @@ func (d daemon) start(ctx context.Context, args []string) error {
 		_ = cmd.Process.Kill()
 		return fmt.Errorf("starting BuildKit: %w", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it did not listen within %s", startTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it did not start to listen within %s", startTimeout))
 	defer cancel()
 	for d.answers(ctx) != nil {
 		select {
 		case <-ended:
-			err := fmt.Errorf("starting BuildKit: it ended at once, saying:\n%s", d.tail())
+			err := fmt.Errorf("starting BuildKit: it exited immediately with:\n%s", d.tail())
 			if os.Geteuid() != 0 {
 				return diag.WithHint(err, rootlessHint)
 			}

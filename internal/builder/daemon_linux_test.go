@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The daemon is found without its number, and an editor of its configuration is
-// not taken for it: what is found is stopped.
+// The daemon is found without its process ID. An editor that has its
+// configuration open is not found: whatever is found gets stopped.
 func TestDaemonAmongProcesses(t *testing.T) {
 	d := daemon{dir: t.TempDir()}
 	start := func(args ...string) int {

@@ -11,13 +11,15 @@ import (
 )
 
 func (d daemon) ensure(context.Context, []byte) (started bool, err error) {
-	return false, diag.WithHint(fmt.Errorf("%w: it needs Linux", errNoBuildKit), "start Docker Desktop or another Docker Engine")
+	return false, diag.WithHint(fmt.Errorf("%w: Linux is required", errNoBuildKit), "start Docker Desktop or another Docker Engine")
 }
 
 func (d daemon) stop(context.Context) error { return nil }
 
 func (d daemon) remove(context.Context) error { return os.RemoveAll(d.dir) }
 
-func (d daemon) registerHandlers() (added bool, err error) { return false, errBinfmt("it needs Linux") }
+func (d daemon) registerHandlers() (added bool, err error) {
+	return false, errBinfmt("Linux is required")
+}
 
 func (d daemon) unregisterHandlers(context.Context) error { return nil }

@@ -48,7 +48,7 @@ func (o *Options) Check() error {
 		return diag.WithHint(diag.Invalidf("buildx reserves the name %q for the builder of the docker context", o.Name), "choose another name, or leave it out for "+DefaultName)
 	}
 	if !namePattern.Get().MatchString(o.Name) {
-		return diag.WithHint(diag.Invalidf("%q cannot be the name of a builder", o.Name), "use lower-case letters, digits, and single dots, dashes or underscores between them")
+		return diag.WithHint(diag.Invalidf("%q is not a valid builder name", o.Name), "use lower-case letters, digits, and single dots, dashes or underscores between them")
 	}
 	if o.Driver != "" {
 		if err := choice.Check("--driver", o.Driver, buildx.DriverContainer, buildx.DriverRemote); err != nil {
@@ -129,7 +129,7 @@ func Ensure(ctx context.Context, client buildx.Runner, o Options) (changed bool,
 func (e *ensurer) run(ctx context.Context, have *buildx.Builder, driver string) error {
 	main := e.container
 	if driver != buildx.DriverRemote && e.Binfmt {
-		return errBinfmt("it is for a BuildKit daemon of this machine, and this builder is a container")
+		return errBinfmt("a BuildKit daemon of this machine is required, and this builder is a container")
 	}
 	if driver == buildx.DriverRemote {
 		main = e.local
@@ -199,8 +199,8 @@ func (e *ensurer) create(ctx context.Context, args ...string) error {
 	_, err := e.client.Output(ctx, append([]string{"create", "--name", e.Name}, args...)...)
 	if err != nil {
 		if address, ok := buildx.EngineDown(err.Error()); ok {
-			return diag.WithHint(fmt.Errorf("creating the builder %s: no Docker Engine answers at %s", e.Name, address),
-				"start it, or leave --driver out: where no engine answers, the builder is a BuildKit daemon of this user")
+			return diag.WithHint(fmt.Errorf("creating the builder %s: no Docker Engine responds at %s", e.Name, address),
+				"start it, or leave out --driver to use a BuildKit daemon of this user")
 		}
 		return buildx.WithSSHHint(fmt.Errorf("creating the builder %s: %w", e.Name, err))
 	}

@@ -64,7 +64,7 @@ func (e *ensurer) binfmt(ctx context.Context) error {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return errBinfmt("it needs root; without root rights, emulators are registered for the builder alone, on Linux 6.7 or newer")
+		return errBinfmt("root is required; without root rights, emulators are registered for the builder only, on Linux 6.7 or newer")
 	}
 	added, err := e.daemon.registerHandlers()
 	if !added {
@@ -88,7 +88,7 @@ func (e *ensurer) isLocal(b *buildx.Builder) bool {
 func (e *ensurer) foreign(have *buildx.Builder) error {
 	for _, n := range have.Nodes {
 		if have.State(n) == buildx.Unreachable {
-			return diag.WithHint(fmt.Errorf("the builder %s points to %s, which does not answer and was not started by docker extpack", e.Name, n.Endpoint),
+			return diag.WithHint(fmt.Errorf("the builder %s points to %s, which does not respond and was not started by docker extpack", e.Name, n.Endpoint),
 				fmt.Sprintf("start it, or remove the builder: docker buildx rm %s", e.Name))
 		}
 	}

@@ -79,11 +79,11 @@ func (e *ensurer) verify(ctx context.Context) error {
 	}
 	for _, n := range b.Nodes {
 		if b.State(n) == buildx.Unreachable {
-			hint := fmt.Sprintf("start what listens there, or take the node out: docker buildx create --leave --name %s --node %s", e.Name, n.Name)
+			hint := fmt.Sprintf("start the daemon there, or remove the node: docker buildx create --leave --name %s --node %s", e.Name, n.Name)
 			if slices.Contains(e.placed, n.Name) {
-				hint = "start what listens there, or correct --native" // the node will be removed
+				hint = "start the daemon there, or correct --native" // the node will be removed
 			}
-			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not answer%s", n.Name, e.Name, n.Endpoint, suffix(n.Err+b.Err)), hint)
+			return diag.WithHint(fmt.Errorf("the node %s of the builder %s at %s does not respond%s", n.Name, e.Name, n.Endpoint, suffix(n.Err+b.Err)), hint)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 )
 
 // store is a buildx that keeps its builders in memory. Nodes at endpoints in
-// down do not answer, and the first command that begins with fails ends with an
+// down do not respond, and the first command that begins with fails ends with an
 // error.
 type store struct {
 	builders []buildx.Builder
@@ -226,7 +226,7 @@ func TestEnsureRollsBack(t *testing.T) {
 		"native":    {nil, "create --name x --append", func(o *Options) { o.Native = []Native{{"linux/arm64", "ssh://new"}} }, "adding ssh://new for linux/arm64"},
 		"unreachable": {
 			builder(buildx.DriverRemote), "", func(o *Options) { o.Driver, o.Native = "", []Native{{"linux/arm64", "tcp://down:1"}} },
-			"the node x-arm64 of the builder x at tcp://down:1 does not answer",
+			"the node x-arm64 of the builder x at tcp://down:1 does not respond",
 		},
 		"recreation": {builder(buildx.DriverContainer), "create --name x --append", func(o *Options) { o.Driver, o.Registries = "", []Registry{{"h.test", ModeHTTP}} }, "creating the builder x"},
 		"use":        {nil, "use", func(o *Options) { o.Use = true }, "selecting the builder x"},
@@ -257,14 +257,14 @@ func TestEnsureRefuses(t *testing.T) {
 		change func(o *Options)
 	}{
 		"reserves the name":                 {nil, func(o *Options) { o.Name = "default" }},
-		"cannot be the name":                {nil, func(o *Options) { o.Name = "Upper" }},
+		"is not a valid builder name":       {nil, func(o *Options) { o.Name = "Upper" }},
 		`--driver "kubernetes"`:             {nil, func(o *Options) { o.Driver = "kubernetes" }},
 		"--native names linux/arm64 twice":  {nil, func(o *Options) { o.Native = []Native{{"linux/arm64", "a"}, {"linux/arm64", "b"}} }},
 		"--registry names h twice":          {nil, func(o *Options) { o.Registries = []Registry{{"h", ModeHTTP}, {"h", ModeInsecure}} }},
 		"cannot be repaired here":           {[]buildx.Builder{{Name: "x", Driver: "kubernetes"}}, func(*Options) {}},
 		"x is a broken builder":             {[]buildx.Builder{{Name: "x"}}, func(*Options) {}},
 		"has the driver remote, not docker": {[]buildx.Builder{{Name: "x", Driver: buildx.DriverRemote}}, func(*Options) {}},
-		"points to tcp://h:1, which does not answer": {
+		"points to tcp://h:1, which does not respond": {
 			[]buildx.Builder{{Name: "x", Driver: buildx.DriverRemote, Nodes: []buildx.Node{{Endpoint: "tcp://h:1"}}}}, func(o *Options) { o.Driver = "" },
 		},
 		"cannot be configured from here": {

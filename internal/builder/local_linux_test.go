@@ -58,7 +58,7 @@ func programsOnPath(t *testing.T, programs map[string]string) {
 			t.Fatal(err)
 		}
 	}
-	// The shell and mount, but not what may be installed beside them.
+	// The shell and mount, but no other programs of the same folder.
 	for _, name := range []string{"sh", "mount", "rm", "sleep"} {
 		for _, place := range []string{"/bin", "/usr/bin"} {
 			if _, err := os.Stat(filepath.Join(place, name)); err == nil {
@@ -153,12 +153,12 @@ func TestLocalFails(t *testing.T) {
 	}{
 		"no BuildKit": {map[string]string{"buildkitd": ""}, false, nil, "buildkitd is not on PATH"},
 		"no runc":     {map[string]string{"runc": ""}, false, nil, "neither buildkit-runc nor runc is on PATH"},
-		"ends":        {map[string]string{"buildkitd": "echo starting; echo 'buildkitd: no space'; echo a stack trace; exit 1\n"}, false, nil, "it ended at once, saying:\n  buildkitd: no space"},
+		"ends":        {map[string]string{"buildkitd": "echo starting; echo 'buildkitd: no space'; echo a stack trace; exit 1\n"}, false, nil, "it exited immediately with:\n  buildkitd: no space"},
 		"ends otherwise": {
-			map[string]string{"buildkitd": "echo one; echo two; exit 1\n"}, false, nil, "it ended at once, saying:\n  one\n  two",
+			map[string]string{"buildkitd": "echo one; echo two; exit 1\n"}, false, nil, "it exited immediately with:\n  one\n  two",
 		},
 		"long name": {nil, true, nil, "is too long for a socket"},
-		"container": {nil, false, func(o *Options) { o.Driver, o.Binfmt = buildx.DriverContainer, true }, "--binfmt: it is for a BuildKit daemon of this machine"},
+		"container": {nil, false, func(o *Options) { o.Driver, o.Binfmt = buildx.DriverContainer, true }, "--binfmt: a BuildKit daemon of this machine is required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			programsOnPath(t, tt.programs)

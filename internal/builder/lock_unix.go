@@ -21,7 +21,7 @@ func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
 	if err := makePrivate(filepath.Dir(d.dir)); err != nil {
 		return nil, err
 	}
-	// The file is beside the folder, which is deleted with the builder.
+	// The file is not in the folder, which is deleted with the builder.
 	f, err := os.OpenFile(d.dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the builder: %w", err)
@@ -37,7 +37,7 @@ func (d daemon) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		if err := wait.For(ctx, pollInterval); err != nil {
 			_ = f.Close()
-			return nil, fmt.Errorf("waiting for another command that works on the builder: %w", err)
+			return nil, fmt.Errorf("waiting for another command that uses the builder: %w", err)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (e *ensurer) nodeSpecs(ctx context.Context, b *buildx.Builder) ([]nodeSpec,
 			if file != configFile {
 				// Its name is that inside the container; buildx requires the
 				// original one.
-				return nil, diag.WithHint(fmt.Errorf("the node %s has files besides its configuration (%s), which cannot be carried over", n.Name, file),
+				return nil, diag.WithHint(fmt.Errorf("the node %s has files besides its configuration (%s), which cannot be preserved", n.Name, file),
 					fmt.Sprintf("add to its configuration and recreate it: docker buildx rm --keep-state %s, then docker buildx create --buildkitd-config", b.Name))
 			}
 		}

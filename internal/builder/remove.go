@@ -25,7 +25,7 @@ func Remove(ctx context.Context, client buildx.Runner, o Options) (found bool, e
 		if err != nil || buildx.Find(list, o.Name) == nil {
 			return false, err
 		}
-		return false, diag.WithHint(diag.Invalidf("the builder %s was not made by docker extpack", o.Name), fmt.Sprintf("docker buildx rm %s removes it", o.Name))
+		return false, diag.WithHint(diag.Invalidf("the builder %s was not created by docker extpack", o.Name), fmt.Sprintf("docker buildx rm %s removes it", o.Name))
 	}
 	unlock, err := d.lock(ctx)
 	if err != nil {
@@ -80,9 +80,9 @@ func leftBehind(b *buildx.Builder, err error) error {
 		}
 	}
 	if len(places) == 0 {
-		return fmt.Errorf("removing the builder %s: it is gone, but buildx says: %w", b.Name, err)
+		return fmt.Errorf("removing the builder %s: it was removed, but buildx reported: %w", b.Name, err)
 	}
 	return diag.WithHint(
-		fmt.Errorf("removing the builder %s: it is gone, but the containers of nodes that do not answer are left: %s", b.Name, strings.Join(places, ", ")),
-		"when they answer again: "+strings.Join(commands, "; "))
+		fmt.Errorf("removing the builder %s: it was removed, except for the containers of nodes that do not respond: %s", b.Name, strings.Join(places, ", ")),
+		"when they respond again, run: "+strings.Join(commands, "; "))
 }

@@ -50,11 +50,11 @@ func (a Attest) Check() error {
 	}
 	fields, err := csv.NewReader(strings.NewReader(a.Provenance)).Read()
 	if err != nil && a.Provenance != "" {
-		return diag.Invalidf("--provenance=%s is wrongly quoted", a.Provenance)
+		return diag.Invalidf("--provenance=%s has invalid quotes", a.Provenance)
 	}
 	for _, f := range fields {
 		if mode, ok := strings.CutPrefix(f, "mode="); ok && !slices.Contains([]string{"min", "max", "full"}, mode) {
-			return diag.WithHint(diag.Invalidf("--provenance=%s: there is no mode %q", a.Provenance, mode), "write --provenance=mode=min or --provenance=mode=max")
+			return diag.WithHint(diag.Invalidf("--provenance=%s: unknown mode %q", a.Provenance, mode), "write --provenance=mode=min or --provenance=mode=max")
 		}
 	}
 	return nil

@@ -26,8 +26,8 @@ func TestAttestSettings(t *testing.T) {
 	}
 	for value, want := range map[string]string{
 		"max":                  "--provenance=max is neither",
-		"version=v1,mode=maxi": `--provenance=version=v1,mode=maxi: there is no mode "maxi"`,
-		`version="v1`:          `--provenance=version="v1 is wrongly quoted`,
+		"version=v1,mode=maxi": `--provenance=version=v1,mode=maxi: unknown mode "maxi"`,
+		`version="v1`:          `--provenance=version="v1 has invalid quotes`,
 	} {
 		if err := (Attest{Provenance: value}).Check(); err == nil || !strings.Contains(diag.Text(err), want) {
 			t.Errorf("%s: got %v", value, err)

@@ -56,7 +56,7 @@ func TestExplain(t *testing.T) {
 		"ERROR: x: connect: connection refused":                                                      `run "docker extpack builder doctor"`,
 		"   4 |     # minds symbolic links\nERROR: failed to solve: x":                               "",
 		"ERROR: dockerfile parse error on line 3: unknown flag: --exclude":                           "the builder's BuildKit is too old",
-		"ERROR: additional privileges requested":                                                     "the build asks for what needs a grant",
+		"ERROR: additional privileges requested":                                                     "the build requires a grant",
 		"ERROR: failed to solve: something that nobody can do something about.":                      "",
 		"#1 [internal] waiting for connection\n#1 DONE 3.2s\nERROR: failed to solve: something else": "",
 	}
@@ -70,7 +70,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestExplainNamesTheCause(t *testing.T) {
-	const container = `or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`
+	const container = `or run "docker extpack builder ensure" and add --builder extpack; extensions that are not compiled need no builder with --engine embedded`
 	tests := map[string]string{
 		"#1 x\npanic: runtime error: nil pointer dereference\n[signal SIGSEGV]\n\ngoroutine 138 [running]:\n": "buildx crashed: runtime error: nil pointer dereference; buildx's own message is above\n" +
 			"  update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
@@ -78,18 +78,18 @@ func TestExplainNamesTheCause(t *testing.T) {
 			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
 		"ERROR: Multi-platform build is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot export images; buildx's own message is above\n" +
 			`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` + container,
-		"#2 ERROR: error for bootstrap \"k0\": x\nERROR: error for bootstrap \"k0\": Get \"http://c:1/apis/apps/v1/x\": connection refused\n": `the cluster of the builder's node k0 does not answer: Get "http://c:1/apis/apps/v1/x": connection refused; buildx's own message is above
-  see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
+		"#2 ERROR: error for bootstrap \"k0\": x\nERROR: error for bootstrap \"k0\": Get \"http://c:1/apis/apps/v1/x\": connection refused\n": `the cluster of the builder's node k0 does not respond: Get "http://c:1/apis/apps/v1/x": connection refused; buildx's own message is above
+  check whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
 		"ERROR: error for bootstrap \"n0\": pulling moby/buildkit: denied": `the builder's node n0 cannot be started: pulling moby/buildkit: denied; buildx's own message is above
   run "docker buildx inspect --bootstrap" to try again, or choose another builder with --builder`,
 	}
-	const unreachable = `run "docker extpack builder doctor", which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
+	const unreachable = `run "docker extpack builder doctor", which says why and what to do, or choose another builder with --builder; extensions that are not compiled need none with --engine embedded`
 	for text, want := range map[string]string{
-		`ERROR: no builder "x" found`: `there is no builder "x"; buildx's own message is above` + "\n  " + `run "docker buildx ls" to see the builders there are, or "docker context ls" if x should be a docker context`,
-		"ERROR: Cannot connect to the Docker daemon at unix:///x. Is it running?":               "no Docker Engine answers at unix:///x, which the builder needs; buildx's own message is above\n  start it, or " + unreachable,
-		"ERROR: failed to connect to the docker API at unix:///x; check if the path is correct": "no Docker Engine answers at unix:///x, which the builder needs; buildx's own message is above\n  start it, or " + unreachable,
-		"#2 [internal] waiting for connection\nERROR: context deadline exceeded":                "the builder does not answer; buildx's own message is above\n  " + unreachable,
-		"ERROR: listing workers for Build: x":                                                   "a node of the builder does not answer; buildx's own message is above\n  " + unreachable,
+		`ERROR: no builder "x" found`: `builder "x" not found; buildx's own message is above` + "\n  " + `run "docker buildx ls" to list the builders, or "docker context ls" if x should be a docker context`,
+		"ERROR: Cannot connect to the Docker daemon at unix:///x. Is it running?":               "no Docker Engine responds at unix:///x, which the builder needs; buildx's own message is above\n  start it, or " + unreachable,
+		"ERROR: failed to connect to the docker API at unix:///x; check if the path is correct": "no Docker Engine responds at unix:///x, which the builder needs; buildx's own message is above\n  start it, or " + unreachable,
+		"#2 [internal] waiting for connection\nERROR: context deadline exceeded":                "the builder does not respond; buildx's own message is above\n  " + unreachable,
+		"ERROR: listing workers for Build: x":                                                   "a node of the builder does not respond; buildx's own message is above\n  " + unreachable,
 	} {
 		tests[text] = want
 	}

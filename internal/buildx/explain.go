@@ -59,13 +59,13 @@ var causes = []struct {
 	},
 	{
 		text: lazyregexp.New(`unknown flag: (?:--)?exclude|invalid chmod`),
-		hint: "the builder's BuildKit is too old, 0.25 or newer is needed: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
+		hint: "the builder's BuildKit is too old, 0.25 or newer is required: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
 	},
 	{
 		text:  lazyregexp.New(`(OCI exporter|[Mm]ulti-platform build) is not supported for the docker driver`),
 		cause: "the builder is a Docker Engine without the containerd image store, which cannot export images",
 		hint: `turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
-			`or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded`,
+			`or run "docker extpack builder ensure" and add --builder extpack; extensions that are not compiled need no builder with --engine embedded`,
 	},
 	{
 		text: lazyregexp.New(`for multi-node builds currently not supported`),
@@ -73,13 +73,13 @@ var causes = []struct {
 	},
 	{
 		text:  lazyregexp.New(`no builder "(.*)" found`),
-		cause: `there is no builder "$1"`,
-		hint:  `run "docker buildx ls" to see the builders there are, or "docker context ls" if $1 should be a docker context`,
+		cause: `builder "$1" not found`,
+		hint:  `run "docker buildx ls" to list the builders, or "docker context ls" if $1 should be a docker context`,
 	},
 	{
 		text:      lazyregexp.New(`(?m)^ERROR: error for bootstrap "([^"]+)": (.*/apis/.*)$`),
-		cause:     "the cluster of the builder's node $1 does not answer: $2",
-		hint:      `see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
+		cause:     "the cluster of the builder's node $1 does not respond: $2",
+		hint:      `check whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder`,
 		noBuilder: true,
 	},
 	{
@@ -90,18 +90,18 @@ var causes = []struct {
 	},
 	{
 		text:  engineDown,
-		cause: "no Docker Engine answers at $1, which the builder needs",
+		cause: "no Docker Engine responds at $1, which the builder needs",
 		hint:  `start it, or ` + unreachableHint,
 	},
 	{
 		// BuildKit also prints it for a builder that responds later.
 		text:  lazyregexp.New(`(?s)waiting for connection.*deadline exceeded`),
-		cause: "the builder does not answer",
+		cause: "the builder does not respond",
 		hint:  unreachableHint,
 	},
 	{
 		text:  lazyregexp.New(`listing workers`),
-		cause: "a node of the builder does not answer",
+		cause: "a node of the builder does not respond",
 		hint:  unreachableHint,
 	},
 	{
@@ -110,7 +110,7 @@ var causes = []struct {
 	},
 	{
 		text: lazyregexp.New(`additional privileges requested`),
-		hint: "the build asks for what needs a grant: add the --allow that buildx names above, if you trust it",
+		hint: "the build requires a grant: if you trust it, add the --allow flag that buildx names above",
 	},
 }
 
@@ -118,7 +118,7 @@ const (
 	// DoctorCommand is the command that examines a builder, quoted for messages.
 	DoctorCommand    = `"docker extpack builder doctor"`
 	bootstrapCommand = `"docker buildx inspect --bootstrap"`
-	unreachableHint  = `run ` + DoctorCommand + `, which says why and what to do, or choose another with --builder; what is not compiled needs none with --engine embedded`
+	unreachableHint  = `run ` + DoctorCommand + `, which says why and what to do, or choose another builder with --builder; extensions that are not compiled need none with --engine embedded`
 )
 
 // ForBuilder adds the builder of a flag to the commands in the hint of err.
@@ -155,7 +155,7 @@ func Explain(err error, output string) error {
 	}
 	if output == "" {
 		// If buildx draws on the terminal itself, its output is not available.
-		return diag.WithHint(failed, "if it is about the builder, "+DoctorCommand+" says what to do")
+		return diag.WithHint(failed, "if the builder is the cause, "+DoctorCommand+" says what to do")
 	}
 	return failed
 }

@@ -14,17 +14,17 @@ var imageCauses = []struct {
 }{
 	{
 		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)\S*): (?:\S+: )?not found`),
-		"there is no image $1",
-		`{correct}; "docker buildx imagetools inspect $1" tells whether it is there`,
+		"image $1 not found",
+		`{correct}; "docker buildx imagetools inspect $1" shows whether it exists`,
 	},
 	{
 		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:401 Unauthorized|403 Forbidden|authorization failed|insufficient_scope|access denied|failed to authorize)`),
-		"the builder may not pull the image $1",
+		"the builder is not allowed to pull the image $1",
 		`run "docker login $2", or {correct}`,
 	},
 	{
 		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): .*(?:429 Too Many Requests|toomanyrequests)`),
-		"the registry of the image $1 limits how often it is asked",
+		"the registry of the image $1 limits the rate of requests",
 		`wait, or run "docker login $2": registries limit anonymous pulls more`,
 	},
 	{
@@ -34,13 +34,13 @@ var imageCauses = []struct {
 	},
 	{
 		lazyregexp.New(`failed to resolve source metadata for (([^\s/:]+)(?::[0-9]+)?/\S+): failed to do request: (.*dial tcp: lookup .*)`),
-		"the builder's machine cannot look up the registry of the image $1: $3",
-		`see whether DNS works there and $2 is spelled right, or configure a mirror or proxy for the builder`,
+		"the builder's machine cannot resolve the registry of the image $1: $3",
+		`check DNS on that machine and the spelling of $2, or configure a mirror or proxy for the builder`,
 	},
 	{
 		lazyregexp.New(`failed to resolve source metadata for (([^\s/]+)/\S+): failed to do request: (.*)`),
-		"the builder does not reach the registry of the image $1: $3",
-		`see whether the builder's machine reaches it, and configure a mirror or proxy for the builder if it should not`,
+		"the builder cannot reach the registry of the image $1: $3",
+		`check whether the builder's machine can reach it, or configure a mirror or proxy for the builder`,
 	},
 }
 

@@ -38,8 +38,8 @@ var stageCauses = []struct {
 	{
 		// The first for several platforms, the second for one.
 		lazyregexp.New(`failed to solve: .*(?:invalid nil input definition|unsupported context source target for root)`),
-		"the build stage holds nothing",
-		`copy into it what the package should hold, such as COPY --from=compile /out/ /, or name another stage with stage = "…"`,
+		"the build stage is empty",
+		`copy into it what the package should contain, such as COPY --from=compile /out/ /, or name another stage with stage = "…"`,
 	},
 	{
 		lazyregexp.New(`failed to solve: (?:.*: )?secret (\S+): not found`),
@@ -53,17 +53,17 @@ var stageCauses = []struct {
 	},
 	{
 		lazyregexp.New(`invalid empty ssh agent socket`),
-		"there is no SSH agent to forward, because SSH_AUTH_SOCK is not set",
-		`start one and give it your key (eval "$$(ssh-agent)"; ssh-add), or forward a key with --ssh default=FILE`,
+		"no SSH agent can be forwarded, because SSH_AUTH_SOCK is not set",
+		`start one and add your key (eval "$$(ssh-agent)"; ssh-add), or forward a key with --ssh default=FILE`,
 	},
 	{
 		lazyregexp.New(`failed to solve: base name \((.*)\) should not be blank`),
 		"the Dockerfile names a base image by $1, which is empty",
-		`give it with --build-arg, or in args = { … } of [metadata.extpack.build]`,
+		`set it with --build-arg, or in args = { … } of [metadata.extpack.build]`,
 	},
 	{
 		lazyregexp.New(`failed to solve: failed to parse stage name "(.*)": invalid reference format`),
-		`the Dockerfile names the image "$1", and no image can have that name`,
+		`the image name "$1" in the Dockerfile is not valid`,
 		correctName,
 	},
 	{
@@ -72,7 +72,7 @@ var stageCauses = []struct {
 		lazyregexp.New(`> \[[^\]\n]+\] exporting cache to [^\n]*:\n(?s:.*)failed to solve: ([^\n]*)` +
 			`|failed to solve: ((?:unknown cache exporter|failed to configure \S+ cache exporter|failed to check file presence in cache|error writing layer blob)[^\n]*)`),
 		"the cache cannot be written: $1$2",
-		`correct --cache-to, or cache-to in [metadata.extpack.build]; one with ignore-error=true does not stop a build`,
+		`correct --cache-to, or cache-to in [metadata.extpack.build]; its errors do not fail a build with ignore-error=true`,
 	},
 	{
 		lazyregexp.New(`failed to solve: failed to load LLB: (\S+) is not allowed`),
@@ -81,8 +81,8 @@ var stageCauses = []struct {
 	},
 	{
 		lazyregexp.New(`granting entitlement (\S+) is not allowed by build daemon configuration`),
-		"the builder does not permit $1",
-		`make a builder that does: docker buildx create --name extpack --buildkitd-flags "--allow-insecure-entitlement $1"`,
+		"the builder does not allow $1",
+		`create a builder that does: docker buildx create --name extpack --buildkitd-flags "--allow-insecure-entitlement $1"`,
 	},
 	{
 		lazyregexp.New(`exec format error`),
@@ -92,12 +92,12 @@ var stageCauses = []struct {
 	{
 		// The line is one of the generated Dockerfile (stageLines).
 		lazyregexp.New(`(?s)>>> COPY [^\n]* /bi\[n\]/detec\[t\] .*failed to calculate checksum of ref [^\n]*: "(/bin/[a-z]+)": not found`),
-		"$1 of the build stage is a link to what is not in the stage",
+		"$1 of the build stage is a link to a file that is not in the stage",
 		`copy the file it links to into the stage as well, or copy that file to $1`,
 	},
 	{
 		lazyregexp.New(`failed to solve: .*failed to calculate checksum of ref .*: ("[^"]+"): not found`),
-		"the Dockerfile copies $1, which is not there",
+		"the Dockerfile copies $1, which does not exist",
 		`correct the path, which is relative to the extension's directory or the context it names; .dockerignore may exclude it`,
 	},
 	{
@@ -113,7 +113,7 @@ const correctName = "correct the name in the Dockerfile, or where it comes from"
 // failures.
 func explainStage(failed *BuildError, output string) error {
 	if m := noPlatform.Get().FindStringSubmatch(output); m != nil {
-		failed.Cause = fmt.Sprintf("the base image %s has no image for a platform that is built", m[1])
+		failed.Cause = fmt.Sprintf("the base image %s has no image for a platform of the build", m[1])
 		return &BaseImageError{BuildError: failed, Image: m[1]}
 	}
 	if cause, hint, ok := ExplainImage(output, correctName); ok {

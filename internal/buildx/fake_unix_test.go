@@ -72,11 +72,11 @@ func TestFind(t *testing.T) {
 	tests := []struct{ name, version, wantErr, wantWarning string }{
 		{"fine", "v0.37.2", "", ""},
 		{"the oldest", "v0.20.0", "", ""},
-		{"too old", "v0.19.3", "buildx v0.19.3 at PATH is too old, v0.20.0 or newer is needed\n  " + InstallHint, ""},
-		{"a candidate of the oldest", "v0.20.0-rc1", "buildx v0.20.0-rc1 at PATH is too old, v0.20.0 or newer is needed\n  " + InstallHint, ""},
-		{"built without a version", "v0.0.0+unknown", "", `PATH does not say its version ("v0.0.0+unknown"); v0.20.0 or newer is needed`},
-		{"no version", "", "", `PATH does not say its version (""); v0.20.0 or newer is needed`},
-		{"a distribution's version", "0.13.1+ds1-0ubuntu1", "", `PATH does not say its version ("0.13.1+ds1-0ubuntu1"); v0.20.0 or newer is needed`},
+		{"too old", "v0.19.3", "buildx v0.19.3 at PATH is too old, v0.20.0 or newer is required\n  " + InstallHint, ""},
+		{"a candidate of the oldest", "v0.20.0-rc1", "buildx v0.20.0-rc1 at PATH is too old, v0.20.0 or newer is required\n  " + InstallHint, ""},
+		{"built without a version", "v0.0.0+unknown", "", `PATH does not report its version ("v0.0.0+unknown"); v0.20.0 or newer is required`},
+		{"no version", "", "", `PATH does not report its version (""); v0.20.0 or newer is required`},
+		{"a distribution's version", "0.13.1+ds1-0ubuntu1", "", `PATH does not report its version ("0.13.1+ds1-0ubuntu1"); v0.20.0 or newer is required`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestRunKeepsWhatBuildxSays(t *testing.T) {
 		if !errors.As(err, &failed) || !errors.As(err, &exit) || exit.ExitCode() != 1 || diag.IsInvalid(err) {
 			t.Errorf("quiet %v: got %v", quiet, err)
 		}
-		if !strings.HasSuffix(diag.Text(err), "\n  run \"docker buildx ls\" to see the builders there are, or \"docker context ls\" if x should be a docker context") {
+		if !strings.HasSuffix(diag.Text(err), "\n  run \"docker buildx ls\" to list the builders, or \"docker context ls\" if x should be a docker context") {
 			t.Errorf("quiet %v: no hint in %v", quiet, err)
 		}
 		if want := "progress\nERROR: no builder \"x\" found\n"; stderr.String() != want {
@@ -175,8 +175,8 @@ func TestRunWithoutBuildx(t *testing.T) {
 	}
 }
 
-// buildx leaves on the first interrupt; what it is told must be that, and the
-// user is told the cause rather than its exit code.
+// buildx stops on the first interrupt. It must get that signal, and the error
+// must give the cause instead of its exit code.
 func TestRunInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	ready := filepath.Join(dir, "ready")
@@ -219,7 +219,7 @@ func waitForPID(t *testing.T, file string) int {
 	return 0
 }
 
-// Only a builder of which some address does not answer costs a question to buildx.
+// Only a builder of which some address does not respond costs a question to buildx.
 func TestNoBuilder(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -253,14 +253,14 @@ func TestNoBuilder(t *testing.T) {
 		"a live engine":         {nil, "", live, never, ""},
 		"a cluster":             {map[string]string{"instances/a": node("kubernetes:///a")}, "a", gone, never, ""},
 		"a container":           {map[string]string{"instances/a": node("default")}, "a", live, never, ""},
-		"a dead builder":        {map[string]string{"instances/a": node(gone)}, "a", live, never, "the builder a does not answer at " + gone},
-		"a silent builder":      {map[string]string{"instances/a": node(quiet)}, "a", live, never, "the builder a accepts connections at " + quiet + " and does not answer"},
+		"a dead builder":        {map[string]string{"instances/a": node(gone)}, "a", live, never, "the builder a does not respond at " + gone},
+		"a silent builder":      {map[string]string{"instances/a": node(quiet)}, "a", live, never, "the builder a accepts connections at " + quiet + " and does not respond"},
 		"one of two nodes":      {map[string]string{"instances/a": nodes(gone, live)}, "a", live, ls("a", "remote", live, "running", ""), ""},
-		"none of two nodes":     {map[string]string{"instances/a": nodes(gone, gone)}, "a", live, never, "the builder a does not answer at " + gone},
+		"none of two nodes":     {map[string]string{"instances/a": nodes(gone, gone)}, "a", live, never, "the builder a does not respond at " + gone},
 		"not the one":           {map[string]string{"instances/a": node(gone), "current": `{"Name":"a"}`}, "", live, never, ""},
-		"the selected one":      {map[string]string{"instances/a": node(gone), "current": `{"Name":"a","Global":true}`}, "", live, never, "the builder a does not answer at " + gone},
-		"a context":             {map[string]string{"instances/a": node("far")}, "a", live, never, "the builder a does not answer at " + gone},
-		"a context by its name": {nil, "far", live, never, "no Docker Engine answers at " + gone},
+		"the selected one":      {map[string]string{"instances/a": node(gone), "current": `{"Name":"a","Global":true}`}, "", live, never, "the builder a does not respond at " + gone},
+		"a context":             {map[string]string{"instances/a": node("far")}, "a", live, never, "the builder a does not respond at " + gone},
+		"a context by its name": {nil, "far", live, never, "no Docker Engine responds at " + gone},
 		"an unknown context":    {map[string]string{"instances/a": node("lost")}, "a", live, ls("a", "docker-container", "lost", "running", ""), ""},
 		"a dead engine":         {nil, "", gone, never, "no Docker Engine answers at " + gone},
 		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, never, "the builder a does not answer at " + gone},

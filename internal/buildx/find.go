@@ -62,9 +62,9 @@ func locate(cli config.Provider, root *cobra.Command, warn func(string)) (*Clien
 	}
 	switch {
 	case !semver.IsValid(b.Version) || strings.HasPrefix(b.Version, "v0.0.0"):
-		warn(fmt.Sprintf("%s does not say its version (%q); %s or newer is needed", b.Path, b.Version, MinVersion))
+		warn(fmt.Sprintf("%s does not report its version (%q); %s or newer is required", b.Path, b.Version, MinVersion))
 	case semver.Compare(b.Version, MinVersion) < 0:
-		return nil, diag.WithHint(fmt.Errorf("buildx %s at %s is too old, %s or newer is needed", b.Version, b.Path, MinVersion), InstallHint)
+		return nil, diag.WithHint(fmt.Errorf("buildx %s at %s is too old, %s or newer is required", b.Version, b.Path, MinVersion), InstallHint)
 	}
 	return b, nil
 }

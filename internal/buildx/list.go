@@ -132,8 +132,8 @@ func List(ctx context.Context, client Runner) ([]Builder, error) {
 	}
 	if errors.As(err, &failed) {
 		if m := noContext.Get().FindStringSubmatch(failed.Stderr); m != nil {
-			return nil, diag.WithHint(fmt.Errorf("listing builders: there is no docker context %q", m[1]),
-				`run "docker context ls" to see the contexts there are, and "docker context use default", or correct --context or DOCKER_CONTEXT`)
+			return nil, diag.WithHint(fmt.Errorf("listing builders: docker context %q not found", m[1]),
+				`run "docker context ls" to list the contexts, and "docker context use default", or correct --context or DOCKER_CONTEXT`)
 		}
 	}
 	if err != nil {

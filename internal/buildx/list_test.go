@@ -10,8 +10,8 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// answers is a buildx that says what it was told, for what a real one of this
-// version does not say.
+// answers is a fake buildx with a given output, for output that the real buildx
+// of this version does not have.
 type answers func(args []string) (string, error)
 
 func (f answers) Output(_ context.Context, args ...string) ([]byte, error) {
@@ -88,7 +88,7 @@ func TestListFails(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = List(t.Context(), answers(func([]string) (string, error) { return "", stderr("ERROR: no builder \"ctx\" found\n") }))
-	if err == nil || !strings.HasPrefix(diag.Text(err), "listing builders: there is no docker context \"ctx\"\n  run \"docker context ls\"") {
+	if err == nil || !strings.HasPrefix(diag.Text(err), "listing builders: docker context \"ctx\" not found\n  run \"docker context ls\"") {
 		t.Error(err)
 	}
 }

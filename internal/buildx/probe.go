@@ -21,7 +21,7 @@ const (
 type reply int
 
 const (
-	speaks reply = iota // or it cannot be told
+	speaks reply = iota // or unknown
 	refused
 	silent
 )

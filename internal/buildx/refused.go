@@ -14,7 +14,7 @@ import (
 // NoBuilder returns in a clause why the builder called name, or the current one,
 // cannot build, and "" when it can or nothing is known against it. buildx is
 // asked only where its addresses do not decide: that takes as long as a small
-// build, and longer where any other builder does not answer.
+// build, and longer where any other builder does not respond.
 func (b *Client) NoBuilder(ctx context.Context, name string) (string, error) {
 	why, unsure := b.unanswered(ctx, name, func(ctx context.Context, endpoint string) reply { return probe(ctx, endpoint, dialTimeout) })
 	if !unsure {
@@ -37,15 +37,15 @@ func (b *Client) NoBuilder(ctx context.Context, name string) (string, error) {
 	for _, n := range found.Nodes {
 		if why := (found.Err + n.Err).String(); why != "" {
 			if address, ok := EngineDown(why); ok {
-				return "no Docker Engine answers at " + address, nil
+				return "no Docker Engine responds at " + address, nil
 			}
 			return why, nil
 		}
 		if found.State(n) == Unreachable {
-			return fmt.Sprintf("the builder %s does not answer at %s", found.Name, n.Endpoint), nil
+			return fmt.Sprintf("the builder %s does not respond at %s", found.Name, n.Endpoint), nil
 		}
 	}
-	return fmt.Sprintf("the builder %s does not answer", found.Name), nil
+	return fmt.Sprintf("the builder %s does not respond", found.Name), nil
 }
 
 // engineDown matches the error of the docker client for an unreachable engine.
@@ -91,13 +91,13 @@ func (b *Client) unanswered(ctx context.Context, name string, ask func(ctx conte
 		switch ask(ctx, endpoint) {
 		case refused:
 			missing++
-			why = "no Docker Engine answers at " + endpoint
+			why = "no Docker Engine responds at " + endpoint
 			if who != "the Docker Engine" {
-				why = fmt.Sprintf("%s does not answer at %s", who, endpoint)
+				why = fmt.Sprintf("%s does not respond at %s", who, endpoint)
 			}
 		case silent:
 			missing++
-			why = fmt.Sprintf("%s accepts connections at %s and does not answer", who, endpoint)
+			why = fmt.Sprintf("%s accepts connections at %s and does not respond", who, endpoint)
 		case speaks:
 		}
 	}

@@ -29,7 +29,7 @@ func (f SSHFailure) Clause() string {
 
 // Hint returns the next step.
 func (f SSHFailure) Hint() string {
-	return fmt.Sprintf("see that this works without asking for anything: ssh %s docker version", f.Host)
+	return fmt.Sprintf("make sure that this works without a prompt: ssh %s docker version", f.Host)
 }
 
 // FindSSHFailure finds a failure in the output of docker or buildx. plain is
@@ -45,7 +45,7 @@ func FindSSHFailure(output string) (failure SSHFailure, plain string, ok bool) {
 	said = strings.TrimSpace(said[strings.LastIndexByte(said, '\n')+1:])
 	failure.Reason = strings.TrimPrefix(said, "ssh: ")
 	if failure.Reason == "" {
-		failure.Reason = "ssh ended without a word"
+		failure.Reason = "ssh printed no message"
 	}
 	return failure, output[:match[0]] + failure.Clause() + output[match[1]:], true
 }

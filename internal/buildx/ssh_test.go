@@ -21,7 +21,7 @@ func TestFindSSHFailure(t *testing.T) {
 		{
 			"command [ssh -p 22 -- ::1 docker system dial-stdio] has exited with signal: killed" + advice,
 			"ssh://[::1]:22",
-			"ssh://[::1]:22 cannot be used: ssh ended without a word",
+			"ssh://[::1]:22 cannot be used: ssh printed no message",
 		},
 	} {
 		failure, plain, ok := FindSSHFailure(c.output)

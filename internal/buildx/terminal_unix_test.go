@@ -12,8 +12,8 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 )
 
-// TestFailureOnATerminalIsExplained: buildx gets a terminal to draw on, the
-// screen gets what it draws, and a failure is explained all the same.
+// TestFailureOnATerminalIsExplained: buildx draws on a separate terminal, which is
+// copied to the screen, and a failure still gets an explanation.
 func TestFailureOnATerminalIsExplained(t *testing.T) {
 	master, screen, err := pty.Open()
 	if err != nil {

@@ -20,7 +20,7 @@ type known struct {
 }
 
 // cacheFile returns the path of the cache: in the docker configuration
-// directory, beside the files of buildx.
+// directory, where buildx has its files too.
 func cacheFile() string { return filepath.Join(config.Dir(), "extpack", "buildx.json") }
 
 // recall returns the cached buildx if it is still valid: the file has not

@@ -41,11 +41,11 @@ func Connect(ctx context.Context, api API, host string) (*Engine, error) {
 	switch {
 	case err == nil:
 	case client.IsErrConnectionFailed(err):
-		return nil, unreachable(fmt.Errorf("--load: no Docker Engine answers at %s", host))
+		return nil, unreachable(fmt.Errorf("--load: no Docker Engine responds at %s", host))
 	case context.Cause(ctx) != nil:
 		return nil, context.Cause(ctx)
 	default:
-		return nil, unreachable(fmt.Errorf("--load: asking the Docker Engine at %s what it is: %w", host, err))
+		return nil, unreachable(fmt.Errorf("--load: querying the Docker Engine at %s: %w", host, err))
 	}
 	info := result.Info
 	return &Engine{
@@ -60,7 +60,7 @@ func Connect(ctx context.Context, api API, host string) (*Engine, error) {
 var containerdStore = [2]string{"driver-type", "io.containerd.snapshotter.v1"}
 
 func unreachable(err error) error {
-	return diag.WithHint(err, `see what is wrong with "docker info", or leave --load out and write a file with -o FILE.cnb`)
+	return diag.WithHint(err, `check the engine with "docker info", or leave out --load and write a file with -o FILE.cnb`)
 }
 
 // platformOf returns the platform for a machine name of the kernel (uname -m).

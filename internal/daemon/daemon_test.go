@@ -216,7 +216,7 @@ func TestAnOldStoreGetsTheEnginesOwnPlatform(t *testing.T) {
 func TestAnOldStoreWithoutAnImageForIt(t *testing.T) {
 	engine := oldEngine("x86_64")
 	refs, _, err := load(t, engine, newPackage(t, arm64, armv7), "curl:1")
-	want := `loading into the Docker Engine: it keeps one platform, its own (linux/amd64), and the package has linux/arm64, linux/arm/v7
+	want := `loading into the Docker Engine: it keeps only one platform, its own (linux/amd64), and the package has linux/arm64, linux/arm/v7
   add --target linux/amd64, or turn on the containerd image store: "features": {"containerd-snapshotter": true} in the engine's daemon.json`
 	if err == nil || diag.Text(err) != want || refs != nil || engine.archive.Len() > 0 {
 		t.Errorf("got %q, %v", refs, err)
@@ -236,7 +236,7 @@ func TestFailures(t *testing.T) {
 		{"it cannot unpack", func(e *fake, _ *annotate.Package) {
 			e.answer = `{"stream":"Loaded image: curl:1\n"}{"stream":"Error unpacking image curl:1: no snapshotter\n"}`
 		}, "Error unpacking image curl:1: no snapshotter"},
-		{"its answer is cut off", func(e *fake, _ *annotate.Package) { e.answer = `{"stream":` }, "reading its answer: unexpected EOF"},
+		{"its answer is cut off", func(e *fake, _ *annotate.Package) { e.answer = `{"stream":` }, "reading its response: unexpected EOF"},
 		{"it does not have the image then", func(*fake, *annotate.Package) {}, "looking for curl:1 after loading it: no such image: curl:1"},
 		{"it has another", func(e *fake, _ *annotate.Package) { e.id = digest.FromString("other") }, "curl:1 is " + digest.FromString("other").String() + " after loading "},
 		{"the layout lacks a blob", func(_ *fake, p *annotate.Package) { p.Root.Digest = digest.FromString("gone") }, digest.FromString("gone").String()},
@@ -258,12 +258,12 @@ func TestConnectWithoutAnEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Connect(t.Context(), api, "unix:///nowhere/engine.sock")
-	want := "--load: no Docker Engine answers at unix:///nowhere/engine.sock\n  see what is wrong with \"docker info\", or leave --load out and write a file with -o FILE.cnb"
+	want := "--load: no Docker Engine responds at unix:///nowhere/engine.sock\n  check the engine with \"docker info\", or leave out --load and write a file with -o FILE.cnb"
 	if err == nil || diag.Text(err) != want {
 		t.Errorf("got %v", err)
 	}
 	_, err = Connect(t.Context(), &fake{infoErr: errors.New("certificate expired")}, "ssh://host")
-	if err == nil || !strings.HasPrefix(diag.Text(err), "--load: asking the Docker Engine at ssh://host what it is: certificate expired\n") {
+	if err == nil || !strings.HasPrefix(diag.Text(err), "--load: querying the Docker Engine at ssh://host: certificate expired\n") {
 		t.Errorf("got %v", err)
 	}
 }

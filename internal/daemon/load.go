@@ -47,7 +47,7 @@ func (e *Engine) put(ctx context.Context, pkg *annotate.Package, names []Name, n
 		return nil, err
 	}
 	if len(pkg.Images) > 1 {
-		note(fmt.Sprintf("the Docker Engine keeps one platform without the containerd image store: loading %s, leaving out the other %d",
+		note(fmt.Sprintf("without the containerd image store, the Docker Engine keeps only one platform: loading %s, leaving out the other %d",
 			platform.Format(image.Platform), len(pkg.Images)-1))
 	}
 	manifest, _, err := oci.ReadManifest(ctx, pkg.Layout, image.Descriptor)
@@ -63,8 +63,8 @@ func (e *Engine) put(ctx context.Context, pkg *annotate.Package, names []Name, n
 	return e.check(ctx, names, manifest.Config.Digest, "")
 }
 
-// namedIndex lists root once for each name, as containerd's importer wants it
-// (containerd, core/images/archive: AnnotationImageName counts before ref.name).
+// namedIndex lists root once for each name, as containerd's importer requires
+// (containerd, core/images/archive: AnnotationImageName overrides ref.name).
 func namedIndex(root v1.Descriptor, names []Name) v1.Index {
 	var index v1.Index
 	for _, name := range names {
@@ -94,7 +94,7 @@ func (e *Engine) own(pkg *annotate.Package) (annotate.Image, error) {
 	}
 	if best == nil {
 		return annotate.Image{}, diag.WithHint(
-			fmt.Errorf("it keeps one platform, its own (%s), and the package has %s", platform.Format(e.platform), strings.Join(have, ", ")),
+			fmt.Errorf("it keeps only one platform, its own (%s), and the package has %s", platform.Format(e.platform), strings.Join(have, ", ")),
 			"add --target "+platform.Format(e.platform)+`, or turn on the containerd image store: "features": {"containerd-snapshotter": true} in the engine's daemon.json`)
 	}
 	return *best, nil
@@ -138,7 +138,7 @@ func loaded(r io.Reader) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("reading its answer: %w", err)
+			return fmt.Errorf("reading its response: %w", err)
 		case message.Error != "":
 			return errors.New(text.Line(message.Error))
 		// The engine has loaded the image but cannot run it (moby,

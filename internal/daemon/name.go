@@ -18,7 +18,7 @@ func ParseName(s string) (Name, error) {
 		return Name{}, diag.WithHint(diag.Invalidf("--load: %q is not a valid image name: %v", s, err), hint)
 	}
 	if _, ok := named.(reference.Digested); ok {
-		return Name{}, diag.WithHint(diag.Invalidf("--load: %q has a digest and cannot be published to", s), hint)
+		return Name{}, diag.WithHint(diag.Invalidf("--load: %q has a digest, so it cannot be published to", s), hint)
 	}
 	return Name{reference.TagNameOnly(named).(reference.NamedTagged)}, nil
 }

@@ -36,7 +36,7 @@ type Image struct {
 }
 
 // Find returns the image of an engine with a name. ok is false if it has none, or
-// if no engine answers.
+// if no engine responds.
 func Find(ctx context.Context, api Source, name string) (image Image, ok bool) {
 	got, err := api.ImageInspect(ctx, name)
 	if err != nil {
@@ -70,8 +70,8 @@ func (i Image) Save(ctx context.Context, api Source, dir string) error {
 	return nil
 }
 
-// unpack writes the OCI layout in a tar stream. What else engines write beside it
-// is not needed.
+// unpack writes the OCI layout in a tar stream. The other files that engines
+// write there are not needed.
 func unpack(ctx context.Context, r io.Reader, layout *ocilayout.Layout) error {
 	var index *v1.Index
 	for tr := tar.NewReader(r); ; {

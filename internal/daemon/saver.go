@@ -24,7 +24,7 @@ type Saver struct {
 }
 
 // Layout returns an OCI layout with the image of a name. ok is false if the
-// engine has none, or if no engine answers.
+// engine has none, or if no engine responds.
 func (s *Saver) Layout(ctx context.Context, name string) (dir string, ok bool, err error) {
 	api := s.API()
 	finding, cancel := context.WithTimeout(ctx, findTimeout)

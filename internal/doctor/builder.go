@@ -42,8 +42,8 @@ func (e *examination) checkBuilder(ctx context.Context) []Check {
 	if b == nil {
 		e.broken = true
 		c.Subject = e.Builder
-		c.Message = fmt.Sprintf("there is no builder %q%s", e.Builder, from)
-		c.Fix = fmt.Sprintf(`run "docker buildx ls" to see the builders there are, or "docker extpack builder ensure %s"`, e.Builder)
+		c.Message = fmt.Sprintf("builder %q not found%s", e.Builder, from)
+		c.Fix = fmt.Sprintf(`run "docker buildx ls" to list the builders, or "docker extpack builder ensure %s"`, e.Builder)
 		return []Check{c}
 	}
 	e.builder = b
@@ -119,27 +119,27 @@ func (e *examination) unusable(ctx context.Context, b *buildx.Builder, from stri
 			return fmt.Sprintf("no build is possible on %s%s: %s", b.Name, from, reason(ctx, n.Endpoint)), fix
 		}
 	}
-	return fmt.Sprintf("no build is possible on %s%s: no node of it answers", b.Name, from), ensureHint
+	return fmt.Sprintf("no build is possible on %s%s: none of its nodes responds", b.Name, from), ensureHint
 }
 
 // reason returns the reason why a BuildKit at an address does not respond.
 func reason(ctx context.Context, endpoint string) string {
 	network, address, _ := strings.Cut(endpoint, "://")
 	if network != "tcp" && network != "unix" {
-		return fmt.Sprintf("%s did not answer within %s", endpoint, buildx.StatusTimeout)
+		return fmt.Sprintf("%s did not respond within %s", endpoint, buildx.StatusTimeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err == nil {
 		_ = conn.Close()
-		return fmt.Sprintf("%s takes connections, but no BuildKit answered within %s", endpoint, buildx.StatusTimeout)
+		return fmt.Sprintf("%s accepts connections, but no BuildKit responded within %s", endpoint, buildx.StatusTimeout)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return fmt.Sprintf("%s does not answer: %v", endpoint, err)
+	return fmt.Sprintf("%s does not respond: %v", endpoint, err)
 }
 
 func (e *examination) checkNode(ctx context.Context, b *buildx.Builder, n buildx.Node) Check {
@@ -149,8 +149,8 @@ func (e *examination) checkNode(ctx context.Context, b *buildx.Builder, n buildx
 		c.Message = fmt.Sprintf("running at %s, for %s", n.Endpoint, strings.Join(n.Platforms, ", "))
 	case buildx.Inactive:
 		c.State = Warning
-		c.Message = fmt.Sprintf("it is %s; the next build starts it, and until then its BuildKit and platforms are unknown", n.Status)
-		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and ask again`
+		c.Message = fmt.Sprintf("%s; the next build starts it, and until then its BuildKit and platforms are unknown", n.Status)
+		c.Fix = `run "docker buildx inspect --bootstrap ` + b.Name + `" and run doctor again`
 	default:
 		c.State = Warning // buildx may not need it
 		why := text.Line(n.Err.String())
@@ -158,7 +158,7 @@ func (e *examination) checkNode(ctx context.Context, b *buildx.Builder, n buildx
 			why = reason(ctx, n.Endpoint)
 		}
 		c.Message = why
-		c.Fix = fmt.Sprintf(`start it, or take it out: "docker buildx create --leave --name %s --node %s"`, b.Name, n.Name)
+		c.Fix = fmt.Sprintf(`start it, or remove it: "docker buildx create --leave --name %s --node %s"`, b.Name, n.Name)
 		if _, local := builder.LocalRoot(e.StateDir, n.Endpoint); local {
 			c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s"`, b.Name)
 		}
@@ -175,7 +175,7 @@ func (e *examination) checkVersion(n buildx.Node) Check {
 	switch {
 	case !semver.IsValid(version) || version == "v0.0.0":
 		c.State = Warning
-		c.Message = fmt.Sprintf("it does not say its version (%q); %s or newer is needed", n.Version, MinBuildKit)
+		c.Message = fmt.Sprintf("it does not report its version (%q); %s or newer is required", n.Version, MinBuildKit)
 		c.Fix = "use a release of BuildKit if a build fails"
 	case semver.Compare(version, MinBuildKit) < 0:
 		e.broken = true

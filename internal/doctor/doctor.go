@@ -49,8 +49,9 @@ type Report struct {
 	// State is the worst state of the checks.
 	State State `json:"state"`
 	// Builder is the name of the builder that was checked.
-	Builder string  `json:"builder,omitempty"`
-	Checks  []Check `json:"checks"`
+	Builder string `json:"builder,omitempty"`
+	// Checks are the results, in the order in which they are printed.
+	Checks []Check `json:"checks"`
 }
 
 // Count returns the number of checks in a state.

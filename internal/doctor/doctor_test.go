@@ -25,7 +25,7 @@ func TestTrialExplains(t *testing.T) {
 		"ERROR: Multi-platform build is not supported for the docker driver.":                     "containerd image store",
 		"ERROR: failed to solve: exec: \"runc\": executable file not found in $PATH":              "install runc",
 		"ERROR: write /x: no space left on device":                                                "docker buildx prune --builder b",
-		"#1 [internal] waiting for connection\nERROR: failed to build: context deadline exceeded": "take dead ones out",
+		"#1 [internal] waiting for connection\nERROR: failed to build: context deadline exceeded": "remove unreachable ones",
 	} {
 		e := &examination{
 			Subject: Subject{Buildx: failing(said), Free: func(string) (uint64, error) { return 1 << 40, nil }},

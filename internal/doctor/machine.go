@@ -26,13 +26,13 @@ func (e *examination) checkDisk() []Check {
 	for _, x := range e.Extensions {
 		need += copies * uint64(max(x.Size, 0))
 	}
-	checks := []Check{e.checkFolder(e.Temp, "temporary files", need, "make room there, or set TMPDIR to another folder")}
+	checks := []Check{e.checkFolder(e.Temp, "temporary files", need, "free space there, or set TMPDIR to another folder")}
 	if e.builder == nil {
 		return checks
 	}
 	for _, n := range e.builder.Nodes {
 		if root, ok := builder.LocalRoot(e.StateDir, n.Endpoint); ok {
-			c := e.checkFolder(root, "the cache of "+n.Name, need, fmt.Sprintf(`make room there, or empty the cache: "docker buildx prune --builder %s"`, e.builder.Name))
+			c := e.checkFolder(root, "the cache of "+n.Name, need, fmt.Sprintf(`free space there, or empty the cache: "docker buildx prune --builder %s"`, e.builder.Name))
 			checks = append(checks, c)
 		}
 	}
@@ -43,23 +43,23 @@ func (e *examination) checkFolder(dir, what string, need uint64, fix string) Che
 	c := Check{Name: "disk", Subject: dir, State: OK}
 	free, err := e.Free(dir)
 	if errors.Is(err, errors.ErrUnsupported) {
-		c.Message = "how much is left is not asked on this system"
+		c.Message = "free space cannot be determined on this system"
 		return c
 	}
 	if err != nil {
-		c.State, c.Message, c.Fix = Warning, fmt.Sprintf("the room for %s is unknown: %v", what, err), "see that the folder exists and can be written to"
+		c.State, c.Message, c.Fix = Warning, fmt.Sprintf("the free space for %s is unknown: %v", what, err), "make sure that the folder exists and is writable"
 		return c
 	}
 	size := text.Size(int64(free)) //nolint:gosec // no disk is that large
 	switch {
 	case free < need:
 		c.State, c.Fix = Error, fix
-		c.Message = fmt.Sprintf("%s is left for %s, and a build needs about %s", size, what, text.Size(int64(need))) //nolint:gosec // a constant
+		c.Message = fmt.Sprintf("%s is free for %s, and a build needs about %s", size, what, text.Size(int64(need))) //nolint:gosec // a constant
 	case free < lowSpace:
 		c.State, c.Fix = Warning, fix
-		c.Message = fmt.Sprintf("only %s is left for %s", size, what)
+		c.Message = fmt.Sprintf("only %s is free for %s", size, what)
 	default:
-		c.Message = fmt.Sprintf("%s is left for %s", size, what)
+		c.Message = fmt.Sprintf("%s is free for %s", size, what)
 	}
 	return c
 }
@@ -79,7 +79,7 @@ const skewLimit = time.Minute
 func (e *examination) checkClock() Check {
 	c := Check{Name: "clock", State: OK}
 	if len(e.clocks) == 0 {
-		c.Message = "nothing to compare with: neither an engine nor a registry was asked"
+		c.Message = "nothing to compare with: neither an engine nor a registry was contacted"
 		return c
 	}
 	for _, other := range e.clocks {
@@ -92,8 +92,8 @@ func (e *examination) checkClock() Check {
 			word = "behind"
 		}
 		c.State = Warning
-		c.Message = fmt.Sprintf("this machine is %s %s %s: tokens and certificates may be taken for expired or not yet valid", skew.Abs().Round(10*time.Second), word, other.who)
-		c.Fix = "set the clock of whichever is wrong, with NTP for example"
+		c.Message = fmt.Sprintf("this machine is %s %s %s: tokens and certificates may seem expired or not yet valid", skew.Abs().Round(10*time.Second), word, other.who)
+		c.Fix = "correct the clock that is wrong, for example with NTP"
 		return c
 	}
 	c.Message = "it agrees with " + e.clocks[0].who

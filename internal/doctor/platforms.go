@@ -41,9 +41,9 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 		case x.Smoke:
 			c.Message += ": --smoke runs programs on each of them"
 		case !x.Compiles:
-			c.Message += ": its files are only copied, which any node does for any platform without emulation"
+			c.Message += ": its files are only copied, which any node can do for any platform without emulation"
 		case len(x.Runs) == 0:
-			c.Message += ": its build stages run nothing on them, so that any node does"
+			c.Message += ": its build stages run no programs on them, so that any node suffices"
 		default:
 			c.Message += ": a build stage runs programs on " + names(x.Runs)
 		}
@@ -64,7 +64,7 @@ func (e *examination) checkPlatforms(ctx context.Context) (checks []Check, waite
 		timeout = unresponsiveTimeout
 	}
 	within := func(timeout time.Duration) (context.Context, context.CancelFunc) {
-		return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it was not done within %s", timeout))
+		return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it did not finish within %s", timeout))
 	}
 	short, cancel := within(timeout)
 	defer cancel()
@@ -187,14 +187,14 @@ func (e *examination) checkRun(ctx context.Context, p v1.Platform, nodes []build
 	case support == emulation.Full && native:
 		c.Message = "programs run natively"
 	case support == emulation.Full:
-		c.Message = "programs run under emulation, many times slower than on a machine of that kind"
+		c.Message = "programs run under emulation, many times slower than on a native machine"
 	case support == emulation.Single:
 		c.State = Warning
 		c.Message = support.Reason(p) + ", so that shells and scripts fail"
 		c.Fix = e.binfmtFix(p)
 	case support == emulation.None:
 		c.State = Error
-		c.Message = "programs do not run there: no node is a machine of that kind, and QEMU is missing"
+		c.Message = "programs do not run: no node has this platform, and QEMU is missing"
 		c.Fix = e.emulationFix(p)
 	}
 	return c
@@ -207,7 +207,7 @@ func (e *examination) nativeFix(p v1.Platform) string {
 	if d := e.builder.Driver; d == buildx.DriverContainer || d == buildx.DriverRemote {
 		name = e.builder.Name
 	}
-	return fmt.Sprintf(`add a machine of that kind: "docker extpack builder ensure %s --native %s=ssh://user@host"`, name, strings.TrimPrefix(platform.Format(p), "linux/"))
+	return fmt.Sprintf(`add a native machine: "docker extpack builder ensure %s --native %s=ssh://user@host"`, name, strings.TrimPrefix(platform.Format(p), "linux/"))
 }
 
 func (e *examination) emulationFix(p v1.Platform) string {

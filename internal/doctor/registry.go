@@ -38,7 +38,7 @@ func (e *examination) registries(ctx context.Context) (checks []Check, clocks []
 
 func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference) (Check, []clock) {
 	c := Check{Name: "registry", Subject: ref.RepositoryName(), State: OK}
-	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout, fmt.Errorf("it did not answer within %s", registryTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout, fmt.Errorf("it did not respond within %s", registryTimeout))
 	defer cancel()
 	access, err := e.Registry.CheckPush(ctx, ref)
 	var clocks []clock
@@ -49,21 +49,21 @@ func (e *examination) checkRegistry(ctx context.Context, ref registry.Reference)
 		c.State = Error
 		c.Message, c.Fix = withFix(err)
 		if cause := context.Cause(ctx); cause != nil {
-			c.Message = fmt.Sprintf("asking to push to %s: %v", ref.RepositoryName(), cause)
+			c.Message = fmt.Sprintf("checking push access to %s: %v", ref.RepositoryName(), cause)
 		}
 		var answer *registry.ResponseError
 		switch {
 		case c.Fix == "":
-			c.Fix = fmt.Sprintf("see that %s runs and can be reached from here: push goes from this machine, not from the builder", ref.Host())
+			c.Fix = fmt.Sprintf("make sure that %s runs and can be reached from here: this machine pushes, not the builder", ref.Host())
 		case !errors.As(err, &answer):
-			c.Fix += "; push goes from this machine, not from the builder"
+			c.Fix += "; this machine pushes, not the builder"
 		}
 		later := errors.As(err, &answer) && answer.StatusCode >= http.StatusTooManyRequests && answer.StatusCode != http.StatusNotImplemented
 		if later || errors.Is(err, registry.ErrRetryLater) {
-			c.Fix = fmt.Sprintf("%s answers, but cannot serve now: ask again later, or see its log", ref.Host())
+			c.Fix = fmt.Sprintf("%s responds, but is unavailable: try again later, or see its log", ref.Host())
 		}
 		if errors.Is(err, oci.ErrNotFound) {
-			c.Fix = fmt.Sprintf("create the repository %s, which this registry does not do by itself, or check its name", ref.RepositoryName())
+			c.Fix = fmt.Sprintf("create the repository %s, which this registry does not create automatically, or check its name", ref.RepositoryName())
 		}
 		return c, clocks
 	}
@@ -96,7 +96,7 @@ func (e *examination) checkPulls(ctx context.Context) []Check {
 
 func (e *examination) checkPull(ctx context.Context, host string) Check {
 	c := Check{Name: "builder-registry", Subject: host, State: OK}
-	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout, fmt.Errorf("it did not answer within %s", registryTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, registryTimeout, fmt.Errorf("it did not respond within %s", registryTimeout))
 	defer cancel()
 	access, err := e.Registry.Probe(ctx, host)
 	var mode string
@@ -104,30 +104,30 @@ func (e *examination) checkPull(ctx context.Context, host string) Check {
 	case err != nil:
 		c.State = Warning
 		c.Message, _ = withFix(err)
-		c.Message += "; base images or caches come from there, and the builder may or may not reach it"
-		c.Fix = "see that it runs and that the machine of the builder can reach it"
+		c.Message += "; base images or caches are pulled from it, and whether the builder can reach it is unknown"
+		c.Fix = "make sure that it runs and that the machine of the builder can reach it"
 		return c
 	case access.PlainHTTP:
 		mode = builder.ModeHTTP
 	case access.Untrusted:
 		mode = builder.ModeInsecure
 	default:
-		c.Message = "the builder pulls from it over HTTPS, which needs no configuration"
+		c.Message = "the builder pulls from it over HTTPS, which requires no configuration"
 		return c
 	}
 	speaks := map[string]string{builder.ModeHTTP: "plain HTTP", builder.ModeInsecure: "HTTPS with a certificate that is not trusted"}[mode]
 	known, sure := e.known(builder.Registry{Host: host, Mode: mode})
 	if known {
-		c.Message = fmt.Sprintf("it speaks %s, and the builder knows", speaks)
+		c.Message = fmt.Sprintf("it uses %s, as configured in the builder", speaks)
 		return c
 	}
 	snippet := builder.Snippet([]builder.Registry{{Host: host, Mode: mode}})
 	c.State = Warning
-	c.Message = fmt.Sprintf("it speaks %s, and the builder, which pulls base images or caches from it, has to be told; whether it has been cannot be seen from here", speaks)
-	c.Fix = "see that the buildkitd.toml of the builder has: " + snippet
+	c.Message = fmt.Sprintf("it uses %s, which must be configured in the builder that pulls base images or caches from it; whether it is cannot be determined from here", speaks)
+	c.Fix = "make sure that the buildkitd.toml of the builder has: " + snippet
 	if sure {
 		c.State = Error
-		c.Message = fmt.Sprintf("it speaks %s, and the builder, which pulls base images or caches from it, has not been told", speaks)
+		c.Message = fmt.Sprintf("it uses %s, which is not configured in the builder that pulls base images or caches from it", speaks)
 		c.Fix = fmt.Sprintf(`run "docker extpack builder ensure %s --registry %s=%s"`, e.builder.Name, host, mode)
 	}
 	if e.builder != nil && e.builder.Driver == buildx.DriverDocker {

@@ -21,10 +21,10 @@ const ensureHint = `run "docker extpack builder ensure --use"`
 func (e *examination) checkDocker(ctx context.Context) Check {
 	c := Check{Name: "docker", State: OK}
 	if e.Docker == nil {
-		c.Message = "there is no docker CLI on PATH, and none is needed: docker-extpack runs by itself"
+		c.Message = "docker CLI not found on PATH; none is required, because docker-extpack also runs standalone"
 		return c
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, toolTimeout, fmt.Errorf("it did not answer within %s", toolTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, toolTimeout, fmt.Errorf("it did not respond within %s", toolTimeout))
 	defer cancel()
 	d, err := e.Docker(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func (e *examination) checkDocker(ctx context.Context) Check {
 		why, _ := withFix(err)
 		why = strings.TrimPrefix(why, "Failed to initialize: ")
 		c.State, c.Message = Warning, "the docker CLI does not work: "+why
-		c.Fix = `run "docker info", and "docker context ls" to see the contexts there are`
+		c.Fix = `run "docker info", and "docker context ls" to list the contexts`
 		return c
 	}
 	e.docker = &d
@@ -43,7 +43,7 @@ func (e *examination) checkDocker(ctx context.Context) Check {
 	if d.Server != "" {
 		c.Message += ", whose engine is " + d.Server
 	} else {
-		c.Message += ", whose engine does not answer"
+		c.Message += ", whose engine does not respond"
 	}
 	return c
 }
@@ -59,7 +59,7 @@ func (e *examination) checkBuildx() Check {
 		c.State = e.noBuilder()
 		c.Message, c.Fix = withFix(e.BuildxErr)
 		if c.Fix != "" {
-			c.Fix += `; "--engine embedded" packs extensions without a build stage by itself`
+			c.Fix += `; "--engine embedded" packs extensions without a build stage and needs no builder`
 		}
 	case e.BuildxWarning != "":
 		c.State, c.Message, c.Fix = Warning, e.BuildxWarning, "install a release of buildx"
@@ -86,7 +86,7 @@ func (e *examination) checkExtensions() []Check {
 	case e.NoExtension:
 		return []Check{{
 			Name: "extension", State: OK,
-			Message: "none is here or was named: platforms, build stage, base images, caches and registries were not looked at",
+			Message: "no extension found or named: platforms, build stage, base images, caches and registries were not checked",
 		}}
 	case e.ExtensionErr == nil:
 		return nil

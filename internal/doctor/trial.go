@@ -48,14 +48,14 @@ var causes = []struct {
 	{lazyregexp.New(`unknown flag: (?:--)?exclude`), `update Docker Engine to 29 or BuildKit to 0.25, or ` + ensureHint},
 	{lazyregexp.New(`is not supported for the docker driver`), `turn on the containerd image store of Docker Engine, or ` + ensureHint},
 	{lazyregexp.New(`runc.*not found|"(buildkit-)?runc": executable file`), "install runc on the machine of BuildKit"},
-	{lazyregexp.New(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or take dead ones out"},
+	{lazyregexp.New(`waiting for connection|connection refused|no such file or directory.*\.sock|listing workers`), "start every node of the builder, or remove unreachable ones"},
 }
 
 // runcFailure matches the error for a program that did not start. BuildKit only
 // reports the exit code of runc.
 var runcFailure = lazyregexp.New(`runc run failed: [^\n]+`)
 
-const temporaryFix = "make room in the folder for temporary files, or set TMPDIR to another"
+const temporaryFix = "free space in the folder for temporary files, or set TMPDIR to another"
 
 // logFix is the fix for unknown failures.
 const logFix = `see the log of the engine or of BuildKit, or choose another builder: "docker buildx ls"`
@@ -79,7 +79,7 @@ func (e *examination) explain(err error) (message, fix string) {
 		if free, freeErr := e.Free(e.Temp); !errors.As(err, &failed) || freeErr == nil && free < reserve {
 			return message, temporaryFix
 		}
-		return message, fmt.Sprintf(`make room: "docker buildx prune --builder %s" empties the build cache`, e.builder.Name)
+		return message, fmt.Sprintf(`free space: "docker buildx prune --builder %s" empties the build cache`, e.builder.Name)
 	}
 	for _, c := range causes {
 		if c.text.Get().MatchString(said) {

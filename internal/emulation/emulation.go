@@ -41,9 +41,9 @@ const (
 func (s Support) Reason(p v1.Platform) string {
 	switch name := platform.Format(p); s {
 	case Single:
-		return fmt.Sprintf("emulation of %s cannot start a second program: the QEMU of this builder does not follow execve", name)
+		return fmt.Sprintf("emulation of %s cannot start a second program: the QEMU of this builder does not support execve", name)
 	case None:
-		return fmt.Sprintf("programs for %s do not run on this builder: it has no node and no emulation for them", name)
+		return fmt.Sprintf("programs for %s do not run on this builder: it has neither a node nor an emulator for them", name)
 	default:
 		return ""
 	}

@@ -1,10 +1,10 @@
 // Package scratch makes the temporary folders of a run. Each is locked while
 // its process lives, and making one removes those that killed processes left
-// behind. All have names of one pattern, which never enters a package, as some
-// have to be made beside the user's files: only within a file system a finished
-// file moves to its place in one step.
+// behind. Their names have one pattern, and files with such names are never
+// packed: some of the folders must be next to the user's files, because only
+// within one file system a finished file moves to its place in one step.
 //
-// It knows nothing of what is put into a folder.
+// It does not depend on the content of a folder.
 package scratch
 
 import (
@@ -28,7 +28,7 @@ const (
 
 	lockFile = "lock"
 	// unlockedFor is the age at which a folder with files, and none that is the
-	// lock, is taken for left behind.
+	// lock, counts as left behind.
 	unlockedFor = time.Hour
 )
 

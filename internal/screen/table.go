@@ -13,7 +13,7 @@ const (
 	wideGap, narrowGap = 3, 2
 	// minName is the width to which a name is shortened at most.
 	minName = 12
-	// minText is the width from which the last column is beside the others.
+	// minText is the width from which the last column is on the line of the others.
 	minText = 24
 )
 

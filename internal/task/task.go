@@ -1,6 +1,6 @@
-// Package task describes what a builder is asked to do besides building a plan:
-// it builds Dockerfiles that are not part of one, and runs programs of built
-// images. Packages exttest and smoke ask for it, package bake does it.
+// Package task describes the work of a builder apart from building a plan: to
+// build Dockerfiles that are not part of a plan, and to run programs of built
+// images. Packages exttest and smoke request it, package bake does it.
 package task
 
 import (

@@ -49,7 +49,7 @@ func FuzzClean(f *testing.F) {
 		clean, line := Clean(s), Line(s)
 		for _, r := range clean {
 			if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-				t.Errorf("Clean(%q) holds %q", s, r)
+				t.Errorf("Clean(%q) contains %q", s, r)
 			}
 		}
 		if strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
@@ -61,7 +61,7 @@ func FuzzClean(f *testing.F) {
 		if document, err := json.Marshal(s); err != nil || string(CleanJSON(document)) != Clean(string(CleanJSON(document))) {
 			t.Errorf("CleanJSON(%s) = %s, %v", document, CleanJSON(document), err)
 		} else if before, after := "", ""; json.Unmarshal(document, &before) != nil || json.Unmarshal(CleanJSON(document), &after) != nil || before != after {
-			t.Errorf("CleanJSON(%s) holds %q, want %q", document, after, before)
+			t.Errorf("CleanJSON(%s) contains %q, want %q", document, after, before)
 		}
 		if Clean(clean) != clean || Line(line) != line || Line(clean) != line {
 			t.Errorf("cleaning %q twice changes it", s)

@@ -1,5 +1,5 @@
-// Package version says which version of docker extpack this is. Nothing else
-// lives here, so that the Makefile has one place to write to.
+// Package version has the version of docker extpack, which the Makefile sets at
+// link time.
 package version
 
 import "runtime/debug"
@@ -11,7 +11,7 @@ var Version = ""
 var Revision = ""
 
 // Get returns version and revision, from the build, else from what the Go
-// toolchain recorded; "(devel)" and "" when no one knows.
+// toolchain recorded, else "(devel)" and "".
 func Get() (version, revision string) {
 	version, revision = Version, Revision
 	info, ok := debug.ReadBuildInfo()

@@ -1,4 +1,4 @@
-// Package wait pauses for as long as a context lasts.
+// Package wait pauses until a duration has passed or a context is done.
 package wait
 
 import (
