@@ -233,7 +233,7 @@ func (c Command) Run(ctx context.Context, args ...string) (string, error) {
 	case err == nil:
 		return strings.TrimRight(stdout.String(), "\n"), nil
 	case errors.Is(err, exec.ErrNotFound):
-		return "", diag.WithHint(errors.New("git was not found on PATH"), "install git, or do without what reads Git")
+		return "", diag.WithHint(errors.New("git was not found on PATH"), "install git, or leave out the options that read Git")
 	}
 	text := stderr.String()
 	if c.Secret != "" {

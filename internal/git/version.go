@@ -20,7 +20,7 @@ func (t *Tree) Version(ctx context.Context, names []string, ignore func(name str
 		return "", err
 	}
 	if len(changes) > 0 {
-		return "", diag.WithHint(diag.Invalidf("the version is not read from Git: %s", Describe(changes)), "commit or remove the changes, or set the version with --version")
+		return "", diag.WithHint(diag.Invalidf("the version cannot be read from Git: %s", Describe(changes)), "commit or remove the changes, or set the version with --version")
 	}
 	tags, err := t.Tags(ctx)
 	if err != nil {
@@ -38,10 +38,10 @@ func (t *Tree) Version(ctx context.Context, names []string, ignore func(name str
 		if err != nil {
 			return "", err
 		}
-		return "", diag.WithHint(diag.Invalidf("the version is not read from Git: no tag of the commit %.12s is a version%s", commit, t.nearest(ctx)),
-			`tag it, for example with "git tag v1.2.3"; a clone without tags gets them with "git fetch --tags"`)
+		return "", diag.WithHint(diag.Invalidf("the version cannot be read from Git: no tag of the commit %.12s is a version%s", commit, t.nearest(ctx)),
+			`tag it, for example with "git tag v1.2.3"; to fetch missing tags, run "git fetch --tags"`)
 	}
-	return "", diag.WithHint(diag.Invalidf("the version is not read from Git: the commit has tags for the versions %s", strings.Join(named, " and ")), "choose one with --version")
+	return "", diag.WithHint(diag.Invalidf("the version cannot be read from Git: the commit has tags for the versions %s", strings.Join(named, " and ")), "choose one with --version")
 }
 
 // versions returns the different versions of the tags, with one of names before

@@ -181,7 +181,7 @@ func checkImages(list *diag.List, e Entry, images []image) {
 			list.Errorf(diag.Position{}, "%s: label %s is of %q, not of %q", i, extension.LabelMetadata, i.id+"@"+i.version, e.ID+"@"+e.Version)
 		}
 		if !i.layersLabelled {
-			list.Errorf(diag.Position{}, "%s has no label %s", i, extension.LabelLayers).Hint = "the registry has packages, built with docker extpack build"
+			list.Errorf(diag.Position{}, "%s has no label %s", i, extension.LabelLayers).Hint = "publish a package, built with docker extpack build"
 		} else if _, ok := i.layers[e.ID][e.Version]; !ok {
 			list.Errorf(diag.Position{}, "%s: label %s does not name %s@%s", i, extension.LabelLayers, e.ID, e.Version)
 		}

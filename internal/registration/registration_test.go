@@ -45,7 +45,7 @@ func serve(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// made is an image as a test wants it.
+// made is an image that a test makes.
 type made struct {
 	arch, id, version string
 	layers            string // the label, else that of id and version

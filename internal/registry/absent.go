@@ -19,7 +19,7 @@ const maxTagList = 4 << 20
 type absentError struct{ refusal error }
 
 func (e *absentError) Error() string {
-	return fmt.Sprintf("there is no such tag (%s)", e.refusal)
+	return fmt.Sprintf("the tag was not found (%s)", e.refusal)
 }
 
 // Unwrap returns [oci.ErrNotFound], and not the refusal.

@@ -52,7 +52,7 @@ func (c *Client) CheckPush(ctx context.Context, ref Reference) (Access, error) {
 	err := c.checkPush(ctx, ref, &access)
 	access.classify(err)
 	if err != nil {
-		return access, c.explain(ref, fmt.Errorf("asking to push to %s: %w", ref.RepositoryName(), err))
+		return access, c.explain(ref, fmt.Errorf("checking push access to %s: %w", ref.RepositoryName(), err))
 	}
 	return access, nil
 }

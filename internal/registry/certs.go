@@ -166,7 +166,7 @@ func readCerts(dir string, base *tls.Config) (*tls.Config, error) {
 				return nil, fmt.Errorf("reading certificates: %w", err)
 			}
 			if !config.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("%s holds no certificate in PEM form", filepath.Join(dir, name))
+				return nil, fmt.Errorf("%s contains no certificate in PEM format", filepath.Join(dir, name))
 			}
 		case ".cert":
 			if !has(stem + ".key") {

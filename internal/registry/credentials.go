@@ -98,5 +98,5 @@ func helperError(err error, helper, key, file string) error {
 	case strings.Contains(err.Error(), exec.ErrNotFound.Error()):
 		return diag.WithHint(err, fmt.Sprintf("install %s, or remove %q from credsStore or credHelpers in %s", program, helper, file))
 	}
-	return diag.WithHint(err, fmt.Sprintf("see what it says: echo %s | %s get", key, program))
+	return diag.WithHint(err, fmt.Sprintf("see its output: echo %s | %s get", key, program))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// earlyFor is how long the answer of an early look is used. It is small beside
-// the time after which callers that merge look again, see package index.
+// earlyFor is how long the answer of an early look is used. It is short compared
+// with the time after which callers that merge look again, see package index.
 const earlyFor = 250 * time.Millisecond
 
 // earlyLook is the look at a tag before its write, while the manifests below it

@@ -23,10 +23,10 @@ var (
 	ErrUnauthorized = errors.New("access refused")
 	// ErrRetryLater is returned if a registry requests a pause of more than a
 	// minute.
-	ErrRetryLater = errors.New("the registry asks to come back later")
+	ErrRetryLater = errors.New("the registry requests to retry later")
 	// ErrPlainHTTP is returned for plain HTTP to a host other than this
 	// machine.
-	ErrPlainHTTP = errors.New("plain HTTP is only used for loopback addresses")
+	ErrPlainHTTP = errors.New("plain HTTP is only allowed for loopback addresses")
 	// ErrTagMoved is returned if a tag has moved: before it was written, as a
 	// [*MovedError], or when it is read back afterwards.
 	ErrTagMoved = errors.New("the tag points at something else")
@@ -137,7 +137,7 @@ type noRegistryError struct {
 }
 
 func (e *noRegistryError) Error() string {
-	return fmt.Sprintf("%s answers with a web page: %v", e.host, e.err)
+	return fmt.Sprintf("%s responds with a web page: %v", e.host, e.err)
 }
 
 func (e *noRegistryError) Unwrap() error { return e.err }

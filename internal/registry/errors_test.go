@@ -50,14 +50,14 @@ func TestErrorTexts(t *testing.T) {
 				hint *diag.HintError
 			)
 			if !errors.As(err, &resp) || resp.StatusCode != tc.status {
-				t.Fatalf("error %v holds no answer", err)
+				t.Fatalf("error %v contains no answer", err)
 			}
 			text := diag.Text(err)
 			if !strings.Contains(text, tc.want) || (tc.not != "" && strings.Contains(text, tc.not)) {
 				t.Errorf("error is %q, want %q in it and %q not", text, tc.want, tc.not)
 			}
 			if strings.ContainsAny(text, "\x1b\x07\x00\r\u202e") {
-				t.Errorf("error %q holds control characters", text)
+				t.Errorf("error %q contains control characters", text)
 			}
 			if errors.As(err, &hint) != tc.hint || (tc.hint && !strings.Contains(hint.Hint, "docker login "+s.host())) {
 				t.Errorf("hint is %+v", hint)

@@ -32,8 +32,8 @@ func (r *repository) holds(ctx context.Context, kind string, desc v1.Descriptor)
 	return ok, err
 }
 
-// has reports whether content exists under its digest. A response that
-// contradicts the digest is asked for once more.
+// has reports whether content exists under its digest. After a response that
+// contradicts the digest, the request is sent once more.
 func (r *repository) has(ctx context.Context, kind string, desc v1.Descriptor) (ok bool, err error) {
 	if r.client.known.has(r.ref.RepositoryName(), desc) {
 		return true, nil

@@ -52,7 +52,7 @@ func Expect(ref Reference, at digest.Digest) PublishOption {
 type TagGuard func(ctx context.Context, now digest.Digest) error
 
 // ErrKept is returned by a [TagGuard] for a tag that should not be written.
-var ErrKept = errors.New("the tag stays as it is")
+var ErrKept = errors.New("the tag does not move")
 
 // Guard makes a publish call guard right before it writes the tag. The write is
 // conditional as with [Expect]. The guard is not called for a tag that points
@@ -77,7 +77,7 @@ type MovedError struct {
 func (e *MovedError) Error() string {
 	switch {
 	case e.Expected == Hidden:
-		return fmt.Sprintf("it moved since it was read: it could not be looked at, now it is at %s", e.Actual)
+		return fmt.Sprintf("it moved since it was read: it could not be read before, and now it is at %s", e.Actual)
 	case e.Expected == "":
 		return fmt.Sprintf("it moved since it was read: it did not exist, now it is at %s", e.Actual)
 	case e.Actual == "":

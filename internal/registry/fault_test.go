@@ -144,7 +144,7 @@ func TestPublishGivesUp(t *testing.T) {
 }
 
 // TestAttemptsDoNotMultiply: what the transport has tried again is not tried
-// again as often above it, and a registry that does not answer in HTTP is given
+// again as often above it, and a registry that does not respond in HTTP is given
 // up soon.
 func TestAttemptsDoNotMultiply(t *testing.T) {
 	t.Parallel()

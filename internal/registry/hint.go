@@ -53,15 +53,15 @@ func (c *Client) hint(ref Reference, err error) string {
 	case errors.As(err, &proxy):
 		return proxy.hint(host)
 	case errors.As(err, &moved):
-		return "look at what is there now and run the command again, or pass --force to replace it"
+		return "check its current content and run the command again, or use --force to replace it"
 	case errors.As(err, &refusal) && refusal.hintOfPolicy() != "":
 		return refusal.hintOfPolicy()
 	case errors.As(err, &noRegistry):
-		return fmt.Sprintf("check that %s is a registry; a login page of a network or a proxy answers like that", noRegistry.host)
+		return fmt.Sprintf("check that %s is a registry; the login page of a network or a proxy responds like that", noRegistry.host)
 	case errors.Is(err, ErrUnauthorized):
-		return fmt.Sprintf("check that you may use %s on %s, or log in: %s", repo, host, login)
+		return fmt.Sprintf("check that you have access to %s on %s, or log in: %s", repo, host, login)
 	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
-		return fmt.Sprintf("%s does not speak HTTPS throughout; pass --insecure to allow plain HTTP", host)
+		return fmt.Sprintf("%s does not use HTTPS for all requests; use --insecure to allow plain HTTP", host)
 	case isUntrusted(err) && !c.insecure:
 		return untrustedHint(host, err)
 	case errors.As(err, &client):
@@ -86,11 +86,11 @@ func untrustedHint(host string, err error) string {
 	)
 	switch {
 	case errors.As(err, &name):
-		return fmt.Sprintf("use a name that the certificate of %s is for, or pass --insecure to skip the check", host)
+		return fmt.Sprintf("use a host name for which the certificate of %s is valid, or use --insecure to skip the check", host)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("check the clock of this machine, renew the certificate of %s, or pass --insecure to skip the check", host)
+		return fmt.Sprintf("check the clock of this machine, renew the certificate of %s, or use --insecure to skip the check", host)
 	}
-	return fmt.Sprintf("add the certificate authority of %s to /etc/docker/certs.d/%s/ca.crt, or pass --insecure to skip the check", host, host)
+	return fmt.Sprintf("add the certificate authority of %s to /etc/docker/certs.d/%s/ca.crt, or use --insecure to skip the check", host, host)
 }
 
 // hint returns the hint for a response.
@@ -98,13 +98,13 @@ func (e *ResponseError) hint(host, repo, login string) string {
 	writes := e.Method != http.MethodGet && e.Method != http.MethodHead
 	switch {
 	case e.rateLimited():
-		return fmt.Sprintf("%s limits how often it is asked: wait a while, or log in for a higher limit: %s", host, login)
+		return fmt.Sprintf("%s limits the rate of requests: wait a while, or log in for a higher limit: %s", host, login)
 	case writes && e.StatusCode == http.StatusRequestEntityTooLarge:
 		return fmt.Sprintf("a proxy in front of %s limits the size of requests: raise the limit there (client_max_body_size with nginx)", host)
 	case writes && e.refusesIndex():
-		return fmt.Sprintf("%s may not take OCI indexes: try --media-types docker", host)
+		return fmt.Sprintf("%s may not support OCI indexes: try --media-types docker", host)
 	case writes && (e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusNotImplemented):
-		return fmt.Sprintf("%s is read-only, a mirror, or no registry: publish to another", host)
+		return fmt.Sprintf("%s is read-only, a mirror, or not a registry: publish to another registry", host)
 	case writes && e.StatusCode == http.StatusNotFound && len(e.Codes) == 0:
 		return fmt.Sprintf("check that %s is a registry, and that the repository %s exists there", host, repo)
 	case writes && e.StatusCode == http.StatusNotFound:

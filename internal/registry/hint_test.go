@@ -38,7 +38,7 @@ func TestHintsOfRefusals(t *testing.T) {
 		"no permission":     {isPost, says(403, "DENIED", "requested access to the resource is denied"), "docker login"},
 		"no repository":     {isPost, says(404, "NAME_UNKNOWN", "repository not known"), "create the repository"},
 		"no registry":       {all, page(404), "is a registry"},
-		"a login page":      {all, page(200), "a login page"},
+		"a login page":      {all, page(200), "the login page"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestHintsOfRefusals(t *testing.T) {
 func TestHintsOfCertificates(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
-		"use a name":            x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"},
+		"use a host name":       x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"},
 		"the clock":             x509.CertificateInvalidError{Reason: x509.Expired},
 		"certificate authority": x509.UnknownAuthorityError{},
 	} {

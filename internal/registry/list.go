@@ -23,7 +23,7 @@ const (
 	tagOverhead = 16
 )
 
-var errManyTags = errors.New("the registry sends more tags than docker extpack reads")
+var errManyTags = errors.New("the registry returned too many tags")
 
 // Tags returns the tags of the repository of a reference, or none if the
 // repository does not exist (OCI distribution specification, "Listing Tags").

@@ -23,7 +23,7 @@ import (
 	"github.com/extpack/extpack/internal/wait"
 )
 
-// TestAnswersCutInTheHeader are lost, at whatever byte.
+// TestAnswersCutInTheHeader: an answer that ends in its header, at any byte, is lost.
 func TestAnswersCutInTheHeader(t *testing.T) {
 	t.Parallel()
 	answer := "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: " +
@@ -160,7 +160,7 @@ func TestNoDowngradeAfterHandshake(t *testing.T) {
 	}
 }
 
-// TestLargeBlobIsReadOn: a read that is cut goes on where it was cut, with and
+// TestLargeBlobIsReadOn: an interrupted read continues at the same byte, with and
 // without ranges.
 func TestLargeBlobIsReadOn(t *testing.T) {
 	t.Parallel()
@@ -297,8 +297,8 @@ func TestUploadsResume(t *testing.T) {
 }
 
 // Go retries a request by itself when a connection is lost before it is used. It
-// fails if the body was read already, and the upload then goes on from where the
-// registry is.
+// fails if the body was read already, and the upload then continues from the
+// offset of the registry.
 func TestIsDropped(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

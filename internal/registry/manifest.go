@@ -134,7 +134,7 @@ func (r *repository) read(ctx context.Context, target string) (desc v1.Descripto
 		if claimed != "" {
 			actual = claimed.Algorithm().FromBytes(data)
 			if actual != claimed {
-				return faultf(oci.ErrCorrupt, "holds other content, of digest %s", actual)
+				return faultf(oci.ErrCorrupt, "has different content, with digest %s", actual)
 			}
 		}
 		if mediaType, err = checkMediaType(mediaType, data); err != nil {
@@ -202,10 +202,10 @@ func describe(resp *http.Response, target string) (digest.Digest, string, error)
 	}
 	claimed, err := digest.Parse(header)
 	if err != nil {
-		return wanted, mediaType, faultf(oci.ErrCorrupt, "has the digest %q in the registry's answer", header)
+		return wanted, mediaType, faultf(oci.ErrCorrupt, "has the digest %q in the response of the registry", header)
 	}
 	if wanted != "" && claimed != wanted {
-		return wanted, mediaType, faultf(oci.ErrCorrupt, "holds other content, of digest %s", claimed)
+		return wanted, mediaType, faultf(oci.ErrCorrupt, "has different content, with digest %s", claimed)
 	}
 	return claimed, mediaType, nil
 }
@@ -236,7 +236,7 @@ func checkMediaType(mediaType string, data []byte) (string, error) {
 		return "", faultf(oci.ErrMalformed, "is not a manifest (Content-Type %q)", mediaType)
 	}
 	if doc.MediaType != "" && doc.MediaType != mediaType {
-		return "", faultf(oci.ErrMalformed, "says it is %q, the registry says %q", doc.MediaType, mediaType)
+		return "", faultf(oci.ErrMalformed, "has the media type %q, but the registry returned %q", doc.MediaType, mediaType)
 	}
 	return mediaType, nil
 }

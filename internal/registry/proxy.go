@@ -33,7 +33,7 @@ func (e *proxyError) Unwrap() error { return e.err }
 func (e *proxyError) hint(host string) string {
 	switch {
 	case e.status == http.StatusProxyAuthRequired && e.named:
-		return "check the user and the password in HTTPS_PROXY; special characters have to be percent-encoded"
+		return "check the user and the password in HTTPS_PROXY; special characters must be percent-encoded"
 	case e.status == http.StatusProxyAuthRequired:
 		return fmt.Sprintf("set HTTPS_PROXY to http://USER:PASSWORD@%s", e.proxy)
 	case e.status == 0:

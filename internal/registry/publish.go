@@ -95,7 +95,7 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 	)
 	for _, ref := range refs {
 		if ref.Tag() == "" || ref.Digest() != "" {
-			return nil, nil, diag.WithHint(diag.Invalidf("%q is not a tag to publish under", ref), referenceHint)
+			return nil, nil, diag.WithHint(diag.Invalidf("%q is not a tag that can be published", ref), referenceHint)
 		}
 		if name := ref.RepositoryName(); !seen[name] {
 			seen[name] = true
@@ -107,7 +107,7 @@ func (c *Client) destinations(refs []Reference) ([]destination, []Reference, err
 		}
 	}
 	if len(once) == 0 {
-		return nil, nil, diag.WithHint(diag.Invalidf("there is no reference to publish under"), referenceHint)
+		return nil, nil, diag.WithHint(diag.Invalidf("no reference to publish"), referenceHint)
 	}
 	return repos, once, nil
 }

@@ -18,7 +18,7 @@ import (
 const firstPart = 256 << 10
 
 // openBlob returns a blob of more than firstPart bytes, unverified. A registry
-// without support for ranges (RFC 9110, section 14) sends all of it at once. A
+// without support for ranges (RFC 9110, section 14) sends the whole blob. A
 // lost connection is resumed at the same byte.
 func (r *repository) openBlob(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, error) {
 	resp, err := r.part(ctx, desc, fmt.Sprintf("bytes=0-%d", firstPart-1))
@@ -31,7 +31,7 @@ func (r *repository) openBlob(ctx context.Context, desc v1.Descriptor) (io.ReadC
 		b.end = desc.Size
 	case !startsAt(resp, 0):
 		drain(resp.Body)
-		return nil, faultf(oci.ErrCorrupt, "is served from another byte than the first")
+		return nil, faultf(oci.ErrCorrupt, "was sent from an offset other than 0")
 	}
 	return b, nil
 }
@@ -103,7 +103,7 @@ func (b *partsBody) reopen() error {
 		return nil
 	}
 	if resp.StatusCode == http.StatusPartialContent {
-		return oci.Errorf(b.repo.ref, b.desc, oci.ErrCorrupt, "is served from another byte than %d", b.read)
+		return oci.Errorf(b.repo.ref, b.desc, oci.ErrCorrupt, "was sent from an offset other than %d", b.read)
 	}
 	if _, err := io.CopyN(io.Discard, resp.Body, b.read); err != nil {
 		return oci.About(b.desc, fmt.Errorf("reading it again: %w", err), "%s", b.desc.Digest)

@@ -93,11 +93,11 @@ func TestReadManifest(t *testing.T) {
 		}},
 		"other media type": {
 			handler: answer(v1.MediaTypeImageManifest, sum.String(), emptyIndex),
-			wrong:   oci.ErrMalformed, text: "says it is \"" + index, resolve: true,
+			wrong:   oci.ErrMalformed, text: "has the media type \"" + index, resolve: true,
 		},
 		"escape character in the document": {
 			handler: answer(index, "", `{"schemaVersion":2,"mediaType":"\u001b[2Jx"}`),
-			wrong:   oci.ErrMalformed, text: `says it is "\x1b[2Jx"`,
+			wrong:   oci.ErrMalformed, text: `has the media type "\x1b[2Jx"`,
 		},
 		"web page":      {handler: answer("text/html", "", "<html>"), wrong: oci.ErrMalformed, text: "manifest is not valid: invalid character '<'"},
 		"some document": {handler: answer("application/json", "", `{"a":1}`), wrong: oci.ErrMalformed, text: "not a manifest"},
@@ -107,7 +107,7 @@ func TestReadManifest(t *testing.T) {
 		},
 		"wrong digest": {
 			handler: answer(index, digest.FromString("other").String(), emptyIndex),
-			wrong:   oci.ErrCorrupt, text: "holds other content, of digest " + sum.String(), resolve: true,
+			wrong:   oci.ErrCorrupt, text: "has different content, with digest " + sum.String(), resolve: true,
 		},
 		"malformed digest": {handler: answer(index, "sha256:zz", emptyIndex), wrong: oci.ErrCorrupt, text: "sha256:"},
 		"declared too large": {handler: func(w http.ResponseWriter, _ *http.Request) {
@@ -145,7 +145,7 @@ func TestReadManifest(t *testing.T) {
 				t.Errorf("Open: error %v, want %v saying %q", openErr, tc.wrong, tc.text)
 			}
 			if openErr != nil && strings.ContainsRune(openErr.Error(), '\x1b') {
-				t.Errorf("error %q holds an escape character", openErr)
+				t.Errorf("error %q contains an escape character", openErr)
 			}
 			if (resolveErr == nil) != tc.resolve || (resolveErr != nil && !errors.Is(resolveErr, tc.wrong)) {
 				t.Errorf("Resolve: error %v", resolveErr)

@@ -31,7 +31,7 @@ func ParseReference(s string) (Reference, error) {
 	if err != nil {
 		hint := referenceHint
 		if _, rest, ok := strings.Cut(s, "://"); ok {
-			hint = "leave the scheme out: " + rest
+			hint = "leave out the scheme: " + rest
 		}
 		return Reference{}, diag.WithHint(diag.Invalidf("%q is not an image reference: %s", s, err), hint)
 	}
@@ -54,7 +54,7 @@ func ParseTag(s string) (Reference, error) {
 		return Reference{}, err
 	}
 	if d := ref.Digest(); d != "" {
-		return Reference{}, diag.WithHint(diag.Invalidf("%q has a digest and cannot be published to", s), "leave out @"+d.String())
+		return Reference{}, diag.WithHint(diag.Invalidf("%q has a digest, so it cannot be published to", s), "leave out @"+d.String())
 	}
 	return ref, nil
 }

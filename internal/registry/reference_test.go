@@ -41,7 +41,7 @@ func TestParseReference(t *testing.T) {
 		"acme/Curl":            "HOST",
 		"acme/curl:":           "HOST",
 		"acme/curl@sha256:123": "HOST",
-		"https://ghcr.io/a:1":  "leave the scheme out: ghcr.io/a:1",
+		"https://ghcr.io/a:1":  "leave out the scheme: ghcr.io/a:1",
 		"a/../b":               "HOST",
 		"[0]:0/0":              "HOST",
 	} {

@@ -98,7 +98,7 @@ func (t *stallTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 	}
-	w.arm(limit, "does not answer")
+	w.arm(limit, "does not respond")
 	resp, err := t.base.RoundTrip(out)
 	w.disarm()
 	if err != nil {
@@ -194,7 +194,7 @@ type watchedRequest struct {
 func (b *watchedRequest) Read(p []byte) (int, error) {
 	b.watch.disarm()
 	n, err := b.ReadCloser.Read(p)
-	b.watch.arm(b.limit, "takes no more data")
+	b.watch.arm(b.limit, "accepts no more data")
 	return n, err
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestSilence: a registry that takes a request and does not answer is waited
-// for a limited time, twice, and the user is told.
+// TestSilence: a registry that accepts a request and does not respond gets two
+// attempts of limited time, and then an error says so.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -23,7 +23,7 @@ func TestSilence(t *testing.T) {
 	client.stalls.response, client.stalls.notice = 200*time.Millisecond, 60*time.Millisecond
 	_, err := client.Resolve(t.Context(), s.ref(t, "a/b:1"))
 	var stall *stallError
-	if !errors.As(err, &stall) || !strings.Contains(err.Error(), "timed out: "+s.host()+" does not answer") {
+	if !errors.As(err, &stall) || !strings.Contains(err.Error(), "timed out: "+s.host()+" does not respond") {
 		t.Errorf("error is %v", err)
 	}
 	if asked.Load() != 1+silentRetries {

@@ -33,7 +33,7 @@ func (e *TagError) Error() string {
 	var moved *MovedError
 	switch {
 	case errors.As(e.Err, &moved):
-		b.WriteString("it stays as it is")
+		b.WriteString("it was not moved")
 	case e.Uncertain:
 		fmt.Fprintf(&b, "%s may have been moved", e.Failed)
 	default:

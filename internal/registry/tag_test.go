@@ -144,7 +144,7 @@ func TestPublishCancelledBetweenTags(t *testing.T) {
 	}
 }
 
-// TestPublishFinishesOnlyForAWhile: a registry that does not answer holds up an
+// TestPublishFinishesOnlyForAWhile: a registry that does not respond holds up an
 // interrupted run for some seconds only.
 func TestPublishFinishesOnlyForAWhile(t *testing.T) {
 	t.Parallel()

@@ -56,14 +56,14 @@ func (a *authClient) fetchToken(ctx context.Context, registry *url.URL, c challe
 		err = json.Unmarshal(body, &answer)
 	}
 	if err != nil {
-		return "", aboutPage(resp, fmt.Errorf("reading the answer of %s: %w", realm.Host, err))
+		return "", aboutPage(resp, fmt.Errorf("reading the response of %s: %w", realm.Host, err))
 	}
 	token := answer.Token
 	if token == "" {
 		token = answer.AccessToken
 	}
 	if token == "" {
-		return "", fmt.Errorf("%s answered without a token", realm.Host)
+		return "", fmt.Errorf("%s responded without a token", realm.Host)
 	}
 	return token, nil
 }
@@ -117,14 +117,14 @@ func parseRealm(ctx context.Context, realm string, registry *url.URL) (*url.URL,
 		return nil, fmt.Errorf("refusing to request a token from %q: it is not a valid http or https URL", cleanText(realm))
 	}
 	if u.Scheme == "http" && registry.Scheme == "https" {
-		return nil, fmt.Errorf("refusing to request a token from %s: it has no TLS, and the registry %s has", u.Host, registry.Host)
+		return nil, fmt.Errorf("refusing to request a token from %s: it does not use TLS, but the registry %s does", u.Host, registry.Host)
 	}
 	if strings.EqualFold(u.Hostname(), registry.Hostname()) {
 		return u, nil
 	}
 	for _, addr := range addresses(ctx, u.Hostname()) {
 		if addr.IsLinkLocalUnicast() || addr.IsUnspecified() || (addr.IsLoopback() && !loopback.Is(registry.Host)) {
-			return nil, fmt.Errorf("refusing to request a token from %s: its address %s is not one of a token server", u.Host, addr)
+			return nil, fmt.Errorf("refusing to request a token from %s: its address %s is not allowed for a token server", u.Host, addr)
 		}
 	}
 	return u, nil

@@ -130,7 +130,7 @@ func (u *upload) follow(resp *http.Response) error {
 		if u.location != nil {
 			return nil
 		}
-		return aboutPage(resp, fmt.Errorf("the registry began an upload without saying where (%d without Location)", resp.StatusCode))
+		return aboutPage(resp, fmt.Errorf("the registry started an upload without a location (%d without Location)", resp.StatusCode))
 	}
 	base := resp.Request.URL // of the last redirect
 	next, err := base.Parse(location)
@@ -229,7 +229,7 @@ func (u *upload) offset(ctx context.Context) (int64, error) {
 	}
 	has, ok := receivedBytes(resp)
 	if !ok {
-		return 0, errors.New("the registry does not say how much of the upload it has")
+		return 0, errors.New("the registry does not report how much of the upload it has")
 	}
 	return has, nil
 }

@@ -64,7 +64,8 @@ func TestSessionsAreCancelled(t *testing.T) {
 	}
 }
 
-// TestNoUploadFromHTTPSToHTTP: wherever the registry wants an upload to go on.
+// TestNoUploadFromHTTPSToHTTP: a registry with HTTPS cannot send an upload to a
+// URL without TLS.
 func TestNoUploadFromHTTPSToHTTP(t *testing.T) {
 	t.Parallel()
 	plain := scripted(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent in the clear", r.Method, r.URL) })

@@ -40,7 +40,7 @@ func (c Change) String() string {
 	case diag.IsInvalid(c.Err):
 		what = fmt.Sprintf("refused; it is at %s", c.From)
 	case c.Err != nil:
-		what = "unknown, it could not be looked at"
+		what = "unknown, because it could not be read"
 	case c.From == "":
 		what = "new"
 	case c.To == "":

@@ -92,7 +92,7 @@ func (c *Content) identify(ctx context.Context, src content.Fetcher, images []v1
 // if it does not.
 func (c *Content) differs(next *Content) string {
 	if c.Info.ID != next.Info.ID {
-		return fmt.Sprintf("it holds %q, and this is %q", c.Info.ID, next.Info.ID)
+		return fmt.Sprintf("it contains %q, and this is %q", c.Info.ID, next.Info.ID)
 	}
 	digests, names := map[digest.Digest]bool{}, map[string]bool{}
 	for _, image := range next.images {

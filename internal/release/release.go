@@ -31,9 +31,9 @@ const (
 // Guard decides about tags. A nil guard permits everything.
 type Guard struct {
 	Client *registry.Client
-	// AllowOverwrite permits to replace a release by other content.
+	// AllowOverwrite allows replacing a release by other content.
 	AllowOverwrite bool
-	// AllowDowngrade permits to move a tag to a lower version.
+	// AllowDowngrade allows moving a tag to a lower version.
 	AllowDowngrade bool
 	// Note is called once for each tag that is left as it is; may be nil.
 	Note func(message string)
@@ -129,7 +129,7 @@ func (g *Guard) checkRelease(ctx context.Context, tag registry.Reference, now di
 	if now == registry.Hidden {
 		return diag.WithHint(
 			diag.Invalidf("%s may already be published with other content: the registry does not show it", tag),
-			"log in as a user who may pull, or publish without looking with --"+AllowOverwrite)
+			"log in as a user who may pull, or publish without this check with --"+AllowOverwrite)
 	}
 	have, err := g.at(ctx, tag, now)
 	difference := "it cannot be read"
@@ -141,7 +141,7 @@ func (g *Guard) checkRelease(ctx context.Context, tag registry.Reference, now di
 		return fmt.Errorf("reading %s: %w", tag, err)
 	}
 	return diag.WithHint(
-		diag.Invalidf("%s is already published with other content: it is at %s, and this is %s (%s)", tag, now, next.Root.Digest, difference),
+		diag.Invalidf("%s is already published with different content: it is at %s, and this is %s (%s)", tag, now, next.Root.Digest, difference),
 		"publish it as a new version, or replace the published one with --"+AllowOverwrite)
 }
 
@@ -172,7 +172,7 @@ func (g *Guard) Option(tag registry.Reference, next *Content) registry.PublishOp
 
 // ErrNothing is returned if every tag stays as it is. It is a
 // [registry.ErrKept].
-var ErrNothing = diag.WithHint(fmt.Errorf("nothing is published: %w", registry.ErrKept), "add a tag of the version itself, or move the tags with --"+AllowDowngrade)
+var ErrNothing = diag.WithHint(fmt.Errorf("nothing to publish: %w", registry.ErrKept), "add a tag of the version itself, or move the tags with --"+AllowDowngrade)
 
 // at reads what tag points at.
 func (g *Guard) at(ctx context.Context, tag registry.Reference, now digest.Digest) (*Content, error) {

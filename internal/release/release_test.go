@@ -50,11 +50,11 @@ func TestDiffers(t *testing.T) {
 	}
 	amd, arm := image{one, "linux/amd64"}, image{two, "linux/arm64"}
 	for want, tc := range map[string]struct{ have, next *Content }{
-		"":                              {of("a", nil, amd), of("a", nil, amd)},
-		"linux/amd64 differs":           {of("a", nil, amd), of("a", nil, image{other, "linux/amd64"})},
-		"linux/arm64 is missing":        {of("a", nil, amd, arm), of("a", nil, amd)},
-		`it holds "b", and this is "a"`: {of("b", nil, amd), of("a", nil, amd)},
-		"the annotation x differs":      {of("a", map[string]string{"x": "1"}, amd), of("a", map[string]string{"x": "2"}, amd)},
+		"":                                 {of("a", nil, amd), of("a", nil, amd)},
+		"linux/amd64 differs":              {of("a", nil, amd), of("a", nil, image{other, "linux/amd64"})},
+		"linux/arm64 is missing":           {of("a", nil, amd, arm), of("a", nil, amd)},
+		`it contains "b", and this is "a"`: {of("b", nil, amd), of("a", nil, amd)},
+		"the annotation x differs":         {of("a", map[string]string{"x": "1"}, amd), of("a", map[string]string{"x": "2"}, amd)},
 	} {
 		if got := tc.have.differs(tc.next); got != want {
 			t.Errorf("got %q, want %q", got, want)

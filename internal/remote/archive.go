@@ -42,7 +42,7 @@ func (f Fetcher) download(ctx context.Context, s *Source, w io.Writer) error {
 	defer silence.Stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.full, nil)
 	if err != nil {
-		return errors.New("the URL cannot be used") // it may hold a password
+		return errors.New("the URL cannot be used") // it may contain a password
 	}
 	req.Header.Set("User-Agent", "docker-extpack")
 	client := http.Client{Transport: f.Transport, CheckRedirect: checkRedirect}
@@ -53,9 +53,9 @@ func (f Fetcher) download(ctx context.Context, s *Source, w io.Writer) error {
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
-		return diag.Invalidf("it was not found")
+		return diag.Invalidf("not found")
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("the server answered %s", resp.Status)
+		return fmt.Errorf("the server responded with %s", resp.Status)
 	case resp.ContentLength > maxDownload:
 		return errTooLarge
 	}

@@ -26,7 +26,7 @@ const (
 )
 
 // errTooLarge is the cause of a fetch that was stopped.
-var errTooLarge = diag.WithHint(diag.Invalidf("it is larger than %d MiB", maxDownload>>20), "clone or extract it, and name the directory")
+var errTooLarge = diag.WithHint(diag.Invalidf("it is larger than %d MiB", maxDownload>>20), "clone or extract it, and pass the directory")
 
 // Fetched is a source on this machine.
 type Fetched struct {
@@ -114,7 +114,7 @@ func (f *Fetched) locate() error {
 	}
 	info, err := root.Stat(filepath.FromSlash(dir))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		return diag.Invalidf("there is no folder %s in it", dir)
+		return diag.Invalidf("folder %s not found", dir)
 	}
 	if err != nil {
 		return diag.Invalidf("the folder %s cannot be used: %v", dir, err)
@@ -126,7 +126,7 @@ func (f *Fetched) locate() error {
 	return nil
 }
 
-// OnlyFolder returns the only entry of an archive that holds no extension
+// OnlyFolder returns the only entry of an archive that contains no extension
 // itself, if that is a folder: archives of a release have one of its name.
 func OnlyFolder(root *os.Root) string {
 	for _, name := range []string{extension.DescriptorFile, extension.PackageFile} {

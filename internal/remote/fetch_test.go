@@ -47,7 +47,7 @@ type origin struct {
 }
 
 // newOrigin makes x.git with two commits on main, the first with the tag v1, and
-// a branch that holds a submodule and links.
+// a branch that contains a submodule and links.
 func newOrigin(t *testing.T) origin {
 	t.Helper()
 	o := origin{root: t.TempDir()}
@@ -115,11 +115,11 @@ func TestFetchRepository(t *testing.T) {
 			"#v1:curl":                    {o.first, "first", ""},
 			"#" + o.first + ":curl":       {o.first, "first", ""},
 			"#" + o.second + ":curl":      {o.second, "second", ""},
-			"#v2":                         {"", "", "there is no branch or tag v2 in it"},
-			"#main:wget":                  {"", "", "there is no folder wget in it"},
-			"#main:curl/extension.toml":   {"", "", "there is no folder curl/extension.toml in it"},
-			"#" + strings.Repeat("0", 40): {"", "", "there is no commit 000000"},
-			"#odd:out":                    {"", "", "the link out/link leads out of it"},
+			"#v2":                         {"", "", "branch or tag v2 not found"},
+			"#main:wget":                  {"", "", "folder wget not found"},
+			"#main:curl/extension.toml":   {"", "", "folder curl/extension.toml not found"},
+			"#" + strings.Repeat("0", 40): {"", "", "commit 000000"},
+			"#odd:out":                    {"", "", "the link out/link points outside of it"},
 		} {
 			t.Run(kind+" "+fragment, func(t *testing.T) {
 				got, err := fetch(t, server.URL+"/x.git"+fragment, Fetcher{})
@@ -207,7 +207,7 @@ func TestFetchKeepsCredentials(t *testing.T) {
 		}
 		data, err := os.ReadFile(name)
 		if bytes.Contains(data, []byte("s3cr3t")) {
-			t.Errorf("%s holds the password", name)
+			t.Errorf("%s contains the password", name)
 		}
 		return err
 	})
@@ -289,13 +289,13 @@ func TestFetchArchive(t *testing.T) {
 	f := Fetcher{Transport: server.Client().Transport}
 	for name, says := range map[string]string{
 		"flat.tgz": "", "release.tgz": "", "many.tar.gz#:a": "", "moved.tgz?token=x": "",
-		"many.tar.gz#:c": "there is no folder c in it",
-		"up.tgz":         "which leaves it",
-		"link.tgz":       "which leaves it",
+		"many.tar.gz#:c": "folder c not found",
+		"up.tgz":         "which is outside of it",
+		"link.tgz":       "which is outside of it",
 		"text.tgz":       "the archive is damaged",
 		"down.tgz":       "redirects from https to http",
 		"large.tgz":      "larger than 512 MiB",
-		"gone.tgz":       "it was not found",
+		"gone.tgz":       "/gone.tgz: not found",
 	} {
 		got, err := fetch(t, server.URL+"/"+name, f)
 		if says != "" {

@@ -119,17 +119,17 @@ func (s *Source) parseURL(address string) error {
 	switch {
 	case u.Scheme == "ssh":
 		if _, password := u.User.Password(); password {
-			return diag.Invalidf("%s: ssh takes no password in a URL", s.URL)
+			return diag.Invalidf("%s: passwords are not supported in ssh URLs", s.URL)
 		}
 		return nil
 	case u.Scheme == "git":
 		return diag.WithHint(diag.Invalidf("%s: git:// is neither encrypted nor authenticated", s.URL), "use https:// or ssh://")
 	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
-		return diag.WithHint(diag.Invalidf("%s: plain HTTP is for this machine only", s.URL), "use https://")
+		return diag.WithHint(diag.Invalidf("%s: plain HTTP is only allowed for this machine", s.URL), "use https://")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return diag.WithHint(diag.Invalidf("%s: %s:// is not supported", s.URL, u.Scheme), forms)
 	case isGit && u.RawQuery != "":
-		return diag.WithHint(diag.Invalidf("%s: a Git repository has no query", s.URL), "name branch, tag or commit and folder after #, as REF:DIR")
+		return diag.WithHint(diag.Invalidf("%s: the URL of a Git repository cannot have a query", s.URL), "write the branch, tag or commit and the folder after #, as REF:DIR")
 	case !isGit && !s.archive:
 		return diag.WithHint(diag.Invalidf("%s is neither a Git repository (.git) nor an archive (.tgz, .tar.gz, .tar)", s.URL), formsLike(clean))
 	}
@@ -141,13 +141,13 @@ func (s *Source) check() error {
 	s.Dir = strings.Trim(s.Dir, "/")
 	switch {
 	case s.archive && s.Ref != "":
-		return diag.WithHint(diag.Invalidf("%s: an archive has no branches and tags", s), "name a folder in it with #:DIR")
+		return diag.WithHint(diag.Invalidf("%s: an archive has no branches or tags", s), "name a folder in it with #:DIR")
 	case s.Ref != "" && (!refName.Get().MatchString(s.Ref) || strings.Contains(s.Ref, "..") || strings.HasSuffix(s.Ref, ".lock")):
 		return diag.Invalidf("%s: %q is not the name of a branch, tag or commit", s.URL, s.Ref)
 	case s.Dir == "":
 		return nil
 	case !filepath.IsLocal(filepath.FromSlash(s.Dir)) || strings.ContainsAny(s.Dir, "\\\x00\r\n") || path.Clean(s.Dir) == ".git" || strings.HasPrefix(path.Clean(s.Dir), ".git/"):
-		return diag.Invalidf("%s: %q is not a folder in it", s.URL, s.Dir)
+		return diag.Invalidf("%s: %q is not a valid folder", s.URL, s.Dir)
 	}
 	s.Dir = path.Clean(s.Dir)
 	return nil

@@ -103,7 +103,7 @@ func (c *clone) resolve(ctx context.Context) (string, error) {
 	case commitName.Get().MatchString(ref):
 		return ref, nil
 	}
-	return "", diag.WithHint(diag.Invalidf("there is no branch or tag %s in it", ref), "see which there are with: git ls-remote "+c.source.URL)
+	return "", diag.WithHint(diag.Invalidf("branch or tag %s not found", ref), "list them with: git ls-remote "+c.source.URL)
 }
 
 // fetch fetches a target with as little history as the server supports, and
@@ -128,7 +128,7 @@ func (c *clone) fetch(ctx context.Context, target string) (string, error) {
 	}
 	commit, err := c.Run(ctx, "rev-parse", "--verify", "--quiet", name+"^{commit}")
 	if err != nil && context.Cause(ctx) == nil {
-		return "", diag.Invalidf("there is no commit %s in it", c.source.Ref)
+		return "", diag.Invalidf("commit %s not found", c.source.Ref)
 	}
 	return commit, err
 }
@@ -193,9 +193,9 @@ func stopWhenLarge(ctx context.Context, stop context.CancelCauseFunc, dir string
 func explain(err error) error {
 	switch {
 	case git.Says(err, "terminal prompts disabled"), git.Says(err, "Authentication failed"), git.Says(err, "could not read Username"):
-		return diag.WithHint(err, "the repository does not exist, or needs credentials: set up a credential helper of Git, or use ssh")
+		return diag.WithHint(err, "the repository does not exist or requires credentials: set up a credential helper of Git, or use ssh")
 	case git.Says(err, "Permission denied (publickey"), git.Says(err, "Host key verification failed"):
-		return diag.WithHint(err, "see whether ssh can log in, and knows the host: ssh -T git@HOST")
+		return diag.WithHint(err, "check that ssh can log in and knows the host: ssh -T git@HOST")
 	case git.Says(err, "not found"), git.Says(err, "does not exist"):
 		return diag.WithHint(diag.Invalidf("%v", err), "correct the URL")
 	}

@@ -43,7 +43,7 @@ func (r *Sources) Fetch(ctx context.Context, names []string) ([]string, error) {
 		case src == nil:
 			continue
 		case r.Folder == nil:
-			return nil, diag.WithHint(diag.Invalidf("%s: this command takes no remote source", src), "clone or extract it, and name the directory")
+			return nil, diag.WithHint(diag.Invalidf("%s: remote sources are not supported by this command", src), "clone or extract it, and pass the directory")
 		}
 		dir, err := r.Folder()
 		if err != nil {
@@ -77,7 +77,7 @@ func (r *Sources) contextOf(dir string) (string, error) {
 			return name, nil
 		}
 		if strings.HasPrefix(abs, s.Root) {
-			return "", diag.WithHint(diag.Invalidf("%s: the extension is in a folder of the archive, and buildx takes an archive as a whole only", s.source.String()), "extract it, and name the directory, or build it with docker extpack build")
+			return "", diag.WithHint(diag.Invalidf("%s: the extension is in a folder of the archive, and buildx supports only whole archives", s.source.String()), "extract it, and name the directory, or build it with docker extpack build")
 		}
 	}
 	return "", nil
@@ -94,8 +94,8 @@ func (r *Sources) SetContexts(p *plan.Plan) error {
 			continue
 		}
 		if patterns, err := content.IgnorePatterns(e.Dir); err != nil || len(patterns) > 0 {
-			return errors.Join(err, diag.WithHint(diag.Invalidf("%s: a bake file would pack what its %s excludes, because BuildKit reads none in a remote context", r.Shown(e.Dir), content.IgnoreFile),
-				"clone or extract it, and name the directory, or build it with docker extpack build"))
+			return errors.Join(err, diag.WithHint(diag.Invalidf("%s: a bake file would pack files that its %s excludes, because BuildKit does not read it in a remote context", r.Shown(e.Dir), content.IgnoreFile),
+				"clone or extract it, and pass the directory, or build it with docker extpack build"))
 		}
 		if err := r.checkSubmodules(e.Dir); err != nil {
 			return err

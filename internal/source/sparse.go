@@ -26,7 +26,7 @@ type sparse struct {
 }
 
 // newSparse returns a store that explains which images are missing, or store if
-// it holds all images of the index root, or none.
+// it contains all images of the index root, or none.
 func newSparse(ctx context.Context, store ocilayout.Store, name string, root v1.Descriptor) ocilayout.Store {
 	if !oci.IsIndex(root.MediaType) {
 		return store
@@ -67,7 +67,7 @@ func (s *sparse) Fetch(ctx context.Context, desc v1.Descriptor) (io.ReadCloser, 
 		what = "lists more"
 	}
 	missing := oci.Errorf(s, desc, oci.ErrNotFound, "is missing: it was saved with %s only, and its index %s", strings.Join(held, ", "), what)
-	missing.Hint = fmt.Sprintf("save one platform with: docker save --platform %s -o %s IMAGE; or pull the others before, with: docker pull --platform PLATFORM IMAGE", held[0], s.name)
+	missing.Hint = fmt.Sprintf("save one platform with: docker save --platform %s -o %s IMAGE; or first pull the others with: docker pull --platform PLATFORM IMAGE", held[0], s.name)
 	return rc, missing
 }
 

@@ -1,8 +1,8 @@
-// Package unpack extracts archives that a stranger may have made, below one
-// folder and within limits: nothing leaves the folder, no link leads out of it,
-// and a small file cannot fill a disk.
+// Package unpack extracts untrusted archives into one folder and within limits:
+// no file and no link points out of the folder, and a small archive cannot fill a
+// disk.
 //
-// It reads tar, also compressed with gzip, and knows nothing of extensions.
+// It reads tar, also compressed with gzip, and does not depend on extensions.
 package unpack
 
 import (
@@ -33,7 +33,7 @@ const (
 )
 
 // Archive extracts the archive in the file name into dir, an empty folder. An
-// archive that is damaged, too large, or holds what a package cannot hold is a
+// archive that is damaged, too large, or contains what a package cannot contain is a
 // [*diag.InvalidError]; what was written by then stays.
 func Archive(ctx context.Context, name, dir string) error {
 	f, err := safefile.OpenNamed(name)
@@ -88,7 +88,7 @@ func CheckLinks(root *os.Root, dir string) error {
 			return err
 		}
 		if _, err := root.Stat(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return diag.Invalidf("the link %s leads out of it", name)
+			return diag.Invalidf("the link %s points outside of it", name)
 		}
 		return nil
 	})
@@ -135,10 +135,10 @@ func (x *extractor) extract(ctx context.Context, tr *tar.Reader) error {
 func (x *extractor) entry(header *tar.Header, r io.Reader) error {
 	name := path.Clean(header.Name)
 	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\\x00") {
-		return diag.Invalidf("the archive holds the path %q, which leaves it", header.Name)
+		return diag.Invalidf("the archive contains the path %q, which is outside of it", header.Name)
 	}
 	if len(name) > maxPath {
-		return diag.Invalidf("the archive holds a path of %d bytes, %.80q…; the limit is %d", len(name), name, maxPath)
+		return diag.Invalidf("the archive contains a path of %d bytes, %.80q…; the limit is %d", len(name), name, maxPath)
 	}
 	if header.Typeflag == tar.TypeXGlobalHeader || name == "." {
 		return nil
@@ -158,17 +158,17 @@ func (x *extractor) entry(header *tar.Header, r io.Reader) error {
 		return x.file(local, header, r)
 	case tar.TypeSymlink:
 		if !x.verbatim && (path.IsAbs(header.Linkname) || !filepath.IsLocal(filepath.FromSlash(path.Join(path.Dir(name), header.Linkname)))) { //nolint:gosec // this is the check
-			return diag.Invalidf("the archive holds the link %s to %q, which leaves it", name, header.Linkname)
+			return diag.Invalidf("the archive contains the link %s to %q, which is outside of it", name, header.Linkname)
 		}
 		return written(name, x.root.Symlink(filepath.FromSlash(header.Linkname), local))
 	case tar.TypeLink:
 		target := path.Clean(header.Linkname)
 		if !filepath.IsLocal(filepath.FromSlash(target)) {
-			return diag.Invalidf("the archive holds the link %s to %q, which leaves it", name, header.Linkname)
+			return diag.Invalidf("the archive contains the link %s to %q, which is outside of it", name, header.Linkname)
 		}
 		return written(name, x.root.Link(filepath.FromSlash(target), local))
 	}
-	return diag.Invalidf("the archive holds %s, which is neither a file, a directory nor a link", name)
+	return diag.Invalidf("the archive contains %s, which is neither a file, a directory nor a link", name)
 }
 
 func (x *extractor) file(name string, header *tar.Header, r io.Reader) error {
