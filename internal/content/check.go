@@ -40,7 +40,7 @@ func checkFile(list *diag.List, dir string, files Files, f *File) {
 	case strings.ContainsFunc(f.Path, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		list.Errorf(diag.Position{}, "%q in %s: the name contains a control character", f.Source, dir).Hint = renameIt
 	case strings.HasPrefix(path.Base(f.Path), whiteout):
-		list.Errorf(pos, "image layers take a name that begins with %q for a deletion", whiteout).Hint = renameIt
+		list.Errorf(pos, "in image layers, a name that begins with %q is a deletion", whiteout).Hint = renameIt
 	case f.Mode&fs.ModeSymlink != 0:
 		checkLink(list, pos, files, f)
 	case !f.Mode.IsDir() && !f.Mode.IsRegular():
@@ -57,7 +57,7 @@ func checkLink(list *diag.List, pos diag.Position, files Files, f *File) {
 	case safefile.Leaves(to), errors.Is(err, errLeaves), errors.Is(f.LinkErr(), errLeaves):
 		list.Errorf(pos, "symbolic link to %q leaves the extension root", f.Target()).Hint = "use a copy"
 	case errors.Is(f.LinkErr(), errLoop):
-		list.Errorf(pos, "symbolic link to %q leads in a circle", f.Target()).Hint = "remove it"
+		list.Errorf(pos, "symbolic link to %q is part of a loop", f.Target()).Hint = "remove it"
 	case err != nil:
 		list.Warnf(pos, "symbolic link to %q, which is not in the package", f.Target())
 	}

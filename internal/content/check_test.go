@@ -51,7 +51,7 @@ func TestCheck(t *testing.T) {
   rename it`},
 		{"delete character", &File{Path: "a\x7f", Source: "a\x7f", Mode: fs.ModeDir}, `"a\x7f" in dir: the name contains a control character
   rename it`},
-		{"whiteout", &File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: image layers take a name that begins with ".wh." for a deletion
+		{"whiteout", &File{Path: "lib/.wh.a", Source: "lib/.wh.a", Mode: 0o644}, `dir/lib/.wh.a: in image layers, a name that begins with ".wh." is a deletion
   rename it`},
 		{"not UTF-8", &File{Path: "a\xff", Source: "a\xff", Mode: 0o644}, `"a\xff" in dir: the name is not valid UTF-8
   rename it`},
@@ -93,7 +93,7 @@ func TestCheckLinksOfATree(t *testing.T) {
 		`gone: warning: symbolic link to "nothing", which is not in the package`,
 		`ignored: warning: symbolic link to "a.tmp", which is not in the package`,
 		`not-packed: warning: symbolic link to "other/x", which is not in the package`,
-		`self: symbolic link to "self" leads in a circle
+		`self: symbolic link to "self" is part of a loop
   remove it`,
 		`sneaky: symbolic link to "deep/er/top/../x" leaves the extension root
   use a copy`,
@@ -185,7 +185,7 @@ func TestReadHostileIgnoreFile(t *testing.T) {
 	for name, ignore := range map[string]string{
 		"is a link to " + outside:      "-> " + outside,
 		"is a link to the environment": "-> /proc/self/environ",
-		"holds a pattern of 60 KB":     strings.Repeat("*a", 30<<10),
+		"contains a pattern of 60 KB":  strings.Repeat("*a", 30<<10),
 		"is larger than 64 KiB":        strings.Repeat("a\n", 40<<10),
 	} {
 		dir := tree(t, map[string]string{IgnoreFile: ignore, "a": ""})

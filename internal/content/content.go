@@ -157,7 +157,7 @@ func checkEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.Type().IsRegular() && !IsNever(e.Name()) {
-			return errors.New("it could not be opened for a moment")
+			return errors.New("it could not be opened")
 		}
 	}
 	return err

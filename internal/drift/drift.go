@@ -51,7 +51,7 @@ func Check(ctx context.Context, src content.Fetcher, e *plan.Extension, images [
 		}
 		checked[p.DiffID] = !e.Images[p.Image].NeedsBuild()
 		if err := check(ctx, src, e, p); err != nil {
-			return diag.WithHint(err, "build again while nothing changes the files of "+e.Dir)
+			return diag.WithHint(err, "build again without changing the files of "+e.Dir)
 		}
 	}
 	return nil
@@ -172,7 +172,7 @@ func compare(ctx context.Context, e *plan.Extension, planned iter.Seq[embedded.E
 		}
 	}
 	dest := strings.Trim(e.Dest(), "/") + "/"
-	return fmt.Errorf("%s was not planned, but is in the package: %w", filepath.Join(e.Dir, strings.TrimPrefix(extra, dest)), embedded.ErrChanged)
+	return fmt.Errorf("%s is in the package, but was not planned: %w", filepath.Join(e.Dir, strings.TrimPrefix(extra, dest)), embedded.ErrChanged)
 }
 
 // differs returns how a packed entry differs from the planned one, or "".
@@ -203,7 +203,7 @@ func differs(root *safefile.Root, want embedded.Entry, got file) (string, error)
 		return "", err
 	}
 	if !bytes.Equal(sum.Sum(nil), got.sum) {
-		return "has other content in the package", nil
+		return "has different content in the package", nil
 	}
 	return "", nil
 }

@@ -48,7 +48,7 @@ func planned(t *testing.T) *plan.Extension {
 	return p.Extensions[0]
 }
 
-// pack writes an image whose layer holds the planned entries as change leaves
+// pack writes an image whose layer contains the planned entries as change leaves
 // them, which is as builders do.
 func pack(t *testing.T, e *plan.Extension, change func(h *tar.Header, data []byte) []byte) (*ocilayout.Layout, drift.Packed) {
 	t.Helper()
@@ -111,7 +111,7 @@ func TestCheck(t *testing.T) {
 		"nothing": {},
 		"outside content of the same size": {change: func(h *tar.Header, data []byte) []byte {
 			return bytes.ReplaceAll(data, []byte("content"), []byte("secrets"))
-		}, want: "lib/a has other content in the package: changed during the build"},
+		}, want: "lib/a has different content in the package: changed during the build"},
 		"another size": {change: func(h *tar.Header, data []byte) []byte {
 			return bytes.ReplaceAll(data, []byte("content"), []byte("half"))
 		}, want: "lib/a has 4 bytes in the package, and had 7: changed during the build"},
@@ -165,7 +165,7 @@ func TestCheck(t *testing.T) {
 			if tc.want == "" && err == nil {
 				return
 			}
-			want := filepath.Join(e.Dir, tc.want) + "\n  build again while nothing changes the files of " + e.Dir
+			want := filepath.Join(e.Dir, tc.want) + "\n  build again without changing the files of " + e.Dir
 			if err == nil || err.Error() != want && !strings.HasPrefix(err.Error(), filepath.Join(e.Dir, tc.want)) || !errors.Is(err, embedded.ErrChanged) {
 				t.Errorf("got %v\nwant %s", err, want)
 			}

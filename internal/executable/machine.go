@@ -158,7 +158,7 @@ func (p *Program) Mismatch(on v1.Platform) (words string, variant bool) {
 	if err != nil || p.version <= have {
 		return "", false
 	}
-	return fmt.Sprintf("needs ARMv%d, but this image is for ARMv%d", p.version, have), true
+	return fmt.Sprintf("requires ARMv%d, but this image is for ARMv%d", p.version, have), true
 }
 
 // normalize returns a platform without an os unchanged. containerd would use

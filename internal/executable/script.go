@@ -37,7 +37,7 @@ func ReadScript(head []byte) *Fault {
 	}
 	if !bytes.HasPrefix(head, []byte("#!")) {
 		text := len(head) > 0 && !bytes.Contains(head, []byte{0})
-		return &Fault{rules.ScriptMissing, "is neither a program nor does it begin with #!", text}
+		return &Fault{rules.ScriptMissing, "is not a program and does not begin with #!", text}
 	}
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	if words := interpreterFault(string(line)); words != "" {
@@ -57,9 +57,9 @@ func interpreterFault(line string) string {
 	case len(line) > maxScriptLine:
 		return fmt.Sprintf("has a first line of more than the %d bytes that Linux reads", maxScriptLine)
 	case strings.Contains(line, "\r"):
-		return "ends its first line with CRLF, and Linux takes the CR for a part of the interpreter's name or argument"
+		return "ends its first line with CRLF, and Linux treats the CR as part of the interpreter's name or argument"
 	case interpreter == "":
-		return "names no interpreter after #!"
+		return "has no interpreter after #!"
 	case !strings.HasPrefix(interpreter, "/"):
 		return fmt.Sprintf("names the interpreter %q, which is not an absolute path", interpreter)
 	case path.Base(interpreter) != "env":

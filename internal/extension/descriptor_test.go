@@ -144,7 +144,7 @@ func TestCorpus(t *testing.T) {
 	d, list, err := Read("testdata/corpus/ubi-nodejs")
 	file := filepath.FromSlash("testdata/corpus/ubi-nodejs/extension.toml")
 	if got, want := render(list), file+`:3:1: missing version in [extension]
-  add version = "0.0.1" below [extension], or give it with --version
+  add version = "0.0.1" below [extension], or set it with --version
 `+file+`:10:17: warning: docker extpack does not run metadata.pre-package
   if you trust it and the package needs what it makes, run it before docker extpack`; got != want || d != nil || err == nil {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

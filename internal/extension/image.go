@@ -68,7 +68,7 @@ func pushable(image string) error {
 		return fmt.Errorf("is not an image reference: %w", err)
 	}
 	if _, ok := ref.(reference.Digested); ok {
-		return errors.New("has a digest and cannot be published to")
+		return errors.New("has a digest, so it cannot be published to")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ var infoTests = []diagnosticTest{
   add api = "0.10" as the first line
 extension.toml:1:1: warning: unknown key "apy" at the top level (did you mean "api"?)
 extension.toml:2:1: missing version in [extension]
-  add version = "0.0.1" below [extension], or give it with --version
+  add version = "0.0.1" below [extension], or set it with --version
 extension.toml:3:6: id "a b" may contain only letters, digits, ".", "/" and "-", found ' '
 extension.toml:4:1: warning: unknown key "verison" in [extension] (did you mean "version"?)
 extension.toml:5:8: name in [extension] must be a string, found an integer
@@ -31,7 +31,7 @@ extension.toml:8:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"inline table", "api = \"0.10\"\nextension = { id = \"a\", version = \"1\" }", `extension.toml:2:35: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`},
 	{"dotted keys", "api = \"0.10\"\nextension.id = \"a\"\nextension.version = \"1\"", `extension.toml:3:21: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`},
 	{"header after its child", "api = \"0.10\"\n[[extension.licenses]]\ntype = \"MIT\"\n[extension]\nid = \"a\"", `extension.toml:4:1: missing version in [extension]
-  add version = "0.0.1" below [extension], or give it with --version`},
+  add version = "0.0.1" below [extension], or set it with --version`},
 	{"api is a number", withAPI("0.10"), `extension.toml:1:7: api must be a string, found a float
   quote it: api = "0.10"`},
 	{"api with v", withAPI(`"v0.10"`), `extension.toml:1:7: api "v0.10" is not a Buildpack API version, MAJOR.MINOR (did you mean "0.10"?)`},
@@ -49,7 +49,7 @@ extension.toml:8:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"id underscore", withID("a_b"), `extension.toml:3:6: warning: id "a_b" contains "_", which the specification does not allow`},
 	{"id leading slash", withID("/a"), `extension.toml:3:6: id "/a" begins or ends with "/"`},
 	{"id trailing slash", withID("a/"), `extension.toml:3:6: id "a/" begins or ends with "/"`},
-	{"id empty segment", withID("a//b"), `extension.toml:3:6: id "a//b" holds "//"`},
+	{"id empty segment", withID("a//b"), `extension.toml:3:6: id "a//b" contains "//"`},
 	{"id dots", withID("a/../b"), `extension.toml:3:6: id "a/../b" has the segment "..", which is not allowed`},
 	{"id dot", withID("."), `extension.toml:3:6: id "." has the segment ".", which is not allowed`},
 	{"id long", withID(strings.Repeat("a", 256)), `extension.toml:3:6: id "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…" is longer than 255 characters`},
@@ -81,7 +81,7 @@ extension.toml:6:1: warning: unknown key "uir" in [[extension.licenses]] (did yo
 	{"homepage", valid + `homepage = "buildpacks.io"`, `extension.toml:5:12: warning: homepage "buildpacks.io" is not an http or https URL`},
 	{"homepage control", valid + `homepage = "https://a\u0007"`, `extension.toml:5:12: homepage "https://a\a" contains a control character`},
 	{"name control", valid + `name = "a\tb"`, `extension.toml:5:8: name "a\tb" contains a control character`},
-	{"upper case key", valid + `Name = "a"`, `extension.toml:5:1: key "Name" in [extension] is ambiguous: some readers take it for name`},
+	{"upper case key", valid + `Name = "a"`, `extension.toml:5:1: key "Name" in [extension] is ambiguous: some readers treat it as name`},
 	{"foreign tables", valid + "[[order]]\n[[stacks]]\n[\"\\u001b\"]", `extension.toml:5:3: extensions have no order
 extension.toml:6:3: warning: stacks are deprecated, and extensions have none
 extension.toml:7:2: warning: unknown key "\x1b" at the top level`},

@@ -41,7 +41,7 @@ dir/package.toml:4:16: dependencies must be an array of tables, [[dependencies]]
 	{"platform alone", "[platform]\nos = \"windows\"", `dir/package.toml:2:6: warning: os in [platform] is deprecated and ignored: [[targets]] replaced it (RFC 0128)
   name the platforms with [[targets]], and remove [platform]`},
 	{"unknown keys", "[extention]\n[platform]\nOS = \"linux\"\n[extension]\nurl = \".\"", `dir/package.toml:1:2: warning: unknown key "extention" at the top level (did you mean "extension"?)
-dir/package.toml:3:1: key "OS" in [platform] is ambiguous: some readers take it for os
+dir/package.toml:3:1: key "OS" in [platform] is ambiguous: some readers treat it as os
 dir/package.toml:5:1: warning: unknown key "url" in [extension] (did you mean "uri"?)`},
 	{"targets", packageTarget + "[[targets]]\nos = \"linux\"\narch = \"amd46\"", `dir/package.toml:6:8: unknown arch "amd46" (did you mean "amd64"?)`},
 	{"syntax", "[extension]\nuri = .", `dir/package.toml:2:7: expected a value, found '.'

@@ -46,7 +46,7 @@ func (r *reader) checkPath(what string, e *Entry) string {
 	case strings.ContainsFunc(e.Value, isSeparator):
 		return d("contains a line separator")
 	case what == targetPath && !norm.NFC.IsNormalString(e.Value):
-		return rename("is not in Unicode normalisation form C, in which bake files are read")
+		return rename("is not in Unicode normalisation form C, which bake files require")
 	case strings.TrimSpace(e.Value) != e.Value:
 		return d("begins or ends with a space")
 	case strings.HasPrefix(e.Value, "!"), strings.HasPrefix(e.Value, "#"), strings.HasPrefix(e.Value, "-"):

@@ -23,14 +23,14 @@ func TestReadPipe(t *testing.T) {
 	}
 }
 
-// A package holds the link itself, which readers do not follow, and a link out
+// A package contains the link itself, which readers do not follow, and a link out
 // of the extension would show a stranger's file of choice in messages.
 func TestReadLink(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "real.toml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{DescriptorFile: "is a symbolic link\n  replace the link by a copy", PackageFile: "leads out of the folder\n  replace the link by a copy"} {
+	for name, want := range map[string]string{DescriptorFile: "is a symbolic link\n  replace the link by a copy", PackageFile: "points outside the folder\n  replace the link by a copy"} {
 		target := "real.toml"
 		if name == PackageFile {
 			target = "/proc/self/environ"

@@ -31,7 +31,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("%s gives %q", text, got)
 		}
 	}
-	// What a value holds is not expanded again.
+	// What a value contains is not expanded again.
 	if got, _ := (Info{ID: "{{.Version}}", Version: "1"}).Expand("{{.ID}}"); got != "{{.Version}}" {
 		t.Errorf("got %q", got)
 	}

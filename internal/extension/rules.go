@@ -19,8 +19,8 @@ const minAPIMinor, maxAPIMinor = 7, 12
 // package. maxVersion is the maximum length of a tag.
 const maxID, maxVersion = 255, 128
 
-// reservedIDs are folders that the lifecycle creates beside those of
-// buildpacks. Source: Buildpack Interface Specification, "buildpack.toml
+// reservedIDs are the names of folders that the lifecycle creates next to those
+// of buildpacks. Source: Buildpack Interface Specification, "buildpack.toml
 // (TOML)".
 var reservedIDs = []string{"app", "config", "generated", "sbom"}
 

@@ -12,7 +12,7 @@ var settingsTests = []diagnosticTest{
 	{"metadata is a string", "metadata = \"x\"\n" + valid, `extension.toml:1:12: metadata must be a table, found a string`},
 	{"pre-package", valid + "[metadata]\npre-package = \"./scripts/build.sh\"", `extension.toml:6:15: warning: docker extpack does not run metadata.pre-package
   if you trust it and the package needs what it makes, run it before docker extpack`},
-	{"include-files", valid + "[metadata]\ninclude-files = [\"bin/detect\", \"bin/*\", \"../x\", \".\", 1]", `extension.toml:6:32: include-files entry "bin/*" holds '*': paths are literal and separated by "/", patterns are not supported
+	{"include-files", valid + "[metadata]\ninclude-files = [\"bin/detect\", \"bin/*\", \"../x\", \".\", 1]", `extension.toml:6:32: include-files entry "bin/*" contains '*': paths are literal and separated by "/", patterns are not supported
 extension.toml:6:41: include-files entry "../x" leaves the extension root
 extension.toml:6:49: include-files entry "." is the extension root itself: name files and folders in it
 extension.toml:6:54: include-files in [metadata] must hold strings only, found an integer`},
@@ -34,12 +34,12 @@ extension.toml:10:9: build in [metadata.extpack] must be a table, found a boolea
 	{"image braces", settings(`image = "example/{{.ID}:1"`), `extension.toml:6:9: image "example/{{.ID}:1" has the unknown placeholder "{{"`},
 	{"image upper case", settings(`image = "example/Curl"`), `extension.toml:6:9: image "example/Curl" is not an image reference: invalid reference format: repository name (example/Curl) must be lowercase`},
 	{"image upper case id", "api = \"0.10\"\nextension = { id = \"My/Ext\", version = \"1.0.0\" }\nmetadata.extpack.image = \"example/{{.ID}}\"", `extension.toml:3:26: image "example/{{.ID}}", here "example/My/Ext", is not an image reference: invalid reference format: repository name (example/My/Ext) must be lowercase`},
-	{"image digest", settings(`image = "example/curl@sha256:0000000000000000000000000000000000000000000000000000000000000000"`), `extension.toml:6:9: image "example/curl@sha256:000000000000000000000000000000000000000000000000000000000000…" has a digest and cannot be published to`},
+	{"image digest", settings(`image = "example/curl@sha256:0000000000000000000000000000000000000000000000000000000000000000"`), `extension.toml:6:9: image "example/curl@sha256:000000000000000000000000000000000000000000000000000000000000…" has a digest, so it cannot be published to`},
 	{"image empty", settings(`image = ""`), `extension.toml:6:9: image "" is not an image reference: invalid reference format`},
 	{"image and wrong version", "api = \"0.10\"\nextension = { id = \"a\", version = \"1\" }\nmetadata.extpack.image = \"example/{{.ID}}:{{.Version}}\"", `extension.toml:2:35: version "1" is not X.Y.Z, three numbers without leading zeros (did you mean "1.0.0"?)`},
 	{"shared", settings(`shared = ["lib", "./share/", "/etc", "a/../../b", "a?", "a\u0000"]`), `extension.toml:6:30: shared entry "/etc" is absolute: paths are relative to the extension root
 extension.toml:6:38: shared entry "a/../../b" leaves the extension root
-extension.toml:6:51: shared entry "a?" holds '?': paths are literal and separated by "/", patterns are not supported
+extension.toml:6:51: shared entry "a?" contains '?': paths are literal and separated by "/", patterns are not supported
 extension.toml:6:57: shared entry "a\x00" contains a control character`},
 	{"labels", settings("[metadata.extpack.labels]\n\"\" = \"a\"\n\"io.buildpacks.id\" = \"b\"\nnumber = 3\norg.example.title = \"x\""), `extension.toml:7:1: label without a name
 extension.toml:8:1: label "io.buildpacks.id": names that begin with "io.buildpacks." are reserved

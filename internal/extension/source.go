@@ -27,7 +27,7 @@ const hintTooLarge = "move other data to other files"
 type reader struct {
 	file string
 	data []byte
-	// syntax, types and unsupported: the rules for files that are not TOML, for
+	// syntax, types and unknown are the rules for files that are not TOML, for
 	// values of the wrong type, and for unknown keys.
 	syntax, types, unknown *rules.Rule
 	// lines are the offsets of the first byte of each line.

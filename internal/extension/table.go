@@ -295,7 +295,7 @@ func (t *table) misspelt() {
 func (t *table) otherCase() {
 	for _, k := range t.node.keys {
 		if known := t.inOtherCase(k.name); known != "" {
-			t.r.report(rules.KeyCase, t.r.position(k.at), "key %s%s is ambiguous: some readers take it for %s", quote(k.name), t.in(), known)
+			t.r.report(rules.KeyCase, t.r.position(k.at), "key %s%s is ambiguous: some readers treat it as %s", quote(k.name), t.in(), known)
 		}
 	}
 }

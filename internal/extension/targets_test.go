@@ -65,12 +65,12 @@ extension.toml:10:11: distribution version "24 04" may contain only letters, dig
 extension.toml:10:1: warning: versions in [[targets.distributions]] is an old spelling that other tools ignore: write a separate table for each version
 extension.toml:10:22: distribution versions "20/04" may contain only letters, digits and . _ + ~ -`},
 	{"path leaves", target(linuxAMD64 + `path = "../x"`), `extension.toml:8:8: path "../x" leaves the extension root`},
-	{"path up and down", target(linuxAMD64 + `path = "a/../b"`), `extension.toml:8:8: path "a/../b" holds ".." (did you mean "b"?)`},
+	{"path up and down", target(linuxAMD64 + `path = "a/../b"`), `extension.toml:8:8: path "a/../b" contains ".." (did you mean "b"?)`},
 	{"path absolute", target(linuxAMD64 + `path = "/x"`), `extension.toml:8:8: path "/x" is absolute: paths are relative to the extension root`},
 	{"path empty", target(linuxAMD64 + `path = ""`), `extension.toml:8:8: path is empty`},
-	{"path pattern", target(linuxAMD64 + `path = "linux/*"`), `extension.toml:8:8: path "linux/*" holds '*': paths are literal and separated by "/", patterns are not supported`},
-	{"path backslash", target(linuxAMD64 + `path = 'linux\amd64'`), `extension.toml:8:8: path "linux\\amd64" holds '\\': paths are literal and separated by "/", patterns are not supported`},
-	{"path variable", target(linuxAMD64 + `path = "$X"`), `extension.toml:8:8: path "$X" holds '$': paths are literal and separated by "/", patterns are not supported`},
+	{"path pattern", target(linuxAMD64 + `path = "linux/*"`), `extension.toml:8:8: path "linux/*" contains '*': paths are literal and separated by "/", patterns are not supported`},
+	{"path backslash", target(linuxAMD64 + `path = 'linux\amd64'`), `extension.toml:8:8: path "linux\\amd64" contains '\\': paths are literal and separated by "/", patterns are not supported`},
+	{"path variable", target(linuxAMD64 + `path = "$X"`), `extension.toml:8:8: path "$X" contains '$': paths are literal and separated by "/", patterns are not supported`},
 	{"path control", target(linuxAMD64 + `path = "a\nb"`), `extension.toml:8:8: path "a\nb" contains a control character`},
 	{"path is the root", target(linuxAMD64 + `path = "."`), ``},
 }

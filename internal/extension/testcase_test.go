@@ -60,7 +60,7 @@ func TestParseTestsReports(t *testing.T) {
 	for text, want := range map[string]string{
 		"[[case]]": "a.toml:1:1: missing name in [[case]]",
 		"[[case]]\nname = \"a\"\n[[case]]\nname = \"a\"":                                                 `a.toml:4:1: the case "a" already exists in this file`,
-		"[[case]]\nname = \"a\"\ndetect = \"yes\"":                                                       `a.toml:3:10: detect is "yes", neither "pass" nor "fail"`,
+		"[[case]]\nname = \"a\"\ndetect = \"yes\"":                                                       `a.toml:3:10: detect is "yes", not "pass" or "fail"`,
 		"[[case]]\nname = \"a\"\nplatform-api = \"0.9\"":                                                 `a.toml:3:16: platform-api "0.9" is not a version that runs extensions`,
 		"[[case]]\nname = \"a\"\nenv = { \"A-B\" = \"\" }":                                               `a.toml:3:9: "A-B" is not a name of an environment variable`,
 		"[[case]]\nname = \"a\"\nrequires = [1]":                                                         "a.toml:3:13: requires in [[case]] must be an array of names or of tables with a name, found an integer",

@@ -35,7 +35,7 @@ type Trust struct {
 
 // ReadFile reads the user's file. A file that does not exist grants nothing, and
 // neither does one in a home directory of another user or none, such as
-// /dev/null, with which docker goes on too.
+// /dev/null, which docker accepts too.
 //
 //	[[trust]]
 //	directory = "~/src/acme"

@@ -284,7 +284,7 @@ func Missing(requests []Request) diag.List {
 		}
 		list = append(list, diag.Diagnostic{
 			Position: r.Position,
-			Message:  "the extension asks for " + r.Subject + ", which was not granted",
+			Message:  "the extension requests " + r.Subject + ", which was not granted",
 			Hint:     hint,
 		})
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/extpack/extpack/internal/scratch"
 )
 
-// maxGitFile bounds what is read of a file that holds a path.
+// maxGitFile bounds what is read of a file that contains a path.
 const maxGitFile = 64 << 10
 
 // RepositoryOf returns the root of the Git repository that contains dir, or dir

@@ -24,7 +24,7 @@ func Descriptor(d *extension.Descriptor) diag.List {
 		list = append(list, rule.At(pos, format, args...))
 	}
 	if !registryID.Get().MatchString(d.Info.ID) {
-		report(rules.IDRegistry, whole, "id %q is not fit for the CNB registry, NAMESPACE/NAME in lower case", d.Info.ID)
+		report(rules.IDRegistry, whole, "id %q is not valid in the CNB registry, which requires NAMESPACE/NAME in lower case", d.Info.ID)
 	}
 	for _, l := range d.Info.Licenses {
 		if ok, _ := spdxexp.ValidateLicenses([]string{l.Type}); l.Type != "" && !ok {
@@ -35,18 +35,18 @@ func Descriptor(d *extension.Descriptor) diag.List {
 		report(rules.DeprecatedKey, whole, "clear-env is for buildpacks")
 	}
 	if len(d.Targets) == 0 {
-		report(rules.TargetsMissing, whole, "there are no [[targets]]")
+		report(rules.TargetsMissing, whole, "missing [[targets]]")
 	}
 	for _, t := range d.Targets {
 		if t.OS == "windows" {
-			report(rules.TargetWindows, t.Position, "extensions are not run for Windows")
+			report(rules.TargetWindows, t.Position, "extensions are not supported on Windows")
 		}
 		for _, distro := range t.Distros {
 			switch {
 			case t.OS == "windows" && distro.Name != "":
 				report(rules.TargetWindows, t.Position, "Windows has no distro, found %q", distro.Name)
 			case distro.String() != strings.ToLower(distro.String()):
-				report(rules.DistroSpelling, t.Position, "distro %s is not in lower case, as os-release has it", distro)
+				report(rules.DistroSpelling, t.Position, "distro %s is not in lower case as in os-release", distro)
 			}
 		}
 	}

@@ -166,7 +166,7 @@ func packedModes(files content.Files) content.Files {
 }
 
 // unplanned returns one image of all files of an extension that cannot be
-// planned, so that they are checked all the same.
+// planned, so that the files are checked anyway.
 func unplanned(ctx context.Context, dir string, d *extension.Descriptor, list *diag.List) ([]Image, error) {
 	tree, err := content.Read(ctx, dir)
 	if err != nil {

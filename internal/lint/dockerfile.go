@@ -50,7 +50,7 @@ func (d *dockerfileChecker) report(rule *rules.Rule, line int, format string, ar
 	case n < maxFindings:
 		*d.list = append(*d.list, rule.At(d.line(line), format, args...))
 	case n == maxFindings:
-		*d.list = append(*d.list, rule.At(d.pos, "there is more of the same; only the first findings are listed"))
+		*d.list = append(*d.list, rule.At(d.pos, "further findings of this kind are not listed"))
 	}
 }
 
@@ -76,7 +76,7 @@ func (d *dockerfileChecker) check() {
 		return
 	}
 	if len(file.Stages) > 1 {
-		d.report(rules.DockerfileStages, file.Stages[1].Line, "%s may have one FROM, this one has %d", d.name, len(file.Stages))
+		d.report(rules.DockerfileStages, file.Stages[1].Line, "%s may have only one FROM, this one has %d", d.name, len(file.Stages))
 	}
 	if !d.run {
 		d.checkBuildArgs(file)
@@ -114,7 +114,7 @@ func (d *dockerfileChecker) checkBuildArgs(file *dockerfile.File) {
 			line = -1
 			continue
 		}
-		d.report(rules.BuildArg, dockerfile.Line(&cmd), "ARG %s before FROM: only base_image may be there", name)
+		d.report(rules.BuildArg, dockerfile.Line(&cmd), "ARG %s before FROM: only base_image is allowed there", name)
 		line = -1
 	}
 	if line >= 0 {
@@ -131,7 +131,7 @@ func (d *dockerfileChecker) checkRunFrom(stage dockerfile.Stage) {
 	case image == "scratch":
 		d.report(rules.RunFrom, stage.Line, "FROM scratch is not a run image: it has no layers")
 	case likeBaseImage.Get().MatchString(image):
-		*d.list = append(*d.list, rules.RunFrom.Undecidable(d.line(stage.Line), "FROM %s is not spelled %s, by which the lifecycle knows the run image", image, baseImage))
+		*d.list = append(*d.list, rules.RunFrom.Undecidable(d.line(stage.Line), "FROM %s is not spelled %s, the only form in which the lifecycle recognizes the run image", image, baseImage))
 	case strings.Contains(image, "$"):
 		*d.list = append(*d.list, rules.RunFrom.Undecidable(d.line(stage.Line), "FROM %s depends on a variable", image))
 	default:
@@ -142,7 +142,7 @@ func (d *dockerfileChecker) checkRunFrom(stage dockerfile.Stage) {
 	}
 	first := dockerfile.Line(stage.Commands[0])
 	if d.minor >= 0 && d.minor < 10 {
-		d.report(rules.RunFromOnly, first, "run.Dockerfile may only have FROM before api 0.10")
+		d.report(rules.RunFromOnly, first, "run.Dockerfile may contain only FROM before api 0.10")
 	}
 	if !slices.ContainsFunc(stage.Commands, setsRebasable) {
 		d.report(rules.Rebasable, stage.Line, "the label io.buildpacks.rebasable is not set, so the image counts as not rebasable")
@@ -176,7 +176,7 @@ func (d *dockerfileChecker) checkCommand(cmd dockerfile.Command) {
 			d.ignored(line, "--"+flag+" of RUN", true)
 		}
 		if len(cmd.Files) > 0 {
-			d.report(rules.Extender, line, "the lifecycle's extender does not know heredocs")
+			d.report(rules.Extender, line, "the lifecycle's extender does not support heredocs")
 		}
 	case *dockerfile.Copy:
 		d.ignored(line, "--parents of COPY", cmd.Parents)
@@ -202,7 +202,7 @@ var lifecycleFolders = []string{"/workspace", "/layers", "/platform"}
 
 func (d *dockerfileChecker) checkSources(line int, name string, s dockerfile.SourcesAndDest, fromContext bool) {
 	if len(s.SourceContents) > 0 {
-		d.report(rules.Extender, line, "the lifecycle's extender does not know heredocs")
+		d.report(rules.Extender, line, "the lifecycle's extender does not support heredocs")
 	}
 	dest := path.Clean(s.DestPath)
 	for _, folder := range lifecycleFolders {

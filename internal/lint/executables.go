@@ -32,7 +32,7 @@ func (c *checker) checkExecutables() {
 		case !isRegular(f):
 			c.report(rules.EntryPoint, c.at(listed), "%s is not a file", name)
 		case f.Mode&othersExec == 0:
-			c.report(rules.EntryPoint, c.at(f), "%s has mode %04o, which not everyone may execute", name, f.Mode.Perm())
+			c.report(rules.EntryPoint, c.at(f), "%s has mode %04o, so not every user can execute it", name, f.Mode.Perm())
 		default:
 			entryPoints[f.Path] = true
 		}
@@ -136,7 +136,7 @@ func (c *checker) checkVariable(program, used string, pos diag.Position) {
 	case program == generateBin && used == "CNB_EXEC_ENV":
 		c.report(rules.VariableNewer, pos, "lifecycles do not set CNB_EXEC_ENV for bin/generate")
 	case since > 0 && c.minor() >= 0 && c.minor() < since:
-		c.report(rules.VariableNewer, pos, "lifecycles set %s from api 0.%d on, and this extension has %s", used, since, c.API)
+		c.report(rules.VariableNewer, pos, "lifecycles set %s since api 0.%d, and this extension has %s", used, since, c.API)
 	}
 }
 

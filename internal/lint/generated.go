@@ -98,7 +98,7 @@ func (c *checker) checkContexts(dir string) {
 	}
 	for _, name := range []string{buildContext, runContext} {
 		if f, ok := c.find(path.Join(dir, name)); ok && f.Mode.IsDir() {
-			c.report(rules.ContextConflict, c.at(f), "%s is beside context, which is for both images", name)
+			c.report(rules.ContextConflict, c.at(f), "%s is next to context, which is for both images", name)
 		}
 	}
 }

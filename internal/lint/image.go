@@ -1,8 +1,8 @@
 // Package lint checks the files of an extension by the rules of package rules:
 // those of a directory, of a published package, or those that a program wrote.
 //
-// It reads files and, when asked, registries; it changes nothing but what Fix
-// is told to. What is wrong with a descriptor package extension reports itself.
+// It reads files and, on request, registries. It changes nothing, except for the
+// fixes of Fix. Package extension itself reports errors of a descriptor.
 package lint
 
 import (
@@ -47,7 +47,7 @@ type Image struct {
 	// API is the descriptor's, empty when it is not known.
 	API      string
 	Platform v1.Platform
-	// AnyPlatform says that the image is for any platform, whatever Platform is.
+	// AnyPlatform says that the image is for any platform; Platform is then unused.
 	AnyPlatform bool
 	// Incomplete says that a build stage adds files to those that are known.
 	Incomplete bool
@@ -212,11 +212,11 @@ func (c *checker) checkLayout() {
 	}
 	for _, pair := range [][2]string{{detectFile, detectDir}, {generateBin, generateDir}} {
 		if f, ok := c.find(pair[1]); ok && c.has(pair[0]) && f.Mode.IsDir() {
-			c.report(rules.StaticIgnored, c.at(f), "the folder is ignored, as there is %s", pair[0])
+			c.report(rules.StaticIgnored, c.at(f), "the folder is ignored because of %s", pair[0])
 		}
 	}
 	if f, ok := c.find("bin/build"); ok && !f.Mode.IsDir() {
-		c.report(rules.BinBuild, c.at(f), "bin/build is the program of a buildpack, and extensions have bin/generate")
+		c.report(rules.BinBuild, c.at(f), "bin/build is the program of a buildpack, and extensions use bin/generate")
 	}
 }
 

@@ -43,7 +43,7 @@ func Online(ctx context.Context, client *registry.Client, r *Report) error {
 	return nil
 }
 
-// checkVersion compares the version with the tags that are published beside it.
+// checkVersion compares the version with the published tags of the repository.
 func checkVersion(ctx context.Context, client *registry.Client, r *Report, tag string) (diag.List, error) {
 	ref, err := registry.ParseReference(tag)
 	if err != nil {
@@ -63,7 +63,7 @@ func checkVersion(ctx context.Context, client *registry.Client, r *Report, tag s
 	if newest == "" || semver.Compare("v"+version, "v"+newest) > 0 {
 		return nil, nil
 	}
-	what := fmt.Sprintf("version %s is not greater than %s, which is published", version, newest)
+	what := fmt.Sprintf("version %s is not greater than %s, which is already published", version, newest)
 	if version == newest {
 		what = fmt.Sprintf("version %s is already published", version)
 	}

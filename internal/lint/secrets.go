@@ -78,13 +78,13 @@ func (c *checker) checkSecret(f *content.File) {
 		c.report(rules.LargeFile, c.at(f), "%s has %.1f MB", f.Path, float64(f.Size)/1e6)
 	}
 	if b := base(f); b == ".env" || strings.HasPrefix(b, ".env.") && !slices.ContainsFunc(examples, func(e string) bool { return strings.HasSuffix(b, e) }) {
-		c.report(rules.Secret, c.at(f), "%s is in the package, and such files hold secrets", f.Path)
+		c.report(rules.Secret, c.at(f), "%s is in the package, and such files often contain secrets", f.Path)
 		return
 	}
 	if hit := c.inspected[f].Secret; hit != nil {
 		pos := c.at(f)
 		pos.Line, pos.Column = hit.Line, hit.Column
-		c.report(rules.Secret, pos, "%s holds what looks like %s", f.Path, hit.What)
+		c.report(rules.Secret, pos, "%s contains what looks like %s", f.Path, hit.What)
 	}
 }
 

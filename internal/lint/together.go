@@ -34,7 +34,7 @@ func unusedRoots(e *plan.Extension) diag.List {
 	}
 	for _, image := range e.Images {
 		if rooted > 0 && image.Root == platform.RootDir && !image.NeedsBuild() {
-			list = append(list, rules.RootUnused.At(diag.Position{File: e.Descriptor.File}, "%s has no platform folder, and other targets have one", image))
+			list = append(list, rules.RootUnused.At(diag.Position{File: e.Descriptor.File}, "%s has no platform folder, but other targets have one", image))
 		}
 	}
 	return list
@@ -54,7 +54,7 @@ func except(dir string, d *extension.Descriptor, list diag.List) diag.List {
 		if used[i] || rule == nil || rule.Required || rule.Online || rule.Run || reportedByParser(x.Rule) {
 			continue
 		}
-		list = append(list, rules.LintException.At(x.Position, "the exception turns nothing off: %s has no finding", x.Rule))
+		list = append(list, rules.LintException.At(x.Position, "the exception has no effect: %s has no finding", x.Rule))
 	}
 	return list
 }
@@ -87,7 +87,7 @@ func Together(reports []*Report) {
 func SameButCase(others []*extension.Descriptor, d *extension.Descriptor) *diag.Diagnostic {
 	for _, other := range others {
 		if id := other.Info.ID; id != d.Info.ID && strings.EqualFold(id, d.Info.ID) {
-			found := rules.IDCase.At(diag.Position{File: d.File}, "id %s is that of %s but for case, %s", d.Info.ID, filepath.Dir(other.File), id)
+			found := rules.IDCase.At(diag.Position{File: d.File}, "id %s differs from that of %s only by case: %s", d.Info.ID, filepath.Dir(other.File), id)
 			return &found
 		}
 	}

@@ -47,7 +47,7 @@ func (p *imagePlanner) choosePlatform(image *Image) error {
 	position := diag.Position{File: p.descriptor.File}
 	for _, t := range p.descriptor.Targets {
 		if t.OS != "" && t.OS != assumed.OS {
-			p.list.Errorf(t.Position, "target %s names no arch; %s", t.OS, NamePlatforms)
+			p.list.Errorf(t.Position, "target %s has no arch; %s", t.OS, NamePlatforms)
 			return nil
 		}
 	}
@@ -67,7 +67,7 @@ func (p *imagePlanner) choosePlatform(image *Image) error {
 		}
 	}
 	if !first.known {
-		p.list.Errorf(position, "no target names a platform, and that of %s, %s, is not known; %s", first.name, first, NamePlatforms)
+		p.list.Errorf(position, "no target names a platform, and that of %s, %s, is unknown; %s", first.name, first, NamePlatforms)
 		return nil
 	}
 	image.Platform = first.platform

@@ -92,9 +92,9 @@ func TestProgramsDisagree(t *testing.T) {
 			"two platforms", "", "bin/amd64 is an ELF executable for amd64 (x86-64) but bin/arm64 is an ELF executable for arm64 (AArch64)",
 			files{"bin/amd64": elfHead(elf.EM_X86_64), "bin/arm64": elfHead(elf.EM_AARCH64)},
 		},
-		{"a universal file", "", "that of bin/generate, a Mach-O (macOS) executable, is not known", files{"bin/generate": universalHead(7, 12)}},
-		{"a processor nobody knows", "", "is not known", files{"bin/generate": elfHead(elf.EM_SPARC)}},
-		{"another os", "[[targets]]\nos = \"windows\"\n", "target windows names no arch", files{"bin/generate": ""}},
+		{"a universal file", "", "that of bin/generate, a Mach-O (macOS) executable, is unknown", files{"bin/generate": universalHead(7, 12)}},
+		{"a processor nobody knows", "", "is unknown", files{"bin/generate": elfHead(elf.EM_SPARC)}},
+		{"another os", "[[targets]]\nos = \"windows\"\n", "target windows has no arch", files{"bin/generate": ""}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -39,7 +39,7 @@ type Host struct {
 }
 
 // NeedsBuild reports whether the platform root of the image is a build stage,
-// whose files are only known after a build.
+// whose files are known only after a build.
 func (i Image) NeedsBuild() bool { return i.Dockerfile != "" }
 
 // NeedsBuild reports whether any image needs a builder.
@@ -49,7 +49,7 @@ func (e *Extension) NeedsBuild() bool { return slices.ContainsFunc(e.Images, Ima
 func (p *Plan) NeedsBuild() bool { return slices.ContainsFunc(p.Extensions, (*Extension).NeedsBuild) }
 
 // ErrNeedsBuild is returned for a package that requires a builder.
-var ErrNeedsBuild = errors.New("it has a build stage, which only a builder can run")
+var ErrNeedsBuild = errors.New("its build stage requires a builder")
 
 // caches sets both kinds of caches.
 func (e *Extension) caches(list *diag.List, opts Options) {
@@ -65,7 +65,7 @@ func (e *Extension) caches(list *diag.List, opts Options) {
 func (o Options) checkUsed(list *diag.List, extensions []*Extension) {
 	given := len(o.Args)+len(o.Contexts)+len(o.Secrets)+len(o.SSH)+len(o.NoCacheFilter)+len(o.Ulimits)+len(o.AddHosts) > 0 || o.Pull || o.ShmSize+o.Network != ""
 	if given && len(extensions) > 0 && !slices.ContainsFunc(extensions, (*Extension).NeedsBuild) {
-		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret, --ssh, --network, --pull, --no-cache-filter, --shm-size, --ulimit and --add-host are for build stages, and no target has one")
+		list.Warnf(diag.Position{}, "--build-arg, --build-context, --secret, --ssh, --network, --pull, --no-cache-filter, --shm-size, --ulimit and --add-host have no effect, because no target has a build stage")
 	}
 }
 
@@ -180,7 +180,7 @@ func (p *buildPlanner) checkForm(pos diag.Position, what string, parts ...string
 	}
 }
 
-const decomposed, composeIt = "is not in Unicode normalisation form C, in which bake files are read", "write it in that form"
+const decomposed, composeIt = "is not in Unicode normalisation form C, which bake files require", "write it in that form"
 
 func fromSpec(base, name string) string {
 	if name == "" {

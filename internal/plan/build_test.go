@@ -107,13 +107,13 @@ func TestStageRefused(t *testing.T) {
 			"contexts and secrets", stageTable + "contexts = { a = \"gone\", b = \"target:x\", c = \"cwd:///etc\", d = \"oci-layout://gone:1\" }\nssh = [\"default=\", \"=key\"]\nsecrets = [\"src=x\"]\ncache-to = [\"mode=max,ref=x\"]\n",
 			files{"Dockerfile": "FROM a\n"},
 			[]string{
-				`DIR/extension.toml:6:14: context a: there is no folder DIR/gone
+				`DIR/extension.toml:6:14: context a: folder DIR/gone not found
   write "docker-image://…" before the name of an image`,
-				`DIR/extension.toml:6:26: context b: "target:x" names a bake target, and there is none besides those of docker extpack
+				`DIR/extension.toml:6:26: context b: "target:x" names a bake target, but only docker extpack defines targets
   add a stage to the Dockerfile instead`,
-				`DIR/extension.toml:6:42: context c: there is no folder DIR/cwd:/etc
+				`DIR/extension.toml:6:42: context c: folder DIR/cwd:/etc not found
   write "docker-image://…" before the name of an image`,
-				`DIR/extension.toml:6:60: context d: there is no folder DIR/gone with an OCI layout`,
+				`DIR/extension.toml:6:60: context d: folder DIR/gone with an OCI layout not found`,
 				`DIR/extension.toml:7:8: ssh "default=": a path is missing
   write default, ID=SOCKET or ID=KEY`,
 				`DIR/extension.toml:7:20: ssh "=key" has no ID
@@ -121,7 +121,7 @@ func TestStageRefused(t *testing.T) {
 				`DIR/extension.toml:8:12: secret "src=x": has no id
   write id=NAME,src=FILE or id=NAME,env=VARIABLE`,
 				`DIR/extension.toml:9:13: cache "mode=max,ref=x": has no type
-  write type=registry,ref=IMAGE or another that docker buildx knows`,
+  write type=registry,ref=IMAGE or another type that docker buildx supports`,
 			},
 		},
 	}
@@ -140,9 +140,9 @@ func TestContextOfFlagRefused(t *testing.T) {
 	dir := extensionDir(t, stageTable, files{"Dockerfile": "FROM a\n"})
 	_, _, err := New(t.Context(), []string{dir}, Options{Contexts: map[string]string{"a": "gone", "b": "target:x"}})
 	wantInvalid(t, dir, err,
-		`--build-context a: there is no folder gone
+		`--build-context a: folder gone not found
   write "docker-image://…" before the name of an image`,
-		`--build-context b: "target:x" names a bake target, and there is none besides those of docker extpack
+		`--build-context b: "target:x" names a bake target, but only docker extpack defines targets
   add a stage to the Dockerfile instead`)
 }
 
@@ -204,7 +204,7 @@ func TestUnusedStagesAreWarnedOf(t *testing.T) {
 	if err != nil || len(list) != 2 || p.Extensions[0].Build != nil {
 		t.Fatalf("got %v, %v", list, err)
 	}
-	for i, want := range []string{"--ulimit and --add-host are for build stages, and no target has one", "no target uses the build stage: each has a platform folder"} {
+	for i, want := range []string{"--ulimit and --add-host have no effect, because no target has a build stage", "no target uses the build stage: each has a platform folder"} {
 		if !strings.Contains(list[i].Message, want) {
 			t.Errorf("got %s, want %s", list[i], want)
 		}
@@ -236,7 +236,7 @@ func TestLayoutFolder(t *testing.T) {
 func TestCachesWithoutAPlace(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"type=registry,mode=max": "has no ref\n  write type=registry,ref=IMAGE", "type=local": "has no dest\n  write type=local,dest=FOLDER", "mode=max,ref=x": "has no type\n  write type=registry,ref=IMAGE or another that docker buildx knows",
+		"type=registry,mode=max": "has no ref\n  write type=registry,ref=IMAGE", "type=local": "has no dest\n  write type=local,dest=FOLDER", "mode=max,ref=x": "has no type\n  write type=registry,ref=IMAGE or another type that docker buildx supports",
 		"type=gha": "", "type=inline": "", "type=s3,bucket=b": "", "inline": "", "r.example/a": "",
 	} {
 		_, err := ParseCache(text, "dest")

@@ -28,7 +28,7 @@ func below(dir, name string) (string, bool) {
 func (p *imagePlanner) checkDescriptorFile() {
 	if !p.tree.Has(extension.DescriptorFile) {
 		p.list.Errorf(diag.Position{File: filepath.Join(p.dir, content.IgnoreFile)},
-			"excludes %s, which every package needs", extension.DescriptorFile).Hint = `add the line "!` + extension.DescriptorFile + `"`
+			"excludes %s, which every package requires", extension.DescriptorFile).Hint = `add the line "!` + extension.DescriptorFile + `"`
 	}
 }
 
@@ -44,7 +44,7 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 	for _, image := range images {
 		if !p.tree.Has(image.Root) {
 			p.list.Errorf(diag.Position{File: filepath.Join(p.dir, content.IgnoreFile)},
-				"excludes %s, which holds the files of %s", image.Root, image)
+				"excludes %s, which contains the files of %s", image.Root, image)
 		}
 	}
 	for _, n := range slices.Concat(settings.Shared, p.descriptor.Metadata.IncludeFiles) {
@@ -52,9 +52,9 @@ func (p *imagePlanner) checkEntries(images []Image) error {
 		case !content.CheckName(n.Value):
 			p.list.Errorf(n.Position, notNormal, n.Value).Hint = renameIt
 		case p.cases != "" && (n.Value == p.cases || strings.HasPrefix(n.Value, p.cases+"/")):
-			p.list.Errorf(n.Position, "%q never enters a package: test cases are left out", n.Value)
+			p.list.Errorf(n.Position, "%q cannot be packaged: test cases are excluded", n.Value)
 		case neverEnters(n.Value, images):
-			p.list.Errorf(n.Position, "%q never enters a package: version control, packages and generated bake files are left out", n.Value)
+			p.list.Errorf(n.Position, "%q cannot be packaged: version control, packages and generated bake files are excluded", n.Value)
 		}
 	}
 	return p.list.Err()

@@ -52,12 +52,12 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 	if layout, ok := strings.CutPrefix(value, layoutPrefix); ok {
 		layout = from(base, layout)
 		if folder := LayoutFolder(layout); !isFolder(folder) {
-			p.list.Errorf(pos, "%s: there is no folder %s with an OCI layout", what, folder)
+			p.list.Errorf(pos, "%s: folder %s with an OCI layout not found", what, folder)
 		}
 		return layoutPrefix + layout
 	}
 	if strings.HasPrefix(value, "target:") {
-		p.list.Errorf(pos, "%s: %q names a bake target, and there is none besides those of docker extpack", what, value).Hint = "add a stage to the Dockerfile instead"
+		p.list.Errorf(pos, "%s: %q names a bake target, but only docker extpack defines targets", what, value).Hint = "add a stage to the Dockerfile instead"
 		return value
 	}
 	if isRemote(value) {
@@ -65,7 +65,7 @@ func (p *buildPlanner) context(pos diag.Position, what, value, base string) stri
 	}
 	folder := from(base, value)
 	if !isFolder(folder) {
-		p.list.Errorf(pos, "%s: there is no folder %s", what, folder).Hint = `write "docker-image://…" before the name of an image`
+		p.list.Errorf(pos, "%s: folder %s not found", what, folder).Hint = `write "docker-image://…" before the name of an image`
 	}
 	if isRemote(folder) {
 		return "./" + folder // a folder with such a name

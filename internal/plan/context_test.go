@@ -21,7 +21,7 @@ func TestContextPath(t *testing.T) {
 	}
 }
 
-// A folder that was told from a repository stays a folder.
+// A folder whose path looks like a repository is still used as a folder.
 func TestContextCalledLikeARepository(t *testing.T) {
 	dir := extensionDir(t, stageTable+"contexts = { a = \"./github.com/b\" }\n", files{"Dockerfile": "FROM scratch\n", "github.com/b/x": ""})
 	t.Chdir(dir)

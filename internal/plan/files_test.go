@@ -160,7 +160,7 @@ func TestFilesRefused(t *testing.T) {
 	const at = "DIR/extension.toml:6:18: "
 	include := func(entries string) string { return "[metadata]\ninclude-files = [" + entries + "]\n" }
 	shared := func(entries string) string { return "[metadata.extpack]\nshared = [" + entries + "]\n" }
-	const never = " never enters a package: version control, packages and generated bake files are left out"
+	const never = " cannot be packaged: version control, packages and generated bake files are excluded"
 	tests := []struct {
 		name  string
 		toml  string
@@ -170,13 +170,13 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"descriptor ignored", "",
 			files{bin: "", ".dockerignore": "*.toml"},
-			[]string{`DIR/.dockerignore: excludes extension.toml, which every package needs
+			[]string{`DIR/.dockerignore: excludes extension.toml, which every package requires
   add the line "!extension.toml"`},
 		},
 		{
 			"platform root ignored", amd64AndArm64,
 			files{"linux/amd64/bin/detect": "", "linux/arm64/bin/detect": "", ".dockerignore": "linux/arm64"},
-			[]string{"DIR/.dockerignore: excludes linux/arm64, which holds the files of linux/arm64"},
+			[]string{"DIR/.dockerignore: excludes linux/arm64, which contains the files of linux/arm64"},
 		},
 		{
 			"ignore file broken", "",
@@ -200,7 +200,7 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"not in normal form C", shared(`"e\u0301"`),
 			files{bin: "", "e\u0301": ""},
-			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, in which bake files are read\n  rename it"},
+			[]string{"DIR/extension.toml:6:11: \"e\u0301\" is not in Unicode normalisation form C, which bake files require\n  rename it"},
 		},
 		{
 			"a platform root behind a link with a pattern", "",
@@ -222,7 +222,7 @@ func TestFilesRefused(t *testing.T) {
   use a relative link or a copy`,
 			`DIR/b: symbolic link to "../x" leaves the extension root
   use a copy`,
-			`DIR/c: symbolic link to "c" leads in a circle
+			`DIR/c: symbolic link to "c" is part of a loop
   remove it`,
 		}},
 		{
@@ -238,7 +238,7 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"build table without a Dockerfile", "[metadata.extpack.build]\nstage = \"x\"\n",
 			files{bin: ""},
-			[]string{"DIR/extension.toml:5:1: there is no Dockerfile in DIR for the build stage\n  create it, or name another with dockerfile = \"…\""},
+			[]string{"DIR/extension.toml:5:1: Dockerfile not found in DIR for the build stage\n  create it, or name another with dockerfile = \"…\""},
 		},
 	}
 	for _, tt := range tests {
@@ -324,6 +324,6 @@ func TestNamedLinksThatCannotBeTold(t *testing.T) {
 	t.Parallel()
 	dir := extensionDir(t, "[metadata]\ninclude-files = [\"a b\", \"bin/detect\"]\n", files{"a b": "-> bin/detect", "a-b": "", "bin/detect": ""})
 	_, _, err := New(t.Context(), []string{dir}, Options{})
-	wantInvalid(t, dir, err, `DIR: "a b" and "a-b" match one pattern of a bake file, so their links cannot be preserved
+	wantInvalid(t, dir, err, `DIR: "a b" and "a-b" match the same pattern of a bake file, so their links cannot be preserved
   rename one of them`)
 }

@@ -17,8 +17,9 @@ var specSeeds = []string{
 	"default", "default=a", "a=b,c", "=a", "default=", "a=b=c",
 }
 
-// FuzzSpecs holds our reading of docker's settings to buildx's own: what is
-// accepted here, and handed on as written here, means there what it means here.
+// FuzzSpecs compares our reading of docker's settings with buildx's own: a
+// setting that is accepted here and passed on as written has the same meaning
+// in buildx.
 func FuzzSpecs(f *testing.F) {
 	for _, seed := range specSeeds {
 		f.Add(seed)

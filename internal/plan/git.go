@@ -22,7 +22,7 @@ type GitOptions struct {
 	// Origin adds the annotations of source and revision. OriginOfDescriptor
 	// does so for descriptors that ask for it.
 	Origin, OriginOfDescriptor bool
-	// AllowDirty permits to push a revision that differs from its commit.
+	// AllowDirty allows pushing a revision that differs from its commit.
 	AllowDirty bool
 }
 
@@ -82,7 +82,7 @@ func (o Options) origin(ctx context.Context, dir string, d *extension.Descriptor
 	}
 	if len(changes) > 0 {
 		if o.Push && !o.Git.AllowDirty {
-			return nil, diag.WithHint(diag.Invalidf("%s: the revision %.12s is not pushed: %s", d.Info, commit, git.Describe(changes)), "commit the changes, or pass --allow-dirty to push the revision as "+commit[:12]+"…-dirty")
+			return nil, diag.WithHint(diag.Invalidf("%s: the revision %.12s cannot be pushed: %s", d.Info, commit, git.Describe(changes)), "commit the changes, or pass --allow-dirty to push the revision as "+commit[:12]+"…-dirty")
 		}
 		commit += "-dirty"
 	}

@@ -117,7 +117,7 @@ func packed(t *testing.T, dir string, image Image) map[string]string {
 	return out
 }
 
-// wantInvalid wants exactly these messages, in which DIR is dir.
+// wantInvalid checks that there are exactly these messages, in which DIR is dir.
 func wantInvalid(t *testing.T, dir string, err error, want ...string) {
 	t.Helper()
 	if !diag.IsInvalid(err) {

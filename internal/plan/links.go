@@ -31,7 +31,7 @@ func (p *imagePlanner) keepLinks(base string, steps []content.Step) []content.St
 		pattern := content.Pattern(name)
 		for _, other := range p.tree.Matching(path.Join(base, pattern)) {
 			if other != source {
-				p.list.Errorf(diag.Position{File: p.dir}, "%q and %q match one pattern of a bake file, so their links cannot be preserved", source, other).Hint = "rename one of them"
+				p.list.Errorf(diag.Position{File: p.dir}, "%q and %q match the same pattern of a bake file, so their links cannot be preserved", source, other).Hint = "rename one of them"
 			}
 		}
 		all.Exclude = append(all.Exclude, "!"+pattern)
@@ -46,7 +46,7 @@ func (p *imagePlanner) leaveOutSockets(image *Image) {
 		for _, name := range p.tree.Sockets(s.Source) {
 			rel, _ := below(s.Source, name)
 			image.Steps[i].Sockets = append(image.Steps[i].Sockets, content.Pattern(rel))
-			d := diag.Diagnostic{Position: diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(name))}, Severity: diag.Warning, Message: "is a socket, which is left out"}
+			d := diag.Diagnostic{Position: diag.Position{File: filepath.Join(p.dir, filepath.FromSlash(name))}, Severity: diag.Warning, Message: "is a socket and was left out"}
 			if !content.IsNever(rel) {
 				p.report(d)
 			}

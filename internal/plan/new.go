@@ -185,7 +185,7 @@ func checkTogether(list *diag.List, extensions []*Extension) {
 		modules[name] = e.Dir
 		for _, tag := range e.Tags {
 			if other, ok := tagged[tag]; ok {
-				list.Errorf(diag.Position{}, "tag %s is given to both %s and %s", tag, other, name).Hint = "put {{.Slug}} or {{.Version}} into the tag"
+				list.Errorf(diag.Position{}, "tag %s is used for both %s and %s", tag, other, name).Hint = "put {{.Slug}} or {{.Version}} into the tag"
 			}
 			tagged[tag] = name
 		}

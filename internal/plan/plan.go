@@ -4,7 +4,7 @@
 //
 // It reads extension directories, does not use the network, and writes nothing.
 // The only program that it runs is git, to read the safe.directory setting and,
-// where that is asked for, the commit of an extension.
+// on request, the commit of an extension.
 // Every plan is valid.
 package plan
 

@@ -51,8 +51,8 @@ func TestTagsRefused(t *testing.T) {
 		{"r.example/X", `tag "r.example/X": invalid reference format: repository name (X) must be lowercase`, tagHint},
 		{"", `tag "": invalid reference format`, tagHint},
 		{"r.example/{{.ID}}_", `tag "r.example/{{.ID}}_": "r.example/samples/x_" for samples/x@0.0.1: invalid reference format`, tagHint},
-		{"r.example/x" + digest, `tag "r.example/x` + digest + `": a tag cannot hold a digest`, "leave the digest out: r.example/x"},
-		{"https://r.example/x:1", `tag "https://r.example/x:1": invalid reference format`, "leave the scheme out: r.example/x:1"},
+		{"r.example/x" + digest, `tag "r.example/x` + digest + `": a tag cannot contain a digest`, "leave out the digest: r.example/x"},
+		{"https://r.example/x:1", `tag "https://r.example/x:1": invalid reference format`, "leave out the scheme: r.example/x:1"},
 		{"r.example/x:1,r.example/x:2", `tag "r.example/x:1,r.example/x:2": invalid reference format`, "repeat --tag for each"},
 		{"r.example/{{.Nmae}}", `tag "r.example/{{.Nmae}}": has the unknown placeholder "{{.Nmae}}"`, tagHint},
 	}
@@ -136,7 +136,7 @@ func TestExtensionsThatDoNotGoTogether(t *testing.T) {
 			"same tag",
 			[]string{a, b},
 			Options{Tags: []string{"r.example/x:1"}},
-			"tag r.example/x:1 is given to both a@1.0.0 and b@1.0.0\n  put {{.Slug}} or {{.Version}} into the tag",
+			"tag r.example/x:1 is used for both a@1.0.0 and b@1.0.0\n  put {{.Slug}} or {{.Version}} into the tag",
 		},
 		{
 			"a flag that is wrong, once",

@@ -159,7 +159,7 @@ func (c *collector) secret(s *Spec) {
 	c.secrets[id] = len(c.requests)
 	r := grants.Request{
 		Kind: grants.Secret, Value: id, Subject: "secret " + id, Position: s.Position, By: s.Flag, Optional: s.Optional,
-		Hint: "give it with --secret " + text.Quote("id="+id+",src=FILE"),
+		Hint: "provide it with --secret " + text.Quote("id="+id+",src=FILE"),
 	}
 	if s.Flag == "" && s.Path == "" && s.Get("env") == "" {
 		// Without a source, buildx would use a variable or else a file with the
@@ -194,7 +194,7 @@ func (c *collector) ssh(s SSH) {
 		c.add(r)
 	}
 	for _, path := range s.Paths {
-		r.Subject, r.Hint = "ssh "+s.ID+", the key or socket", "give another with --ssh "+text.Quote(s.ID+"=FILE")
+		r.Subject, r.Hint = "ssh "+s.ID+", the key or socket", "choose another with --ssh "+text.Quote(s.ID+"=FILE")
 		c.file(path, r)
 	}
 }

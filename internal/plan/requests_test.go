@@ -88,7 +88,7 @@ func TestRequests(t *testing.T) {
 		"context of a flag":        {table: `contexts = { a = "https://x" }`, opts: Options{Contexts: map[string]string{"a": "WORK/out"}}, given: "fs.read=WORK/out by --build-context"},
 		"context that is allowed":  {table: `contexts = { a = "../../out" }`, allow: []string{"fs.read=WORK/out"}, given: "fs.read=WORK/out by flag"},
 		"context above is allowed": {table: `contexts = { a = "../../out" }`, allow: []string{"fs=WORK"}, given: "fs.read=WORK/out by flag"},
-		"write is not read":         {table: `contexts = { a = "../../out" }`, allow: []string{"fs.write=WORK/out"}, missing: "--allow fs.read=WORK/out"},
+		"write is not read":        {table: `contexts = { a = "../../out" }`, allow: []string{"fs.write=WORK/out"}, missing: "--allow fs.read=WORK/out"},
 		"context that is a link":   {table: `contexts = { a = "l" }`, files: files{"l": "-> ../../out"}, missing: "--allow fs.read=WORK/out"},
 		"layout outside":           {table: `contexts = { a = "oci-layout://../../out:1" }`, missing: "--allow fs.read=WORK/out"},
 		"context of the web":       {table: `contexts = { a = "https://x.test/a.tar" }`, missing: "--allow context=https://x.test/a.tar"},
@@ -98,7 +98,7 @@ func TestRequests(t *testing.T) {
 		"another is granted":       {table: `contexts = { a = "ssh://x.test/b" }`, allow: []string{"context=ssh://x.test/c"}, missing: "--allow context=ssh://x.test/b"},
 		"base image":               {table: `contexts = { a = "docker-image://golang:1" }`},
 
-		"variable":                       {table: `secrets = ["id=x,env=AWS_SECRET_ACCESS_KEY"]`, missing: "--allow env=AWS_SECRET_ACCESS_KEY, or give it with --secret id=x,src=FILE"},
+		"variable":                       {table: `secrets = ["id=x,env=AWS_SECRET_ACCESS_KEY"]`, missing: "--allow env=AWS_SECRET_ACCESS_KEY, or provide it with --secret id=x,src=FILE"},
 		"variable that is granted":       {table: `secrets = ["id=x,env=AWS"]`, allow: []string{"env=AWS"}, given: "env=AWS by flag"},
 		"secret that is granted":         {table: `secrets = ["id=x,env=AWS"]`, allow: []string{"secret=x"}, given: "env=AWS by flag"},
 		"variable in another way":        {table: `secrets = ["type=env,ID=x,source=AWS"]`, missing: "--allow env=AWS,"},

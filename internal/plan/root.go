@@ -66,7 +66,7 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 	}
 	info, err := os.Stat(pkg.Root)
 	if err != nil {
-		return "", refuse("", "uri %q: there is no %s", pkg.URI.Value, pkg.Root)
+		return "", refuse("", "uri %q: %s not found", pkg.URI.Value, pkg.Root)
 	}
 	from, err := safefile.Real(dir)
 	if err != nil {
@@ -77,7 +77,7 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 		return "", err
 	}
 	if repository, _ := grants.RepositoryOf(from); !safefile.Within(repository, to) {
-		return "", refuse("if you trust it, name the extension itself: docker extpack build "+text.Quote(pkg.Root), "uri %q is outside the repository of package.toml, %s", pkg.URI.Value, repository)
+		return "", refuse("if you trust it, name the extension directly: docker extpack build "+text.Quote(pkg.Root), "uri %q is outside the repository of package.toml, %s", pkg.URI.Value, repository)
 	}
 	switch {
 	case info.IsDir():
@@ -85,7 +85,7 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 	case !info.Mode().IsRegular() || !isArchive(pkg.Root):
 		return "", refuse("name the directory of the extension, or a .tgz of it", "uri %q is neither a directory nor an archive", pkg.URI.Value)
 	case opts.Unpack == nil:
-		return "", refuse("extract it, and name the directory in uri", "uri %q is an archive, and a bake file needs a directory", pkg.URI.Value)
+		return "", refuse("extract it, and name the directory in uri", "uri %q is an archive, and a bake file requires a directory", pkg.URI.Value)
 	}
 	root, err := opts.Unpack(ctx, pkg.Root)
 	if diag.IsInvalid(err) {
@@ -98,7 +98,7 @@ func packagedRoot(ctx context.Context, pkg *extension.Package, dir string, opts 
 // names.
 func unpacked(ctx context.Context, name string, opts Options) (string, error) {
 	if opts.Unpack == nil {
-		return name, diag.WithHint(diag.Invalidf("%s is an archive, and a bake file needs a directory", name), "extract it, and name the directory")
+		return name, diag.WithHint(diag.Invalidf("%s is an archive, and a bake file requires a directory", name), "extract it, and name the directory")
 	}
 	root, err := opts.Unpack(ctx, name)
 	if diag.IsInvalid(err) {

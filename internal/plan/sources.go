@@ -30,7 +30,7 @@ func (p *Plan) SettleSources() error {
 		for _, s := range e.Build.SSH {
 			for _, path := range s.Paths {
 				if _, err := os.Stat(path); err != nil {
-					list.Errorf(s.Position, "ssh %s of %s: there is no socket or key %s", s.ID, e.Descriptor.Info, path).Hint = "name another with --ssh " + text.Quote(s.ID+"=FILE")
+					list.Errorf(s.Position, "ssh %s of %s: socket or key not found: %s", s.ID, e.Descriptor.Info, path).Hint = "name another with --ssh " + text.Quote(s.ID+"=FILE")
 				}
 			}
 		}
@@ -42,7 +42,7 @@ func (p *Plan) SettleSources() error {
 // empty when it has one.
 func withoutValue(s Spec) (problem, hint string) {
 	id := "id=" + s.Get("id")
-	fromFile := "give another source with --secret " + text.Quote(id+",src=FILE")
+	fromFile := "choose another source with --secret " + text.Quote(id+",src=FILE")
 	if name := s.Get("env"); name != "" {
 		if _, ok := os.LookupEnv(name); ok {
 			return "", ""
@@ -56,9 +56,9 @@ func withoutValue(s Spec) (problem, hint string) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil && s.Path == "":
-		return "it has no source", "give one with --secret " + text.Quote(id+",src=FILE") + " or --secret " + text.Quote(id+",env=VARIABLE")
+		return "it has no source", "provide one with --secret " + text.Quote(id+",src=FILE") + " or --secret " + text.Quote(id+",env=VARIABLE")
 	case err != nil:
-		return "there is no file " + file, "create it, or " + fromFile
+		return "file not found: " + file, "create it, or " + fromFile
 	case info.IsDir():
 		return file + " is a folder", "name a file"
 	}

@@ -88,7 +88,7 @@ func fields(text string) ([]string, error) {
 	}
 	list, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil || len(list) == 0 {
-		return nil, errors.New("is empty or wrongly quoted")
+		return nil, errors.New("is empty or has invalid quotes")
 	}
 	return list, nil
 }
@@ -220,7 +220,7 @@ func ParseCache(text, key string) (Spec, error) {
 		return Spec{}, err
 	}
 	if s.Get("type") == "" {
-		return Spec{}, diag.WithHint(errors.New("has no type"), "write type=registry,ref=IMAGE or another that docker buildx knows")
+		return Spec{}, diag.WithHint(errors.New("has no type"), "write type=registry,ref=IMAGE or another type that docker buildx supports")
 	}
 	if value := s.Get(key); s.Get("type") == "local" && value != "" {
 		s.PathKey, s.Path = key, value
@@ -231,7 +231,7 @@ func ParseCache(text, key string) (Spec, error) {
 		return Spec{}, diag.WithHint(errors.New("has no ref"), "write type=registry,ref=IMAGE")
 	case kind == "registry":
 		if _, err := reference.ParseNormalizedNamed(s.Get("ref")); err != nil {
-			return Spec{}, fmt.Errorf("has the ref %q, which is not the reference of an image", s.Get("ref"))
+			return Spec{}, fmt.Errorf("has the ref %q, which is not an image reference", s.Get("ref"))
 		}
 	case kind == "local" && s.Path == "":
 		return Spec{}, diag.WithHint(fmt.Errorf("has no %s", key), "write type=local,"+key+"=FOLDER")

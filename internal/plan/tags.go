@@ -94,13 +94,13 @@ func invalidTag(text string, err error) error {
 	withoutDigest, _, hasDigest := strings.Cut(text, "@")
 	switch {
 	case hasScheme:
-		return diag.WithHint(invalid, "leave the scheme out: "+withoutScheme)
+		return diag.WithHint(invalid, "leave out the scheme: "+withoutScheme)
 	case strings.Contains(text, ","):
 		return diag.WithHint(invalid, "repeat --tag for each")
 	case hasDigest:
-		return diag.WithHint(invalid, "leave the digest out: "+withoutDigest)
+		return diag.WithHint(invalid, "leave out the digest: "+withoutDigest)
 	}
 	return diag.WithHint(invalid, tagHint)
 }
 
-const errDigest = constError("a tag cannot hold a digest")
+const errDigest = constError("a tag cannot contain a digest")

@@ -15,7 +15,7 @@ func TestMisnamed(t *testing.T) {
 		"linux-amd64": "linux/amd64", "linux_arm64": "linux/arm64", "linux-arm-v6": "linux/arm/v6", "linux-x86_64": "linux/amd64", "Linux-amd64": "linux/amd64", "windows-amd64": "windows/amd64",
 		"Linux/amd64": "linux/amd64", "linx/arm64": "linux/arm64", "macos/arm64": "darwin/arm64",
 		"amd64": "linux/amd64", "x86_64": "linux/amd64", "arm64": "linux/arm64", "aarch64": "linux/arm64", "armv7": "linux/arm/v7", "ARM64": "linux/arm64",
-		// Platform folders, and what no one takes for one.
+		// Platform folders, and folders that are clearly something else.
 		"linux/amd64": "", "linux/arm/v7": "", "linux/amd64/ubuntu@24.04": "", "linux/bin": "", "linux/lib": "", "linux/amd64/lib/7": "",
 		"bin": "", "lib/amd64": "", "scripts": "", "generate": "", "linux": "", "lib-amd64": "", "test": "", "amd": "", "arms": "",
 	} {

@@ -17,11 +17,11 @@ var (
 	ValueType = define(Rule{
 		ID: "value-type", Severity: diag.Error, Required: true, Lifecycle: true,
 		Summary: "Every key has a value of the type that it is specified with.",
-		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "give the key a value of that type",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "use a value of that type",
 	})
 	APIMissing = define(Rule{
 		ID: "api-missing", Severity: diag.Error, Lifecycle: true, Required: true, Fixable: true,
-		Summary: "There is an api.",
+		Summary: "The key api is present.",
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add api = "0.10" as the first line`,
 	})
 	APIInvalid = define(Rule{
@@ -31,12 +31,12 @@ var (
 	})
 	APIUnsupported = define(Rule{
 		ID: "api-unsupported", Severity: diag.Error, Lifecycle: true,
-		Summary: "The api is one that lifecycles run extensions with, 0.7 to 0.12.",
+		Summary: "The api is supported by lifecycles that run extensions, 0.7 to 0.12.",
 		Source:  lifecycle, Section: "api/apis.go", Fix: `use an api of 0.7 to 0.12, such as "0.10"`,
 	})
 	TableMissing = define(Rule{
 		ID: "extension-missing", Severity: diag.Error, Required: true,
-		Summary: "There is a table [extension].",
+		Summary: "The table [extension] is present.",
 		Source:  specExtension, Section: "extension.toml (TOML)", Fix: "add the table [extension] with id and version",
 	})
 	IDMissing = define(Rule{
@@ -46,33 +46,33 @@ var (
 	})
 	IDInvalid = define(Rule{
 		ID: "id-invalid", Severity: diag.Error, Required: true,
-		Summary: `The id holds only letters, digits, ".", "/" and "-", and is fit for a path.`,
+		Summary: `The id contains only letters, digits, ".", "/" and "-", and is valid in a path.`,
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "rename the extension",
 	})
 	IDReserved = define(Rule{
 		ID: "id-reserved", Severity: diag.Error, Required: true,
-		Summary: "The id is none of app, config, generated and sbom.",
+		Summary: "The id is not app, config, generated or sbom.",
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "rename the extension",
 	})
 	IDUnderscore = define(Rule{
 		ID: "id-underscore", Severity: diag.Warning,
-		Summary: `The id holds no "_", which the specification does not allow.`,
+		Summary: `The id does not contain "_", which the specification does not allow.`,
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `write "-" in place of "_"`,
 	})
 	IDRegistry = define(Rule{
 		ID: "id-registry", Severity: diag.Warning, Advice: true,
-		Summary: `The id is fit for the CNB registry: one "/", and lower-case letters, digits, "." and "-".`,
+		Summary: `The id is valid in the CNB registry: one "/", and lower-case letters, digits, "." and "-".`,
 		Source:  specRegistry, Section: "Buildpack ID", Fix: "name it as my-company/my-extension",
 	})
 	IDCase = define(Rule{
 		ID: "id-case", Severity: diag.Error, Directory: true,
-		Summary: "No two extensions of a run have ids that are equal but for case.",
+		Summary: "No two extensions of a run have ids that differ only by case.",
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "rename one of them",
 	})
 	VersionMissing = define(Rule{
 		ID: "version-missing", Severity: diag.Error, Required: true,
 		Summary: "The extension has a version.",
-		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add version = "0.0.1" below [extension], or give it with --version`,
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: `add version = "0.0.1" below [extension], or set it with --version`,
 	})
 	VersionInvalid = define(Rule{
 		ID: "version-invalid", Severity: diag.Error, Required: true,
@@ -86,7 +86,7 @@ var (
 	})
 	Order = define(Rule{
 		ID: "order", Severity: diag.Error,
-		Summary: "There is no [[order]]: extensions have no groups.",
+		Summary: "[[order]] is absent: extensions have no groups.",
 		Source:  "RFC 0105", Section: "Image Extensions", Fix: "remove [[order]]; a builder orders extensions with [[order-extensions]]",
 	})
 	LicenseEmpty = define(Rule{
@@ -97,7 +97,7 @@ var (
 	LicenseSPDX = define(Rule{
 		ID: "license-spdx", Severity: diag.Warning, Advice: true,
 		Summary: "The type of a license is an SPDX license expression.",
-		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "take an identifier of https://spdx.org/licenses",
+		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "use an identifier of https://spdx.org/licenses",
 	})
 	Homepage = define(Rule{
 		ID: "homepage", Severity: diag.Warning,
@@ -106,7 +106,7 @@ var (
 	})
 	ControlCharacter = define(Rule{
 		ID: "control-character", Severity: diag.Error, Required: true,
-		Summary: "Values that travel to labels, tags and terminals hold no control characters.",
+		Summary: "Values that are written to labels, tags and terminals contain no control characters.",
 		Source:  extpack, Section: "Descriptor", Fix: "remove the character",
 	})
 	KeyCase = define(Rule{
@@ -121,7 +121,7 @@ var (
 	})
 	DeprecatedKey = define(Rule{
 		ID: "deprecated-key", Severity: diag.Warning,
-		Summary: "There are no keys that are deprecated or not for extensions: stacks, sbom-formats, clear-env.",
+		Summary: "No key is deprecated or only for buildpacks: stacks, sbom-formats, clear-env.",
 		Source:  specBuildpack, Section: "buildpack.toml (TOML)", Fix: "remove the key",
 	})
 	OldSpelling = define(Rule{
@@ -136,12 +136,12 @@ var (
 	})
 	SettingIgnored = define(Rule{
 		ID: "setting-ignored", Severity: diag.Warning, Directory: true,
-		Summary: "There is no setting that docker extpack ignores, such as metadata.pre-package.",
+		Summary: "No setting is ignored by docker extpack, such as metadata.pre-package.",
 		Source:  extpack, Section: "Settings", Fix: "remove the setting",
 	})
 	LintException = define(Rule{
 		ID: "lint-exception", Severity: diag.Warning, Directory: true,
-		Summary: "Every exception in [metadata.extpack.lint] names a rule that can be turned off and has findings, and a reason.",
+		Summary: "Every exception in [metadata.extpack.lint] names a rule that can be turned off and has findings, and has a reason.",
 		Source:  extpack, Section: "Exceptions", Fix: "remove the exception, or correct it",
 	})
 )
@@ -150,33 +150,33 @@ var (
 var (
 	TargetsMissing = define(Rule{
 		ID: "targets-missing", Severity: diag.Warning, Advice: true,
-		Summary: "There are [[targets]].",
+		Summary: "[[targets]] are present.",
 		Source:  specBuildpack, Section: "Targets", Fix: "add a [[targets]] with os and arch for each platform",
 	})
 	TargetPlatform = define(Rule{
 		ID: "target-platform", Severity: diag.Error, Required: true, Fixable: true,
-		Summary: "The os, arch and variant of a target are ones of the OCI specification.",
+		Summary: "The os, arch and variant of a target are those of the OCI specification.",
 		Source:  specBuildpack, Section: "Targets", Fix: "use the names of Go, such as linux, amd64 and arm64",
 	})
 	TargetToolchain = define(Rule{
 		ID: "target-toolchain", Severity: diag.Warning,
-		Summary: "The os, arch and variant of a target are a combination that a compiler is known for.",
+		Summary: "The os, arch and variant of a target are a combination that a known compiler supports.",
 		Source:  specOCI, Section: "Image Configuration", Fix: "see \"go tool dist list\"",
 	})
 	TargetVariant = define(Rule{
 		ID: "target-variant", Severity: diag.Warning, Fixable: true,
-		Summary: "arch-variant, which the lifecycle reads, is given as variant too, which the specification and pack read.",
+		Summary: "arch-variant, which the lifecycle reads, is repeated as variant, which the specification and pack read.",
 		Source:  lifecycle, Section: "buildpack/bp_descriptor.go", Fix: "add variant with the same value",
 	})
 	TargetDistro = define(Rule{
 		ID: "target-distro", Severity: diag.Error, Required: true,
 		Summary: "Every distro of a target has a name, unless it is for Windows, made of letters, digits and . _ + ~ -.",
-		Source:  specBuildpack, Section: "Targets", Fix: "take ID and VERSION_ID of the distribution's /etc/os-release",
+		Source:  specBuildpack, Section: "Targets", Fix: "use ID and VERSION_ID of the distribution's /etc/os-release",
 	})
 	DistroSpelling = define(Rule{
 		ID: "distro-spelling", Severity: diag.Warning,
 		Summary: "Distros have a name and version as ID and VERSION_ID of os-release have them, in lower case.",
-		Source:  specBuildpack, Section: "Targets", Fix: "take ID and VERSION_ID of the distribution's /etc/os-release",
+		Source:  specBuildpack, Section: "Targets", Fix: "use ID and VERSION_ID of the distribution's /etc/os-release",
 	})
 	TargetWindows = define(Rule{
 		ID: "target-windows", Severity: diag.Warning, Advice: true,
@@ -190,7 +190,7 @@ var (
 	})
 	RootUnused = define(Rule{
 		ID: "root-unused", Severity: diag.Warning, Directory: true,
-		Summary: "Every platform folder has its target, and where targets have folders every target has one.",
+		Summary: "Every platform folder has a target, and if one target has a folder, all targets have one.",
 		Source:  "RFC 0128", Section: "Multi-arch support for builders and package", Fix: "add the target, or the folder",
 	})
 	Plan = define(Rule{

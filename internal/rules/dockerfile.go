@@ -21,8 +21,8 @@ var (
 	})
 	BuildFrom = define(Rule{
 		ID: "build-from", Severity: diag.Error, Lifecycle: true,
-		Summary: "build.Dockerfile has FROM ${base_image}, spelled so.",
-		Source:  specExtension, Section: "Dockerfile Requirements", Fix: "write FROM ${base_image}: the lifecycle knows no other spelling",
+		Summary: "build.Dockerfile has FROM ${base_image} in exactly this spelling.",
+		Source:  specExtension, Section: "Dockerfile Requirements", Fix: "write FROM ${base_image}: the lifecycle recognizes no other spelling",
 	})
 	RunFrom = define(Rule{
 		ID: "run-from", Severity: diag.Error,
@@ -31,17 +31,17 @@ var (
 	})
 	RunFromOnly = define(Rule{
 		ID: "run-from-only", Severity: diag.Warning,
-		Summary: "Before api 0.10, run.Dockerfile has no instruction but FROM.",
+		Summary: "Before api 0.10, run.Dockerfile has no instruction other than FROM.",
 		Source:  specExtension, Section: "Dockerfile Requirements", Fix: `raise the api to "0.10"`,
 	})
 	RunUser = define(Rule{
 		ID: "run-user", Severity: diag.Error,
 		Summary: "The last USER of run.Dockerfile is not root.",
-		Source:  lifecycle, Section: "phase/extender.go", Fix: "end the file with USER ${user_id}:${group_id}; an exception in [metadata.extpack.lint] lets it pass when a later extension sets the user",
+		Source:  lifecycle, Section: "phase/extender.go", Fix: "end the file with USER ${user_id}:${group_id}; an exception in [metadata.extpack.lint] allows it if a later extension sets the user",
 	})
 	RunImagePlatform = define(Rule{
 		ID: "run-image-platform", Severity: diag.Error, Online: true,
-		Summary: "The image that run.Dockerfile starts from is in its registry, for every platform of the targets.",
+		Summary: "The base image of run.Dockerfile exists for every platform of the targets.",
 		Source:  "pack issue 2128", Section: "Run images", Fix: "see \"docker extpack run-image\"",
 	})
 	RunImageBuilder = define(Rule{
@@ -61,7 +61,7 @@ var (
 	})
 	UserRestore = define(Rule{
 		ID: "user-restore", Severity: diag.Warning,
-		Summary: "A Dockerfile that changes the user sets it back through user_id and group_id.",
+		Summary: "A Dockerfile that changes the user restores it with user_id and group_id.",
 		Source:  specExtension, Section: "Dockerfile Requirements", Fix: "add ARG user_id, ARG group_id and, at the end, USER ${user_id}:${group_id}",
 	})
 	PlatformPath = define(Rule{
@@ -76,8 +76,8 @@ var (
 	})
 	Extender = define(Rule{
 		ID: "extender", Severity: diag.Warning,
-		Summary: "Dockerfiles use nothing that the lifecycle's extender, which is kaniko, cannot do or ignores.",
-		Source:  lifecycle, Section: "internal/extend/kaniko", Fix: "do it with plain RUN and COPY",
+		Summary: "Dockerfiles use only features that the lifecycle's extender, which is kaniko, supports.",
+		Source:  lifecycle, Section: "internal/extend/kaniko", Fix: "use plain RUN and COPY",
 	})
 	CopySource = define(Rule{
 		ID: "copy-source", Severity: diag.Warning,

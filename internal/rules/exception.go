@@ -20,8 +20,8 @@ type Exception struct {
 type Exceptions []Exception
 
 // Filter returns the findings of the list that no exception turns off. dir is
-// the extension root as the findings name it. used, which may be nil, is told
-// the index of each exception that turned a finding off.
+// the extension root as the findings name it. used, which may be nil, is called
+// with the index of each exception that turned a finding off.
 func (x Exceptions) Filter(dir string, list diag.List, used func(i int)) diag.List {
 	if len(x) == 0 {
 		return list

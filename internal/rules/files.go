@@ -6,7 +6,7 @@ import "github.com/extpack/extpack/internal/diag"
 var (
 	EntryPointMissing = define(Rule{
 		ID: "entry-point-missing", Severity: diag.Warning,
-		Summary: "There is a bin/generate or a folder generate; without it an extension does nothing.",
+		Summary: "bin/generate or a folder generate is present; without them, an extension has no effect.",
 		Source:  specExtension, Section: "Generation", Fix: "add bin/generate, or generate/build.Dockerfile or generate/run.Dockerfile",
 	})
 	EntryPoint = define(Rule{
@@ -16,17 +16,17 @@ var (
 	})
 	EntryPointMode = define(Rule{
 		ID: "entry-point-mode", Severity: diag.Warning, Directory: true, Fixable: true,
-		Summary: "bin/detect and bin/generate are executable in the directory too; docker extpack makes them so in a package, and other tools do not.",
+		Summary: "bin/detect and bin/generate are executable in the directory too; docker extpack sets this in packages, and other tools do not.",
 		Source:  specExtension, Section: "Detection, Generation", Fix: "chmod 0755 it",
 	})
 	StaticIgnored = define(Rule{
 		ID: "static-ignored", Severity: diag.Warning,
-		Summary: "There is no folder detect beside bin/detect and no folder generate beside bin/generate: the folder is ignored.",
+		Summary: "There is no folder detect next to bin/detect, and no folder generate next to bin/generate: the folder would be ignored.",
 		Source:  specExtension, Section: "Detection, Generation", Fix: "remove one of them",
 	})
 	BinBuild = define(Rule{
 		ID: "bin-build", Severity: diag.Warning,
-		Summary: "There is no bin/build: that is the program of a buildpack.",
+		Summary: "bin/build, the program of a buildpack, is absent.",
 		Source:  specExtension, Section: "Generation", Fix: "rename it bin/generate, or remove it",
 	})
 	ScriptInterpreter = define(Rule{
@@ -36,24 +36,24 @@ var (
 	})
 	ScriptLength = define(Rule{
 		ID: "script-length", Severity: diag.Warning,
-		Summary: "The first line of every script has at most 127 bytes, which is all that Linux before 5.1 reads.",
+		Summary: "The first line of every script has at most 127 bytes, the limit of Linux before 5.1.",
 		Source:  linux, Section: "fs/binfmt_script.c", Fix: "shorten the line",
 	})
 	ScriptMissing = define(Rule{
 		ID: "script-missing", Severity: diag.Warning,
-		Summary: "Every executable text begins with #!; without it, only shells know how to run it.",
+		Summary: "Every executable text begins with #!; otherwise only shells can run it.",
 		Source:  linux, Section: "execve(2)", Fix: "begin the file with a line such as #!/bin/sh, or chmod 0644 the file",
 	})
 	BinaryPlatform = define(Rule{
 		ID: "binary-platform", Severity: diag.Error, Lifecycle: true,
 		Summary: "Executables and shared objects are built for the platform of their image.",
 		Source:  linux, Section: "execve(2)",
-		Fix: "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch lets it pass",
+		Fix: "compile it for this platform and put each platform's files into its own platform root, such as linux/arm64/; --allow-platform-mismatch allows it",
 	})
 	BinaryVariant = define(Rule{
 		ID: "binary-variant", Severity: diag.Error,
-		Summary: "Executables for 32-bit ARM need no later architecture version than the platform's variant.",
-		Source:  linux, Section: "execve(2)", Fix: "compile it for this variant, with Go by GOARM, with GCC by -march; --allow-platform-mismatch lets it pass",
+		Summary: "Executables for 32-bit ARM do not require a later architecture version than the platform's variant.",
+		Source:  linux, Section: "execve(2)", Fix: "compile it for this variant, with Go by GOARM, with GCC by -march; --allow-platform-mismatch allows it",
 	})
 	DetectOutput = define(Rule{
 		ID: "detect-output-dir", Severity: diag.Warning,
@@ -68,7 +68,7 @@ var (
 	ExitCode = define(Rule{
 		ID: "exit-code", Severity: diag.Error, Lifecycle: true, Run: true,
 		Summary: "bin/detect exits with 0 or 100, and bin/generate with 0.",
-		Source:  lifecycle, Section: "buildpack/detect.go, buildpack/generate.go", Fix: "see what the program wrote",
+		Source:  lifecycle, Section: "buildpack/detect.go, buildpack/generate.go", Fix: "see the output of the program",
 	})
 	AppChanged = define(Rule{
 		ID: "app-changed", Severity: diag.Error, Run: true,
@@ -77,23 +77,23 @@ var (
 	})
 	SBOM = define(Rule{
 		ID: "sbom", Severity: diag.Warning,
-		Summary: "There are no SBOM files in generate.",
+		Summary: "generate contains no SBOM files.",
 		Source:  specExtension, Section: "Generation", Fix: "remove the file",
 	})
 	Secret = define(Rule{
 		ID: "secret", Severity: diag.Warning,
-		Summary: "There is no .env file, private key or token in the package.",
-		Source:  extpack, Section: "Secrets", Fix: "add the file to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] lets it pass",
+		Summary: "The package contains no .env file, private key or token.",
+		Source:  extpack, Section: "Secrets", Fix: "add the file to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] allows it",
 	})
 	VersionControl = define(Rule{
 		ID: "version-control", Severity: diag.Warning,
-		Summary: "There is no folder of a version control system in the package.",
-		Source:  extpack, Section: "Secrets", Fix: "add the folder to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] lets it pass",
+		Summary: "The package contains no folder of a version control system.",
+		Source:  extpack, Section: "Secrets", Fix: "add the folder to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] allows it",
 	})
 	LargeFile = define(Rule{
 		ID: "large-file", Severity: diag.Warning,
 		Summary: "No file is larger than 10 MB.",
-		Source:  extpack, Section: "Secrets", Fix: "add the file to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] lets it pass",
+		Source:  extpack, Section: "Secrets", Fix: "add the file to .dockerignore; --allow-secrets or an exception in [metadata.extpack.lint] allows it",
 	})
 )
 
@@ -106,7 +106,7 @@ var (
 	})
 	PlanRequires = define(Rule{
 		ID: "plan-requires", Severity: diag.Error, Lifecycle: true,
-		Summary: "The plan has no requires, also not below or.",
+		Summary: "The plan has no requires, not even below or.",
 		Source:  specExtension, Section: "Detection", Fix: "remove it: extensions only provide, and buildpacks require",
 	})
 	PlanProvides = define(Rule{
@@ -125,7 +125,7 @@ var (
 var (
 	ConfigTOML = define(Rule{
 		ID: "config-toml", Severity: diag.Error, Lifecycle: true,
-		Summary: "extend-config.toml is TOML of the specified form.",
+		Summary: "extend-config.toml is TOML in the specified form.",
 		Source:  specExtension, Section: "extend-config.toml (TOML)", Fix: "see the Image Extension Specification, \"extend-config.toml (TOML)\"",
 	})
 	ConfigArg = define(Rule{
@@ -145,7 +145,7 @@ var (
 	})
 	ContextConflict = define(Rule{
 		ID: "context-conflict", Severity: diag.Error, Lifecycle: true,
-		Summary: "The folder context is not beside context.run or context.build.",
-		Source:  specExtension, Section: "Context Folders", Fix: "keep context for both images, or context.run and context.build",
+		Summary: "The folder context is not next to context.run or context.build.",
+		Source:  specExtension, Section: "Context Folders", Fix: "keep either context, or context.run and context.build",
 	})
 )

@@ -79,7 +79,7 @@ func FixOf(d diag.Diagnostic) string {
 	return d.Hint
 }
 
-// catalogue holds the rules in the order in which they are defined.
+// catalogue contains the rules in the order in which they are defined.
 var catalogue []*Rule
 
 func define(r Rule) *Rule {

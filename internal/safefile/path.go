@@ -41,6 +41,6 @@ func Below(dir, name string) (rel string, inside bool, err error) {
 	return rel, filepath.IsLocal(rel), nil
 }
 
-// Leaves reports whether a clean slash-separated path leads out of the folder
+// Leaves reports whether a clean slash-separated path points outside the folder
 // that it is relative to.
 func Leaves(path string) bool { return path == ".." || strings.HasPrefix(path, "../") }

@@ -11,7 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/safefile"
 )
 
-// TestRoot: whatever directory is open, a name is read or refused as Open does.
+// TestRoot: from every open directory, a name is read or refused as by Open.
 func TestRoot(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

@@ -22,7 +22,7 @@ var (
 	ErrNotRegular = errors.New("is not a regular file")
 	// ErrOutside is returned if the name contains a symbolic link that leads
 	// out of the folder.
-	ErrOutside = diag.WithHint(errors.New("leads out of the folder"), "replace the link by a copy")
+	ErrOutside = diag.WithHint(errors.New("points outside the folder"), "replace the link by a copy")
 	// ErrTooLarge is returned for a file larger than the limit.
 	ErrTooLarge = errors.New("the file is larger than")
 )

@@ -32,7 +32,7 @@ func Exists(dir string) bool {
 
 // reasons say what each file that may be added is for.
 var reasons = map[string]string{
-	".dockerignore":                 "keeps what is added here out of the package",
+	".dockerignore":                 "excludes the added files from the package",
 	"Makefile":                      "runs docker extpack lint, build and bake --check",
 	".github/workflows/extpack.yml": "runs the same for every change",
 }
@@ -75,7 +75,7 @@ func Adopt(ctx context.Context, dir string) ([]Addition, []string, error) {
 		if removeErr := remove(dir, f.Path); removeErr != nil || err != nil {
 			return out, notes, errors.Join(err, removeErr)
 		}
-		out = append(out, Addition{f.Path, false, fmt.Sprintf("it would enter the package; add the line %q to .dockerignore first", f.Path)})
+		out = append(out, Addition{f.Path, false, fmt.Sprintf("it would become part of the package; first add the line %q to .dockerignore", f.Path)})
 	}
 	return out, notes, nil
 }
@@ -101,7 +101,7 @@ func (r Request) adopted(dir string) ([]File, error) {
 	if _, err := os.Lstat(filepath.Join(dir, ".github")); errors.Is(err, fs.ErrNotExist) {
 		lines = append(lines, ".github")
 	}
-	ignore.Data = []byte("# Added for docker extpack; none of it is a part of the package.\n" + strings.Join(lines, "\n") + "\n")
+	ignore.Data = []byte("# Added for docker extpack; not part of the package.\n" + strings.Join(lines, "\n") + "\n")
 	makefile := byPath["Makefile"]
 	makefile.Data = []byte(strings.NewReplacer(
 		" test build", " build", "\ntest: ## run the cases in tests/\n\tdocker extpack test --builder-image $(BUILDER_IMAGE)\n", "",
@@ -119,13 +119,13 @@ var templated = lazyregexp.New(`(?m)^\s*version\s*=\s*"[^"]*\{\{`)
 func notesOf(dir, text string) []string {
 	var notes []string
 	if templated.Get().MatchString(text) {
-		notes = append(notes, "the version is a placeholder that a release script replaces: give it with docker extpack build --version X.Y.Z")
+		notes = append(notes, "the version is a placeholder that a release script replaces: set it with docker extpack build --version X.Y.Z")
 	}
 	if _, err := os.Lstat(filepath.Join(dir, extension.PackageFile)); err == nil {
-		notes = append(notes, "package.toml is read: its [[targets]] go before those of extension.toml")
+		notes = append(notes, "package.toml is read: its [[targets]] replace those of extension.toml")
 	}
 	if strings.Contains(text, "include-files") {
-		notes = append(notes, "metadata.include-files is honoured: nothing else enters the package")
+		notes = append(notes, "metadata.include-files is respected: other files are not packaged")
 	}
 	if strings.Contains(text, "pre-package") {
 		notes = append(notes, "metadata.pre-package is not run: run it before docker extpack build, or compile in a build stage ([metadata.extpack.build])")

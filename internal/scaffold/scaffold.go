@@ -1,8 +1,8 @@
 // Package scaffold writes the files of a new extension, and those that an existing
 // one lacks to be built with docker extpack.
 //
-// It overwrites nothing unless told to, and what it adds to an existing
-// extension changes no byte of its package.
+// It overwrites a file only if a caller asks for it. The files that it adds to an
+// existing extension do not change its package.
 package scaffold
 
 import (
@@ -154,7 +154,7 @@ func Write(dir string, files []File, force bool) error {
 		if err := os.WriteFile(name, f.Data, f.Mode); err != nil {
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
-		if err := os.Chmod(name, f.Mode); err != nil { // whatever the umask, and if it existed
+		if err := os.Chmod(name, f.Mode); err != nil { // despite the umask or an existing file
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}

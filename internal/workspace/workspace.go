@@ -109,16 +109,16 @@ func members(dir string, parsed *extension.WorkspaceFile, list *diag.List) []str
 			case excluded[name], seen[name], wild && !HasExtension(name):
 				continue
 			case leaves(dir, name):
-				list.Errorf(pattern.Position, "%s is a link out of the workspace", name).Hint = "replace the link by a copy"
+				list.Errorf(pattern.Position, "%s is a link to outside of the workspace", name).Hint = "replace the link by a copy"
 			case !wild && !isFolder(name):
-				list.Errorf(pattern.Position, "there is no folder %q", pattern.Value).Hint = "name the folder of an extension, relative to " + dir
+				list.Errorf(pattern.Position, "folder %q not found", pattern.Value).Hint = "name the folder of an extension, relative to " + dir
 			}
 			seen[name] = true
 			all = append(all, name)
 		}
 	}
 	if len(all) == 0 && len(*list) == 0 {
-		list.Errorf(parsed.Members[0].Position, "no member has an extension").Hint = "members are " + strings.Join(values(parsed.Members), ", ") + ", relative to the file"
+		list.Errorf(parsed.Members[0].Position, "no member contains an extension").Hint = "members are " + strings.Join(values(parsed.Members), ", ") + ", relative to the file"
 	}
 	return all
 }
@@ -176,7 +176,7 @@ func (f *folder) match(pattern extension.Entry, list *diag.List) []string {
 		list.Errorf(pattern.Position, "the pattern %q is not valid", pattern.Value)
 		return nil
 	case f.left < 0:
-		list.Errorf(pattern.Position, "the pattern %q has to be compared with more than %d entries", pattern.Value, maxEntries).Hint = "name the folders of extensions, or fewer levels of folders"
+		list.Errorf(pattern.Position, "the pattern %q would be compared with more than %d entries", pattern.Value, maxEntries).Hint = "name the folders of extensions, or fewer levels of folders"
 		return nil
 	}
 	for i, name := range found {
