@@ -181,13 +181,13 @@ func (m *maker) assign(b *built, candidates []int) error {
 		return platform.IsZero(want) || platform.Equal(want, got)
 	})
 	if i < 0 {
-		return fmt.Errorf("joining images of %s: the builder made %s, which was not asked for", m.extension.Descriptor.Info.ID, platform.Format(got))
+		return fmt.Errorf("joining images of %s: the builder built %s, which was not requested", m.extension.Descriptor.Info.ID, platform.Format(got))
 	}
 	if m.built[candidates[i]] != nil {
-		return fmt.Errorf("joining images of %s: the builder made %s twice", m.extension.Descriptor.Info.ID, platform.Format(got))
+		return fmt.Errorf("joining images of %s: the builder built %s twice", m.extension.Descriptor.Info.ID, platform.Format(got))
 	}
 	if n := len(b.manifest.Layers); n != 1 || len(b.config.RootFS.DiffIDs) != 1 {
-		return fmt.Errorf("joining images of %s: %s has %d layers, want 1, the only one that readers look at", m.extension.Descriptor.Info.ID, platform.Format(got), n)
+		return fmt.Errorf("joining images of %s: %s has %d layers, want 1, because readers use only one", m.extension.Descriptor.Info.ID, platform.Format(got), n)
 	}
 	m.built[candidates[i]] = b
 	return nil
@@ -242,7 +242,7 @@ func (m *maker) sort() (err error) {
 	for i, want := range m.extension.Images {
 		b := m.built[i]
 		if b == nil {
-			return fmt.Errorf("joining images of %s: the builder did not make %s", m.extension.Descriptor.Info.ID, want)
+			return fmt.Errorf("joining images of %s: the builder did not build %s", m.extension.Descriptor.Info.ID, want)
 		}
 		if b.final, err = m.keeps(want, b); err != nil {
 			return fmt.Errorf("annotating %s: %w", want, err)

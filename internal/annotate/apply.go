@@ -34,9 +34,9 @@ func Apply(ctx context.Context, s *index.Staging, x *index.Index, list annotatio
 	for _, a := range list {
 		switch {
 		case a.Place == annotation.IndexDescriptor:
-			return diag.WithHint(diag.Invalidf("--annotation %q: only an OCI layout directory has a descriptor of the index", a), "set it when the layout is written, with docker extpack build -o DIR/")
+			return diag.WithHint(diag.Invalidf("--annotation %q: only an OCI layout directory contains a descriptor of the index", a), "set it when the layout is written, with docker extpack build -o DIR/")
 		case single && a.Explicit && a.Place != annotation.Manifest:
-			return diag.Invalidf("--annotation %q: it is one image for any platform, without an index", a)
+			return diag.Invalidf("--annotation %q: the package is one image for any platform, without an index", a)
 		}
 	}
 	ofIndex := list.At(annotation.Index, platform.Identity{})

@@ -42,7 +42,7 @@ func Complete(ctx context.Context, s *index.Staging, x *index.Index, add Additio
 		}
 	}
 	if c.first == nil {
-		return diag.Invalidf("the index lists no image")
+		return diag.Invalidf("the index has no images")
 	}
 	have := x.Annotations()
 	if c.single(x) && len(have) == 0 {
@@ -99,7 +99,7 @@ func (c *completer) image(ctx context.Context, x *index.Index, child *index.Entr
 	if c.first == nil {
 		c.first, c.created = d, config.Created
 	} else if c.first.Info.String() != d.Info.String() {
-		return diag.Invalidf("the image holds %s, others hold %s", d.Info, c.first.Info)
+		return diag.Invalidf("the image contains %s, others contain %s", d.Info, c.first.Info)
 	}
 	maps.Copy(labels, c.add.Labels)
 	next, err := index.RewriteImage(ctx, c.staging, desc, func(config *oci.Object) error {

@@ -103,18 +103,18 @@ func TestCompleteRefuses(t *testing.T) {
 		image image
 		says  string
 	}{
-		"no layers":       {image{}, "the image holds no extension"},
-		"no extension":    {image{layers: [][]file{other("1"), {{"extension.toml", toml("a/b", "")}}}}, "the image holds no extension: no layer has cnb/extensions/ID/VERSION/extension.toml"},
-		"two in a layer":  {image{layers: [][]file{two}}, "the image holds two extensions, a/b@1.2.3 and c@1.2.3"},
-		"two in layers":   {image{layers: [][]file{holding("a/b"), other("2"), holding("c")}}, "the image holds two extensions, "},
-		"in two layers":   {image{layers: [][]file{holding("a/b"), patched}}, "the image holds a/b@1.2.3 in two layers, of which readers take only one"},
+		"no layers":       {image{}, "the image contains no extension"},
+		"no extension":    {image{layers: [][]file{other("1"), {{"extension.toml", toml("a/b", "")}}}}, "the image contains no extension: no layer has cnb/extensions/ID/VERSION/extension.toml"},
+		"two in a layer":  {image{layers: [][]file{two}}, "the image contains two extensions, a/b@1.2.3 and c@1.2.3"},
+		"two in layers":   {image{layers: [][]file{holding("a/b"), other("2"), holding("c")}}, "the image contains two extensions, "},
+		"in two layers":   {image{layers: [][]file{holding("a/b"), patched}}, "the image contains a/b@1.2.3 in two layers, of which readers use only one"},
 		"over the limit":  {image{layers: [][]file{huge}}, fmt.Sprintf("extension.toml has %d bytes, more than the limit of %d", len(huge[1].content), extension.MaxSize)},
-		"elsewhere":       {image{layers: [][]file{moved}}, "cnb/extensions/c/1.2.3/extension.toml describes a/b@1.2.3, which does not belong there"},
+		"elsewhere":       {image{layers: [][]file{moved}}, "cnb/extensions/c/1.2.3/extension.toml describes a/b@1.2.3, which does not match its path"},
 		"broken":          {image{layers: [][]file{broken}}, "cnb/extensions/a_b/1.2.3/extension.toml:1:"},
 		"no tar":          {image{layers: [][]file{holding("a/b")}, pack: func(testing.TB, []byte) []byte { return bytes.Repeat([]byte("no"), 999) }}, "invalid tar header"},
 		"cut":             {image{layers: [][]file{holding("a/b")}, pack: func(t testing.TB, d []byte) []byte { return layertest.Gzip(t, d)[:60] }}, "unexpected EOF"},
 		"diffIDs":         {image{layers: [][]file{holding("a/b")}, config: `,"rootfs":{"type":"layers","diff_ids":[]}`}, "the image has 1 layers and 0 diffIDs"},
-		"unreadable type": {image{layers: [][]file{holding("a/b")}, layerType: "application/vnd.oci.image.layer.v1.tar+encrypted"}, "the image holds no extension"},
+		"unreadable type": {image{layers: [][]file{holding("a/b")}, layerType: "application/vnd.oci.image.layer.v1.tar+encrypted"}, "the image contains no extension"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore()
@@ -142,7 +142,7 @@ func TestCompleteRefuses(t *testing.T) {
 		root := s.index(t, v1.MediaTypeImageIndex, "",
 			s.image(t, image{layers: [][]file{holding("a/b")}}), s.image(t, image{arch: "arm64", layers: [][]file{holding("c")}}))
 		_, _, err := s.complete(t, root, Additions{})
-		if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "linux/arm64") || !strings.Contains(diag.Text(err), "the image holds c@1.2.3, others hold a/b@1.2.3") {
+		if !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "linux/arm64") || !strings.Contains(diag.Text(err), "the image contains c@1.2.3, others contain a/b@1.2.3") {
 			t.Errorf("error is %v", err)
 		}
 	})
@@ -238,7 +238,7 @@ func TestCompleteRepairsLabels(t *testing.T) {
 	}
 }
 
-// TestCompleteKeepsTheRest: whatever another tool wrote stays, in its place.
+// TestCompleteKeepsTheRest: everything that another tool wrote stays where it is.
 func TestCompleteKeepsTheRest(t *testing.T) {
 	t.Parallel()
 	for _, docker := range []bool{false, true} {

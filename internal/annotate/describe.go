@@ -244,7 +244,7 @@ func (d *describer) join(images []Image, attestations []v1.Descriptor) (*Descrip
 		description.Root = images[0].Descriptor
 		description.Root.Platform, description.Root.Annotations = nil, nil
 	} else {
-		err = errors.New("a package of several platforms needs an index")
+		err = errors.New("a package of several platforms requires an index")
 	}
 	return description, err
 }

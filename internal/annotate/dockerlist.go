@@ -26,7 +26,7 @@ func (d *Description) leaveOut() (v1.Index, error) {
 		}
 		bare, full := platform.IdentityOf(*desc.Platform, nil), platform.IdentityOf(*desc.Platform, desc.Annotations)
 		if other, ok := seen[bare]; ok {
-			return index, diag.WithHint(diag.Invalidf("a Docker manifest list cannot tell %s from %s: it has no annotations, and their os.version is the same", full, other), "leave out --media-types, or build one of them only, with --target")
+			return index, diag.WithHint(diag.Invalidf("a Docker manifest list cannot distinguish %s from %s: it has no annotations, and their os.version is the same", full, other), "leave out --media-types, or build one of them only, with --target")
 		}
 		seen[bare] = full
 	}

@@ -47,7 +47,7 @@ func (m *maker) takeLayer(ctx context.Context, b *built) (v1.Descriptor, error) 
 	l := b.manifest.Layers[0]
 	zstd := l.MediaType == v1.MediaTypeImageLayerZstd
 	if !zstd && l.MediaType != v1.MediaTypeImageLayerGzip && l.MediaType != oci.MediaTypeDockerLayerGzip {
-		return v1.Descriptor{}, fmt.Errorf("the builder made a layer of type %q, want gzip or zstd", l.MediaType)
+		return v1.Descriptor{}, fmt.Errorf("the builder built a layer of type %q, want gzip or zstd", l.MediaType)
 	}
 	if b.transit || zstd != m.extension.Compression.Zstd() {
 		desc, err := m.compress(ctx, b.src, l)

@@ -53,7 +53,7 @@ func TestTakeLayer(t *testing.T) {
 		{"zstd stays", v1.MediaTypeImageLayerZstd, "whatever", false, useZstd, true, ""},
 		{"gzip to zstd", v1.MediaTypeImageLayerGzip, string(layertest.Gzip(t, []byte(plain))), false, useZstd, false, ""},
 		{"cut", v1.MediaTypeImageLayerZstd, fast[:len(fast)/2], true, layer.Compression{}, false, "compressing layer: writing layer: unexpected EOF"},
-		{"other", "application/x-layer", fast, true, layer.Compression{}, false, `the builder made a layer of type "application/x-layer", want gzip or zstd`},
+		{"other", "application/x-layer", fast, true, layer.Compression{}, false, `the builder built a layer of type "application/x-layer", want gzip or zstd`},
 	} {
 		src := newLayout(t)
 		desc, err := src.Put(t.Context(), c.mediaType, strings.NewReader(c.stored))

@@ -55,7 +55,7 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 		seen[desc.Digest] = true
 		descriptors, err := search(ctx, src, desc)
 		if err != nil {
-			return nil, oci.About(desc, err, "looking into layer %s", desc.Digest)
+			return nil, oci.About(desc, err, "reading layer %s", desc.Digest)
 		}
 		for _, d := range descriptors {
 			if found != nil {
@@ -65,16 +65,16 @@ func locate(ctx context.Context, src content.Fetcher, manifest v1.Manifest, diff
 		}
 	}
 	if found == nil {
-		return nil, diag.WithHint(diag.Invalidf("the image holds no extension: no layer has cnb/extensions/ID/VERSION/%s", extension.DescriptorFile), "copy the extension there, as the file of \"docker extpack bake\" does")
+		return nil, diag.WithHint(diag.Invalidf("the image contains no extension: no layer has cnb/extensions/ID/VERSION/%s", extension.DescriptorFile), "copy the extension there, as the file of \"docker extpack bake\" does")
 	}
 	return found, nil
 }
 
 func twoExtensions(a, b *extension.Descriptor) error {
 	if a.Info.String() == b.Info.String() {
-		return diag.WithHint(diag.Invalidf("the image holds %s in two layers, of which readers take only one", a.Info), "copy everything in one step, as the file of \"docker extpack bake\" does")
+		return diag.WithHint(diag.Invalidf("the image contains %s in two layers, of which readers use only one", a.Info), "copy everything in one step, as the file of \"docker extpack bake\" does")
 	}
-	return diag.WithHint(diag.Invalidf("the image holds two extensions, %s and %s", a.Info, b.Info), "package each of them by itself")
+	return diag.WithHint(diag.Invalidf("the image contains two extensions, %s and %s", a.Info, b.Info), "package each of them separately")
 }
 
 // search returns the descriptors in a layer, at most two; in a large layer only
@@ -157,7 +157,7 @@ func descriptorEntry(name string, header *tar.Header, r io.Reader) (*extension.D
 		return nil, err
 	}
 	if d.Info.EscapedID() != parts[2] || d.Info.Version != parts[3] {
-		return nil, diag.Invalidf("%s describes %s, which does not belong there", name, d.Info)
+		return nil, diag.Invalidf("%s describes %s, which does not match its path", name, d.Info)
 	}
 	return d, nil
 }

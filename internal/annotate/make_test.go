@@ -163,11 +163,11 @@ func TestMakeRefuses(t *testing.T) {
 		sources   []annotate.Source
 		opts      annotate.Options
 	}{
-		"the builder did not make linux/arm64":               {both, []annotate.Source{{Layout: amd64[0].Layout, Images: []int{0}}}, annotate.Options{}},
-		"the builder made linux/amd64 twice":                 {both, append(slices.Clone(sources), sources...), annotate.Options{}},
-		"the builder made linux/amd64, which was not asked":  {planOf(t, "linux/s390x"), []annotate.Source{{Layout: amd64[0].Layout, Images: []int{0}}}, annotate.Options{}},
-		"a package of several platforms needs an index":      {both, sources, annotate.Options{Single: true}},
-		"a Docker manifest list cannot tell linux/amd64:ubu": {planOf(t, distros...), build(t, planOf(t, distros...)), annotate.Options{Docker: true}},
+		"the builder did not build linux/arm64":                     {both, []annotate.Source{{Layout: amd64[0].Layout, Images: []int{0}}}, annotate.Options{}},
+		"the builder built linux/amd64 twice":                       {both, append(slices.Clone(sources), sources...), annotate.Options{}},
+		"the builder built linux/amd64, which was not requested":    {planOf(t, "linux/s390x"), []annotate.Source{{Layout: amd64[0].Layout, Images: []int{0}}}, annotate.Options{}},
+		"a package of several platforms requires an index":          {both, sources, annotate.Options{Single: true}},
+		"a Docker manifest list cannot distinguish linux/amd64:ubu": {planOf(t, distros...), build(t, planOf(t, distros...)), annotate.Options{Docker: true}},
 	} {
 		if tt.extension.Images[0].Platform.OSVersion != "" { // which would tell them apart
 			for i := range tt.extension.Images {
@@ -207,7 +207,7 @@ func TestCheckSize(t *testing.T) {
 	for len(e.Images) < 40000 {
 		e.Images = append(e.Images, e.Images...)
 	}
-	if _, err := annotate.CheckSize(t.Context(), e, annotate.Options{}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "registries take 4 MiB") {
+	if _, err := annotate.CheckSize(t.Context(), e, annotate.Options{}); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "registries accept at most 4 MiB") {
 		t.Errorf("got %v", err)
 	}
 }

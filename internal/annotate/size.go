@@ -52,7 +52,7 @@ func CheckSize(ctx context.Context, e *plan.Extension, opts Options) (note strin
 		index += int64(len(entry))
 	}
 	if index > oci.MaxManifestSize {
-		return "", diag.WithHint(diag.Invalidf("the index of %s would list %d images in %.1f MB; registries take 4 MiB", e.Descriptor.Info, n, float64(index)/1e6),
+		return "", diag.WithHint(diag.Invalidf("the index of %s would list %d images in %.1f MB; registries accept at most 4 MiB", e.Descriptor.Info, n, float64(index)/1e6),
 			"choose some with --target, or divide the extension")
 	}
 	if n*size > noteworthy {

@@ -17,7 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// store holds what tests make, and remembers what is read of it.
+// store contains what tests make, and remembers what is read of it.
 type store struct {
 	*index.Staging
 	read map[digest.Digest]int64
@@ -172,7 +172,7 @@ func images(t *testing.T, s *index.Staging, root v1.Descriptor) (index v1.Index,
 	return index, manifests, configs
 }
 
-// over goes on with what an staging holds.
+// over returns a store for the content of a staging.
 func over(s *index.Staging) *store { return &store{s, map[digest.Digest]int64{}} }
 
 func readRaw(t *testing.T, s *index.Staging, desc v1.Descriptor) []byte {

@@ -53,7 +53,7 @@ var (
 	placesForm = lazyregexp.New(`^((?:[^:\[]|\[[^\]]*\]?)*):(.*)$`)
 )
 
-const hint = "write it as KEY=VALUE, or PLACE:KEY=VALUE with index, index-descriptor, manifest or manifest-descriptor, the latter two also with a platform as in manifest[linux/amd64]:KEY=VALUE"
+const hint = "write it as KEY=VALUE, or PLACE:KEY=VALUE, where PLACE is index, index-descriptor, manifest or manifest-descriptor, or one of the latter two with a platform as in manifest[linux/amd64]:KEY=VALUE"
 
 // Parse reads the values of a flag. Without a place they are for the index.
 // Errors are [*diag.InvalidError].

@@ -40,7 +40,7 @@ func Labels(flag string, list []string) (map[string]string, error) {
 
 func checkReserved(flag, key, value string) error {
 	if strings.HasPrefix(key, extension.ReservedPrefix) {
-		return diag.Invalidf("%s %q: names beginning with %s are written by docker extpack", flag, key+"="+value, extension.ReservedPrefix)
+		return diag.Invalidf("%s %q: names beginning with %s are reserved for docker extpack", flag, key+"="+value, extension.ReservedPrefix)
 	}
 	return nil
 }

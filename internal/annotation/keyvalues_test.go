@@ -24,7 +24,7 @@ func TestKeyValues(t *testing.T) {
 // nor as an annotation, and the message is the same.
 func TestReserved(t *testing.T) {
 	t.Parallel()
-	const value, want = "io.buildpacks.x=y", `--flag "io.buildpacks.x=y": names beginning with io.buildpacks. are written by docker extpack`
+	const value, want = "io.buildpacks.x=y", `--flag "io.buildpacks.x=y": names beginning with io.buildpacks. are reserved for docker extpack`
 	_, err := Labels("--flag", []string{"a=b", value})
 	if !diag.IsInvalid(err) || err.Error() != want {
 		t.Errorf("label: %v", err)

@@ -62,7 +62,7 @@ func Ask(client *registry.Client, log func(format string, args ...any)) func(ctx
 		case err != nil:
 			return "", err
 		case access.PlainHTTP:
-			log("%s speaks plain HTTP", host)
+			log("%s uses plain HTTP", host)
 			return ModeHTTP, nil
 		case access.Untrusted:
 			log("%s has a certificate that is not trusted", host)

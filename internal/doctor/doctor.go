@@ -74,13 +74,13 @@ func (r *Report) Summary() string {
 	tried := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Name == "build" })
 	summary := "a build will work"
 	if !tried {
-		summary = "nothing was found that would stop a build"
+		summary = "no problems found"
 	}
 	if n := r.Count(Warning); n > 0 {
 		summary += ", with " + text.Count(n, "warning")
 	}
 	if !tried {
-		summary += "; none was tried"
+		summary += "; no trial build was run"
 	}
 	return summary
 }

@@ -55,7 +55,7 @@ func (e *Engine) BuildCopied(ctx context.Context, p *plan.Plan, copies []plan.Co
 	return b.write(ctx)
 }
 
-const changedHint = "build again while nothing changes the files of "
+const changedHint = "build again without changing the files of "
 
 // copied is the folder of an extension in a tar file.
 type copied struct {

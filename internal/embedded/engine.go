@@ -142,8 +142,8 @@ func (b *builder) addOutput(e *plan.Extension, dir string, layers ...shared) err
 	return nil
 }
 
-// maxLayers limits the number of layers that are packed at once, and with it the
-// memory of their compressors.
+// maxLayers limits the number of layers that are packed at the same time, and so
+// the memory of their compressors.
 const maxLayers = 8
 
 func layersAtOnce() int { return min(runtime.GOMAXPROCS(0), maxLayers) }

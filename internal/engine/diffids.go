@@ -28,7 +28,7 @@ func DiffIDs(ctx context.Context, p *plan.Plan, find func() (pipeline.Engine, er
 			}
 			all[e] = ids
 		case find == nil:
-			list.Errorf(diag.Position{File: e.Descriptor.File}, "a bake file cannot be complete: the files of the build stage of %s are only known after a build", e.Descriptor.Info).Hint = "use --complete=build, which builds them first, or run docker extpack annotate after the build"
+			list.Errorf(diag.Position{File: e.Descriptor.File}, "a complete bake file is not possible: the files of the build stage of %s are known only after a build", e.Descriptor.Info).Hint = "use --complete=build, which builds them first, or run docker extpack annotate after the build"
 		default:
 			staged.Extensions = append(staged.Extensions, e)
 		}

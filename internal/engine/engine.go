@@ -92,7 +92,7 @@ func (r Request) Missing(p *plan.Plan) error {
 }
 
 // Choose returns the engine, for a request that Check accepts. Auto is buildx
-// where a builder answers, else the embedded engine if nothing requires a
+// where a builder responds, else the embedded engine if nothing requires a
 // builder.
 func (r Request) Choose() pipeline.Engine {
 	packer := &embedded.Engine{Progress: r.Packed}
@@ -181,7 +181,7 @@ func (b *builds) unreachable(ctx context.Context, buildErr error) bool {
 func withoutBuildx(err error, p *plan.Plan) error {
 	var hint *diag.HintError
 	if errors.As(err, &hint) && !p.NeedsBuild() {
-		return diag.WithHint(hint.Err, hint.Hint+"; what is not compiled needs none with --engine embedded")
+		return diag.WithHint(hint.Err, hint.Hint+"; extensions that are not compiled need none with --engine embedded")
 	}
 	return err
 }

@@ -78,7 +78,7 @@ func TestChoose(t *testing.T) {
 	failed := errors.New("exit status 1")
 	lacking := errors.New("no docker-buildx")
 	missing := diag.WithHint(lacking, "install it")
-	refused := &buildx.BuildError{Cause: "no engine answers", NoBuilder: true}
+	refused := &buildx.BuildError{Cause: "no engine responds", NoBuilder: true}
 	for name, tt := range map[string]struct {
 		engine   string // auto without one
 		requires []string
@@ -97,14 +97,14 @@ func TestChoose(t *testing.T) {
 		"builders cannot be listed":      {builder: builder{none: "there is none", lists: failed}, built: "build"},
 		"no buildx":                      {find: missing, notice: "no docker-buildx"},
 		"no buildx, stage":               {stage: true, find: missing, want: missing, hint: "install it"},
-		"no buildx, named":               {engine: Buildx, find: missing, want: lacking, hint: "install it; what is not compiled needs none with --engine embedded"},
+		"no buildx, named":               {engine: Buildx, find: missing, want: lacking, hint: "install it; extensions that are not compiled need none with --engine embedded"},
 		"wrong flags":                    {find: diag.Invalidf("--tlscert"), want: &diag.InvalidError{}},
 		"the build fails":                {builder: builder{failed: failed}, built: "build", want: failed},
 		"the builder is gone":            {builder: builder{failed: failed, down: true}, built: "build", notice: "exit status 1"},
 		"the builder is gone, named":     {engine: Buildx, builder: builder{failed: failed, down: true}, built: "build", want: failed},
 		"nothing can be asked":           {builder: builder{failed: failed, down: true, lists: failed}, built: "build", want: failed},
-		"no node starts":                 {builder: builder{failed: refused}, built: "build", notice: "no engine answers"},
-		"refused":                        {builder: builder{answers: refused}, notice: "no engine answers"},
+		"no node starts":                 {builder: builder{failed: refused}, built: "build", notice: "no engine responds"},
+		"refused":                        {builder: builder{answers: refused}, notice: "no engine responds"},
 		"refused, required":              {requires: []string{"--set"}, builder: builder{answers: refused}, want: refused},
 		"embedded":                       {engine: Embedded, find: errors.New("not to be looked for")},
 	} {

@@ -47,7 +47,7 @@ func (r *run) checkDetected(update bool) (bool, error) {
 		r.fail(r.Position, r.said(), "%s", r.whyGenerate())
 		return false, nil
 	case r.test.DetectFails && passed:
-		r.fail(r.Position, r.said(), "detection of %s passed, and the case says that it fails", r.subject)
+		r.fail(r.Position, r.said(), "detection of %s passed, but the case expects it to fail", r.subject)
 		return false, nil
 	case r.test.DetectFails:
 		return false, nil
@@ -60,7 +60,7 @@ func (r *run) checkDetected(update bool) (bool, error) {
 	}
 	for _, o := range r.order {
 		if !r.inGroup(o.ID) {
-			r.fail(r.Position, r.said(), "detection of %s failed, which is in the order", o.Subject)
+			r.fail(r.Position, r.said(), "detection of %s failed, which is part of the order", o.Subject)
 		}
 	}
 	r.checkPlan()
@@ -136,7 +136,7 @@ func (r *run) whyNotDetected() string {
 		switch text := strings.TrimSpace(line); {
 		case strings.HasPrefix(text, "err:") && strings.Contains(text, name):
 			if _, code, ok := strings.Cut(text, name+" ("); ok {
-				return ": bin/detect ended with exit code " + strings.TrimSuffix(code, ")") + ", and lifecycles take 0 and 100 only"
+				return ": bin/detect ended with exit code " + strings.TrimSuffix(code, ")") + ", and lifecycles accept only 0 and 100"
 			}
 			return ": " + r.after("======== Error: "+name+" ========")
 		case text == "skip: "+name || text == "fail: "+name:

@@ -11,7 +11,7 @@ import (
 func TestWhyNotDetected(t *testing.T) {
 	for output, want := range map[string]string{
 		"fail: a/b@1.0.0":     ": bin/detect ended with exit code 100, which means that it does not apply",
-		"err:  a/b@1.0.0 (3)": ": bin/detect ended with exit code 3, and lifecycles take 0 and 100 only",
+		"err:  a/b@1.0.0 (3)": ": bin/detect ended with exit code 3, and lifecycles accept only 0 and 100",
 		"======== Error: a/b@1.0.0 ========\nno such file\nerr:  a/b@1.0.0": ": no such file",
 		"skip: a/b@1.0.0 provides unused apt":                               `: it provides apt, which nothing requires; add requires = ["apt"] to the case`,
 		"fail: " + testBuildpackID + "@1.0.0 requires node":                 ": the case requires node, which no extension provides",

@@ -36,7 +36,7 @@ func (r *run) checkExtended(files map[string]exported, failed []task.FailedStep)
 		return
 	}
 	if r.test.Fails != nil {
-		r.fail(r.test.Fails.Position, "", "nothing failed, and the case says that something does")
+		r.fail(r.test.Fails.Position, "", "nothing failed, but the case expects a failure")
 		return
 	}
 	for _, k := range []kind{buildKind, runKind} {
@@ -56,7 +56,7 @@ func (r *run) extendFailed(step task.FailedStep) {
 	if k, c := r.commandOf(step); c != nil {
 		reason := step.Message
 		if noShell.Get().MatchString(step.Message + step.Output) {
-			reason = "the image has no /bin/sh, which writes down how a command ends"
+			reason = "the image has no /bin/sh, which is required to record the exit code"
 		}
 		r.fail(c.Position, "", "%s cannot run in the %s image: %s", strings.Join(c.Run, " "), k, reason)
 		return

@@ -161,7 +161,7 @@ func (r *runner) build(ctx context.Context, jobs []task.Job, name string) (map[s
 // detectorFailed explains why the detector was not started.
 func (r *run) detectorFailed(step task.FailedStep) error {
 	if strings.Contains(step.Message+step.Output, "exec format error") {
-		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither itself nor by emulation"
+		r.Status, r.Reason = NotRun, "the builder cannot run programs for "+r.Platform+", neither natively nor by emulation"
 		return nil
 	}
 	if strings.Contains(step.Name, detectorBin) && noShell.Get().MatchString(step.Message+step.Output) {

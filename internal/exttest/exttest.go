@@ -1,6 +1,5 @@
-// Package exttest runs the test cases of extensions: an application goes in, and
-// what the extension makes of the build and the run image is compared with what
-// the case says.
+// Package exttest runs the test cases of extensions. A case has an application
+// and says what the extension should change in the build and run image.
 //
 // For each case and platform, the lifecycle's own detector runs detect and
 // generate in the build image; the Dockerfiles that generate wrote are then
@@ -92,8 +91,7 @@ type Request struct {
 	// Local returns an OCI layout with an image of the Docker Engine, which is used
 	// for names that cannot be pulled. ok is false if it has none. It may be nil.
 	Local func(ctx context.Context, name string) (dir string, ok bool, err error)
-	// Extension packages the extension in a directory that a case names beside
-	// its own.
+	// Extension packages another extension, from a directory that a case names.
 	Extension func(ctx context.Context, dir string) (*Subject, error)
 	Builder   Builder
 	// Log is called with what happens, since images may take long to pull. It may

@@ -60,7 +60,7 @@ func (r *run) checkGolden(update bool) error {
 		return err
 	}
 	if diff := diffText(golden.Value, want, have); diff != "" {
-		r.fail(golden.Position, diff, "what generate wrote differs from the golden files; --update writes them")
+		r.fail(golden.Position, diff, "the output of generate differs from the golden files; --update writes them")
 	}
 	return nil
 }

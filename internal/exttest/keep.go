@@ -68,7 +68,7 @@ func CheckKeep(dir string) error {
 		return fmt.Errorf("reading %s: %w", dir, err)
 	}
 	if len(entries) > 0 {
-		return diag.WithHint(diag.Invalidf("--keep %s: the directory is not empty", dir), "name a new or an empty one")
+		return diag.WithHint(diag.Invalidf("--keep %s: the directory is not empty", dir), "name a new or empty directory")
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (r *runner) plan(ctx context.Context) error {
 	case buildImage == "":
 		return diag.WithHint(diag.Invalidf("a builder image is required"), "name one with --builder-image, or as builder-image in [metadata.extpack.test] of extension.toml")
 	case r.BuilderImage == "" && r.RunImage == "":
-		return diag.WithHint(diag.Invalidf("a run image is required beside a build image"), "name one with --run-image")
+		return diag.WithHint(diag.Invalidf("a run image is required in addition to a build image"), "name one with --run-image")
 	}
 	var list diag.List
 	for _, s := range r.Subjects {
@@ -119,7 +119,7 @@ func (r *runner) resolveImages(ctx context.Context, one *run, buildImage string)
 		return diag.WithHint(diag.Invalidf("%s is not a builder image: it has no label %s", one.build.name, labelBuilder),
 			"name a builder image of Cloud Native Buildpacks with --builder-image, or a build image, a run image and a lifecycle")
 	default:
-		return diag.WithHint(diag.Invalidf("%s names no run image in its label %s", one.build.name, labelBuilder), "name one with --run-image")
+		return diag.WithHint(diag.Invalidf("%s has no run image in its label %s", one.build.name, labelBuilder), "name one with --run-image")
 	}
 	if r.Lifecycle != "" {
 		if one.lifecycle, err = r.bases.resolve(ctx, r.Lifecycle, one.platform); err != nil {
@@ -195,7 +195,7 @@ func (r *runner) orderOf(ctx context.Context, s *Subject, test *extension.TestCa
 // other returns the extension in a directory that a case names.
 func (r *runner) other(ctx context.Context, s *Subject, dir string) (*Subject, error) {
 	if s.Dir == "" {
-		return nil, diag.Invalidf("%s is a package, which has no other extensions beside it", s)
+		return nil, diag.Invalidf("%s is a package, so a case cannot use other extensions", s)
 	}
 	return r.Extension(ctx, filepath.Join(s.Dir, filepath.FromSlash(dir)))
 }

@@ -145,7 +145,7 @@ func TestRunPlatforms(t *testing.T) {
 	}
 	r.Support = func(context.Context, v1.Platform) (bool, string, error) { return false, "", os.ErrClosed }
 	if _, err := Run(t.Context(), r); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("a builder that does not answer: %v", err)
+		t.Errorf("a builder that does not respond: %v", err)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestRunRefuses(t *testing.T) {
 		change      func(*lab, *Request)
 	}{
 		"no builder image": {head, "a builder image is required", func(_ *lab, r *Request) { r.BuilderImage = "" }},
-		"no run image":     {head, "a run image is required beside a build image", func(_ *lab, r *Request) { r.BuilderImage, r.BuildImage = "", "localhost/builder:1" }},
+		"no run image":     {head, "a run image is required in addition to a build image", func(_ *lab, r *Request) { r.BuilderImage, r.BuildImage = "", "localhost/builder:1" }},
 		"run image":        {head, "localhost/run:1 is not a builder image", func(_ *lab, r *Request) { r.BuilderImage = "localhost/run:1" }},
 		"not an image":     {head, "is not an image reference", func(_ *lab, r *Request) { r.BuilderImage = "a b" }},
 		"not found":        {head, "not found", func(_ *lab, r *Request) { r.BuilderImage = "localhost/none:1" }},
@@ -170,7 +170,7 @@ func TestRunRefuses(t *testing.T) {
 			l.image("localhost/label:1", v1.ImageConfig{Labels: map[string]string{labelBuilder: "{"}}, "linux/amd64")
 			r.BuilderImage = "localhost/label:1"
 		}},
-		"label without run image": {head, "names no run image", func(l *lab, r *Request) {
+		"label without run image": {head, "has no run image in its label", func(l *lab, r *Request) {
 			l.image("localhost/label:1", v1.ImageConfig{Labels: map[string]string{labelBuilder: "{}"}}, "linux/amd64")
 			r.BuilderImage = "localhost/label:1"
 		}},
@@ -185,7 +185,7 @@ func TestRunRefuses(t *testing.T) {
 		"golden over the cases": {head + "golden = \".\"", "cases.toml:3:10: golden \".\" is not below the directory of this file", nil},
 		"golden over the app":   {head + "golden = \"app\"\napp = \"app\"", "cases.toml:3:10: golden \"app\" and app \"app\" are the same directory", nil},
 		"order without .":       {head + "order = []\n[[case]]\nname = \"y\"\norder = [\"../other\"]", "cases.toml:6:10: order does not have \".\"", nil},
-		"order of a package":    {head + "order = [\"../other\", \".\"]", "is a package, which has no other extensions beside it", func(_ *lab, r *Request) { r.Subjects[0].Dir = "" }},
+		"order of a package":    {head + "order = [\"../other\", \".\"]", "is a package, so a case cannot use other extensions", func(_ *lab, r *Request) { r.Subjects[0].Dir = "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
@@ -300,7 +300,7 @@ func TestRunGolden(t *testing.T) {
 	}
 }
 
-// TestRunKeep writes below the directory only, whatever a case is called.
+// TestRunKeep: files are written only below the directory, for any name of a case.
 func TestRunKeep(t *testing.T) {
 	l := newLab(t)
 	name := "../../up/\u001b[31m/" + strings.Repeat("long", 200)

@@ -140,7 +140,7 @@ func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, e
 		return nil, err
 	}
 	if len(x.Entries()) == 0 {
-		return nil, diag.Invalidf("the index would list nothing")
+		return nil, diag.Invalidf("the index would be empty")
 	}
 	doc, err := x.asDocument()
 	if err != nil {
@@ -151,7 +151,7 @@ func finish(ctx context.Context, opts Options, s *Staging, x *Index) (*Result, e
 		return nil, err
 	}
 	if n := len(raw); n > oci.MaxManifestSize {
-		return nil, diag.Invalidf("the index would be %d bytes long; registries take 4 MiB", n)
+		return nil, diag.Invalidf("the index would be %d bytes long; registries accept at most 4 MiB", n)
 	}
 	r := &Result{Raw: raw, Root: s.Put(doc.MediaType(), raw), dropped: doc.Dropped()}
 	if opts.Check != nil {

@@ -23,7 +23,7 @@ var ErrSealed = errors.New("only its creator can change the attestation")
 type sealedError struct{ error }
 
 func sealed(mediaType string) error {
-	return &sealedError{diag.WithHint(diag.Invalidf("it is of type %q, which only its creator can change", mediaType), "leave it out first with: docker extpack index create --no-attestations, and attest the result again")}
+	return &sealedError{diag.WithHint(diag.Invalidf("only its creator can change an attestation of type %q", mediaType), "leave it out with: docker extpack index create --no-attestations, and attest the result again")}
 }
 
 func (e *sealedError) Unwrap() []error { return []error{ErrSealed, e.error} }

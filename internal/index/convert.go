@@ -80,7 +80,7 @@ func (m typeMap) translate(mediaType string) (string, error) {
 	if _, ok := m.own[mediaType]; ok {
 		return mediaType, nil
 	}
-	return "", &unsupportedError{fmt.Sprintf("%q has no counterpart among %s's media types", mediaType, m.name)}
+	return "", &unsupportedError{fmt.Sprintf("%q is not supported by the media types of %s", mediaType, m.name)}
 }
 
 // unsupportedError is returned for content that the other family does not
@@ -114,7 +114,7 @@ func (x *Index) Convert(ctx context.Context, s *Staging, to Types) error {
 	for _, c := range x.Images() {
 		desc, err := convertImage(ctx, s, c.desc, m)
 		if unsupported := (*unsupportedError)(nil); errors.As(err, &unsupported) {
-			return diag.Invalidf("cannot give %s %s's media types: %v", c.Identity(), m.name, err)
+			return diag.Invalidf("%s cannot have %s's media types: %v", c.Identity(), m.name, err)
 		}
 		if err != nil {
 			return fmt.Errorf("changing the media types of %s: %w", c.Identity(), err)
@@ -137,14 +137,14 @@ func (x *Index) Convert(ctx context.Context, s *Staging, to Types) error {
 func (x *Index) checkDocker() error {
 	for _, name := range []string{"subject", "artifactType"} {
 		if x.fields.Has(name) {
-			return diag.WithHint(diag.Invalidf("a Docker manifest list cannot express the index's %s", name), "keep OCI media types")
+			return diag.WithHint(diag.Invalidf("a Docker manifest list does not support the %s of the index", name), "keep OCI media types")
 		}
 	}
 	for _, c := range x.entries {
 		what := ""
 		switch c.Kind() {
 		case oci.KindAttestation:
-			return diag.WithHint(diag.Invalidf("Docker's media types cannot express the attestation %s", c.desc.Digest), "keep OCI media types, or leave attestations out: with --no-attestations, or a build without --provenance and --sbom")
+			return diag.WithHint(diag.Invalidf("Docker's media types do not support the attestation %s", c.desc.Digest), "keep OCI media types, or leave attestations out: with --no-attestations, or a build without --provenance and --sbom")
 		case oci.KindIndex:
 			what = "nested index"
 		case oci.KindOther:
@@ -152,7 +152,7 @@ func (x *Index) checkDocker() error {
 		case oci.KindImage:
 			continue
 		}
-		return diag.WithHint(diag.Invalidf("Docker's media types cannot express the %s %s", what, c.desc.Digest), "keep OCI media types")
+		return diag.WithHint(diag.Invalidf("Docker's media types do not support the %s %s", what, c.desc.Digest), "keep OCI media types")
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func convertImage(ctx context.Context, s *Staging, desc v1.Descriptor, m typeMap
 		if m.name == "Docker" {
 			for _, name := range []string{"subject", "artifactType"} {
 				if manifest.Has(name) {
-					return &unsupportedError{"they cannot express its " + name}
+					return &unsupportedError{"they do not support its " + name}
 				}
 			}
 		}

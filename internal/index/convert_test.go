@@ -179,7 +179,7 @@ func TestDockerListAnnotations(t *testing.T) {
 	if err := x.Convert(t.Context(), o, Docker); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.asDocument(); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "cannot tell linux/amd64:alma@9 from linux/amd64:ubuntu@9") {
+	if _, err := x.asDocument(); !diag.IsInvalid(err) || !strings.Contains(err.Error(), "cannot distinguish linux/amd64:alma@9 from linux/amd64:ubuntu@9") {
 		t.Errorf("asDocument returns %v", err)
 	}
 

@@ -57,7 +57,7 @@ func ParsePlatforms(list, sources []string) (map[string]platform.Identity, error
 			found = found || s == name
 		}
 		if !found {
-			return nil, diag.Invalidf("--platform %s=…: there is no such source; there are %s", name, strings.Join(sources, ", "))
+			return nil, diag.Invalidf("--platform %s=…: source not found; the sources are %s", name, strings.Join(sources, ", "))
 		}
 	}
 	return platforms, nil

@@ -32,7 +32,7 @@ func (x *Index) dropAnnotations() error {
 			return err
 		}
 		if other, ok := seen[c.Identity()]; ok && other != was {
-			return diag.WithHint(diag.Invalidf("a Docker manifest list cannot tell %s from %s: it has no annotations, and their os.version is the same", was, other), "keep OCI media types")
+			return diag.WithHint(diag.Invalidf("a Docker manifest list cannot distinguish %s from %s: it has no annotations, and their os.version is the same", was, other), "keep OCI media types")
 		}
 		seen[c.Identity()] = was
 	}

@@ -122,7 +122,7 @@ func (e *WrittenError) Error() string {
 func (e *WrittenError) Unwrap() error { return e.Err }
 
 // errLag is returned for a tag that has its previous digest after a write.
-var errLag = errors.New("the registry still returns the state before the write")
+var errLag = errors.New("the registry still returns the previous state")
 
 // Edit reads an index, changes it and writes the result. All read-modify-write
 // operations on tags use it.
@@ -237,7 +237,7 @@ func (e *editor) settle(ctx context.Context, r *Result) (*Result, error) {
 			return r, nil
 		case err != nil && diag.IsInvalid(err):
 			// Not invalid input: it was valid when it was first written.
-			return r, &WrittenError{r.Published, fmt.Errorf("another writer has overwritten it, and the change cannot be made again: %s", diag.Text(err))}
+			return r, &WrittenError{r.Published, fmt.Errorf("another writer has overwritten it, and the change cannot be repeated: %s", diag.Text(err))}
 		case err != nil:
 			return r, &WrittenError{r.Published, err}
 		case !wrote:
@@ -282,7 +282,7 @@ func (e *editor) lookOnce(ctx context.Context, r *Result) (lagging bool, err err
 		before, known := e.before[p.Reference]
 		switch {
 		case errors.Is(err, registry.ErrUnauthorized):
-			e.warnf("%s was published, and may not be read back", p)
+			e.warnf("%s was published, and cannot be read back without pull access", p)
 		case err != nil && !errors.Is(err, oci.ErrNotFound):
 			return false, err
 		case err == nil && now.Digest == p.Descriptor.Digest:

@@ -28,7 +28,7 @@ type DuplicateError struct {
 }
 
 func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("%s is in the index already, as %s", e.Identity, e.By.Digest)
+	return fmt.Sprintf("%s is already in the index, as %s", e.Identity, e.By.Digest)
 }
 
 // Add adds an image, which must have a platform, with its attestations. If

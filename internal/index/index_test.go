@@ -199,7 +199,7 @@ func TestSlotsAndSelectors(t *testing.T) {
 	}
 }
 
-// FuzzIndex: whatever is parsed is given back as it was.
+// FuzzIndex: an index that can be parsed is written back unchanged.
 func FuzzIndex(f *testing.F) {
 	f.Add(`{"schemaVersion":2,"manifests":[{"digest":"sha256:00","size":1,"platform":null,"annotations":{}}],"annotations":null}`)
 	f.Add(`{"manifests":null}`)

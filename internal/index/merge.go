@@ -25,7 +25,7 @@ func Merge(all []*SourceImages) (*Index, error) {
 			err := x.Add(p.image, p.attestations, false)
 			var duplicate *DuplicateError
 			if errors.As(err, &duplicate) {
-				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", duplicate.Identity, from[duplicate.By.Digest], t.Name), "name images of one platform once")
+				return nil, diag.WithHint(diag.Invalidf("%s is both in %s and in %s", duplicate.Identity, from[duplicate.By.Digest], t.Name), "name one image for each platform")
 			}
 			if err != nil {
 				return nil, err
@@ -98,7 +98,7 @@ func (a *Addition) add(ctx context.Context, s *Staging, x *Index, t *SourceImage
 			if a.isThere(ctx, s, p.image, duplicate) {
 				continue
 			}
-			return diag.WithHint(diag.Invalidf("%s", duplicate), "pass --replace to put the one of "+t.Name+" in its place")
+			return diag.WithHint(diag.Invalidf("%s", duplicate), "use --replace to replace it with the image of "+t.Name)
 		}
 		if err != nil {
 			return err

@@ -107,7 +107,7 @@ func (e *editor) read(ctx context.Context, s *Staging) (*Index, *source.Source, 
 	case errors.Is(err, oci.ErrNotFound) && e.MayBeMissing:
 		return nil, nil, nil
 	case errors.Is(err, oci.ErrNotFound) && !source.IsPath(e.Source) && len(e.Reads) > 0:
-		return nil, nil, diag.WithHint(err, "make a new index with: docker extpack index create -t "+e.Source+" "+strings.Join(e.Reads, " "))
+		return nil, nil, diag.WithHint(err, "create a new index with: docker extpack index create -t "+e.Source+" "+strings.Join(e.Reads, " "))
 	case err != nil:
 		return nil, nil, err
 	}
@@ -135,7 +135,7 @@ func (e *editor) index(ctx context.Context, s *Staging, src *source.Source) (*In
 	}
 	switch {
 	case !single:
-		return nil, diag.WithHint(diag.Invalidf("%s is not an index but a single manifest of type %s", src.Name, root.MediaType), "make an index of it with: docker extpack index create -t "+to+" "+e.Source)
+		return nil, diag.WithHint(diag.Invalidf("%s is not an index but a single manifest of type %s", src.Name, root.MediaType), "create an index of it with: docker extpack index create -t "+to+" "+e.Source)
 	case !e.Single:
 		return nil, diag.WithHint(diag.Invalidf("%s is one image for any platform, not an index that has platforms", src.Name),
 			namePlatforms+fmt.Sprintf("; to list it under one, use: docker extpack index create -t %s --platform %s=os/arch %s", to, e.Source, e.Source))

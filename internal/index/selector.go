@@ -32,7 +32,7 @@ func (x *Index) Select(s string) (*Entry, error) {
 		return nil, &notListedError{diag.Invalidf("%s is not in the index, which has %s", s, describe(images))}
 	}
 	if slices.ContainsFunc(x.entries, func(c *Entry) bool { return c.Kind() == oci.KindIndex }) {
-		return nil, diag.WithHint(diag.Invalidf("%s is not in the index, which lists only other indexes", s), "let it list their images first, with: docker extpack index create")
+		return nil, diag.WithHint(diag.Invalidf("%s is not in the index, which lists only other indexes", s), "list their images first, with: docker extpack index create")
 	}
 	return nil, diag.Invalidf("%s is not in the index, which has no images", s)
 }
@@ -65,7 +65,7 @@ func (x *Index) RemoveAll(selectors []string) (notes []string, err error) {
 		}
 	}
 	if len(gone) > 0 && len(gone) == len(x.Images()) {
-		return nil, diag.WithHint(diag.Invalidf("removing %s would leave no platform", describe(gone)), "delete the tag instead, or add another platform first")
+		return nil, diag.WithHint(diag.Invalidf("removing %s would leave no platforms", describe(gone)), "delete the tag instead, or add another platform first")
 	}
 	for _, c := range gone {
 		x.Remove(c)

@@ -79,7 +79,7 @@ func (x *Index) AnnotateEntry(selector string, change PlatformChange, annotation
 		return "", err
 	}
 	if p := c.Platform(); p.Variant == "" && change.Variant != nil && *change.Variant != "" {
-		note = fmt.Sprintf("%s is the default variant of %s and is left out", *change.Variant, p.Architecture)
+		note = fmt.Sprintf("%s is the default variant of %s, so it is left out", *change.Variant, p.Architecture)
 	}
 	return note, nil
 }
@@ -121,7 +121,7 @@ func parsePlatform(p v1.Platform) (v1.Platform, error) {
 		return v1.Platform{}, err
 	}
 	if len(t.Distros) > 0 {
-		return v1.Platform{}, diag.Invalidf("platform %q: leave the distro out; it is an annotation (%s, %s)",
+		return v1.Platform{}, diag.Invalidf("platform %q: leave out the distro, which is an annotation (%s, %s)",
 			name, extension.AnnotationDistroName, extension.AnnotationDistroVersion)
 	}
 	return platform.Of(t), nil

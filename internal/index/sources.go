@@ -91,7 +91,7 @@ func (t *SourceImages) read(ctx context.Context, s *Staging, root v1.Descriptor,
 func (t *SourceImages) addImages(ctx context.Context, s *Staging, p *platform.Identity) error {
 	images := t.Index.Images()
 	if p != nil && len(images) != 1 {
-		return diag.WithHint(diag.Invalidf("it has %d images, so --platform cannot say what it is for", len(images)), "name the one image by its digest")
+		return diag.WithHint(diag.Invalidf("it has %d images, so --platform is ambiguous", len(images)), "name the one image by its digest")
 	}
 	for _, c := range images {
 		if err := c.prepare(ctx, s, p); err != nil {
@@ -115,7 +115,7 @@ func (e *Entry) prepare(ctx context.Context, s *Staging, given *platform.Identit
 		return diag.Invalidf("%s is not an image but an artifact", e.desc.Digest)
 	}
 	if e.any && given == nil {
-		return diag.WithHint(diag.Invalidf("%s is one image for any platform", e.desc.Digest), "say under which to list it with --platform SOURCE=os/arch[/variant]; "+namePlatforms)
+		return diag.WithHint(diag.Invalidf("%s is one image for any platform", e.desc.Digest), "specify a platform with --platform SOURCE=os/arch[/variant]; "+namePlatforms)
 	}
 	if given != nil {
 		if err := e.fillPlatform(*given); err != nil {
@@ -126,7 +126,7 @@ func (e *Entry) prepare(ctx context.Context, s *Staging, given *platform.Identit
 		return err
 	}
 	if !oci.HasPlatform(e.desc) {
-		return diag.WithHint(diag.Invalidf("neither the descriptor nor the config of %s says which platform it is for", e.desc.Digest), "say which with --platform SOURCE=os/arch[/variant]")
+		return diag.WithHint(diag.Invalidf("neither the descriptor nor the config of %s specifies a platform", e.desc.Digest), "specify it with --platform SOURCE=os/arch[/variant]")
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (e *Entry) fillPlatform(given platform.Identity) error {
 		(given.OSVersion == "" || has.OSVersion == "" || given.OSVersion == has.OSVersion) &&
 		(given.Distro.Name == "" || has.Distro.Name == "" || given.Distro == has.Distro)
 	if !lacks && !same {
-		return diag.WithHint(diag.Invalidf("%s says that it is for %s, not for %s", e.desc.Digest, has, given), "to list it under another platform use: docker extpack index annotate")
+		return diag.WithHint(diag.Invalidf("%s is for %s, not for %s", e.desc.Digest, has, given), "to list it under another platform, use: docker extpack index annotate")
 	}
 	p.OS, p.Architecture, p.Variant = given.OS, given.Architecture, given.Variant
 	if given.OSVersion != "" {

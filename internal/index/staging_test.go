@@ -11,7 +11,7 @@ import (
 	"github.com/extpack/extpack/internal/oci"
 )
 
-// counting counts what a storage is asked for.
+// counting counts the requests to a storage.
 type counting struct {
 	*Staging
 	asked int
@@ -32,8 +32,8 @@ func (c *counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error)
 	return c.Staging.Exists(ctx, desc)
 }
 
-// TestOverlayAsksWhoHasIt: a storage is not asked for what another one's
-// manifest lists, and a manifest is read once.
+// TestOverlayAsksWhoHasIt: content that a manifest lists is read only from the
+// storage of that manifest, and each manifest is read once.
 func TestOverlayAsksWhoHasIt(t *testing.T) {
 	t.Parallel()
 	first, second := &counting{Staging: NewStaging()}, &counting{Staging: NewStaging()}

@@ -18,11 +18,12 @@ import (
 
 // File is an entry of a layer.
 type File struct {
-	// Path is as in the layer; it ends with a slash for a directory.
+	// Path is the path in the layer. A directory ends with a slash.
 	Path string `json:"path"`
-	// Mode is as "ls -l" prints it.
+	// Mode is the type and the permissions, as "ls -l" prints them.
 	Mode string `json:"mode"`
-	Size int64  `json:"size"`
+	// Size is the size in bytes.
+	Size int64 `json:"size"`
 	// Link is the target of a symbolic or hard link.
 	Link string `json:"link,omitempty"`
 }

@@ -18,12 +18,18 @@ import (
 // Report is the metadata of a package. Its JSON form is the output of "docker
 // extpack inspect --format json".
 type Report struct {
-	Name      string        `json:"name"`
-	MediaType string        `json:"mediaType"`
-	Digest    digest.Digest `json:"digest"`
+	// Name is the name of the package: a reference, or the path of a file or
+	// directory.
+	Name string `json:"name"`
+	// MediaType is the media type of the index, or of a single manifest.
+	MediaType string `json:"mediaType"`
+	// Digest is the digest of the index, or of a single manifest.
+	Digest digest.Digest `json:"digest"`
 	// Extension is null if no image has the labels of an extension.
-	Extension   *Extension        `json:"extension"`
-	Platforms   []Platform        `json:"platforms"`
+	Extension *Extension `json:"extension"`
+	// Platforms are the images, in the order of the index.
+	Platforms []Platform `json:"platforms"`
+	// Annotations are the annotations of the index.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Attestations is the number of attestation manifests.
 	Attestations int `json:"attestations,omitempty"`
@@ -34,11 +40,17 @@ type Report struct {
 
 // Extension is the metadata in the labels of the first labelled image.
 type Extension struct {
-	ID          string `json:"id"`
-	Version     string `json:"version"`
-	API         string `json:"api"`
-	Name        string `json:"name,omitempty"`
-	Homepage    string `json:"homepage,omitempty"`
+	// ID is the id of the extension.
+	ID string `json:"id"`
+	// Version is the version of the extension.
+	Version string `json:"version"`
+	// API is the Buildpack API version.
+	API string `json:"api"`
+	// Name is the name of the extension.
+	Name string `json:"name,omitempty"`
+	// Homepage is the URL of the homepage.
+	Homepage string `json:"homepage,omitempty"`
+	// Description is the description.
 	Description string `json:"description,omitempty"`
 }
 
@@ -46,20 +58,24 @@ type Extension struct {
 type Platform struct {
 	// Platform is "os/arch[/variant]" from the descriptor or the config, or
 	// "any" for an image without a platform.
-	Platform      string        `json:"platform"`
-	OSVersion     string        `json:"os.version,omitempty"`
-	DistroName    string        `json:"distro.name,omitempty"`
-	DistroVersion string        `json:"distro.version,omitempty"`
-	Digest        digest.Digest `json:"digest"`
+	Platform string `json:"platform"`
+	// OSVersion is the version of the operating system, for Windows.
+	OSVersion string `json:"os.version,omitempty"`
+	// DistroName is the name of the distribution.
+	DistroName string `json:"distro.name,omitempty"`
+	// DistroVersion is the version of the distribution.
+	DistroVersion string `json:"distro.version,omitempty"`
+	// Digest is the digest of the manifest.
+	Digest digest.Digest `json:"digest"`
 	// Size is the download size in bytes: manifest, config and layers.
 	Size int64 `json:"size"`
 	// Layers is the number of layers.
 	Layers int `json:"layers"`
-	// DiffID is the digest of the extension's layer, uncompressed, by the labels.
+	// DiffID is the diffID of the extension's layer, from the labels.
 	DiffID string `json:"layerDiffID,omitempty"`
-	// Annotations are those of the descriptor in the index.
+	// Annotations are the annotations of the descriptor in the index.
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// Files are those of the layers, in their order, with --files only.
+	// Files are the files of the layers, in their order, with --files only.
 	Files []File `json:"files,omitempty"`
 }
 

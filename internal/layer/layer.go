@@ -30,13 +30,13 @@ import (
 const (
 	bombGrace = 256 << 20
 	bombRatio = 200
-	// maxWindow limits zstd's memory, because four layers are read at once. It
+	// maxWindow limits zstd's memory, because four layers are read in parallel. It
 	// is twice the window of any level without --ultra or --long.
 	maxWindow = 16 << 20
 )
 
 // ErrBomb is returned for a layer that expands beyond the limits.
-var ErrBomb = errors.New("the layer expands too far")
+var ErrBomb = errors.New("the layer expands beyond the limit")
 
 // Names of compressions in messages.
 const (

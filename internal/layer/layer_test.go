@@ -44,7 +44,7 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// What cannot be read is told from what makes no sense.
+// An error of the reader differs from invalid content.
 func TestWhoIsToBlame(t *testing.T) {
 	t.Parallel()
 	whole := layertest.Gzip(t, bytes.Repeat([]byte("x"), 1000))

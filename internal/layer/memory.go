@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Limits on the memory of the blocks of all layers in the process, whatever the
-// number of processors. A block waits in two places, so that layers that fill
-// blocks cannot keep others from compressing theirs.
+// Limits on the memory of the blocks of all layers in the process, for any number
+// of processors. A block waits in two places, so that layers that fill blocks
+// cannot keep others from compressing theirs.
 const (
 	// fillMemory is for blocks that are filled, or wait to be compressed.
 	fillMemory = 8 << 20
@@ -39,8 +39,8 @@ func (m memory) take(n int64) (free func()) {
 }
 
 // takeWork waits for the memory to compress a block, whose encoder takes n
-// bytes. No more blocks are compressed at once than there are processors, and
-// two, so that one is compressed while another one is written.
+// bytes. The number of blocks compressed in parallel is the number of processors,
+// and at least two, so that one is compressed while another one is written.
 func takeWork(n int64) (free func()) {
 	return working.take(max(n, workMemory/int64(max(2, runtime.GOMAXPROCS(0)))))
 }

@@ -88,7 +88,7 @@ func (e *LimitError) Error() string {
 }
 
 // LimitHint is the hint to raise the limits.
-const LimitHint = "if you trust the package, multiply the limits: set " + EnvLimits + "=2"
+const LimitHint = "if you trust the package, raise the limits: set " + EnvLimits + "=2"
 
 // Unwrap returns [ErrTooLarge], and the error as invalid input.
 func (e *LimitError) Unwrap() []error {

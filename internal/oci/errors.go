@@ -37,7 +37,7 @@ type ContentError struct {
 	// Cause is ErrNotFound, ErrCorrupt, ErrTooLarge, ErrMalformed or a
 	// [*LimitError].
 	Cause error
-	// Detail is the rest of a sentence that begins with the content: "holds 3
+	// Detail is the rest of a sentence that begins with the content: "contains 3
 	// bytes, not 4".
 	Detail string
 
@@ -74,7 +74,7 @@ func About(desc v1.Descriptor, err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
 
-// Error returns "curl.cnb: manifest sha256:… holds 3 bytes, not 4".
+// Error returns "curl.cnb: manifest sha256:… has 3 bytes, not 4".
 func (e *ContentError) Error() string {
 	if e.Source == "" {
 		return e.Clause()

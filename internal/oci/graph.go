@@ -92,8 +92,8 @@ func (r *graphReader) find(desc v1.Descriptor) (bool, error) {
 	return ok, err
 }
 
-// references are the fields by which any manifest refers to content, whatever
-// its media type: image manifests, indexes and artifacts, OCI's and Docker's.
+// references are the fields by which a manifest of any media type refers to
+// content: image manifests, indexes and artifacts, of OCI and Docker.
 type references struct {
 	SchemaVersion int             `json:"schemaVersion"`
 	Subject       *v1.Descriptor  `json:"subject"`

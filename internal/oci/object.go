@@ -54,7 +54,7 @@ func ParseObject(raw []byte) (*Object, error) {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more follows the JSON object")
+		return nil, errors.New("data follows the JSON object")
 	}
 	return o, nil
 }

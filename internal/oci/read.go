@@ -171,9 +171,9 @@ func (v *Verifier) end() error {
 // descriptor says. How much more there is, only some readers know.
 func OtherSize(has, want int64) string {
 	if has > want {
-		return fmt.Sprintf("holds more than the %d bytes its descriptor says", want)
+		return fmt.Sprintf("has more than the %d bytes in its descriptor", want)
 	}
-	return fmt.Sprintf("holds %d bytes, not the %d its descriptor says", has, want)
+	return fmt.Sprintf("has %d bytes, not the %d in its descriptor", has, want)
 }
 
 func (v *Verifier) tooLong() error {
@@ -185,7 +185,7 @@ func (v *Verifier) verify() error {
 		return Errorf(v.src, v.desc, ErrCorrupt, "%s", OtherSize(v.at, v.desc.Size))
 	}
 	if got := digest.NewDigest(v.desc.Digest.Algorithm(), v.hash); got != v.desc.Digest {
-		return Errorf(v.src, v.desc, ErrCorrupt, "holds other content, of digest %s", got)
+		return Errorf(v.src, v.desc, ErrCorrupt, "has different content, with digest %s", got)
 	}
 	return nil
 }

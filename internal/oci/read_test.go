@@ -34,9 +34,9 @@ func TestReadBytesVerifies(t *testing.T) {
 	}{
 		"good":      {good, 5, nil, ""},
 		"too large": {good, 4, oci.ErrTooLarge, "is 5 bytes long; the limit is 4"},
-		"long":      {long, 9, oci.ErrCorrupt, "holds 5 bytes, not the 6 its descriptor says"},
-		"short":     {short, 9, oci.ErrCorrupt, "holds more than the 4 bytes"},
-		"other":     {other, 9, oci.ErrCorrupt, "holds other content, of digest " + good.Digest.String()},
+		"long":      {long, 9, oci.ErrCorrupt, "has 5 bytes, not the 6 in its descriptor"},
+		"short":     {short, 9, oci.ErrCorrupt, "has more than the 4 bytes"},
+		"other":     {other, 9, oci.ErrCorrupt, "has different content, with digest " + good.Digest.String()},
 		"digest":    {odd, 9, oci.ErrCorrupt, "unusable digest"},
 		"size":      {negative, 9, oci.ErrCorrupt, "size -1"},
 	}

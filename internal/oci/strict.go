@@ -187,7 +187,7 @@ func (s *scanner) object(t reflect.Type, depth int) error {
 		if known != nil {
 			key = fold(name)
 			if f, ok := known[key]; ok && f.name != name {
-				return fmt.Errorf("the field %q is ambiguous: some readers take it for %q", name, f.name)
+				return fmt.Errorf("the field %q is ambiguous: some readers treat it as %q", name, f.name)
 			} else if ok {
 				next = f.typ
 			}
@@ -196,7 +196,7 @@ func (s *scanner) object(t reflect.Type, depth int) error {
 			if other == name {
 				return fmt.Errorf("the field %q is repeated", name)
 			}
-			return fmt.Errorf("the field %q is ambiguous: some readers take it for %q", name, other)
+			return fmt.Errorf("the field %q is ambiguous: some readers treat it as %q", name, other)
 		}
 		keys[key] = name
 		if depth == 0 {

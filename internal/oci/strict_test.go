@@ -18,7 +18,7 @@ func TestDecodeRefusesWhatReadersTakeDifferently(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"manifests":[],"unknown":{"a":1,"A":2},"annotations":{"a":"1","A":"2"}}`:   "",
 		` { "manifests" : [ { "digest" : "sha256:x" , "size" : 1 } , { } ] } `:       "",
-		`{"manifests":[],"Manifests":[]}`:                                            `the field "Manifests" is ambiguous: some readers take it for "manifests"`,
+		`{"manifests":[],"Manifests":[]}`:                                            `the field "Manifests" is ambiguous: some readers treat it as "manifests"`,
 		`{"MANIFESTS":[]}`:                                                           `the field "MANIFESTS" is ambiguous`,
 		`{"mani\u0066ests":[],"manifests":[]}`:                                       `the field "manifests" is repeated`,
 		`{"manifeſts":[]}`:                                                           `the field "manifeſts" is ambiguous`,
@@ -28,7 +28,7 @@ func TestDecodeRefusesWhatReadersTakeDifferently(t *testing.T) {
 		`{"manifests":[{"platform":{"os.version":"1","os.Version":"2"}}]}`:           `the field "os.Version" is ambiguous`,
 		`{"annotations":{"a":"1","a":"2"}}`:                                          `the field "a" is repeated`,
 		`{"x":{"a":1,"a":2}}`:                                                        `the field "a" is repeated`,
-		`{"x-new":1,"X-New":2}`:                                                      `the field "X-New" is ambiguous: some readers take it for "x-new"`,
+		`{"x-new":1,"X-New":2}`:                                                      `the field "X-New" is ambiguous: some readers treat it as "x-new"`,
 		`{"x":"` + "\xff" + `"}`:                                                     "not UTF-8",
 		`{"manifests":[]} {}`:                                                        "invalid character '{' after top-level value",
 		`[`:                                                                          "unexpected end of JSON input",

@@ -67,7 +67,7 @@ func CheckReplaceable(name string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("writing %s: it is replaced again and again", name)
+	return fmt.Errorf("writing %s: it is replaced repeatedly", name)
 }
 
 func checkReplaceable(name string, info fs.FileInfo) error {
@@ -95,7 +95,7 @@ func checkReplaceable(name string, info fs.FileInfo) error {
 		case v1.ImageLayoutFile, v1.ImageIndexFile, v1.ImageBlobsDir,
 			"ingest": // where containerd's store, and so BuildKit, keeps blobs while it writes them
 		default:
-			return diag.WithHint(diag.Invalidf("cannot replace the OCI layout %s: it also holds %q, which is not part of one", name, entry.Name()), "name a new or empty directory")
+			return diag.WithHint(diag.Invalidf("cannot replace the OCI layout %s: it also contains %q, which is not part of one", name, entry.Name()), "name a new or empty directory")
 		}
 	}
 	return nil

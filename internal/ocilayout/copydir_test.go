@@ -97,7 +97,7 @@ func TestCopyDir(t *testing.T) {
 				t.Fatal(err)
 			}
 			writeFile(t, filepath.Join(dir, "thesis"), nil)
-		}, `also holds "thesis"`},
+		}, `also contains "thesis"`},
 		"a file of the name": {func(t *testing.T, dir string) { os.Remove(dir); writeFile(t, dir, nil) }, "is not a directory"},
 	}
 	for name, tt := range refused {

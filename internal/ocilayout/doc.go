@@ -14,5 +14,5 @@ package ocilayout
 // in memory.
 const MaxTarEntries = 65_536
 
-// maxLayoutFileBytes limits the oci-layout file, which holds one short object.
+// maxLayoutFileBytes limits the oci-layout file, which contains one short object.
 const maxLayoutFileBytes = 4 << 10

@@ -10,7 +10,7 @@ import (
 )
 
 // TestDockerArchive: an archive with links, as engines before Docker 25 write, is
-// named for what it is; a layout that happens to hold such a file is not.
+// named for what it is; a layout that happens to contain such a file is not.
 func TestDockerArchive(t *testing.T) {
 	t.Parallel()
 	pack := func(headers ...tar.Header) string {

@@ -205,7 +205,7 @@ func (l *Layout) open(name string) (io.ReadCloser, error) {
 func (l *Layout) readFile(name string, limit int64) ([]byte, error) {
 	f, err := l.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, diag.Invalidf("%s is not an OCI layout: it holds no %s file", l.name, name)
+		return nil, diag.Invalidf("%s is not an OCI layout: it has no %s file", l.name, name)
 	}
 	if err != nil {
 		return nil, err

@@ -135,8 +135,8 @@ func TestOpenDirRefuses(t *testing.T) {
 		change func(t *testing.T, dir string)
 		want   string
 	}{
-		"no oci-layout": {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "oci-layout")) }, "it holds no oci-layout file"},
-		"no index":      {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "index.json")) }, "it holds no index.json file"},
+		"no oci-layout": {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "oci-layout")) }, "it has no oci-layout file"},
+		"no index":      {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "index.json")) }, "it has no index.json file"},
 		"other version": {func(t *testing.T, dir string) {
 			writeFile(t, filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"2.0.0"}`))
 		}, `is an OCI layout of version "2.0.0"; only 1.0.0 is known`},

@@ -50,8 +50,8 @@ func Open(path string) (Store, error) {
 }
 
 // Root returns the descriptor of the whole layout: the index that index.json
-// lists, alone as build tools write it or beside its own manifests as oras does,
-// else index.json itself, as package files have it.
+// lists, alone (as build tools write it) or with its own manifests (as oras
+// does), else index.json itself, as in package files.
 func Root(ctx context.Context, s Store) (v1.Descriptor, error) {
 	raw, err := s.RawIndex(ctx)
 	if err != nil {

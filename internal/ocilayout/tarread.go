@@ -163,7 +163,7 @@ func scanTar(name string, r io.ReadSeeker, size int64) (map[string]span, error) 
 			continue
 		}
 		if _, twice := files[entry]; twice {
-			return nil, diag.Invalidf("%s is not a usable OCI layout: it holds the entry %q twice", name, entry)
+			return nil, diag.Invalidf("%s is not a usable OCI layout: it contains the entry %q twice", name, entry)
 		}
 		if header.Size > size-offset {
 			return nil, tarError(name, count, io.ErrUnexpectedEOF)
@@ -217,7 +217,7 @@ func checkEnd(name string, r io.Reader) error {
 		n, err := r.Read(block)
 		read += n
 		if bytes.ContainsFunc(block[:n], func(r rune) bool { return r != 0 }) || read > maxPadding {
-			return diag.Invalidf("%s is not a usable OCI layout: more data follows the end of the tar", name)
+			return diag.Invalidf("%s is not a usable OCI layout: data follows the end of the tar", name)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -237,7 +237,7 @@ func tarError(name string, count int, err error) error {
 	case errors.Is(err, tar.ErrHeader) && count == 0:
 		return diag.Invalidf("%s is not a tar file; expected an uncompressed tar of an OCI layout", name)
 	case errors.Is(err, tar.ErrHeader), errors.Is(err, tar.ErrFieldTooLong):
-		return diag.Invalidf("%s is damaged: what follows entry %d is not a tar header", name, count)
+		return diag.Invalidf("%s is damaged: the data after entry %d is not a tar header", name, count)
 	}
 	return fmt.Errorf("reading %s: %w", name, err)
 }
@@ -245,7 +245,7 @@ func tarError(name string, count int, err error) error {
 func (s *tarStore) readFile(file string, limit int64) ([]byte, error) {
 	at, ok := s.files[file]
 	if !ok {
-		return nil, diag.Invalidf("%s is not an OCI layout: it holds no %s file", s.name, file)
+		return nil, diag.Invalidf("%s is not an OCI layout: it has no %s file", s.name, file)
 	}
 	return readAtMost(io.NewSectionReader(s.file, at.offset, at.size), s.name, file, limit)
 }

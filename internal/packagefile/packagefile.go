@@ -71,7 +71,7 @@ func Names(name string, images []platform.Identity) ([]string, error) {
 		}
 		if j := slices.Index(names, file); j >= 0 {
 			return nil, diag.WithHint(
-				diag.Invalidf("%s would be the file both for %s and for %s", file, images[j], images[i]),
+				diag.Invalidf("%s would be the file for both %s and %s", file, images[j], images[i]),
 				"put "+strings.Join(Placeholders, ", ")+" into the name, or write one file for all platforms")
 		}
 		names = append(names, file)
@@ -167,7 +167,7 @@ func onlyImages(index v1.Index) (_ v1.Index, left []string) {
 
 func warnLeft(name string, left []string, warn func(string)) {
 	if len(left) > 0 {
-		warn(fmt.Sprintf("%s does not hold %s: readers of package files would take them for images; write a directory (DIR/) to keep them",
+		warn(fmt.Sprintf("%s does not contain %s: readers of package files would take them for images; write a directory (DIR/) to keep them",
 			name, strings.Join(left, " and ")))
 	}
 }
@@ -199,7 +199,7 @@ func warnDifferent(name string, images []platform.Identity, manifests []v1.Manif
 	}
 	for _, m := range manifests[min(1, len(manifests)):] {
 		if !slices.Equal(layers(m), layers(manifests[0])) {
-			warn(fmt.Sprintf("%s holds different files for %d platforms, and pack uses those of %s for every platform; for pack, write a file for each: -o '%s'",
+			warn(fmt.Sprintf("%s contains different files for %d platforms, and pack would use those of %s for every platform; to support pack, write a file for each: -o '%s'",
 				name, len(images), images[0], template(name, images)))
 			return
 		}

@@ -43,13 +43,13 @@ func TestWrite(t *testing.T) {
 		files  []string
 		warns  []string
 	}{
-		"one file, equal contents":     {"x.cnb", []string{"a", "a"}, []string{"x.cnb"}, []string{"does not hold 1 attestation"}},
-		"one file, different contents": {"x.cnb", []string{"a", "b"}, []string{"x.cnb"}, []string{"does not hold 1 attestation", "pack uses those of linux/amd64 for every platform"}},
+		"one file, equal contents":     {"x.cnb", []string{"a", "a"}, []string{"x.cnb"}, []string{"does not contain 1 attestation"}},
+		"one file, different contents": {"x.cnb", []string{"a", "b"}, []string{"x.cnb"}, []string{"does not contain 1 attestation", "pack would use those of linux/amd64 for every platform"}},
 		"a file for each": {
 			"x-{{.OS}}-{{.Arch}}{{.Variant}}.cnb",
 			[]string{"a", "b"},
 			[]string{"x-linux-amd64.cnb", "x-linux-armv7.cnb"},
-			[]string{"does not hold 1 attestation"},
+			[]string{"does not contain 1 attestation"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestWriteRefusesOneNameForTwo(t *testing.T) {
 	l, index := layoutOf(t, []v1.Platform{amd64, armv7}, "a", "b")
 	dir := t.TempDir()
 	_, err := Write(t.Context(), filepath.Join(dir, "x-{{.OS}}.cnb"), l, index, nil)
-	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "x-linux.cnb would be the file both for linux/amd64 and for linux/arm/v7") {
+	if !diag.IsInvalid(err) || !strings.Contains(err.Error(), "x-linux.cnb would be the file for both linux/amd64 and linux/arm/v7") {
 		t.Errorf("got %v", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
@@ -138,7 +138,7 @@ func TestFilesOfDistros(t *testing.T) {
 		}
 	}
 	_, err = Write(t.Context(), filepath.Join(dir, "y-{{.OS}}-{{.Arch}}.cnb"), l, index, nil)
-	if err == nil || !strings.Contains(err.Error(), "would be the file both for linux/amd64:ubuntu@22.04 and for linux/amd64:ubuntu@24.04") || !strings.Contains(diag.Hint(err), "{{.Distro}}") {
+	if err == nil || !strings.Contains(err.Error(), "would be the file for both linux/amd64:ubuntu@22.04 and linux/amd64:ubuntu@24.04") || !strings.Contains(diag.Hint(err), "{{.Distro}}") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -40,18 +40,18 @@ func (b BaseImages) explain(ctx context.Context, p *plan.Plan, err error) error 
 	if !errors.As(err, &base) {
 		return err
 	}
-	const hint = "take a base image that has them, compile with FROM --platform=$BUILDPLATFORM, or choose other targets with --target"
+	const hint = "use a base image that has them, compile with FROM --platform=$BUILDPLATFORM, or choose other targets with --target"
 	name := base.Image
 	var have []v1.Platform
 	if layout, root, ok := layoutOf(p, base.Image); ok {
 		name = "of oci-layout://" + layout
-		base.Cause = "the base image " + name + " has no image for a platform that is built"
+		base.Cause = "the base image " + name + " has no image for a platform of the build"
 		if have, _ = platformsIn(ctx, layout, root); len(have) == 0 {
 			return diag.WithHint(err, hint)
 		}
 	} else {
 		if have, _ = PlatformsAt(ctx, b.Client(), base.Image); len(have) == 0 {
-			return diag.WithHint(err, hint+"; \"docker buildx imagetools inspect "+base.Image+"\" lists what it has")
+			return diag.WithHint(err, hint+"; \"docker buildx imagetools inspect "+base.Image+"\" lists its platforms")
 		}
 	}
 	var lacks, has []string

@@ -12,9 +12,9 @@ func CheckIndex(p *plan.Plan, appends, attested bool) error {
 		switch {
 		case !e.AnyPlatform():
 		case appends:
-			return diag.WithHint(diag.Invalidf("--append joins platforms to an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
+			return diag.WithHint(diag.Invalidf("--append requires an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
 		case attested:
-			return diag.WithHint(diag.Invalidf("attestations are kept in an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
+			return diag.WithHint(diag.Invalidf("attestations require an index, and %s becomes one image for any platform", e.Descriptor.Info), plan.NamePlatforms)
 		}
 	}
 	return nil
@@ -25,7 +25,7 @@ func CheckIndex(p *plan.Plan, appends, attested bool) error {
 func CheckSingle(p *plan.Plan) error {
 	for _, e := range p.Extensions {
 		if len(e.Images) > 1 {
-			return diag.WithHint(diag.Invalidf("--single: %s has %d images, which need an index", e.Descriptor.Info, len(e.Images)), "choose one with --target")
+			return diag.WithHint(diag.Invalidf("--single: %s has %d images, which require an index", e.Descriptor.Info, len(e.Images)), "choose one with --target")
 		}
 	}
 	return nil

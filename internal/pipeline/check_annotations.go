@@ -20,15 +20,15 @@ func (p Places) CheckAnnotations(values []string, single bool) error {
 	holdsDescriptors := func(d Place) bool { _, file := d.Destination.(File); return file || isDir(d) }
 	for _, a := range list {
 		if single && a.Explicit && (a.Place == annotation.Index || a.Place == annotation.IndexDescriptor) {
-			return diag.WithHint(diag.Invalidf("--annotation %q: --single makes an image without an index", a), "leave out --single, or name another place: manifest:"+a.Key+"="+a.Value)
+			return diag.WithHint(diag.Invalidf("--annotation %q: --single publishes an image without an index", a), "leave out --single, or name another place: manifest:"+a.Key+"="+a.Value)
 		}
 		for e, all := range p {
 			if a.Place == annotation.ManifestDescriptor && (single || e.AnyPlatform()) && !slices.ContainsFunc(all, holdsDescriptors) {
-				return diag.WithHint(diag.Invalidf("--annotation %q: %s becomes an image without an index, so no descriptor holds it where it goes", a, e.Descriptor.Info),
+				return diag.WithHint(diag.Invalidf("--annotation %q: %s becomes an image without an index, so it has no descriptor in an index", a, e.Descriptor.Info),
 					"name another place: manifest:"+a.Key+"="+a.Value)
 			}
 			if a.Place == annotation.IndexDescriptor && !slices.ContainsFunc(all, isDir) {
-				return diag.WithHint(diag.Invalidf("--annotation %q: only an OCI layout directory holds a descriptor of the index, and none is written for %s", a, e.Descriptor.Info),
+				return diag.WithHint(diag.Invalidf("--annotation %q: only an OCI layout directory contains a descriptor of the index, and none is written for %s", a, e.Descriptor.Info),
 					"add -o DIR/, or name another place: index:"+a.Key+"="+a.Value)
 			}
 		}

@@ -46,7 +46,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// attester is a fake that records what it is asked for.
+// attester is a fake that records its calls.
 type attester struct {
 	Engine
 	settings []string

@@ -19,7 +19,7 @@ type HeldBackError struct {
 }
 
 func (e *HeldBackError) Error() string {
-	return fmt.Sprintf("%v\nnothing was published, also not %s", e.Err, strings.Join(e.Passed, ", "))
+	return fmt.Sprintf("%v\nnothing was published, including %s", e.Err, strings.Join(e.Passed, ", "))
 }
 
 // Unwrap returns what failed.
@@ -41,5 +41,5 @@ func (r *run) heldBack(todo *plan.Plan, packages []*prepared) error {
 	if len(passed) == 0 {
 		return failed
 	}
-	return diag.WithHint(&HeldBackError{Err: failed, Passed: passed}, "publish what passes with --keep-going")
+	return diag.WithHint(&HeldBackError{Err: failed, Passed: passed}, "use --keep-going to publish the extensions that pass")
 }

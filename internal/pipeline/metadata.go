@@ -14,20 +14,24 @@ import (
 
 // builtMetadata is one extension in the --metadata-file.
 type builtMetadata struct {
-	ID      string `json:"id"`
+	// ID is the id of the extension.
+	ID string `json:"id"`
+	// Version is the version of the extension.
 	Version string `json:"version"`
-	// Descriptor is that of the index.
+	// Descriptor is the descriptor of the index.
 	Descriptor v1.Descriptor `json:"descriptor"`
-	// References are what was written: tags, files and directories.
-	References []string        `json:"references"`
-	Platforms  []builtPlatform `json:"platforms"`
+	// References are the written tags, files and directories.
+	References []string `json:"references"`
+	// Platforms are the images, in the order of the index.
+	Platforms []builtPlatform `json:"platforms"`
 }
 
 type builtPlatform struct {
+	// Platform is the platform, "linux/arm64", or "any".
 	Platform string `json:"platform"`
-	// Descriptor is that of the image's manifest.
+	// Descriptor is the descriptor of the image's manifest.
 	Descriptor v1.Descriptor `json:"descriptor"`
-	// DiffID is the digest of the extension's layer, uncompressed.
+	// DiffID is the diffID of the extension's layer.
 	DiffID string `json:"layerDiffID"`
 }
 

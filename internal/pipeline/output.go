@@ -125,7 +125,7 @@ func IndexOutputs(tags, outputs []string) (index.Outputs, error) {
 		}
 		name := output.Name
 		if seen[filepath.Clean(name)] {
-			return outs, diag.Invalidf("--output %s is given twice", name)
+			return outs, diag.Invalidf("--output %s is specified twice", name)
 		}
 		seen[filepath.Clean(name)] = true
 		if output.Dir {

@@ -66,7 +66,7 @@ func (p Places) OnlyFiles() bool {
 // registries, because what is on this machine can be deleted again.
 func Resolve(p *plan.Plan, r Request) (Places, error) {
 	if r.Append && !r.Push {
-		return nil, diag.WithHint(diag.Invalidf("--append joins platforms to a published index, and nothing is published without --push"), "add --push")
+		return nil, diag.WithHint(diag.Invalidf("--append requires --push"), "add --push")
 	}
 	all := Places{}
 	taken := map[string]*plan.Extension{}
@@ -88,7 +88,7 @@ func Resolve(p *plan.Plan, r Request) (Places, error) {
 			case other == e:
 				return nil, diag.Invalidf("--output %s is specified twice", d.Name)
 			case other != nil:
-				return nil, diag.WithHint(diag.Invalidf("--output %s is given to both %s and %s", d.Name, other.Descriptor.Info, e.Descriptor.Info), "put {{.Slug}} and {{.Version}} into the name")
+				return nil, diag.WithHint(diag.Invalidf("--output %s is used for both %s and %s", d.Name, other.Descriptor.Info, e.Descriptor.Info), "put {{.Slug}} and {{.Version}} into the name")
 			}
 			taken[where] = e
 			all[e] = append(all[e], d)
@@ -113,7 +113,7 @@ func Resolve(p *plan.Plan, r Request) (Places, error) {
 
 func (r Request) registryPlace(e *plan.Extension) (Place, error) {
 	if len(e.Tags) == 0 {
-		return Place{}, diag.WithHint(diag.Invalidf("--push: there is no tag to publish %s to", e.Descriptor.Info), `add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File)
+		return Place{}, diag.WithHint(diag.Invalidf("--push: no tag to publish %s to", e.Descriptor.Info), `add "-t REGISTRY/REPOSITORY:TAG", or image = "REGISTRY/REPOSITORY" to [metadata.extpack] of `+e.Descriptor.File)
 	}
 	refs, err := ParseTags(e.Tags)
 	if err != nil {

@@ -78,10 +78,10 @@ func TestResolveRefuses(t *testing.T) {
 		ids     []string
 		request Request
 	}{
-		"--append joins platforms to a published index":          {[]string{"acme/x"}, Request{Append: true}},
-		"--push: there is no tag to publish acme/x@1.2.3 to":     {[]string{"acme/x"}, Request{Push: true}},
-		"--output ./a.cnb is specified twice":                        {[]string{"acme/x"}, Request{Outputs: []string{"a.cnb", "./a.cnb"}}},
-		"--output a.cnb is given to both acme/x@1.2.3 and acme/": {[]string{"acme/x", "acme/y"}, Request{Outputs: []string{"a.cnb"}}},
+		"--append requires --push":                               {[]string{"acme/x"}, Request{Append: true}},
+		"--push: no tag to publish acme/x@1.2.3 to":              {[]string{"acme/x"}, Request{Push: true}},
+		"--output ./a.cnb is specified twice":                    {[]string{"acme/x"}, Request{Outputs: []string{"a.cnb", "./a.cnb"}}},
+		"--output a.cnb is used for both acme/x@1.2.3 and acme/": {[]string{"acme/x", "acme/y"}, Request{Outputs: []string{"a.cnb"}}},
 		"--output ext/acme/x/d/ is inside the extension":         {[]string{"acme/x"}, Request{Outputs: []string{"ext/acme/x/d/"}}},
 		"--output ext/acme/x/x.tar is inside the extension":      {[]string{"acme/x"}, Request{Outputs: []string{"type=oci,dest=ext/acme/x/x.tar"}}},
 		"--output x.tar is given twice":                          {[]string{"acme/x"}, Request{Outputs: []string{"type=oci,dest=x.tar", "dest=x.tar,type=oci,tar=true"}}},
@@ -103,7 +103,7 @@ func TestResolveRefuses(t *testing.T) {
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	p := planOf("ext", "acme/x")
-	if err := CheckSingle(p); !diag.IsInvalid(err) || err.Error() != "--single: acme/x@1.2.3 has 2 images, which need an index" {
+	if err := CheckSingle(p); !diag.IsInvalid(err) || err.Error() != "--single: acme/x@1.2.3 has 2 images, which require an index" {
 		t.Errorf("got %v", err)
 	}
 	if err := CheckIndex(p, true, true); err != nil {

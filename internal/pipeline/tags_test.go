@@ -177,11 +177,11 @@ func TestChecksOfPlaces(t *testing.T) {
 		want                 string
 	}{
 		{outputs: []string{"/"}, annotations: []string{"index-descriptor:a=b", "manifest-descriptor:a=b"}},
-		{outputs: []string{".cnb"}, annotations: []string{"index-descriptor:a=b"}, want: "only an OCI layout directory holds a descriptor of the index"},
+		{outputs: []string{".cnb"}, annotations: []string{"index-descriptor:a=b"}, want: "only an OCI layout directory contains a descriptor of the index"},
 		{outputs: []string{".cnb"}, annotations: []string{"manifest-descriptor:a=b"}},
-		{outputs: []string{".cnb"}, annotations: []string{"index:a=b"}, single: true, want: "--single makes an image without an index"},
+		{outputs: []string{".cnb"}, annotations: []string{"index:a=b"}, single: true, want: "--single publishes an image without an index"},
 		{outputs: []string{".cnb"}, annotations: []string{"a=b"}, single: true},
-		{annotations: []string{"manifest-descriptor:a=b"}, single: true, want: "no descriptor holds it where it goes"},
+		{annotations: []string{"manifest-descriptor:a=b"}, single: true, want: "it has no descriptor in an index"},
 		{outputs: []string{".cnb"}, annotations: []string{"nowhere:a=b"}, want: `unknown place "nowhere"`},
 		{outputs: []string{".cnb"}, compression: "zstd", want: "which pack cannot read in package files"},
 		{outputs: []string{"/"}, compression: "zstd"},

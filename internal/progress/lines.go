@@ -69,7 +69,8 @@ func (w *LineWriter) Flush() {
 // BuildKit's progress ignore it, because its fields are different.
 type message struct {
 	// Level is "info", "warning" or "error".
-	Level   string `json:"level"`
+	Level string `json:"level"`
+	// Message is the text, without a hint.
 	Message string `json:"message"`
 	// Hint is the hint of an error.
 	Hint string `json:"hint,omitempty"`

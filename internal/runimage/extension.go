@@ -30,9 +30,9 @@ const (
 )
 
 const (
-	noteGenerated = generateFile + " writes it in a build; what it writes can be given with --dockerfile"
-	noteStage     = "a build stage makes its files; what it has or writes can be given with --dockerfile"
-	noteNone      = "the extension has none; the run image stays the build's own"
+	noteGenerated = generateFile + " writes it during a build; its output can be checked with --dockerfile"
+	noteStage     = "a build stage creates its files; they can be checked with --dockerfile"
+	noteNone      = "the extension has none; the run image does not change"
 )
 
 // readExtension finds the run.Dockerfile of each image of a package: the file
@@ -130,7 +130,7 @@ func (c *checker) resolveFrom(ctx context.Context, d *Dockerfile) {
 	case len(stages) == 0:
 		c.problems.Errorf(diag.Position{File: d.File}, "the file has no FROM; without a new run image it begins with ARG base_image and FROM %s", baseImage)
 	case len(stages) > 1:
-		c.problems.Errorf(position(d.File, stages[1].Line), "a run.Dockerfile may have one FROM, this one has %d", len(stages))
+		c.problems.Errorf(position(d.File, stages[1].Line), "a run.Dockerfile may have only one FROM, this one has %d", len(stages))
 	}
 	for i := range d.From {
 		c.resolveImage(ctx, d, &d.From[i])
@@ -153,7 +153,7 @@ func (c *checker) resolveImage(ctx context.Context, d *Dockerfile, f *From) {
 	r, err := c.pull(ctx, ref)
 	switch {
 	case errors.Is(err, oci.ErrNotFound) && !diag.IsInvalid(err):
-		c.problems.Errorf(at, "%s is not in the registry: there is no image%s", ref, d.forTargets())
+		c.problems.Errorf(at, "%s not found in its registry%s", ref, d.forTargets())
 	case err != nil:
 		c.fail(at, err)
 	default:

@@ -126,7 +126,7 @@ func TestExtensions(t *testing.T) {
 			name: "several FROM", targets: amd64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "FROM " + runName + " AS Base\nRUN x\nFROM base\n"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64] image:linux/amd64>linux/amd64 stage:"},
-			errors: []string{"generate/run.Dockerfile:3:1: a run.Dockerfile may have one FROM, this one has 2"},
+			errors: []string{"generate/run.Dockerfile:3:1: a run.Dockerfile may have only one FROM, this one has 2"},
 		},
 		{
 			name: "scratch", targets: amd64Target + arm64Target,
@@ -138,7 +138,7 @@ func TestExtensions(t *testing.T) {
 			name: "not in the registry", targets: amd64Target + arm64Target,
 			files:  map[string]string{"generate/run.Dockerfile": "\nFROM localhost:5000/gone"},
 			want:   []string{"generate/run.Dockerfile [linux/amd64 linux/arm64] image:"},
-			errors: []string{"generate/run.Dockerfile:2:1: localhost:5000/gone:latest is not in the registry: there is no image for linux/amd64, linux/arm64"},
+			errors: []string{"generate/run.Dockerfile:2:1: localhost:5000/gone:latest not found in its registry for linux/amd64, linux/arm64"},
 		},
 		{
 			name: "no layers", targets: amd64Target,
@@ -209,7 +209,7 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
-// Each problem of each file is reported, and each image is asked for once.
+// Each problem of each file is reported, and each image is requested once.
 func TestDockerfilesForEveryTarget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -32,11 +32,13 @@ var likeBaseImage = lazyregexp.New(`\$\{?base_image\b`)
 type From struct {
 	// Image is the argument of FROM, as written.
 	Image string `json:"image"`
-	Line  int    `json:"line"`
-	// Kind is one of the From constants.
+	// Line is the line in the file, counted from 1.
+	Line int `json:"line"`
+	// Kind is "image", "base-image", "stage", "scratch" or "undecidable".
 	Kind string `json:"kind"`
 	// Reason is the reason why a FROM is undecidable.
-	Reason string  `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Images are the images of the name, one for each platform.
 	Images []Image `json:"images,omitempty"`
 }
 
@@ -52,9 +54,9 @@ func classify(stages []dockerfile.Stage) []From {
 		case s.Image == baseImage:
 			f.Kind = FromBase
 		case likeBaseImage.Get().MatchString(s.Image):
-			f.Kind, f.Reason = FromUndecidable, "the lifecycle knows the run image as "+baseImage+" only"
+			f.Kind, f.Reason = FromUndecidable, "the lifecycle recognizes the run image only as "+baseImage
 		case strings.Contains(s.Image, "$"):
-			f.Kind, f.Reason = FromUndecidable, "it depends on a variable, which has its value in a build only"
+			f.Kind, f.Reason = FromUndecidable, "it depends on a variable, whose value is only known during a build"
 		case names[strings.ToLower(s.Image)]:
 			f.Kind = FromStage
 		case s.Image == "scratch":

@@ -25,7 +25,7 @@ type Image struct {
 	Target string `json:"target,omitempty"`
 	// Platform is the platform that the image is listed for.
 	Platform string `json:"platform"`
-	// Digest is that of the image manifest.
+	// Digest is the digest of the image manifest.
 	Digest digest.Digest `json:"digest"`
 	// TopLayer is the diffID of the last layer.
 	TopLayer digest.Digest `json:"topLayerDiffID"`
@@ -35,11 +35,15 @@ type Image struct {
 
 // Config is the part of an image config that matters for run images.
 type Config struct {
-	OS           string `json:"os"`
+	// OS is the operating system.
+	OS string `json:"os"`
+	// Architecture is the architecture.
 	Architecture string `json:"architecture"`
-	Variant      string `json:"variant,omitempty"`
-	OSVersion    string `json:"os.version,omitempty"`
-	// User is empty for root.
+	// Variant is the variant of the architecture.
+	Variant string `json:"variant,omitempty"`
+	// OSVersion is the version of the operating system, for Windows.
+	OSVersion string `json:"os.version,omitempty"`
+	// User is the user of the image. It is empty for root.
 	User string `json:"user"`
 	// Env and Labels are not part of the report.
 	Env    []string          `json:"-"`
@@ -160,11 +164,11 @@ func (r *RunImage) read(ctx context.Context, e entry) (Image, string, error) {
 func contradiction(e entry, config v1.Platform) string {
 	switch {
 	case !e.listed && !isReal(&config):
-		return "has a config that names no platform"
+		return "has a config without a platform"
 	case !e.listed:
 		return ""
 	case !isReal(&config):
-		return "has a config that names no platform"
+		return "has a config without a platform"
 	}
 	index := platforms.Normalize(e.platform)
 	own := platforms.Normalize(config)

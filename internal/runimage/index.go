@@ -138,7 +138,7 @@ func (r *RunImage) has() string {
 		if p := r.entries[0].platform; isReal(&p) {
 			return "it is a single image for " + show(p)
 		}
-		return "it is a single image whose config names no platform"
+		return "it is a single image whose config has no platform"
 	}
 	var names []string
 	for _, e := range r.entries {
@@ -155,7 +155,7 @@ func (r *RunImage) has() string {
 	if len(names) > 0 {
 		return "it lists only " + strings.Join(names, ", ")
 	}
-	return "its index lists nothing"
+	return "its index is empty"
 }
 
 // show returns the name of a platform, with its os.version.

@@ -96,7 +96,8 @@ type Request struct {
 // run-image --format json".
 type Report struct {
 	// Images are the images of the requested name.
-	Images      []Image      `json:"images"`
+	Images []Image `json:"images"`
+	// Dockerfiles are the run.Dockerfiles that were read.
 	Dockerfiles []Dockerfile `json:"dockerfiles,omitempty"`
 	// Problems are the problems that were found, one sentence each.
 	Problems []string `json:"problems,omitempty"`
@@ -106,7 +107,8 @@ type Report struct {
 
 // Dockerfile is a run.Dockerfile, or the reason why there is none.
 type Dockerfile struct {
-	// File is empty if there is none to read; Note is then the reason.
+	// File is the path of the file. It is empty if there is no file to read; the
+	// note is then the reason.
 	File string `json:"file,omitempty"`
 	// Extension is "id@version". It is empty for a file that was specified by
 	// name.
@@ -115,6 +117,7 @@ type Dockerfile struct {
 	Targets []string `json:"targets,omitempty"`
 	// From are its FROM instructions.
 	From []From `json:"from,omitempty"`
+	// Note is the reason why there is no file, or nothing to check.
 	Note string `json:"note,omitempty"`
 
 	platforms []v1.Platform

@@ -246,7 +246,7 @@ func TestIndexes(t *testing.T) {
 			runName + " has no image for linux/amd64; it lists only 1 entry without a platform",
 		}},
 		{name: "empty", root: w.index(), wanted: []string{"linux/amd64"}, errors: []string{
-			runName + " has no image for linux/amd64; its index lists nothing",
+			runName + " has no image for linux/amd64; its index is empty",
 		}},
 		{name: "nested index missing", root: w.index(missing, both[0]), wanted: []string{"linux/amd64"}, want: []string{"linux/amd64>linux/amd64"}, errors: []string{
 			runName + " lists an index that cannot be read: index " + missing.Digest.String() + " is missing",
@@ -313,7 +313,7 @@ func TestMatching(t *testing.T) {
 		var there []v1.Descriptor
 		for s := range strings.SplitSeq(tt.there, " ") {
 			desc := w.image(spec{listed: s, config: parsedString(s)})
-			// As it is written, whatever Parse makes of it.
+			// As written, without normalization by Parse.
 			fields := append(strings.Split(s, "/"), "")
 			desc.Platform = &v1.Platform{OS: fields[0], Architecture: fields[1], Variant: fields[2]}
 			there = append(there, desc)
@@ -349,7 +349,7 @@ func TestImagesThatAreWrong(t *testing.T) {
 		{"variant that runs everywhere", spec{listed: "linux/arm", config: "linux/arm/v6"}, no},
 		{"variant by default", spec{listed: "linux/arm64", config: "linux/arm64/v8"}, no},
 		{"variant left out", spec{listed: "linux/arm/v6", config: "linux/arm"}, no},
-		{"no platform in the config", spec{listed: "linux/amd64", config: "none"}, "has a config that names no platform"},
+		{"no platform in the config", spec{listed: "linux/amd64", config: "none"}, "has a config without a platform"},
 	} {
 		w := newWorld(t)
 		image := w.image(tt.spec)
@@ -373,14 +373,14 @@ func TestSingleImagesThatAreWrong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, want := range map[string]string{
-		"none":        runName + " has a config that names no platform",
+		"none":        runName + " has a config without a platform",
 		"linux/amd64": runName + " has no layers",
 	} {
 		_, err := w.check(w.image(spec{config: name, layers: -1}))
 		checkErrors(t, name, err, []string{want})
 	}
 	_, err := w.check(w.image(spec{config: "none"}), "linux/amd64")
-	checkErrors(t, "no platform", err, []string{runName + " has no image for linux/amd64; it is a single image whose config names no platform"})
+	checkErrors(t, "no platform", err, []string{runName + " has no image for linux/amd64; it is a single image whose config has no platform"})
 
 	artifact := v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: w.JSON("application/vnd.oci.empty.v1+json", struct{}{})}
 	desc := w.JSON(v1.MediaTypeImageManifest, artifact)
@@ -407,7 +407,7 @@ func TestOSVersionOfWindowsImages(t *testing.T) {
 	}
 }
 
-// A layout that holds one image and does not say for which platform, as other
+// A layout that contains one image and does not say for which platform, as other
 // tools write it, is that image.
 func TestLayoutOfOneImage(t *testing.T) {
 	t.Parallel()
@@ -438,7 +438,7 @@ func TestFailuresAreNotFindings(t *testing.T) {
 	}
 }
 
-// downWorld has a registry that does not answer.
+// downWorld has a registry that does not respond.
 type downWorld struct{ *world }
 
 func (downWorld) Pull(context.Context, registry.Reference) (*Opened, error) {

@@ -19,7 +19,7 @@ func Check(p *plan.Plan, image string) (string, error) {
 	for _, e := range p.Extensions {
 		for _, i := range e.Images {
 			if !platform.IsZero(i.Platform) && i.Platform.OS != "linux" {
-				return "", diag.WithHint(diag.Invalidf("--smoke: %s: builders run no programs for %s", e.Descriptor.Info, i), "choose targets for linux with --target")
+				return "", diag.WithHint(diag.Invalidf("--smoke: %s: builders cannot run programs for %s", e.Descriptor.Info, i), "choose targets for linux with --target")
 			}
 		}
 	}

@@ -1,11 +1,11 @@
-// Package smoke has each entry point of a finished package run once, with an empty
-// application, and judges how that went and what was written. It does not run
-// anything itself: that needs a builder.
+// Package smoke checks that each entry point of a finished package runs, with an
+// empty application. A caller runs the programs in a builder; this package judges
+// the exit code and the files that were written.
 //
-// It fails where a lifecycle would: when a program does not start, when it ends
-// with an exit code that stops a build, and when what it wrote breaks a rule. A
-// bin/generate that fails after bin/detect has said that the extension does not
-// apply is a warning: a lifecycle would not run it.
+// A check fails where a lifecycle would fail: a program does not start, its exit
+// code stops a build, or its output breaks a rule. If bin/generate fails after
+// bin/detect has said that the extension does not apply, that is a warning: a
+// lifecycle would not run it.
 package smoke
 
 import (
@@ -119,7 +119,7 @@ func (r *runner) image(ctx context.Context, pkg *annotate.Package, image annotat
 		}
 		r.ran = true
 		if foreign != "" {
-			// A builder may happen to run it all the same.
+			// A builder with an emulator may run it anyway.
 			r.list.Errorf(diag.Position{}, "%s: %s does not start in %s: it is built for %s", s.name, file, r.Image, foreign)
 			continue
 		}
@@ -184,13 +184,13 @@ func (r *runner) report(name string, found diag.List) {
 }
 
 // refusal returns why a lifecycle stops the build after a program that ended with
-// the exit code; "" when it goes on, or does not come to run it.
+// the exit code; "" if it continues, or does not run the program at all.
 func refusal(o task.Outcome, file string, applies bool) string {
 	switch {
 	case o.Fault != "", o.ExitCode == 0, !applies, file == entryPoints[0] && o.ExitCode == exitNotMeant:
 		return ""
 	case file == entryPoints[0]:
-		return fmt.Sprintf("ends with exit code %d, and lifecycles take 0 and 100 only", o.ExitCode)
+		return fmt.Sprintf("ends with exit code %d, and lifecycles accept only 0 and 100", o.ExitCode)
 	}
 	return fmt.Sprintf("ends with exit code %d, and lifecycles stop the build", o.ExitCode)
 }

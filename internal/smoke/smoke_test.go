@@ -92,12 +92,12 @@ func TestWritten(t *testing.T) {
 		"plan":        {file: "bin/detect", data: map[string]string{"plan.toml": "[[provides]]\nname = \"x\"\n"}},
 		"requires":    {file: "bin/detect", data: map[string]string{"plan.toml": "[[requires]]\nname = \"x\"\n"}, want: "plan.toml:1:1: extensions may not require, found requires [plan-requires]"},
 		"broken plan": {file: "bin/detect", data: map[string]string{"plan.toml": "x"}, want: "plan.toml:1:1: expected \"=\" after the key, found 'x' [plan-toml]"},
-		"two stages":  {file: "bin/generate", data: map[string]string{"output/run.Dockerfile": "FROM x\nFROM y\n"}, want: "run.Dockerfile:2:1: run.Dockerfile may have one FROM, this one has 2 [dockerfile-stages]"},
+		"two stages":  {file: "bin/generate", data: map[string]string{"output/run.Dockerfile": "FROM x\nFROM y\n"}, want: "run.Dockerfile:2:1: run.Dockerfile may have only one FROM, this one has 2 [dockerfile-stages]"},
 		"config":      {file: "bin/generate", data: map[string]string{"output/extend-config.toml": "[[build.args]]\nname = \"user_id\"\nvalue = \"\"\n"}, want: "extend-config.toml:2:8: the argument user_id is set by the lifecycle [config-reserved]"},
-		"contexts":    {file: "bin/generate", data: map[string]string{"output/context/x": "", "output/context.run/x": ""}, want: "context.run: context.run is beside context, which is for both images [context-conflict]"},
+		"contexts":    {file: "bin/generate", data: map[string]string{"output/context/x": "", "output/context.run/x": ""}, want: "context.run: context.run is next to context, which is for both images [context-conflict]"},
 		"application": {file: "bin/generate", data: map[string]string{"app/x": ""}, want: "bin/generate writes x to the application [app-changed]"},
 		"exit code":   {file: "bin/generate", code: 3, want: "bin/generate ends with exit code 3, and lifecycles stop the build [exit-code]"},
-		"detect":      {file: "bin/detect", code: 1, want: "bin/detect ends with exit code 1, and lifecycles take 0 and 100 only [exit-code]"},
+		"detect":      {file: "bin/detect", code: 1, want: "bin/detect ends with exit code 1, and lifecycles accept only 0 and 100 [exit-code]"},
 		"not meant":   {file: "bin/detect", code: 100},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestNothingToRun(t *testing.T) {
 	}
 }
 
-// TestNotTried: what is known by then is told as well.
+// TestNotTried: the report also has the findings that were made before.
 func TestNotTried(t *testing.T) {
 	t.Parallel()
 	e, pkg := packageOf(t, [2]string{"bin/detect", "#!/bin/sh\n"})

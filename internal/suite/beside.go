@@ -28,5 +28,5 @@ func checkBeside(dir string, tested []string) (string, error) {
 			return real, nil
 		}
 	}
-	return "", diag.WithHint(diag.Invalidf("the extension %s is outside the repository of the one under test", dir), "name both as arguments, or copy it")
+	return "", diag.WithHint(diag.Invalidf("the extension %s is outside the repository of the extension under test", dir), "name both as arguments, or copy it")
 }

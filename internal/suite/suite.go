@@ -107,7 +107,7 @@ func (s *Suite) run(ctx context.Context, changed []string) ([]exttest.Result, er
 	case len(changed) > 0:
 		return nil, nil
 	case read > 0:
-		return nil, diag.Invalidf("--case %q: no case has such a name", s.Only)
+		return nil, diag.Invalidf("--case %q: no case has a matching name", s.Only)
 	}
 	cases := cmp.Or(s.Cases, extension.DefaultTests)
 	if len(s.Names) == 1 && source.IsExtension(s.Names[0]) {
@@ -223,7 +223,7 @@ func (s *Suite) build(ctx context.Context, dir string) (*exttest.Subject, *plan.
 	return made[0], p.Extensions[0], nil
 }
 
-// beside returns the extension in a directory that a case names.
+// beside returns the extension in a directory that a test case names.
 func (s *Suite) beside(ctx context.Context, dir string) (*exttest.Subject, error) {
 	real, err := checkBeside(dir, s.Names)
 	if err != nil {

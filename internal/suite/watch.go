@@ -26,7 +26,7 @@ const maxChanged = 3
 func (s *Suite) Watch(ctx context.Context, show func([]exttest.Result) error, failed func(error)) error {
 	dirs := slices.DeleteFunc(slices.Clone(s.Names), func(name string) bool { return !source.IsExtension(name) })
 	if len(dirs) == 0 {
-		return diag.Invalidf("--watch: there is no directory of an extension among the arguments")
+		return diag.Invalidf("--watch requires the directory of an extension among the arguments")
 	}
 	state := take(dirs)
 	var changed []string

@@ -58,14 +58,14 @@ func (c *checker) checkAnnotations(p *pkg) {
 		{extension.AnnotationAPI, labelled.labels.api},
 	} {
 		if got := get(a.name); got != "" && a.want != "" && got != a.want {
-			c.report(idAnnotationMismatch, nil, a.name, "%s has the annotation %s %q, but the labels say %q", where, a.name, got, a.want)
+			c.report(idAnnotationMismatch, nil, a.name, "%s has the annotation %s %q, but the labels have %q", where, a.name, got, a.want)
 		}
 	}
 	var metadata metadataLabel
 	if raw := get(extension.LabelMetadata); raw == "" {
 		return
 	} else if err := oci.Decode([]byte(raw), &metadata); err != nil {
-		c.report(idAnnotationMismatch, nil, extension.LabelMetadata, "the annotation %s is not valid JSON of its form: %v", extension.LabelMetadata, err)
+		c.report(idAnnotationMismatch, nil, extension.LabelMetadata, "the annotation %s is not valid JSON in the expected form: %v", extension.LabelMetadata, err)
 		return
 	}
 	if got := metadata.ID + "@" + metadata.Version; got != labelled.labels.String() {

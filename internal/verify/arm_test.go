@@ -73,7 +73,7 @@ func TestARMVariants(t *testing.T) {
 					}
 					return
 				}
-				want := fmt.Sprintf("lib/tool needs ARMv%d, but this image is for ARMv%d", version, n)
+				want := fmt.Sprintf("lib/tool requires ARMv%d, but this image is for ARMv%d", version, n)
 				if len(found) != 1 || found[0].ID != "binary-variant" || found[0].Message != want || found[0].Subject != "lib/tool" {
 					t.Errorf("want %q, findings:\n%s", want, lines(found))
 				}
@@ -84,8 +84,8 @@ func TestARMVariants(t *testing.T) {
 	v8 := string(armProgram(buildAttributes(14)))
 	run(t, map[string]mutation{
 		"no variant is v7": {onARM("", v7), "", ""},
-		"no variant":       {onARM("", v8), "binary-variant", "needs ARMv8, but this image is for ARMv7"},
-		"allowed":          {func(p *testPackage) { onARM("v6", v7)(p); p.opts.AllowPlatformMismatch = true }, "binary-variant", "needs ARMv7"},
+		"no variant":       {onARM("", v8), "binary-variant", "requires ARMv8, but this image is for ARMv7"},
+		"allowed":          {func(p *testPackage) { onARM("v6", v7)(p); p.opts.AllowPlatformMismatch = true }, "binary-variant", "requires ARMv7"},
 		"no attributes":    {onARM("v6", elfHeader("arm")), "", ""},
 		"cut short":        {onARM("v6", v7[:len(v7)-1]), "", ""},
 		"another machine": {func(p *testPackage) {
@@ -141,7 +141,7 @@ func TestARMFromGo(t *testing.T) {
 	}
 }
 
-// TestARMLeavesNoFiles, whatever happens to the program.
+// TestARMLeavesNoFiles: no files are left, however the program ends.
 func TestARMLeavesNoFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)

@@ -104,7 +104,7 @@ func (c *checker) checkStatement(s statement, about digest.Digest) {
 		c.report(idAttestationSubject, nil, s.digest.String(), "the statement is not valid: %v", s.err)
 		return
 	case len(s.subjects) == 0:
-		c.report(idAttestationUnnamed, nil, s.digest.String(), "the statement about %s names no subject", about)
+		c.report(idAttestationUnnamed, nil, s.digest.String(), "the statement about %s has no subject", about)
 		return
 	}
 	for _, subject := range s.subjects {

@@ -74,7 +74,7 @@ func TestAttestations(t *testing.T) {
 		"subject of another":    {func(a *testAttestation) { a.subject.Digest = v1.DescriptorEmptyJSON.Digest }, idAttestationSubject, "but its manifest's subject is sha256:44136fa3", true},
 		"subject of other size": {func(a *testAttestation) { a.subject.Size++ }, idAttestationSubject, "but its manifest's subject is", true},
 		"statement on another":  {func(a *testAttestation) { a.statement = digested(other) }, idAttestationSubject, "which is not among the subjects of its statement", false},
-		"statement on nothing":  {func(a *testAttestation) { a.statement = map[string]any{"subject": nil} }, idAttestationUnnamed, "names no subject", false},
+		"statement on nothing":  {func(a *testAttestation) { a.statement = map[string]any{"subject": nil} }, idAttestationUnnamed, "has no subject", false},
 		"no statement":          {func(a *testAttestation) { a.statement = "hello" }, idAttestationSubject, "the statement is not valid", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func (c counting) Exists(ctx context.Context, desc v1.Descriptor) (bool, error) 
 	return c.Layout.Exists(ctx, desc)
 }
 
-// TestBrokenContentIsAFinding whatever the source calls it.
+// TestBrokenContentIsAFinding: broken content is a finding for every source.
 func TestBrokenContentIsAFinding(t *testing.T) {
 	t.Parallel()
 	l, root := validPackage().build(t)

@@ -17,7 +17,7 @@ func (c *checker) checkDescriptor(i *image) {
 	e := i.tree.files[i.dir+"/"+file]
 	switch {
 	case e == nil:
-		c.report(idDescriptorMissing, i, file, "the layer holds no /%s/%s", i.dir, file)
+		c.report(idDescriptorMissing, i, file, "the layer contains no /%s/%s", i.dir, file)
 		return
 	case e.kind != tar.TypeReg:
 		c.report(idDescriptorInvalid, i, file, "%s is %s, not a file", file, kindWords(e.kind))
@@ -36,7 +36,7 @@ func (c *checker) checkDescriptor(i *image) {
 		{"api", head.API, i.labels.api}, {"id", head.ID, i.labels.id}, {"version", head.Version, i.labels.version},
 	} {
 		if field.got != field.want {
-			c.report(idDescriptorMismatch, i, file, "%s has the %s %q, but the label says %q", file, field.name, field.got, field.want)
+			c.report(idDescriptorMismatch, i, file, "%s has the %s %q, but the label has %q", file, field.name, field.got, field.want)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func TestDescriptor(t *testing.T) {
 	run(t, map[string]mutation{
 		"missing": {
 			onSecond(func(files []file) []file { return files[:len(files)-1] }), idDescriptorMissing,
-			"the layer holds no /cnb/extensions/samples_curl/0.0.1/extension.toml",
+			"the layer contains no /cnb/extensions/samples_curl/0.0.1/extension.toml",
 		},
 		"a directory": {onSecond(func(files []file) []file {
 			return append(files[:len(files)-1], file{Header: tar.Header{Name: testDir + "extension.toml/", Typeflag: tar.TypeDir, Mode: 0o755}})
@@ -30,7 +30,7 @@ func TestDescriptor(t *testing.T) {
 		"not TOML":      {text("api = "), idDescriptorInvalid, "extension.toml is not valid: extension.toml:1:"},
 		"no text":       {text("api = 1"), idDescriptorInvalid, "extension.toml is not valid: extension.toml:1:7: api must be a string"},
 		"byte order":    {text("\uFEFF" + testTOML), "", ""},
-		"other id":      {text(strings.Replace(testTOML, testID, "samples/wget", 1)), idDescriptorMismatch, `has the id "samples/wget", but the label says "samples/curl"`},
+		"other id":      {text(strings.Replace(testTOML, testID, "samples/wget", 1)), idDescriptorMismatch, `has the id "samples/wget", but the label has "samples/curl"`},
 		"other version": {text(strings.Replace(testTOML, testVersion, "0.0.2", 1)), idDescriptorMismatch, `has the version "0.0.2"`},
 		"other api":     {text(strings.Replace(testTOML, "0.10", "0.9", 1)), idDescriptorMismatch, `has the api "0.9"`},
 		"major api":     {text(strings.Replace(testTOML, "0.10", "1", 1)), idDescriptorMismatch, `has the api "1.0"`},
@@ -53,7 +53,7 @@ func TestEntryPoints(t *testing.T) {
 		"not executable": {onSecond(func(files []file) []file {
 			files[5], files[6] = reg(testDir+"bin/detect", "#!/bin/sh\n", 0o755), script(0o644)
 			return files
-		}), "entry-point", "bin/generate has mode 0644, which not everyone may execute"},
+		}), "entry-point", "bin/generate has mode 0644, so not every user can execute it"},
 		"only for its owner": {onSecond(func(files []file) []file {
 			files[5], files[6] = reg(testDir+"bin/detect", "#!/bin/sh\n", 0o755), script(0o744)
 			return files
@@ -68,12 +68,12 @@ func TestPaths(t *testing.T) {
 		return file{Header: tar.Header{Name: testDir + "x", Typeflag: kind, Mode: 0o644}}
 	}
 	run(t, map[string]mutation{
-		"dots":              {adding(at(testDir + "../../../../etc/passwd")), idPathUnsafe, "the layer holds the path"},
-		"dots that stay":    {adding(at(testDir + "a/../b")), idPathUnsafe, "the layer holds the path"},
+		"dots":              {adding(at(testDir + "../../../../etc/passwd")), idPathUnsafe, "the layer contains the path"},
+		"dots that stay":    {adding(at(testDir + "a/../b")), idPathUnsafe, "the layer contains the path"},
 		"two dots in names": {adding(at(testDir + "a..b")), "", ""},
 		"absolute":          {adding(at("/" + testDir + "x")), idPathAbsolute, "1 paths in the layer are absolute"},
 		"dot slash":         {adding(at("./" + testDir + "x")), "", ""},
-		"outside":           {adding(at("etc/passwd")), idPathOutside, "the layer holds etc/passwd, which is outside cnb/extensions/samples_curl/0.0.1"},
+		"outside":           {adding(at("etc/passwd")), idPathOutside, "the layer contains etc/passwd, which is outside cnb/extensions/samples_curl/0.0.1"},
 		"beside":            {adding(at("cnb/extensions/samples_curl/0.0.10/x")), idPathOutside, "is outside"},
 		"another version": {
 			adding(file{Header: tar.Header{Name: "cnb/extensions/samples_curl/0.0.2/", Typeflag: tar.TypeDir, Mode: 0o755}}),
@@ -89,7 +89,7 @@ func TestPaths(t *testing.T) {
 		"setuid":             {adding(reg(testDir+"x", "", 0o4755)), idFileSetID, "x has mode 4755, which is setuid or setgid"},
 		"setgid":             {adding(reg(testDir+"x", "", 0o2755)), idFileSetID, "x has mode 2755"},
 		"capabilities":       {adding(file{Header: tar.Header{Name: testDir + "x", Mode: 0o755, PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "\x01"}}}), idFileSetID, "x has file capabilities"},
-		"writable":           {adding(reg(testDir+"x", "", 0o666)), idFileWritable, "x has mode 0666: everyone may write to it"},
+		"writable":           {adding(reg(testDir+"x", "", 0o666)), idFileWritable, "x has mode 0666, so it is world-writable"},
 		"writable directory": {adding(file{Header: tar.Header{Name: testDir + "x/", Typeflag: tar.TypeDir, Mode: 0o1777}}), idFileWritable, "x has mode 1777"},
 	})
 

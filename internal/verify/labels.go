@@ -84,7 +84,7 @@ type layersLabel map[string]map[string]struct {
 func (c *checker) checkLabels(p *pkg) {
 	want, source := "", ""
 	if promise := c.opts.Promise; promise != nil {
-		want, source = promise.ID+"@"+promise.Version, "the promised package is"
+		want, source = promise.ID+"@"+promise.Version, "the expected package is"
 	}
 	for _, i := range p.images {
 		if i.config == nil || c.isForeign(i) {
@@ -132,7 +132,7 @@ func (c *checker) isForeign(i *image) bool {
 	if _, ok := labels[extension.LabelMetadata]; ok {
 		return false
 	}
-	c.report(idLabelMissing, i, "", "the image holds no extension: it has neither the label %s nor %s", extension.LabelMetadata, extension.LabelLayers)
+	c.report(idLabelMissing, i, "", "the image contains no extension: it has neither the label %s nor %s", extension.LabelMetadata, extension.LabelLayers)
 	c.findings[len(c.findings)-1].Hint = hintUnlabelled
 	return true
 }
@@ -148,7 +148,7 @@ func (c *checker) hintMissingLabels(p *pkg) {
 		f.Hint = hintOther
 		for _, i := range p.images {
 			if i.name == f.Platform && holdsExtension(i) {
-				f.Message = strings.Replace(f.Message, "the image holds no extension: it", "the image", 1)
+				f.Message = strings.Replace(f.Message, "the image contains no extension: it", "the image", 1)
 				f.Hint = hintAnnotate
 			}
 		}
@@ -198,7 +198,7 @@ func (c *checker) readLayers(i *image) *labels {
 	}
 	if len(label) != 1 || versions != 1 {
 		ids := strings.Join(slices.Sorted(maps.Keys(label)), ", ")
-		c.report(idLabelSingle, i, extension.LabelLayers, "the label %s names %d extensions (%s) in %d versions; readers take one in one version only", extension.LabelLayers, len(label), ids, versions)
+		c.report(idLabelSingle, i, extension.LabelLayers, "the label %s names %d extensions (%s) in %d versions; readers support only one extension in one version", extension.LabelLayers, len(label), ids, versions)
 		return nil
 	}
 	for id, versions := range label {
@@ -226,7 +226,7 @@ func (c *checker) readLabel(i *image, name string, into any) bool {
 		return false
 	}
 	if err := oci.Decode([]byte(value), into); err != nil {
-		c.report(idLabelInvalid, i, name, "the label %s is not valid JSON of its form: %v", name, err)
+		c.report(idLabelInvalid, i, name, "the label %s is not valid JSON in the expected form: %v", name, err)
 		return false
 	}
 	return true
@@ -251,7 +251,7 @@ func (c *checker) checkAPI(i *image) {
 	}
 	minor, err := strconv.Atoi(m[2])
 	if m[1] != "0" || err != nil || minor < minAPI || minor > maxAPI {
-		c.report(idAPIUnsupported, i, extension.LabelLayers, "api %s is not one that lifecycles support, 0.%d to 0.%d", i.labels.api, minAPI, maxAPI)
+		c.report(idAPIUnsupported, i, extension.LabelLayers, "api %s is not supported by lifecycles, which support 0.%d to 0.%d", i.labels.api, minAPI, maxAPI)
 	}
 }
 

@@ -45,27 +45,27 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	run(t, map[string]mutation{
-		"no metadata":          {without(extension.LabelMetadata), idLabelMissing, extension.LabelMetadata},
-		"no layers":            {without(extension.LabelLayers), idLabelMissing, extension.LabelLayers},
-		"metadata not JSON":    {label(extension.LabelMetadata, "{"), idLabelInvalid, "is not valid JSON"},
-		"metadata without id":  {label(extension.LabelMetadata, `{"version":"0.0.1"}`), idLabelInvalid, "has no id or no version"},
-		"layers not JSON":      {label(extension.LabelLayers, "nope"), idLabelInvalid, "is not valid JSON"},
-		"layers of other form": {label(extension.LabelLayers, `{"a":["0.0.1"]}`), idLabelInvalid, "is not valid JSON of its form"},
-		"diffID is not a digest":  {label(extension.LabelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is not a digest"},
-		"version is a path":    {label(extension.LabelLayers, `{"samples/curl":{"../../etc":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
-		"id is a parent":       {label(extension.LabelLayers, `{"..":{"0.0.1":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
-		"no extension":         {label(extension.LabelLayers, `{}`), idLabelSingle, "names 0 extensions"},
-		"two extensions":       {label(extension.LabelLayers, `{"a":{"1.0.0":{}},"b":{"1.0.0":{}}}`), idLabelSingle, "names 2 extensions (a, b) in 2 versions"},
-		"two versions":         {label(extension.LabelLayers, `{"a":{"1.0.0":{},"2.0.0":{}}}`), idLabelSingle, "names 1 extensions (a) in 2 versions"},
-		"metadata of another":  {label(extension.LabelMetadata, `{"id":"other","version":"0.0.1"}`), idLabelMismatch, "names other@0.0.1"},
+		"no metadata":            {without(extension.LabelMetadata), idLabelMissing, extension.LabelMetadata},
+		"no layers":              {without(extension.LabelLayers), idLabelMissing, extension.LabelLayers},
+		"metadata not JSON":      {label(extension.LabelMetadata, "{"), idLabelInvalid, "is not valid JSON"},
+		"metadata without id":    {label(extension.LabelMetadata, `{"version":"0.0.1"}`), idLabelInvalid, "has no id or no version"},
+		"layers not JSON":        {label(extension.LabelLayers, "nope"), idLabelInvalid, "is not valid JSON"},
+		"layers of other form":   {label(extension.LabelLayers, `{"a":["0.0.1"]}`), idLabelInvalid, "is not valid JSON in the expected form"},
+		"diffID is not a digest": {label(extension.LabelLayers, `{"samples/curl":{"0.0.1":{"api":"0.10","layerDiffID":"x"}}}`), idLabelInvalid, "is not a digest"},
+		"version is a path":      {label(extension.LabelLayers, `{"samples/curl":{"../../etc":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
+		"id is a parent":         {label(extension.LabelLayers, `{"..":{"0.0.1":{"api":"0.10"}}}`), idLabelInvalid, "cannot be the name of a directory"},
+		"no extension":           {label(extension.LabelLayers, `{}`), idLabelSingle, "names 0 extensions"},
+		"two extensions":         {label(extension.LabelLayers, `{"a":{"1.0.0":{}},"b":{"1.0.0":{}}}`), idLabelSingle, "names 2 extensions (a, b) in 2 versions"},
+		"two versions":           {label(extension.LabelLayers, `{"a":{"1.0.0":{},"2.0.0":{}}}`), idLabelSingle, "names 1 extensions (a) in 2 versions"},
+		"metadata of another":    {label(extension.LabelMetadata, `{"id":"other","version":"0.0.1"}`), idLabelMismatch, "names other@0.0.1"},
 		"not what was promised": {func(p *testPackage) {
 			p.promise.Version = "0.0.2"
 			p.platforms = p.platforms[:1]
 			p.promise.Images = p.promise.Images[:1]
-		}, idLabelMismatch, "but the promised package is samples/curl@0.0.2"},
+		}, idLabelMismatch, "but the expected package is samples/curl@0.0.2"},
 		"no api":      {api(nil), idAPIInvalid, `has the api "", which is not MAJOR.MINOR`},
 		"odd api":     {api("0.10.1"), idAPIInvalid, "which is not MAJOR.MINOR"},
-		"old api":     {api("0.6"), idAPIUnsupported, "api 0.6 is not one that lifecycles support"},
+		"old api":     {api("0.6"), idAPIUnsupported, "api 0.6 is not supported by lifecycles"},
 		"new api":     {api("0.13"), idAPIUnsupported, "api 0.13"},
 		"other major": {api("1.10"), idAPIUnsupported, "api 1.10"},
 		"oldest api":  {api("0.7"), "", ""},
@@ -109,7 +109,7 @@ func TestAnnotations(t *testing.T) {
 		}, idAnnotationMissing, "the index has no annotation io.buildpacks.extension.id, io.buildpacks.extension.version,"},
 		"one less":            {annotation(v1.AnnotationTitle, ""), idAnnotationMissing, "the index has no annotation org.opencontainers.image.title"},
 		"more":                {annotation("com.example.team", "x"), "", ""},
-		"another id":          {annotation(extension.AnnotationID, "other"), idAnnotationMismatch, `has the annotation io.buildpacks.extension.id "other", but the labels say "samples/curl"`},
+		"another id":          {annotation(extension.AnnotationID, "other"), idAnnotationMismatch, `has the annotation io.buildpacks.extension.id "other", but the labels have "samples/curl"`},
 		"another version":     {annotation(extension.AnnotationVersion, "0.0.2"), idAnnotationMismatch, `"0.0.2", but`},
 		"another api":         {annotation(extension.AnnotationAPI, "0.9"), idAnnotationMismatch, `"0.9", but`},
 		"metadata of another": {annotation(metadata, `{"id":"samples/curl","version":"0.0.2"}`), idAnnotationMismatch, "names samples/curl@0.0.2, but the labels name samples/curl@0.0.1"},
@@ -167,7 +167,7 @@ func TestTargets(t *testing.T) {
 					version["targets"] = "linux"
 				}
 			}
-		}, idLabelInvalid, "is not valid JSON of its form"},
+		}, idLabelInvalid, "is not valid JSON in the expected form"},
 	})
 }
 

@@ -128,11 +128,11 @@ func (c *checker) checkOtherLayers(i *image) {
 		subject := i.manifest.Layers[n].Digest.String()
 		for _, e := range s.entries {
 			if e.kind != tar.TypeDir && strings.HasPrefix(e.name, extensions) {
-				c.report(idLayerOther, i, subject, "layer %s holds /%s, but the label names another layer", subject, e.name)
+				c.report(idLayerOther, i, subject, "layer %s contains /%s, but the label names another layer", subject, e.name)
 				break // one finding suffices
 			}
 			if words := i.hides(e); words != "" {
-				c.report(idLayerOther, i, subject, "layer %s holds /%s, which %s", subject, e.name, words)
+				c.report(idLayerOther, i, subject, "layer %s contains /%s, which %s", subject, e.name, words)
 				break
 			}
 		}

@@ -81,7 +81,7 @@ func (c *checker) load(root v1.Descriptor) (*pkg, error) {
 			p.attestations = append(p.attestations, a)
 			return err
 		case !oci.IsManifest(n.Descriptor.MediaType):
-			c.report(idMediaType, nil, n.Descriptor.Digest.String(), "the media type %q is neither an image's nor an index's", n.Descriptor.MediaType)
+			c.report(idMediaType, nil, n.Descriptor.Digest.String(), "the media type %q is not that of an image or index", n.Descriptor.MediaType)
 		}
 		return nil
 	})
@@ -118,11 +118,11 @@ func (c *checker) loadImage(desc v1.Descriptor) (*image, error) {
 	}
 	c.checkDocumentType(i, desc, raw)
 	if t := manifest.Config.MediaType; !oci.IsConfig(t) {
-		c.report(idMediaType, i, manifest.Config.Digest.String(), "the config has the media type %q, which is not an image config's", t)
+		c.report(idMediaType, i, manifest.Config.Digest.String(), "the config has the media type %q, which is not that of an image config", t)
 	}
 	for _, layer := range manifest.Layers {
 		if !oci.IsLayer(layer.MediaType) {
-			c.report(idMediaType, i, layer.Digest.String(), "a layer has the media type %q, which readers do not take", layer.MediaType)
+			c.report(idMediaType, i, layer.Digest.String(), "a layer has the media type %q, which readers do not support", layer.MediaType)
 		}
 		if compressionOf(layer.MediaType) == "zstd" {
 			c.reportZstd(i, layer.Digest.String())
@@ -141,7 +141,7 @@ func (c *checker) reportZstd(i *image, layer string) {
 		c.report(idFileCompression, i, layer, "a layer is compressed with zstd, which pack cannot read in a package file")
 		return
 	}
-	c.report(idLayerCompression, i, layer, "a layer is compressed with zstd, which pack reads in a registry only, not in a package file")
+	c.report(idLayerCompression, i, layer, "a layer is compressed with zstd, which pack can read in a registry, but not in a package file")
 }
 
 func (i *image) setPlatform(p *v1.Platform) {
@@ -161,7 +161,7 @@ func (c *checker) checkDocumentType(i *image, desc v1.Descriptor, raw []byte) {
 	if err := json.Unmarshal(raw, &doc); err != nil || doc.MediaType == "" || doc.MediaType == desc.MediaType {
 		return // it was parsed before
 	}
-	c.report(idMediaType, i, desc.Digest.String(), "the document says it is %q, its descriptor says %q", doc.MediaType, desc.MediaType)
+	c.report(idMediaType, i, desc.Digest.String(), "the document has the media type %q, but its descriptor has %q", doc.MediaType, desc.MediaType)
 }
 
 // unusable reports err and returns nil if it is about invalid content. It
@@ -194,6 +194,6 @@ func isAtFault(err error) bool { return diag.IsInvalid(err) || errors.Is(err, oc
 // reported.
 func (c *checker) checkPresence(p *pkg) {
 	if len(p.images) == 0 && len(c.findings) == 0 {
-		c.report(idNoImage, nil, "", "the package holds no image")
+		c.report(idNoImage, nil, "", "the package contains no image")
 	}
 }

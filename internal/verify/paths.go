@@ -41,11 +41,11 @@ func (c *checker) checkPaths(i *image) {
 	folded := foldedNames(i.tree.entries)
 	for _, e := range i.tree.entries {
 		if fault := nameFault(e); fault != "" {
-			c.report(idPathName, i, i.tree.rel(e.name), "the layer holds %.200q, which %s", i.tree.rel(e.name), fault)
+			c.report(idPathName, i, i.tree.rel(e.name), "the layer contains %.200q, which %s", i.tree.rel(e.name), fault)
 			continue
 		}
 		if slices.Contains(strings.Split(e.raw, "/"), "..") {
-			c.report(idPathUnsafe, i, e.raw, "the layer holds the path %q", e.raw)
+			c.report(idPathUnsafe, i, e.raw, "the layer contains the path %q", e.raw)
 			continue
 		}
 		if strings.HasPrefix(e.raw, "/") {
@@ -61,7 +61,7 @@ func (c *checker) checkPaths(i *image) {
 			seen[e.name] = e.kind
 		}
 		if a, b := collision(folded, e.name); a != "" {
-			c.report(idPathCollision, i, subject, "%s and %s are one file where case or Unicode normalization does not count", i.tree.rel(a), i.tree.rel(b))
+			c.report(idPathCollision, i, subject, "%s and %s are the same file on systems that ignore case or Unicode normalization", i.tree.rel(a), i.tree.rel(b))
 		}
 		if !c.checkPlace(i, e) {
 			continue
@@ -78,7 +78,7 @@ func (c *checker) checkPaths(i *image) {
 func (c *checker) checkPlace(i *image, e *entry) bool {
 	switch subject := i.tree.rel(e.name); {
 	case !i.tree.inside(e.name) && !i.tree.above(e.name):
-		c.report(idPathOutside, i, e.name, "the layer holds %s, which is outside %s", e.name, i.tree.dir)
+		c.report(idPathOutside, i, e.name, "the layer contains %s, which is outside %s", e.name, i.tree.dir)
 		return false
 	case strings.HasPrefix(path.Base(e.name), whiteout):
 		c.report(idFileType, i, subject, "%s is a deletion, as its name begins with %q", subject, whiteout)
@@ -107,7 +107,7 @@ func (c *checker) checkMode(i *image, e *entry, subject string) {
 		c.report(idFileSetID, i, subject, "%s has file capabilities", subject)
 	}
 	if e.mode&bitOthersWrite != 0 {
-		c.report(idFileWritable, i, subject, "%s has mode %04o: everyone may write to it", subject, e.mode)
+		c.report(idFileWritable, i, subject, "%s has mode %04o, so it is world-writable", subject, e.mode)
 	}
 }
 

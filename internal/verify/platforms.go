@@ -36,7 +36,7 @@ func (c *checker) checkPromise(p *pkg) {
 		}
 		seen[i.id] = true
 		if i.listed && i.desc.Platform == nil && (!i.any || len(p.images) > 1) {
-			c.report(idPlatformUnnamed, i, i.desc.Digest.String(), "the index lists the image without a platform; readers take it for linux/amd64")
+			c.report(idPlatformUnnamed, i, i.desc.Digest.String(), "the index lists the image without a platform; readers treat it as linux/amd64")
 		}
 	}
 	if c.opts.Promise == nil {
@@ -68,12 +68,12 @@ func (c *checker) checkPromise(p *pkg) {
 			if want.Any {
 				name = extension.AnyPlatformName
 			}
-			c.report(idPlatformMissing, nil, "", "%s was promised, but no image is for it", name)
+			c.report(idPlatformMissing, nil, "", "%s is expected, but no image is for it", name)
 		}
 	}
 	for _, i := range p.images {
 		if !matched[i] && !platform.IsZero(i.platform) {
-			c.report(idPlatformUnexpected, i, i.desc.Digest.String(), "an image is for %s, which was not promised", i.name)
+			c.report(idPlatformUnexpected, i, i.desc.Digest.String(), "an image is for %s, which is not expected", i.name)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (c *checker) checkBuilders(p *pkg) {
 		return
 	}
 	missing := slices.DeleteFunc(Expected(), func(name string) bool { return name == p.images[0].name })
-	c.report(idPlatformBuilder, p.images[0], "", "no target names a platform, so the build stage was built for that of the builder only; missing: %s", strings.Join(missing, ", "))
+	c.report(idPlatformBuilder, p.images[0], "", "no target names a platform, so the build stage was built only for that of the builder; missing: %s", strings.Join(missing, ", "))
 }
 
 // matches reports whether i may be the promised image; key and has are their
@@ -137,7 +137,7 @@ func (c *checker) checkSpelling(i *image) {
 		return // no platform could be read
 	}
 	if i.any && extension.LacksArchitecture(*i.config) {
-		c.report(idPlatformAny, i, i.manifest.Config.Digest.String(), "the config names no architecture, as in the packages that pack makes by default; readers of extensions take the image for any platform")
+		c.report(idPlatformAny, i, i.manifest.Config.Digest.String(), "the config has no architecture, as in packages that pack builds by default; readers of extensions treat the image as one for any platform")
 		return
 	}
 	spelled := extension.Target{OS: i.platform.OS, Arch: i.platform.Architecture, Variant: i.platform.Variant}

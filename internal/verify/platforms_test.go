@@ -29,13 +29,13 @@ func TestPlatforms(t *testing.T) {
 		}
 	}
 	run(t, map[string]mutation{
-		"missing":    {func(p *testPackage) { p.platforms = p.platforms[:1] }, idPlatformMissing, "linux/arm64 was promised, but no image is for it"},
-		"unexpected": {func(p *testPackage) { p.promise.Images = p.promise.Images[:1] }, idPlatformUnexpected, "an image is for linux/arm64, which was not promised"},
+		"missing":    {func(p *testPackage) { p.platforms = p.platforms[:1] }, idPlatformMissing, "linux/arm64 is expected, but no image is for it"},
+		"unexpected": {func(p *testPackage) { p.promise.Images = p.promise.Images[:1] }, idPlatformUnexpected, "an image is for linux/arm64, which is not expected"},
 		"duplicate":  {func(p *testPackage) { p.platforms = append(p.platforms, arm64) }, idPlatformDuplicate, "more than one image is for linux/arm64"},
 		"duplicate, nothing promised": {func(p *testPackage) {
 			p.platforms, p.promise = []v1.Platform{arm64, arm64}, nil
 		}, idPlatformDuplicate, "more than one image"},
-		"unnamed":       {func(p *testPackage) { p.index = func(i *v1.Index) { i.Manifests[1].Platform = nil } }, idPlatformUnnamed, "readers take it for linux/amd64"},
+		"unnamed":       {func(p *testPackage) { p.index = func(i *v1.Index) { i.Manifests[1].Platform = nil } }, idPlatformUnnamed, "readers treat it as linux/amd64"},
 		"other os":      {onConfig(func(p *v1.Platform) { p.OS = "freebsd" }), idConfigPlatform, "the config is for freebsd/arm64, but the index lists the image for linux/arm64"},
 		"no os":         {onConfig(func(p *v1.Platform) { p.OS = "" }), idConfigPlatform, "but the index lists the image for linux/arm64"},
 		"other arch":    {onConfig(func(p *v1.Platform) { p.Architecture = "amd64" }), idConfigPlatform, "the config is for linux/amd64"},
@@ -51,7 +51,7 @@ func TestPlatforms(t *testing.T) {
 		}, idPlatformUnknown, `unknown variant "v99"`},
 		"unknown/unknown": {func(p *testPackage) {
 			p.platforms, p.promise = []v1.Platform{{OS: "unknown", Architecture: "unknown"}}, nil
-		}, idNoImage, "holds no image"},
+		}, idNoImage, "contains no image"},
 		"same variant":      {onConfig(func(p *v1.Platform) { p.Variant = "v8" }), "", ""},
 		"other os.version":  {onConfig(func(p *v1.Platform) { p.OSVersion = "24.04" }), idConfigPlatform, "(os.version 24.04), but"},
 		"promised as alias": {func(p *testPackage) { p.promise.Images[1].Platform.Variant = "v8" }, "", ""},
@@ -94,7 +94,7 @@ func TestDistros(t *testing.T) {
 		"one of them missing": {func(p *testPackage) {
 			p.platforms = []v1.Platform{noble}
 			p.promise.Images = []PromisedImage{{Platform: noble, DistroName: "ubuntu", DistroVersion: "24.04"}, {Platform: jammy, DistroName: "ubuntu", DistroVersion: "22.04"}}
-		}, idPlatformMissing, "linux/amd64:ubuntu@22.04 was promised"},
+		}, idPlatformMissing, "linux/amd64:ubuntu@22.04 is expected"},
 		"told apart by annotations": {func(p *testPackage) {
 			p.platforms, p.index = []v1.Platform{amd64, amd64}, annotated("debian", "devuan")
 			p.promise.Images = []PromisedImage{{Platform: amd64, DistroName: "debian", DistroVersion: "12"}, {Platform: amd64, DistroName: "devuan", DistroVersion: "12"}}

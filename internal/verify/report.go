@@ -13,18 +13,24 @@ import (
 // Report is the result of the checks. Its JSON form is the output of "docker
 // extpack verify --format json".
 type Report struct {
-	Name      string        `json:"name"`
-	MediaType string        `json:"mediaType"`
-	Digest    digest.Digest `json:"digest"`
+	// Name is the name of the package: a reference, or the path of a file or
+	// directory.
+	Name string `json:"name"`
+	// MediaType is the media type of the index, or of a single manifest.
+	MediaType string `json:"mediaType"`
+	// Digest is the digest of the index, or of a single manifest.
+	Digest digest.Digest `json:"digest"`
 	// Extension is null if no image has the labels of an extension.
 	Extension *Extension `json:"extension"`
+	// Platforms are the images that were checked.
 	Platforms []Platform `json:"platforms"`
 	// Attestations is the number of attestation manifests.
 	Attestations int `json:"attestations"`
 	// Layers reports whether the layers were read.
 	Layers bool `json:"layers"`
 	// Checks are the IDs of the checks that ran, sorted.
-	Checks   []string  `json:"checks"`
+	Checks []string `json:"checks"`
+	// Findings are the problems that were found.
 	Findings []Finding `json:"findings"`
 	// Descriptor is the first valid descriptor of an image.
 	Descriptor *extension.Descriptor `json:"-"`
@@ -32,16 +38,20 @@ type Report struct {
 
 // Extension is the extension in the labels of the first labelled image.
 type Extension struct {
-	ID      string `json:"id"`
+	// ID is the id of the extension.
+	ID string `json:"id"`
+	// Version is the version of the extension.
 	Version string `json:"version"`
-	API     string `json:"api"`
+	// API is the Buildpack API version.
+	API string `json:"api"`
 }
 
 // Platform is one image that was checked.
 type Platform struct {
-	// Platform is the name in findings.
-	Platform string        `json:"platform"`
-	Digest   digest.Digest `json:"digest"`
+	// Platform is the name of the image, as in findings.
+	Platform string `json:"platform"`
+	// Digest is the digest of the manifest.
+	Digest digest.Digest `json:"digest"`
 }
 
 // Package is like [Check] and returns a report. name is the name of the package

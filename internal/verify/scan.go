@@ -150,7 +150,7 @@ func readPadding(r io.Reader) error {
 	for {
 		n, err := r.Read(buf)
 		if len(bytes.Trim(buf[:n], "\x00")) > 0 {
-			return errors.New("more data follows the end of the tar")
+			return errors.New("data follows the end of the tar")
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

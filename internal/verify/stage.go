@@ -19,7 +19,7 @@ func (c *checker) checkStage(i *image) {
 		return
 	}
 	if i.tree.files[i.dir+"/"+systemFile] != nil {
-		c.report(idStageSystem, i, systemFile, "the build stage holds a whole system (/%s), and all of it is in the package", systemFile)
+		c.report(idStageSystem, i, systemFile, "the build stage contains a whole system (/%s), and all of it is in the package", systemFile)
 	}
 	if i.tree.files[i.dir+"/"+extension.GenerateFile] != nil {
 		return

@@ -27,7 +27,7 @@ func TestStage(t *testing.T) {
 		"folder without":     {without, "", ""},
 		"stage without":      {staged(without), idStageEmpty, "the build stage has no /bin/generate and no folder /generate"},
 		"stage with folder":  {staged(static), "", ""},
-		"whole system":       {staged(adding(reg(testDir+"etc/os-release", "ID=x\n", 0o644))), idStageSystem, "the build stage holds a whole system (/etc/os-release)"},
+		"whole system":       {staged(adding(reg(testDir+"etc/os-release", "ID=x\n", 0o644))), idStageSystem, "the build stage contains a whole system (/etc/os-release)"},
 		"system in a folder": {adding(reg(testDir+"etc/os-release", "ID=x\n", 0o644)), "", ""},
 	})
 }

@@ -34,7 +34,7 @@ const (
 
 // Finding is one problem of a package.
 type Finding struct {
-	// ID is the ID of the check; see [Checks].
+	// ID is the ID of the check; "verify --list-checks" lists them.
 	ID string `json:"id"`
 	// Severity is "error", "warning" or "note".
 	Severity Severity `json:"severity"`
@@ -47,11 +47,11 @@ type Finding struct {
 	Subject string `json:"subject,omitempty"`
 	// Message is one clause that describes the problem.
 	Message string `json:"message"`
-	// Line and Column are the position in the file, counted from 1; 0 means the
-	// whole file.
-	Line   int `json:"line,omitempty"`
+	// Line is the line in the file, counted from 1; 0 means the whole file.
+	Line int `json:"line,omitempty"`
+	// Column is the column in the line, counted from 1; 0 means the whole line.
 	Column int `json:"column,omitempty"`
-	// Hint is the next step. It is optional.
+	// Hint is the next step.
 	Hint string `json:"hint,omitempty"`
 }
 
@@ -225,7 +225,7 @@ func (c *checker) add(f Finding) {
 	case n > maxFindings+1:
 		return
 	case n == maxFindings+1:
-		f.Subject, f.Line, f.Column, f.Message = "", 0, 0, "there is more of the same; only the first findings are listed"
+		f.Subject, f.Line, f.Column, f.Message = "", 0, 0, "further findings of this kind are not listed"
 	}
 	c.findings = append(c.findings, f)
 }

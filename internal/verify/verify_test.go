@@ -142,15 +142,15 @@ func TestContent(t *testing.T) {
 	empty := func([]byte) []byte { return []byte{} }
 	run(t, map[string]mutation{
 		"manifest gone":    {damage(manifest, gone), idContent, "is missing"},
-		"manifest flipped": {damage(manifest, flipped), idContent, "holds other content"},
-		"manifest longer":  {damage(manifest, longer), idContent, "holds more than"},
+		"manifest flipped": {damage(manifest, flipped), idContent, "has different content"},
+		"manifest longer":  {damage(manifest, longer), idContent, "has more than"},
 		"config gone":      {damage(config, gone), idContent, "is missing"},
 		"config shorter":   {damage(config, shorter), idContent, "bytes, not the"},
 		"layer gone":       {damage(layer, gone), idContent, "is missing"},
-		"layer flipped":    {damage(layer, flipped), idContent, "holds other content"},
-		"layer longer":     {damage(layer, longer), idContent, "holds more than"},
+		"layer flipped":    {damage(layer, flipped), idContent, "has different content"},
+		"layer longer":     {damage(layer, longer), idContent, "has more than"},
 		"layer shorter":    {damage(layer, shorter), idContent, "bytes, not the"},
-		"layer empty":      {damage(layer, empty), idContent, "holds 0 bytes"},
+		"layer empty":      {damage(layer, empty), idContent, "has 0 bytes"},
 		"negative size": {func(p *testPackage) {
 			p.index = func(index *v1.Index) { index.Manifests[1].Size = -1 }
 		}, idContent, "size -1"},
@@ -167,32 +167,32 @@ func TestContent(t *testing.T) {
 					m.Layers[0].MediaType = "application/x-rar"
 				}
 			}
-		}, idMediaType, `"application/x-rar", which readers do not take`},
+		}, idMediaType, `"application/x-rar", which readers do not support`},
 		"unknown config type": {func(p *testPackage) {
 			p.manifest = func(n int, m *v1.Manifest) {
 				if n == 1 {
 					m.Config.MediaType = "application/json"
 				}
 			}
-		}, idMediaType, "not an image config's"},
+		}, idMediaType, "not that of an image config"},
 		"manifest calls itself something else": {func(p *testPackage) {
 			p.manifest = func(n int, m *v1.Manifest) {
 				if n == 1 {
 					m.MediaType = oci.MediaTypeDockerManifest
 				}
 			}
-		}, idMediaType, "the document says it is"},
+		}, idMediaType, "the document has the media type"},
 		"unknown child": {func(p *testPackage) {
 			p.index = func(index *v1.Index) {
 				child := index.Manifests[0]
 				child.MediaType = "application/x-rar"
 				index.Manifests = append(index.Manifests, child)
 			}
-		}, idMediaType, "neither an image's nor an index's"},
+		}, idMediaType, "is not that of an image or index"},
 		"no image": {func(p *testPackage) {
 			p.promise = nil
 			p.index = func(index *v1.Index) { index.Manifests = nil }
-		}, idNoImage, "holds no image"},
+		}, idNoImage, "contains no image"},
 	})
 }
 
@@ -236,7 +236,7 @@ func TestLayerFormat(t *testing.T) {
 			p.platforms, p.promise = p.platforms[:1], nil
 			p.stored = func(n int, zipped []byte) []byte { return zstdOf(t, zipped) }
 			p.manifest = func(n int, m *v1.Manifest) { m.Layers[0].MediaType = v1.MediaTypeImageLayerZstd }
-		}, idLayerCompression, "a layer is compressed with zstd, which pack reads in a registry only"},
+		}, idLayerCompression, "a layer is compressed with zstd, which pack can read in a registry"},
 		"zstd in a file": {func(p *testPackage) {
 			p.platforms, p.promise, p.opts.File = p.platforms[:1], nil, true
 			p.stored = func(n int, zipped []byte) []byte { return zstdOf(t, zipped) }
