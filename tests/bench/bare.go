@@ -29,7 +29,7 @@ func bareArgs(packs bool) []string {
 	return []string{bareFlag, "push"}
 }
 
-// Numbers of requests at once, those of docker extpack.
+// Numbers of parallel requests, those of docker extpack.
 const (
 	barePackages = 32
 	bareOfOne    = 16

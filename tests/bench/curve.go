@@ -130,7 +130,7 @@ func (b *bench) sample(ctx context.Context, a axis, size int) (sample, error) {
 		}
 		s.size = size
 		if all = append(all, s); s.time > 5*time.Second {
-			break // the noise is small beside it
+			break // the noise is small compared with it
 		}
 	}
 	slices.SortFunc(all, func(a, b sample) int { return int(a.time - b.time) })

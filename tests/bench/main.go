@@ -1,7 +1,7 @@
-// Command bench times whole runs of docker extpack beside the tools it
-// replaces, on the same inputs, in turn: plain buildx, pack and the hand
-// recipe, as far as they are installed. It prints medians and ratios as a
-// Markdown table. Timing lives here and in Go benchmarks, never in tests.
+// Command bench compares the time of docker extpack with that of the tools that
+// it replaces, on the same inputs and in turn: plain buildx, pack and the recipe
+// by hand, if they are installed. It prints medians and ratios as a Markdown
+// table. Only this command and Go benchmarks measure time; tests do not.
 package main
 
 import (

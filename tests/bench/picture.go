@@ -18,7 +18,7 @@ const (
 )
 
 // writePicture writes the curves as SVG: CPU time over size, both logarithmic,
-// beside the line that is linear up to the largest; time over the round trip.
+// with the line that is linear up to the largest; time over the round trip.
 func writePicture(name string, curves []curve) error {
 	var b strings.Builder
 	rows := (len(curves) + perRow - 1) / perRow

@@ -1,6 +1,6 @@
-// Package differential_test holds the readers of docker-extpack to pack's own
-// code, compiled from its Go module: what is accepted here pack accepts, and
-// reads the same.
+// Package differential_test compares the readers of docker-extpack with pack's
+// own code, compiled from its Go module: pack accepts what is accepted here, and
+// reads the same from it.
 package differential_test
 
 import (

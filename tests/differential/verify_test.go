@@ -178,7 +178,7 @@ func toJSON(v any) []byte {
 	return data
 }
 
-// write writes the package file, and returns what it holds in short.
+// write writes the package file, and returns what it contains in short.
 func (m *mutant) write(t *testing.T, name string, nested bool) string {
 	t.Helper()
 	blobs := map[string][]byte{digest.FromBytes(layerGzip).Encoded(): layerGzip}
@@ -246,7 +246,7 @@ var stricter = []struct{ why, what string }{
 	{"the index chooses by platform", `\[config-platform\]`},
 	{"containerd and docker need a diffID for each layer", `\[layer-count\]`},
 	{"registries and containerd go by media type", `\[media-type\]`},
-	{"registries and containerd go by size", `holds more than the|has a descriptor with size`},
+	{"registries and containerd go by size", `has more than the|has a descriptor with size`},
 }
 
 // reason returns why verify is right to refuse what pack reads, or nothing.

@@ -45,6 +45,11 @@ func TestJSON(t *testing.T) {
 		if len(rows) < 2 {
 			t.Errorf("%s: found only the fields %v", s.title, rows)
 		}
+		for _, row := range rows {
+			if strings.HasSuffix(row, "|  |\n") || strings.HasSuffix(row, "| Left out when empty. |\n") {
+				t.Errorf("%s: a field has no doc comment: %s", s.title, row)
+			}
+		}
 		out.WriteString(strings.Join(rows, ""))
 		example, err := os.ReadFile(filepath.Join(root, "cli-plugin", "testdata", filepath.FromSlash(s.golden)))
 		if err != nil {
@@ -119,6 +124,10 @@ func compareFields(t *testing.T, title string, rows []string, example []byte) {
 	}
 }
 
+// subject matches the subject and the verb of a doc comment, which are its first
+// words, and the first letter after them.
+var subject = regexp.MustCompile(`^[A-Z]\w* (is|are|reports) (\w|")`)
+
 // links matches links of doc comments.
 var links = regexp.MustCompile(`\[([A-Z][A-Za-z.]*)\]`)
 
@@ -157,6 +166,9 @@ func (p *source) rows(name, path string) []string {
 		kind, inner := p.kind(f.Type)
 		meaning := strings.Join(strings.Fields(f.Doc.Text()), " ")
 		meaning = links.ReplaceAllString(meaning, "$1")
+		if found := subject.FindStringSubmatch(meaning); found != nil {
+			meaning = strings.ToUpper(found[2]) + meaning[len(found[0]):]
+		}
 		if strings.Contains(options, "omitempty") {
 			meaning = strings.TrimSpace(meaning + " Left out when empty.")
 		}

@@ -104,11 +104,11 @@ func TestAnnotationPlaces(t *testing.T) {
 	}{
 		{[]string{"build", dir, "--annotation", "manifest[linux/s390x]:x=1"}, "has no image for linux/s390x"},
 		{[]string{"build", dir, "--annotation", "nowhere:x=1"}, `unknown place "nowhere"`},
-		{[]string{"build", dir, "--annotation", "manifest:io.buildpacks.x=1"}, "are written by docker extpack"},
-		{[]string{"build", dir, "--annotation", "index-descriptor:x=1"}, "only an OCI layout directory holds a descriptor of the index"},
-		{[]string{"build", dir, "--annotation", "index-descriptor:x=1", "--push", "-t", tag(t, "refused")}, "only an OCI layout directory holds a descriptor of the index"},
-		{[]string{"build", dir, "--annotation", "index:x=1", "--single", "--target", "linux/arm64"}, "--single makes an image without an index"},
-		{[]string{"build", dir, "--annotation", "manifest-descriptor:x=1", "--single", "--target", "linux/arm64", "--push", "-t", tag(t, "refused")}, "no descriptor holds it where it goes"},
+		{[]string{"build", dir, "--annotation", "manifest:io.buildpacks.x=1"}, "are reserved for docker extpack"},
+		{[]string{"build", dir, "--annotation", "index-descriptor:x=1"}, "only an OCI layout directory contains a descriptor of the index"},
+		{[]string{"build", dir, "--annotation", "index-descriptor:x=1", "--push", "-t", tag(t, "refused")}, "only an OCI layout directory contains a descriptor of the index"},
+		{[]string{"build", dir, "--annotation", "index:x=1", "--single", "--target", "linux/arm64"}, "--single publishes an image without an index"},
+		{[]string{"build", dir, "--annotation", "manifest-descriptor:x=1", "--single", "--target", "linux/arm64", "--push", "-t", tag(t, "refused")}, "it has no descriptor in an index"},
 		{[]string{"annotate", plain, "--annotation", "manifest[linux/s390x]:x=1"}, "has no image for that platform"},
 		{[]string{"annotate", plain, "--annotation", "index-descriptor:x=1"}, "only an OCI layout directory"},
 	} {

@@ -49,7 +49,7 @@ func TestAnyPlatform(t *testing.T) {
 			mustExtpack(t, dir, "bake", "-t", baked)
 			buildx(t, dir, "bake", "--push")
 			r = extpack(t, t.TempDir(), "annotate", baked)
-			if r.code != 0 || !strings.Contains(r.stderr, "is one image for any platform and stays one") {
+			if r.code != 0 || !strings.Contains(r.stderr, "is one image for any platform and remains one") {
 				t.Errorf("annotate: exit code %d\n%s", r.code, r.stderr)
 			}
 			plain := fetch(t, baked).images[0]
@@ -145,13 +145,13 @@ func TestStageOfTheBuilder(t *testing.T) {
 		t.Fatalf("exit code %d, index is %+v\n%s", r.code, p.index, r.stderr)
 	}
 	missing := map[string]string{"amd64": "linux/arm64", "arm64": "linux/amd64"}[p.images[0].config.Architecture]
-	if want := "built for that of the builder only; missing: " + missing; !strings.Contains(r.stderr, want) {
+	if want := "built only for that of the builder; missing: " + missing; !strings.Contains(r.stderr, want) {
 		t.Errorf("stderr has no %q:\n%s", want, r.stderr)
 	}
 }
 
 // TestPacksDefault: the package that pack makes without targets, whose config
-// names no architecture, is taken for what it is.
+// names no architecture, counts as an image for any platform.
 func TestPacksDefault(t *testing.T) {
 	t.Parallel()
 	dir := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/default", ""), "bin/detect": script, "bin/generate": script})

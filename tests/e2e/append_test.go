@@ -100,7 +100,7 @@ func TestAppendRefuses(t *testing.T) {
 	mustExtpack(t, t.TempDir(), "build", example("hello"), "--push", "-q", "-t", ref)
 	before := fetch(t, ref).digest
 	r := extpack(t, t.TempDir(), "build", example("platform-roots"), "--push", "--append", "-t", ref)
-	if r.code != 2 || !strings.Contains(r.stderr, `"samples/hello", and this package has "samples/platform-roots"`) {
+	if r.code != 2 || !strings.Contains(r.stderr, `"samples/hello", but this package has "samples/platform-roots"`) {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 	// latest follows versions, each when it is complete.
@@ -116,7 +116,7 @@ func TestAppendRefuses(t *testing.T) {
 	}
 }
 
-// TestConcurrentAppend: machines that append different platforms at once lose
+// TestConcurrentAppend: machines that append different platforms in parallel lose
 // none.
 func TestConcurrentAppend(t *testing.T) {
 	t.Parallel()

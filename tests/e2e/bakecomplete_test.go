@@ -141,7 +141,7 @@ func linked(t *testing.T) string {
 	return dir
 }
 
-// checkVerified wants no finding.
+// checkVerified checks that verify finds nothing.
 func checkVerified(t *testing.T, ref string) {
 	t.Helper()
 	if r := extpack(t, t.TempDir(), "verify", ref); r.code != 0 || strings.Contains(r.stdout+r.stderr, "warning") {
@@ -309,7 +309,7 @@ func TestBakeMetadataAction(t *testing.T) {
 	if got, want := fetch(t, tag(t, "9.8.7")), fetch(t, tag(t, "built")); got.images[0].diffID != want.images[0].diffID {
 		t.Errorf("version 9.8.7 has the layer %s, want %s", got.images[0].diffID, want.images[0].diffID)
 	}
-	// An override file beside it applies as always.
+	// An override file in the same folder applies as always.
 	writeFile(t, filepath.Join(dir, "docker-bake.override.hcl"), "target \"samples_meta\" {\n  tags = [\""+tag(t, "override")+"\"]\n}\n")
 	mustBake(t, world.BuildxPath(), dir, nil, "--push")
 	if got := fetch(t, tag(t, "override")); len(got.images) != 2 {

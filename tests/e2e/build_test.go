@@ -43,8 +43,8 @@ func TestHello(t *testing.T) {
 	checkHelloAnnotations(t, p.index.Annotations)
 }
 
-// checkConfig holds the config against the contract: what it has, and that it
-// has nothing else.
+// checkConfig checks that the config has the fields that are documented, and no
+// others.
 func checkConfig(t *testing.T, image publishedImage) {
 	t.Helper()
 	fields := parse[map[string]json.RawMessage](t, image.rawConfig)
@@ -92,7 +92,7 @@ func checkHelloFiles(t *testing.T, image publishedImage) {
 		root + "/extension.toml": "-rw-r--r--",
 	}
 	if got := image.names(); !maps.Equal(got, want) {
-		t.Errorf("%s: layer holds %v, want %v", image.platform(), got, want)
+		t.Errorf("%s: layer contains %v, want %v", image.platform(), got, want)
 	}
 	for _, name := range []string{"bin/detect", "bin/generate", "extension.toml"} {
 		content, err := os.ReadFile(filepath.Join(example("hello"), name))
@@ -127,7 +127,7 @@ func checkHelloAnnotations(t *testing.T, got map[string]string) {
 
 // TestLabelsAreWhatPackWrites compares with labels that pack 0.40.5 wrote for
 // the same descriptor (testdata/pack-labels.json), byte by byte but for the
-// diffID of a layer that holds other files.
+// diffID of a layer that contains other files.
 func TestLabelsAreWhatPackWrites(t *testing.T) {
 	raw, err := os.ReadFile("testdata/pack-labels.json")
 	if err != nil {
@@ -183,7 +183,7 @@ func TestPlatformRoots(t *testing.T) {
 	}
 }
 
-// checkRoot checks that the image holds its platform root, the shared files
+// checkRoot checks that the image contains its platform root, the shared files
 // and the descriptor, and nothing of another platform.
 func checkRoot(t *testing.T, image publishedImage, root string) {
 	t.Helper()
@@ -200,7 +200,7 @@ func checkRoot(t *testing.T, image publishedImage, root string) {
 		files++
 		source, ok := sources[strings.TrimPrefix(name, dest)]
 		if !ok {
-			t.Errorf("%s holds %s", image.platform(), name)
+			t.Errorf("%s contains %s", image.platform(), name)
 			continue
 		}
 		content, err := os.ReadFile(filepath.Join(example("platform-roots"), source))
@@ -212,6 +212,6 @@ func checkRoot(t *testing.T, image publishedImage, root string) {
 		}
 	}
 	if files != len(sources) {
-		t.Errorf("%s holds %d files, want %d", image.platform(), files, len(sources))
+		t.Errorf("%s contains %d files, want %d", image.platform(), files, len(sources))
 	}
 }

@@ -57,9 +57,9 @@ func countingRegistry(t *testing.T) (host string, requests *atomic.Int64) {
 	return strings.TrimPrefix(server.URL, "http://"), requests
 }
 
-// TestDoctorAgreesWithBuild: whatever a Dockerfile looks like, doctor reports
-// that a build would fail for want of an emulator exactly when it does, and
-// looks at the registry exactly when the build pulls from it. IMAGE is an image
+// TestDoctorAgreesWithBuild: for each Dockerfile, doctor reports a missing
+// emulator exactly when a build would fail without it, and sends requests to the
+// registry exactly when the build pulls from it. IMAGE is an image
 // of that registry for both platforms.
 func TestDoctorAgreesWithBuild(t *testing.T) {
 	t.Parallel()

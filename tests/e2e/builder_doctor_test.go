@@ -73,12 +73,12 @@ func TestDoctorDockerCLI(t *testing.T) {
 	t.Parallel()
 	t.Run("none", func(t *testing.T) {
 		d := doctor(t, t.TempDir(), []string{"PATH=" + filepath.Dir(world.BuildxPath())})
-		d.says(t, "docker", "", "ok", "no docker CLI", "none is needed")
+		d.says(t, "docker", "", "ok", "docker CLI not found", "none is required")
 		d.healthy(t)
 	})
 	t.Run("context that does not exist", func(t *testing.T) {
 		d := doctor(t, t.TempDir(), []string{"DOCKER_CONTEXT=nope", "BUILDX_BUILDER="})
-		d.says(t, "builder", "", "error", `there is no docker context "nope"`, "docker context use default")
+		d.says(t, "builder", "", "error", `docker context "nope" not found`, "docker context use default")
 		if strings.Count(d.stderr, "\n") != 1 {
 			t.Errorf("stderr is %q", d.stderr)
 		}
@@ -136,8 +136,8 @@ func TestDoctorBuilder(t *testing.T) {
 		t.Parallel()
 		d := doctor(t, empty, []string{"BUILDX_BUILDER=", "DOCKER_HOST=unix://" + empty + "/docker.sock", "DOCKER_CONFIG=" + ownConfig(t, world.BuildxPath())})
 		d.says(t, "builder", "default", "error", "start Docker Engine", "docker extpack builder ensure --use")
-		d.says(t, "docker", "", "ok", "does not answer")
-		d.says(t, "extension", "", "ok", "were not looked at")
+		d.says(t, "docker", "", "ok", "does not respond")
+		d.says(t, "extension", "", "ok", "were not checked")
 		// What is not compiled is packed without a builder.
 		none := []string{"BUILDX_BUILDER=", "DOCKER_HOST=unix://" + empty + "/docker.sock", "DOCKER_CONFIG=" + ownConfig(t, world.BuildxPath())}
 		d = doctor(t, static(t), none)
@@ -164,7 +164,7 @@ func TestDoctorBuilder(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := doctor(t, empty, nil, "--builder", name)
-		d.says(t, "builder", name, "error", "does not answer: connect: ", "start the BuildKit at unix://")
+		d.says(t, "builder", name, "error", "does not respond: connect: ", "start the BuildKit at unix://")
 	})
 	t.Run("nothing behind the port", func(t *testing.T) {
 		t.Parallel()
@@ -172,7 +172,7 @@ func TestDoctorBuilder(t *testing.T) {
 	})
 	t.Run("mute", func(t *testing.T) {
 		t.Parallel()
-		remoteBuilder(t, "doctor-mute", mute(t)).doctor(empty).says(t, "builder", "", "error", "takes connections, but no BuildKit answered within 5s")
+		remoteBuilder(t, "doctor-mute", mute(t)).doctor(empty).says(t, "builder", "", "error", "accepts connections, but no BuildKit responded within 5s")
 	})
 	t.Run("one node of two", func(t *testing.T) {
 		t.Parallel()
@@ -220,7 +220,7 @@ func muteServer(t *testing.T) (address string, accepted <-chan struct{}) {
 	return "tcp://" + l.Addr().String(), connections
 }
 
-// An interrupt ends the wait for a builder at once.
+// An interrupt ends the wait for a builder immediately.
 func TestDoctorInterrupted(t *testing.T) {
 	t.Parallel()
 	address, accepted := muteServer(t)
@@ -292,7 +292,7 @@ func TestDoctorPlatforms(t *testing.T) {
 	t.Run("cross-compiled", func(t *testing.T) {
 		dir := compiled(t, "FROM --platform=$BUILDPLATFORM "+image+" AS build\nRUN make\nFROM scratch\nCOPY --from=build /out /\n", "linux/amd64", "linux/ppc64le")
 		d := doctor(t, dir, nil)
-		d.says(t, "platforms", "", "ok", "run nothing on them")
+		d.says(t, "platforms", "", "ok", "run no programs on them")
 		d.healthy(t)
 	})
 	t.Run("QEMU is missing", func(t *testing.T) {
@@ -320,5 +320,5 @@ func TestDoctorPlatforms(t *testing.T) {
 func TestDoctorExtension(t *testing.T) {
 	d := doctor(t, t.TempDir(), nil, extensionDir(t, map[string]string{"extension.toml": "api = 1\n\n[extension]\nid = \"a/b\"\nversion = \"1.0.0\"\n"}))
 	d.says(t, "extension", "", "error", "extension.toml:1:7")
-	d.says(t, "build", "", "ok") // the machine is looked at all the same
+	d.says(t, "build", "", "ok") // the machine is still checked
 }

@@ -132,7 +132,7 @@ func contains(t *testing.T, s string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(s, part) {
-			t.Errorf("%q does not hold %q", s, part)
+			t.Errorf("%q does not contain %q", s, part)
 		}
 	}
 }
@@ -231,7 +231,7 @@ func TestEnsureRepairs(t *testing.T) {
 	}
 }
 
-// Two at once make one builder.
+// Two runs in parallel make one builder.
 func TestEnsureTogether(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -261,7 +261,7 @@ func TestEnsureNative(t *testing.T) {
 	if r.code != 1 || r.stdout != "" {
 		t.Errorf("%+v", r)
 	}
-	contains(t, r.stderr, "the node extpack-arm64 of the builder extpack at tcp://127.0.0.1:1 does not answer", "failed; rolling back")
+	contains(t, r.stderr, "the node extpack-arm64 of the builder extpack at tcp://127.0.0.1:1 does not respond", "failed; rolling back")
 	if _, err := os.Stat(h.state); err == nil || strings.Contains(h.buildx("ls", "--format", "{{.Name}}"), "extpack") {
 		t.Error("half a builder is left")
 	}
@@ -326,7 +326,7 @@ func TestEnsureRegistry(t *testing.T) {
 	}
 	h.ensure()
 	d := doctor(t, dir, h.env, "--builder", "extpack")
-	d.says(t, "builder-registry", registry.host, "error", "has not been told", "docker extpack builder ensure extpack --registry "+registry.host+"=insecure")
+	d.says(t, "builder-registry", registry.host, "error", "is not configured in the builder", "docker extpack builder ensure extpack --registry "+registry.host+"=insecure")
 	if r := build(); r.code == 0 {
 		t.Error("the base image could be pulled all the same")
 	}
@@ -420,7 +420,7 @@ func TestEnsureWithoutMeans(t *testing.T) {
 			dir := t.TempDir()
 			writeFile(t, filepath.Join(dir, "bin", "buildkitd"), "#!/bin/sh\necho 'no cgroups here' >&2\nexit 1\n")
 			h.env = append(h.env, "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
-		}, []string{"it ended at once", "no cgroups here"}},
+		}, []string{"it exited immediately", "no cgroups here"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -469,13 +469,13 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 		{"--remove alive", 2, "docker buildx rm alive"},
 		{"alive", 0, "nothing to do"},
 		{"default", 2, "buildx reserves the name"},
-		{"A_", 2, "cannot be the name of a builder"},
+		{"A_", 2, "is not a valid builder name"},
 		{"--driver kubernetes", 2, "use docker-container or remote"},
 		{"--native arm64", 2, "has no platform and endpoint"},
 		{"--native quantum=tcp://a", 2, `"linux/quantum" is not a platform`},
 		{"--registry a=http --registry a=insecure", 2, "--registry names a twice, and differently"},
 		{"--native arm64=tcp://a --native linux/arm64=tcp://b", 2, "twice"},
-		{"--registry http://a", 2, "names no registry"},
+		{"--registry http://a", 2, "has no registry"},
 		{"--registry a=b", 2, "neither"},
 		{"--remove --use", 125, "cannot be used together"},
 		{"a b", 125, "at most one name"},
@@ -494,13 +494,13 @@ func TestEnsureLeavesOthersAlone(t *testing.T) {
 func TestEnsureContainerWithoutAnEngine(t *testing.T) {
 	h := newHome(t)
 	r := h.run("builder", "ensure", "--driver", "docker-container")
-	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, ": no Docker Engine answers at unix://") || !strings.Contains(r.stderr, "leave --driver out") {
+	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, ": no Docker Engine responds at unix://") || !strings.Contains(r.stderr, "leave out --driver") {
 		t.Errorf("%+v", r)
 	}
 }
 
-// Without a builder that answers a build goes on, at once, where nothing needs
-// one.
+// A build that needs no builder does not wait for a builder that does not
+// respond.
 func TestBuildWithADeadBuilder(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -513,9 +513,9 @@ func TestBuildWithADeadBuilder(t *testing.T) {
 	none := *h // the builder of the docker context, whose engine does not run
 	digests := map[string]bool{}
 	for why, h := range map[string]*home{
-		"packing without a builder: the builder dead does not answer at tcp://127.0.0.1:1\n": &dead,
-		"packing without a builder: no Docker Engine answers at unix://":                     &none,
-		"packing without a builder: the builder quiet accepts connections at tcp://":         &quiet,
+		"packing without a builder: the builder dead does not respond at tcp://127.0.0.1:1\n": &dead,
+		"packing without a builder: no Docker Engine responds at unix://":                     &none,
+		"packing without a builder: the builder quiet accepts connections at tcp://":          &quiet,
 	} {
 		dir := static(t)
 		begun := time.Now()
@@ -539,7 +539,7 @@ func TestBuildWithADeadBuilder(t *testing.T) {
 	// What asks for a builder gets one or fails.
 	for _, flags := range [][]string{{"--engine=auto", "--set", "*.pull=true"}, {"--engine=auto", "--provenance"}, {"--engine=buildx"}} {
 		r := none.run(append([]string{"build", static(t), "-o", filepath.Join(t.TempDir(), "x.cnb")}, flags...)...)
-		if r.code != 1 || strings.Contains(r.stderr, "packing without a builder") || !strings.Contains(r.stderr, "no Docker Engine answers at unix://") {
+		if r.code != 1 || strings.Contains(r.stderr, "packing without a builder") || !strings.Contains(r.stderr, "no Docker Engine responds at unix://") {
 			t.Errorf("%q: %+v", flags, r)
 		}
 	}

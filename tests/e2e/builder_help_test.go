@@ -98,7 +98,7 @@ func doctor(t *testing.T, dir string, env []string, args ...string) diagnosis {
 	return d
 }
 
-// find returns the checks of a name whose subject holds a text.
+// find returns the checks of a name whose subject contains a text.
 func (d diagnosis) find(name, subject string) []check {
 	return slices.DeleteFunc(slices.Clone(d.Checks), func(c check) bool {
 		return c.Name != name || !strings.Contains(c.Subject, subject)
@@ -151,7 +151,7 @@ const (
 	htpasswd = "user:$2b$04$TJK8PHqSv8H3UPWZPmyTlOUZ01WO8Mcr53pi9spoXaQK9hbNlqhzW\n"
 )
 
-// startRegistry starts distribution; with users it wants a password, with TLS
+// startRegistry starts distribution; with users it needs a password, with TLS
 // its certificate is not trusted.
 func startRegistry(t *testing.T, users, tls bool, listen string) *registryServer {
 	t.Helper()
@@ -274,7 +274,7 @@ func startBuildKit(t *testing.T, bin, root string, env ...string) string {
 }
 
 // builderConfig is a docker configuration with one builder. buildx locks its
-// configuration while it waits for a builder that does not answer, which would
+// configuration while it waits for a builder that does not respond, which would
 // stop all other tests.
 type builderConfig struct {
 	t    *testing.T

@@ -37,7 +37,7 @@ func TestDoctorCredentials(t *testing.T) {
 
 func TestDoctorRegistryNotThere(t *testing.T) {
 	d := doctor(t, static(t), nil, "-t", "localhost:1/acme/static:1")
-	d.says(t, "registry", "localhost:1/acme/static", "error", "connection refused", "push goes from this machine, not from the builder")
+	d.says(t, "registry", "localhost:1/acme/static", "error", "connection refused", "this machine pushes, not the builder")
 	d.says(t, "clock", "", "ok")
 }
 
@@ -55,7 +55,7 @@ func TestDoctorRegistryAnswers(t *testing.T) {
 	t.Parallel()
 	for code, text := range map[int]string{
 		http.StatusNotFound:        "create the repository",
-		http.StatusTooManyRequests: "ask again later",
+		http.StatusTooManyRequests: "try again later",
 		http.StatusNotImplemented:  "no registry",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -72,7 +72,7 @@ func TestDoctorRegistryAnswers(t *testing.T) {
 func TestDoctorRegistryMute(t *testing.T) {
 	t.Parallel()
 	host := strings.TrimPrefix(mute(t), "tcp://")
-	doctor(t, static(t), nil, "-t", host+"/acme/static:1").says(t, "registry", host, "error", "did not answer within 15s")
+	doctor(t, static(t), nil, "-t", host+"/acme/static:1").says(t, "registry", host, "error", "did not respond within 15s")
 }
 
 func TestDoctorSelfSigned(t *testing.T) {
@@ -106,12 +106,12 @@ func TestDoctorPlainHTTP(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t, false, false, outside(t)+":0")
 	ref := r.host + "/acme/static:1"
-	doctor(t, static(t), nil, "-t", ref).says(t, "registry", r.host, "error", "does not speak HTTPS", "--insecure")
+	doctor(t, static(t), nil, "-t", ref).says(t, "registry", r.host, "error", "does not use HTTPS", "--insecure")
 	doctor(t, static(t), nil, "-t", ref, "--insecure").says(t, "registry", r.host, "ok", "plain HTTP")
 }
 
-// The builder itself pulls base images and caches: what it has to be told is
-// known, whether it has been is not, for a BuildKit of another user.
+// The builder itself pulls base images and caches. Doctor prints the settings
+// that a BuildKit of another user needs, but cannot check whether it has them.
 func TestDoctorBuilderRegistry(t *testing.T) {
 	t.Parallel()
 	secret := startRegistry(t, false, true, "127.0.0.1:0")

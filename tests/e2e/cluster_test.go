@@ -49,7 +49,7 @@ type cluster struct {
 	socket string
 
 	mu sync.Mutex
-	// deployments are those asked for, with whether they were made.
+	// deployments are the requested ones, with whether they were made.
 	deployments map[string]bool
 	// dialled are the pods that BuildKit was reached by.
 	dialled map[string]bool
@@ -71,8 +71,7 @@ func (c *cluster) deployment(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// create makes the deployment that was asked for and is named in the body, which
-// is not JSON.
+// create makes the deployment that is named in the body, which is not JSON.
 func (c *cluster) create(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	c.mu.Lock()

@@ -21,9 +21,9 @@ func printedDigest(t *testing.T, stdout string) string {
 	return digest
 }
 
-// TestCompression: the digest depends on the compression that was asked for, and
-// neither on the engine nor on the number of processors. The layer of amd64 has
-// several blocks of either compression.
+// TestCompression: the digest depends only on the compression of the output, not
+// on the engine or the number of processors. The layer of amd64 has several
+// blocks of either compression.
 func TestCompression(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{

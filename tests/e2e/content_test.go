@@ -59,7 +59,7 @@ func awkwardExtension(t *testing.T, toml string) string {
 	must(os.Symlink("missing", filepath.Join(dir, "dangling")))
 	must(os.Symlink("missing", filepath.Join(dir, "linux/amd64/dangling")))
 	must(os.Symlink("missing", filepath.Join(dir, "shared/dangling")))
-	must(os.Chmod(filepath.Join(dir, "bin/generate"), 0o600)) // must become executable all the same
+	must(os.Chmod(filepath.Join(dir, "bin/generate"), 0o600)) // the package has it as an executable file
 	must(os.Chmod(filepath.Join(dir, "README.md"), 0o400))
 	must(os.WriteFile(filepath.Join(dir, "setuid"), nil, 0o755))
 	must(os.Chmod(filepath.Join(dir, "setuid"), 0o755|os.ModeSetuid))

@@ -55,13 +55,13 @@ var damages = []struct {
 	{name: "missing layer", late: func(d *damaged, p *parts) { delete(d.blobs, p.layer["digest"].(string)) }, says: "layer LAYER is missing"},
 	{name: "missing config", late: func(d *damaged, p *parts) { delete(d.blobs, p.config["digest"].(string)) }, says: "config CONFIG is missing"},
 	{name: "missing manifest", late: func(d *damaged, p *parts) { delete(d.blobs, p.manifest["digest"].(string)) }, says: "manifest MANIFEST is missing"},
-	{name: "short layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = []byte("lay") }, says: "layer LAYER holds 3 bytes, not the SIZE its descriptor says"},
-	{name: "long layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = append(extensionLayer(), 0) }, says: "layer LAYER holds more than the SIZE bytes its descriptor says"},
-	{name: "other layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = otherLayer() }, says: "layer LAYER holds other content, of digest " + digest.FromBytes(otherLayer()).String()},
+	{name: "short layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = []byte("lay") }, says: "layer LAYER has 3 bytes, not the SIZE in its descriptor"},
+	{name: "long layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = append(extensionLayer(), 0) }, says: "layer LAYER has more than the SIZE bytes in its descriptor"},
+	{name: "other layer", late: func(d *damaged, p *parts) { d.blobs[p.layer["digest"].(string)] = otherLayer() }, says: "layer LAYER has different content, with digest " + digest.FromBytes(otherLayer()).String()},
 	{name: "other manifest", late: func(d *damaged, p *parts) {
 		sum := p.manifest["digest"].(string)
 		d.blobs[sum] = []byte(strings.Replace(string(d.blobs[sum]), "schemaVersion", "SchemaVersion", 1))
-	}, says: "manifest MANIFEST holds other content, of digest sha256:"},
+	}, says: "manifest MANIFEST has different content, with digest sha256:"},
 	{name: "manifest that is not JSON", late: func(d *damaged, p *parts) { p.manifest = d.put(v1.MediaTypeImageManifest, []byte("nonsense")) }, says: "manifest MANIFEST is not valid: invalid character"},
 	{name: "manifest that is an index too", late: func(d *damaged, p *parts) {
 		p.manifest = d.putJSON(v1.MediaTypeImageManifest, fields{"schemaVersion": 2, "mediaType": v1.MediaTypeImageManifest, "config": p.config, "layers": []fields{p.layer}, "manifests": []fields{}})
@@ -71,7 +71,7 @@ var damages = []struct {
 	}, says: "bytes long; the limit is 4194304"},
 	{name: "digest that is none", early: func(_ *damaged, p *parts) { p.layer["digest"] = "sha256:../../etc/passwd" }, says: `layer "sha256:../../etc/passwd" has a descriptor with an unusable digest`},
 	{name: "negative size", early: func(_ *damaged, p *parts) { p.layer["size"] = -1 }, says: "layer LAYER has a descriptor with size -1"},
-	{name: "two sizes", early: func(_ *damaged, p *parts) { p.layer["size"] = 7 }, says: "layer LAYER has descriptors with different sizes", read: "layer LAYER holds more than the 7 bytes its descriptor says"},
+	{name: "two sizes", early: func(_ *damaged, p *parts) { p.layer["size"] = 7 }, says: "layer LAYER has descriptors with different sizes", read: "layer LAYER has more than the 7 bytes in its descriptor"},
 }
 
 // extensionLayer returns the layer of both images.
@@ -165,11 +165,10 @@ func (d *damaged) sources(t *testing.T, dir, index string) []string {
 	return []string{layout, file, strings.TrimPrefix(server.URL, "http://") + "/x:1"}
 }
 
-// TestDamagedContentIsReportedAlike: the same damaged content exits with the
-// same code and one sentence that names the source, whatever the command and the
-// destination, and nothing is written. The code is 2, but for an answer of a registry that is
-// not what its digest says: what a registry stores is known by its digest, so
-// the answer was damaged on its way.
+// TestDamagedContentIsReportedAlike: for damaged content, every command and
+// destination has the same exit code and one sentence that names the source, and
+// nothing is written. The code is 2, except for a response of a registry that
+// does not match its digest: such a response was damaged on its way.
 func TestDamagedContentIsReportedAlike(t *testing.T) {
 	t.Parallel()
 	for _, damage := range damages {
@@ -200,7 +199,7 @@ func TestDamagedContentIsReportedAlike(t *testing.T) {
 						first[says] = tell(r)
 					}
 					code := 2
-					if strings.Contains(r.stderr, " holds ") && strings.HasSuffix(source, "/x:1") {
+					if strings.Contains(r.stderr, " contains ") && strings.HasSuffix(source, "/x:1") {
 						code = 1
 					}
 					if r.code != code || r.stdout != "" || tell(r) != first[says] || !strings.HasPrefix(tell(r), source+": ") || !strings.Contains(tell(r), says) {

@@ -35,12 +35,12 @@ func TestDeadBuilder(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--builder", "dead"}, {"--engine", "auto", "--builder", "dead"}, {"--engine", "buildx"}} {
 		r, took := run(args...)
-		if r.code != 1 || !strings.Contains(r.stderr, "the builder dead does not answer at "+address) || !strings.Contains(r.stderr, "builder doctor") || took > 15*time.Second {
+		if r.code != 1 || !strings.Contains(r.stderr, "the builder dead does not respond at "+address) || !strings.Contains(r.stderr, "builder doctor") || took > 15*time.Second {
 			t.Errorf("%q: exit code %d after %s\n%s", args, r.code, took, r.stderr)
 		}
 	}
 
-	if r, took := run("--engine", "auto"); r.code != 0 || !strings.Contains(r.stderr, "packing without a builder: the builder dead does not answer at "+address) || took > 15*time.Second {
+	if r, took := run("--engine", "auto"); r.code != 0 || !strings.Contains(r.stderr, "packing without a builder: the builder dead does not respond at "+address) || took > 15*time.Second {
 		t.Errorf("--engine auto: exit code %d after %s\n%s", r.code, took, r.stderr)
 	}
 }

@@ -43,7 +43,7 @@ func TestEveryDestinationHoldsTheSamePackage(t *testing.T) {
 
 	mustExtpack(t, work, "build", example("hello"), "-o", "layout/", "-q") // over itself
 	if entries, err := os.ReadDir(work); err != nil || len(entries) != 2 {
-		t.Errorf("working directory holds %v %v", entries, err)
+		t.Errorf("working directory contains %v %v", entries, err)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestSingle(t *testing.T) {
 	}
 }
 
-// TestSeveralExtensions builds two at once, each under its own tag.
+// TestSeveralExtensions builds two in one run, each under its own tag.
 func TestSeveralExtensions(t *testing.T) {
 	base := tag(t, "x")
 	base = base[:strings.LastIndex(base, ":")]

@@ -239,11 +239,11 @@ func TestTest(t *testing.T) {
 // failing are cases that do not hold, with the sentence that says why.
 var failing = []struct{ name, text, want string }{
 	{"not detected", "requires = [\"apt\"]\nenv = { BP_DETECT = \"no\" }", "detection of lab/failing@1.2.3 failed: bin/detect ended with exit code 100, which means that it does not apply"},
-	{"detect crashes", "requires = [\"apt\"]\nenv = { BP_DETECT = \"crash\" }", "bin/detect ended with exit code 3, and lifecycles take 0 and 100 only"},
+	{"detect crashes", "requires = [\"apt\"]\nenv = { BP_DETECT = \"crash\" }", "bin/detect ended with exit code 3, and lifecycles accept only 0 and 100"},
 	{"plan requires", "env = { BP_DETECT = \"requires\" }", `outputs "requires" which is not allowed`},
 	{"nothing requires it", "", `it provides apt, which nothing requires; add requires = ["apt"] to the case`},
 	{"required by none", "requires = [\"node\", \"apt\"]", "the case requires node, which no extension provides"},
-	{"passes", "requires = [\"apt\"]\napp = \"app\"\ndetect = \"fail\"", "detection of lab/failing@1.2.3 passed, and the case says that it fails"},
+	{"passes", "requires = [\"apt\"]\napp = \"app\"\ndetect = \"fail\"", "detection of lab/failing@1.2.3 passed, but the case expects it to fail"},
 	{"generate crashes", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"crash\" }", "bin/generate ended with exit code 7, and the lifecycle stopped the build"},
 	{"app changes", "requires = [\"apt\"]\napp = \"app\"\nenv = { BP_GENERATE = \"app\" }", "detect or generate changed the application [app-changed]"},
 	{"two stages", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"stages\" }", "the lifecycle refuses what generate wrote: failed to parse build.Dockerfile"},
@@ -253,7 +253,7 @@ var failing = []struct{ name, text, want string }{
 	{"other base", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"switch\", BP_IMAGE = \"OTHER\" }\n[case.run-image]\nbase = \"RUN_IMAGE\"", "the base of the run image is "},
 	{"other output", "requires = [\"apt\"]\napp = \"app\"\noutput = \"installing\"", `nothing in the output of detect and generate matches "installing"`},
 	{"other plan", "requires = [\"apt\"]\napp = \"app\"\nplan = [\"node\"]", "the plan of generate has apt, want node"},
-	{"other golden", "requires = [\"apt\"]\napp = \"app\"\ngolden = \"golden\"", "what generate wrote differs from the golden files; --update writes them"},
+	{"other golden", "requires = [\"apt\"]\napp = \"app\"\ngolden = \"golden\"", "the output of generate differs from the golden files; --update writes them"},
 	{"file", "requires = [\"apt\"]\napp = \"app\"\n[[case.build-image.file]]\npath = \"/etc/none\"", "the build image has no file /etc/none"},
 	{"absent", "requires = [\"apt\"]\napp = \"app\"\n[[case.build-image.file]]\npath = \"/etc/Aptfile\"\nabsent = true", "the build image has the file /etc/Aptfile"},
 	{"mode", "requires = [\"apt\"]\napp = \"app\"\n[[case.build-image.file]]\npath = \"/etc/Aptfile\"\nmode = \"0644\"", "/etc/Aptfile of the build image has mode 4711, want 0644"},
@@ -262,13 +262,13 @@ var failing = []struct{ name, text, want string }{
 	{"said", "requires = [\"apt\"]\napp = \"app\"\n[[case.run-image.command]]\nrun = [\"echo\", \"hi\"]\noutput = \"ho\"", `the output of echo hi in the run image does not match "ho"`},
 	{"user", "requires = [\"apt\"]\napp = \"app\"\n[case.build-image]\nuser = \"5\"", `the user of the build image is "1001:1000", want "5"`},
 	{"variable", "requires = [\"apt\"]\napp = \"app\"\n[case.build-image]\nenv = { NONE = \"1\" }", `build image: variable NONE is not set, want "1"`},
-	{"no shell", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"switch\", BP_IMAGE = \"SCRATCH\" }\n[[case.run-image.file]]\npath = \"/etc/hostname\"\n[[case.run-image.command]]\nrun = [\"/bin/true\"]", "/bin/true cannot run in the run image: the image has no /bin/sh, which writes down how a command ends"},
+	{"no shell", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"switch\", BP_IMAGE = \"SCRATCH\" }\n[[case.run-image.file]]\npath = \"/etc/hostname\"\n[[case.run-image.command]]\nrun = [\"/bin/true\"]", "/bin/true cannot run in the run image: the image has no /bin/sh, which is required to record the exit code"},
 	{"file without shell", "requires = [\"apt\"]\nenv = { BP_GENERATE = \"switch\", BP_IMAGE = \"SCRATCH\" }\n[[case.run-image.file]]\npath = \"/etc/release\"\ncontent = \"other\"", `the content of /etc/release in the run image does not match "other"`},
 	{"label", "requires = [\"apt\"]\napp = \"app\"\n[case.run-image]\nrebasable = false", "the label io.buildpacks.rebasable of the run image is"},
 }
 
-// TestTestFails asserts the sentence for each way in which a case fails, and
-// that each is beside the line of the case.
+// TestTestFails checks the message for each way in which a case fails, and that
+// each has the line of the case.
 func TestTestFails(t *testing.T) {
 	t.Parallel()
 	images := lab(t)
@@ -334,7 +334,7 @@ content = "^first\nsecond$"
 		t.Errorf("got\n%s%s", r.stdout, r.stderr)
 	}
 	writeFile(t, filepath.Join(repo, "second/tests/order.toml"), "[[case]]\nname = \"x\"\norder = [\"../../elsewhere\", \".\"]\n")
-	has(t, extpack(t, repo, "test", "second", "--builder-image", images.Builder), 2, "tests/order.toml:3:10: the extension ", "is outside the repository of the one under test")
+	has(t, extpack(t, repo, "test", "second", "--builder-image", images.Builder), 2, "tests/order.toml:3:10: the extension ", "is outside the repository of the extension under test")
 }
 
 // TestTestPackage tests a published package with cases of the working directory.
@@ -379,14 +379,14 @@ func TestTestFlags(t *testing.T) {
 		}
 	}
 	has(t, extpack(t, dir, append(parts, "--keep", keep)...), 2, "the directory is not empty")
-	has(t, extpack(t, dir, "test", "--build-image", images.Build), 2, "a run image is required beside a build image")
+	has(t, extpack(t, dir, "test", "--build-image", images.Build), 2, "a run image is required in addition to a build image")
 	has(t, extpack(t, dir, "test", "--build-image", images.Build, "--run-image", images.Run, "--target", "linux/amd64"), 2,
 		"/cnb/lifecycle/detector", "one with the lifecycle with --lifecycle")
 
 	has(t, extpack(t, dir, append(parts, "--all-platforms")...), 1, "1 case of 2 could not be run (--all-platforms)")
 	r = extpack(t, dir, append(parts, "--format", "junit")...)
 	has(t, r, 0)
-	for _, want := range []string{`<testsuite name="lab/flags@1.2.3" tests="2" failures="0" skipped="1"`, `name="holds (linux/amd64)"`, "<skipped message="} {
+	for _, want := range []string{`<testsuite name="lab/flags@1.2.3" tests="2" failures="0" skipped="1"`, `name="contains (linux/amd64)"`, "<skipped message="} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("junit has no %s\n%s", want, r.stdout)
 		}

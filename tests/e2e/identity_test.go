@@ -18,7 +18,7 @@ func TestEverySpellingIsAccepted(t *testing.T) {
 	})
 	ref := tag(t, "1")
 	mustExtpack(t, dir, "build", "--push", "-t", ref)
-	// One image without a distro, told apart by its os.version.
+	// One image without a distro, which only its os.version distinguishes.
 	mustExtpack(t, dir, "index", "annotate", ref, "linux/arm64", "--os-version", "12")
 	listed := func() (names []string) {
 		_, table, _ := strings.Cut(mustExtpack(t, dir, "inspect", ref), "\nPLATFORM")

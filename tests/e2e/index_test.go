@@ -12,9 +12,9 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// TestIndexCreateReplacesTheSeedRecipe: per-platform builds under tags of their
-// own, joined by one command instead of "docker manifest create", "annotate"
-// and "push". Where there is a docker CLI, its recipe is run beside it.
+// TestIndexCreateReplacesTheSeedRecipe: builds of single platforms under tags of
+// their own are joined by one command instead of "docker manifest create",
+// "annotate" and "push". With a docker CLI, the test runs those too.
 func TestIndexCreateReplacesTheSeedRecipe(t *testing.T) {
 	t.Parallel()
 	dir := extensionDir(t, map[string]string{"Dockerfile": "FROM scratch\nARG TARGETARCH TARGETVARIANT\nCOPY run-$TARGETARCH$TARGETVARIANT /run\n", "run-amd64": "a", "run-arm64": "b", "run-armv7": "c"})
@@ -145,7 +145,7 @@ func TestIndexCreateFromEverywhere(t *testing.T) {
 	for _, name := range []string{ref, "all.cnb", "all"} {
 		got := mustExtpack(t, work, "inspect", name, "--format", "{{.Extension.ID}}{{range .Platforms}} {{.Platform}}{{end}}")
 		if got != "samples/hello linux/amd64 linux/arm64 linux/riscv64\n" {
-			t.Errorf("%s holds %q", name, got)
+			t.Errorf("%s contains %q", name, got)
 		}
 	}
 	if got := p.index.Annotations["io.buildpacks.extension.id"]; got != "samples/hello" {
@@ -215,7 +215,7 @@ func TestIndexEditsAreIdempotent(t *testing.T) {
 }
 
 // TestIndexFilesLeaveAttestationsOut: "index create" and "index add" on a file say
-// that it does not hold the attestations of what they add, as build does.
+// that it does not contain the attestations of what they add, as build does.
 func TestIndexFilesLeaveAttestationsOut(t *testing.T) {
 	t.Parallel()
 	dir, attested := t.TempDir(), tag(t, "attested")
@@ -227,7 +227,7 @@ func TestIndexFilesLeaveAttestationsOut(t *testing.T) {
 		"x.cnb":   {"index", "add", "./x.cnb", attested},
 	} {
 		r := extpack(t, dir, args...)
-		if r.code != 0 || !strings.Contains(r.stderr, file+" does not hold 1 attestation: ") {
+		if r.code != 0 || !strings.Contains(r.stderr, file+" does not contain 1 attestation: ") {
 			t.Errorf("%q: exit code %d\n%s", args, r.code, r.stderr)
 		}
 		mustExtpack(t, dir, "verify", "./"+file)

@@ -83,7 +83,7 @@ func (c countingConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// noise returns the same bytes each time it is asked for them.
+// noise returns the same bytes each time.
 func noise(size int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{1}), size)
 }

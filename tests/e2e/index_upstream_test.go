@@ -64,7 +64,7 @@ func TestUpstreamStaleLocalCache(t *testing.T) {
 	}
 }
 
-// TestUpstreamOSVersionLost: Windows images are told apart by os.version, and
+// TestUpstreamOSVersionLost: Windows images differ by os.version, and
 // tools that leave it out make Windows run the wrong one (docker/cli#138,
 // estesp/manifest-tool#27).
 func TestUpstreamOSVersionLost(t *testing.T) {
@@ -139,7 +139,7 @@ func TestUpstreamOCIIndexTurnsIntoDockerList(t *testing.T) {
 	if got := document(t, ref)["mediaType"]; got != v1.MediaTypeImageIndex {
 		t.Errorf("the index is now a %v", got)
 	}
-	// Nor does a Docker list become anything else unless that is asked for.
+	// A Docker manifest list keeps its media type, unless a flag changes it.
 	storeIndex(t, list, dockerList, fields{}, with(storeImage(t, list, true, linux("amd64")), fields{"platform": linux("amd64")}))
 	mustExtpack(t, t.TempDir(), "index", "add", list, child)
 	if got := document(t, list)["mediaType"]; got != dockerList {

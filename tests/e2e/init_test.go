@@ -51,7 +51,7 @@ func TestInit(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			// The first id is wrong and asked for again; the name is the default.
+			// The first id is invalid, so there is a second prompt; the name is the default.
 			screen := answer(t, dir, "acme/my tool", "acme/my-tool-"+lang, "", "1.2.3", "linux/amd64 linux/arm64", lang)
 			for _, want := range []string{"Id [", `id "acme/my tool" may contain only`, "Name [my-tool-" + lang + "]", "Version [0.0.1]", "Platforms [linux/amd64 linux/arm64]", "Made of (sh, go, static) [sh]", "wrote extension.toml"} {
 				if !strings.Contains(screen, want) {

@@ -14,7 +14,7 @@ import (
 func TestOneRun(t *testing.T) {
 	t.Parallel()
 	right := example("hello")
-	// What a stage holds is only known after the build: one program for both.
+	// What a stage contains is only known after the build: one program for both.
 	wrong := extensionDir(t, map[string]string{
 		"extension.toml": descriptor("e2e/wrong", linuxTargets+"\n[metadata.extpack.build]\n"),
 		"Dockerfile":     "FROM scratch\nCOPY program /bin/generate\n",
@@ -49,7 +49,7 @@ func TestOneRun(t *testing.T) {
 			if _, err := os.Stat(metadata); !os.IsNotExist(err) {
 				t.Errorf("there is a metadata file of nothing: %v", err)
 			}
-			if name == "wrong" && !strings.Contains(r.stderr, "nothing was published, also not samples/hello@0.0.1\n  publish what passes with --keep-going") {
+			if name == "wrong" && !strings.Contains(r.stderr, "nothing was published, including samples/hello@0.0.1\n  use --keep-going to publish the extensions that pass") {
 				t.Errorf("nothing says what was held back:\n%s", r.stderr)
 			}
 

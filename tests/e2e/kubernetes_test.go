@@ -38,8 +38,8 @@ func TestKubernetesWithoutACluster(t *testing.T) {
 	for _, quiet := range [][]string{nil, {"-q"}} {
 		r := extpack(t, dir, append([]string{"build", "--builder", "k8s", "-o", "x.cnb", "."}, quiet...)...)
 		want := regexp.MustCompile(`(?s)^#?.*ERROR: error for bootstrap .*
-ERROR: building: the cluster of the builder's node k8s0 does not answer: Get "http://127\.0\.0\.1:1/[^"\n]*": [^\n]*connection refused; buildx's own message is above
-  see whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder
+ERROR: building: the cluster of the builder's node k8s0 does not respond: Get "http://127\.0\.0\.1:1/[^"\n]*": [^\n]*connection refused; buildx's own message is above
+  check whether "kubectl get deployments" works with the kubeconfig that "docker buildx inspect" names, or choose another builder with --builder
 $`)
 		if r.code != 1 || r.stdout != "" || !want.MatchString(r.stderr) {
 			t.Errorf("%v: exit code %d, stdout %q, stderr:\n%s", quiet, r.code, r.stdout, r.stderr)
@@ -48,7 +48,7 @@ $`)
 	cmd := command(t.Context(), dir, "build", "--engine", "auto", "-o", "x.cnb", ".")
 	cmd.Env = append(cmd.Env, "BUILDX_BUILDER=k8s")
 	r := runCommand(t, cmd)
-	if r.code != 0 || r.stdout != "x.cnb\n" || !strings.Contains(r.stderr, "\npacking without a builder: the cluster of the builder's node k8s0 does not answer") {
+	if r.code != 0 || r.stdout != "x.cnb\n" || !strings.Contains(r.stderr, "\npacking without a builder: the cluster of the builder's node k8s0 does not respond") {
 		t.Errorf("--engine auto: exit code %d, stdout %q, stderr:\n%s", r.code, r.stdout, r.stderr)
 	}
 }

@@ -48,11 +48,11 @@ func wantEntries(t *testing.T, dir string, want ...string) {
 		got = append(got, e.Name())
 	}
 	if strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("%s holds %q, want %q", dir, got, want)
+		t.Errorf("%s contains %q, want %q", dir, got, want)
 	}
 }
 
-// waitFor waits until dir holds something.
+// waitFor waits until dir contains something.
 func waitFor(t *testing.T, dir string) {
 	t.Helper()
 	for range 500 {
@@ -64,9 +64,9 @@ func waitFor(t *testing.T, dir string) {
 	t.Fatalf("nothing was made in %s", dir)
 }
 
-// TestKilledBuildsLeaveNothing: what killed builds leave, in the temporary
-// folder, beside outputs and of buildx, is removed by the next build. On another
-// file system than that of the output, temporary files are beside it.
+// TestKilledBuildsLeaveNothing: the files that killed builds and their buildx left
+// in the temporary folder and next to outputs are removed by the next build.
+// Temporary files are next to an output on another file system.
 func TestKilledBuildsLeaveNothing(t *testing.T) {
 	shm, err := os.MkdirTemp("/dev/shm", "extpack-e2e-")
 	if err != nil {
@@ -127,8 +127,8 @@ func TestClosedTerminal(t *testing.T) {
 	}
 }
 
-// TestBuildsInOneFolder: builds at once whose outputs are in the extension, as
-// they are by default. None packs what another is writing.
+// TestBuildsInOneFolder: parallel builds whose outputs are in the extension, the
+// default place. None packs the file that another build is writing.
 func TestBuildsInOneFolder(t *testing.T) {
 	shm, err := os.MkdirTemp("/dev/shm", "extpack-e2e-") // so that temporary files are near the outputs
 	if err != nil {
@@ -167,7 +167,7 @@ func TestBuildsInOneFolder(t *testing.T) {
 	wantEntries(t, filepath.Dir(dir), "extension")
 }
 
-// TestWritersOfOneLayout: each build at once replaces the layout as a whole.
+// TestWritersOfOneLayout: each of the parallel builds replaces the whole layout.
 func TestWritersOfOneLayout(t *testing.T) {
 	dir, out := largeExtension(t), filepath.Join(t.TempDir(), "out")
 	var group sync.WaitGroup
@@ -231,7 +231,7 @@ func TestSparseFileIsRefusedByBoth(t *testing.T) {
 	}
 	output := filepath.Join(t.TempDir(), "x.cnb")
 	r := extpack(t, dir, "build", "--engine=embedded", "-o", output)
-	if r.code != 2 || !strings.Contains(r.stderr, "expands too far") {
+	if r.code != 2 || !strings.Contains(r.stderr, "expands beyond the limit") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 	if _, err := os.Stat(output); err == nil {
@@ -257,7 +257,7 @@ func TestSocketIsLeftOut(t *testing.T) {
 		for _, engine := range []string{"buildx", "embedded"} {
 			output := filepath.Join(t.TempDir(), "x.cnb")
 			r := extpack(t, dir, "build", "--engine="+engine, "-o", output)
-			if r.code != 0 || strings.Contains(r.stderr, "run/a socket: warning: is a socket, which is left out") != sockets {
+			if r.code != 0 || strings.Contains(r.stderr, "run/a socket: warning: is a socket and was left out") != sockets {
 				t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 			}
 			data, err := os.ReadFile(output)

@@ -25,7 +25,7 @@ func TestLintOnline(t *testing.T) {
 		t.Errorf("online: %+v", r)
 	}
 	if strings.Contains(r.stdout, "[version-published]") {
-		t.Errorf("nothing is published:\n%s", r.stdout)
+		t.Errorf("nothing to publish:\n%s", r.stdout)
 	}
 	mustExtpack(t, dir, "build", "--push")
 	if r := extpack(t, dir, "lint", "--online"); !strings.Contains(r.stdout, "extension.toml: warning: version 1.2.3 is already published in "+repository+" [version-published]") {

@@ -61,9 +61,9 @@ func run(m *testing.M) int {
 	return code
 }
 
-// waitTogether lets more tests run at once than there are processors, unless
+// waitTogether lets more tests run in parallel than there are processors, unless
 // -parallel says how many: an edit reads its tag again after a second, doctor
-// waits for what does not answer, and so most tests wait most of the time.
+// waits for what does not respond, and so most tests wait most of the time.
 func waitTogether() error {
 	flag.Parse()
 	given := false
@@ -86,7 +86,7 @@ type result struct {
 }
 
 // command prepares the plugin to run in dir. A build means buildx unless it says
-// otherwise, so that no test passes because its builder does not answer.
+// otherwise, so that no test passes because its builder does not respond.
 func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	named := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--engine") })
 	if len(args) > 0 && args[0] == "build" && !named {
@@ -107,7 +107,7 @@ func runCommand(t *testing.T, cmd *exec.Cmd) result {
 	return result{r.Stdout, r.Stderr, r.Code}
 }
 
-// extpack runs the plugin in dir and returns how it ended, whatever that is.
+// extpack runs the plugin in dir and returns its output and exit code.
 func extpack(t *testing.T, dir string, args ...string) result {
 	t.Helper()
 	return runCommand(t, command(t.Context(), dir, args...))

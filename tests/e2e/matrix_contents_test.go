@@ -205,7 +205,7 @@ func (c *contents) write(t *testing.T, name string) {
 	}
 }
 
-// flatImage is an image below a root, whatever indexes are between them.
+// flatImage is an image below a root, directly or through indexes.
 type flatImage struct {
 	descriptor v1.Descriptor
 	manifest   v1.Manifest

@@ -96,7 +96,7 @@ func badRegistry(t *testing.T) []badSource {
 	at := strings.TrimPrefix(server.URL, "http://") + "/x:"
 	return []badSource{
 		{at + "large", 2, "is longer than the limit of 4194304 bytes"},
-		{at + "other", 1, "holds other content, of digest sha256:"},
+		{at + "other", 1, "has different content, with digest sha256:"},
 		{at + "nonsense", 2, "index is not valid: invalid character"},
 		{at + "refused", 1, "403 Forbidden"},
 		{at + "gone", 1, "404 Not Found"},
@@ -241,14 +241,14 @@ func TestNoPackages(t *testing.T) {
 		says string
 	}{
 		{[]string{"annotate", refs["plain"]}, "linux/amd64 (sha256:"},
-		{[]string{"annotate", refs["plain"]}, "the image holds no extension: no layer has cnb/extensions/ID/VERSION/extension.toml"},
+		{[]string{"annotate", refs["plain"]}, "the image contains no extension: no layer has cnb/extensions/ID/VERSION/extension.toml"},
 		{[]string{"annotate", refs["half"]}, "linux/arm64 (sha256:"},
-		{[]string{"annotate", refs["two"]}, "the image holds two extensions, a@1.2.3 and b@1.2.3"},
-		{[]string{"annotate", refs["layers"]}, "the image holds two extensions, a@1.2.3 and b@1.2.3"},
-		{[]string{"annotate", refs["split"]}, "the image holds a@1.2.3 in two layers, of which readers take only one"},
-		{[]string{"annotate", refs["mixed"]}, "the image holds b@1.2.3, others hold a@1.2.3"},
-		{[]string{"annotate", refs["nothing"]}, "the index lists no image"},
-		{[]string{"annotate", refs["good"] + "@sha256:" + digests["good"]}, "cannot be written back to"},
+		{[]string{"annotate", refs["two"]}, "the image contains two extensions, a@1.2.3 and b@1.2.3"},
+		{[]string{"annotate", refs["layers"]}, "the image contains two extensions, a@1.2.3 and b@1.2.3"},
+		{[]string{"annotate", refs["split"]}, "the image contains a@1.2.3 in two layers, of which readers use only one"},
+		{[]string{"annotate", refs["mixed"]}, "the image contains b@1.2.3, others contain a@1.2.3"},
+		{[]string{"annotate", refs["nothing"]}, "the index has no images"},
+		{[]string{"annotate", refs["good"] + "@sha256:" + digests["good"]}, "cannot be modified"},
 		{[]string{"annotate", single}, "is not an index but a single manifest"},
 		{[]string{"index", "add", single, refs["good"]}, "is not an index but a single manifest"},
 		{[]string{"index", "remove", single, "linux/amd64"}, "is not an index but a single manifest"},
@@ -257,10 +257,10 @@ func TestNoPackages(t *testing.T) {
 		{[]string{"index", "remove", refs["nested"], "linux/amd64"}, "linux/amd64 is not in the index, which lists only other indexes"},
 		{[]string{"index", "annotate", refs["good"], "linux/arm64", "--arch", "arm46"}, "arm46"},
 		{[]string{"index", "create", "-t", tag(t, "none"), "--platform", single + "=linux/none", single}, `"linux/none"`},
-		{[]string{"index", "create", "-t", tag(t, "none"), refs["nothing"]}, "the index would list nothing"},
+		{[]string{"index", "create", "-t", tag(t, "none"), refs["nothing"]}, "the index would be empty"},
 		{[]string{"run-image", refs["good"], "--platform", "linux/s390x"}, "has no image for linux/s390x; it has linux/amd64, linux/arm64"},
 		{[]string{"run-image", refs["good"], "--platform", "linux/none"}, `"linux/none"`},
-		{[]string{"run-image", refs["nothing"]}, "has no image for any platform; its index lists nothing"},
+		{[]string{"run-image", refs["nothing"]}, "has no image for any platform; its index is empty"},
 	} {
 		refused(t, dir, badSource{"", 2, c.says}, c.args...)
 	}
@@ -272,7 +272,7 @@ func TestNoPackages(t *testing.T) {
 	if files := snapshot(t, dir); len(files) != 1 || exists(t, tag(t, "none")) {
 		t.Errorf("files are %v", files)
 	}
-	// What is not a package can be looked at all the same.
+	// inspect also shows an image that is not a package.
 	if out := mustExtpack(t, dir, "inspect", refs["plain"]); !strings.Contains(out, "none: no image has the labels") {
 		t.Errorf("inspect says %s", out)
 	}

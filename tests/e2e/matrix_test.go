@@ -242,7 +242,7 @@ func (r matrixRow) complete(now *contents) {
 		}
 		files, diffID := untar(r.t, now.blobs[image.manifest.Layers[0].Digest.String()])
 		if _, ok := files["cnb/extensions/samples_hello/0.0.1/extension.toml"]; !ok {
-			r.t.Errorf("the layer holds no descriptor")
+			r.t.Errorf("the layer contains no descriptor")
 		}
 		layers := parse[map[string]map[string]struct{ API, LayerDiffID string }](r.t, []byte(image.config.Config.Labels[labelLayers]))
 		if got := layers["samples/hello"]["0.0.1"]; got.LayerDiffID != diffID || got.API == "" {

@@ -109,7 +109,7 @@ func TestHiddenVersion(t *testing.T) {
 		return user.run(t, append([]string{"build", dir, "--engine", "embedded", "--push", "-t", r.Host() + "/acme/hidden:{{.Version}}"}, args...)...)
 	}
 	const want = "/acme/hidden:1.2.3 may already be published with other content: the registry does not show it\n" +
-		"  log in as a user who may pull, or publish without looking with --allow-overwrite\n"
+		"  log in as a user who may pull, or publish without this check with --allow-overwrite\n"
 	for _, args := range [][]string{nil, {"--force"}, {"--dry-run"}} {
 		if got := push(args...); got.code != 2 || !strings.Contains(got.stderr, want) || r.Digest("acme/hidden", "1.2.3") != "" {
 			t.Errorf("%v: exit code %d\n%s", args, got.code, got.stderr)
@@ -188,8 +188,8 @@ func TestQuirksThatFail(t *testing.T) {
 		"no OCI index":      {quirks.Fail(9, quirks.IsTagPut, 415, "MANIFEST_INVALID", "manifest invalid", nil), []string{"--media-types docker"}},
 		"no repository":     {quirks.NoRepository(), []string{"create the repository", "repository name not known to registry"}},
 		"the smallest body": {quirks.MaxBody(64), []string{"413", "a proxy in front of"}},
-		"429":               {quirks.Fail(99, quirks.IsTagPut, 429, "TOOMANYREQUESTS", "slow down", nil), []string{"429", "limits how often it is asked"}},
-		"rate limit":        {quirks.Fail(99, quirks.IsTagPut, 403, "DENIED", "rate limit exceeded", nil), []string{"limits how often it is asked"}},
+		"429":               {quirks.Fail(99, quirks.IsTagPut, 429, "TOOMANYREQUESTS", "slow down", nil), []string{"429", "limits the rate of requests"}},
+		"rate limit":        {quirks.Fail(99, quirks.IsTagPut, 403, "DENIED", "rate limit exceeded", nil), []string{"limits the rate of requests"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

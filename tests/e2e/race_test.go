@@ -19,8 +19,8 @@ import (
 // rounds is how often the races run: go test ./tests/e2e -run TestRace -rounds 50
 var rounds = flag.Int("rounds", 2, "how often TestRace lets eight processes write to one tag")
 
-// TestRace: eight processes that edit one tag at once lose nothing: what exits
-// with 0 has left its work in the index.
+// TestRace: eight processes edit one tag in parallel and lose nothing: the index
+// has the changes of each process that exits with 0.
 func TestRace(t *testing.T) {
 	other := httptest.NewServer(ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(other.Close)

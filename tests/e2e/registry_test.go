@@ -19,8 +19,8 @@ import (
 	"github.com/extpack/extpack/internal/layer"
 )
 
-// get fetches a document of the sandbox registry with a plain HTTP request and
-// checks its digest when it is asked for by digest.
+// get fetches a document of the sandbox registry with a plain HTTP request, and
+// checks its digest if the reference has one.
 func get(t *testing.T, reference, kind string) (body []byte, header http.Header) {
 	t.Helper()
 	host, rest, _ := strings.Cut(reference, "/")

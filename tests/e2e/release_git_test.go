@@ -64,7 +64,7 @@ func TestVersionFromGit(t *testing.T) {
 	// A revision that files differ from is not pushed, unless that is allowed.
 	writeFile(t, dir+"/curl/new", "x")
 	args = []string{"build", "--engine", "embedded", "--push", "-t", repository + ":edge", "--version", "5.0.0", filepath.Join(dir, "curl")}
-	refuse(2, "the revision "+commit[:12]+" is not pushed: the working tree differs from the commit: ?? new", "--allow-dirty")
+	refuse(2, "the revision "+commit[:12]+" cannot be pushed: the working tree differs from the commit: ?? new", "--allow-dirty")
 	mustExtpack(t, t.TempDir(), append(args, "--allow-dirty")...)
 	if a := fetch(t, repository+":edge").index.Annotations; a["org.opencontainers.image.revision"] != commit+"-dirty" {
 		t.Errorf("annotations are %v", a)

@@ -73,7 +73,7 @@ func TestRelease(t *testing.T) {
 
 	// Other content under the same version is refused, and no tag moves.
 	r.change("# second\n")
-	refused := regexp.MustCompile(`:1\.2\.3 is already published with other content: it is at ` + first + `, and this is (sha256:[0-9a-f]{64}) \(linux/amd64 differs\)`)
+	refused := regexp.MustCompile(`:1\.2\.3 is already published with different content: it is at ` + first + `, and this is (sha256:[0-9a-f]{64}) \(linux/amd64 differs\)`)
 	for _, args := range [][]string{nil, {"--append"}, {"--append", "--target", "linux/amd64"}, {"--dry-run"}, {"--engine", "buildx"}} {
 		got := r.build(args...)
 		if got.code != 2 || !refused.MatchString(got.stderr) || !strings.Contains(got.stderr, "--allow-overwrite") {

@@ -92,14 +92,14 @@ func TestRemoteSource(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	for args, says := range map[string]string{
-		"build " + url + "/x.git#v0":                    "there is no branch or tag v0 in it",
+		"build " + url + "/x.git#v0":                    "branch or tag v0 not found",
 		"build " + url + "/gone.git":                    "gone.git",
-		"bake -o - " + url + "/curl.tgz":                "the extension is in a folder of the archive, and buildx takes an archive as a whole only",
-		"bake -o - " + url + "/x.git#main:ignores":      "a bake file would pack what its .dockerignore excludes",
+		"bake -o - " + url + "/curl.tgz":                "the extension is in a folder of the archive, and buildx supports only whole archives",
+		"bake -o - " + url + "/x.git#main:ignores":      "a bake file would pack files that its .dockerignore excludes",
 		"bake -o - " + url + "/x.git#submodule:modules": "a bake file would pack the submodule modules/sub, which BuildKit fetches and docker extpack does not",
-		"lint --fix " + url + "/x.git#main:wrong":       "--fix repairs files on this machine",
+		"lint --fix " + url + "/x.git#main:wrong":       "--fix changes files on this machine",
 		"build git://example.com/x.git":                 "neither encrypted nor authenticated",
-		"build http://example.com/x.git":                "plain HTTP is for this machine only",
+		"build http://example.com/x.git":                "plain HTTP is only allowed for this machine",
 		"builder doctor " + url + "/x.git":              "",
 	} {
 		if r := extpack(t, work, strings.Fields(args)...); r.code != 2 || !strings.Contains(r.stderr, says) {

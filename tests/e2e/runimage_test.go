@@ -202,8 +202,8 @@ func TestRunImagesOfAnExtension(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "linux/arm64/generate/run.Dockerfile"), "\nFROM "+amd64+"\n")
 	writeFile(t, filepath.Join(dir, "linux/amd64/generate/run.Dockerfile"), "FROM "+tag(t, "gone")+"\nFROM scratch\n")
 	r := extpack(t, dir, "run-image", "--extension", ".")
-	want := "linux/amd64/generate/run.Dockerfile:1:1: " + tag(t, "gone") + " is not in the registry: there is no image for linux/amd64\n" +
-		"linux/amd64/generate/run.Dockerfile:2:1: a run.Dockerfile may have one FROM, this one has 2\n" +
+	want := "linux/amd64/generate/run.Dockerfile:1:1: " + tag(t, "gone") + " not found in its registry for linux/amd64\n" +
+		"linux/amd64/generate/run.Dockerfile:2:1: a run.Dockerfile may have only one FROM, this one has 2\n" +
 		"linux/amd64/generate/run.Dockerfile:2:1: FROM scratch is not a run image for linux/amd64: it has no layers\n" +
 		"linux/arm64/generate/run.Dockerfile:2:1: " + amd64 + " has no image for linux/arm64; it has linux/amd64\n"
 	if r.code != 2 || r.stderr != want {

@@ -26,8 +26,8 @@ func manyTargets(t *testing.T, count int) string {
 	return dir
 }
 
-// TestInterruptWhileComputing: whatever is being worked out for 2,000 targets,
-// an interrupt ends it soon, and nothing is left.
+// TestInterruptWhileComputing: an interrupt soon ends each step of a build of
+// 2,000 targets, and no files are left.
 func TestInterruptWhileComputing(t *testing.T) {
 	dir := manyTargets(t, 2000)
 	for _, after := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 5 * time.Second} {
@@ -104,7 +104,7 @@ func TestTooManyTargets(t *testing.T) {
 	dir := manyTargets(t, 1000)
 	args := []string{"build", dir, "--engine", "embedded", "-o", "out.cnb", "--dry-run"}
 	r := extpack(t, t.TempDir(), append(args, "--annotation", "manifest-descriptor:x="+strings.Repeat("x", 5000))...)
-	if r.code != 2 || !strings.Contains(r.stderr, "would list 1000 images in 5.") || !strings.Contains(r.stderr, "registries take 4 MiB") {
+	if r.code != 2 || !strings.Contains(r.stderr, "would list 1000 images in 5.") || !strings.Contains(r.stderr, "registries accept at most 4 MiB") {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 	r = extpack(t, t.TempDir(), args...)

@@ -125,7 +125,7 @@ func serveActionsCache(t *testing.T) string {
 			store.serve(w, r, strings.TrimPrefix(path, "/archive/"))
 			store.mu.Lock()
 		case path == "cache":
-			// The newest whose key begins with the one asked for.
+			// The newest whose key begins with the key of the request.
 			for _, key := range slices.Backward(keys) {
 				if _, done := store.data[key]; done && strings.HasPrefix(key, r.URL.Query().Get("keys")) {
 					reply(w, http.StatusOK, map[string]string{"cacheKey": key, "archiveLocation": url + "/archive/" + strings.ReplaceAll(key, "#", "%23")})

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// told is a script that tells what it was given, then ends with a code.
+// told is a script that prints its arguments and environment, and ends with code.
 func told(code string) string {
 	return "#!/bin/sh\necho \"$0 got $# in $(pwd) as $(id -u)\"\necho \"for $CNB_TARGET_OS/$CNB_TARGET_ARCH $CNB_TARGET_DISTRO_NAME in $CNB_EXTENSION_DIR\"\n" +
 		"cat \"$CNB_EXTENSION_DIR/extension.toml\" > /dev/null || exit 127\necho \"oops\" >&2\n" +
@@ -94,7 +94,7 @@ func TestSmokeKeepsBack(t *testing.T) {
 		t.Errorf("published %q", r.stdout)
 	}
 
-	// A machine that emulates might run it all the same.
+	// A machine with an emulator may run it anyway.
 	foreign := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/foreign", linuxTargets), "bin/detect": script})
 	goBinary(t, "amd64", filepath.Join(foreign, "linux/amd64/bin/generate"))
 	goBinary(t, "amd64", filepath.Join(foreign, "linux/arm64/bin/generate"))
@@ -110,12 +110,12 @@ func TestSmokeKeepsBack(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{[]string{"--smoke", world.Registry() + "/base/none:1"}, 1, "--smoke " + world.Registry() + "/base/none:1: there is no image "},
-		{[]string{"--smoke", shell, "--target", "linux/s390x"}, 1, "the image " + shell + " is for linux/amd64, and nothing can be told from it about linux/s390x"},
+		{[]string{"--smoke", world.Registry() + "/base/none:1"}, 1, "--smoke " + world.Registry() + "/base/none:1: image "},
+		{[]string{"--smoke", shell, "--target", "linux/s390x"}, 1, "the image " + shell + " is for linux/amd64, and cannot be used to test programs for linux/s390x"},
 		{[]string{"--smoke", shell, "--engine", "embedded"}, 2, "--smoke requires a builder, and --engine embedded has none"},
 		{[]string{"--smoke", "a b"}, 2, "is not an image reference"},
 		{[]string{"--smoke", ""}, 2, "--smoke requires an image"},
-		{[]string{"--smoke", shell, "--target", "windows/amd64"}, 2, "builders run no programs for windows/amd64"},
+		{[]string{"--smoke", shell, "--target", "windows/amd64"}, 2, "builders cannot run programs for windows/amd64"},
 	} {
 		r := extpack(t, t.TempDir(), append([]string{"build", good, "-o", "x.cnb"}, tt.flags...)...)
 		has(t, r, tt.code, tt.want)
@@ -151,7 +151,7 @@ func TestSmokeUnderEmulation(t *testing.T) {
 	ref := tag(t, "1")
 	r := extpack(t, t.TempDir(), "build", dir, "--push", "-t", ref, "--smoke", empty)
 	if r.code != 0 {
-		has(t, r, 1, "the builder cannot run programs for linux/arm64, neither itself nor by emulation", "docker extpack builder doctor", "hello from amd64")
+		has(t, r, 1, "the builder cannot run programs for linux/arm64, neither natively nor by emulation", "docker extpack builder doctor", "hello from amd64")
 		if exists(t, ref) {
 			t.Error("published what was not tried")
 		}
@@ -189,7 +189,7 @@ func TestSmokeJudges(t *testing.T) {
 			"bin/generate":     "#!/bin/sh\ngrep -q 'name = \"x\"' \"$CNB_BP_PLAN_PATH\"\n",
 		}},
 		"requires": {files: map[string]string{"bin/detect": write("$CNB_BUILD_PLAN_PATH", `[[requires]]\nname = "x"\n`)}, want: "plan.toml:1:1: extensions may not require, found requires [plan-requires]"},
-		"stages":   {files: map[string]string{"bin/generate": write("$CNB_OUTPUT_DIR/run.Dockerfile", `FROM x\nFROM y\n`)}, want: "run.Dockerfile:2:1: run.Dockerfile may have one FROM, this one has 2 [dockerfile-stages]"},
+		"stages":   {files: map[string]string{"bin/generate": write("$CNB_OUTPUT_DIR/run.Dockerfile", `FROM x\nFROM y\n`)}, want: "run.Dockerfile:2:1: run.Dockerfile may have only one FROM, this one has 2 [dockerfile-stages]"},
 		"app":      {files: map[string]string{"bin/generate": write("x", "x")}, want: "bin/generate writes x to the application [app-changed]"},
 		"code":     {files: map[string]string{"bin/generate": "#!/bin/sh\nexit 3\n"}, want: "bin/generate ends with exit code 3, and lifecycles stop the build [exit-code]"},
 		"old api": {api: "0.7", files: map[string]string{

@@ -173,11 +173,11 @@ func TestAttestationsWithoutAPlace(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{[]string{"--provenance", "--push", "-t", tag(t, "1"), "--single", "--target", "linux/amd64"}, 2, "attestations are kept in an index"},
+		{[]string{"--provenance", "--push", "-t", tag(t, "1"), "--single", "--target", "linux/amd64"}, 2, "attestations require an index"},
 		// Nothing could be appended to such an index.
 		{[]string{"--sbom", "--push", "-t", tag(t, "1"), "--media-types", "docker"}, 2, "attestations are not supported with Docker's media types"},
-		{[]string{"--provenance=mode=most", "--push", "-t", tag(t, "1")}, 2, `there is no mode "most"`},
-		{[]string{"--provenance", "-o", "x.cnb"}, 0, "warning: a package file holds no attestations"},
+		{[]string{"--provenance=mode=most", "--push", "-t", tag(t, "1")}, 2, `unknown mode "most"`},
+		{[]string{"--provenance", "-o", "x.cnb"}, 0, "warning: a package file contains no attestations"},
 		{[]string{"--provenance", "-o", "x.cnb", "-o", "x/"}, 0, ""},
 	} {
 		r := extpack(t, t.TempDir(), append([]string{"build", example("hello"), "--dry-run"}, tt.flags...)...)

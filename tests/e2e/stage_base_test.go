@@ -24,7 +24,7 @@ func busybox(t *testing.T) string {
 	unpack(t, dir, "busybox-static", "./bin/busybox")
 	name := filepath.Join(dir, "bin/busybox")
 	if !isStatic(name) {
-		t.Fatalf("the package busybox-static holds no static %s", name)
+		t.Fatalf("the package busybox-static contains no static %s", name)
 	}
 	return name
 }

@@ -44,7 +44,7 @@ func TestCompiled(t *testing.T) {
 		checkConfig(t, image)
 		checkLayer(t, image)
 		if got := image.names(); !maps.Equal(got, want) {
-			t.Errorf("%s: layer holds %v, want %v", image.platform(), got, want)
+			t.Errorf("%s: layer contains %v, want %v", image.platform(), got, want)
 		}
 		for _, name := range []string{"detect", "generate"} {
 			f, err := elf.NewFile(strings.NewReader(image.files[root+"/bin/"+name].content))
@@ -97,7 +97,7 @@ func TestCompiledOnFreshMachines(t *testing.T) {
 	}
 }
 
-// replaceIn changes a file that holds what is replaced.
+// replaceIn changes a file that contains what is replaced.
 func replaceIn(t *testing.T, name, old, text string) {
 	t.Helper()
 	data, err := os.ReadFile(name)
@@ -105,7 +105,7 @@ func replaceIn(t *testing.T, name, old, text string) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(data), old) {
-		t.Fatalf("%s does not hold %q", name, old)
+		t.Fatalf("%s does not contain %q", name, old)
 	}
 	writeFile(t, name, strings.ReplaceAll(string(data), old, text))
 }
@@ -177,7 +177,7 @@ func TestStage(t *testing.T) {
 			}
 		}
 		if !maps.Equal(got, want[image.platform()]) {
-			t.Errorf("%s holds %v, want %v", image.platform(), got, want[image.platform()])
+			t.Errorf("%s contains %v, want %v", image.platform(), got, want[image.platform()])
 		}
 		if toml := image.files[root+"extension.toml"].content; !strings.HasPrefix(toml, "api = ") {
 			t.Errorf("%s has the stage's descriptor: %q", image.platform(), toml)

@@ -40,13 +40,13 @@ func TestStageRefusals(t *testing.T) {
 		},
 		{
 			"nothing at all", table, "FROM scratch\n", nil, 1,
-			[]string{"the build stage holds nothing", "COPY --from=compile /out/ /"},
+			[]string{"the build stage is empty", "COPY --from=compile /out/ /"},
 		},
 		{
 			"nothing for several platforms", table, "FROM scratch\n",
 			[]string{"--target", "linux/amd64", "--target", "linux/arm64"},
 			1,
-			[]string{"the build stage holds nothing"},
+			[]string{"the build stage is empty"},
 		},
 		{
 			"secret without a source", table + "secrets = [\"id=token\"]\n", "FROM scratch\n",
@@ -58,7 +58,7 @@ func TestStageRefusals(t *testing.T) {
 			"secret whose file is missing", table + "secrets = [\"id=token,src=secret.txt\"]\n", "FROM scratch\n",
 			[]string{"--allow", "secret=token"},
 			2,
-			[]string{"there is no file ", "secret.txt\n", "  create it"},
+			[]string{"file not found: ", "secret.txt\n", "  create it"},
 		},
 		{
 			"secret that nobody gives", table, "FROM " + shell + "\nRUN --mount=type=secret,id=token,required true\n", nil, 1,
@@ -78,7 +78,7 @@ func TestStageRefusals(t *testing.T) {
 		},
 		{
 			"no base image", table, "FROM " + world.Registry() + "/base/none:1\n", nil, 1,
-			[]string{"there is no image " + world.Registry() + "/base/none:1"},
+			[]string{"image " + world.Registry() + "/base/none:1 not found"},
 		},
 		{
 			"a base image without a name", table, "ARG BASE\nFROM $BASE\n", nil, 1,
@@ -90,33 +90,33 @@ func TestStageRefusals(t *testing.T) {
 		},
 		{
 			"a file that is not there", table, "FROM scratch\nCOPY gone /bin/generate\n", nil, 1,
-			[]string{`the Dockerfile copies "/gone", which is not there`},
+			[]string{`the Dockerfile copies "/gone", which does not exist`},
 		},
 		{
 			"a context outside the extension", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\nCOPY --from=up hostname /bin/generate\n", nil, 2,
-			[]string{"the extension asks for context up from /etc, outside its repository", "which was not granted", "add --allow fs.read=/etc"},
+			[]string{"the extension requests context up from /etc, outside its repository", "which was not granted", "add --allow fs.read=/etc"},
 		},
 		{
 			// What buildx takes for a file of this machine where no source is given.
 			"a secret outside the extension", table + "secrets = [\"id=/etc/hostname\"]\n", "FROM " + shell + "\nRUN --mount=type=secret,id=/etc/hostname true\n", nil, 2,
-			[]string{"the extension asks for secret /etc/hostname from the environment variable /etc/hostname, which was not granted"},
+			[]string{"the extension requests secret /etc/hostname from the environment variable /etc/hostname, which was not granted"},
 		},
 		{
 			// What bake takes for a folder, from wherever it runs.
 			"a context of bake's own", table + "contexts = { up = \"cwd:///etc\" }\n", "FROM scratch\nCOPY --from=up hostname /bin/generate\n", nil, 2,
-			[]string{"context up: there is no folder "},
+			[]string{"context up: folder "},
 		},
 		{
 			"an SSH key outside the extension", table + "ssh = [\"default=/etc/hostname\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", nil, 2,
-			[]string{"the extension asks for ssh default, the key or socket /etc/hostname, outside its repository"},
+			[]string{"the extension requests ssh default, the key or socket /etc/hostname, outside its repository"},
 		},
 		{
 			"the SSH agent", table + "ssh = [\"default\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n", nil, 2,
-			[]string{"the extension asks for ssh default, your SSH agent, which was not granted", "add --allow ssh=default, or --ssh default"},
+			[]string{"the extension requests ssh default, your SSH agent, which was not granted", "add --allow ssh=default, or --ssh default"},
 		},
 		{
 			"the machine's network", table + "network = \"host\"\n", "FROM " + shell + "\nRUN true\n", nil, 2,
-			[]string{"the extension asks for the network of the builder's machine, which was not granted", "add --allow network.host"},
+			[]string{"the extension requests the network of the builder's machine, which was not granted", "add --allow network.host"},
 		},
 		{
 			"a step on the machine's network", table, "FROM " + shell + "\nRUN --network=host true\n", nil, 1,
@@ -126,17 +126,17 @@ func TestStageRefusals(t *testing.T) {
 			"a step that is allowed", table, "FROM " + shell + "\nRUN --network=host --security=insecure true\n",
 			[]string{"--allow", "network.host", "--allow", "security.insecure"},
 			1,
-			[]string{"the builder does not permit "},
+			[]string{"the builder does not allow "},
 		},
 		{
 			"an SSH key that is not there", table + "ssh = [\"default=key\"]\n", "FROM " + shell + "\nRUN --mount=type=ssh true\n",
 			[]string{"--allow", "ssh"},
 			2,
-			[]string{"ssh default of e2e/refused@1.2.3: there is no socket or key "},
+			[]string{"ssh default of e2e/refused@1.2.3: socket or key not found: "},
 		},
 		{
 			"an entry point that links to nothing", table, "FROM " + shell + " AS make\nRUN mkdir -p /out/bin && ln -s gone /out/bin/generate\nFROM scratch\nCOPY --from=make /out /\n", nil, 1,
-			[]string{"/bin/generate of the build stage is a link to what is not in the stage"},
+			[]string{"/bin/generate of the build stage is a link to a file that is not in the stage"},
 		},
 		{
 			"a cache that cannot be written", table, "FROM " + shell + " AS make\nRUN mkdir -p /out/bin && echo '#!/bin/sh' > /out/bin/generate\nFROM scratch\nCOPY --from=make /out /\n",
@@ -148,13 +148,13 @@ func TestStageRefusals(t *testing.T) {
 			"a dry run", table + "contexts = { up = \"/etc\" }\n", "FROM scratch\n",
 			[]string{"--dry-run"},
 			2,
-			[]string{"the extension asks for context up from /etc"},
+			[]string{"the extension requests context up from /etc"},
 		},
 		{
 			"engine without a builder", table, "FROM scratch\n",
 			[]string{"--engine", "embedded"},
 			2,
-			[]string{"it has a build stage, which only a builder can run"},
+			[]string{"its build stage requires a builder"},
 		},
 	}
 	for _, tt := range tests {

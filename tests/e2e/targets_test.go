@@ -16,8 +16,8 @@ func TestPacksTargetForm(t *testing.T) {
 	}
 }
 
-// TestMisnamedPlatformFolder: a folder with a slip is an error where a target
-// names its platform, whatever makes the package, and a warning elsewhere.
+// TestMisnamedPlatformFolder: a folder with a misspelled platform is an error of
+// every command if a target has that platform, else a warning.
 func TestMisnamedPlatformFolder(t *testing.T) {
 	for folder, meant := range map[string]string{"linux/amd46": "linux/amd64", "linux/armv7": "linux/arm/v7", "linux-amd64": "linux/amd64", "Linux/amd64": "linux/amd64", "amd64": "linux/amd64"} {
 		files := map[string]string{"extension.toml": descriptor("e2e/slip", ""), "bin/detect": script, folder + "/bin/detect": script}

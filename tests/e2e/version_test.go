@@ -78,7 +78,7 @@ func TestVersionFromElsewhere(t *testing.T) {
 		}
 	})
 	r := extpack(t, t.TempDir(), "build", extensionDir(t, map[string]string{"extension.toml": head, "bin/detect": script}), "-o", filepath.Join(t.TempDir(), "x.cnb"))
-	if r.code != 2 || !strings.Contains(r.stderr, "or give it with --version") {
+	if r.code != 2 || !strings.Contains(r.stderr, "or set it with --version") {
 		t.Errorf("without a version: exit code %d\n%s", r.code, r.stderr)
 	}
 }

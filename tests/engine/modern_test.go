@@ -112,7 +112,7 @@ func TestLoad(t *testing.T) {
 	if now := image(t, world.modern, name); now.ID == digest || strings.TrimSpace(changed.stdout) != name+"@"+now.ID {
 		t.Errorf("%s is %s after %q", name, now.ID, changed.stdout)
 	}
-	// One that the engine's machine cannot run is kept all the same.
+	// An image that the engine's machine cannot run is kept too.
 	arm := strings.TrimSpace(extpack(t, world.modern, dir, "build", "--load", "-q", "--target", "linux/arm64", "-t", "load:arm64", ".").stdout)
 	if got := platforms(image(t, world.modern, arm)); !reflect.DeepEqual(got, []string{"linux/arm64"}) {
 		t.Errorf("the engine has %v", got)

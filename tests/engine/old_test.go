@@ -24,7 +24,7 @@ func TestOldStoreCannotBuild(t *testing.T) {
 	dir := extension(t, "samples/old", t.Name())
 	const want = "\nERROR: building: the builder is a Docker Engine without the containerd image store, which cannot export images; buildx's own message is above\n" +
 		`  turn the store on with "features": {"containerd-snapshotter": true} in the engine's daemon.json (Docker Desktop: Settings, General), ` +
-		`or run "docker extpack builder ensure" and add --builder extpack; what is not compiled needs no builder with --engine embedded` + "\n"
+		`or run "docker extpack builder ensure" and add --builder extpack; extensions that are not compiled need no builder with --engine embedded` + "\n"
 	for _, flags := range [][]string{{"-o", "x.cnb"}, {"--load"}, {"--push", "-t", tag(t, "1")}, {"-q", "--load", "--target", "linux/amd64"}} {
 		r := on(t, world.old, dir, world.plugin, append([]string{"build", ".", "--set", "*.args.A=1"}, flags...)...)
 		if r.code != 1 || r.stdout != "" || !strings.HasSuffix(r.stderr, want) {
@@ -49,7 +49,7 @@ func TestOldStoreKeepsOnePlatform(t *testing.T) {
 	if want := "old:1\nexample.com/old:latest\n"; r.stdout != want {
 		t.Errorf("stdout is %q, want %q", r.stdout, want)
 	}
-	if want := "samples/old@1.2.3: the Docker Engine keeps one platform without the containerd image store: loading linux/amd64, leaving out the other 1\n"; r.stderr != want {
+	if want := "samples/old@1.2.3: without the containerd image store, the Docker Engine keeps only one platform: loading linux/amd64, leaving out the other 1\n"; r.stderr != want {
 		t.Errorf("stderr is %q, want %q", r.stderr, want)
 	}
 	got := image(t, world.old, "example.com/old")
@@ -65,7 +65,7 @@ func TestOldStoreKeepsOnePlatform(t *testing.T) {
 	}
 
 	missing := on(t, world.old, dir, world.plugin, append(build, "--target", "linux/arm64")...)
-	const want = `ERROR: samples/old@1.2.3: loading into the Docker Engine: it keeps one platform, its own (linux/amd64), and the package has linux/arm64
+	const want = `ERROR: samples/old@1.2.3: loading into the Docker Engine: it keeps only one platform, its own (linux/amd64), and the package has linux/arm64
   add --target linux/amd64, or turn on the containerd image store: "features": {"containerd-snapshotter": true} in the engine's daemon.json
 `
 	if missing.code != 1 || missing.stdout != "" || missing.stderr != want {

@@ -11,9 +11,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// TestPull builds a stage whose base image has moved since the engine pulled it.
-// The engine takes what it has, unless it is told to pull. A separate BuildKit
-// daemon has no such images.
+// TestPull builds a stage whose base image has a new digest since the engine
+// pulled it. The engine uses the image that it has, except with --pull. A separate
+// BuildKit daemon has no such images.
 func TestPull(t *testing.T) {
 	base, ref := tag(t, "base"), tag(t, "1")
 	publishBase := func(text string) {

@@ -174,7 +174,7 @@ func TestEnsureRootless(t *testing.T) {
 func TestEnsureRootlessRefused(t *testing.T) {
 	u := newUser(t, "")
 	r := u.run(t, u.dir, "builder", "ensure")
-	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "No subuid ranges found") || !strings.Contains(r.stderr, "give your user ranges in /etc/subuid and /etc/subgid") {
+	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "No subuid ranges found") || !strings.Contains(r.stderr, "add ranges for your user to /etc/subuid and /etc/subgid") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if left, _ := filepath.Glob(filepath.Join(u.dir, "home", ".local", "state", "docker-extpack", "builders", "*", "*")); len(left) > 0 {

@@ -114,7 +114,7 @@ func loadBuildKit(t *testing.T) string {
 	return root
 }
 
-// TestNativeNodes has a machine behind SSH build linux/arm64 beside this one.
+// TestNativeNodes builds linux/arm64 on a second machine, over SSH.
 func TestNativeNodes(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	host, stop := sshHost(t, world.old)
@@ -152,7 +152,7 @@ func TestNativeNodes(t *testing.T) {
 
 	stop()
 	refused := host + " cannot be used: connect to host 127.0.0.1 port "
-	try := "\n  see that this works without asking for anything: ssh " + host + " docker version\n"
+	try := "\n  make sure that this works without a prompt: ssh " + host + " docker version\n"
 	checks = doctor(t, world.modern, 2, "--builder", "farm")
 	says(t, checks, "node", "warning "+refused, "Connection refused", "docker buildx create --leave --name farm --node farm-arm64")
 	says(t, checks, "build", "error ", refused, strings.TrimSpace(try))
@@ -167,7 +167,7 @@ func TestNativeNodes(t *testing.T) {
 	r = on(t, world.modern, root, world.plugin, "builder", "ensure", "farm", "--remove")
 	left := "docker --host " + host + " rm --force buildx_buildkit_farm-arm64"
 	if r.code != 1 || !strings.Contains(r.stderr, refused) || !strings.Contains(r.stderr, left) {
-		t.Errorf("removing a builder of a node that does not answer: exit code %d\n%s", r.code, r.stderr)
+		t.Errorf("removing a builder of a node that does not respond: exit code %d\n%s", r.code, r.stderr)
 	}
 	if r := on(t, world.modern, root, world.plugin, "builder", "ensure", "farm", "--remove"); r.code != 0 || !strings.Contains(r.stderr, "nothing to do") {
 		t.Errorf("removing it again: exit code %d\n%s", r.code, r.stderr)

@@ -107,9 +107,9 @@ func quote(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `
 // granting matches the flag in a hint.
 var granting = regexp.MustCompile(`add --allow ('(?:[^']|'\\'')*'|[^\s,]\S*[^\s,]|\S)(?:, or |\n|$)`)
 
-// TestNothingWithoutGrant: every need is refused with its place and a flag, the
-// same in a dry run, which lists it, and that flag grants what was asked for and
-// no more.
+// TestNothingWithoutGrant: each use of something on this machine is refused, with
+// its position and a flag. A dry run lists it, with the same flag. The flag grants
+// exactly that use.
 func TestNothingWithoutGrant(t *testing.T) {
 	s := sandboxed(t)
 	l := newListener(t)
@@ -132,7 +132,7 @@ func TestNothingWithoutGrant(t *testing.T) {
 				t.Fatalf("exit code %d, stdout %q\n%s", r.code, r.stdout, r.stderr)
 			}
 			dry := runPlugin(t, work, env, append(args, "--dry-run")...)
-			if dry.code != 2 || !strings.Contains(dry.stdout, ": NOT GIVEN\n") || dry.stderr != r.stderr {
+			if dry.code != 2 || !strings.Contains(dry.stdout, ": NOT GRANTED\n") || dry.stderr != r.stderr {
 				t.Errorf("dry run: exit code %d\n%s%s", dry.code, dry.stdout, dry.stderr)
 			}
 			match := granting.FindStringSubmatch(r.stderr)
@@ -141,7 +141,7 @@ func TestNothingWithoutGrant(t *testing.T) {
 			}
 			flag := strings.ReplaceAll(strings.Trim(match[1], "'"), `'\''`, "'")
 			given := runPlugin(t, work, env, append(args, "--dry-run", "--allow", flag)...)
-			if given.code != 0 || !strings.Contains(given.stdout, ": given by --allow "+flag+"\n") {
+			if given.code != 0 || !strings.Contains(given.stdout, ": granted by --allow "+flag+"\n") {
 				t.Errorf("with --allow %s: exit code %d\n%s%s", flag, given.code, given.stdout, given.stderr)
 			}
 			if baked := runPlugin(t, work, env, "bake", dir, "-o", "-"); baked.code != 2 || baked.stdout != "" {

@@ -191,7 +191,7 @@ type usage struct {
 	memory int64   // MiB
 }
 
-// A package with false sizes costs no more than this, whatever it holds.
+// A package with false sizes costs no more than this, for any content.
 const (
 	maxCPU    = 10.0
 	maxMemory = 256

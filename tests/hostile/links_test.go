@@ -26,7 +26,7 @@ import (
 
 const secret = "SECRET-of-the-user"
 
-// linkedExtension returns a stranger's extension and, beside it, a file and a
+// linkedExtension returns a stranger's extension and, next to it, a file and a
 // layout directory of the user's.
 func linkedExtension(t *testing.T) (dir, victim string) {
 	t.Helper()
@@ -46,8 +46,8 @@ func symlink(t *testing.T, target, name string) {
 	}
 }
 
-// TestMissingGrantOnATerminal: who sits at a terminal is told the flag, and not
-// asked, since an answer is given faster than it is thought about.
+// TestMissingGrantOnATerminal: on a terminal too, the message names the flag. There
+// is no prompt, because users answer prompts without reading them.
 func TestMissingGrantOnATerminal(t *testing.T) {
 	t.Parallel()
 	dir := extension(t, "hostile/terminal", `secrets = ["id=x,env=AWS_SECRET_ACCESS_KEY"]`, nil)
@@ -79,7 +79,7 @@ func TestMissingGrantOnATerminal(t *testing.T) {
 	}
 }
 
-// TestOutputIsALink: a repository holds a link with the name that an output has
+// TestOutputIsALink: a repository contains a link with the name that an output has
 // by default, or that a script sets. What it leads to is never written.
 func TestOutputIsALink(t *testing.T) {
 	t.Parallel()
@@ -333,12 +333,12 @@ func TestFolderSwappedForALink(t *testing.T) {
 		return errors.Join(err, os.Remove(data), os.Rename(aside, data))
 	}, func(t *testing.T, output string) {
 		if all, _ := contents(t, output, ""); bytes.Contains(all, []byte(secret)) {
-			t.Error("the package holds a file from outside the extension")
+			t.Error("the package contains a file from outside the extension")
 		}
 	})
 }
 
-// TestFileRewrittenDuringABuild: no package holds a mixture of two states.
+// TestFileRewrittenDuringABuild: no package contains a mixture of two states.
 func TestFileRewrittenDuringABuild(t *testing.T) {
 	dir, _ := linkedExtension(t)
 	const size = 8 << 20
@@ -363,7 +363,7 @@ func TestFileRewrittenDuringABuild(t *testing.T) {
 		return f.Close()
 	}, func(t *testing.T, output string) {
 		if _, got := contents(t, output, "data"); !bytes.Equal(got, states[0]) && !bytes.Equal(got, states[1]) {
-			t.Errorf("the package holds %d bytes, %d of them a", len(got), bytes.Count(got, []byte("a")))
+			t.Errorf("the package has %d bytes, %d of them a", len(got), bytes.Count(got, []byte("a")))
 		}
 	})
 }

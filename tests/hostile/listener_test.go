@@ -29,7 +29,7 @@ var canaries = map[string]string{
 	"GOOGLE_APPLICATION_CREDENTIALS": "/canary-google",
 }
 
-// actionsToken is a token of GitHub Actions as its client wants it: a JWT that
+// actionsToken is a token of GitHub Actions as its client expects it: a JWT that
 // names the scopes of the cache.
 var actionsToken = strings.Join([]string{
 	base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)),

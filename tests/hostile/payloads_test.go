@@ -101,7 +101,7 @@ func (p payload) reaches(field string, c class) bool {
 }
 
 // strangers makes one folder for each payload in a new working directory, with
-// the payload at a field of a file and links, a pipe and a device beside it.
+// the payload at a field of a file, and links, a pipe and a device.
 // mine is a file of the user's.
 func strangers(t *testing.T, l *listener, file, name string) (work string, dirs []string) {
 	t.Helper()
@@ -155,7 +155,7 @@ func refusedIn(t *testing.T, file, stderr string) map[string]bool {
 	return refused
 }
 
-// harmless fails the test for what no command does, whatever a field holds.
+// harmless fails the test for an effect that no command may have.
 func harmless(t *testing.T, work string, r result, codes ...int) {
 	t.Helper()
 	out := r.stdout + r.stderr
@@ -174,7 +174,7 @@ func harmless(t *testing.T, work string, r result, codes ...int) {
 	}
 	for line := range strings.Lines(r.stderr) {
 		if strings.HasPrefix(line, " ") && strings.Contains(quoted.ReplaceAllString(line, ""), "touch owned") {
-			t.Errorf("a hint holds a command of a stranger: %s", line)
+			t.Errorf("a hint contains a command of a stranger: %s", line)
 		}
 	}
 	if r.memory > maxMemory {

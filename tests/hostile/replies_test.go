@@ -103,7 +103,7 @@ func hostileReplies(other string) map[string]reply {
 	return out
 }
 
-// TestRepliesOfRegistries: whatever a registry answers, the command ends with an
+// TestRepliesOfRegistries: for each response of a registry, the command ends with an
 // error that is fit for a terminal, within its memory, and no other origin
 // receives the registry's password.
 func TestRepliesOfRegistries(t *testing.T) {

@@ -122,7 +122,7 @@ func TestArchivesByURL(t *testing.T) {
 				t.Errorf("%s: the source is not named:\n%s", name, r.stderr)
 			}
 		} else if all, _ := contents(t, filepath.Join(work, "x.cnb"), ""); bytes.Contains(all, []byte(secret)) || bytes.Contains(all, []byte("root:")) {
-			t.Errorf("%s: the package holds a file of the user's", name)
+			t.Errorf("%s: the package contains a file of the user's", name)
 		}
 		left, err := os.ReadDir(temp)
 		if err != nil || len(left) > 1 {

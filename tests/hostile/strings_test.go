@@ -33,8 +33,8 @@ func build(t *testing.T, work string, env []string, args ...string) (r result, m
 	return r, manifests
 }
 
-// TestIDsThatLookLikeFlags builds them in both ways in which buildx is told the
-// names of targets.
+// TestIDsThatLookLikeFlags builds them in both ways in which buildx gets the names
+// of targets.
 func TestIDsThatLookLikeFlags(t *testing.T) {
 	s := sandboxed(t)
 	for i, id := range []string{"--push", "-h", "7zip", "--help", "-", "default", "x--push", "a/--push", "a/-b"} {

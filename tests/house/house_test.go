@@ -1,6 +1,6 @@
-// Package house_test holds the repository to its own architecture: which
-// package may import which, what the plugin may link, and that every package
-// says what lives in it.
+// Package house_test checks the architecture of the repository: which package
+// may import which, what the plugin may link, and that every package has a
+// comment.
 package house_test
 
 import (

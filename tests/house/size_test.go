@@ -16,7 +16,7 @@ const (
 	maxBranches = 25
 )
 
-// TestFilesAndFunctionsAreShort: a file of the product holds one concept, and a
+// TestFilesAndFunctionsAreShort: a file of the product contains one concept, and a
 // function fits a head.
 func TestFilesAndFunctionsAreShort(t *testing.T) {
 	t.Parallel()

@@ -95,7 +95,7 @@ func lifecycle(t *testing.T) string {
 	return name
 }
 
-// file is a file as an image holds it; times and owners are the packer's.
+// file is a file as an image contains it; times and owners are the packer's.
 type file struct {
 	mode          int64
 	kind          byte
@@ -260,7 +260,7 @@ func TestPackReadsOurs(t *testing.T) {
 	}
 }
 
-// writeBuilder writes a builder.toml into dir, beside the buildpack in "bp".
+// writeBuilder writes a builder.toml into dir, which has the buildpack in "bp".
 func writeBuilder(t *testing.T, dir, extension, base, lifecycle string) {
 	t.Helper()
 	writeFiles(t, dir, map[string]string{"builder.toml": fmt.Sprintf(`

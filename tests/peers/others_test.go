@@ -99,7 +99,7 @@ func TestOthersReadOurs(t *testing.T) {
 		"manifest", "create", "x", "oci-archive:"+at("x-linux-amd64.cnb"))
 }
 
-// TestDockerArchive: an archive in Docker's own format holds no manifests, and the
+// TestDockerArchive: an archive in Docker's own format contains no manifests, and the
 // error names the command that makes a package of it. crane writes the same.
 func TestDockerArchive(t *testing.T) {
 	dir, ext, ref := t.TempDir(), extensionDir(t), tag(t, "1")

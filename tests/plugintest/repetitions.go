@@ -11,7 +11,7 @@ var (
 	requests = regexp.MustCompile(`\b(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S+`)
 
 	// unknownManifest is the text of a registry (distribution) about a manifest
-	// that it does not have; it holds the digest of the request's path.
+	// that it does not have; it contains the digest of the request's path.
 	unknownManifest = regexp.MustCompile(`: unknown manifest name=\S+ revision=[0-9a-z:]+`)
 )
 

@@ -50,7 +50,7 @@ func BlobLook(status int) Switch {
 		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 }
 
-// NoRedeploy refuses manifests that it has already, by whatever name, as Nexus
+// NoRedeploy refuses manifests that it has already, by tag or digest, as Nexus
 // does with its default policy.
 func NoRedeploy() Switch {
 	var mu sync.Mutex
@@ -194,9 +194,9 @@ func NoChunks() Switch {
 	})
 }
 
-// UploadsElsewhere has uploads go on at another host. The registry names it, or
-// with redirect sends the request there that begins one. leaked is told of
-// credentials that come along.
+// UploadsElsewhere continues uploads at another host. The registry names that host
+// in Location, or with redirect in a redirect of the first request. leaked is
+// called for requests with credentials.
 func UploadsElsewhere(t testing.TB, redirect bool, leaked func(*http.Request)) Switch {
 	return Middleware(func(next http.Handler) http.Handler {
 		storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,7 +26,7 @@ type token struct {
 	uses   int
 }
 
-// Tokens asks for tokens and grants what they are asked for.
+// Tokens requires tokens, and issues them for every scope.
 func Tokens() Switch { return (&tokens{}).turnOn }
 
 // TokensForOne grants no token for two repositories.

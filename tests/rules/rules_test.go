@@ -1,6 +1,6 @@
-// Package rules_test holds the rules of package lint against the lifecycle:
-// what its own code refuses is an error here, and what it accepts is not, but
-// for the disagreements that are listed with their reason.
+// Package rules_test compares the rules of package lint with the lifecycle: what
+// the lifecycle's own code refuses is an error here, and what it accepts is not,
+// except for the differences that are listed with their reason.
 package rules_test
 
 import (
@@ -137,7 +137,7 @@ func lifecycleVerdicts(t *testing.T, dirs []string) map[string]string {
 	return verdicts
 }
 
-// compare holds what lint finds against what the lifecycle refuses.
+// compare compares what lint finds with what the lifecycle refuses.
 func compare(t *testing.T, dirs []string, names map[string]string) {
 	refused, listed := 0, map[string]bool{}
 	for dir, why := range lifecycleVerdicts(t, dirs) {

@@ -43,9 +43,9 @@ func compiled(t *testing.T, url string, schema func() ([]byte, error)) *jsonsche
 	return s
 }
 
-// TestSchema holds the schema against the parser, with a validator that knows
-// neither: what the parser has nothing to say about is valid, and what is invalid
-// the parser reports.
+// TestSchema compares the schema with the parser, by an independent validator:
+// a file that the parser accepts is valid, and the parser reports every file
+// that is invalid.
 func TestSchema(t *testing.T) {
 	s := compileSchema(t)
 	descriptors := map[string][]byte{}
@@ -151,8 +151,8 @@ func jsonValue(t *testing.T, text string) any {
 	return value
 }
 
-// TestTestSchema holds the schema of test cases against the parser: the files of
-// the examples are valid, and what is wrong is for both.
+// TestTestSchema compares the schema of test cases with the parser: the files of
+// the examples are valid, and a wrong file is wrong for both.
 func TestTestSchema(t *testing.T) {
 	s := compiled(t, extension.TestSchemaURL, extension.TestSchema)
 	files, err := filepath.Glob("../../examples/*/tests/*.toml")

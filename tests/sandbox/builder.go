@@ -34,7 +34,7 @@ type builder struct {
 
 // newBuilder describes the builder called name whose files are in the folder
 // and whose socket is called like the folder. It says that it builds for
-// platforms beside what the machine runs.
+// platforms in addition to those of the machine.
 func (s *Sandbox) newBuilder(name, folder string, platforms ...string) *builder {
 	dir := filepath.Join(s.opts.Dir, folder)
 	socket := s.socketPath(folder + ".sock")

@@ -29,7 +29,7 @@ type daemon struct {
 	name   string
 	bin    string
 	args   []string
-	env    []string // beside this process's
+	env    []string // in addition to this process's
 	marker string   // an argument that no other process has
 	dir    string   // holds the log and the pid file
 	detach bool
@@ -77,7 +77,7 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.spawn(); err != nil {
 		return fmt.Errorf("starting %s: %w", d.name, err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it did not answer within %s", startTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it did not respond within %s", startTimeout))
 	defer cancel()
 	if err := d.waitReady(ctx); err != nil {
 		stopErr := d.stop()

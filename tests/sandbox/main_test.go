@@ -57,7 +57,7 @@ func upAgain(t *testing.T, opts Options, log *bytes.Buffer) *Sandbox {
 	return s
 }
 
-// shortDir is a directory whose sockets fit; t.TempDir holds the test's name.
+// shortDir is a directory whose sockets fit; t.TempDir contains the test's name.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sb-")
@@ -97,7 +97,7 @@ func buildAndPush(t *testing.T, s *Sandbox, env []string, tag string) {
 	}
 }
 
-// pushed tells whether the registry holds a tag.
+// pushed tells whether the registry contains a tag.
 func pushed(t *testing.T, s *Sandbox, tag string) bool {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "http://"+s.Registry()+"/v2/test/hello/manifests/"+tag, nil)

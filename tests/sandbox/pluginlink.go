@@ -29,7 +29,7 @@ func (s *Sandbox) pluginLink(config string) pluginLink {
 func (l pluginLink) path() string  { return filepath.Join(l.config, "cli-plugins", "docker-buildx") }
 func (l pluginLink) notes() string { return filepath.Join(l.config, "extpack", "sandboxes") }
 
-// note is the file that holds the path of the sandbox's buildx.
+// note is the file that contains the path of the sandbox's buildx.
 func (l pluginLink) note() string {
 	sum := sha256.Sum256([]byte(l.dir))
 	return filepath.Join(l.notes(), hex.EncodeToString(sum[:8]))

@@ -45,7 +45,7 @@ type Sandbox struct {
 	detach   bool // the daemons outlive this process
 	temp     bool // Stop removes the directory
 	registry *daemon
-	mu       sync.Mutex // of builders, which tests add beside each other
+	mu       sync.Mutex // of builders, which tests add in parallel
 	builders []*builder
 	engines  []*Engine
 }

@@ -27,7 +27,7 @@ type state struct {
 	PluginLink string `json:"pluginLink,omitempty"`
 	// TestBuilder is the builder image that the registry has for tests.
 	TestBuilder string `json:"testBuilder,omitempty"`
-	// SocketDir holds the sockets when the state directory is too deep.
+	// SocketDir contains the sockets when the state directory is too deep.
 	SocketDir string `json:"socketDir,omitempty"`
 }
 
@@ -105,7 +105,7 @@ func shortHash(s string) string {
 }
 
 // maxSocketPath is the shortest limit of the systems we run on (a Unix socket
-// address holds 108 bytes with its closing zero on Linux), less the room for
+// address has 108 bytes with its closing zero on Linux), less the room for
 // the longest file name we use.
 const maxSocketPath = 103 - len("/buildkitd-00.otel.sock")
 
@@ -151,7 +151,7 @@ func (s *Sandbox) socketPath(name string) string {
 	return filepath.Join(s.opts.Dir, name)
 }
 
-// lock takes path for this process, waiting while another holds it.
+// lock locks path for this process, and waits while another process holds it.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -43,7 +43,7 @@ const (
 )
 
 // TestImages makes the test images and pushes them to the registry. What they
-// are made of is downloaded and compiled once, beside the other binaries.
+// are made of is downloaded and compiled once, to the folder of the other binaries.
 func (s *Sandbox) TestImages(ctx context.Context) (TestImages, error) {
 	parts, err := s.ensureTestParts(ctx)
 	if err != nil {
@@ -169,7 +169,7 @@ func (i TestImages) bakeFile(dir string, parts *testParts) ([]byte, error) {
 	var names []string
 	for name, t := range targets {
 		names = append(names, name)
-		// Labels are set by bake, where no value can be taken for Dockerfile text.
+		// Labels are set by bake, where no value can act as Dockerfile text.
 		dockerfile := testDockerfile + "\nFROM " + name + " AS image\n"
 		for _, kv := range t.Env {
 			dockerfile += "ENV " + kv + "\n"

@@ -109,7 +109,7 @@ func buildStamp(root string) (string, error) {
 // that packages compiled for the one are cached for the other.
 func compile(ctx context.Context, root, dir string, tools map[string]string) error {
 	ldflags := "-s -w"
-	// Without a version both are taken for development builds.
+	// Without a version both count as development builds.
 	for _, module := range []string{"github.com/docker/buildx", "github.com/moby/buildkit"} {
 		list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", module)
 		list.Dir = root

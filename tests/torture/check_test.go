@@ -238,7 +238,7 @@ func listing(dir string) string {
 	return b.String()
 }
 
-// leftovers returns what a folder holds beside the names of keep.
+// leftovers returns the content of a folder without the names of keep.
 func leftovers(dir string, keep ...string) []string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// atOnce is how many cases of a kind run at once: most wait for a pause to end.
+// atOnce is how many cases of a kind run in parallel: most wait for a pause to end.
 const atOnce = 24
 
 // faultCases is how many faults are tried with each registry and protocol:

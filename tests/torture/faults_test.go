@@ -28,7 +28,7 @@ type fault struct {
 	name      string
 	strike    func(s *station, w http.ResponseWriter, r *http.Request)
 	ending    ending
-	forwarded bool // the registry has done what was asked for
+	forwarded bool // the registry has handled the request
 	http1     bool // made of bytes that HTTP/2 cannot send
 	http2     bool
 	slow      bool // takes a minute or more

@@ -21,12 +21,12 @@ var outputs = []string{"x.cnb", "layout", "metadata.json"}
 // writing is a build that writes all outputs, over those of an older version.
 type writing struct {
 	name string
-	// inside has the outputs beside the sources, in the extension itself.
+	// inside puts the outputs into the extension, where the sources are.
 	inside bool
-	older  string // a folder that holds what was there before
+	older  string // a folder that contains what was there before
 	// before and after are the outputs and what is in them.
 	before, after map[string]string
-	sources       []string // what is in the folder beside the outputs
+	sources       []string // what is in the folder of the outputs already
 }
 
 func (w *writing) args() []string {
@@ -197,7 +197,7 @@ func (c fileCase) checkIn(ctx context.Context, r *room) (problems []string, firs
 	return problems, first
 }
 
-// fileWorkers is how many builds run at once that do not wait.
+// fileWorkers is how many builds that do not wait run in parallel.
 const fileWorkers = 4
 
 // TestKilledBuilds ends builds that write files at any time.

@@ -24,7 +24,7 @@ var signals = []struct {
 }
 
 // TestKills ends each operation at each of its requests, before the registry has
-// done what was asked for and after.
+// handled the request and after.
 func TestKills(t *testing.T) {
 	for name, start := range registries {
 		t.Run(name, func(t *testing.T) {

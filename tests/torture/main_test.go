@@ -157,7 +157,7 @@ func finish(cmd *exec.Cmd, during func(*os.Process)) (result, error) {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode(), time.Since(begin)}, nil
 }
 
-// counts holds how many cases ran, by kind.
+// counts are the numbers of cases that ran, by kind.
 var counts = tally{cases: map[string]int{}, failed: map[string]int{}}
 
 type tally struct {
@@ -227,7 +227,7 @@ func amount(short, ci, full int) int {
 	return short
 }
 
-// each runs f for every case on workers at once.
+// each runs f for every case, on that many workers.
 func each[T any](workers int, cases []T, f func(worker int, c T)) {
 	queue := make(chan T)
 	var group sync.WaitGroup

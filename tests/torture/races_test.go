@@ -67,7 +67,7 @@ func races(extension string) map[string]func(ref string, i int) writer {
 	}
 }
 
-// TestRaces lets eight processes write one tag at once, each through a proxy of
+// TestRaces lets eight processes write one tag in parallel, each through a proxy of
 // its own that loses one of its requests. What exits with 0 is kept.
 func TestRaces(t *testing.T) {
 	t.Parallel() // it waits for tags to settle

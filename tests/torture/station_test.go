@@ -121,7 +121,7 @@ func (s *station) disarm() int {
 }
 
 // misleads reports whether a client takes the fault for an answer of the registry,
-// which has not done what was asked for.
+// which has not handled the request.
 func (f fault) misleads() bool {
 	return strings.HasPrefix(f.name, "2") || slices.Contains([]string{"a cut chunk", "broken chunks", "another version"}, f.name)
 }
@@ -179,7 +179,7 @@ func chosen(r *http.Request) (fault, bool) {
 	return f, ok
 }
 
-// wants matches requests whose fault is made on the connection.
+// wants matches requests with a fault on the connection.
 func (s *station) wants(e ending) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		f, ok := chosen(r)
