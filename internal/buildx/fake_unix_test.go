@@ -262,9 +262,9 @@ func TestNoBuilder(t *testing.T) {
 		"a context":             {map[string]string{"instances/a": node("far")}, "a", live, never, "the builder a does not respond at " + gone},
 		"a context by its name": {nil, "far", live, never, "no Docker Engine responds at " + gone},
 		"an unknown context":    {map[string]string{"instances/a": node("lost")}, "a", live, ls("a", "docker-container", "lost", "running", ""), ""},
-		"a dead engine":         {nil, "", gone, never, "no Docker Engine answers at " + gone},
-		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, never, "the builder a does not answer at " + gone},
-		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), `there is no builder "a"`},
+		"a dead engine":         {nil, "", gone, never, "no Docker Engine responds at " + gone},
+		"a container without":   {map[string]string{"instances/a": node("default")}, "a", gone, never, "the builder a does not respond at " + gone},
+		"one that is not there": {nil, "a", gone, ls("b", "docker", live, "running", ""), `builder "a" not found`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filetest.Dir(t, tc.notes)

@@ -30,7 +30,7 @@ func (b *Client) NoBuilder(ctx context.Context, name string) (string, error) {
 	found := Find(list, name)
 	switch {
 	case found == nil && name != "":
-		return fmt.Sprintf("there is no builder %q", name), nil
+		return fmt.Sprintf("builder %q not found", name), nil
 	case found == nil || found.Usable():
 		return "", nil
 	}
