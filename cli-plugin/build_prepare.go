@@ -57,7 +57,7 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		return err != nil || parsed.Dir // an error is reported below
 	}
 	if len(o.tags) > 0 && !o.push && !o.load && !o.append && !slices.ContainsFunc(o.outputs, isDir) {
-		fmt.Fprintln(a.cli.Err(), "warning: --tag names where to publish, and nothing is published without --push or --load")
+		fmt.Fprintln(a.cli.Err(), "warning: --tag has no effect without --push or --load")
 	}
 	if err := o.checkPlan(p, engine); err != nil {
 		return nil, err

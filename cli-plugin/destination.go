@@ -44,9 +44,9 @@ func (o *releaseOptions) guard(client *registry.Client, log func(string, ...any)
 func (o *destinationOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.push, "push", false, "Publish to the registry under every tag")
 	f.BoolVar(&o.append, "append", false, "Add the platforms to the published index instead of replacing it")
-	f.BoolVar(&o.load, "load", false, "Load into the Docker Engine under every tag, or as ID:VERSION")
+	f.BoolVar(&o.load, "load", false, "Load into the Docker Engine under every tag, or as ID:VERSION without tags")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Write to a package file ("FILE.cnb"), one for each platform ("FILE-{{.OS}}-{{.Arch}}{{.Variant}}.cnb"), or an OCI layout directory ("DIR/"); under any name with "type=oci,dest=FILE"`)
-	f.BoolVar(&o.insecure, "insecure", false, "Allow plain HTTP and unverified certificates for the registry")
+	f.BoolVar(&o.insecure, "insecure", false, insecureUsage)
 	o.release.bind(f)
 }
 

@@ -73,10 +73,10 @@ extension.toml:6:12: keywords in [extension] must contain only strings, found an
 extension.toml:6:18: keywords in [extension] must contain only strings, found an integer
 extension.toml:7:12: exec-env in [extension] must be an array of strings, found a string
 extension.toml:8:15: description in [extension] must be a string, found an array
-extension.toml:9:13: licenses in [extension] must hold tables only, found a string
+extension.toml:9:13: licenses in [extension] must contain only tables, found a string
   write [[extension.licenses]] and its keys for each`},
 	{"license as table", valid + "[extension.licenses]\ntype = \"MIT\"", `extension.toml:5:1: licenses in [extension] must be an array of tables, [[extension.licenses]], found a table`},
-	{"license keys", valid + "[[extension.licenses]]\nuir = \"LICENSE\"", `extension.toml:5:1: warning: [[extension.licenses]] names neither type nor uri
+	{"license keys", valid + "[[extension.licenses]]\nuir = \"LICENSE\"", `extension.toml:5:1: warning: [[extension.licenses]] has neither type nor uri
 extension.toml:6:1: warning: unknown key "uir" in [[extension.licenses]] (did you mean "uri"?)`},
 	{"homepage", valid + `homepage = "buildpacks.io"`, `extension.toml:5:12: warning: homepage "buildpacks.io" is not an http or https URL`},
 	{"homepage control", valid + `homepage = "https://a\u0007"`, `extension.toml:5:12: homepage "https://a\a" contains a control character`},

@@ -104,7 +104,7 @@ func uriHint(uri string) string {
 	if strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://") {
 		return "if you trust it, name it on the command line: docker extpack build " + text.Quote(uri)
 	}
-	return "fetch the extension and run docker extpack build with its directory"
+	return "download the extension and run docker extpack build with its directory"
 }
 
 func absolute(dir string) string {

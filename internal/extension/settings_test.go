@@ -15,7 +15,7 @@ var settingsTests = []diagnosticTest{
 	{"include-files", valid + "[metadata]\ninclude-files = [\"bin/detect\", \"bin/*\", \"../x\", \".\", 1]", `extension.toml:6:32: include-files entry "bin/*" contains '*': paths are literal and separated by "/", patterns are not supported
 extension.toml:6:41: include-files entry "../x" leaves the extension root
 extension.toml:6:49: include-files entry "." is the extension root itself: name files and folders in it
-extension.toml:6:54: include-files in [metadata] must hold strings only, found an integer`},
+extension.toml:6:54: include-files in [metadata] must contain only strings, found an integer`},
 	{"misspelt settings", valid + "[metadata]\ninclude_files = [\"bin\"]\nincludes = 1\n[metadata.extpak]\nimage = \"x\"\n[metadata.extract]\n[metadata.package]\n", `extension.toml:6:1: warning: unknown key "include_files" in [metadata] (did you mean "include-files"?)
 extension.toml:8:11: warning: unknown key "extpak" in [metadata] (did you mean "extpack"?)`},
 	{"include-files is a string", valid + "[metadata]\ninclude-files = \"bin\"", `extension.toml:6:17: include-files in [metadata] must be an array of strings, found a string`},

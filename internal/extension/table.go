@@ -205,7 +205,7 @@ func (t *table) children(name string) []*table {
 	var out []*table
 	for _, item := range n.items {
 		if item.kind != tableKind {
-			t.r.report(t.r.types, t.r.position(item.at), "%s%s must hold tables only, found %s", name, t.in(), item.kind).Hint = "write [[" + path + "]] and its keys for each"
+			t.r.report(t.r.types, t.r.position(item.at), "%s%s must contain only tables, found %s", name, t.in(), item.kind).Hint = "write [[" + path + "]] and its keys for each"
 			continue
 		}
 		out = append(out, &table{r: t.r, node: item, path: path, array: true})

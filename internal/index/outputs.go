@@ -41,7 +41,7 @@ func (req *Request) resolveOutputs() (back bool, err error) {
 		return false, nil
 	}
 	if _, readable := registry.ParseReference(req.Source); readable == nil {
-		err = diag.WithHint(diag.Invalidf("%s cannot be written back to: a digest always means the same content", req.Source), "name a tag in place of the digest")
+		err = diag.WithHint(diag.Invalidf("%s cannot be modified: a digest always refers to the same content", req.Source), "name a tag in place of the digest")
 	}
 	return false, err
 }

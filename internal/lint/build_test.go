@@ -62,15 +62,15 @@ func TestBuildOfNothing(t *testing.T) {
 	}{
 		"detect only": {
 			map[string]string{"bin/detect": "#!/bin/sh\n"},
-			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]",
+			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it has no effect [entry-point-missing]",
 		},
 		"excluded": {
 			map[string]string{"bin/generate": "#!/bin/sh\n", ".dockerignore": "*\n!extension.toml\n"},
-			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it does nothing (does .dockerignore exclude bin/generate?) [entry-point-missing]",
+			"DIR: warning: the extension has neither bin/generate nor a folder generate, so it has no effect (does .dockerignore exclude bin/generate?) [entry-point-missing]",
 		},
 		"one platform": {
 			map[string]string{"linux/amd64/bin/generate": "#!/bin/sh\n", "linux/arm64/bin/build": "#!/bin/sh\n"},
-			"DIR: warning: linux/arm64 has neither bin/generate nor a folder generate, so it does nothing [entry-point-missing]",
+			"DIR: warning: linux/arm64 has neither bin/generate nor a folder generate, so it has no effect [entry-point-missing]",
 		},
 		"static": {map[string]string{"generate/run.Dockerfile": "ARG base_image\nFROM ${base_image}\n"}, ""},
 	} {

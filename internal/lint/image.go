@@ -181,7 +181,7 @@ func (c *checker) text(name string, limit int64, tooLarge *rules.Rule) (f *conte
 	return f, data, err == nil, err
 }
 
-const lacksGenerate = "neither bin/generate nor a folder generate, so it does nothing"
+const lacksGenerate = "neither bin/generate nor a folder generate, so it has no effect"
 
 // excluded adds to a message about a package without a generate that its
 // directory has one.

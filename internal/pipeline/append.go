@@ -93,11 +93,11 @@ func checkSame(ctx context.Context, s *index.Staging, x *index.Index, pkg *annot
 	}
 	for _, name := range []string{extension.AnnotationID, extension.AnnotationVersion} {
 		if have[name] != want[name] {
-			hint := "choose another tag, or publish without --append to replace what is there"
+			hint := "choose another tag, or publish without --append to replace its content"
 			if version := want[extension.AnnotationVersion]; name == extension.AnnotationVersion && release.Follows(tag, version) {
 				hint = fmt.Sprintf("append to the tag of the version only, and move this one when all platforms are there: docker extpack index create -t %s %s:%s", tag, tag.RepositoryName(), version)
 			}
-			return diag.WithHint(diag.Invalidf("%s has %s %q, and this package has %q", tag, name, have[name], want[name]), hint)
+			return diag.WithHint(diag.Invalidf("%s has %s %q, but this package has %q", tag, name, have[name], want[name]), hint)
 		}
 	}
 	return nil

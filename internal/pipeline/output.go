@@ -56,7 +56,7 @@ func parseExporter(value string) (Output, error) {
 	const form = "write type=oci,dest=FILE, or type=oci,dest=DIR,tar=false"
 	fields, err := csv.NewReader(strings.NewReader(value)).Read()
 	if err != nil {
-		return refuse(form, "is wrongly quoted")
+		return refuse(form, "has invalid quotes")
 	}
 	var o Output
 	kind := ""

@@ -20,7 +20,7 @@ func TestIndexOutputs(t *testing.T) {
 		t.Errorf("got %+v, %v", outs, err)
 	}
 	for want, outputs := range map[string][]string{
-		"is given twice":             {dir + "/b.cnb", dir + "/./b.cnb"},
+		"is specified twice":         {dir + "/b.cnb", dir + "/./b.cnb"},
 		"is neither a package file":  {dir + "/b.tar"},
 		"does not exist":             {dir + "/none/b.cnb"},
 		"is not empty and no OCI":    {dir + "/full"},
@@ -49,8 +49,8 @@ func TestCheckIndex(t *testing.T) {
 	}{
 		{bound, true, true, ""},
 		{free, false, false, ""},
-		{free, true, false, "--append joins platforms"},
-		{free, false, true, "attestations are kept in an index"},
+		{free, true, false, "--append requires an index"},
+		{free, false, true, "attestations require an index"},
 	} {
 		err := CheckIndex(tt.p, tt.appends, tt.attested)
 		if diag.IsInvalid(err) != (tt.want != "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {

@@ -101,7 +101,7 @@ func (p *buildPlanner) noDockerfile(base string, names []string, of v1.Platform)
 		what += " of " + platform.Format(of)
 	}
 	var list diag.List
-	list.Errorf(dockerfilePosition(p.table), "there is no %s in %s %s%s", strings.Join(names, " or "), p.dir, what, meant).Hint = `create it, or name another with dockerfile = "…"`
+	list.Errorf(dockerfilePosition(p.table), "%s not found in %s %s%s", strings.Join(names, " or "), p.dir, what, meant).Hint = `create it, or name another with dockerfile = "…"`
 	return list.Err()
 }
 

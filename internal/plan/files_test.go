@@ -228,12 +228,12 @@ func TestFilesRefused(t *testing.T) {
 		{
 			"a misspelt Dockerfile, for two platforms", amd64AndArm64 + "[metadata.extpack.build]\nstage = \"x\"\n",
 			files{bin: "", "Dockerfle": ""},
-			[]string{"DIR/extension.toml:11:1: there is no Dockerfile in DIR for the build stage (did you mean \"Dockerfle\"?)\n  create it, or name another with dockerfile = \"…\""},
+			[]string{"DIR/extension.toml:11:1: Dockerfile not found in DIR for the build stage (did you mean \"Dockerfle\"?)\n  create it, or name another with dockerfile = \"…\""},
 		},
 		{
 			"a Dockerfile of another platform", amd64AndArm64 + "[metadata.extpack.build]\n",
 			files{bin: "", "Dockerfile.amd64": "FROM scratch\n"},
-			[]string{"DIR/extension.toml:11:1: there is no Dockerfile.linux-arm64 or Dockerfile.arm64 or Dockerfile in DIR for the build stage of linux/arm64\n  create it, or name another with dockerfile = \"…\""},
+			[]string{"DIR/extension.toml:11:1: Dockerfile.linux-arm64 or Dockerfile.arm64 or Dockerfile not found in DIR for the build stage of linux/arm64\n  create it, or name another with dockerfile = \"…\""},
 		},
 		{
 			"build table without a Dockerfile", "[metadata.extpack.build]\nstage = \"x\"\n",

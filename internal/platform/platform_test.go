@@ -102,7 +102,7 @@ func TestParseTargetRefuses(t *testing.T) {
 		case strings.HasSuffix(want, "unknown arch \"quantum\""):
 			want += "\n  supported: " + strings.Join(extension.KnownArch(), ", ")
 		case strings.HasSuffix(want, "of amd64"):
-			want += "\n  known are v1, v2, v3, v4"
+			want += "\n  supported: v1, v2, v3, v4"
 		case !strings.Contains(want, "did you mean") && !strings.Contains(want, "unknown ") && !strings.Contains(want, "variant \""):
 			want += "\n  " + targetHint
 		}

@@ -29,7 +29,7 @@ func TestChange(t *testing.T) {
 		"stays":        {change: Change{From: "sha256:a", To: "sha256:b", Err: registry.ErrKept}, says: "would stay at sha256:a, which is newer"},
 		"refused":      {change: Change{From: "sha256:a", Err: diag.Invalidf("a release")}, says: "refused; it is at sha256:a", refused: true},
 		"refused new":  {change: Change{Err: diag.Invalidf("a release")}, says: "refused", refused: true},
-		"unseen":       {change: Change{Err: errors.New("503")}, says: "unknown, it could not be looked at", unseen: true},
+		"unseen":       {change: Change{Err: errors.New("503")}, says: "unknown, because it could not be read", unseen: true},
 	} {
 		c := tt.change
 		c.Tag = tag

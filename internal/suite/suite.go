@@ -113,7 +113,7 @@ func (s *Suite) run(ctx context.Context, changed []string) ([]exttest.Result, er
 	if len(s.Names) == 1 && source.IsExtension(s.Names[0]) {
 		cases = filepath.Join(s.Names[0], filepath.FromSlash(cases))
 	}
-	return nil, diag.WithHint(diag.Invalidf("there are no test cases in %s", cases), fmt.Sprintf(`write one to %s: [[case]], name = "…"; see docs/guides/test.md`, filepath.Join(cases, "NAME.toml")))
+	return nil, diag.WithHint(diag.Invalidf("no test cases found in %s", cases), fmt.Sprintf(`write one to %s: [[case]], name = "…"; see docs/guides/test.md`, filepath.Join(cases, "NAME.toml")))
 }
 
 // Package runs the cases of a package that a build has made. partial reports

@@ -141,8 +141,8 @@ func TestRunWithoutCases(t *testing.T) {
 	t.Parallel()
 	dir, none := extensionDir(t, map[string]string{"tests/x.toml": cases}), extensionDir(t, nil)
 	for want, r := range map[string]Request{
-		`--case "three": no case has such a name`:                    {Names: []string{dir}, Only: "three"},
-		"there are no test cases in " + filepath.Join(none, "tests"): {Names: []string{none}},
+		`--case "three": no case has a matching name`:            {Names: []string{dir}, Only: "three"},
+		"no test cases found in " + filepath.Join(none, "tests"): {Names: []string{none}},
 	} {
 		s, _ := made(t, r)
 		if _, err := s.Run(t.Context()); !diag.IsInvalid(err) || err.Error() != want {

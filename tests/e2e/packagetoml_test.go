@@ -88,8 +88,8 @@ func TestPackageTOML(t *testing.T) {
 		want string
 	}{
 		{[]string{"build", outside}, "is outside the repository of package.toml"},
-		{[]string{"build", hostile}, "the archive holds the link bin/generate"},
-		{[]string{"bake", packed}, "is an archive, and a bake file needs a directory"},
+		{[]string{"build", hostile}, "the archive contains the link bin/generate"},
+		{[]string{"bake", packed}, "is an archive, and a bake file requires a directory"},
 	} {
 		if r := extpack(t, t.TempDir(), tt.args...); r.code != 2 || !strings.Contains(r.stderr, tt.want) {
 			t.Errorf("%v: exit code %d\n%s", tt.args, r.code, r.stderr)

@@ -135,7 +135,7 @@ func TestVersionWithoutHead(t *testing.T) {
 		before := r.Digest("acme/headless", "1.2.3")
 		writeFile(t, filepath.Join(dir, "bin", "generate"), script)
 		for _, args := range [][]string{nil, {"--force"}, {"--dry-run"}, {"--force", "--dry-run"}, {"--append"}} {
-			if got := push(args...); got.code != 2 || !strings.Contains(got.stderr, "is published already with other content") && !strings.Contains(got.stderr, "differs") || r.Digest("acme/headless", "1.2.3") != before {
+			if got := push(args...); got.code != 2 || !strings.Contains(got.stderr, "is already published with different content") && !strings.Contains(got.stderr, "differs") || r.Digest("acme/headless", "1.2.3") != before {
 				t.Errorf("%d %v: exit code %d\n%s", status, args, got.code, got.stderr)
 			}
 		}
