@@ -16,7 +16,7 @@ import (
 )
 
 // outputs are the files and folders that the builds of this file write.
-var outputs = []string{"x.cnb", "layout", "metadata.json"}
+var outputs = []string{"x.cnb", "x-amd64.cnb", "x-arm64.cnb", "layout", "metadata.json"}
 
 // writing is a build that writes all outputs, over those of an older version.
 type writing struct {
@@ -33,7 +33,7 @@ func (w *writing) args() []string {
 	if w.inside { // where a layout is refused
 		return []string{"build", ".", "--engine", "embedded", "-o", "x.cnb", "--metadata-file", "metadata.json"}
 	}
-	return []string{"build", world.extension, "--engine", "embedded", "-o", "x.cnb", "-o", "layout/", "--metadata-file", "metadata.json"}
+	return []string{"build", world.extension, "--engine", "embedded", "-o", "x.cnb", "-o", "x-{{.Arch}}.cnb", "-o", "layout/", "--metadata-file", "metadata.json"}
 }
 
 // state returns what the outputs hold.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,7 +181,7 @@ func TestBuildsAtOnce(t *testing.T) {
 			}
 			group.Wait()
 			now := state(r.work)
-			keep := append([]string{"x.cnb", "layout", "metadata.json"}, w.sources...)
+			keep := append(slices.Clone(outputs), w.sources...)
 			for i, got := range results {
 				var problems []string
 				if got.code != 0 {
