@@ -22,6 +22,9 @@ func DiffIDs(ctx context.Context, p *plan.Plan, find func() (pipeline.Engine, er
 	for _, e := range p.Extensions {
 		switch {
 		case !e.NeedsBuild():
+			if !checkCopies(e, &list) {
+				continue
+			}
 			ids, err := (&embedded.Engine{}).DiffIDs(ctx, e)
 			if err != nil {
 				return nil, err

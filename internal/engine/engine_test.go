@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -227,4 +228,29 @@ func TestDiffIDs(t *testing.T) {
 	if _, err := DiffIDs(t.Context(), staged(t), func() (pipeline.Engine, error) { return nil, failed }); !errors.Is(err, failed) {
 		t.Errorf("without buildx: %v", err)
 	}
+}
+
+// BuildKit keeps times before 1970 and access control lists, so that its layer is
+// another one.
+func TestDiffIDsOfKeptAttributes(t *testing.T) {
+	t.Parallel()
+	p := static(t)
+	check := func(what string) {
+		t.Helper()
+		if _, err := DiffIDs(t.Context(), p, nil); !diag.IsInvalid(err) || !strings.Contains(diag.Text(err), "not possible: it has "+what+", which BuildKit keeps") {
+			t.Errorf("got %v", err)
+		}
+	}
+	f := p.Extensions[0].Images[0].Files["bin/generate"]
+	before := f.ModTime
+	f.ModTime = -1
+	check("a time before 1970")
+	f.ModTime = before
+	if _, err := DiffIDs(t.Context(), p, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !setACL(t, filepath.Join(p.Extensions[0].Dir, "bin", "generate")) {
+		t.Skip("no access control lists here")
+	}
+	check("an access control list")
 }
