@@ -19,6 +19,7 @@ import (
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
 	"github.com/extpack/extpack/internal/remote"
+	"github.com/extpack/extpack/internal/text"
 )
 
 type bakeOptions struct {
@@ -160,7 +161,7 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 			return err
 		}
 		file.Arguments = slices.Concat(opts.words, recorded)
-		text, err := bake.File(p, dir, file)
+		data, err := bake.File(p, dir, file)
 		if err != nil {
 			return err
 		}
@@ -169,15 +170,18 @@ func runBake(ctx context.Context, a *app, opts bakeOptions) error {
 		}
 		switch {
 		case opts.output == "-" && !opts.check:
-			_, err = a.cli.Out().Write(text)
+			_, err = a.cli.Out().Write(data)
 			return err
 		case opts.check:
-			return opts.checkFile(a, text)
+			return opts.checkFile(a, data)
 		}
-		if err := bake.WriteFile(ctx, opts.output, text, opts.named); err != nil {
+		if err := bake.WriteFile(ctx, opts.output, data, opts.named); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.cli.Err(), "wrote %s\n", opts.output)
+		if filepath.Clean(dir) != "." {
+			fmt.Fprintf(a.cli.Err(), "  its paths are relative to %s: run \"docker buildx bake\" there\n", text.Quote(dir))
+		}
 		return nil
 	})
 }
