@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/extpack/extpack/bake"
 	"github.com/extpack/extpack/internal/annotate"
@@ -51,19 +50,14 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 		return nil, err
 	}
 	o.bars.Begin(p)
-	// The tag becomes the name in a layout directory.
-	isDir := func(output string) bool {
-		parsed, err := pipeline.ParseOutput(output)
-		return err != nil || parsed.Dir // an error is reported below
-	}
-	if len(o.tags) > 0 && !o.push && !o.load && !o.append && !slices.ContainsFunc(o.outputs, isDir) {
+	log := logTo(o.bars, o.quiet)
+	request := o.request(a, log, o.bars)
+	if len(o.tags) > 0 && !request.UsesTags() {
 		fmt.Fprintln(a.cli.Err(), "warning: --tag has no effect without --push or --load")
 	}
 	if err := o.checkPlan(p, engine); err != nil {
 		return nil, err
 	}
-	log := logTo(o.bars, o.quiet)
-	request := o.request(a, log, o.bars)
 	run := &buildRun{plan: p, engine: engine, daemon: request.Daemon}
 	if run.places, err = o.resolve(p, request, annotateOptions.Docker); err != nil {
 		return nil, err

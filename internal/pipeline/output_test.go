@@ -36,6 +36,27 @@ func TestIndexOutputs(t *testing.T) {
 	}
 }
 
+// TestUsesTags: a tag is for what is published, and the name in a layout directory.
+func TestUsesTags(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		request Request
+		want    bool
+	}{
+		{Request{}, false},
+		{Request{Outputs: []string{"x.cnb"}}, false},
+		{Request{Outputs: []string{"x.cnb", "dir/"}}, true},
+		{Request{Outputs: []string{"x.tar"}}, true},
+		{Request{Push: true}, true},
+		{Request{Load: true}, true},
+		{Request{Append: true}, true},
+	} {
+		if got := tt.request.UsesTags(); got != tt.want {
+			t.Errorf("%+v: %v", tt.request, got)
+		}
+	}
+}
+
 // TestCheckIndex: one image for any platform has no index to append to, or for
 // attestations.
 func TestCheckIndex(t *testing.T) {

@@ -32,6 +32,15 @@ type Request struct {
 	Warn func(message string)
 }
 
+// UsesTags reports whether tags have an effect: one is the name in a layout
+// directory, too. For an output that is wrong, which [Resolve] reports, they have.
+func (r Request) UsesTags() bool {
+	return r.Push || r.Load || r.Append || slices.ContainsFunc(r.Outputs, func(name string) bool {
+		output, err := ParseOutput(name)
+		return err != nil || output.Dir
+	})
+}
+
 // Place is a destination with its name in messages.
 type Place struct {
 	Destination
