@@ -41,7 +41,7 @@ func TestAsk(t *testing.T) {
 		said   string
 		fails  bool
 	}{
-		"plain":     {server: plain, mode: ModeHTTP, said: "speaks plain HTTP"},
+		"plain":     {server: plain, mode: ModeHTTP, said: "uses plain HTTP"},
 		"untrusted": {server: secure, mode: ModeInsecure, said: "a certificate that is not trusted"},
 		"trusted":   {server: secure, dirs: []string{certs}, said: "needs no configuration"},
 		"gone":      {server: gone, fails: true},

@@ -13,11 +13,11 @@ func TestSummary(t *testing.T) {
 	ok, warning, failed := Check{Name: "docker", State: OK}, Check{Name: "disk", State: Warning}, Check{Name: "buildx", State: Error}
 	tried := Check{Name: "build", State: OK}
 	for want, checks := range map[string][]Check{
-		"a build will work":                                                         {ok, tried},
-		"a build will work, with 2 warnings":                                        {warning, tried, warning},
-		"nothing was found that would stop a build; none was tried":                 {ok},
-		"nothing was found that would stop a build, with 1 warning; none was tried": {ok, warning},
-		"a build would fail: 2 errors":                                              {failed, warning, tried, failed},
+		"a build will work":                                         {ok, tried},
+		"a build will work, with 2 warnings":                        {warning, tried, warning},
+		"no problems found; no trial build was run":                 {ok},
+		"no problems found, with 1 warning; no trial build was run": {ok, warning},
+		"a build would fail: 2 errors":                              {failed, warning, tried, failed},
 	} {
 		if got := (&Report{Checks: checks}).Summary(); got != want {
 			t.Errorf("got %q, want %q", got, want)

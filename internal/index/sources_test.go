@@ -247,7 +247,7 @@ func TestDescribeAgain(t *testing.T) {
 		}
 	}
 	arm64, v8, empty := newIndex(t, putImage(o, "arm64")), "v8", ""
-	for variant, want := range map[*string]string{&v8: "v8 is the default variant of arm64 and is left out", &empty: "", nil: ""} {
+	for variant, want := range map[*string]string{&v8: "v8 is the default variant of arm64, so it is left out", &empty: "", nil: ""} {
 		if note, err := arm64.AnnotateEntry("linux/arm64", PlatformChange{Variant: variant}, map[string]string{"a": "b"}); err != nil || note != want {
 			t.Errorf("got the note %q, %v, want %q", note, err, want)
 		}
