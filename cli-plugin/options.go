@@ -128,9 +128,9 @@ func printUnnamed(w io.Writer, p *plan.Plan) {
 }
 
 func printDiagnostics(w io.Writer, list diag.List) {
-	for _, d := range list {
+	for i, d := range list {
 		fmt.Fprintln(w, text.Clean(d.String()))
-		if d.Hint != "" {
+		if d.Hint != "" && (i+1 == len(list) || list[i+1].Hint != d.Hint) {
 			fmt.Fprintln(w, "  "+text.Clean(d.Hint))
 		}
 	}

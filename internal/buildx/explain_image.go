@@ -33,8 +33,8 @@ var imageCauses = []struct {
 		`run "docker extpack builder ensure --registry $2" and add --builder extpack, if you trust it`,
 	},
 	{
-		lazyregexp.New(`failed to resolve source metadata for (([^\s/:]+)(?::[0-9]+)?/\S+): failed to do request: (.*dial tcp: lookup .*)`),
-		"the builder's machine cannot resolve the registry of the image $1: $3",
+		lazyregexp.New(`failed to resolve source metadata for (([^\s/:]+)(?::[0-9]+)?/\S+): failed to do request: .*dial tcp: lookup `),
+		"the builder's machine cannot resolve the registry of the image $1",
 		`check DNS on that machine and the spelling of $2, or configure a mirror or proxy for the builder`,
 	},
 	{

@@ -20,7 +20,7 @@ func TestExplainStage(t *testing.T) {
 			"\n  correct the name in the Dockerfile, or where it comes from; \"docker buildx imagetools inspect r.example/a:1\" shows whether it exists",
 		"failed to resolve source metadata for r.example/a:1: pull access denied": "the builder is not allowed to pull the image r.example/a:1" + above +
 			"\n  run \"docker login r.example\", or correct the name in the Dockerfile, or where it comes from",
-		`failed to resolve source metadata for r.example:5000/a:1: failed to do request: Head "https://r.example:5000/v2/a/manifests/1": dial tcp: lookup r.example on 127.0.0.53:53: server misbehaving`: "the builder's machine cannot resolve the registry of the image r.example:5000/a:1: Head \"https://r.example:5000/v2/a/manifests/1\": dial tcp: lookup r.example on 127.0.0.53:53: server misbehaving" + above +
+		`failed to resolve source metadata for r.example:5000/a:1: failed to do request: Head "https://r.example:5000/v2/a/manifests/1": dial tcp: lookup r.example on 127.0.0.53:53: server misbehaving`: "the builder's machine cannot resolve the registry of the image r.example:5000/a:1" + above +
 			"\n  check DNS on that machine and the spelling of r.example, or configure a mirror or proxy for the builder",
 		`failed to resolve source metadata for r.example:5000/a:1: failed to do request: Head "https://r.example:5000/v2/a/manifests/1": http: server gave HTTP response to HTTPS client`: "the builder does not trust the registry of the image r.example:5000/a:1: Head \"https://r.example:5000/v2/a/manifests/1\": http: server gave HTTP response to HTTPS client" + above +
 			"\n  run \"docker extpack builder ensure --registry r.example:5000\" and add --builder extpack, if you trust it",

@@ -229,13 +229,17 @@ func Hint(err error) string {
 }
 
 // Text returns the message of err with its hints. Each hint is indented on a
-// separate line below the message that it belongs to.
+// separate line below the message that it belongs to, or below the last of several.
 func Text(err error) string {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case *InvalidError:
 		lines := make([]string, 0, len(e.Diagnostics))
-		for _, d := range e.Diagnostics {
-			lines = append(lines, withHints(d.String(), d.Hint))
+		for i, d := range e.Diagnostics {
+			hint := d.Hint
+			if i+1 < len(e.Diagnostics) && e.Diagnostics[i+1].Hint == hint {
+				hint = "" // it follows the last of them
+			}
+			lines = append(lines, withHints(d.String(), hint))
 		}
 		return strings.Join(lines, "\n")
 	case *HintError:

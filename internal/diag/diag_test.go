@@ -23,6 +23,7 @@ func TestHints(t *testing.T) {
 		{WithHint(hinted, "or leave it"), "no builder", "no builder\n  make one\n  or leave it", []string{"or leave it", "make one"}},
 		{invalid, "--x is not valid", "--x is not valid\n  correct it", []string{"correct it"}},
 		{both, "a\nb", "a\n  do a\nb", []string{"do a"}},
+		{&InvalidError{Diagnostics: List{{Message: "a", Hint: "do it"}, {Message: "b", Hint: "do it"}, {Message: "c", Hint: "do c"}}}, "a\nb\nc", "a\nb\n  do it\nc\n  do c", []string{"do it", "do it", "do c"}},
 		{fmt.Errorf("x: %w\nnothing was built", both), "x: a\nb\nnothing was built", "x: a\n  do a\nb\nnothing was built", []string{"do a"}},
 		{errors.Join(hinted, invalid), "no builder\n--x is not valid", "no builder\n  make one\n--x is not valid\n  correct it", []string{"make one", "correct it"}},
 		{fmt.Errorf("%w, so that fails", hinted), "no builder, so that fails", "no builder, so that fails\n  make one", []string{"make one"}},

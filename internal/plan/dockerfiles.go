@@ -84,24 +84,22 @@ func (p *buildPlanner) dockerfile(of v1.Platform, used map[string]bool) (string,
 // noDockerfile is the error of a platform without a Dockerfile. It names the
 // platform only if others have Dockerfiles of their own.
 func (p *buildPlanner) noDockerfile(base string, names []string, of v1.Platform) error {
-	what, meant := "for the build stage", ""
-	own := platform.IsZero(of)
-	if files, err := os.ReadDir(filepath.Dir(from(p.dir, base))); err == nil && isInside(base) {
-		var found []string
+	what, name := "for the build stage", path.Base(base)
+	var found []string
+	if isInside(base) {
+		files, _ := os.ReadDir(filepath.Dir(from(p.dir, base))) // none, if there is no folder
 		for _, f := range files {
 			found = append(found, f.Name())
 		}
-		name := path.Base(base)
-		meant = text.DidYouMean(name, found)
-		own = own || !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, name+".") })
 	}
-	if own {
+	hasOwn := slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, name+".") })
+	if platform.IsZero(of) || !hasOwn {
 		names = names[len(names)-1:]
 	} else {
 		what += " of " + platform.Format(of)
 	}
 	var list diag.List
-	list.Errorf(dockerfilePosition(p.table), "%s not found in %s %s%s", strings.Join(names, " or "), p.dir, what, meant).Hint = `create it, or name another with dockerfile = "…"`
+	list.Errorf(dockerfilePosition(p.table), "%s not found in %s %s%s", strings.Join(names, " or "), p.dir, what, text.DidYouMean(name, found)).Hint = `create it, or name another with dockerfile = "…"`
 	return list.Err()
 }
 

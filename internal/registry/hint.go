@@ -58,8 +58,12 @@ func (c *Client) hint(ref Reference, err error) string {
 		return refusal.hintOfPolicy()
 	case errors.As(err, &noRegistry):
 		return fmt.Sprintf("check that %s is a registry; the login page of a network or a proxy responds like that", noRegistry.host)
+	case errors.Is(err, ErrUnauthorized) && host == dockerHub && !strings.Contains(repo, "/"):
+		return fmt.Sprintf("%s is an official image of Docker Hub: name your account, ACCOUNT/%[1]s, and log in: %s", repo, login)
+	case errors.As(err, &refusal) && refusal.StatusCode == http.StatusForbidden:
+		return fmt.Sprintf("check that your account has access to %s, or log in as another: %s", repo, login)
 	case errors.Is(err, ErrUnauthorized):
-		return fmt.Sprintf("check that you have access to %s on %s, or log in: %s", repo, host, login)
+		return fmt.Sprintf("log in: %s; after that, check that your account has access to %s", login, repo)
 	case errors.Is(err, ErrPlainHTTP), isPlainHTTPServer(err):
 		return fmt.Sprintf("%s does not use HTTPS for all requests; use --insecure to allow plain HTTP", host)
 	case isUntrusted(err) && !c.insecure:

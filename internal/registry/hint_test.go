@@ -35,7 +35,8 @@ func TestHintsOfRefusals(t *testing.T) {
 		"Harbor, immutable": {isTag, says(412, "PRECONDITION", "Failed to process request due to 'curl:1.0' configured as immutable."), "publish a new version"},
 		"ECR, immutable":    {isTag, says(400, "TAG_INVALID", "The image tag '1.0' already exists and cannot be overwritten because the tag is immutable."), "publish a new version"},
 		"quota":             {isPost, says(403, "DENIED", "adding 12.0 MiB of storage resource will exceed the configured upper limit"), "raise its quota"},
-		"no permission":     {isPost, says(403, "DENIED", "requested access to the resource is denied"), "docker login"},
+		"no permission":     {isPost, says(403, "DENIED", "requested access to the resource is denied"), "as another: docker login"},
+		"no credentials":    {isPost, says(401, "UNAUTHORIZED", "authentication required"), "log in: docker login"},
 		"no repository":     {isPost, says(404, "NAME_UNKNOWN", "repository not known"), "create the repository"},
 		"no registry":       {all, page(404), "is a registry"},
 		"a login page":      {all, page(200), "the login page"},
@@ -60,6 +61,14 @@ func TestHintsOfRefusals(t *testing.T) {
 }
 
 // TestHintsOfCertificates: another authority is of no use for these.
+func TestHintOfOfficialImages(t *testing.T) {
+	t.Parallel()
+	hint := New(Options{}).hint(mustTag(t, "hello:1"), &ResponseError{StatusCode: 401})
+	if want := "hello is an official image of Docker Hub: name your account, ACCOUNT/hello, and log in: docker login"; hint != want {
+		t.Errorf("got %q, want %q", hint, want)
+	}
+}
+
 func TestHintsOfCertificates(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
