@@ -85,8 +85,8 @@ func TestNamesThatMeet(t *testing.T) {
 		},
 		{
 			"letters only some file systems tell apart", bare(both[:1], "x", "X"),
-			"X/extension.toml: the bake target \"X\" of X is also one of x\n  build them in separate runs\n" +
-				"X/extension.toml: the bake target \"X-platform\" of X is also one of x\n  build them in separate runs\n" +
+			"X/extension.toml: the bake target \"X\" of X is also one of x\n" +
+				"X/extension.toml: the bake target \"X-platform\" of X is also one of x\n" +
 				"X/extension.toml: the bake target \"X-linux-amd64\" of X is also one of x\n  build them in separate runs",
 		},
 		{

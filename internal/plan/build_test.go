@@ -114,8 +114,7 @@ func TestStageRefused(t *testing.T) {
 				`DIR/extension.toml:6:42: context c: folder DIR/cwd:/etc not found
   write "docker-image://…" before the name of an image`,
 				`DIR/extension.toml:6:60: context d: folder DIR/gone with an OCI layout not found`,
-				`DIR/extension.toml:7:8: ssh "default=": a path is missing
-  write default, ID=SOCKET or ID=KEY`,
+				`DIR/extension.toml:7:8: ssh "default=": a path is missing`,
 				`DIR/extension.toml:7:20: ssh "=key" has no ID
   write default, ID=SOCKET or ID=KEY`,
 				`DIR/extension.toml:8:12: secret "src=x": has no id

@@ -206,8 +206,7 @@ func TestFilesRefused(t *testing.T) {
 			"a platform root behind a link with a pattern", "",
 			files{"a[b]/bin/detect": "", "linux/amd64": "-> ../a[b]"},
 			[]string{
-				`DIR: the name "a[b]" contains a character that has a special meaning in COPY
-  rename it`,
+				`DIR: the name "a[b]" contains a character that has a special meaning in COPY`,
 				`DIR: the name "a[b]/bin/detect" contains a character that has a special meaning in COPY
   rename it`,
 			},

@@ -174,7 +174,6 @@ func TestEveryProblemOfEveryExtension(t *testing.T) {
 		`DIR/c/a: symbolic link to the absolute path "/etc" leaves the extension root
   use a relative link or a copy`,
 		`DIR/file: is a file, not the directory of an extension`,
-		`  name the directory that contains extension.toml`,
 		`DIR/gone: no such directory`,
 		`  name the directory that contains extension.toml`,
 	)
