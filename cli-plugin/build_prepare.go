@@ -14,6 +14,7 @@ import (
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/pipeline"
 	"github.com/extpack/extpack/internal/plan"
+	"github.com/extpack/extpack/internal/rules"
 	"github.com/extpack/extpack/internal/smoke"
 	"github.com/extpack/extpack/internal/text"
 	"github.com/extpack/extpack/internal/verify"
@@ -40,6 +41,10 @@ func (o *buildOptions) prepare(ctx context.Context, a *app) (*buildRun, error) {
 	}
 	o.pushes, o.Allow, o.git.ofDescriptor = o.push, grants.ForBuildx(o.grants.allow), true
 	p, err := o.plan(ctx, a, o.labels, o.annotations)
+	isOther := func(d diag.Diagnostic) bool { return d.Rule == rules.Descriptor.ID }
+	if len(o.dirs) > 1 && slices.ContainsFunc(diag.Of(err), isOther) {
+		return nil, diag.WithHint(err, "or leave out what is not an extension with --skip-others")
+	}
 	if err != nil {
 		return nil, err
 	}

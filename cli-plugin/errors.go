@@ -12,6 +12,7 @@ import (
 	"github.com/extpack/extpack/internal/diag"
 	"github.com/extpack/extpack/internal/index"
 	"github.com/extpack/extpack/internal/registry"
+	"github.com/extpack/extpack/internal/release"
 	"github.com/extpack/extpack/internal/text"
 )
 
@@ -45,7 +46,7 @@ func report(w io.Writer, err error) int {
 			return exitFailed
 		}
 		return status.StatusCode
-	case diag.IsInvalid(err), errors.Is(err, bake.ErrOutdated):
+	case diag.IsInvalid(err), errors.Is(err, bake.ErrOutdated), errors.Is(err, release.ErrNothing):
 		fmt.Fprintln(w, text.Clean(diag.Text(err)))
 		return exitInvalid
 	default:

@@ -72,6 +72,8 @@ func TestExplain(t *testing.T) {
 func TestExplainNamesTheCause(t *testing.T) {
 	const container = `or run "docker extpack builder ensure" and add --builder extpack; extensions that are not compiled need no builder with --engine embedded`
 	tests := map[string]string{
+		"ERROR: failed to update builder last activity time: open /home/ci/.docker/buildx/activity/.tmp-ci1: read-only file system\n": "buildx cannot write to /home/ci/.docker/buildx: read-only file system; buildx's own message is above\n" +
+			`  set BUILDX_CONFIG to a folder that you may write to, and make a builder there with "docker extpack builder ensure --use"; what is not compiled needs none with --engine embedded`,
 		"#1 x\npanic: runtime error: nil pointer dereference\n[signal SIGSEGV]\n\ngoroutine 138 [running]:\n": "buildx crashed: runtime error: nil pointer dereference; buildx's own message is above\n" +
 			"  update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
 		"ERROR: OCI exporter is not supported for the docker driver.\nSwitch to a different driver": "the builder is a Docker Engine without the containerd image store, which cannot export images; buildx's own message is above\n" +

@@ -58,6 +58,11 @@ var causes = []struct {
 		hint:  "update buildx; if this is the newest, report it with what it printed: https://github.com/docker/buildx/issues",
 	},
 	{
+		text:  lazyregexp.New(`(?m)^ERROR: (?:.*: )?(?:open|mkdir) (.*/buildx)\b[^:]*: (permission denied|read-only file system)$`),
+		cause: "buildx cannot write to $1: $2",
+		hint:  `set BUILDX_CONFIG to a folder that you may write to, and make a builder there with "docker extpack builder ensure --use"; what is not compiled needs none with --engine embedded`,
+	},
+	{
 		text: lazyregexp.New(`unknown flag: (?:--)?exclude|invalid chmod`),
 		hint: "the builder's BuildKit is too old, 0.25 or newer is required: update Docker Engine to 29, or run \"docker extpack builder ensure\" and add --builder extpack",
 	},
