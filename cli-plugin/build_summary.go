@@ -97,5 +97,5 @@ func (o *buildOptions) next(r pipeline.Result) string {
 	case o.load:
 		return "docker image ls " + name
 	}
-	return "docker extpack inspect " + last
+	return "docker extpack inspect " + text.Quote(r.References[0])
 }
