@@ -33,7 +33,7 @@ func TestReport(t *testing.T) {
 		{"invalid", diag.WithHint(diag.Invalidf("wrong %s", "input"), "try this"), 2, "wrong input\n  try this\n"},
 		{"invalid below others", fmt.Errorf("a@1: %w", diag.Invalidf("wrong input")), 2, "a@1: wrong input\n"},
 		{"check", diag.WithHint(fmt.Errorf("f is %w", bake.ErrOutdated), "run it"), 2, "f is out of date\n  run it\n"},
-		{"kept", fmt.Errorf("a@1: %w", release.ErrNothing), 2, "a@1: nothing is published: the tag stays as it is\n  add a tag of the version itself, or move the tags with --allow-downgrade\n"},
+		{"kept", fmt.Errorf("a@1: %w", release.ErrNothing), 2, "a@1: nothing to publish: the tag does not move\n  add a tag of the version itself, or move the tags with --allow-downgrade\n"},
 		{"usage", usageError(&cobra.Command{Use: "x"}, "no such flag"), 125, "no such flag\n\nUsage:  x\n\nRun 'x --help' for more information\n"},
 		{"status without a code", cli.StatusError{Status: "odd"}, 1, "odd\n"},
 		{"interrupted", errInterrupted, 130, "interrupted\n"},

@@ -131,7 +131,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("dry run:\n%s", got.stdout)
 	}
 	latest := []string{"build", "--engine", "embedded", "--push", "-t", r.repository + ":latest", "--version", "1.2.2"}
-	if got := extpack(t, r.dir, latest...); got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, "nothing is published") {
+	if got := extpack(t, r.dir, latest...); got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, "nothing to publish") {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 	if got := extpack(t, r.dir, append(latest, "--allow-downgrade")...); got.code != 0 {
