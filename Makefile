@@ -7,7 +7,7 @@ EXE           := $(shell go env GOEXE)
 PLUGIN_DIR     = $(if $(DOCKER_CONFIG),$(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI      := bin/lint/$(GOLANGCI_VERSION)/golangci-lint
-SANDBOX       := go run ./tests/sandbox/cmd/sandbox
+SANDBOX       := bin/sandbox
 RELEASE_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo v0.0.0-g$$(git rev-parse --short HEAD))
 REVISION       = $(shell git rev-parse HEAD)
 EPOCH          = $(shell git log -1 --format=%ct)
@@ -77,6 +77,9 @@ fmt: $(GOLANGCI) ## format the code
 demo: ## build, push and inspect examples/hello, first without a daemon, then in the sandbox
 	@tests/demo.sh "$(PLUGIN_DIR)" "$(LDFLAGS)"
 
+$(SANDBOX): go.mod $(filter-out %_test.go,$(wildcard tests/sandbox/*.go tests/sandbox/cmd/sandbox/*.go))
+	go build -o $@ ./tests/sandbox/cmd/sandbox
+
 picture: build sandbox-up ## record docs/picture.svg, a build on a terminal
 	@eval "$$($(SANDBOX) env)" && go run ./tests/picture -plugin bin/docker-extpack$(EXE)
 
@@ -84,16 +87,16 @@ site: ## write the documentation as static pages to bin/site, with mkdocs and np
 	npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix bin/site-tools beautiful-mermaid@1.1.3
 	mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
-sandbox-up: ## start BuildKit and a registry on loopback
+sandbox-up: $(SANDBOX) ## start BuildKit and a registry on loopback
 	@$(SANDBOX) up
 
-sandbox-down: ## stop them
+sandbox-down: $(SANDBOX) ## stop them
 	@$(SANDBOX) down
 
-sandbox-env: ## print what selects them: eval $(make -s sandbox-env)
+sandbox-env: $(SANDBOX) ## print what selects them: eval $(make -s sandbox-env)
 	@$(SANDBOX) env
 
-sandbox-test-image: ## push a builder image for "docker extpack test" to the sandbox
+sandbox-test-image: $(SANDBOX) ## push a builder image for "docker extpack test" to the sandbox
 	@$(SANDBOX) up && $(SANDBOX) test-image
 
 release: ## make the files of a release in bin/release, twice, and compare them

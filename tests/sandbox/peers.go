@@ -88,7 +88,7 @@ func (s *Sandbox) ensureModule(ctx context.Context, name, what string, tools map
 	}
 	build := exec.CommandContext(ctx, "go", args...)
 	build.Dir = module
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	build.Env = append(append(os.Environ(), compilerEnv...), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("compiling %s: %w:\n%s", what, err, strings.TrimSpace(string(out)))
 	}
