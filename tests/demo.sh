@@ -12,13 +12,13 @@ run() {
 
 # Everything is compiled in half the time, without inlining, unless the tests
 # have compiled the same tools already.
-quick=('-gcflags=all=-l -dwarf=false')
+quick=('-gcflags=all=-l -dwarf=false') settings=(CGO_ENABLED=0)
 stamp=${EXTPACK_SANDBOX_DIR:-.sandbox}/bin/stamp
 if [ -e "$stamp" ] && ! grep -q quickly "$stamp"; then
-	quick=()
+	quick=() settings=()
 fi
 compile() {
-	GOGC=off GOMEMLIMIT=1GiB go build "${quick[@]}" -ldflags "$2" -o "bin/$1" "$3"
+	env GOGC=off GOMEMLIMIT=1GiB "${settings[@]}" go build "${quick[@]}" -ldflags "$2" -o "bin/$1" "$3"
 }
 
 echo "Compiling the plugin …"

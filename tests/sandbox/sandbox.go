@@ -34,8 +34,9 @@ type Options struct {
 	// Builder names an existing buildx builder to use instead of starting a
 	// BuildKit daemon.
 	Builder string
-	// Quick compiles missing tools in half the time, without inlining, which
-	// suffices for a demo. Without it, such tools are compiled again.
+	// Quick compiles missing tools in half the time, without inlining and the
+	// drivers of buildx for Kubernetes and Docker's cloud, which suffices for a
+	// demo. Without it, such tools are compiled again.
 	Quick bool
 	// Log receives one line per step; nil discards them.
 	Log io.Writer

@@ -24,6 +24,9 @@ var tools = map[string]string{
 	"registry":  "github.com/extpack/extpack/tests/sandbox/cmd/registry",
 }
 
+// quickBuildx is a buildx with fewer drivers, for Options.Quick.
+const quickBuildx = "github.com/extpack/extpack/tests/sandbox/cmd/buildx"
+
 func (s *Sandbox) bin(name string) string { return filepath.Join(s.opts.BinDir, name) }
 
 // ensureTools makes everything that the daemons need: rights, runc, and the needed
@@ -59,9 +62,13 @@ func (s *Sandbox) ensureBinaries(ctx context.Context, needed map[string]string) 
 	if err == nil && (string(old) == stamp || s.opts.Quick && string(old) == quickly) && haveBinaries(s.opts.BinDir, needed) {
 		return nil
 	}
-	var flags []string
+	var env, flags []string
 	if s.opts.Quick {
-		stamp, flags = quickly, []string{quickFlag}
+		stamp, env, flags = quickly, []string{"CGO_ENABLED=0"}, []string{quickFlag}
+		needed = maps.Clone(needed)
+		if needed["buildx"] != "" {
+			needed["buildx"] = quickBuildx
+		}
 	}
 	s.logf("compiling %s from go.mod (a few minutes the first time)", strings.Join(slices.Sorted(maps.Keys(needed)), ", "))
 	temp, err := os.MkdirTemp(s.opts.BinDir, "build-")
@@ -69,7 +76,7 @@ func (s *Sandbox) ensureBinaries(ctx context.Context, needed map[string]string) 
 		return fmt.Errorf("compiling the sandbox's tools: %w", err)
 	}
 	defer os.RemoveAll(temp)
-	if err := compile(ctx, root, temp, needed, flags...); err != nil {
+	if err := compile(ctx, root, temp, needed, env, flags...); err != nil {
 		return err
 	}
 	// A rename replaces a binary that runs; writing into it would fail.
@@ -121,7 +128,7 @@ var compilerEnv = []string{"GOGC=off", "GOMEMLIMIT=1GiB"}
 
 // compile builds tools into dir. Without flags it has the build settings of
 // `go test`, so that packages compiled for the one are cached for the other.
-func compile(ctx context.Context, root, dir string, tools map[string]string, flags ...string) error {
+func compile(ctx context.Context, root, dir string, tools map[string]string, env []string, flags ...string) error {
 	ldflags := "-s -w"
 	// Without a version both count as development builds.
 	for _, module := range []string{"github.com/docker/buildx", "github.com/moby/buildkit"} {
@@ -139,7 +146,7 @@ func compile(ctx context.Context, root, dir string, tools map[string]string, fla
 	}
 	build := exec.CommandContext(ctx, "go", args...)
 	build.Dir = root
-	build.Env = append(os.Environ(), compilerEnv...)
+	build.Env = slices.Concat(os.Environ(), compilerEnv, env)
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("compiling the sandbox's tools: %w:\n%s", err, out)
 	}
