@@ -35,8 +35,8 @@ type Options struct {
 	// BuildKit daemon.
 	Builder string
 	// Quick compiles missing tools in half the time, without inlining and the
-	// drivers of buildx for Kubernetes and Docker's cloud, which suffices for a
-	// demo. Without it, such tools are compiled again.
+	// drivers of buildx for Kubernetes and Docker's cloud. Up uses such tools,
+	// Start compiles them again.
 	Quick bool
 	// Log receives one line per step; nil discards them.
 	Log io.Writer

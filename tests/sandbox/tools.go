@@ -47,7 +47,7 @@ func (s *Sandbox) ensureTools(ctx context.Context, needed map[string]string) err
 }
 
 // ensureBinaries compiles the needed tools unless they were compiled from the same
-// go.mod by the same Go before, and not quickly unless that suffices.
+// go.mod by the same Go before. Tests do not use tools that were compiled quickly.
 func (s *Sandbox) ensureBinaries(ctx context.Context, needed map[string]string) error {
 	root, err := moduleRoot()
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Sandbox) ensureBinaries(ctx context.Context, needed map[string]string) 
 	}
 	quickly := stamp + "quickly\n"
 	old, err := os.ReadFile(s.bin("stamp"))
-	if err == nil && (string(old) == stamp || s.opts.Quick && string(old) == quickly) && haveBinaries(s.opts.BinDir, needed) {
+	if err == nil && (string(old) == stamp || s.detach && string(old) == quickly) && haveBinaries(s.opts.BinDir, needed) {
 		return nil
 	}
 	var env, flags []string

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// TestQuickTools: tools that were compiled quickly are used for a demo alone, and
-// others for everything.
+// TestQuickTools: tools that were compiled quickly are used by Up, and not by tests.
 func TestQuickTools(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -29,8 +28,8 @@ func TestQuickTools(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end() // compiling fails
 	for _, c := range []struct {
-		stamp       string
-		quick, have bool
+		stamp    string
+		up, have bool
 	}{
 		{stamp, false, true},
 		{stamp, true, true},
@@ -41,9 +40,9 @@ func TestQuickTools(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "stamp"), []byte(c.stamp), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		s := &Sandbox{opts: Options{BinDir: dir, Quick: c.quick, Log: io.Discard}}
+		s := &Sandbox{opts: Options{BinDir: dir, Log: io.Discard}, detach: c.up}
 		if err := s.ensureBinaries(ended, tools); (err == nil) != c.have {
-			t.Errorf("stamp %q, quick %t: %v", c.stamp, c.quick, err)
+			t.Errorf("stamp %q, up %t: %v", c.stamp, c.up, err)
 		}
 	}
 	script, err := os.ReadFile(filepath.Join(root, "tests", "demo.sh"))
