@@ -57,6 +57,17 @@ func Describe(ctx context.Context, e *plan.Extension, layers []Layer, opts Optio
 	return d.join(images, nil)
 }
 
+// Config returns the config of the first image of e, if its layer has that diffID.
+// It does not depend on the compression of the layer.
+func Config(e *plan.Extension, diffID digest.Digest, opts Options) (v1.Descriptor, error) {
+	d := newDescriber(e, opts, func(string, []byte) error { return nil })
+	config, err := d.config(platformOf(e.Images[0], e.Images[0].Platform), Layer{DiffID: diffID})
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	return d.add(d.types.config, config)
+}
+
 // mediaTypes is one of the two families of media types that readers know.
 type mediaTypes struct{ index, manifest, config, layer string }
 
@@ -113,9 +124,7 @@ func (d *describer) add(mediaType string, v any) (v1.Descriptor, error) {
 
 // image writes config and manifest of an image.
 func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
-	p := v1.Platform{
-		OS: layer.Platform.OS, Architecture: layer.Platform.Architecture, Variant: layer.Platform.Variant, OSVersion: want.Platform.OSVersion,
-	}
+	p := platformOf(want, layer.Platform)
 	config, err := d.config(p, layer)
 	if err != nil {
 		return Image{}, err
@@ -149,6 +158,11 @@ func (d *describer) image(want plan.Image, layer Layer) (Image, error) {
 		Platform: p, Any: want.Any, Descriptor: desc, Config: manifest.Config, DiffID: layer.DiffID, Layer: layer.Descriptor.Digest,
 		Size: desc.Size + manifest.Config.Size + layer.Descriptor.Size,
 	}, nil
+}
+
+// platformOf returns the platform of an image that was built for a platform.
+func platformOf(want plan.Image, built v1.Platform) v1.Platform {
+	return v1.Platform{OS: built.OS, Architecture: built.Architecture, Variant: built.Variant, OSVersion: want.Platform.OSVersion}
 }
 
 // single reports whether the package is an image without an index.

@@ -148,6 +148,9 @@ func TestMake(t *testing.T) {
 			if err != nil || predicted.Root.Digest != pkg.Root.Digest {
 				t.Errorf("got %v, %v, want %s", predicted, err, pkg.Root.Digest)
 			}
+			if config, err := annotate.Config(e, pkg.Images[0].DiffID, tt.opts); err != nil || config.Digest != pkg.Images[0].Config.Digest {
+				t.Errorf("got %v, %v, want %v", config, err, pkg.Images[0].Config)
+			}
 		})
 	}
 }

@@ -47,14 +47,19 @@ type expected struct {
 	diffIDs   []digest.Digest // nil before they are needed
 }
 
+// read determines the diffIDs, once.
+func (x *expected) read(ctx context.Context) (err error) {
+	if x.diffIDs == nil {
+		x.diffIDs, err = x.engine.DiffIDs(ctx, x.extension)
+	}
+	return err
+}
+
 // describe returns the description of the package with the given layers of its
 // images, in plan order.
 func (x *expected) describe(ctx context.Context, layers []v1.Descriptor) (*annotate.Description, error) {
-	if x.diffIDs == nil {
-		var err error
-		if x.diffIDs, err = x.engine.DiffIDs(ctx, x.extension); err != nil {
-			return nil, err
-		}
+	if err := x.read(ctx); err != nil {
+		return nil, err
 	}
 	described := make([]annotate.Layer, len(layers))
 	for i, layer := range layers {
@@ -78,11 +83,12 @@ func (x *expected) config(ctx context.Context) (v1.Descriptor, bool) {
 			}
 		}
 	}
-	d, err := x.describe(ctx, make([]v1.Descriptor, len(x.extension.Images)))
-	if err != nil {
-		return v1.Descriptor{}, false // building reports it
+	// Building reports errors.
+	if x.read(ctx) != nil {
+		return v1.Descriptor{}, false
 	}
-	return d.Images[0].Config, true
+	config, err := annotate.Config(x.extension, x.diffIDs[0], x.options)
+	return config, err == nil
 }
 
 // unchanged returns the result for an extension if all destinations already
