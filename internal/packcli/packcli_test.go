@@ -58,8 +58,11 @@ func TestTranslate(t *testing.T) {
 		{Command{Name: "x", Path: "ext", Format: "file", Targets: []string{"linux/arm64"}, Publish: true, Tags: []string{"y"}}, "docker extpack build ext --target linux/arm64 --output x.cnb", "--publish is not used: --format file writes a file\n--tag is not used: --format file writes a file"},
 		{Command{Name: "x", Path: "ext", PullPolicy: "never", Quiet: true, Verbose: true}, "docker extpack build ext --tag x --load --quiet --progress plain", ""},
 		{Command{Name: "x", Path: "ext", Targets: []string{"linux/amd64:ubuntu"}}, "docker extpack build ext --target linux/amd64 --tag x --load", "--target linux/amd64:ubuntu: distro ubuntu is not used: it has no version"},
-		{Command{Name: "x", Path: "ext", Targets: []string{"linux/arm/:a@1;b@;c@2:d@3", "linux/amd64/v1/x"}}, "docker extpack build ext --target 'linux/arm:a@1;c@2' --target linux/amd64/v1 --tag x --load",
-			"--target linux/arm/:a@1;b@;c@2:d@3: d@3 is not used: several distros are separated by semicolons\n--target linux/arm/:a@1;b@;c@2:d@3: distro b is not used: it has no version\n--target linux/amd64/v1/x: x is not used: a platform is os/arch[/variant]"},
+		{
+			Command{Name: "x", Path: "ext", Targets: []string{"linux/arm/:a@1;b@;c@2:d@3", "linux/amd64/v1/x"}},
+			"docker extpack build ext --target 'linux/arm:a@1;c@2' --target linux/amd64/v1 --tag x --load",
+			"--target linux/arm/:a@1;b@;c@2:d@3: d@3 is not used: several distros are separated by semicolons\n--target linux/arm/:a@1;b@;c@2:d@3: distro b is not used: it has no version\n--target linux/amd64/v1/x: x is not used: a platform is os/arch[/variant]",
+		},
 		{Command{Name: "x-1.0.0", Path: "ext", Format: "file"}, "docker extpack build ext --output 'type=oci,dest=x-1.0-{{.OS}}-{{.Arch}}.0'", "the name of a package file ends in .cnb, and that of x-1.0.0 in .0"},
 		{Command{Name: "x.tgz", Path: "ext", Format: "file", Targets: []string{"linux/amd64"}}, "docker extpack build ext --target linux/amd64 --output type=oci,dest=x.tgz", "the name of a package file ends in .cnb, and that of x.tgz in .tgz"},
 	} {
