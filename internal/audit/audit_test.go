@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunFails: what is no package is an error that names it.
+// TestRunFails: an argument that is not a package is an error with its name.
 func TestRunFails(t *testing.T) {
 	t.Parallel()
 	dir := filetest.Dir(t, map[string]string{"extension.toml": descriptor, "x.cnb": "not a package"})

@@ -17,7 +17,7 @@ import (
 	"github.com/extpack/extpack/internal/registry"
 )
 
-// TestAsk: how a registry answers decides what BuildKit has to be told.
+// TestAsk: the protocol of a registry decides how BuildKit is configured.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })

@@ -177,7 +177,7 @@ func TestAttestationsWithoutAPlace(t *testing.T) {
 		// Nothing could be appended to such an index.
 		{[]string{"--sbom", "--push", "-t", tag(t, "1"), "--media-types", "docker"}, 2, "attestations are not supported with Docker's media types"},
 		{[]string{"--provenance=mode=most", "--push", "-t", tag(t, "1")}, 2, `unknown mode "most"`},
-		{[]string{"--provenance", "-o", "x.cnb"}, 0, "warning: a package file contains no attestations"},
+		{[]string{"--provenance", "-o", "x.cnb"}, 0, "warning: attestations are left out of the package file"},
 		{[]string{"--provenance", "-o", "x.cnb", "-o", "x/"}, 0, ""},
 	} {
 		r := extpack(t, t.TempDir(), append([]string{"build", example("hello"), "--dry-run"}, tt.flags...)...)

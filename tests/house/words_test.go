@@ -14,7 +14,7 @@ import (
 
 // banned are words that CONTRIBUTING.md keeps out of comments and messages:
 // functions return, and subjects are nouns.
-var banned = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoever|whatever it is|somebody|nobody|anew|meanwhile|politely|in vain|of its own|has to give)\b`)
+var banned = regexp.MustCompile(`(?i)\b(gives|gave|stands for|stands?|lies|whoever|whatever it is|somebody|nobody|anew|meanwhile|politely|in vain|of its own|has to give|(does|do|did) not answer|permits? to|(has|have) to be told|minds|all the same)\b`)
 
 // allowed are words of other programs, and a phrase that is good English.
 var allowed = regexp.MustCompile(`gives up|server gave HTTP response`)
