@@ -129,7 +129,7 @@ func TestDoctorBuilder(t *testing.T) {
 	empty := t.TempDir()
 	t.Run("not there", func(t *testing.T) {
 		t.Parallel()
-		doctor(t, empty, nil, "--builder", "nobody").says(t, "builder", "nobody", "error", `no builder "nobody"`, "docker buildx ls")
+		doctor(t, empty, nil, "--builder", "nobody").says(t, "builder", "nobody", "error", `builder "nobody" not found`, "docker buildx ls")
 		doctor(t, empty, []string{"BUILDX_BUILDER=nobody"}).says(t, "builder", "nobody", "error", "from BUILDX_BUILDER")
 	})
 	t.Run("engine not running", func(t *testing.T) {

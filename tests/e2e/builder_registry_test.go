@@ -56,7 +56,7 @@ func TestDoctorRegistryAnswers(t *testing.T) {
 	for code, text := range map[int]string{
 		http.StatusNotFound:        "create the repository",
 		http.StatusTooManyRequests: "try again later",
-		http.StatusNotImplemented:  "no registry",
+		http.StatusNotImplemented:  "not a registry",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600") // or it would be asked again
