@@ -117,7 +117,7 @@ func removeBuilder(ctx context.Context, buildx buildx.Runner, o builder.Options)
 	case err != nil:
 		return err
 	case found:
-		o.Log("removed builder %s", o.Name)
+		o.Log("removed the builder %s", o.Name)
 	default:
 		o.Log("nothing to do: the builder %s does not exist", o.Name)
 	}

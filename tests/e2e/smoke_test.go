@@ -89,7 +89,7 @@ func TestSmokeKeepsBack(t *testing.T) {
 	good := extensionDir(t, map[string]string{"extension.toml": descriptor("e2e/good", ""), "bin/generate": told("0")})
 	ref := world.Registry() + "/testsmokekeepsback-{{.Slug}}:1"
 	r := extpack(t, t.TempDir(), "build", dir, good, "--push", "-t", ref, "--smoke", shell, "-q", "--keep-going")
-	has(t, r, 2, ": bin/generate does not start in "+shell+": no such file or directory: the image lacks the interpreter", "bin/detect ran\n", "/bin/detect got 2")
+	has(t, r, 2, ": bin/generate does not start in "+shell+": no such file or directory: the interpreter", "bin/detect ran\n", "/bin/detect got 2")
 	if !strings.Contains(r.stdout, "e2e_good") || strings.Contains(r.stdout, "e2e_broken") || exists(t, world.Registry()+"/testsmokekeepsback-e2e_broken:1") {
 		t.Errorf("published %q", r.stdout)
 	}
