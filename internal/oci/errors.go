@@ -37,7 +37,7 @@ type ContentError struct {
 	// Cause is ErrNotFound, ErrCorrupt, ErrTooLarge, ErrMalformed or a
 	// [*LimitError].
 	Cause error
-	// Detail is the rest of a sentence that begins with the content: "contains 3
+	// Detail is the rest of a sentence that begins with the content: "has 3
 	// bytes, not 4".
 	Detail string
 
