@@ -60,7 +60,7 @@ func (c *Client) hint(ref Reference, err error) string {
 		return fmt.Sprintf("check that %s is a registry; the login page of a network or a proxy responds like that", noRegistry.host)
 	case errors.Is(err, ErrUnauthorized) && host == dockerHub && !strings.Contains(repo, "/"):
 		return fmt.Sprintf("%s is an official image of Docker Hub: name your account, ACCOUNT/%[1]s, and log in: %s", repo, login)
-	case errors.As(err, &refusal) && refusal.StatusCode == http.StatusForbidden:
+	case errors.As(err, &refusal) && refusal.StatusCode == http.StatusForbidden && !refusal.rateLimited():
 		return fmt.Sprintf("check that your account has access to %s, or log in as another: %s", repo, login)
 	case errors.Is(err, ErrUnauthorized):
 		return fmt.Sprintf("log in: %s; after that, check that your account has access to %s", login, repo)

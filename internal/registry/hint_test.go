@@ -35,6 +35,7 @@ func TestHintsOfRefusals(t *testing.T) {
 		"Harbor, immutable": {isTag, says(412, "PRECONDITION", "Failed to process request due to 'curl:1.0' configured as immutable."), "publish a new version"},
 		"ECR, immutable":    {isTag, says(400, "TAG_INVALID", "The image tag '1.0' already exists and cannot be overwritten because the tag is immutable."), "publish a new version"},
 		"quota":             {isPost, says(403, "DENIED", "adding 12.0 MiB of storage resource will exceed the configured upper limit"), "raise its quota"},
+		"rate limit as 403": {isPost, says(403, "DENIED", "rate limit exceeded"), "limits the rate of requests"},
 		"no permission":     {isPost, says(403, "DENIED", "requested access to the resource is denied"), "as another: docker login"},
 		"no credentials":    {isPost, says(401, "UNAUTHORIZED", "authentication required"), "log in: docker login"},
 		"no repository":     {isPost, says(404, "NAME_UNKNOWN", "repository not known"), "create the repository"},

@@ -168,9 +168,9 @@ func TestInitAdopts(t *testing.T) {
 				}
 			}
 			want := map[string][]string{
-				"pack":     {"added Makefile: runs", "added .dockerignore: keeps", "added .github/workflows/extpack.yml", "note: package.toml is read"},
-				"jam":      {"added Makefile: runs", "note: the version is a placeholder", "note: metadata.pre-package is not run", "note: metadata.include-files is honoured"},
-				"ignoring": {"did not add Makefile: it would enter the package", "did not add .dockerignore: it exists"},
+				"pack":     {"added Makefile: runs", "added .dockerignore: excludes", "added .github/workflows/extpack.yml", "note: package.toml is read"},
+				"jam":      {"added Makefile: runs", "note: the version is a placeholder", "note: metadata.pre-package is not run", "note: metadata.include-files is respected"},
+				"ignoring": {"did not add Makefile: it would become part of the package", "did not add .dockerignore: it exists"},
 			}[name]
 			for _, line := range want {
 				if !strings.Contains(r.stderr, line) {
