@@ -74,7 +74,7 @@ func TestCompiled(t *testing.T) {
 		}
 	}
 	if got, want := packagesIn(log), map[string]int{exampleModule + "/cmd/detect": len(machines)}; !maps.Equal(got, want) {
-		t.Errorf("after a change of detect alone, compiled %v, want %v", got, want)
+		t.Errorf("after a change of detect alone, compiled %v, want %v:\n%s", got, want, log)
 	}
 }
 
