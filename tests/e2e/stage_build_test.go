@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -67,7 +68,9 @@ func TestCompiled(t *testing.T) {
 		t.Errorf("not everything was cached:\n%s", log)
 	}
 	replaceIn(t, filepath.Join(dir, "cmd/detect/main.go"), `"detect:"`, `"detect: failed:"`)
+	compiledSteps.Lock()
 	changed, log := build(tag(t, "3"))
+	compiledSteps.Unlock()
 	for i, image := range changed.images {
 		if image.diffID == p.images[i].diffID {
 			t.Errorf("%s: a changed source file changed nothing", image.platform())
@@ -78,6 +81,10 @@ func TestCompiled(t *testing.T) {
 	}
 }
 
+// compiledSteps is locked by a build whose output is counted: as long as a build
+// runs, BuildKit repeats the output of its steps for others that have the same.
+var compiledSteps sync.Mutex
+
 // TestCompiledOnFreshMachines: a registry's cache has the steps of the standard
 // library, so that only the example's own packages are compiled.
 func TestCompiledOnFreshMachines(t *testing.T) {
@@ -86,7 +93,9 @@ func TestCompiledOnFreshMachines(t *testing.T) {
 	dir := copyTree(t, example("compiled"), 0, 0)
 	replaceIn(t, filepath.Join(dir, "Dockerfile"), "go build ", "go build -v ")
 	flags := []string{"build", "--target", "linux/amd64", "--target", "linux/arm64", "--push", "--build-context", "go=docker-image://" + image, "--progress", "plain"}
+	compiledSteps.Lock()
 	mustExtpack(t, dir, append(flags, "-t", tag(t, "1"), "--cache-to", cache+",mode=max")...)
+	compiledSteps.Unlock()
 
 	freshBuilder(t, "fresh")
 	replaceIn(t, filepath.Join(dir, "cmd/detect/main.go"), `"detect:"`, `"detect: failed:"`)
